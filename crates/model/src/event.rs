@@ -1,0 +1,194 @@
+//! Everything that can change the state, as one closed list.
+//!
+//! Upstream dialects are translated into these at the border; nothing here knows their wire. Time is data: each
+//! event that needs it carries when it happened or arrived.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ids::{InstanceId, MessageId, PartId, PermissionId, QuestionId, SessionId};
+use crate::state::{
+    Catalog, Failure, LinkStatus, MessageInfo, Origin, Part, Permission, Question, RunStatus, SessionInfo, Todos,
+};
+use crate::text::Delta;
+use crate::time::Timestamp;
+
+/// One change, for one instance.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// An instance is known from now on; its link starts as connecting.
+    InstanceAdded {
+        /// Name shown to people.
+        name: Arc<str>,
+        /// Where it is.
+        origin: Origin,
+    },
+    /// An instance is gone, with everything under it.
+    InstanceRemoved,
+    /// The supervisor's word on the connection.
+    Link(LinkStatus),
+    /// The server told its version.
+    Version(Arc<str>),
+    /// Agents and models that the server offers.
+    Catalog(Catalog),
+    /// The event stream ended: what was open may miss pieces from here on.
+    StreamLost,
+    /// Bytes arrived on the stream.
+    Heard,
+    /// The state was read over REST, with the stream already open and held back.
+    Snapshot(Snapshot),
+    /// Reading a session's messages has begun: hold its events until they arrive.
+    ReadStarted {
+        /// Whose messages.
+        session: SessionId,
+    },
+    /// A session's messages were read.
+    MessagesRead(MessagesRead),
+    /// A session's messages could not be read.
+    ReadFailed {
+        /// Whose messages.
+        session: SessionId,
+        /// Why, for a person.
+        reason: Arc<str>,
+    },
+    /// A session's messages are no longer kept.
+    BodyDropped {
+        /// Whose messages.
+        session: SessionId,
+    },
+    /// A person looked at a session.
+    Reviewed {
+        /// Which.
+        session: SessionId,
+    },
+    /// A session was created just now: its conversation is known from its beginning.
+    SessionCreated(SessionInfo),
+    /// A session changed, or was heard of.
+    Session(SessionInfo),
+    /// A session is gone.
+    SessionDeleted(SessionId),
+    /// What a session is doing.
+    Status {
+        /// Which.
+        session: SessionId,
+        /// What.
+        status: RunStatus,
+    },
+    /// A run in a session failed or was aborted.
+    SessionError {
+        /// Which; absent when the error is the server's own.
+        session: Option<SessionId>,
+        /// What happened.
+        failure: Failure,
+    },
+    /// A message was created or changed.
+    Message(MessageInfo),
+    /// A message is gone.
+    MessageRemoved {
+        /// In which session.
+        session: SessionId,
+        /// Which.
+        message: MessageId,
+    },
+    /// A part was created, changed or closed.
+    Part(Part),
+    /// An open text grew.
+    PartDelta {
+        /// In which session.
+        session: SessionId,
+        /// In which message.
+        message: MessageId,
+        /// Which part.
+        part: PartId,
+        /// By what.
+        delta: Delta,
+    },
+    /// A part is gone.
+    PartRemoved {
+        /// In which session.
+        session: SessionId,
+        /// In which message.
+        message: MessageId,
+        /// Which.
+        part: PartId,
+    },
+    /// A tool waits for a person's leave.
+    PermissionAsked(Permission),
+    /// A permission was answered, by anyone.
+    PermissionReplied(PermissionId),
+    /// A model asks a person.
+    QuestionAsked(Question),
+    /// A question was answered or refused, by anyone.
+    QuestionClosed(QuestionId),
+    /// A session's to-do list.
+    Todos {
+        /// Whose.
+        session: SessionId,
+        /// The whole list.
+        todos: Todos,
+    },
+    /// The server let go of a directory: whatever ran there has ended.
+    DirectoryDisposed(Arc<str>),
+    /// An event that this build does not use; only counted.
+    Unknown {
+        /// Its type.
+        kind: Arc<str>,
+    },
+    /// An event that could not be read; only counted.
+    Malformed {
+        /// Its type, or `not JSON`.
+        kind: Arc<str>,
+    },
+}
+
+/// What REST said about a server, read while its stream was held back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// Every session listed.
+    pub sessions: Vec<SessionInfo>,
+    /// Directories whose list is whole: sessions known there that the list lacks are gone.
+    pub listed: Vec<Arc<str>>,
+    /// Directories whose status was asked; the others stay unknown.
+    pub asked: Vec<Arc<str>>,
+    /// What runs. Sessions of an asked directory that are absent here do not run on this server.
+    pub statuses: BTreeMap<SessionId, RunStatus>,
+    /// Permissions waiting, in the asked directories.
+    pub permissions: Vec<Permission>,
+    /// Questions waiting, in the asked directories.
+    pub questions: Vec<Question>,
+}
+
+/// A page of a session's messages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessagesRead {
+    /// Whose.
+    pub session: SessionId,
+    /// The messages, each with its parts.
+    pub messages: Vec<(MessageInfo, Vec<Part>)>,
+    /// Cursor of the next older page; absent at the beginning of the session.
+    pub older: Option<Arc<str>>,
+    /// Which page this is.
+    pub page: ReadPage,
+    /// The to-do list, where it was read with it.
+    pub todos: Option<Todos>,
+}
+
+/// Which page of messages was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadPage {
+    /// The newest: it replaces what was known.
+    Newest,
+    /// One before what is known.
+    Older,
+}
+
+/// An event and where it belongs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Addressed {
+    /// The instance.
+    pub instance: InstanceId,
+    /// When the hub took it.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}

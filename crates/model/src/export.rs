@@ -1,0 +1,88 @@
+//! State as programs see it: OpenCode's own REST shapes.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::ids::SessionId;
+use crate::json::Json;
+use crate::state::{Instance, Message, Run, Session};
+
+/// One instance as OpenCode's REST would tell it: text that has not ended is as empty as it is there.
+#[derive(Debug, Serialize)]
+pub struct Rest<'a> {
+    /// Each session with its conversation.
+    pub sessions: BTreeMap<&'a SessionId, RestSession<'a>>,
+    /// Permissions that wait.
+    pub permissions: Vec<&'a Json>,
+    /// Questions that wait.
+    pub questions: Vec<&'a Json>,
+}
+
+/// A session with its conversation.
+#[derive(Debug, Serialize)]
+pub struct RestSession<'a> {
+    /// The session.
+    pub session: &'a Json,
+    /// Its messages, oldest first.
+    pub messages: Vec<RestMessage<'a>>,
+    /// What it is doing.
+    pub status: Value,
+    /// Its to-do list.
+    pub todo: Json,
+}
+
+/// A message with its parts.
+#[derive(Debug, Serialize)]
+pub struct RestMessage<'a> {
+    /// The message.
+    pub info: &'a Json,
+    /// Its parts, in order.
+    pub parts: Vec<&'a Json>,
+}
+
+/// An instance in REST's shapes.
+pub fn rest(instance: &Instance) -> Rest<'_> {
+    Rest {
+        sessions: instance.sessions.iter().map(|(id, session)| (id, rest_session(session))).collect(),
+        permissions: instance.permissions.values().map(|permission| &permission.raw).collect(),
+        questions: instance.questions.values().map(|question| &question.raw).collect(),
+    }
+}
+
+/// A session in REST's shapes.
+pub fn rest_session(session: &Session) -> RestSession<'_> {
+    RestSession {
+        session: &session.info.raw,
+        messages: messages(session),
+        status: status(&session.run),
+        todo: session.todos.as_ref().map_or_else(empty_list, |todos| todos.raw.clone()),
+    }
+}
+
+/// A session's messages in REST's shape; none where they are not kept.
+pub fn messages(session: &Session) -> Vec<RestMessage<'_>> {
+    session.loaded().into_iter().flat_map(|loaded| loaded.in_order()).map(message).collect()
+}
+
+fn message(message: &Message) -> RestMessage<'_> {
+    RestMessage { info: &message.info.raw, parts: message.parts.values().map(|part| &part.raw).collect() }
+}
+
+/// What a session is doing, in REST's shape, with the two words of ours that REST has no way to say.
+pub fn status(run: &Run) -> Value {
+    match run {
+        Run::Idle => json!({"type": "idle"}),
+        Run::Busy { .. } => json!({"type": "busy"}),
+        Run::Retry { attempt, message, next, .. } => {
+            json!({"type": "retry", "attempt": attempt, "message": message, "next": next})
+        }
+        Run::Unknown => json!({"type": "unknown"}),
+        Run::Interrupted { .. } => json!({"type": "interrupted"}),
+    }
+}
+
+fn empty_list() -> Json {
+    Json::parse("[]".to_owned()).unwrap_or_else(|_| Json::null())
+}

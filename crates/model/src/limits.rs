@@ -1,0 +1,14 @@
+//! Every bound of the state, and what happens at it.
+
+/// Deleted sessions remembered per instance, so that their late events stay dead. Beyond it the oldest is forgotten.
+pub const TOMBSTONES: usize = 4096;
+/// Bytes of open text kept per session. Beyond it the oldest text of that part is dropped and a gap is marked.
+pub const OPEN_TEXT_BYTES: usize = 8 << 20;
+/// Open texts kept per session. Beyond it the oldest (lowest part id) is dropped; the closing update brings it back.
+pub const OPEN_TEXTS: usize = 256;
+/// Events held for one session while its messages are being read. Beyond it the read is asked for again.
+pub const HELD_EVENTS: usize = 8192;
+/// Parts held for a message that was not announced yet, per session. Beyond it the newest is dropped and counted.
+pub const ORPHAN_PARTS: usize = 256;
+/// Kinds of unknown events counted by name per instance. Beyond it they are counted together as `other`.
+pub const UNKNOWN_KINDS: usize = 64;

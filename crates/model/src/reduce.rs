@@ -1,0 +1,148 @@
+//! The fold: one event in, one new state out, and a list of what should be read next.
+//!
+//! It cannot fail, wait, or look at a clock. What it does not understand is counted; what contradicts itself is kept
+//! as the server last told it. A change stamps every object it touches with the next revision.
+
+mod instance;
+mod message;
+mod read;
+mod session;
+mod snapshot;
+
+use crate::event::{Addressed, Event};
+use crate::ids::{InstanceId, SessionId};
+use crate::state::{Counters, Instance, Rev, Session, State};
+use crate::time::Timestamp;
+
+/// Something that the state lacks and that should be read from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A session was heard of that is not known.
+    ReadSession(InstanceId, SessionId),
+    /// A session's newest messages are needed.
+    ReadMessages(InstanceId, SessionId),
+}
+
+/// Folds one event into the state.
+///
+/// Returns what should be read from servers because of it; nothing for most events.
+pub fn reduce(state: &mut State, addressed: Addressed) -> Vec<Effect> {
+    let Addressed { instance: id, at, event } = addressed;
+    let rev = Rev(state.rev.0 + 1);
+    match event {
+        Event::InstanceAdded { name, origin } => instance::add(state, rev, id, at, name, origin),
+        Event::InstanceRemoved => instance::remove(state, rev, &id),
+        event => return fold(state, rev, &id, at, event),
+    }
+    Vec::new()
+}
+
+fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Event) -> Vec<Effect> {
+    let Some(instance) = state.instances.get_mut(id) else { return Vec::new() };
+    let mut fold = Fold { rev, at, instance, effects: Vec::new(), changed: false, rows: false, ran: Vec::new() };
+    fold.apply(event);
+    let Fold { effects, changed, rows, ran, .. } = fold;
+    if changed {
+        state.rev = rev;
+    }
+    for session in ran {
+        if state.owners.get(&session) != Some(id) {
+            state.owners.insert(session, id.clone());
+            instance::touch_trees(state, rev);
+        }
+    }
+    if rows {
+        state.rows_rev = rev;
+    }
+    effects
+}
+
+/// One event being folded into one instance.
+struct Fold<'a> {
+    rev: Rev,
+    at: Timestamp,
+    instance: &'a mut Instance,
+    effects: Vec<Effect>,
+    /// True once anything changed.
+    changed: bool,
+    /// True once a row changed that is shown outside its session.
+    rows: bool,
+    /// Sessions that this server proved to be running.
+    ran: Vec<SessionId>,
+}
+
+impl Fold<'_> {
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::InstanceAdded { .. } | Event::InstanceRemoved => {}
+            Event::Link(status) => self.link(status),
+            Event::Version(version) => self.version(version),
+            Event::Catalog(catalog) => self.catalog(catalog),
+            Event::StreamLost => self.stream_lost(),
+            Event::Heard => self.instance.link.last_event_at = Some(self.at),
+            Event::Snapshot(snapshot) => self.snapshot(snapshot),
+            Event::ReadStarted { session } => self.read_started(&session),
+            Event::MessagesRead(read) => self.messages_read(read),
+            Event::ReadFailed { session, reason } => self.read_failed(&session, reason),
+            Event::BodyDropped { session } => self.body_dropped(&session),
+            Event::Reviewed { session } => self.reviewed(&session),
+            Event::SessionCreated(info) => self.session_created(info),
+            Event::Session(info) => self.session_changed(info),
+            Event::SessionDeleted(session) => self.session_deleted(session),
+            Event::Status { session, status } => self.status(&session, status),
+            Event::SessionError { session, failure } => self.session_error(session.as_ref(), failure),
+            Event::Todos { session, todos } => self.todos(&session, todos),
+            Event::PermissionAsked(permission) => self.permission_asked(permission),
+            Event::PermissionReplied(id) => self.permission_replied(&id),
+            Event::QuestionAsked(question) => self.question_asked(question),
+            Event::QuestionClosed(id) => self.question_closed(&id),
+            Event::DirectoryDisposed(directory) => self.directory_disposed(&directory),
+            Event::Unknown { kind } => Counters::count(&mut self.instance.counters.unknown, kind),
+            Event::Malformed { kind } => Counters::count(&mut self.instance.counters.malformed, kind),
+            Event::PartDelta { session, message, part, delta } => self.delta(&session, &message, &part, &delta),
+            event @ (Event::Message(_) | Event::MessageRemoved { .. } | Event::Part(_) | Event::PartRemoved { .. }) => {
+                self.conversation(event);
+            }
+        }
+    }
+
+    /// A known session, or a request to read it; `None` also for the deleted.
+    fn known(&mut self, id: &SessionId) -> Option<&mut Session> {
+        if self.instance.tombstones.contains(id) {
+            self.instance.counters.zombies += 1;
+            return None;
+        }
+        if !self.instance.sessions.contains_key(id) {
+            self.effects.push(Effect::ReadSession(self.instance.id.clone(), id.clone()));
+        }
+        self.instance.sessions.get_mut(id)
+    }
+
+    fn touch_tab(&mut self) {
+        self.changed = true;
+        self.rows = true;
+        self.instance.rev = self.rev;
+    }
+
+    fn touch_tree(&mut self) {
+        self.changed = true;
+        self.rows = true;
+        self.instance.tree_rev = self.rev;
+    }
+
+    fn touch_requests(&mut self) {
+        self.instance.requests_rev = self.rev;
+        self.touch_tree();
+    }
+
+    /// Stamps a session's row; the row of an unknown session has nothing to stamp.
+    fn touch_row(&mut self, id: &SessionId) {
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.rev = self.rev;
+            self.touch_tree();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Instances come, go, and change their link.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Fold;
+use crate::ids::InstanceId;
+use crate::state::{Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State, Tombstones};
+use crate::time::Timestamp;
+
+pub(super) fn add(state: &mut State, rev: Rev, id: InstanceId, at: Timestamp, name: Arc<str>, origin: Origin) {
+    if state.instances.contains_key(&id) {
+        return;
+    }
+    let instance = Instance {
+        id: id.clone(),
+        name,
+        origin,
+        link: Link { status: LinkStatus::Connecting { attempt: 0 }, since: at, last_event_at: None },
+        version: None,
+        catalog: None,
+        sessions: BTreeMap::new(),
+        permissions: BTreeMap::new(),
+        questions: BTreeMap::new(),
+        tombstones: Tombstones::default(),
+        counters: Counters::default(),
+        rev,
+        tree_rev: rev,
+        requests_rev: rev,
+    };
+    state.instances.insert(id, instance);
+    touch_set(state, rev);
+}
+
+pub(super) fn remove(state: &mut State, rev: Rev, id: &InstanceId) {
+    if state.instances.remove(id).is_some() {
+        state.owners.retain(|_, owner| owner != id);
+        touch_trees(state, rev);
+        touch_set(state, rev);
+    }
+}
+
+fn touch_set(state: &mut State, rev: Rev) {
+    state.rev = rev;
+    state.rows_rev = rev;
+    state.instances_rev = rev;
+}
+
+/// A session moved between servers of one database, so the lists of all of them may look different now.
+pub(super) fn touch_trees(state: &mut State, rev: Rev) {
+    state.rev = rev;
+    state.rows_rev = rev;
+    for instance in state.instances.values_mut() {
+        instance.tree_rev = rev;
+    }
+}
+
+impl Fold<'_> {
+    pub(super) fn link(&mut self, status: LinkStatus) {
+        if self.instance.link.status == status {
+            return;
+        }
+        self.instance.link.status = status;
+        self.instance.link.since = self.at;
+        self.touch_tab();
+    }
+
+    pub(super) fn version(&mut self, version: Arc<str>) {
+        if self.instance.version.as_ref() != Some(&version) {
+            self.instance.version = Some(version);
+            self.touch_tab();
+        }
+    }
+
+    pub(super) fn catalog(&mut self, catalog: Catalog) {
+        if self.instance.catalog.as_ref() != Some(&catalog) {
+            self.instance.catalog = Some(catalog);
+            self.touch_tab();
+        }
+    }
+
+    /// What streams may miss pieces from here on, and reads that were under way will not be answered in order.
+    pub(super) fn stream_lost(&mut self) {
+        let rev = self.rev;
+        for session in self.instance.sessions.values_mut() {
+            match &mut session.body {
+                Body::Loading(_) => {
+                    session.body = Body::NotLoaded;
+                    session.body_rev = rev;
+                }
+                Body::Loaded(loaded) => loaded.rereading = None,
+                Body::NotLoaded | Body::Failed { .. } => {}
+            }
+            let parts: Vec<_> = session.open.keys().cloned().collect();
+            session.open.values_mut().for_each(crate::text::OpenText::mark_gap);
+            for part in parts {
+                session.touch_part(rev, &part);
+            }
+        }
+        self.changed = true;
+    }
+}

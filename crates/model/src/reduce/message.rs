@@ -1,0 +1,262 @@
+//! Messages, parts and the texts that stream into them.
+
+use super::{Effect, Fold};
+use crate::event::Event;
+use crate::ids::{MessageId, PartId, SessionId};
+use crate::limits;
+use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, Rev, Role, Session};
+use crate::text::{Delta, OpenText};
+
+impl Fold<'_> {
+    /// Something in a conversation changed: to the streaming texts at once, to the messages if they are kept.
+    pub(super) fn conversation(&mut self, event: Event) {
+        let (rev, id) = (self.rev, session_of(&event).clone());
+        let Some(session) = self.known(&id) else { return };
+        session.follow_open_text(&event);
+        let mut dropped = 0;
+        let changed = match &mut session.body {
+            Body::NotLoaded | Body::Failed { .. } => false,
+            Body::Loading(held) => {
+                held.hold(event);
+                false
+            }
+            Body::Loaded(loaded) => {
+                if let Some(held) = &mut loaded.rereading {
+                    held.hold(event.clone());
+                }
+                dropped = loaded.orphans_over_bound(&event);
+                session.change_body(rev, event);
+                true
+            }
+        };
+        if changed {
+            self.changed = true;
+        }
+        self.instance.counters.orphans_dropped += dropped;
+        if !self.ran.contains(&id) {
+            self.ran.push(id);
+        }
+    }
+
+    pub(super) fn delta(&mut self, id: &SessionId, message: &MessageId, part: &PartId, delta: &Delta) {
+        let rev = self.rev;
+        let Some(session) = self.known(id) else { return };
+        let known_part = session.loaded().and_then(|loaded| loaded.messages.get(message)?.parts.get(part));
+        if known_part.is_some_and(|part| !part.kind.is_open_text()) {
+            self.instance.counters.late_deltas += 1;
+            return;
+        }
+        session.open.entry(part.clone()).or_insert_with(OpenText::after_gap).push(delta);
+        session.bound_open_texts();
+        if session.touch_part_of(rev, message, part) {
+            self.changed = true;
+        }
+    }
+
+    /// Asks for a session's messages again.
+    pub(super) fn ask_messages(&mut self, session: &SessionId) {
+        self.effects.push(Effect::ReadMessages(self.instance.id.clone(), session.clone()));
+    }
+}
+
+fn session_of(event: &Event) -> &SessionId {
+    match event {
+        Event::Message(info) => &info.session,
+        Event::Part(part) => &part.session,
+        Event::MessageRemoved { session, .. } | Event::PartRemoved { session, .. } => session,
+        _ => unreachable!("only events of a conversation are routed here"),
+    }
+}
+
+impl Held {
+    fn hold(&mut self, event: Event) {
+        if self.events.len() < limits::HELD_EVENTS {
+            self.events.push(event);
+        } else {
+            self.overflowed = true;
+        }
+    }
+}
+
+impl Loaded {
+    /// How many parts an event would leave without room among those that wait for their message.
+    fn orphans_over_bound(&self, event: &Event) -> u64 {
+        match event {
+            Event::Part(part) => u64::from(
+                !self.messages.contains_key(&part.message)
+                    && !self.orphans.contains_key(&part.id)
+                    && self.orphans.len() >= limits::ORPHAN_PARTS,
+            ),
+            _ => 0,
+        }
+    }
+
+    fn put_message(&mut self, rev: Rev, info: MessageInfo) {
+        let id = info.id.clone();
+        if let Some(message) = self.messages.get_mut(&id) {
+            if message.info == info {
+                return;
+            }
+            if message.info.created != info.created {
+                self.order.remove(&(message.info.created, id.clone()));
+                self.order.insert((info.created, id));
+                self.list_rev = rev;
+            }
+            message.info = info;
+            message.touch(rev);
+            return;
+        }
+        self.order.insert((info.created, id.clone()));
+        self.list_rev = rev;
+        let mut message = Message::new(rev, info);
+        let waiting: Vec<_> = self.orphans.values().filter(|part| part.message == id).map(|p| p.id.clone()).collect();
+        for part in waiting.iter().filter_map(|part| self.orphans.remove(part)) {
+            message.put_part(rev, part);
+        }
+        self.messages.insert(id, message);
+    }
+
+    fn remove_message(&mut self, rev: Rev, id: &MessageId) {
+        if let Some(message) = self.messages.remove(id) {
+            self.order.remove(&(message.info.created, id.clone()));
+            self.list_rev = rev;
+        }
+    }
+
+    fn put_part(&mut self, rev: Rev, part: Part) {
+        match self.messages.get_mut(&part.message) {
+            Some(message) => message.put_part(rev, part),
+            None if self.orphans.len() < limits::ORPHAN_PARTS || self.orphans.contains_key(&part.id) => {
+                self.orphans.insert(part.id.clone(), part);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Message {
+    /// A message without parts.
+    pub(super) fn new(rev: Rev, info: MessageInfo) -> Self {
+        Self { info, parts: Default::default(), part_revs: Default::default(), rev, content_rev: rev }
+    }
+
+    fn touch(&mut self, rev: Rev) {
+        self.rev = rev;
+        self.content_rev = rev;
+    }
+
+    pub(super) fn put_part(&mut self, rev: Rev, part: Part) {
+        if self.parts.get(&part.id) == Some(&part) {
+            return;
+        }
+        self.part_revs.insert(part.id.clone(), rev);
+        self.content_rev = rev;
+        if self.parts.insert(part.id.clone(), part).is_none() {
+            self.touch(rev);
+        }
+    }
+}
+
+impl Session {
+    /// Keeps the streaming text of a part in step with what the server says of the part itself.
+    fn follow_open_text(&mut self, event: &Event) {
+        match event {
+            Event::Part(part) if part.kind.is_open_text() => {
+                let told = part.kind.text().unwrap_or_default();
+                match self.open.get_mut(&part.id) {
+                    None => {
+                        self.open.insert(part.id.clone(), OpenText::starting_with(told));
+                    }
+                    Some(open) if told.is_empty() => open.begin_proven(),
+                    Some(open) => *open = OpenText::starting_with(told),
+                }
+                self.bound_open_texts();
+            }
+            Event::Part(part) => {
+                self.open.remove(&part.id);
+            }
+            Event::PartRemoved { part, .. } => {
+                self.open.remove(part);
+            }
+            Event::MessageRemoved { message, .. } => {
+                let Body::Loaded(loaded) = &self.body else { return };
+                if let Some(message) = loaded.messages.get(message) {
+                    self.open.retain(|part, _| !message.parts.contains_key(part));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn bound_open_texts(&mut self) {
+        if self.open.len() > limits::OPEN_TEXTS {
+            self.open.pop_first();
+        }
+    }
+
+    /// Applies an event of the conversation to the messages that are kept.
+    pub(super) fn change_body(&mut self, rev: Rev, event: Event) {
+        let Body::Loaded(loaded) = &mut self.body else { return };
+        self.body_rev = rev;
+        match event {
+            Event::Message(info) => {
+                let assistant = info.role == Role::Assistant;
+                let new = !loaded.messages.contains_key(&info.id);
+                if assistant && new {
+                    // The message before it is no longer the last one, which may change how it stands.
+                    touch_last_assistant(loaded, rev);
+                }
+                loaded.put_message(rev, info);
+            }
+            Event::MessageRemoved { message, .. } => loaded.remove_message(rev, &message),
+            Event::Part(part) => loaded.put_part(rev, part),
+            Event::PartRemoved { message, part, .. } => {
+                loaded.orphans.remove(&part);
+                if let Some(message) = loaded.messages.get_mut(&message)
+                    && message.parts.remove(&part).is_some()
+                {
+                    message.part_revs.remove(&part);
+                    message.touch(rev);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn touch_last_assistant(&mut self, rev: Rev) {
+        if let Body::Loaded(loaded) = &mut self.body {
+            touch_last_assistant(loaded, rev);
+        }
+    }
+
+    /// Stamps a part whose streaming text changed. False if the part is not kept.
+    fn touch_part_of(&mut self, rev: Rev, message: &MessageId, part: &PartId) -> bool {
+        let Body::Loaded(loaded) = &mut self.body else { return false };
+        let Some(message) = loaded.messages.get_mut(message) else { return false };
+        let Some(part_rev) = message.part_revs.get_mut(part) else { return false };
+        *part_rev = rev;
+        message.content_rev = rev;
+        self.body_rev = rev;
+        true
+    }
+
+    /// As [`Session::touch_part_of`], where the message is not known.
+    pub(super) fn touch_part(&mut self, rev: Rev, part: &PartId) {
+        let Some(message) = self
+            .loaded()
+            .and_then(|loaded| loaded.in_order().rev().find(|message| message.parts.contains_key(part)))
+            .map(|message| message.info.id.clone())
+        else {
+            return;
+        };
+        self.touch_part_of(rev, &message, part);
+    }
+}
+
+fn touch_last_assistant(loaded: &mut Loaded, rev: Rev) {
+    if let Some(id) = loaded.last_assistant().map(|message| message.info.id.clone())
+        && let Some(message) = loaded.messages.get_mut(&id)
+    {
+        message.touch(rev);
+    }
+}

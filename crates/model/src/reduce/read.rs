@@ -1,0 +1,162 @@
+//! Conversations that are read over REST while their events go on.
+//!
+//! Between the start and the end of a read, a session's events are held; after it they are applied to what was read.
+//! Whatever the read already contains is then told once more, which changes nothing, and whatever it misses is added.
+
+use std::mem;
+use std::sync::Arc;
+
+use super::Fold;
+use crate::event::{MessagesRead, ReadPage};
+use crate::ids::SessionId;
+use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, Rev, Run, Session};
+use crate::text::OpenText;
+
+impl Fold<'_> {
+    pub(super) fn read_started(&mut self, id: &SessionId) {
+        let rev = self.rev;
+        let Some(session) = self.instance.sessions.get_mut(id) else { return };
+        match &mut session.body {
+            Body::Loaded(loaded) => loaded.rereading = Some(Held::default()),
+            body => {
+                *body = Body::Loading(Held::default());
+                session.body_rev = rev;
+                self.changed = true;
+            }
+        }
+    }
+
+    pub(super) fn read_failed(&mut self, id: &SessionId, reason: Arc<str>) {
+        let rev = self.rev;
+        let Some(session) = self.instance.sessions.get_mut(id) else { return };
+        match &mut session.body {
+            Body::Loaded(loaded) => loaded.rereading = None,
+            body => {
+                *body = Body::Failed { reason };
+                session.body_rev = rev;
+                self.changed = true;
+            }
+        }
+    }
+
+    pub(super) fn body_dropped(&mut self, id: &SessionId) {
+        let rev = self.rev;
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.body = Body::NotLoaded;
+            session.body_rev = rev;
+            if !session.run.is_running() {
+                session.open.clear();
+            }
+            self.changed = true;
+        }
+    }
+
+    pub(super) fn messages_read(&mut self, read: MessagesRead) {
+        let (rev, at) = (self.rev, self.at);
+        let MessagesRead { session: id, messages, older, page, todos } = read;
+        let Some(session) = self.instance.sessions.get_mut(&id) else { return };
+        let overflowed = match page {
+            ReadPage::Newest => session.replace_body(rev, messages, older),
+            ReadPage::Older => {
+                session.extend_body(rev, messages, older);
+                false
+            }
+        };
+        if mem::take(&mut session.end_unseen) {
+            let cut = session.loaded().and_then(Loaded::last_assistant).is_some_and(Message::is_unfinished);
+            session.set_run(rev, if cut { Run::Interrupted { at } } else { Run::Idle });
+            session.unreviewed = Some(at);
+            self.touch_row(&id);
+        }
+        self.changed = true;
+        if let Some(todos) = todos {
+            self.todos(&id, todos);
+        }
+        if overflowed {
+            self.ask_messages(&id);
+        }
+    }
+}
+
+impl Message {
+    fn is_unfinished(&self) -> bool {
+        self.info.completed.is_none() && self.info.failure.is_none()
+    }
+}
+
+impl Session {
+    /// Takes the newest page instead of what was known, then the events that were held. True if some were not.
+    fn replace_body(&mut self, rev: Rev, read: Vec<(MessageInfo, Vec<Part>)>, older: Option<Arc<str>>) -> bool {
+        let (known, held) = match mem::replace(&mut self.body, Body::NotLoaded) {
+            Body::Loaded(mut loaded) => {
+                let held = loaded.rereading.take().unwrap_or_default();
+                (loaded, held)
+            }
+            Body::Loading(held) => (Loaded::default(), held),
+            Body::NotLoaded | Body::Failed { .. } => (Loaded::default(), Held::default()),
+        };
+        let mut loaded = Loaded { older, list_rev: rev, ..Loaded::default() };
+        for (info, parts) in read {
+            self.follow_read_texts(&parts);
+            loaded.take_read(rev, info, parts, &known);
+        }
+        self.body = Body::Loaded(loaded);
+        self.body_rev = rev;
+        for event in held.events {
+            self.change_body(rev, event);
+        }
+        held.overflowed
+    }
+
+    fn extend_body(&mut self, rev: Rev, read: Vec<(MessageInfo, Vec<Part>)>, older: Option<Arc<str>>) {
+        let Body::Loaded(loaded) = &mut self.body else { return };
+        let nothing = Loaded::default();
+        for (info, parts) in read {
+            if !loaded.messages.contains_key(&info.id) {
+                loaded.take_read(rev, info, parts, &nothing);
+            }
+        }
+        loaded.older = older;
+        loaded.list_rev = rev;
+        self.body_rev = rev;
+    }
+
+    /// A text that is open in what was read, and that we did not hear begin, lacks its beginning.
+    fn follow_read_texts(&mut self, parts: &[Part]) {
+        for part in parts {
+            if !part.kind.is_open_text() {
+                self.open.remove(&part.id);
+                continue;
+            }
+            let told = part.kind.text().unwrap_or_default();
+            if !self.open.contains_key(&part.id) {
+                let open = if told.is_empty() { OpenText::after_gap() } else { OpenText::starting_with(told) };
+                self.open.insert(part.id.clone(), open);
+            }
+        }
+    }
+}
+
+impl Loaded {
+    /// Adds a message as read; what is as it was `known` keeps its revision, so that no viewer is told again.
+    fn take_read(&mut self, rev: Rev, info: MessageInfo, parts: Vec<Part>, known: &Loaded) {
+        let before = known.messages.get(&info.id);
+        let same_list = before.is_some_and(|message| {
+            message.info == info && message.parts.len() == parts.len() && parts.iter().all(|p| message.parts.contains_key(&p.id))
+        });
+        let mut message = Message::new(rev, info);
+        if let (true, Some(before)) = (same_list, before) {
+            message.rev = before.rev;
+            message.content_rev = before.content_rev;
+        }
+        for part in parts {
+            let unchanged = before.filter(|message| message.parts.get(&part.id) == Some(&part));
+            let part_rev = unchanged.and_then(|message| message.part_revs.get(&part.id)).copied().unwrap_or(rev);
+            message.content_rev = message.content_rev.max(part_rev);
+            message.part_revs.insert(part.id.clone(), part_rev);
+            message.parts.insert(part.id.clone(), part);
+        }
+        self.order.insert((message.info.created, message.info.id.clone()));
+        self.messages.insert(message.info.id.clone(), message);
+    }
+}

@@ -1,0 +1,196 @@
+//! Sessions: their rows, what they are doing, and what they wait for.
+
+use std::sync::Arc;
+
+use super::{Effect, Fold};
+use crate::ids::{PermissionId, QuestionId, SessionId};
+use crate::state::{
+    Body, ErrorKind, Failure, Loaded, Permission, Question, Rev, Run, RunStatus, Session, SessionInfo, Todos,
+};
+
+impl Fold<'_> {
+    pub(super) fn session_created(&mut self, info: SessionInfo) {
+        let id = info.id.clone();
+        let known = self.instance.sessions.contains_key(&id);
+        self.session_changed(info);
+        if let (false, Some(session)) = (known, self.instance.sessions.get_mut(&id)) {
+            session.body = Body::Loaded(Loaded::default());
+            session.run = Run::Idle;
+            self.ran.push(id);
+        }
+    }
+
+    pub(super) fn session_changed(&mut self, info: SessionInfo) {
+        let id = info.id.clone();
+        if self.instance.tombstones.contains(&id) {
+            self.instance.counters.zombies += 1;
+            return;
+        }
+        match self.instance.sessions.get_mut(&id) {
+            Some(session) if session.info == info => return,
+            Some(session) => {
+                if session.info.reverted_from != info.reverted_from {
+                    session.body_rev = self.rev;
+                }
+                session.info = info;
+            }
+            None => {
+                self.instance.sessions.insert(id.clone(), Session::new(info));
+            }
+        }
+        self.touch_row(&id);
+    }
+
+    pub(super) fn session_deleted(&mut self, id: SessionId) {
+        self.instance.tombstones.bury(id.clone());
+        if self.instance.sessions.remove(&id).is_some() {
+            self.touch_tree();
+        }
+        let waiting = self.instance.permissions.len() + self.instance.questions.len();
+        self.instance.permissions.retain(|_, permission| permission.session != id);
+        self.instance.questions.retain(|_, question| question.session != id);
+        if self.instance.permissions.len() + self.instance.questions.len() != waiting {
+            self.touch_requests();
+        }
+    }
+
+    pub(super) fn status(&mut self, id: &SessionId, status: RunStatus) {
+        let (rev, at) = (self.rev, self.at);
+        let Some(session) = self.known(id) else { return };
+        let since = match session.run {
+            Run::Busy { since } | Run::Retry { since, .. } => since,
+            _ => at,
+        };
+        let run = match status {
+            RunStatus::Idle => Run::Idle,
+            RunStatus::Busy => Run::Busy { since },
+            RunStatus::Retry { attempt, message, next } => Run::Retry { since, attempt, message, next },
+        };
+        if run.is_running() {
+            session.ran_here = true;
+            session.failure = None;
+            session.unreviewed = None;
+        } else if session.run.is_running() {
+            session.unreviewed = Some(at);
+        }
+        session.end_unseen = false;
+        let running = run.is_running();
+        let changed = session.set_run(rev, run);
+        if running {
+            self.ran.push(id.clone());
+        }
+        if changed {
+            self.touch_row(id);
+        }
+    }
+
+    pub(super) fn session_error(&mut self, id: Option<&SessionId>, failure: Failure) {
+        let Some(id) = id else { return };
+        if failure.kind == ErrorKind::Aborted {
+            return;
+        }
+        let Some(session) = self.known(id) else { return };
+        if session.failure.as_ref() != Some(&failure) {
+            session.failure = Some(failure);
+            self.touch_row(id);
+        }
+    }
+
+    pub(super) fn todos(&mut self, id: &SessionId, todos: Todos) {
+        let rev = self.rev;
+        let Some(session) = self.known(id) else { return };
+        if session.todos.as_ref() != Some(&todos) {
+            session.todos = Some(todos);
+            session.todos_rev = rev;
+            self.touch_row(id);
+        }
+    }
+
+    pub(super) fn reviewed(&mut self, id: &SessionId) {
+        if let Some(session) = self.instance.sessions.get_mut(id)
+            && session.unreviewed.take().is_some()
+        {
+            self.touch_row(id);
+        }
+    }
+
+    pub(super) fn permission_asked(&mut self, permission: Permission) {
+        if self.known(&permission.session).is_none() && self.instance.tombstones.contains(&permission.session) {
+            return;
+        }
+        let session = permission.session.clone();
+        self.ran.push(session.clone());
+        self.instance.permissions.entry(permission.id.clone()).or_insert(permission);
+        self.touch_requests();
+        self.touch_row(&session);
+    }
+
+    pub(super) fn permission_replied(&mut self, id: &PermissionId) {
+        if let Some(permission) = self.instance.permissions.remove(id) {
+            self.touch_requests();
+            self.touch_row(&permission.session);
+        }
+    }
+
+    pub(super) fn question_asked(&mut self, question: Question) {
+        if self.known(&question.session).is_none() && self.instance.tombstones.contains(&question.session) {
+            return;
+        }
+        let session = question.session.clone();
+        self.ran.push(session.clone());
+        self.instance.questions.entry(question.id.clone()).or_insert(question);
+        self.touch_requests();
+        self.touch_row(&session);
+    }
+
+    pub(super) fn question_closed(&mut self, id: &QuestionId) {
+        if let Some(question) = self.instance.questions.remove(id) {
+            self.touch_requests();
+            self.touch_row(&question.session);
+        }
+    }
+
+    /// Runs end with their directory, without a word: how each ended has to be read.
+    pub(super) fn directory_disposed(&mut self, directory: &Arc<str>) {
+        let ended: Vec<_> = self
+            .instance
+            .sessions
+            .values()
+            .filter(|session| session.info.directory == *directory && session.run.is_running())
+            .map(|session| session.info.id.clone())
+            .collect();
+        for id in ended {
+            self.end_unseen(&id);
+        }
+    }
+
+    /// A run is over, and nobody saw how.
+    pub(super) fn end_unseen(&mut self, id: &SessionId) {
+        let rev = self.rev;
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.set_run(rev, Run::Unknown);
+            session.end_unseen = true;
+            self.effects.push(Effect::ReadMessages(self.instance.id.clone(), id.clone()));
+            self.touch_row(id);
+        }
+    }
+}
+
+impl Session {
+    /// Changes what the session is doing, and stamps the messages whose status follows from it.
+    pub(super) fn set_run(&mut self, rev: Rev, run: Run) -> bool {
+        if self.run == run {
+            return false;
+        }
+        let status_changes = self.run.is_running() != run.is_running() || matches!(run, Run::Interrupted { .. });
+        self.run = run;
+        if status_changes {
+            self.touch_last_assistant(rev);
+            self.body_rev = rev;
+        }
+        if self.run == Run::Idle && !matches!(self.body, Body::Loaded(_)) {
+            self.open.clear();
+        }
+        true
+    }
+}

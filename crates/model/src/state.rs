@@ -1,0 +1,208 @@
+//! The state: instances, their sessions, messages and parts, and what waits for a person.
+//!
+//! Maps are ordered, so that the same events always give the same state, walk and output. Every object carries the
+//! revision at which it last changed; a viewer that has seen revision `n` needs only what is newer.
+//! Fields are public to read; only [`crate::reduce`] writes them, through the one owner of the [`State`].
+
+mod info;
+mod session;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub use info::{
+    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind, Permission, Question,
+    QuestionItem, QuestionOption, Role, RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall,
+    ToolState,
+};
+pub use session::{Body, Held, Loaded, Message, MessageStatus, Run, Session};
+
+use crate::ids::{InstanceId, PermissionId, QuestionId, SessionId};
+use crate::limits;
+use crate::time::Timestamp;
+
+/// Counts changes since the hub started. Zero is before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Rev(pub u64);
+
+/// Everything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Revision of the newest change.
+    pub rev: Rev,
+    /// Revision at which the set of instances last changed.
+    pub instances_rev: Rev,
+    /// Revision at which any row shown outside a session last changed.
+    pub rows_rev: Rev,
+    /// Known instances.
+    pub instances: BTreeMap<InstanceId, Instance>,
+    /// Which instance was seen running a session, for servers that share one database.
+    pub owners: BTreeMap<SessionId, InstanceId>,
+}
+
+impl State {
+    /// A session of an instance.
+    pub fn session(&self, instance: &InstanceId, session: &SessionId) -> Option<&Session> {
+        self.instances.get(instance)?.sessions.get(session)
+    }
+
+    /// True unless another instance was seen running this session: then it is shown there only.
+    pub fn shows(&self, instance: &InstanceId, session: &SessionId) -> bool {
+        self.owners.get(session).is_none_or(|owner| owner == instance)
+    }
+}
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A folder in which the hub runs a server of its own.
+    Folder(Arc<str>),
+    /// A server that runs elsewhere.
+    Url(Arc<str>),
+}
+
+/// The state of a link, as its supervisor tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LinkStatus {
+    /// Connecting, or reading the state after a connection.
+    Connecting {
+        /// Tries that failed in a row before this one.
+        attempt: u32,
+    },
+    /// Live: everything shown is true.
+    Connected,
+    /// Open, but silent for too long: what is shown may be old.
+    Stale,
+    /// Down; another try is due.
+    Error {
+        /// Tries that failed in a row.
+        attempt: u32,
+        /// When the next is due.
+        retry_at: Timestamp,
+        /// Why, for a person.
+        reason: Arc<str>,
+    },
+    /// Given up until someone asks, or a slow probe finds the server again.
+    Disconnected {
+        /// Why, for a person.
+        reason: Arc<str>,
+    },
+}
+
+/// A link, and since when it is so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Its state.
+    pub status: LinkStatus,
+    /// Since when.
+    pub since: Timestamp,
+    /// When bytes last arrived.
+    pub last_event_at: Option<Timestamp>,
+}
+
+/// One OpenCode server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Ours.
+    pub id: InstanceId,
+    /// Shown to people.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub origin: Origin,
+    /// Its link.
+    pub link: Link,
+    /// The server's version, once it told.
+    pub version: Option<Arc<str>>,
+    /// Agents and models on offer, once read.
+    pub catalog: Option<Catalog>,
+    /// Its sessions.
+    pub sessions: BTreeMap<SessionId, Session>,
+    /// Permissions that wait.
+    pub permissions: BTreeMap<PermissionId, Permission>,
+    /// Questions that wait.
+    pub questions: BTreeMap<QuestionId, Question>,
+    /// Deleted sessions.
+    pub tombstones: Tombstones,
+    /// Events counted without use.
+    pub counters: Counters,
+    /// Revision at which the tab (name, link, version, catalog) last changed.
+    pub rev: Rev,
+    /// Revision at which the set of sessions, or any of their rows, last changed.
+    pub tree_rev: Rev,
+    /// Revision at which the set of waiting requests last changed.
+    pub requests_rev: Rev,
+}
+
+impl Instance {
+    /// True while what is shown of it is live.
+    pub fn is_live(&self) -> bool {
+        self.link.status == LinkStatus::Connected
+    }
+
+    /// The topmost ancestor of a session that is known; the session itself at the top, or in a loop.
+    pub fn root_of<'a>(&'a self, session: &'a SessionId) -> &'a SessionId {
+        let mut at = session;
+        let mut steps = self.sessions.len();
+        while let Some(parent) = self.sessions.get(at).and_then(|s| s.info.parent.as_ref()) {
+            if steps == 0 || !self.sessions.contains_key(parent) {
+                break;
+            }
+            steps -= 1;
+            at = parent;
+        }
+        at
+    }
+}
+
+/// Sessions that were deleted, so that their late events stay dead; bounded, oldest forgotten first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tombstones {
+    known: BTreeSet<SessionId>,
+    order: VecDeque<SessionId>,
+}
+
+impl Tombstones {
+    /// Remembers a deleted session.
+    pub fn bury(&mut self, session: SessionId) {
+        if self.known.insert(session.clone()) {
+            self.order.push_back(session);
+        }
+        if self.order.len() > limits::TOMBSTONES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+
+    /// True if the session was deleted.
+    pub fn contains(&self, session: &SessionId) -> bool {
+        self.known.contains(session)
+    }
+}
+
+/// What arrived without being used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Counters {
+    /// Unknown events by type.
+    pub unknown: BTreeMap<Arc<str>, u64>,
+    /// Known events that could not be read, by type.
+    pub malformed: BTreeMap<Arc<str>, u64>,
+    /// Events of deleted sessions.
+    pub zombies: u64,
+    /// Increments of texts that had already ended.
+    pub late_deltas: u64,
+    /// Parts dropped for want of their message.
+    pub orphans_dropped: u64,
+}
+
+impl Counters {
+    pub(crate) fn count(map: &mut BTreeMap<Arc<str>, u64>, kind: Arc<str>) {
+        let room = map.len() < limits::UNKNOWN_KINDS || map.contains_key(&kind);
+        let key = if room { kind } else { "other".into() };
+        *map.entry(key).or_default() += 1;
+    }
+}

@@ -1,0 +1,103 @@
+//! What a viewer sees, as rows free of any markup: the page makes HTML of them, a terminal would draw them.
+//!
+//! [`look`] answers one question: of what this viewer looks at, what changed since the revision it has? Rows own their
+//! (shared) data, so that they can be drawn after the state is let go. Nothing here decides how anything looks.
+
+mod log;
+mod need;
+mod rows;
+mod tree;
+
+use crate::ids::{InstanceId, MessageId, SessionId};
+use crate::state::{Instance, Rev, State};
+
+pub use log::{LogRows, LogState, MessageRow, PartRow};
+pub use need::{NeedKind, NeedRow, needs};
+pub use rows::{ComposerRow, HeadRow, LinkRow, Models, SideRow, TabRow};
+pub use tree::{Mark, SessionRow, mark_of, strip, tree};
+
+/// Messages in a viewer's window unless it asked for older ones.
+pub const WINDOW: usize = 100;
+
+/// What a viewer looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Look {
+    /// The instance in front.
+    pub instance: Option<InstanceId>,
+    /// The session in front.
+    pub session: Option<SessionId>,
+    /// The oldest message in its window, if it asked for more than the newest [`WINDOW`].
+    pub from: Option<MessageId>,
+}
+
+/// What changed of that. Absent regions are as they were.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The revision this brings the viewer to.
+    pub rev: Rev,
+    /// What it looks at.
+    pub look: Look,
+    /// Instance tabs.
+    pub tabs: Option<Vec<TabRow>>,
+    /// Everything that waits for a person, over all instances, oldest first.
+    pub needs: Option<Vec<NeedRow>>,
+    /// Sessions of the instance in front, as a tree drawn flat.
+    pub tree: Option<Vec<SessionRow>>,
+    /// Tabs of sessions around the one in front.
+    pub strip: Option<Vec<SessionRow>>,
+    /// Title and link of what is in front.
+    pub head: Option<HeadRow>,
+    /// The conversation in front.
+    pub log: Option<LogRows>,
+    /// What a prompt can be sent with.
+    pub composer: Option<ComposerRow>,
+    /// Facts beside the conversation.
+    pub side: Option<SideRow>,
+}
+
+impl Seen {
+    /// True if nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.tabs.is_none()
+            && self.needs.is_none()
+            && self.tree.is_none()
+            && self.strip.is_none()
+            && self.head.is_none()
+            && self.log.is_none()
+            && self.composer.is_none()
+            && self.side.is_none()
+    }
+}
+
+/// What changed after `since` of what a viewer looks at. `Rev(0)` asks for all of it.
+pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
+    let all = since == Rev(0);
+    let instance = look.instance.as_ref().and_then(|id| state.instances.get(id));
+    let rows_changed = all || state.rows_rev > since;
+    let tree_changed = all || instance.is_some_and(|instance| instance.tree_rev.max(instance.rev) > since);
+    let requests_changed = all
+        || state.instances_rev > since
+        || state.instances.values().any(|instance| instance.requests_rev.max(instance.rev) > since);
+    let front = instance.map(|instance| Front { state, instance, session: look.session.as_ref() });
+    let front_changed = |changed: bool| front.as_ref().filter(|_| changed);
+    let session_changed = all || front.as_ref().is_some_and(|front| front.changed(since));
+    Seen {
+        rev: state.rev,
+        look: look.clone(),
+        tabs: rows_changed.then(|| rows::tabs(state)),
+        needs: requests_changed.then(|| needs(state)),
+        tree: front_changed(tree_changed).map(|front| tree(state, front.instance)),
+        strip: front_changed(tree_changed).map(|front| strip(state, front.instance, front.session)),
+        head: front_changed(tree_changed).map(Front::head),
+        log: front.as_ref().and_then(|front| front.log(look.from.as_ref(), since)),
+        composer: front_changed(session_changed).map(Front::composer),
+        side: front_changed(session_changed).map(Front::side),
+    }
+}
+
+/// What is in front of a viewer.
+struct Front<'a> {
+    state: &'a State,
+    instance: &'a Instance,
+    session: Option<&'a SessionId>,
+}

@@ -1,0 +1,195 @@
+//! A conversation as rows: messages, parts, and the texts that stream into them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Front, WINDOW};
+use crate::ids::{MessageId, PartId, PermissionId, SessionId};
+use crate::state::{Body, Loaded, Message, MessageInfo, MessageStatus, PartKind, Rev, Role, Run, Session};
+use crate::text::OpenText;
+use crate::time::Timestamp;
+
+/// What changed of a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogRows {
+    /// The session.
+    pub session: SessionId,
+    /// Whether the messages are here.
+    pub state: LogState,
+    /// Messages in the window, in order, if the list changed.
+    pub order: Option<Vec<MessageId>>,
+    /// True if there are messages before the window.
+    pub older: bool,
+    /// Messages that changed.
+    pub messages: Vec<MessageRow>,
+    /// Why and since when the session does not go on, if it does not.
+    pub run: Run,
+}
+
+/// Whether a conversation is here.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LogState {
+    /// The session is not known on this instance.
+    NoSuchSession,
+    /// It is being read.
+    Loading,
+    /// It could not be read.
+    Failed {
+        /// Why, for a person.
+        reason: Arc<str>,
+    },
+    /// It is here.
+    Loaded,
+}
+
+/// A message that changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageRow {
+    /// As its server describes it.
+    pub info: MessageInfo,
+    /// How it stands.
+    pub status: MessageStatus,
+    /// True if the person took it back.
+    pub reverted: bool,
+    /// True if its description or list of parts changed, not only parts.
+    pub head_changed: bool,
+    /// Its parts, in order.
+    pub order: Vec<PartId>,
+    /// Parts that changed.
+    pub parts: Vec<PartRow>,
+}
+
+/// A part that changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartRow {
+    /// Its id.
+    pub id: PartId,
+    /// Revision of its content: the same id and revision always have the same content.
+    pub rev: Rev,
+    /// What it is.
+    pub kind: PartKind,
+    /// Its text as heard so far, while it streams or where its end was never told.
+    pub open: Option<OpenText>,
+    /// True if it will not be finished: what was heard is all there is.
+    pub cut_off: bool,
+    /// The request that its tool waits for.
+    pub waits_for: Option<PermissionId>,
+    /// When its text last grew or it last changed; unknown here, so the message's own time.
+    pub at: Timestamp,
+}
+
+impl Front<'_> {
+    pub(super) fn log(&self, from: Option<&MessageId>, since: Rev) -> Option<LogRows> {
+        let id = self.session?;
+        let Some(session) = self.instance.sessions.get(id) else {
+            return (since == Rev(0) || self.instance.tree_rev > since)
+                .then(|| empty(id, LogState::NoSuchSession, Run::Unknown));
+        };
+        let requests = self.instance.requests_rev > since;
+        if since != Rev(0) && session.body_rev.max(session.rev) <= since && !requests {
+            return None;
+        }
+        Some(match &session.body {
+            Body::NotLoaded | Body::Loading(_) => empty(id, LogState::Loading, session.run.clone()),
+            Body::Failed { reason } => empty(id, LogState::Failed { reason: reason.clone() }, session.run.clone()),
+            Body::Loaded(loaded) => self.loaded(session, loaded, from, since),
+        })
+    }
+
+    fn loaded(&self, session: &Session, loaded: &Loaded, from: Option<&MessageId>, since: Rev) -> LogRows {
+        let window = window(loaded, from);
+        let last = loaded.last_assistant().map(|message| &message.info.id);
+        let reverted = session.info.reverted_from.as_ref().and_then(|id| loaded.messages.get(id));
+        let rebuild = since == Rev(0) || loaded.list_rev > since || session.rev > since;
+        let waiting = self.waiting(session);
+        let asked_anew = self.instance.requests_rev > since;
+        let messages = window
+            .iter()
+            .filter(|message| message.content_rev > since || (asked_anew && message_waits(message)))
+            .map(|message| MessageRow {
+                status: session.message_status(&message.info, last.is_none_or(|last| *last == message.info.id)),
+                reverted: reverted.is_some_and(|from| order_key(message) >= order_key(from)),
+                head_changed: message.rev > since || since == Rev(0),
+                order: message.parts.keys().cloned().collect(),
+                parts: part_rows(session, message, &waiting, since, asked_anew),
+                info: message.info.clone(),
+            })
+            .collect();
+        LogRows {
+            session: session.info.id.clone(),
+            state: LogState::Loaded,
+            order: rebuild.then(|| window.iter().map(|message| message.info.id.clone()).collect()),
+            older: loaded.older.is_some() || window.len() < loaded.messages.len(),
+            messages,
+            run: session.run.clone(),
+        }
+    }
+
+    /// Tool calls of this session that wait for leave.
+    fn waiting(&self, session: &Session) -> BTreeMap<Arc<str>, PermissionId> {
+        self.instance
+            .permissions
+            .values()
+            .filter(|permission| permission.session == session.info.id)
+            .filter_map(|permission| Some((permission.tool.as_ref()?.call.clone(), permission.id.clone())))
+            .collect()
+    }
+}
+
+fn empty(id: &SessionId, state: LogState, run: Run) -> LogRows {
+    LogRows { session: id.clone(), state, order: Some(Vec::new()), older: false, messages: Vec::new(), run }
+}
+
+fn order_key(message: &Message) -> (Timestamp, &MessageId) {
+    (message.info.created, &message.info.id)
+}
+
+fn window<'a>(loaded: &'a Loaded, from: Option<&MessageId>) -> Vec<&'a Message> {
+    let from = from.and_then(|id| loaded.messages.get(id)).map(order_key);
+    let newest = loaded.messages.len().saturating_sub(WINDOW);
+    loaded
+        .in_order()
+        .enumerate()
+        .filter(|(at, message)| *at >= newest || from.is_some_and(|from| order_key(message) >= from))
+        .map(|(_, message)| message)
+        .collect()
+}
+
+fn message_waits(message: &Message) -> bool {
+    message.info.role == Role::Assistant && message.parts.values().any(|part| matches!(part.kind, PartKind::Tool(_)))
+}
+
+fn part_rows(
+    session: &Session,
+    message: &Message,
+    waiting: &BTreeMap<Arc<str>, PermissionId>,
+    since: Rev,
+    asked_anew: bool,
+) -> Vec<PartRow> {
+    let over = message.info.completed.is_some() || message.info.failure.is_some() || !session.run.is_running();
+    message
+        .parts
+        .values()
+        .filter_map(|part| {
+            let rev = message.part_revs.get(&part.id).copied().unwrap_or(message.content_rev);
+            let tool = matches!(part.kind, PartKind::Tool(_));
+            let head_changed = message.rev > since;
+            if rev <= since && !head_changed && !(tool && asked_anew) {
+                return None;
+            }
+            let open = part.kind.is_open_text();
+            Some(PartRow {
+                id: part.id.clone(),
+                rev,
+                kind: part.kind.clone(),
+                open: if open { session.open.get(&part.id).cloned() } else { None },
+                cut_off: open && over,
+                waits_for: match &part.kind {
+                    PartKind::Tool(tool) => waiting.get(&tool.call).cloned(),
+                    _ => None,
+                },
+                at: message.info.created,
+            })
+        })
+        .collect()
+}

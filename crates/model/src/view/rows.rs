@@ -1,0 +1,217 @@
+//! Rows around a conversation: instance tabs, title, prompt, facts.
+
+use std::sync::Arc;
+
+use super::tree::{Mark, mark_of, tree};
+use super::{Front, need};
+use crate::ids::InstanceId;
+use crate::state::{AgentInfo, Counters, Instance, LinkStatus, ModelInfo, ModelRef, Origin, Rev, Session, State, Todos, Tokens};
+use crate::time::Timestamp;
+
+/// A link, for the indicator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkRow {
+    /// Its state.
+    pub status: LinkStatus,
+    /// Since when.
+    pub since: Timestamp,
+    /// When bytes last arrived.
+    pub last_event_at: Option<Timestamp>,
+}
+
+/// An instance as a tab.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TabRow {
+    /// Its id.
+    pub id: InstanceId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub origin: Origin,
+    /// Its link.
+    pub link: LinkRow,
+    /// The loudest state of its sessions.
+    pub mark: Mark,
+    /// Requests that wait in it.
+    pub needs: usize,
+    /// Sessions that run.
+    pub working: usize,
+}
+
+/// What is in front.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadRow {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub origin: Origin,
+    /// Its link.
+    pub link: LinkRow,
+    /// The session's title; absent where none is in front, or it is not known.
+    pub title: Option<Arc<str>>,
+    /// The session's state.
+    pub mark: Mark,
+    /// Its folder.
+    pub directory: Arc<str>,
+    /// The sessions above it, topmost first, as ids and titles.
+    pub ancestors: Vec<(crate::ids::SessionId, Arc<str>)>,
+}
+
+/// Whether a prompt can be answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Models {
+    /// Not asked yet.
+    Unknown,
+    /// No usable model is configured.
+    None,
+    /// These.
+    Some(Vec<ModelInfo>),
+}
+
+/// What a prompt can be sent with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComposerRow {
+    /// False while the server cannot be heard.
+    pub live: bool,
+    /// True while the session runs: it can be stopped.
+    pub running: bool,
+    /// True if the session in front is known.
+    pub session_known: bool,
+    /// Agents on offer.
+    pub agents: Vec<AgentInfo>,
+    /// Models on offer.
+    pub models: Models,
+    /// The agent last used.
+    pub agent: Option<Arc<str>>,
+    /// The model last used, else the default.
+    pub model: Option<ModelRef>,
+}
+
+/// Facts beside a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SideRow {
+    /// To-do list.
+    pub todos: Option<Todos>,
+    /// US dollars.
+    pub cost: f64,
+    /// Tokens of the session.
+    pub tokens: Tokens,
+    /// Tokens in the context of the last answer.
+    pub context_used: u64,
+    /// Tokens that fit; zero where unknown.
+    pub context_limit: u64,
+    /// The link.
+    pub link: LinkRow,
+    /// The server's version.
+    pub version: Option<Arc<str>>,
+    /// Events counted without use.
+    pub counters: Counters,
+}
+
+fn link_row(instance: &Instance) -> LinkRow {
+    LinkRow { status: instance.link.status.clone(), since: instance.link.since, last_event_at: instance.link.last_event_at }
+}
+
+pub(super) fn tabs(state: &State) -> Vec<TabRow> {
+    let needs = need::needs(state);
+    let mut tabs: Vec<TabRow> = state
+        .instances
+        .values()
+        .map(|instance| {
+            let rows = tree(state, instance);
+            TabRow {
+                id: instance.id.clone(),
+                name: instance.name.clone(),
+                origin: instance.origin.clone(),
+                link: link_row(instance),
+                mark: rows.iter().map(|row| row.own).max().unwrap_or(Mark::Idle),
+                needs: needs.iter().filter(|need| need.instance == instance.id).count(),
+                working: rows.iter().filter(|row| row.own == Mark::Working).count(),
+            }
+        })
+        .collect();
+    tabs.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    tabs
+}
+
+impl Front<'_> {
+    fn session(&self) -> Option<&Session> {
+        self.instance.sessions.get(self.session?)
+    }
+
+    /// True if anything beside the messages changed.
+    pub(super) fn changed(&self, since: Rev) -> bool {
+        let session = self.session().map_or(self.instance.tree_rev, |s| s.rev.max(s.todos_rev));
+        self.instance.rev.max(session) > since
+    }
+
+    pub(super) fn head(&self) -> HeadRow {
+        let session = self.session();
+        HeadRow {
+            instance: self.instance.id.clone(),
+            name: self.instance.name.clone(),
+            origin: self.instance.origin.clone(),
+            link: link_row(self.instance),
+            title: session.map(|session| session.info.title().into()),
+            mark: session.map_or(Mark::Idle, |session| mark_of(self.instance, session)),
+            directory: session.map_or_else(|| "".into(), |session| session.info.directory.clone()),
+            ancestors: session.map(|session| self.ancestors(session)).unwrap_or_default(),
+        }
+    }
+
+    fn ancestors(&self, session: &Session) -> Vec<(crate::ids::SessionId, Arc<str>)> {
+        let mut above = Vec::new();
+        let mut at = session;
+        while let Some(parent) = at.info.parent.as_ref().and_then(|parent| self.instance.sessions.get(parent)) {
+            if above.len() >= self.instance.sessions.len() {
+                break;
+            }
+            above.push((parent.info.id.clone(), Arc::from(parent.info.title())));
+            at = parent;
+        }
+        above.reverse();
+        above
+    }
+
+    pub(super) fn composer(&self) -> ComposerRow {
+        let session = self.session();
+        let catalog = self.instance.catalog.as_ref();
+        let last = session.map(|session| &session.info);
+        ComposerRow {
+            live: self.instance.is_live(),
+            running: session.is_some_and(|session| session.run.is_running()),
+            session_known: session.is_some(),
+            agents: catalog.map(|catalog| catalog.agents.clone()).unwrap_or_default(),
+            models: match catalog {
+                None => Models::Unknown,
+                Some(catalog) if catalog.models.is_empty() => Models::None,
+                Some(catalog) => Models::Some(catalog.models.clone()),
+            },
+            agent: last.and_then(|info| info.agent.clone()),
+            model: last
+                .and_then(|info| info.model.clone())
+                .or_else(|| catalog.and_then(|catalog| catalog.default_model.clone())),
+        }
+    }
+
+    pub(super) fn side(&self) -> SideRow {
+        let session = self.session();
+        let last = session.and_then(|session| session.loaded()).and_then(|loaded| {
+            loaded.in_order().rev().find(|message| message.info.tokens.total() > 0)
+        });
+        let models = self.instance.catalog.as_ref().map_or(&[][..], |catalog| &catalog.models);
+        let model = last.and_then(|message| message.info.model.as_ref());
+        SideRow {
+            todos: session.and_then(|session| session.todos.clone()),
+            cost: session.map_or(0.0, |session| session.info.cost),
+            tokens: session.map(|session| session.info.tokens).unwrap_or_default(),
+            context_used: last.map_or(0, |message| message.info.tokens.total()),
+            context_limit: models.iter().find(|known| Some(&known.id) == model).map_or(0, |known| known.context),
+            link: link_row(self.instance),
+            version: self.instance.version.clone(),
+            counters: self.instance.counters.clone(),
+        }
+    }
+}
