@@ -1,0 +1,328 @@
+//! REST calls and the event stream of one OpenCode server.
+//!
+//! It never follows a redirect, never retries, never reads the environment's proxies, and puts a password nowhere but
+//! into the `Authorization` header.
+
+mod ask;
+mod catalog;
+mod credentials;
+mod error;
+mod probe;
+mod read;
+mod stream;
+
+use std::fmt;
+use std::sync::Arc;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::json::sanitize;
+use crate::limits::{
+    CONNECT_TIMEOUT, ERROR_BODY_BYTES, MAX_REPLY_BYTES, POOL_IDLE_TIMEOUT, REQUEST_TIMEOUT,
+};
+
+pub use ask::{NewSession, NewSessionModel};
+pub use catalog::{AgentInfo, ModelEntry, PathInfo, ProviderInfo, Providers};
+pub use credentials::Credentials;
+pub use error::ClientError;
+pub use probe::{Health, Spoken};
+pub use read::{MessagePage, Tolerant};
+pub use stream::EventStream;
+
+/// One server, or one folder of it ([`at`](Self::at)). Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    server: Arc<Server>,
+    directory: Option<Arc<str>>,
+}
+
+struct Server {
+    base: Url,
+    credentials: Option<Credentials>,
+}
+
+struct Reply {
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Client {
+    /// The HTTP client to share between all servers: no proxies, no redirects, gzip, HTTP/1.1.
+    ///
+    /// # Errors
+    /// [`ClientError::Setup`] when the machine's TLS roots cannot be read.
+    pub fn http() -> Result<reqwest::Client, ClientError> {
+        reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .user_agent(concat!("drovers/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| ClientError::Setup {
+                reason: error::innermost(&error),
+            })
+    }
+
+    /// A client of the server at `base`, through a client from [`http`](Self::http).
+    ///
+    /// A user and password in the address are taken out of it, and used when `credentials` are not given.
+    ///
+    /// # Errors
+    /// [`ClientError::BadAddress`] when `base` is not an http or https address.
+    pub fn new(
+        http: reqwest::Client,
+        mut base: Url,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, ClientError> {
+        let credentials = credentials.or_else(|| Credentials::in_url(&base));
+        // Both fail only where there is no host, which is refused below.
+        let stripped = base.set_username("").and_then(|()| base.set_password(None));
+        base.set_query(None);
+        base.set_fragment(None);
+        if stripped.is_err() || !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+            return Err(ClientError::BadAddress {
+                scheme: base.scheme().to_owned(),
+            });
+        }
+        Ok(Self {
+            http,
+            server: Arc::new(Server { base, credentials }),
+            directory: None,
+        })
+    }
+
+    /// The same server, asked about one folder: every request carries `?directory=`.
+    #[must_use]
+    pub fn at(&self, directory: &str) -> Self {
+        Self {
+            directory: Some(Arc::from(directory)),
+            ..self.clone()
+        }
+    }
+
+    /// The server's address, without user and password.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.server.base
+    }
+
+    /// Whether requests carry a password.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        self.server.credentials.is_some()
+    }
+
+    /// A request to the path of these segments, each encoded as one.
+    fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+        let mut url = self.server.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        if let Some(directory) = &self.directory {
+            url.query_pairs_mut().append_pair("directory", directory);
+        }
+        let request = self.http.request(method, url);
+        match &self.server.credentials {
+            // reqwest marks the header as sensitive.
+            Some(credentials) => {
+                request.basic_auth(&credentials.username, Some(&credentials.password))
+            }
+            None => request,
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {
+        let reply = self
+            .exchange(self.request(Method::GET, segments), MAX_REPLY_BYTES)
+            .await?;
+        reply.decode()
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        segments: &[&str],
+        body: &(impl Serialize + ?Sized),
+    ) -> Result<T, ClientError> {
+        let reply = self
+            .exchange(self.request(method, segments).json(body), MAX_REPLY_BYTES)
+            .await?;
+        reply.decode()
+    }
+
+    /// For requests whose reply says nothing beyond its status.
+    async fn order(&self, request: RequestBuilder) -> Result<(), ClientError> {
+        self.exchange_any(request, MAX_REPLY_BYTES).await.map(drop)
+    }
+
+    /// One request and its JSON reply.
+    async fn exchange(&self, request: RequestBuilder, limit: usize) -> Result<Reply, ClientError> {
+        let reply = self.exchange_any(request, limit).await?;
+        reply.expect_json(self)?;
+        Ok(reply)
+    }
+
+    async fn exchange_any(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+    ) -> Result<Reply, ClientError> {
+        let exchange = async {
+            let mut response = self.accepted(request).await?;
+            let headers = std::mem::take(response.headers_mut());
+            let bytes = self.body(response, limit).await?;
+            let text = String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+            Ok(Reply { headers, text })
+        };
+        timeout(REQUEST_TIMEOUT, exchange)
+            .await
+            .unwrap_or_else(|_| {
+                Err(ClientError::Timeout {
+                    server: self.name(),
+                    after: REQUEST_TIMEOUT,
+                })
+            })
+    }
+
+    /// The response of a request that the server did not refuse.
+    async fn accepted(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(self.refused(response).await)
+        }
+    }
+
+    async fn refused(&self, response: Response) -> ClientError {
+        let server = self.name();
+        let status = response.status();
+        let path = response.url().path().to_owned();
+        if status.is_redirection() {
+            let location = response
+                .headers()
+                .get("location")
+                .map(|to| String::from_utf8_lossy(to.as_bytes()).into());
+            return ClientError::Redirect {
+                server,
+                status: status.as_u16(),
+                location,
+            };
+        }
+        let excerpt = match status {
+            StatusCode::UNAUTHORIZED => String::new(),
+            _ => self.excerpt(response).await,
+        };
+        match status {
+            StatusCode::UNAUTHORIZED => ClientError::Unauthorized {
+                server,
+                given: self.has_credentials(),
+            },
+            StatusCode::NOT_FOUND => ClientError::NotFound {
+                server,
+                path,
+                excerpt,
+            },
+            StatusCode::CONFLICT => ClientError::Conflict {
+                server,
+                path,
+                excerpt,
+            },
+            _ => ClientError::Status {
+                server,
+                path,
+                status: status.as_u16(),
+                excerpt,
+            },
+        }
+    }
+
+    async fn body(&self, mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+        let too_large = || ClientError::TooLarge {
+            server: self.name(),
+            limit,
+        };
+        let announced = response.content_length().unwrap_or(0);
+        if announced > limit as u64 {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.failed(&error))?
+        {
+            if body.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// What a failed reply says to a person; nothing when it cannot be read.
+    async fn excerpt(&self, mut response: Response) -> String {
+        let mut body = Vec::new();
+        while body.len() < ERROR_BODY_BYTES {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        body.truncate(ERROR_BODY_BYTES);
+        error::excerpt(&String::from_utf8_lossy(&body))
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> ClientError {
+        error::classify(error, &self.server.base)
+    }
+
+    fn name(&self) -> String {
+        self.server.base.to_string()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base", &self.server.base.as_str())
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reply {
+    fn expect_json(&self, client: &Client) -> Result<(), ClientError> {
+        let found = media_type(&self.headers);
+        if found.as_deref() == Some("application/json") {
+            return Ok(());
+        }
+        Err(ClientError::ContentType {
+            server: client.name(),
+            wanted: "application/json",
+            found,
+        })
+    }
+
+    fn decode<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_str(&sanitize(&self.text)).map_err(ClientError::bad_json)
+    }
+}
+
+/// The media type without its parameters, in lower case.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    value
+        .split(';')
+        .next()
+        .map(|kind| kind.trim().to_ascii_lowercase())
+}

@@ -1,0 +1,258 @@
+//! Why a server could not be asked, told apart so that a person knows what to do.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::limits::{CONNECT_TIMEOUT, EXCERPT_CHARS};
+
+/// Why a request failed. `server` is its address, without user and password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The address cannot be one of a server.
+    #[error(
+        "an address that begins with `{scheme}:` is not one of a server: it has to begin with http:// or https://"
+    )]
+    BadAddress {
+        /// What it begins with.
+        scheme: String,
+    },
+    /// No HTTP client could be made.
+    #[error("the HTTP client cannot be set up: {reason}")]
+    Setup {
+        /// Why.
+        reason: String,
+    },
+    /// The host's name does not resolve.
+    #[error("the name `{host}` is not known on this network")]
+    Dns {
+        /// The name.
+        host: String,
+    },
+    /// Nothing listens there.
+    #[error("nothing listens at {server}: the server is not running, or on another port")]
+    Refused {
+        /// Its address.
+        server: String,
+    },
+    /// The connection was cut before the reply, or the stream, had ended.
+    #[error("{server} broke off the connection")]
+    Reset {
+        /// Its address.
+        server: String,
+    },
+    /// No answer in time.
+    #[error("{server} did not answer within {} s", after.as_secs_f32())]
+    Timeout {
+        /// Its address.
+        server: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The encrypted connection could not be made.
+    #[error("no secure connection to {server} is possible: {reason}")]
+    Tls {
+        /// Its address.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// Any other failure of the connection.
+    #[error("{server} cannot be reached: {reason}")]
+    Unreachable {
+        /// Its address.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// The server points elsewhere. It is not followed: a password must not travel on.
+    #[error("{server} redirects to {}: give that address instead", location.as_deref().unwrap_or("an unnamed place"))]
+    Redirect {
+        /// Its address.
+        server: String,
+        /// The HTTP status, 3xx.
+        status: u16,
+        /// Where it points.
+        location: Option<String>,
+    },
+    /// 401.
+    #[error("{server} {}", if *given { "refuses the password" } else { "asks for a password" })]
+    Unauthorized {
+        /// Its address.
+        server: String,
+        /// Whether one was sent.
+        given: bool,
+    },
+    /// 404.
+    #[error("{server} does not know {path}{}", told(excerpt))]
+    NotFound {
+        /// Its address.
+        server: String,
+        /// What was asked for.
+        path: String,
+        /// What the server says.
+        excerpt: String,
+    },
+    /// 409: the session is busy.
+    #[error("{server} cannot do this now, as the session is busy{}", told(excerpt))]
+    Conflict {
+        /// Its address.
+        server: String,
+        /// What was asked for.
+        path: String,
+        /// What the server says.
+        excerpt: String,
+    },
+    /// Any other refusal.
+    #[error("{server} answered {path} with status {status}{}", told(excerpt))]
+    Status {
+        /// Its address.
+        server: String,
+        /// What was asked for.
+        path: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the server says.
+        excerpt: String,
+    },
+    /// An event stream was asked for, and the server has none to give (204 and the like).
+    #[error("{server} gives no event stream (status {status})")]
+    NoStream {
+        /// Its address.
+        server: String,
+        /// The HTTP status, 2xx but not 200.
+        status: u16,
+    },
+    /// The reply is of another kind.
+    #[error("{server} answered with {} instead of {wanted}", found.as_deref().unwrap_or("data of no kind"))]
+    ContentType {
+        /// Its address.
+        server: String,
+        /// The media type asked for.
+        wanted: &'static str,
+        /// The media type given.
+        found: Option<String>,
+    },
+    /// Something answers, but not OpenCode.
+    #[error("the server at {server} is not OpenCode")]
+    NotOpenCode {
+        /// Its address.
+        server: String,
+    },
+    /// OpenCode 2 answers, whose protocol is another one.
+    #[error("the server at {server} is OpenCode 2, which is not spoken yet")]
+    V2NotSpoken {
+        /// Its address.
+        server: String,
+    },
+    /// The reply is not the JSON that was expected.
+    #[error("the server's reply does not make sense: {reason}")]
+    BadJson {
+        /// Why.
+        reason: String,
+    },
+    /// The reply is larger than is accepted.
+    #[error("the reply of {server} is larger than {} MiB", limit / (1024 * 1024))]
+    TooLarge {
+        /// Its address.
+        server: String,
+        /// The bound, in bytes.
+        limit: usize,
+    },
+}
+
+impl ClientError {
+    pub(super) fn bad_json(error: serde_json::Error) -> Self {
+        Self::BadJson {
+            reason: error.to_string(),
+        }
+    }
+}
+
+fn told(excerpt: &str) -> String {
+    if excerpt.is_empty() {
+        String::new()
+    } else {
+        format!(": {excerpt}")
+    }
+}
+
+/// Names what reqwest reports, by the errors it is made of.
+pub(super) fn classify(error: &reqwest::Error, base: &Url) -> ClientError {
+    let server = base.to_string();
+    if error.is_dns() {
+        return ClientError::Dns {
+            host: base.host_str().unwrap_or_default().to_owned(),
+        };
+    }
+    if error.is_timeout() {
+        return ClientError::Timeout {
+            server,
+            after: CONNECT_TIMEOUT,
+        };
+    }
+    match io_kind(error) {
+        Some(io::ErrorKind::ConnectionRefused) => return ClientError::Refused { server },
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof,
+        ) => return ClientError::Reset { server },
+        _ => {}
+    }
+    let reason = innermost(error);
+    if error.is_connect() && base.scheme() == "https" {
+        // The kinds above are what a socket reports; what is left of an https connection is its encryption.
+        return ClientError::Tls { server, reason };
+    }
+    if error.is_connect() || error.is_builder() {
+        return ClientError::Unreachable { server, reason };
+    }
+    // What is left breaks an HTTP exchange half-way: an end before the reply or before its last chunk.
+    ClientError::Reset { server }
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    chain(error)
+        .find_map(|cause| cause.downcast_ref::<io::Error>())
+        .map(io::Error::kind)
+}
+
+/// What a person may learn from a failed reply: OpenCode's own sentence, or the beginning of the text.
+pub(super) fn excerpt(body: &str) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        message: String,
+    }
+    let message = serde_json::from_str::<Named>(body).map(|named| named.data.message);
+    let text = message.as_deref().unwrap_or(body);
+    let words = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(EXCERPT_CHARS) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
+}
+
+/// The last cause, which names what really happened.
+pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
+    chain(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}

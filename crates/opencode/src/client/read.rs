@@ -1,0 +1,180 @@
+//! Reading state. One odd element of a list never loses the others.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::value::RawValue;
+
+use super::{Client, ClientError};
+use crate::json::{Raw, sanitize};
+use crate::limits::{MAX_MESSAGES_BYTES, MAX_REPLY_BYTES};
+use crate::wire::{
+    FromRaw, MessageWithParts, PermissionRequest, QuestionRequest, SessionInfo, SessionStatus,
+    TodoList,
+};
+
+/// What was read, and how many elements of it did not decode and are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tolerant<T> {
+    /// The elements that decode.
+    pub value: T,
+    /// How many do not.
+    pub malformed: usize,
+}
+
+/// Messages in ascending order, from the newest page backwards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessagePage {
+    /// The messages.
+    pub messages: Vec<MessageWithParts>,
+    /// What to give as `before` for the page of older ones; none when there are none.
+    pub next: Option<String>,
+    /// How many messages or parts did not decode and are left out.
+    pub malformed: usize,
+}
+
+impl Client {
+    /// `GET /session`: the sessions of the folder ([`at`](Self::at)), or of all; the newest `limit` of them (the server
+    /// gives 100 when not told).
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn sessions(
+        &self,
+        limit: Option<usize>,
+    ) -> Result<Tolerant<Vec<SessionInfo>>, ClientError> {
+        let limit = limit.map(|limit| ("limit", limit.to_string()));
+        self.list(&["session"], limit.as_slice()).await
+    }
+
+    /// `GET /session/{id}`.
+    ///
+    /// # Errors
+    /// [`NotFound`](ClientError::NotFound) when there is none; any [`ClientError`].
+    pub async fn session(&self, id: &str) -> Result<SessionInfo, ClientError> {
+        object(self.get(&["session", id]).await?)
+    }
+
+    /// `GET /session/{id}/children`: the sessions its `task` calls started.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn children(&self, id: &str) -> Result<Tolerant<Vec<SessionInfo>>, ClientError> {
+        self.list(&["session", id, "children"], &[]).await
+    }
+
+    /// `GET /session/{id}/message`: the newest `limit` messages, or those before the cursor `before`.
+    ///
+    /// # Errors
+    /// [`NotFound`](ClientError::NotFound) when there is no such session; any [`ClientError`].
+    pub async fn messages(
+        &self,
+        id: &str,
+        limit: Option<usize>,
+        before: Option<&str>,
+    ) -> Result<MessagePage, ClientError> {
+        let limit = limit.map(|limit| limit.to_string());
+        let query = [("limit", limit.as_deref()), ("before", before)];
+        let query: Vec<_> = query
+            .into_iter()
+            .filter_map(|(key, value)| value.map(|value| (key, value)))
+            .collect();
+        let request = self
+            .request(Method::GET, &["session", id, "message"])
+            .query(&query);
+        let reply = self.exchange(request, MAX_MESSAGES_BYTES).await?;
+        let json = sanitize(&reply.text);
+        let elements: Vec<&RawValue> =
+            serde_json::from_str(&json).map_err(ClientError::bad_json)?;
+        let mut malformed = 0;
+        let mut messages = Vec::with_capacity(elements.len());
+        for element in elements {
+            match MessageWithParts::from_value(element, &mut malformed) {
+                Ok(message) => messages.push(message),
+                Err(_) => malformed += 1,
+            }
+        }
+        let next = reply
+            .headers
+            .get("x-next-cursor")
+            .and_then(|cursor| cursor.to_str().ok())
+            .map(ToOwned::to_owned);
+        Ok(MessagePage {
+            messages,
+            next,
+            malformed,
+        })
+    }
+
+    /// `GET /session/{id}/todo`.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn todo(&self, id: &str) -> Result<TodoList, ClientError> {
+        object(self.get(&["session", id, "todo"]).await?)
+    }
+
+    /// `GET /session/{id}/diff`: the files the session changed.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn diff(&self, id: &str) -> Result<Raw, ClientError> {
+        self.get(&["session", id, "diff"]).await
+    }
+
+    /// `GET /session/status` of the folder ([`at`](Self::at)). Idle sessions are absent. The first call boots the
+    /// folder.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn status(&self) -> Result<Tolerant<BTreeMap<String, SessionStatus>>, ClientError> {
+        let entries: BTreeMap<String, Raw> = self.get(&["session", "status"]).await?;
+        let total = entries.len();
+        let decoded = entries
+            .into_iter()
+            .filter_map(|(id, raw)| Some((id, serde_json::from_str(raw.get()).ok()?)));
+        let value: BTreeMap<_, _> = decoded.collect();
+        Ok(Tolerant {
+            malformed: total - value.len(),
+            value,
+        })
+    }
+
+    /// `GET /permission`: what waits for leave in the folder ([`at`](Self::at)).
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn permissions(&self) -> Result<Tolerant<Vec<PermissionRequest>>, ClientError> {
+        self.list(&["permission"], &[]).await
+    }
+
+    /// `GET /question`: what waits for answers in the folder ([`at`](Self::at)).
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn questions(&self) -> Result<Tolerant<Vec<QuestionRequest>>, ClientError> {
+        self.list(&["question"], &[]).await
+    }
+
+    async fn list<T: FromRaw>(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Tolerant<Vec<T>>, ClientError> {
+        let request = self.request(Method::GET, segments).query(query);
+        let elements: Vec<Raw> = self.exchange(request, MAX_REPLY_BYTES).await?.decode()?;
+        let total = elements.len();
+        let value: Vec<T> = elements
+            .into_iter()
+            .filter_map(|raw| T::from_raw(raw).ok())
+            .collect();
+        Ok(Tolerant {
+            malformed: total - value.len(),
+            value,
+        })
+    }
+}
+
+pub(super) fn object<T: FromRaw>(raw: Raw) -> Result<T, ClientError> {
+    T::from_raw(raw).map_err(ClientError::bad_json)
+}

@@ -1,0 +1,100 @@
+//! The event stream: bytes only. Parsing is [`sse`](crate::sse)'s, patience with silence is the caller's.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL};
+use reqwest::{Method, Response, StatusCode};
+use tokio::time::timeout;
+
+use super::{Client, ClientError, media_type};
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// An open stream. Dropping it closes its connection.
+#[derive(Debug)]
+pub struct EventStream {
+    client: Client,
+    response: Response,
+}
+
+impl Client {
+    /// `GET /global/event`: the events of all folders, enveloped. The response's headers must come within `patience`.
+    ///
+    /// # Errors
+    /// Any [`ClientError`] of the connection; [`NoStream`](ClientError::NoStream) and
+    /// [`ContentType`](ClientError::ContentType) when what comes is no event stream.
+    pub async fn global_events(&self, patience: Duration) -> Result<EventStream, ClientError> {
+        self.stream(&["global", "event"], patience).await
+    }
+
+    /// `GET /event`: the events of one folder ([`at`](Self::at)), bare.
+    ///
+    /// # Errors
+    /// As [`global_events`](Self::global_events).
+    pub async fn events(&self, patience: Duration) -> Result<EventStream, ClientError> {
+        self.stream(&["event"], patience).await
+    }
+
+    /// `GET /events`: the stream of the [`sketch`](crate::sketch) dialect.
+    ///
+    /// # Errors
+    /// As [`global_events`](Self::global_events).
+    pub async fn sketch_events(&self, patience: Duration) -> Result<EventStream, ClientError> {
+        self.stream(&["events"], patience).await
+    }
+
+    async fn stream(
+        &self,
+        segments: &[&str],
+        patience: Duration,
+    ) -> Result<EventStream, ClientError> {
+        let request = self
+            .request(Method::GET, segments)
+            .header(ACCEPT, EVENT_STREAM)
+            // A compressed stream would be held back until a block is full.
+            .header(ACCEPT_ENCODING, "identity")
+            .header(CACHE_CONTROL, "no-store");
+        let response = timeout(patience, self.accepted(request))
+            .await
+            .unwrap_or_else(|_| {
+                Err(ClientError::Timeout {
+                    server: self.name(),
+                    after: patience,
+                })
+            })?;
+        if response.status() != StatusCode::OK {
+            return Err(ClientError::NoStream {
+                server: self.name(),
+                status: response.status().as_u16(),
+            });
+        }
+        let found = media_type(response.headers());
+        if found.as_deref() != Some(EVENT_STREAM) {
+            return Err(ClientError::ContentType {
+                server: self.name(),
+                wanted: EVENT_STREAM,
+                found,
+            });
+        }
+        Ok(EventStream {
+            client: self.clone(),
+            response,
+        })
+    }
+}
+
+impl EventStream {
+    /// The next bytes, as they come; none when the server ended the stream properly.
+    ///
+    /// It waits without bound, and may be dropped while it waits without losing bytes.
+    ///
+    /// # Errors
+    /// [`ClientError::Reset`] when the stream was cut, as when its server was killed.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
+        self.response
+            .chunk()
+            .await
+            .map_err(|error| self.client.failed(&error))
+    }
+}

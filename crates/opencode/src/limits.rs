@@ -1,0 +1,35 @@
+//! Every bound of this crate, with what happens at it.
+
+use std::time::Duration;
+
+/// Largest event of a stream, in bytes. A bigger one is skipped to its end and counted
+/// ([`sse::Parser::skipped`](crate::sse::Parser::skipped)); the stream goes on.
+pub const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
+
+/// Capacity the parser's buffers keep between events, in bytes. More is given back once the event is out.
+pub(crate) const KEPT_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Largest reply to a read of messages, in bytes after decompression. A bigger one is
+/// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
+pub const MAX_MESSAGES_BYTES: usize = 256 * 1024 * 1024;
+
+/// Largest other reply, in bytes after decompression. A bigger one is
+/// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
+pub const MAX_REPLY_BYTES: usize = 32 * 1024 * 1024;
+
+/// How much of a failed reply's body is read, in bytes; the rest is dropped.
+pub(crate) const ERROR_BODY_BYTES: usize = 4 * 1024;
+
+/// How much of it is shown to a person, in characters; the rest is cut off.
+pub(crate) const EXCERPT_CHARS: usize = 200;
+
+/// How long a whole REST exchange may take; then it is [`ClientError::Timeout`](crate::ClientError::Timeout).
+/// Streams have no such bound.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long connecting may take; then it is [`ClientError::Timeout`](crate::ClientError::Timeout).
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept for the next request. Below the 5 s after which Node and Bun servers close one,
+/// so that a request is not written into a connection that is just being closed.
+pub(crate) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);

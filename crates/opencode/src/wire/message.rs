@@ -1,0 +1,212 @@
+//! Messages, without their parts.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::session::{ModelWire, TokensWire};
+use super::time::TimeWire;
+use super::{FromRaw, Millis, ModelRef, PartInfo, Tokens};
+use crate::json::{Raw, lenient, null_default};
+
+/// A message's own description.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessageInfo {
+    /// `msg_…`
+    pub id: String,
+    /// The session it belongs to.
+    pub session_id: String,
+    /// Who speaks.
+    pub role: Role,
+    /// The user message an assistant message answers; several answer one.
+    pub parent_id: Option<String>,
+    /// When it was begun.
+    pub created: Option<Millis>,
+    /// When an assistant message was finished; absent while it runs, and for ever when its server died.
+    pub completed: Option<Millis>,
+    /// Why an assistant message failed.
+    pub error: Option<ErrorInfo>,
+    /// Why the model stopped: `stop`, `tool-calls`, …
+    pub finish: Option<String>,
+    /// An assistant message that summarises what was compacted.
+    pub summary: bool,
+    /// The agent that speaks or is spoken to.
+    pub agent: Option<String>,
+    /// The agent's mode, on assistant messages.
+    pub mode: Option<String>,
+    /// The model that speaks or is spoken to.
+    pub model: Option<ModelRef>,
+    /// US dollars.
+    pub cost: f64,
+    /// Tokens.
+    pub tokens: Tokens,
+    /// The working folder, on assistant messages.
+    pub cwd: Option<String>,
+    /// The object itself.
+    pub raw: Raw,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// An error as OpenCode names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorInfo {
+    /// For example `MessageAbortedError`, `APIError`, `ProviderAuthError`.
+    pub name: String,
+    /// A sentence, or the name when there is none.
+    pub message: String,
+    /// The object itself.
+    pub raw: Raw,
+}
+
+impl ErrorInfo {
+    /// Whether a person stopped the turn, which is not a failure.
+    #[must_use]
+    pub fn is_abort(&self) -> bool {
+        self.name == "MessageAbortedError"
+    }
+}
+
+/// A message with its parts, as REST gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessageWithParts {
+    /// The message.
+    pub info: MessageInfo,
+    /// Its parts, in order.
+    pub parts: Vec<PartInfo>,
+}
+
+#[derive(Deserialize)]
+struct MessageWire {
+    id: String,
+    #[serde(rename = "sessionID")]
+    session_id: String,
+    role: Role,
+    #[serde(rename = "parentID", default)]
+    parent_id: Option<String>,
+    #[serde(default, deserialize_with = "null_default")]
+    time: TimeWire,
+    #[serde(default)]
+    error: Option<ErrorInfo>,
+    #[serde(default, deserialize_with = "lenient")]
+    finish: Option<String>,
+    // On user messages an object of diffs, on assistant messages a flag.
+    #[serde(default, deserialize_with = "lenient")]
+    summary: bool,
+    #[serde(default, deserialize_with = "lenient")]
+    agent: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    mode: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    model: Option<ModelWire>,
+    #[serde(rename = "providerID", default, deserialize_with = "lenient")]
+    provider_id: Option<String>,
+    #[serde(rename = "modelID", default, deserialize_with = "lenient")]
+    model_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    variant: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    cost: f64,
+    #[serde(default, deserialize_with = "lenient")]
+    tokens: TokensWire,
+    #[serde(default, deserialize_with = "lenient")]
+    path: Option<PathWire>,
+}
+
+#[derive(Deserialize)]
+struct PathWire {
+    cwd: String,
+}
+
+#[derive(Deserialize)]
+struct ErrorWire {
+    name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    data: ErrorData,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorData {
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WithPartsWire<'a> {
+    #[serde(borrow)]
+    info: &'a RawValue,
+    #[serde(borrow, default)]
+    parts: Vec<&'a RawValue>,
+}
+
+impl FromRaw for MessageInfo {
+    fn from_raw(raw: Raw) -> Result<Self, serde_json::Error> {
+        let wire: MessageWire = serde_json::from_str(raw.get())?;
+        let model = match (wire.model, wire.provider_id, wire.model_id) {
+            (Some(model), _, _) => Some(model.into()),
+            (None, Some(provider_id), Some(model_id)) => Some(ModelRef {
+                provider_id,
+                model_id,
+                variant: wire.variant,
+            }),
+            (None, _, _) => None,
+        };
+        Ok(Self {
+            id: wire.id,
+            session_id: wire.session_id,
+            role: wire.role,
+            parent_id: wire.parent_id,
+            created: wire.time.created,
+            completed: wire.time.completed,
+            error: wire.error,
+            finish: wire.finish,
+            summary: wire.summary,
+            agent: wire.agent,
+            mode: wire.mode,
+            model,
+            cost: wire.cost,
+            tokens: wire.tokens.into(),
+            cwd: wire.path.map(|path| path.cwd),
+            raw,
+        })
+    }
+}
+
+impl MessageWithParts {
+    /// Decodes one element of a message list; a part that does not decode is left out and counted in `malformed`.
+    pub(crate) fn from_value(
+        value: &RawValue,
+        malformed: &mut usize,
+    ) -> Result<Self, serde_json::Error> {
+        let wire: WithPartsWire<'_> = serde_json::from_str(value.get())?;
+        let info = MessageInfo::from_value(wire.info)?;
+        let mut parts = Vec::with_capacity(wire.parts.len());
+        for part in wire.parts {
+            match PartInfo::from_value(part) {
+                Ok(part) => parts.push(part),
+                Err(_) => *malformed += 1,
+            }
+        }
+        Ok(Self { info, parts })
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorInfo {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Raw::deserialize(deserializer)?;
+        let wire: ErrorWire = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+        let message = wire.data.message.unwrap_or_else(|| wire.name.clone());
+        Ok(Self {
+            name: wire.name,
+            message,
+            raw,
+        })
+    }
+}
