@@ -1,0 +1,188 @@
+//! What a chat-completions request asks for, and what shall be said to it. Pure.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::script::{Failure, Script, Statement};
+
+/// Words of a prompt that a plain reply repeats, or a title takes.
+const PLAIN_WORDS: usize = 12;
+const TITLE_WORDS: usize = 6;
+
+/// What is said to prompts that are no script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// "You said: …", and a fixed title: for tests.
+    Plain,
+    /// A friendly page of markdown, and a title from the prompt: for people.
+    Friendly,
+}
+
+/// The parts of a request that matter here; anything else is ignored.
+#[derive(Debug, Deserialize)]
+pub(super) struct Request {
+    #[serde(default)]
+    pub(super) model: String,
+    #[serde(default)]
+    pub(super) stream: bool,
+    #[serde(default)]
+    messages: Vec<Message>,
+    #[serde(default)]
+    tools: Vec<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Message {
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    content: Value,
+    #[serde(default)]
+    tool_calls: Vec<Value>,
+}
+
+/// One reply to give.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// What to say and do.
+    pub(super) statements: Vec<Statement>,
+    /// Where in which conversation this is, for failures that happen a number of times.
+    pub(super) place: u64,
+}
+
+impl Plan {
+    /// Failures that come before anything is said.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.statements
+            .iter()
+            .filter_map(|statement| match statement {
+                Statement::Error(failure) => Some(failure),
+                _ => None,
+            })
+    }
+}
+
+impl Request {
+    /// A rough count of prompt tokens: a quarter of the characters.
+    pub(super) fn prompt_tokens(&self) -> u64 {
+        let bytes: usize = self
+            .messages
+            .iter()
+            .map(|message| message.text().len())
+            .sum();
+        (bytes / 4) as u64
+    }
+}
+
+impl Message {
+    fn text(&self) -> String {
+        match &self.content {
+            Value::String(text) => text.clone(),
+            Value::Array(parts) => parts
+                .iter()
+                .filter(|part| part["type"] == "text")
+                .filter_map(|part| part["text"].as_str())
+                .collect::<Vec<_>>()
+                .join("\n"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// What to say to `request`.
+pub(super) fn plan(request: &Request, voice: Voice) -> Plan {
+    let last = request
+        .messages
+        .iter()
+        .rposition(|message| message.role == "user");
+    let prompt = last
+        .map(|at| request.messages[at].text())
+        .unwrap_or_default();
+    let system = request
+        .messages
+        .iter()
+        .filter(|message| message.role == "system")
+        .map(|message| message.text().to_lowercase())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let step = request.messages[last.map_or(0, |at| at + 1)..]
+        .iter()
+        .filter(|message| message.role == "assistant" && !message.tool_calls.is_empty())
+        .count();
+    let mut place = DefaultHasher::new();
+    (&prompt, step).hash(&mut place);
+    Plan {
+        statements: statements(&prompt, &system, request, step, voice),
+        place: place.finish(),
+    }
+}
+
+fn statements(
+    prompt: &str,
+    system: &str,
+    request: &Request,
+    step: usize,
+    voice: Voice,
+) -> Vec<Statement> {
+    let lower = prompt.to_lowercase();
+    if system.contains("title generator") || lower.contains("generate a title") {
+        return vec![Statement::Say(title(request, voice))];
+    }
+    let summary = (system.contains("summar") && request.tools.is_empty())
+        || (lower.contains("summary") && lower.contains("anchored"));
+    if summary {
+        return vec![Statement::Say(
+            "## Goal: a scripted summary of the conversation so far.".into(),
+        )];
+    }
+    match Script::find(prompt) {
+        Some(script) => script.step(step),
+        None => prose(prompt, voice),
+    }
+}
+
+/// The reply to a prompt that is no script.
+pub(crate) fn prose(prompt: &str, voice: Voice) -> Vec<Statement> {
+    match voice {
+        Voice::Plain => vec![Statement::Say(format!(
+            "You said: {}",
+            first_words(prompt, PLAIN_WORDS)
+        ))],
+        Voice::Friendly => vec![
+            Statement::Say(format!(
+                "Looking at “{}”. Here is what I found.\n\n",
+                first_words(prompt, PLAIN_WORDS)
+            )),
+            Statement::Markdown(None),
+        ],
+    }
+}
+
+/// The title of a conversation that began with `prompt`.
+pub(crate) fn title_of(prompt: &str, voice: Voice) -> String {
+    match voice {
+        Voice::Plain => "Scripted title".to_owned(),
+        Voice::Friendly => first_words(prompt, TITLE_WORDS),
+    }
+}
+
+fn title(request: &Request, voice: Voice) -> String {
+    // OpenCode asks "Generate a title for this conversation:" and puts the prompt after it.
+    let prompt = request
+        .messages
+        .iter()
+        .filter(|message| message.role == "user")
+        .map(Message::text)
+        .find(|text| !text.to_lowercase().contains("generate a title"))
+        .unwrap_or_default();
+    title_of(&prompt, voice)
+}
+
+fn first_words(text: &str, count: usize) -> String {
+    text.split_whitespace()
+        .take(count)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
