@@ -25,6 +25,7 @@ use crate::net::Loopback;
 use crate::script::Failure;
 
 pub use plan::Voice;
+pub(crate) use plan::{prose, title_of};
 
 /// How the model behaves.
 #[derive(Debug, Clone)]

@@ -1,0 +1,176 @@
+//! Permissions and questions: asked of a person, waited for by a tool.
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::world::{Refusal, World};
+
+/// A request that waits for a person.
+pub(super) struct Ask {
+    pub(super) session: String,
+    pub(super) kind: AskKind,
+    /// The request as it is listed.
+    pub(super) body: Value,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Which kind of request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AskKind {
+    /// May this tool run?
+    Permission,
+    /// What shall it be?
+    Question,
+}
+
+/// What the person said.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Answer {
+    /// Go on.
+    Allowed,
+    /// No; with words for the model, or none, which ends the turn.
+    Rejected(Option<String>),
+    /// The chosen labels, question by question.
+    Chosen(Value),
+}
+
+/// A person's reply to a permission request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Reply {
+    Once,
+    Always,
+    Reject,
+}
+
+impl Reply {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Always => "always",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+impl World {
+    /// Asks whether a command may run. The answer comes through the receiver, which fails if the request is dropped.
+    pub(super) fn ask_permission(
+        &mut self,
+        session: &str,
+        message: &str,
+        call: &str,
+        command: &str,
+    ) -> oneshot::Receiver<Answer> {
+        let always = always(command);
+        let mut body = json!({
+            "permission": "bash", "patterns": [command], "metadata": { "command": command }, "always": [always],
+        });
+        body["tool"] = json!({ "messageID": message, "callID": call });
+        self.ask(session, AskKind::Permission, body)
+    }
+
+    /// Asks questions.
+    pub(super) fn ask_question(
+        &mut self,
+        session: &str,
+        message: &str,
+        call: &str,
+        questions: &Value,
+    ) -> oneshot::Receiver<Answer> {
+        let body =
+            json!({ "questions": questions, "tool": { "messageID": message, "callID": call } });
+        self.ask(session, AskKind::Question, body)
+    }
+
+    fn ask(&mut self, session: &str, kind: AskKind, mut body: Value) -> oneshot::Receiver<Answer> {
+        let (prefix, event) = match kind {
+            AskKind::Permission => ("per", "permission.asked"),
+            AskKind::Question => ("que", "question.asked"),
+        };
+        body["id"] = self.new_id(prefix).into();
+        body["sessionID"] = session.into();
+        self.tell(event, session, false, &body);
+        let (answer, receiver) = oneshot::channel();
+        self.asks.push(Ask {
+            session: session.to_owned(),
+            kind,
+            body,
+            answer,
+        });
+        receiver
+    }
+
+    /// Whether a command needs asking.
+    pub(super) fn must_ask(&self, command: &str) -> bool {
+        command.starts_with(crate::script::ASKING_COMMAND)
+            && !self.approved.contains(&always(command))
+    }
+
+    /// Answers a permission request. A second reply finds nothing.
+    pub(super) fn reply_permission(
+        &mut self,
+        id: &str,
+        reply: Reply,
+        message: Option<String>,
+    ) -> Result<(), Refusal> {
+        let ask = self.take_ask(AskKind::Permission, id)?;
+        let properties =
+            json!({ "sessionID": ask.session, "requestID": id, "reply": reply.name() });
+        self.tell("permission.replied", &ask.session, false, &properties);
+        if reply == Reply::Always {
+            let patterns = ask.body["always"].as_array().into_iter().flatten();
+            self.approved
+                .extend(patterns.filter_map(|pattern| pattern.as_str().map(str::to_owned)));
+        }
+        let answer = match reply {
+            Reply::Once | Reply::Always => Answer::Allowed,
+            Reply::Reject => Answer::Rejected(message.filter(|message| !message.is_empty())),
+        };
+        // Whoever asked may be gone since; then nobody needs the answer.
+        let _ = ask.answer.send(answer);
+        Ok(())
+    }
+
+    /// Answers a question, or rejects it when `answers` is `None`.
+    pub(super) fn reply_question(
+        &mut self,
+        id: &str,
+        answers: Option<Value>,
+    ) -> Result<(), Refusal> {
+        let ask = self.take_ask(AskKind::Question, id)?;
+        let answer = match answers {
+            Some(answers) => {
+                let properties =
+                    json!({ "sessionID": ask.session, "requestID": id, "answers": answers });
+                self.tell("question.replied", &ask.session, false, &properties);
+                Answer::Chosen(answers)
+            }
+            None => {
+                let properties = json!({ "sessionID": ask.session, "requestID": id });
+                self.tell("question.rejected", &ask.session, false, &properties);
+                Answer::Rejected(None)
+            }
+        };
+        let _ = ask.answer.send(answer);
+        Ok(())
+    }
+
+    fn take_ask(&mut self, kind: AskKind, id: &str) -> Result<Ask, Refusal> {
+        let at = self
+            .asks
+            .iter()
+            .position(|ask| ask.kind == kind && ask.body["id"] == id);
+        let what = match kind {
+            AskKind::Permission => "Permission request",
+            AskKind::Question => "Question request",
+        };
+        at.map(|at| self.asks.remove(at))
+            .ok_or(Refusal::NotFound(what))
+    }
+}
+
+/// The pattern that allows such commands for good.
+fn always(command: &str) -> String {
+    format!("{} *", command.split(' ').next().unwrap_or_default())
+}
