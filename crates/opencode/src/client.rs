@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::json::sanitize;
+use crate::json::{one_line, sanitize};
 use crate::limits::{
     CONNECT_TIMEOUT, ERROR_BODY_BYTES, MAX_REPLY_BYTES, POOL_IDLE_TIMEOUT, REQUEST_TIMEOUT,
 };
@@ -211,7 +211,7 @@ impl Client {
             let location = response
                 .headers()
                 .get("location")
-                .map(|to| String::from_utf8_lossy(to.as_bytes()).into());
+                .map(|to| one_line(&String::from_utf8_lossy(to.as_bytes())));
             return ClientError::Redirect {
                 server,
                 status: status.as_u16(),
@@ -324,5 +324,5 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
     value
         .split(';')
         .next()
-        .map(|kind| kind.trim().to_ascii_lowercase())
+        .map(|kind| one_line(kind).to_ascii_lowercase())
 }

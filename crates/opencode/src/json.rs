@@ -12,6 +12,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
+use crate::limits::EXCERPT_CHARS;
+
 pub use delta::DeltaText;
 pub(crate) use lenient::{Count, lenient, null_default};
 pub use raw::Raw;
@@ -52,6 +54,31 @@ pub fn sanitize(json: &str) -> Cow<'_, str> {
             Cow::Owned(text)
         }
     }
+}
+
+/// Why text did not decode, in one bounded line: the error may quote what the server wrote.
+pub(crate) fn reason(error: &serde_json::Error) -> String {
+    one_line(&error.to_string())
+}
+
+/// The beginning of a stranger's text as one line without control characters.
+pub(crate) fn one_line(text: &str) -> String {
+    let words = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty());
+    let mut line = String::new();
+    for word in words {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if let Some((end, _)) = line.char_indices().nth(EXCERPT_CHARS) {
+            line.truncate(end);
+            line.push('…');
+            break;
+        }
+    }
+    line
 }
 
 fn mentions_surrogate(json: &str) -> bool {

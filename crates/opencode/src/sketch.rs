@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::json::{Raw, lenient, null_default, sanitize};
+use crate::json::{Raw, lenient, null_default, reason, sanitize};
 use crate::wire::NotAnEvent;
 
 /// What happened.
@@ -127,7 +127,7 @@ pub fn decode(data: &str) -> Result<SketchEvent, NotAnEvent> {
     };
     Ok(decoded.unwrap_or_else(|error| SketchEvent::Malformed {
         kind,
-        error: error.to_string(),
+        error: reason(&error),
     }))
 }
 

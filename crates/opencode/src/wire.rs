@@ -108,8 +108,8 @@ fn opened(envelope: Envelope<'_>) -> Result<Incoming, NotAnEvent> {
     });
     let kind = payload.kind.ok_or(NotAnEvent::NoType)?;
     let body = payload
-        .properties
-        .or(payload.sync)
+        .sync
+        .or(payload.properties)
         .unwrap_or(RawValue::NULL);
     let event = Event::decode(kind, body);
     Ok(Incoming {

@@ -70,6 +70,19 @@ pub struct ModelEntry {
     /// Its name, empty when it has none.
     #[serde(default, deserialize_with = "lenient")]
     pub name: String,
+    /// Tokens that fit into its context, zero where it does not tell.
+    #[serde(rename = "limit", default, deserialize_with = "context")]
+    pub context: u64,
+}
+
+fn context<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    #[derive(Default, Deserialize)]
+    struct Limit {
+        #[serde(default)]
+        context: f64,
+    }
+    let limit: Limit = lenient(deserializer)?;
+    Ok(limit.context as u64)
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use crate::limits::{CONNECT_TIMEOUT, EXCERPT_CHARS};
+use crate::json::{one_line, reason};
+use crate::limits::CONNECT_TIMEOUT;
 
 /// Why a request failed. `server` is its address, without user and password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -167,7 +168,7 @@ pub enum ClientError {
 impl ClientError {
     pub(super) fn bad_json(error: serde_json::Error) -> Self {
         Self::BadJson {
-            reason: error.to_string(),
+            reason: reason(&error),
         }
     }
 }
@@ -194,26 +195,38 @@ pub(super) fn classify(error: &reqwest::Error, base: &Url) -> ClientError {
             after: CONNECT_TIMEOUT,
         };
     }
+    if hyper_cause(error).is_some_and(hyper::Error::is_parse) {
+        return ClientError::NotOpenCode { server };
+    }
+    let reason = innermost(error);
     match io_kind(error) {
-        Some(io::ErrorKind::ConnectionRefused) => return ClientError::Refused { server },
+        Some(io::ErrorKind::ConnectionRefused) => ClientError::Refused { server },
         Some(
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof,
-        ) => return ClientError::Reset { server },
-        _ => {}
+        ) => ClientError::Reset { server },
+        // No socket reports these: they are what rustls makes of a handshake.
+        None | Some(io::ErrorKind::InvalidData | io::ErrorKind::Other)
+            if error.is_connect() && base.scheme() == "https" =>
+        {
+            ClientError::Tls { server, reason }
+        }
+        // Nor these: they are a body whose chunks or compression are broken.
+        Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+            ClientError::BadJson { reason }
+        }
+        _ if error.is_connect() || error.is_builder() => {
+            ClientError::Unreachable { server, reason }
+        }
+        // What is left ends an HTTP exchange half-way: before the reply, or before its last chunk.
+        _ => ClientError::Reset { server },
     }
-    let reason = innermost(error);
-    if error.is_connect() && base.scheme() == "https" {
-        // The kinds above are what a socket reports; what is left of an https connection is its encryption.
-        return ClientError::Tls { server, reason };
-    }
-    if error.is_connect() || error.is_builder() {
-        return ClientError::Unreachable { server, reason };
-    }
-    // What is left breaks an HTTP exchange half-way: an end before the reply or before its last chunk.
-    ClientError::Reset { server }
+}
+
+fn hyper_cause(error: &reqwest::Error) -> Option<&hyper::Error> {
+    chain(error).find_map(|cause| cause.downcast_ref())
 }
 
 fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
@@ -234,21 +247,14 @@ pub(super) fn excerpt(body: &str) -> String {
     }
     let message = serde_json::from_str::<Named>(body).map(|named| named.data.message);
     let text = message.as_deref().unwrap_or(body);
-    let words = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(EXCERPT_CHARS) {
-        None => line,
-        Some((end, _)) => format!("{}…", &line[..end]),
-    }
+    one_line(text)
 }
 
 /// The last cause, which names what really happened.
 pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     chain(error)
         .last()
-        .map_or_else(String::new, ToString::to_string)
+        .map_or_else(String::new, |cause| one_line(&cause.to_string()))
 }
 
 fn chain<'a>(

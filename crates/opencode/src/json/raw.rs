@@ -26,6 +26,12 @@ impl Raw {
     }
 }
 
+impl From<Raw> for Arc<RawValue> {
+    fn from(raw: Raw) -> Self {
+        raw.0
+    }
+}
+
 impl fmt::Debug for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.get())

@@ -8,7 +8,7 @@ use super::{
     ErrorInfo, MessageInfo, Millis, PartInfo, PermissionReply, PermissionRequest, QuestionRequest,
     SessionInfo, SessionStatus, TodoList,
 };
-use crate::json::{DeltaText, Raw};
+use crate::json::{DeltaText, Raw, reason};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,7 +201,7 @@ impl Event {
             Ok(None) => Self::Unknown { kind },
             Err(error) => Self::Malformed {
                 kind,
-                error: error.to_string(),
+                error: reason(&error),
             },
         }
     }

@@ -150,7 +150,7 @@ impl FromRaw for MessageInfo {
     fn from_raw(raw: Raw) -> Result<Self, serde_json::Error> {
         let wire: MessageWire = serde_json::from_str(raw.get())?;
         let model = match (wire.model, wire.provider_id, wire.model_id) {
-            (Some(model), _, _) => Some(model.into()),
+            (Some(model), _, _) => model.into_ref(),
             (None, Some(provider_id), Some(model_id)) => Some(ModelRef {
                 provider_id,
                 model_id,

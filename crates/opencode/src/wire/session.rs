@@ -150,8 +150,10 @@ struct Share {
 pub(super) struct ModelWire {
     #[serde(rename = "providerID")]
     provider_id: String,
-    #[serde(rename = "modelID", alias = "id")]
-    model_id: String,
+    #[serde(rename = "modelID", default)]
+    model_id: Option<String>,
+    #[serde(default)]
+    id: Option<String>,
     #[serde(default)]
     variant: Option<String>,
 }
@@ -195,7 +197,7 @@ impl FromRaw for SessionInfo {
             directory: wire.directory,
             project_id: wire.project_id,
             agent: wire.agent,
-            model: wire.model.map(ModelRef::from),
+            model: wire.model.and_then(ModelWire::into_ref),
             time: wire.time,
             revert: wire.revert,
             cost: wire.cost,
@@ -207,13 +209,13 @@ impl FromRaw for SessionInfo {
     }
 }
 
-impl From<ModelWire> for ModelRef {
-    fn from(wire: ModelWire) -> Self {
-        Self {
-            provider_id: wire.provider_id,
-            model_id: wire.model_id,
-            variant: wire.variant,
-        }
+impl ModelWire {
+    pub(super) fn into_ref(self) -> Option<ModelRef> {
+        Some(ModelRef {
+            provider_id: self.provider_id,
+            model_id: self.model_id.or(self.id)?,
+            variant: self.variant,
+        })
     }
 }
 
