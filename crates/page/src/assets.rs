@@ -1,0 +1,23 @@
+//! Script, style and icons, embedded, under names that change with their content.
+
+/// A file of the page.
+#[derive(Clone, Copy, Debug)]
+pub struct Asset {
+    /// Its address. It holds a hash of the content, so that it can be cached for ever.
+    pub path: &'static str,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Its content.
+    pub bytes: &'static [u8],
+    /// A strong entity tag, with its quotes.
+    pub etag: &'static str,
+}
+
+/// Every file of the page.
+pub fn assets() -> &'static [Asset] {
+    &[]
+}
+
+/// The policy to send with every document: nothing inline, nothing from elsewhere, nothing framed.
+pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
