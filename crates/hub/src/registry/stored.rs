@@ -1,0 +1,158 @@
+//! `instances.json`, version 1: the registry as it stands on the disk, mode 0600, passwords in the clear.
+//!
+//! ```json
+//! {"version": 1,
+//!  "instances": [{"id": "iabcdefgh", "name": "proj", "folder": "/home/me/proj"},
+//!                {"id": "iabcdefgi", "name": "box:4096", "url": "http://box:4096", "username": "u", "password": "p"}],
+//!  "recent_folders": ["/home/me/proj"]}
+//! ```
+
+use model::ids::InstanceId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Instance, Login, Origin, Secret, Server, ServerUrl};
+use crate::workspace::Folder;
+
+/// The version written, and the only one read.
+pub(super) const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    version: u32,
+    instances: Vec<Value>,
+    #[serde(default)]
+    recent_folders: Vec<Folder>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    id: InstanceId,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<Folder>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+/// What a file said.
+pub(super) enum Read {
+    /// All that could be read of it, and whether that was everything.
+    This {
+        instances: Vec<Instance>,
+        recent: Vec<Folder>,
+        whole: bool,
+    },
+    /// It was written by a later Drovers.
+    Later(u32),
+    /// Nothing.
+    Broken,
+}
+
+/// Reads a file. An entry that makes no sense costs only itself.
+pub(super) fn read(bytes: &[u8]) -> Read {
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
+        return Read::Broken;
+    };
+    match value
+        .get("version")
+        .and_then(Value::as_u64)
+        .map(u32::try_from)
+    {
+        Some(Ok(VERSION)) => {}
+        Some(Ok(version)) if version > VERSION => return Read::Later(version),
+        _ => return Read::Broken,
+    }
+    let Ok(file) = serde_json::from_value::<File>(value) else {
+        return Read::Broken;
+    };
+    let stored = file.instances.len();
+    let mut instances: Vec<Instance> = Vec::new();
+    for instance in file.instances.into_iter().filter_map(instance) {
+        let known =
+            |other: &Instance| other.id == instance.id || other.origin.same_place(&instance.origin);
+        if !instances.iter().any(known) {
+            instances.push(instance);
+        }
+    }
+    let whole = instances.len() == stored;
+    Read::This {
+        instances,
+        recent: file.recent_folders,
+        whole,
+    }
+}
+
+fn instance(value: Value) -> Option<Instance> {
+    let Entry {
+        id,
+        name,
+        folder,
+        url,
+        username,
+        password,
+    } = serde_json::from_value(value).ok()?;
+    let origin = match (folder, url, username, password) {
+        (Some(folder), None, None, None) => Origin::Folder(folder),
+        (None, Some(url), username, password) => {
+            let login = match (username, password) {
+                (Some(username), Some(password)) => Some(Login {
+                    username,
+                    password: Secret::new(password),
+                }),
+                (None, None) => None,
+                _ => return None,
+            };
+            Origin::Server(Server {
+                url: ServerUrl::parse(&url).ok()?,
+                login,
+            })
+        }
+        _ => return None,
+    };
+    Some(Instance { id, name, origin })
+}
+
+/// Writes a file.
+pub(super) fn write(instances: &[Instance], recent: &[Folder]) -> serde_json::Result<Vec<u8>> {
+    let instances = instances
+        .iter()
+        .map(|instance| serde_json::to_value(entry(instance)));
+    let file = File {
+        version: VERSION,
+        instances: instances.collect::<Result<_, _>>()?,
+        recent_folders: recent.to_vec(),
+    };
+    serde_json::to_vec_pretty(&file)
+}
+
+fn entry(instance: &Instance) -> Entry {
+    let (id, name) = (instance.id.clone(), instance.name.clone());
+    let empty = Entry {
+        id,
+        name,
+        folder: None,
+        url: None,
+        username: None,
+        password: None,
+    };
+    match &instance.origin {
+        Origin::Folder(folder) => Entry {
+            folder: Some(folder.clone()),
+            ..empty
+        },
+        Origin::Server(Server { url, login }) => Entry {
+            url: Some(url.to_string()),
+            username: login.as_ref().map(|login| login.username.clone()),
+            password: login
+                .as_ref()
+                .map(|login| login.password.reveal().to_owned()),
+            ..empty
+        },
+    }
+}

@@ -1,0 +1,209 @@
+#![allow(clippy::unwrap_used)]
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn data() -> (tempfile::TempDir, DataDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = DataDir::open(&dir.path().join("data")).unwrap();
+    (dir, data)
+}
+
+fn load(data: &DataDir) -> Registry {
+    let (registry, aside) = Registry::load(data).unwrap();
+    assert_eq!(aside, None);
+    registry
+}
+
+fn folder(dir: &tempfile::TempDir, name: &str) -> Origin {
+    let path = dir.path().join(name);
+    fs::create_dir_all(&path).unwrap();
+    Origin::Folder(Folder::resolve(&path).unwrap())
+}
+
+fn server(url: &str, login: Option<(&str, &str)>) -> Origin {
+    let login = login.map(|(name, word)| Login {
+        username: name.into(),
+        password: Secret::new(word),
+    });
+    Origin::Server(Server {
+        url: ServerUrl::parse(url).unwrap(),
+        login,
+    })
+}
+
+fn new(added: Added) -> Instance {
+    match added {
+        Added::New(instance) => instance,
+        other => panic!("not new: {other:?}"),
+    }
+}
+
+#[test]
+fn what_was_added_is_there_after_a_restart() {
+    let (dir, data) = data();
+    let mut registry = load(&data);
+    new(registry.add(folder(&dir, "proj"), None).unwrap());
+    new(registry
+        .add(
+            server("http://box:4097", Some(("me", "hush"))),
+            Some(" The\nbox "),
+        )
+        .unwrap());
+    assert_eq!(registry.instances()[0].name, "proj");
+    assert_eq!(registry.instances()[1].name, "Thebox");
+
+    let again = load(&data);
+    assert_eq!(again.instances(), registry.instances());
+    assert_eq!(again.recent_folders(), registry.recent_folders());
+    assert_eq!(again.recent_folders().len(), 1);
+    let mode = fs::metadata(data.file(FILE)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn the_same_place_twice_is_the_same_instance() {
+    let (dir, data) = data();
+    let mut registry = load(&data);
+    let one = new(registry.add(folder(&dir, "proj"), None).unwrap());
+    std::os::unix::fs::symlink(dir.path().join("proj"), dir.path().join("link")).unwrap();
+    assert_eq!(
+        registry.add(folder(&dir, "link"), Some("other")).unwrap(),
+        Added::Known(one)
+    );
+
+    let two = new(registry
+        .add(server("http://box/", Some(("me", "hush"))), None)
+        .unwrap());
+    assert_eq!(
+        registry.add(server("HTTP://BOX:80", None), None).unwrap(),
+        Added::Known(two.clone())
+    );
+    let mended = registry
+        .add(server("http://box", Some(("me", "right"))), None)
+        .unwrap();
+    let expected = Instance {
+        origin: server("http://box", Some(("me", "right"))),
+        ..two
+    };
+    assert_eq!(mended, Added::NewLogin(expected));
+    assert_eq!(load(&data).instances(), registry.instances());
+    assert_eq!(registry.instances().len(), 2);
+}
+
+#[test]
+fn names_and_ids_are_each_used_once() {
+    let (dir, data) = data();
+    let mut registry = load(&data);
+    let names = ["a/proj", "b/proj", "c/proj"]
+        .map(|path| new(registry.add(folder(&dir, path), None).unwrap()).name);
+    assert_eq!(names, ["proj", "proj 2", "proj 3"]);
+    let id = registry.instances()[0].id.clone();
+    assert!(id.as_str().len() == 9 && id.as_str().starts_with('i'));
+    assert_ne!(id, registry.instances()[1].id);
+
+    let removed = registry.remove(&id).unwrap().unwrap();
+    assert_eq!(removed.id, id);
+    assert_eq!(registry.remove(&id).unwrap(), None);
+    assert_eq!(load(&data).instances().len(), 2);
+    assert_eq!(
+        new(registry.add(folder(&dir, "d/proj"), None).unwrap()).name,
+        "proj"
+    );
+}
+
+#[test]
+fn a_broken_file_is_kept_aside() {
+    let (dir, data) = data();
+    for (n, text) in ["", "{", "[]", r#"{"version":"x"}"#, r#"{"version":1}"#]
+        .iter()
+        .enumerate()
+    {
+        fs::write(data.file(FILE), text).unwrap();
+        let (mut registry, aside) = Registry::load(&data).unwrap();
+        let aside = aside.unwrap();
+        assert_eq!(aside, data.file(&format!("{FILE}.broken-{}", n + 1)));
+        assert_eq!(fs::read_to_string(aside).unwrap(), *text);
+        new(registry.add(folder(&dir, "proj"), None).unwrap());
+        assert_eq!(load(&data).instances().len(), 1);
+    }
+}
+
+#[test]
+fn a_broken_entry_costs_only_itself() {
+    let (_dir, data) = data();
+    let text = r#"{"version":1,"instances":[
+        {"id":"ia","name":"a","url":"http://a"},
+        {"id":"ia","name":"twice","url":"http://b"},
+        {"id":"ic","name":"both","url":"http://c","folder":"/c"},
+        {"id":"id","name":"half a login","url":"http://d","username":"me"},
+        {"id":"ie","name":"no address","url":"e"},
+        {"id":"if","name":"f","folder":"/f"}]}"#;
+    fs::write(data.file(FILE), text).unwrap();
+    let (registry, aside) = Registry::load(&data).unwrap();
+    let names: Vec<_> = registry
+        .instances()
+        .iter()
+        .map(|instance| instance.name.as_str())
+        .collect();
+    assert_eq!(names, ["a", "f"]);
+    assert_eq!(fs::read_to_string(aside.unwrap()).unwrap(), text);
+    assert_eq!(load(&data).instances(), registry.instances());
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_left_alone() {
+    let (_dir, data) = data();
+    let text = r#"{"version":2,"instances":{}}"#;
+    fs::write(data.file(FILE), text).unwrap();
+    assert!(matches!(
+        Registry::load(&data),
+        Err(RegistryError::Later { version: 2, .. })
+    ));
+    assert_eq!(fs::read_to_string(data.file(FILE)).unwrap(), text);
+}
+
+#[test]
+fn a_change_that_cannot_be_saved_did_not_happen() {
+    let (dir, data) = data();
+    let mut registry = load(&data);
+    registry.file = registry.file.join("below a file that is not there");
+    assert!(matches!(
+        registry.add(folder(&dir, "proj"), None),
+        Err(RegistryError::Disk { .. })
+    ));
+    assert!(registry.instances().is_empty() && registry.recent_folders().is_empty());
+}
+
+#[test]
+fn instances_and_recent_folders_are_bounded() {
+    let (dir, data) = data();
+    let mut registry = load(&data);
+    for n in 0..MAX_RECENT_FOLDERS + 5 {
+        let Origin::Folder(folder) = folder(&dir, &format!("p{n}")) else {
+            unreachable!()
+        };
+        registry.used(&folder).unwrap();
+    }
+    assert_eq!(registry.recent_folders().len(), MAX_RECENT_FOLDERS);
+    assert!(
+        registry.recent_folders()[0]
+            .as_str()
+            .ends_with(&format!("p{}", MAX_RECENT_FOLDERS + 4))
+    );
+
+    let instance = new(registry.add(server("http://box", None), None).unwrap());
+    registry.instances = vec![instance; MAX_INSTANCES];
+    assert!(matches!(
+        registry.add(server("http://other", None), None),
+        Err(RegistryError::Full)
+    ));
+}
+
+#[test]
+fn a_password_is_never_printed() {
+    let origin = server("http://box", Some(("me", "hush")));
+    assert!(!format!("{origin:?}").contains("hush"));
+    assert_eq!(format!("{0} {0:?}", Secret::new("hush")), "*** ***");
+}

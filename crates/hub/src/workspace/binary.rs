@@ -1,0 +1,134 @@
+//! Where the OpenCode program is.
+//!
+//! It only looks; it never installs anything, and never runs what it finds.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// The program's name.
+const NAME: &str = "opencode";
+
+/// Where OpenCode's own install script puts it, below the home folder.
+const INSTALLED: &str = ".opencode/bin/opencode";
+
+/// There is no OpenCode to run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BinaryError {
+    /// Not in any of the usual places.
+    #[error(
+        "OpenCode is not installed: there is no `opencode` in PATH or ~/.opencode/bin. \
+         Install it with `npm install -g opencode-ai`, or name it with `--opencode PATH`"
+    )]
+    NotInstalled,
+    /// Not where the user said.
+    #[error(
+        "there is no program at {0}. Check `--opencode PATH`, \
+         or leave it out to use the `opencode` that is installed"
+    )]
+    NotThere(PathBuf),
+}
+
+/// Finds the program: the named one, else `opencode` in PATH, else where its install script puts it.
+///
+/// A name without a slash is looked up in PATH as well. The path given back is absolute and symbolic links are kept
+/// (version managers tell by the link's name what to run).
+///
+/// # Errors
+/// There is no executable file at any of these.
+pub fn find(named: Option<&Path>) -> Result<PathBuf, BinaryError> {
+    find_in(
+        named,
+        std::env::var_os("PATH").as_deref(),
+        etcetera::home_dir().ok().as_deref(),
+    )
+}
+
+fn find_in(
+    named: Option<&Path>,
+    path: Option<&OsStr>,
+    home: Option<&Path>,
+) -> Result<PathBuf, BinaryError> {
+    let in_path = |name: &Path| {
+        let folders = path.into_iter().flat_map(std::env::split_paths);
+        folders
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
+            .find(|file| executable(file))
+    };
+    let Some(named) = named else {
+        let installed = || {
+            home.map(|home| home.join(INSTALLED))
+                .filter(|file| executable(file))
+        };
+        return in_path(Path::new(NAME))
+            .or_else(installed)
+            .ok_or(BinaryError::NotInstalled);
+    };
+    let not_there = || BinaryError::NotThere(named.to_owned());
+    if named.components().count() == 1 && named.file_name() == Some(named.as_os_str()) {
+        return in_path(named).ok_or_else(not_there);
+    }
+    let absolute = std::path::absolute(named).map_err(|_| not_there())?;
+    if executable(&absolute) {
+        Ok(absolute)
+    } else {
+        Err(not_there())
+    }
+}
+
+fn executable(file: &Path) -> bool {
+    file.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+
+    use super::*;
+
+    fn program(at: &Path) -> PathBuf {
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        fs::write(at, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
+        at.to_owned()
+    }
+
+    #[test]
+    fn the_named_one_wins_over_path_and_path_over_the_install_script() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("home");
+        let path = std::env::join_paths([dir.path().join("none"), dir.path().join("bin")]).unwrap();
+        let find = |named: Option<&Path>| find_in(named, Some(&path), Some(&home));
+
+        assert_eq!(find(None), Err(BinaryError::NotInstalled));
+        let installed = program(&home.join(INSTALLED));
+        assert_eq!(find(None), Ok(installed));
+        let in_path = program(&dir.path().join("bin/opencode"));
+        assert_eq!(find(None), Ok(in_path));
+        let named = program(&dir.path().join("mine"));
+        assert_eq!(find(Some(&named)), Ok(named.clone()));
+        let other = program(&dir.path().join("bin/opencode-next"));
+        assert_eq!(find(Some(Path::new("opencode-next"))), Ok(other));
+    }
+
+    #[test]
+    fn a_named_one_that_is_not_a_program_is_an_error_with_the_next_step() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = dir.path().join("opencode");
+        fs::write(&text, "").unwrap();
+        for named in [text.as_path(), dir.path(), Path::new("no-such-opencode")] {
+            let error = find_in(Some(named), Some(dir.path().as_os_str()), None).unwrap_err();
+            assert_eq!(error, BinaryError::NotThere(named.to_owned()));
+            assert!(error.to_string().contains("--opencode"));
+        }
+        assert!(
+            BinaryError::NotInstalled
+                .to_string()
+                .contains("npm install -g opencode-ai")
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! What a server of ours printed: split into lines, cleaned, and the last of them kept.
+//!
+//! Pure and bounded; it never keeps the server's password, nor control sequences that could act on a terminal.
+
+use std::collections::VecDeque;
+
+use crate::registry::Secret;
+
+use super::limits;
+
+/// Cuts a stream of bytes into lines of at most [`limits::LINE_BYTES`].
+#[derive(Default)]
+pub(super) struct Lines {
+    open: Vec<u8>,
+}
+
+impl Lines {
+    /// Takes the next bytes and gives each line that they complete to `line`.
+    pub(super) fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
+        let mut pieces = bytes.split(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            let room = limits::LINE_BYTES - self.open.len();
+            self.open.extend_from_slice(&piece[..piece.len().min(room)]);
+            if pieces.peek().is_some() {
+                self.end(&mut line);
+            }
+        }
+    }
+
+    /// Gives what stands after the last line break, if anything does.
+    pub(super) fn finish(mut self, mut line: impl FnMut(&str)) {
+        if !self.open.is_empty() {
+            self.end(&mut line);
+        }
+    }
+
+    fn end(&mut self, line: &mut impl FnMut(&str)) {
+        line(&plain(&String::from_utf8_lossy(&self.open)));
+        self.open.clear();
+    }
+}
+
+/// The last lines, at most [`limits::OUTPUT_LINES`] and [`limits::OUTPUT_BYTES`].
+pub(super) struct Tail {
+    lines: VecDeque<String>,
+    bytes: usize,
+    hidden: Secret,
+}
+
+impl Tail {
+    /// An empty tail that never shows `hidden`.
+    pub(super) fn new(hidden: Secret) -> Self {
+        Self {
+            lines: VecDeque::new(),
+            bytes: 0,
+            hidden,
+        }
+    }
+
+    /// Keeps `line`, which came after all others. Empty lines are not worth their place.
+    pub(super) fn push(&mut self, line: &str) {
+        let line = line.trim_end().replace(self.hidden.reveal(), "***");
+        if line.is_empty() {
+            return;
+        }
+        self.bytes += line.len();
+        self.lines.push_back(line);
+        while self.lines.len() > limits::OUTPUT_LINES || self.bytes > limits::OUTPUT_BYTES {
+            let Some(oldest) = self.lines.pop_front() else {
+                break;
+            };
+            self.bytes -= oldest.len();
+        }
+    }
+
+    /// The kept lines, oldest first.
+    pub(super) fn text(&self) -> String {
+        self.lines
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+/// `text` without escape sequences and control characters.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            skip_escape(&mut chars);
+        } else if c == '\t' || !c.is_control() {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Skips the rest of an ECMA-48 sequence: `[`, parameters, and a final byte from `@` to `~`; or one character.
+fn skip_escape(chars: &mut std::str::Chars<'_>) {
+    if chars.next() == Some('[') {
+        chars.find(|c| ('@'..='~').contains(c));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(chunks: &[&[u8]]) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut lines = Lines::default();
+        for chunk in chunks {
+            lines.feed(chunk, |line| out.push(line.to_owned()));
+        }
+        lines.finish(|line| out.push(line.to_owned()));
+        out
+    }
+
+    #[test]
+    fn lines_are_the_same_however_they_are_cut() {
+        let text = "one\r\ntw\u{f6}\n\nlast".as_bytes();
+        let whole = lines(&[text]);
+        assert_eq!(whole, ["one", "tw\u{f6}", "", "last"]);
+        for cut in 0..text.len() {
+            assert_eq!(lines(&[&text[..cut], &text[cut..]]), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_bounded() {
+        let long = vec![b'x'; 3 * limits::LINE_BYTES];
+        let got = lines(&[&long, &long, b"\nnext\n"]);
+        assert_eq!(got[0].len(), limits::LINE_BYTES);
+        assert_eq!(got[1..], ["next"]);
+    }
+
+    #[test]
+    fn escape_sequences_are_removed() {
+        assert_eq!(
+            plain("\u{1b}[91m\u{1b}[1mError\u{1b}[0m: \u{7}no\u{1b}c"),
+            "Error: no"
+        );
+    }
+
+    #[test]
+    fn the_tail_keeps_the_last_lines_and_hides_the_password() {
+        let mut tail = Tail::new(Secret::new("hush"));
+        for n in 0..200 {
+            tail.push(&format!("line {n} hush"));
+        }
+        let text = tail.text();
+        assert_eq!(text.lines().count(), limits::OUTPUT_LINES);
+        assert!(text.ends_with("line 199 ***") && !text.contains("hush"));
+        for _ in 0..40 {
+            tail.push(&"y".repeat(limits::LINE_BYTES));
+        }
+        assert!(tail.text().len() <= limits::OUTPUT_BYTES + limits::OUTPUT_LINES);
+    }
+}

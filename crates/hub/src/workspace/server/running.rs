@@ -1,0 +1,299 @@
+//! A server's process from its start to its end.
+//!
+//! The pipe to the guard's stdin is its life line: whoever holds it holds the server, and dropping it ends the server.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, ChildStdin};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use url::Url;
+
+use super::{StartError, listening};
+use crate::registry::Secret;
+use crate::workspace::output::{Lines, Tail};
+use crate::workspace::{guard, limits};
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// The system could not tell.
+    Unknown,
+}
+
+/// A server that listens. Dropping it ends the server and everything that it started.
+#[derive(Debug)]
+pub struct Running {
+    url: Url,
+    leader: Pid,
+    password: Secret,
+    process: Process,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Its password; the user name is [`super::USERNAME`].
+    pub fn password(&self) -> &Secret {
+        &self.password
+    }
+
+    /// The process id of OpenCode itself, which is also its group's.
+    pub fn pid(&self) -> u32 {
+        self.leader.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// The last lines that it printed.
+    pub fn output(&self) -> String {
+        self.process.output.text()
+    }
+
+    /// Resolves when it has ended, however. The future does not keep the server alive, nor does it borrow.
+    pub fn exited(&self) -> impl Future<Output = Exit> + Send + 'static {
+        self.process.exited()
+    }
+
+    /// Ends it: TERM, after 3 s KILL, then what it left behind. Resolves when nothing is left.
+    pub async fn stop(self) -> Exit {
+        self.process.stop().await
+    }
+}
+
+/// A process that does not listen yet.
+pub(super) struct Starting {
+    process: Process,
+    password: Secret,
+    listening: mpsc::Receiver<(Pid, Url)>,
+}
+
+impl Starting {
+    /// Takes over a freshly started guard.
+    pub(super) fn new(mut child: Child, password: Secret) -> io::Result<Self> {
+        let missing = || io::Error::other("its pipes are missing");
+        let life = child.stdin.take().ok_or_else(missing)?;
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        let stderr = child.stderr.take().ok_or_else(missing)?;
+        let guard = child
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()))
+            .ok_or_else(missing)?;
+
+        let leader = Arc::new(OnceLock::new());
+        let output = Output::new(&password);
+        let (found, listening) = mpsc::channel(1);
+        let mut readers = JoinSet::new();
+        readers.spawn(collect(stderr, output.clone(), |_| false));
+        readers.spawn(collect(stdout, output.clone(), {
+            let leader = leader.clone();
+            move |line| notice(line, &leader, &found)
+        }));
+        let (ended, exit) = watch::channel(None);
+        tokio::spawn(reap(child, leader.clone(), readers, ended));
+        let process = Process {
+            life: Some(life),
+            guard,
+            leader,
+            exit,
+            output,
+        };
+        Ok(Self {
+            process,
+            password,
+            listening,
+        })
+    }
+
+    /// Waits for the printed address.
+    pub(super) async fn ready(mut self, deadline: Duration) -> Result<Running, StartError> {
+        let exited = self.process.exited();
+        let first = async {
+            tokio::select! {
+                biased;
+                Some(found) = self.listening.recv() => Ok(found),
+                exit = exited => Err(exit),
+            }
+        };
+        match timeout(deadline, first).await {
+            Ok(Ok((leader, url))) => Ok(Running {
+                url,
+                leader,
+                password: self.password,
+                process: self.process,
+            }),
+            Ok(Err(exit)) => Err(StartError::Exited {
+                exit,
+                output: self.process.output.text(),
+            }),
+            Err(_elapsed) => {
+                let output = self.process.output.clone();
+                self.process.stop().await;
+                Err(StartError::NeverListened {
+                    deadline,
+                    output: output.text(),
+                })
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Process {
+    /// Closed, it tells the guard to end the server.
+    life: Option<ChildStdin>,
+    guard: Pid,
+    /// The server itself, and its group; known before anything else of its output.
+    leader: Arc<OnceLock<Pid>>,
+    exit: watch::Receiver<Option<Exit>>,
+    output: Output,
+}
+
+impl Process {
+    fn exited(&self) -> impl Future<Output = Exit> + Send + 'static {
+        let mut exit = self.exit.clone();
+        // The sender is dropped without a word only with the runtime.
+        async move {
+            exit.wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|exit| *exit)
+                .unwrap_or(Exit::Unknown)
+        }
+    }
+
+    async fn stop(mut self) -> Exit {
+        drop(self.life.take());
+        if let Ok(exit) = timeout(limits::STOP, self.exited()).await {
+            return exit;
+        }
+        let _gone = kill_process(self.guard, Signal::KILL);
+        kill_group(&self.leader);
+        self.exited().await
+    }
+}
+
+/// What was printed, shared between the readers and who asks.
+#[derive(Clone)]
+struct Output(Arc<Mutex<Tail>>);
+
+impl Output {
+    fn new(password: &Secret) -> Self {
+        Self(Arc::new(Mutex::new(Tail::new(password.clone()))))
+    }
+
+    fn push(&self, line: &str) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
+    }
+
+    fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).text()
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Output")
+    }
+}
+
+/// Reads a pipe to its end, so that the server never waits for us, and keeps its last lines.
+async fn collect(
+    mut pipe: impl AsyncRead + Unpin,
+    output: Output,
+    mut notice: impl FnMut(&str) -> bool,
+) {
+    let mut lines = Lines::default();
+    let mut chunk = [0; 4096];
+    let mut line = |line: &str| {
+        if !notice(line) {
+            output.push(line);
+        }
+    };
+    // A broken pipe is an end as well.
+    while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
+        lines.feed(&chunk[..read], &mut line);
+    }
+    lines.finish(line);
+}
+
+/// Looks for the two lines that say something to us; says whether this was the guard's own.
+fn notice(line: &str, leader: &OnceLock<Pid>, found: &mpsc::Sender<(Pid, Url)>) -> bool {
+    let Some(leader) = leader.get() else {
+        let pid = line
+            .strip_prefix(guard::LEADER)
+            .and_then(|pid| pid.parse().ok())
+            .and_then(Pid::from_raw);
+        return pid.is_some_and(|pid| leader.set(pid).is_ok());
+    };
+    if let Some(url) = listening(line) {
+        // Full or closed: the first address was found already, and it is the one that counts.
+        let _known = found.try_send((*leader, url));
+    }
+    false
+}
+
+/// Waits for the guard's end and the server's last words, then reports. A guard that was killed could not do its
+/// work, so it is done here.
+async fn reap(
+    mut child: Child,
+    leader: Arc<OnceLock<Pid>>,
+    mut readers: JoinSet<()>,
+    ended: watch::Sender<Option<Exit>>,
+) {
+    let status = child.wait().await;
+    if !matches!(status, Ok(status) if status.code().is_some()) {
+        kill_group(&leader);
+    }
+    let _cut = timeout(limits::DRAIN, async {
+        while readers.join_next().await.is_some() {}
+    })
+    .await;
+    ended.send_replace(Some(status.map_or(Exit::Unknown, Exit::of)));
+}
+
+/// Kills the server's group. One that is gone already is what we want.
+fn kill_group(leader: &OnceLock<Pid>) {
+    if let Some(leader) = leader.get() {
+        let _gone = kill_process_group(*leader, Signal::KILL);
+    }
+}
+
+impl Exit {
+    /// Reads a guard's status: it tells its server's as shells do, with 128 added to a signal.
+    fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code @ 129..=192), _) => Self::Signal(code - 128),
+            (Some(code), _) => Self::Code(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exited with code {code}"),
+            Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
+            Self::Unknown => f.write_str("ended"),
+        }
+    }
+}
