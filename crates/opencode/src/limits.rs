@@ -13,6 +13,9 @@ pub(crate) const KEPT_BUFFER_BYTES: usize = 256 * 1024;
 /// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
 pub const MAX_MESSAGES_BYTES: usize = 256 * 1024 * 1024;
 
+/// How many older messages are asked for where the caller names no number; the rest is on further pages.
+pub const OLDER_MESSAGES: usize = 100;
+
 /// Largest other reply, in bytes after decompression. A bigger one is
 /// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
 pub const MAX_REPLY_BYTES: usize = 32 * 1024 * 1024;

@@ -237,15 +237,18 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
 
 /// What a person may learn from a failed reply: OpenCode's own sentence, or the beginning of the text.
 pub(super) fn excerpt(body: &str) -> String {
+    // `{name, data: {message}}` from most routes, `{_tag, message}` from others.
     #[derive(Deserialize)]
-    struct Named {
-        data: Data,
+    struct Told {
+        message: Option<String>,
+        data: Option<Data>,
     }
     #[derive(Deserialize)]
     struct Data {
-        message: String,
+        message: Option<String>,
     }
-    let message = serde_json::from_str::<Named>(body).map(|named| named.data.message);
+    let told = serde_json::from_str::<Told>(body).ok();
+    let message = told.and_then(|told| told.message.or_else(|| told.data?.message));
     let text = message.as_deref().unwrap_or(body);
     one_line(text)
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Client, ClientError};
 use crate::json::{Raw, sanitize};
-use crate::limits::{MAX_MESSAGES_BYTES, MAX_REPLY_BYTES};
+use crate::limits::{MAX_MESSAGES_BYTES, MAX_REPLY_BYTES, OLDER_MESSAGES};
 use crate::wire::{
     FromRaw, MessageWithParts, PermissionRequest, QuestionRequest, SessionInfo, SessionStatus,
     TodoList,
@@ -65,6 +65,9 @@ impl Client {
 
     /// `GET /session/{id}/message`: the newest `limit` messages, or those before the cursor `before`.
     ///
+    /// Without a `limit` it is the whole session, or the page of [`OLDER_MESSAGES`] before the cursor: the server
+    /// refuses a cursor without a limit.
+    ///
     /// # Errors
     /// [`NotFound`](ClientError::NotFound) when there is no such session; any [`ClientError`].
     pub async fn messages(
@@ -73,7 +76,9 @@ impl Client {
         limit: Option<usize>,
         before: Option<&str>,
     ) -> Result<MessagePage, ClientError> {
-        let limit = limit.map(|limit| limit.to_string());
+        let limit = limit
+            .or(before.map(|_| OLDER_MESSAGES))
+            .map(|limit| limit.to_string());
         let query = [("limit", limit.as_deref()), ("before", before)];
         let query: Vec<_> = query
             .into_iter()

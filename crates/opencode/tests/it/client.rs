@@ -136,6 +136,15 @@ async fn refusals_are_told_apart() {
         matches!(&error, ClientError::NotFound { excerpt, .. } if excerpt == "Session not found: s"),
         "{error:?}"
     );
+    let error = error_of(
+        "404 Not Found",
+        r#"{"_tag":"SomeError","message":"no such thing"}"#,
+    )
+    .await;
+    assert!(
+        error.to_string().ends_with("/session/s: no such thing"),
+        "{error}"
+    );
     assert!(matches!(
         error_of("409 Conflict", "busy").await,
         ClientError::Conflict { .. }
@@ -403,6 +412,11 @@ async fn a_long_session_is_read_whole() {
         "{request}"
     );
     assert!(request.contains("accept-encoding: gzip\r\n"), "{request}");
+    client(&server)
+        .messages("ses_1", None, Some("c1"))
+        .await
+        .unwrap();
+    assert!(server.seen()[1].starts_with("GET /session/ses_1/message?limit=100&before=c1 "));
 }
 
 #[tokio::test]
