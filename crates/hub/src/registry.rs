@@ -177,7 +177,7 @@ impl Registry {
         instances.push(instance.clone());
         let recent = match &instance.origin {
             Origin::Folder(folder) => self.recent_with(folder),
-            Origin::Server(_) => self.recent.clone(),
+            Origin::Url(_) => self.recent.clone(),
         };
         self.commit(instances, recent)?;
         Ok(Added::New(instance))
@@ -219,7 +219,7 @@ impl Registry {
 
     fn add_known(&mut self, at: usize, origin: Origin) -> Result<Added, RegistryError> {
         let same = match (&self.instances[at].origin, &origin) {
-            (Origin::Server(known), Origin::Server(given)) => {
+            (Origin::Url(known), Origin::Url(given)) => {
                 given.login.is_none() || given.login == known.login
             }
             _ => true,

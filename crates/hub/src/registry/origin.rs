@@ -13,7 +13,7 @@ pub enum Origin {
     /// The hub runs a server in this folder.
     Folder(Folder),
     /// Somebody runs a server there.
-    Server(Server),
+    Url(Server),
 }
 
 /// A server that somebody else runs.
@@ -106,7 +106,7 @@ impl Origin {
     pub(super) fn same_place(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Folder(one), Self::Folder(other)) => one == other,
-            (Self::Server(one), Self::Server(other)) => one.url == other.url,
+            (Self::Url(one), Self::Url(other)) => one.url == other.url,
             _ => false,
         }
     }
@@ -118,7 +118,7 @@ impl Origin {
                 .as_path()
                 .file_name()
                 .map_or("/".to_owned(), |name| name.to_string_lossy().into_owned()),
-            Self::Server(server) => server.url.authority(),
+            Self::Url(server) => server.url.authority(),
         }
     }
 }

@@ -108,7 +108,7 @@ fn instance(value: Value) -> Option<Instance> {
                 (None, None) => None,
                 _ => return None,
             };
-            Origin::Server(Server {
+            Origin::Url(Server {
                 url: ServerUrl::parse(&url).ok()?,
                 login,
             })
@@ -146,7 +146,7 @@ fn entry(instance: &Instance) -> Entry {
             folder: Some(folder.clone()),
             ..empty
         },
-        Origin::Server(Server { url, login }) => Entry {
+        Origin::Url(Server { url, login }) => Entry {
             url: Some(url.to_string()),
             username: login.as_ref().map(|login| login.username.clone()),
             password: login

@@ -27,7 +27,7 @@ fn server(url: &str, login: Option<(&str, &str)>) -> Origin {
         username: name.into(),
         password: Secret::new(word),
     });
-    Origin::Server(Server {
+    Origin::Url(Server {
         url: ServerUrl::parse(url).unwrap(),
         login,
     })
