@@ -1,0 +1,26 @@
+//! What the tests stand on: recorded transcripts, the real OpenCode, and a browser. Never part of the product.
+//!
+//! Tools that are missing are installed once per checkout into `.testenv/` (OpenCode, through npm) or on the
+//! machine (Chromium, through apt when root). Where that cannot be done the error says what to do.
+
+pub mod captures;
+pub mod chromium;
+pub mod real;
+
+mod lock;
+mod page;
+
+use std::path::{Path, PathBuf};
+
+/// The checkout these tests belong to.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(2).unwrap_or(manifest).to_owned()
+}
+
+/// Where tools and scratch of tests live; git ignores it.
+#[must_use]
+pub fn testenv() -> PathBuf {
+    workspace().join(".testenv")
+}

@@ -1,0 +1,345 @@
+//! One page of the browser: goes, looks, clicks, types, and remembers everything that went wrong.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use chromiumoxide::cdp::browser_protocol::emulation::{
+    MediaFeature, SetDeviceMetricsOverrideParams, SetTouchEmulationEnabledParams,
+};
+use chromiumoxide::cdp::browser_protocol::input::{
+    DispatchKeyEventParams, DispatchKeyEventType, InsertTextParams,
+};
+use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
+use chromiumoxide::cdp::browser_protocol::network::EventLoadingFailed;
+use chromiumoxide::cdp::js_protocol::runtime::{
+    ConsoleApiCalledType, EvaluateParams, EventConsoleApiCalled, EventExceptionThrown, RemoteObject,
+};
+use chromiumoxide::keys::get_key_definition;
+use chromiumoxide::listeners::EventStream;
+use chromiumoxide::page::ScreenshotParams;
+use futures_util::{FutureExt, StreamExt};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+/// How long one look at a condition stays inside the page.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A screen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Viewport {
+    width: u32,
+    height: u32,
+    scale: f64,
+    touch: bool,
+}
+
+/// The colours a person prefers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+/// An open page.
+pub struct Page {
+    page: chromiumoxide::Page,
+    console: EventStream<EventConsoleApiCalled>,
+    exceptions: EventStream<EventExceptionThrown>,
+    log: EventStream<EventEntryAdded>,
+    failed: EventStream<EventLoadingFailed>,
+    problems: Vec<String>,
+}
+
+impl Viewport {
+    /// A desktop's screen, 1280 by 800.
+    pub const DESKTOP: Self = Self {
+        width: 1280,
+        height: 800,
+        scale: 1.0,
+        touch: false,
+    };
+    /// A phone's screen, 390 by 844 at three pixels a point, with touch.
+    pub const PHONE: Self = Self {
+        width: 390,
+        height: 844,
+        scale: 3.0,
+        touch: true,
+    };
+}
+
+impl Page {
+    pub(crate) async fn new(page: chromiumoxide::Page) -> Result<Self> {
+        page.enable_log().await?;
+        page.enable_runtime().await?;
+        let made = Self {
+            console: page.event_listener().await?,
+            exceptions: page.event_listener().await?,
+            log: page.event_listener().await?,
+            failed: page.event_listener().await?,
+            problems: Vec::new(),
+            page,
+        };
+        made.viewport(Viewport::DESKTOP).await?;
+        Ok(made)
+    }
+
+    /// The page as the browser's library knows it, for what is missing here.
+    #[must_use]
+    pub fn inner(&self) -> &chromiumoxide::Page {
+        &self.page
+    }
+
+    /// Goes to a URL and waits until it is loaded.
+    ///
+    /// # Errors
+    /// When it cannot be loaded.
+    pub async fn goto(&self, url: &str) -> Result<()> {
+        self.page
+            .goto(url)
+            .await
+            .with_context(|| format!("cannot open {url}"))?;
+        Ok(())
+    }
+
+    /// The value of a JavaScript expression; promises are waited for.
+    ///
+    /// # Errors
+    /// When it throws, or is not such a value.
+    pub async fn eval<T: DeserializeOwned>(&self, expression: &str) -> Result<T> {
+        let question = EvaluateParams::builder()
+            .expression(expression)
+            .await_promise(true)
+            .return_by_value(true)
+            .build()
+            .map_err(|error| anyhow!(error))?;
+        let answer = self.page.execute(question).await?.result;
+        if let Some(thrown) = answer.exception_details {
+            bail!(
+                "{expression} threw {}",
+                thrown
+                    .exception
+                    .map_or(thrown.text, |thrown| described(&thrown))
+            );
+        }
+        let value = answer.result.value.unwrap_or_default();
+        serde_json::from_value(value).with_context(|| format!("{expression} is something else"))
+    }
+
+    /// Waits until a JavaScript expression is truthy. It may throw meanwhile, and the page may reload.
+    ///
+    /// # Errors
+    /// When it is not by the deadline.
+    pub async fn wait_for(&self, condition: &str, deadline: Duration) -> Result<()> {
+        let look = format!(
+            "new Promise(done => {{
+                const end = performance.now() + {};
+                const look = () => {{
+                    let met = false;
+                    try {{ met = Boolean({condition}); }} catch {{ }}
+                    if (met || performance.now() > end) done(met); else setTimeout(look, 10);
+                }};
+                look();
+            }})",
+            LOOK.as_millis()
+        );
+        let looking = async { while !self.eval::<bool>(&look).await.unwrap_or(false) {} };
+        timeout(deadline, looking)
+            .await
+            .map_err(|_| anyhow!("still not so after {deadline:?}: {condition}"))
+    }
+
+    /// Clicks the middle of the first element that matches.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be seen.
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        let element = self
+            .page
+            .find_element(selector)
+            .await
+            .with_context(|| format!("nothing matches {selector}"))?;
+        element
+            .click()
+            .await
+            .with_context(|| format!("cannot click {selector}"))?;
+        Ok(())
+    }
+
+    /// Replaces the text of the first field that matches, as typing or pasting would.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
+        let quoted = serde_json::to_string(selector)?;
+        let select = format!(
+            "(field => {{ field.focus(); field.select(); return true; }})(document.querySelector({quoted}))"
+        );
+        self.eval::<bool>(&select)
+            .await
+            .with_context(|| format!("cannot fill {selector}"))?;
+        self.page.execute(InsertTextParams::new(text)).await?;
+        Ok(())
+    }
+
+    /// Presses and releases a key, such as `Enter`, `a` or `Control+k`.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub async fn press(&self, keys: &str) -> Result<()> {
+        let (modifiers, name) = keys.rsplit_once('+').unwrap_or(("", keys));
+        let key = get_key_definition(name).with_context(|| format!("no key {name}"))?;
+        let bits = modifiers.split('+').map(modifier).sum::<i64>();
+        let event = |kind| {
+            DispatchKeyEventParams::builder()
+                .r#type(kind)
+                .key(key.key)
+                .code(key.code)
+                .windows_virtual_key_code(key.key_code)
+                .native_virtual_key_code(key.key_code)
+                .modifiers(bits)
+        };
+        let text = key
+            .text
+            .or((key.key.len() == 1).then_some(key.key))
+            .filter(|_| bits & !SHIFT == 0);
+        let down = match text {
+            Some(text) => event(DispatchKeyEventType::KeyDown).text(text),
+            None => event(DispatchKeyEventType::RawKeyDown),
+        };
+        for event in [down, event(DispatchKeyEventType::KeyUp)] {
+            self.page
+                .execute(event.build().map_err(|error| anyhow!(error))?)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Becomes a screen of this size and kind.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn viewport(&self, viewport: Viewport) -> Result<()> {
+        let Viewport {
+            width,
+            height,
+            scale,
+            touch,
+        } = viewport;
+        self.page
+            .execute(SetDeviceMetricsOverrideParams::new(
+                width, height, scale, touch,
+            ))
+            .await?;
+        self.page
+            .execute(SetTouchEmulationEnabledParams::new(touch))
+            .await?;
+        Ok(())
+    }
+
+    /// Prefers these colours.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn scheme(&self, scheme: Scheme) -> Result<()> {
+        let value = match scheme {
+            Scheme::Light => "light",
+            Scheme::Dark => "dark",
+        };
+        self.page
+            .emulate_media_features(vec![MediaFeature::new("prefers-color-scheme", value)])
+            .await?;
+        Ok(())
+    }
+
+    /// Takes a picture of what is on the screen, as PNG.
+    ///
+    /// # Errors
+    /// When it cannot be taken or written.
+    pub async fn screenshot(&self, file: &Path) -> Result<()> {
+        let picture = self
+            .page
+            .screenshot(ScreenshotParams::builder().build())
+            .await?;
+        tokio::fs::write(file, picture)
+            .await
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Everything that went wrong so far: console errors, uncaught exceptions, refusals by the content
+    /// security policy, and requests that failed.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn problems(&mut self) -> Result<&[String]> {
+        // Events come in order: after this answer everything before it is here.
+        self.eval::<bool>("true").await?;
+        while let Some(Some(call)) = self.console.next().now_or_never() {
+            if matches!(
+                call.r#type,
+                ConsoleApiCalledType::Error | ConsoleApiCalledType::Assert
+            ) {
+                let words: Vec<String> = call.args.iter().map(described).collect();
+                self.problems.push(format!("console: {}", words.join(" ")));
+            }
+        }
+        while let Some(Some(thrown)) = self.exceptions.next().now_or_never() {
+            let details = &thrown.exception_details;
+            let what = details
+                .exception
+                .as_ref()
+                .map_or_else(|| details.text.clone(), described);
+            self.problems.push(format!("uncaught: {what}"));
+        }
+        while let Some(Some(entry)) = self.log.next().now_or_never() {
+            if entry.entry.level == LogEntryLevel::Error {
+                let at = entry.entry.url.as_deref().unwrap_or_default();
+                self.problems.push(format!(
+                    "{:?}: {} {at}",
+                    entry.entry.source, entry.entry.text
+                ));
+            }
+        }
+        while let Some(Some(failed)) = self.failed.next().now_or_never() {
+            if failed.canceled != Some(true) {
+                self.problems.push(format!(
+                    "request: {:?} {}",
+                    failed.r#type, failed.error_text
+                ));
+            }
+        }
+        Ok(&self.problems)
+    }
+
+    /// Nothing went wrong so far.
+    ///
+    /// # Errors
+    /// With all that did.
+    pub async fn assert_clean(&mut self) -> Result<()> {
+        let problems = self.problems().await?;
+        if !problems.is_empty() {
+            bail!("the page has problems:\n{}", problems.join("\n"));
+        }
+        Ok(())
+    }
+}
+
+/// The protocol's bit for the shift key.
+const SHIFT: i64 = 8;
+
+fn modifier(name: &str) -> i64 {
+    match name {
+        "Alt" => 1,
+        "Control" => 2,
+        "Meta" => 4,
+        "Shift" => SHIFT,
+        _ => 0,
+    }
+}
+
+fn described(object: &RemoteObject) -> String {
+    let value = object.value.as_ref().map(ToString::to_string);
+    object.description.clone().or(value).unwrap_or_default()
+}

@@ -1,0 +1,6 @@
+//! The harness itself: what it offers must be real.
+#![allow(clippy::unwrap_used)]
+
+mod browser;
+mod captures;
+mod opencode;
