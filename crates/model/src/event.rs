@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::ids::{InstanceId, MessageId, PartId, PermissionId, QuestionId, SessionId};
 use crate::state::{
-    Catalog, Failure, LinkStatus, MessageInfo, Origin, Part, Permission, Question, RunStatus, SessionInfo, Todos,
+    Catalog, Failure, LinkStatus, MessageInfo, Origin, Part, Permission, Question, RunStatus,
+    SessionInfo, Todos,
 };
 use crate::text::Delta;
 use crate::time::Timestamp;

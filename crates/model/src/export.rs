@@ -45,9 +45,21 @@ pub struct RestMessage<'a> {
 /// An instance in REST's shapes.
 pub fn rest(instance: &Instance) -> Rest<'_> {
     Rest {
-        sessions: instance.sessions.iter().map(|(id, session)| (id, rest_session(session))).collect(),
-        permissions: instance.permissions.values().map(|permission| &permission.raw).collect(),
-        questions: instance.questions.values().map(|question| &question.raw).collect(),
+        sessions: instance
+            .sessions
+            .iter()
+            .map(|(id, session)| (id, rest_session(session)))
+            .collect(),
+        permissions: instance
+            .permissions
+            .values()
+            .map(|permission| &permission.raw)
+            .collect(),
+        questions: instance
+            .questions
+            .values()
+            .map(|question| &question.raw)
+            .collect(),
     }
 }
 
@@ -57,17 +69,28 @@ pub fn rest_session(session: &Session) -> RestSession<'_> {
         session: &session.info.raw,
         messages: messages(session),
         status: status(&session.run),
-        todo: session.todos.as_ref().map_or_else(empty_list, |todos| todos.raw.clone()),
+        todo: session
+            .todos
+            .as_ref()
+            .map_or_else(empty_list, |todos| todos.raw.clone()),
     }
 }
 
 /// A session's messages in REST's shape; none where they are not kept.
 pub fn messages(session: &Session) -> Vec<RestMessage<'_>> {
-    session.loaded().into_iter().flat_map(|loaded| loaded.in_order()).map(message).collect()
+    session
+        .loaded()
+        .into_iter()
+        .flat_map(|loaded| loaded.in_order())
+        .map(message)
+        .collect()
 }
 
 fn message(message: &Message) -> RestMessage<'_> {
-    RestMessage { info: &message.info.raw, parts: message.parts.values().map(|part| &part.raw).collect() }
+    RestMessage {
+        info: &message.info.raw,
+        parts: message.parts.values().map(|part| &part.raw).collect(),
+    }
 }
 
 /// What a session is doing, in REST's shape, with the two words of ours that REST has no way to say.
@@ -75,7 +98,12 @@ pub fn status(run: &Run) -> Value {
     match run {
         Run::Idle => json!({"type": "idle"}),
         Run::Busy { .. } => json!({"type": "busy"}),
-        Run::Retry { attempt, message, next, .. } => {
+        Run::Retry {
+            attempt,
+            message,
+            next,
+            ..
+        } => {
             json!({"type": "retry", "attempt": attempt, "message": message, "next": next})
         }
         Run::Unknown => json!({"type": "unknown"}),

@@ -44,6 +44,12 @@ impl From<Box<RawValue>> for Json {
     }
 }
 
+impl From<Arc<RawValue>> for Json {
+    fn from(raw: Arc<RawValue>) -> Self {
+        Self(raw)
+    }
+}
+
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         self.get() == other.get()

@@ -27,7 +27,11 @@ pub enum Effect {
 ///
 /// Returns what should be read from servers because of it; nothing for most events.
 pub fn reduce(state: &mut State, addressed: Addressed) -> Vec<Effect> {
-    let Addressed { instance: id, at, event } = addressed;
+    let Addressed {
+        instance: id,
+        at,
+        event,
+    } = addressed;
     let rev = Rev(state.rev.0 + 1);
     match event {
         Event::InstanceAdded { name, origin } => instance::add(state, rev, id, at, name, origin),
@@ -38,10 +42,26 @@ pub fn reduce(state: &mut State, addressed: Addressed) -> Vec<Effect> {
 }
 
 fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Event) -> Vec<Effect> {
-    let Some(instance) = state.instances.get_mut(id) else { return Vec::new() };
-    let mut fold = Fold { rev, at, instance, effects: Vec::new(), changed: false, rows: false, ran: Vec::new() };
+    let Some(instance) = state.instances.get_mut(id) else {
+        return Vec::new();
+    };
+    let mut fold = Fold {
+        rev,
+        at,
+        instance,
+        effects: Vec::new(),
+        changed: false,
+        rows: false,
+        ran: Vec::new(),
+    };
     fold.apply(event);
-    let Fold { effects, changed, rows, ran, .. } = fold;
+    let Fold {
+        effects,
+        changed,
+        rows,
+        ran,
+        ..
+    } = fold;
     if changed {
         state.rev = rev;
     }
@@ -90,7 +110,9 @@ impl Fold<'_> {
             Event::Session(info) => self.session_changed(info),
             Event::SessionDeleted(session) => self.session_deleted(session),
             Event::Status { session, status } => self.status(&session, status),
-            Event::SessionError { session, failure } => self.session_error(session.as_ref(), failure),
+            Event::SessionError { session, failure } => {
+                self.session_error(session.as_ref(), failure)
+            }
             Event::Todos { session, todos } => self.todos(&session, todos),
             Event::PermissionAsked(permission) => self.permission_asked(permission),
             Event::PermissionReplied(id) => self.permission_replied(&id),
@@ -98,9 +120,19 @@ impl Fold<'_> {
             Event::QuestionClosed(id) => self.question_closed(&id),
             Event::DirectoryDisposed(directory) => self.directory_disposed(&directory),
             Event::Unknown { kind } => Counters::count(&mut self.instance.counters.unknown, kind),
-            Event::Malformed { kind } => Counters::count(&mut self.instance.counters.malformed, kind),
-            Event::PartDelta { session, message, part, delta } => self.delta(&session, &message, &part, &delta),
-            event @ (Event::Message(_) | Event::MessageRemoved { .. } | Event::Part(_) | Event::PartRemoved { .. }) => {
+            Event::Malformed { kind } => {
+                Counters::count(&mut self.instance.counters.malformed, kind)
+            }
+            Event::PartDelta {
+                session,
+                message,
+                part,
+                delta,
+            } => self.delta(&session, &message, &part, &delta),
+            event @ (Event::Message(_)
+            | Event::MessageRemoved { .. }
+            | Event::Part(_)
+            | Event::PartRemoved { .. }) => {
                 self.conversation(event);
             }
         }
@@ -113,7 +145,8 @@ impl Fold<'_> {
             return None;
         }
         if !self.instance.sessions.contains_key(id) {
-            self.effects.push(Effect::ReadSession(self.instance.id.clone(), id.clone()));
+            self.effects
+                .push(Effect::ReadSession(self.instance.id.clone(), id.clone()));
         }
         self.instance.sessions.get_mut(id)
     }

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use info::{
-    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind, Permission, Question,
-    QuestionItem, QuestionOption, Role, RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall,
-    ToolState,
+    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
+    Permission, Question, QuestionItem, QuestionOption, Role, RunStatus, SessionInfo, Todo,
+    TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
 };
 pub use session::{Body, Held, Loaded, Message, MessageStatus, Run, Session};
 
@@ -51,7 +51,9 @@ impl State {
 
     /// True unless another instance was seen running this session: then it is shown there only.
     pub fn shows(&self, instance: &InstanceId, session: &SessionId) -> bool {
-        self.owners.get(session).is_none_or(|owner| owner == instance)
+        self.owners
+            .get(session)
+            .is_none_or(|owner| owner == instance)
     }
 }
 

@@ -19,7 +19,10 @@ pub struct Delta {
 
 impl From<&str> for Delta {
     fn from(body: &str) -> Self {
-        Self { body: body.to_owned(), ..Self::default() }
+        Self {
+            body: body.to_owned(),
+            ..Self::default()
+        }
     }
 }
 
@@ -50,7 +53,10 @@ impl OpenText {
 
     /// A text whose beginning was not heard.
     pub fn after_gap() -> Self {
-        Self { segments: vec![Segment::Gap], ..Self::default() }
+        Self {
+            segments: vec![Segment::Gap],
+            ..Self::default()
+        }
     }
 
     /// The pieces in order.
@@ -143,7 +149,10 @@ impl OpenText {
 }
 
 fn join(high: u16, low: u16) -> char {
-    char::decode_utf16([high, low]).next().and_then(Result::ok).unwrap_or(char::REPLACEMENT_CHARACTER)
+    char::decode_utf16([high, low])
+        .next()
+        .and_then(Result::ok)
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 #[cfg(test)]
@@ -153,18 +162,30 @@ mod tests {
     #[test]
     fn halves_of_a_character_are_joined() {
         let mut text = OpenText::default();
-        text.push(&Delta { trail_high: Some(0xd83e), ..Delta::from("a") });
+        text.push(&Delta {
+            trail_high: Some(0xd83e),
+            ..Delta::from("a")
+        });
         assert_eq!(text.heard(), "a");
-        text.push(&Delta { lead_low: Some(0xddd1), ..Delta::from("b") });
+        text.push(&Delta {
+            lead_low: Some(0xddd1),
+            ..Delta::from("b")
+        });
         assert_eq!(text.heard(), "a\u{1f9d1}b");
     }
 
     #[test]
     fn a_half_without_its_other_half_is_marked() {
         let mut text = OpenText::default();
-        text.push(&Delta { trail_high: Some(0xd83e), ..Delta::from("a") });
+        text.push(&Delta {
+            trail_high: Some(0xd83e),
+            ..Delta::from("a")
+        });
         text.push(&Delta::from("b"));
-        text.push(&Delta { lead_low: Some(0xddd1), ..Delta::from("c") });
+        text.push(&Delta {
+            lead_low: Some(0xddd1),
+            ..Delta::from("c")
+        });
         assert_eq!(text.heard(), "a\u{fffd}b\u{fffd}c");
     }
 
@@ -176,7 +197,11 @@ mod tests {
         text.push(&Delta::from("later"));
         assert_eq!(
             text.segments(),
-            [Segment::Known("known".into()), Segment::Gap, Segment::Known("later".into())]
+            [
+                Segment::Known("known".into()),
+                Segment::Gap,
+                Segment::Known("later".into())
+            ]
         );
     }
 

@@ -72,13 +72,23 @@ impl Seen {
 /// What changed after `since` of what a viewer looks at. `Rev(0)` asks for all of it.
 pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
     let all = since == Rev(0);
-    let instance = look.instance.as_ref().and_then(|id| state.instances.get(id));
+    let instance = look
+        .instance
+        .as_ref()
+        .and_then(|id| state.instances.get(id));
     let rows_changed = all || state.rows_rev > since;
-    let tree_changed = all || instance.is_some_and(|instance| instance.tree_rev.max(instance.rev) > since);
+    let tree_changed =
+        all || instance.is_some_and(|instance| instance.tree_rev.max(instance.rev) > since);
     let requests_changed = all
         || state.instances_rev > since
-        || state.instances.values().any(|instance| instance.requests_rev.max(instance.rev) > since);
-    let front = instance.map(|instance| Front { state, instance, session: look.session.as_ref() });
+        || state
+            .instances
+            .values()
+            .any(|instance| instance.requests_rev.max(instance.rev) > since);
+    let front = instance.map(|instance| Front {
+        instance,
+        session: look.session.as_ref(),
+    });
     let front_changed = |changed: bool| front.as_ref().filter(|_| changed);
     let session_changed = all || front.as_ref().is_some_and(|front| front.changed(since));
     Seen {
@@ -89,7 +99,9 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
         tree: front_changed(tree_changed).map(|front| tree(state, front.instance)),
         strip: front_changed(tree_changed).map(|front| strip(state, front.instance, front.session)),
         head: front_changed(tree_changed).map(Front::head),
-        log: front.as_ref().and_then(|front| front.log(look.from.as_ref(), since)),
+        log: front
+            .as_ref()
+            .and_then(|front| front.log(look.from.as_ref(), since)),
         composer: front_changed(session_changed).map(Front::composer),
         side: front_changed(session_changed).map(Front::side),
     }
@@ -97,7 +109,6 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
 
 /// What is in front of a viewer.
 struct Front<'a> {
-    state: &'a State,
     instance: &'a Instance,
     session: Option<&'a SessionId>,
 }

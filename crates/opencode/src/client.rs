@@ -34,6 +34,9 @@ pub use probe::{Health, Spoken};
 pub use read::{MessagePage, Tolerant};
 pub use stream::EventStream;
 
+/// The connections that clients of many servers share; see [`Client::http`].
+pub type Http = reqwest::Client;
+
 /// One server, or one folder of it ([`at`](Self::at)). Cheap to clone.
 #[derive(Clone)]
 pub struct Client {

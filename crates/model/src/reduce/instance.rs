@@ -5,10 +5,19 @@ use std::sync::Arc;
 
 use super::Fold;
 use crate::ids::InstanceId;
-use crate::state::{Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State, Tombstones};
+use crate::state::{
+    Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State, Tombstones,
+};
 use crate::time::Timestamp;
 
-pub(super) fn add(state: &mut State, rev: Rev, id: InstanceId, at: Timestamp, name: Arc<str>, origin: Origin) {
+pub(super) fn add(
+    state: &mut State,
+    rev: Rev,
+    id: InstanceId,
+    at: Timestamp,
+    name: Arc<str>,
+    origin: Origin,
+) {
     if state.instances.contains_key(&id) {
         return;
     }
@@ -16,7 +25,11 @@ pub(super) fn add(state: &mut State, rev: Rev, id: InstanceId, at: Timestamp, na
         id: id.clone(),
         name,
         origin,
-        link: Link { status: LinkStatus::Connecting { attempt: 0 }, since: at, last_event_at: None },
+        link: Link {
+            status: LinkStatus::Connecting { attempt: 0 },
+            since: at,
+            last_event_at: None,
+        },
         version: None,
         catalog: None,
         sessions: BTreeMap::new(),
@@ -92,7 +105,10 @@ impl Fold<'_> {
                 Body::NotLoaded | Body::Failed { .. } => {}
             }
             let parts: Vec<_> = session.open.keys().cloned().collect();
-            session.open.values_mut().for_each(crate::text::OpenText::mark_gap);
+            session
+                .open
+                .values_mut()
+                .for_each(crate::text::OpenText::mark_gap);
             for part in parts {
                 session.touch_part(rev, &part);
             }

@@ -11,7 +11,9 @@ impl Fold<'_> {
     /// Something in a conversation changed: to the streaming texts at once, to the messages if they are kept.
     pub(super) fn conversation(&mut self, event: Event) {
         let (rev, id) = (self.rev, session_of(&event).clone());
-        let Some(session) = self.known(&id) else { return };
+        let Some(session) = self.known(&id) else {
+            return;
+        };
         session.follow_open_text(&event);
         let mut dropped = 0;
         let changed = match &mut session.body {
@@ -38,15 +40,29 @@ impl Fold<'_> {
         }
     }
 
-    pub(super) fn delta(&mut self, id: &SessionId, message: &MessageId, part: &PartId, delta: &Delta) {
+    pub(super) fn delta(
+        &mut self,
+        id: &SessionId,
+        message: &MessageId,
+        part: &PartId,
+        delta: &Delta,
+    ) {
         let rev = self.rev;
-        let Some(session) = self.known(id) else { return };
-        let known_part = session.loaded().and_then(|loaded| loaded.messages.get(message)?.parts.get(part));
+        let Some(session) = self.known(id) else {
+            return;
+        };
+        let known_part = session
+            .loaded()
+            .and_then(|loaded| loaded.messages.get(message)?.parts.get(part));
         if known_part.is_some_and(|part| !part.kind.is_open_text()) {
             self.instance.counters.late_deltas += 1;
             return;
         }
-        session.open.entry(part.clone()).or_insert_with(OpenText::after_gap).push(delta);
+        session
+            .open
+            .entry(part.clone())
+            .or_insert_with(OpenText::after_gap)
+            .push(delta);
         session.bound_open_texts();
         if session.touch_part_of(rev, message, part) {
             self.changed = true;
@@ -55,7 +71,10 @@ impl Fold<'_> {
 
     /// Asks for a session's messages again.
     pub(super) fn ask_messages(&mut self, session: &SessionId) {
-        self.effects.push(Effect::ReadMessages(self.instance.id.clone(), session.clone()));
+        self.effects.push(Effect::ReadMessages(
+            self.instance.id.clone(),
+            session.clone(),
+        ));
     }
 }
 
@@ -97,6 +116,7 @@ impl Loaded {
             if message.info == info {
                 return;
             }
+            self.bytes = self.bytes + info.raw.get().len() - message.info.raw.get().len();
             if message.info.created != info.created {
                 self.order.remove(&(message.info.created, id.clone()));
                 self.order.insert((info.created, id));
@@ -109,10 +129,16 @@ impl Loaded {
         self.order.insert((info.created, id.clone()));
         self.list_rev = rev;
         let mut message = Message::new(rev, info);
-        let waiting: Vec<_> = self.orphans.values().filter(|part| part.message == id).map(|p| p.id.clone()).collect();
+        let waiting: Vec<_> = self
+            .orphans
+            .values()
+            .filter(|part| part.message == id)
+            .map(|p| p.id.clone())
+            .collect();
         for part in waiting.iter().filter_map(|part| self.orphans.remove(part)) {
             message.put_part(rev, part);
         }
+        self.bytes += message.bytes();
         self.messages.insert(id, message);
     }
 
@@ -120,13 +146,23 @@ impl Loaded {
         if let Some(message) = self.messages.remove(id) {
             self.order.remove(&(message.info.created, id.clone()));
             self.list_rev = rev;
+            self.bytes -= message.bytes();
         }
     }
 
     fn put_part(&mut self, rev: Rev, part: Part) {
         match self.messages.get_mut(&part.message) {
-            Some(message) => message.put_part(rev, part),
-            None if self.orphans.len() < limits::ORPHAN_PARTS || self.orphans.contains_key(&part.id) => {
+            Some(message) => {
+                let known = message
+                    .parts
+                    .get(&part.id)
+                    .map_or(0, |known| known.raw.get().len());
+                self.bytes = self.bytes + part.raw.get().len() - known;
+                message.put_part(rev, part);
+            }
+            None if self.orphans.len() < limits::ORPHAN_PARTS
+                || self.orphans.contains_key(&part.id) =>
+            {
                 self.orphans.insert(part.id.clone(), part);
             }
             None => {}
@@ -137,7 +173,13 @@ impl Loaded {
 impl Message {
     /// A message without parts.
     pub(super) fn new(rev: Rev, info: MessageInfo) -> Self {
-        Self { info, parts: Default::default(), part_revs: Default::default(), rev, content_rev: rev }
+        Self {
+            info,
+            parts: Default::default(),
+            part_revs: Default::default(),
+            rev,
+            content_rev: rev,
+        }
     }
 
     fn touch(&mut self, rev: Rev) {
@@ -165,7 +207,8 @@ impl Session {
                 let told = part.kind.text().unwrap_or_default();
                 match self.open.get_mut(&part.id) {
                     None => {
-                        self.open.insert(part.id.clone(), OpenText::starting_with(told));
+                        self.open
+                            .insert(part.id.clone(), OpenText::starting_with(told));
                     }
                     Some(open) if told.is_empty() => open.begin_proven(),
                     Some(open) => *open = OpenText::starting_with(told),
@@ -179,9 +222,12 @@ impl Session {
                 self.open.remove(part);
             }
             Event::MessageRemoved { message, .. } => {
-                let Body::Loaded(loaded) = &self.body else { return };
+                let Body::Loaded(loaded) = &self.body else {
+                    return;
+                };
                 if let Some(message) = loaded.messages.get(message) {
-                    self.open.retain(|part, _| !message.parts.contains_key(part));
+                    self.open
+                        .retain(|part, _| !message.parts.contains_key(part));
                 }
             }
             _ => {}
@@ -196,7 +242,9 @@ impl Session {
 
     /// Applies an event of the conversation to the messages that are kept.
     pub(super) fn change_body(&mut self, rev: Rev, event: Event) {
-        let Body::Loaded(loaded) = &mut self.body else { return };
+        let Body::Loaded(loaded) = &mut self.body else {
+            return;
+        };
         self.body_rev = rev;
         match event {
             Event::Message(info) => {
@@ -213,8 +261,9 @@ impl Session {
             Event::PartRemoved { message, part, .. } => {
                 loaded.orphans.remove(&part);
                 if let Some(message) = loaded.messages.get_mut(&message)
-                    && message.parts.remove(&part).is_some()
+                    && let Some(removed) = message.parts.remove(&part)
                 {
+                    loaded.bytes -= removed.raw.get().len();
                     message.part_revs.remove(&part);
                     message.touch(rev);
                 }
@@ -231,9 +280,15 @@ impl Session {
 
     /// Stamps a part whose streaming text changed. False if the part is not kept.
     fn touch_part_of(&mut self, rev: Rev, message: &MessageId, part: &PartId) -> bool {
-        let Body::Loaded(loaded) = &mut self.body else { return false };
-        let Some(message) = loaded.messages.get_mut(message) else { return false };
-        let Some(part_rev) = message.part_revs.get_mut(part) else { return false };
+        let Body::Loaded(loaded) = &mut self.body else {
+            return false;
+        };
+        let Some(message) = loaded.messages.get_mut(message) else {
+            return false;
+        };
+        let Some(part_rev) = message.part_revs.get_mut(part) else {
+            return false;
+        };
         *part_rev = rev;
         message.content_rev = rev;
         self.body_rev = rev;
@@ -244,7 +299,12 @@ impl Session {
     pub(super) fn touch_part(&mut self, rev: Rev, part: &PartId) {
         let Some(message) = self
             .loaded()
-            .and_then(|loaded| loaded.in_order().rev().find(|message| message.parts.contains_key(part)))
+            .and_then(|loaded| {
+                loaded
+                    .in_order()
+                    .rev()
+                    .find(|message| message.parts.contains_key(part))
+            })
             .map(|message| message.info.id.clone())
         else {
             return;
@@ -254,7 +314,9 @@ impl Session {
 }
 
 fn touch_last_assistant(loaded: &mut Loaded, rev: Rev) {
-    if let Some(id) = loaded.last_assistant().map(|message| message.info.id.clone())
+    if let Some(id) = loaded
+        .last_assistant()
+        .map(|message| message.info.id.clone())
         && let Some(message) = loaded.messages.get_mut(&id)
     {
         message.touch(rev);

@@ -15,7 +15,9 @@ use crate::text::OpenText;
 impl Fold<'_> {
     pub(super) fn read_started(&mut self, id: &SessionId) {
         let rev = self.rev;
-        let Some(session) = self.instance.sessions.get_mut(id) else { return };
+        let Some(session) = self.instance.sessions.get_mut(id) else {
+            return;
+        };
         match &mut session.body {
             Body::Loaded(loaded) => loaded.rereading = Some(Held::default()),
             body => {
@@ -28,7 +30,9 @@ impl Fold<'_> {
 
     pub(super) fn read_failed(&mut self, id: &SessionId, reason: Arc<str>) {
         let rev = self.rev;
-        let Some(session) = self.instance.sessions.get_mut(id) else { return };
+        let Some(session) = self.instance.sessions.get_mut(id) else {
+            return;
+        };
         match &mut session.body {
             Body::Loaded(loaded) => loaded.rereading = None,
             body => {
@@ -53,8 +57,16 @@ impl Fold<'_> {
 
     pub(super) fn messages_read(&mut self, read: MessagesRead) {
         let (rev, at) = (self.rev, self.at);
-        let MessagesRead { session: id, messages, older, page, todos } = read;
-        let Some(session) = self.instance.sessions.get_mut(&id) else { return };
+        let MessagesRead {
+            session: id,
+            messages,
+            older,
+            page,
+            todos,
+        } = read;
+        let Some(session) = self.instance.sessions.get_mut(&id) else {
+            return;
+        };
         let overflowed = match page {
             ReadPage::Newest => session.replace_body(rev, messages, older),
             ReadPage::Older => {
@@ -63,8 +75,18 @@ impl Fold<'_> {
             }
         };
         if mem::take(&mut session.end_unseen) {
-            let cut = session.loaded().and_then(Loaded::last_assistant).is_some_and(Message::is_unfinished);
-            session.set_run(rev, if cut { Run::Interrupted { at } } else { Run::Idle });
+            let cut = session
+                .loaded()
+                .and_then(Loaded::last_assistant)
+                .is_some_and(Message::is_unfinished);
+            session.set_run(
+                rev,
+                if cut {
+                    Run::Interrupted { at }
+                } else {
+                    Run::Idle
+                },
+            );
             session.unreviewed = Some(at);
             self.touch_row(&id);
         }
@@ -86,7 +108,12 @@ impl Message {
 
 impl Session {
     /// Takes the newest page instead of what was known, then the events that were held. True if some were not.
-    fn replace_body(&mut self, rev: Rev, read: Vec<(MessageInfo, Vec<Part>)>, older: Option<Arc<str>>) -> bool {
+    fn replace_body(
+        &mut self,
+        rev: Rev,
+        read: Vec<(MessageInfo, Vec<Part>)>,
+        older: Option<Arc<str>>,
+    ) -> bool {
         let (known, held) = match mem::replace(&mut self.body, Body::NotLoaded) {
             Body::Loaded(mut loaded) => {
                 let held = loaded.rereading.take().unwrap_or_default();
@@ -95,11 +122,16 @@ impl Session {
             Body::Loading(held) => (Loaded::default(), held),
             Body::NotLoaded | Body::Failed { .. } => (Loaded::default(), Held::default()),
         };
-        let mut loaded = Loaded { older, list_rev: rev, ..Loaded::default() };
+        let mut loaded = Loaded {
+            older,
+            list_rev: rev,
+            ..Loaded::default()
+        };
         for (info, parts) in read {
             self.follow_read_texts(&parts);
             loaded.take_read(rev, info, parts, &known);
         }
+        loaded.weigh();
         self.body = Body::Loaded(loaded);
         self.body_rev = rev;
         for event in held.events {
@@ -108,8 +140,15 @@ impl Session {
         held.overflowed
     }
 
-    fn extend_body(&mut self, rev: Rev, read: Vec<(MessageInfo, Vec<Part>)>, older: Option<Arc<str>>) {
-        let Body::Loaded(loaded) = &mut self.body else { return };
+    fn extend_body(
+        &mut self,
+        rev: Rev,
+        read: Vec<(MessageInfo, Vec<Part>)>,
+        older: Option<Arc<str>>,
+    ) {
+        let Body::Loaded(loaded) = &mut self.body else {
+            return;
+        };
         let nothing = Loaded::default();
         for (info, parts) in read {
             if !loaded.messages.contains_key(&info.id) {
@@ -118,6 +157,7 @@ impl Session {
         }
         loaded.older = older;
         loaded.list_rev = rev;
+        loaded.weigh();
         self.body_rev = rev;
     }
 
@@ -130,7 +170,11 @@ impl Session {
             }
             let told = part.kind.text().unwrap_or_default();
             if !self.open.contains_key(&part.id) {
-                let open = if told.is_empty() { OpenText::after_gap() } else { OpenText::starting_with(told) };
+                let open = if told.is_empty() {
+                    OpenText::after_gap()
+                } else {
+                    OpenText::starting_with(told)
+                };
                 self.open.insert(part.id.clone(), open);
             }
         }
@@ -142,7 +186,9 @@ impl Loaded {
     fn take_read(&mut self, rev: Rev, info: MessageInfo, parts: Vec<Part>, known: &Loaded) {
         let before = known.messages.get(&info.id);
         let same_list = before.is_some_and(|message| {
-            message.info == info && message.parts.len() == parts.len() && parts.iter().all(|p| message.parts.contains_key(&p.id))
+            message.info == info
+                && message.parts.len() == parts.len()
+                && parts.iter().all(|p| message.parts.contains_key(&p.id))
         });
         let mut message = Message::new(rev, info);
         if let (true, Some(before)) = (same_list, before) {
@@ -151,12 +197,16 @@ impl Loaded {
         }
         for part in parts {
             let unchanged = before.filter(|message| message.parts.get(&part.id) == Some(&part));
-            let part_rev = unchanged.and_then(|message| message.part_revs.get(&part.id)).copied().unwrap_or(rev);
+            let part_rev = unchanged
+                .and_then(|message| message.part_revs.get(&part.id))
+                .copied()
+                .unwrap_or(rev);
             message.content_rev = message.content_rev.max(part_rev);
             message.part_revs.insert(part.id.clone(), part_rev);
             message.parts.insert(part.id.clone(), part);
         }
-        self.order.insert((message.info.created, message.info.id.clone()));
+        self.order
+            .insert((message.info.created, message.info.id.clone()));
         self.messages.insert(message.info.id.clone(), message);
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Effect, Fold};
 use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::state::{
-    Body, ErrorKind, Failure, Loaded, Permission, Question, Rev, Run, RunStatus, Session, SessionInfo, Todos,
+    Body, ErrorKind, Failure, Loaded, Permission, Question, Rev, Run, RunStatus, Session,
+    SessionInfo, Todos,
 };
 
 impl Fold<'_> {
@@ -35,7 +36,9 @@ impl Fold<'_> {
                 session.info = info;
             }
             None => {
-                self.instance.sessions.insert(id.clone(), Session::new(info));
+                self.instance
+                    .sessions
+                    .insert(id.clone(), Session::new(info));
             }
         }
         self.touch_row(&id);
@@ -47,8 +50,12 @@ impl Fold<'_> {
             self.touch_tree();
         }
         let waiting = self.instance.permissions.len() + self.instance.questions.len();
-        self.instance.permissions.retain(|_, permission| permission.session != id);
-        self.instance.questions.retain(|_, question| question.session != id);
+        self.instance
+            .permissions
+            .retain(|_, permission| permission.session != id);
+        self.instance
+            .questions
+            .retain(|_, question| question.session != id);
         if self.instance.permissions.len() + self.instance.questions.len() != waiting {
             self.touch_requests();
         }
@@ -56,7 +63,9 @@ impl Fold<'_> {
 
     pub(super) fn status(&mut self, id: &SessionId, status: RunStatus) {
         let (rev, at) = (self.rev, self.at);
-        let Some(session) = self.known(id) else { return };
+        let Some(session) = self.known(id) else {
+            return;
+        };
         let since = match session.run {
             Run::Busy { since } | Run::Retry { since, .. } => since,
             _ => at,
@@ -64,7 +73,16 @@ impl Fold<'_> {
         let run = match status {
             RunStatus::Idle => Run::Idle,
             RunStatus::Busy => Run::Busy { since },
-            RunStatus::Retry { attempt, message, next } => Run::Retry { since, attempt, message, next },
+            RunStatus::Retry {
+                attempt,
+                message,
+                next,
+            } => Run::Retry {
+                since,
+                attempt,
+                message,
+                next,
+            },
         };
         if run.is_running() {
             session.ran_here = true;
@@ -89,7 +107,9 @@ impl Fold<'_> {
         if failure.kind == ErrorKind::Aborted {
             return;
         }
-        let Some(session) = self.known(id) else { return };
+        let Some(session) = self.known(id) else {
+            return;
+        };
         if session.failure.as_ref() != Some(&failure) {
             session.failure = Some(failure);
             self.touch_row(id);
@@ -98,7 +118,9 @@ impl Fold<'_> {
 
     pub(super) fn todos(&mut self, id: &SessionId, todos: Todos) {
         let rev = self.rev;
-        let Some(session) = self.known(id) else { return };
+        let Some(session) = self.known(id) else {
+            return;
+        };
         if session.todos.as_ref() != Some(&todos) {
             session.todos = Some(todos);
             session.todos_rev = rev;
@@ -115,12 +137,17 @@ impl Fold<'_> {
     }
 
     pub(super) fn permission_asked(&mut self, permission: Permission) {
-        if self.known(&permission.session).is_none() && self.instance.tombstones.contains(&permission.session) {
+        if self.known(&permission.session).is_none()
+            && self.instance.tombstones.contains(&permission.session)
+        {
             return;
         }
         let session = permission.session.clone();
         self.ran.push(session.clone());
-        self.instance.permissions.entry(permission.id.clone()).or_insert(permission);
+        self.instance
+            .permissions
+            .entry(permission.id.clone())
+            .or_insert(permission);
         self.touch_requests();
         self.touch_row(&session);
     }
@@ -133,12 +160,17 @@ impl Fold<'_> {
     }
 
     pub(super) fn question_asked(&mut self, question: Question) {
-        if self.known(&question.session).is_none() && self.instance.tombstones.contains(&question.session) {
+        if self.known(&question.session).is_none()
+            && self.instance.tombstones.contains(&question.session)
+        {
             return;
         }
         let session = question.session.clone();
         self.ran.push(session.clone());
-        self.instance.questions.entry(question.id.clone()).or_insert(question);
+        self.instance
+            .questions
+            .entry(question.id.clone())
+            .or_insert(question);
         self.touch_requests();
         self.touch_row(&session);
     }
@@ -170,7 +202,8 @@ impl Fold<'_> {
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.set_run(rev, Run::Unknown);
             session.end_unseen = true;
-            self.effects.push(Effect::ReadMessages(self.instance.id.clone(), id.clone()));
+            self.effects
+                .push(Effect::ReadMessages(self.instance.id.clone(), id.clone()));
             self.touch_row(id);
         }
     }
@@ -182,7 +215,8 @@ impl Session {
         if self.run == run {
             return false;
         }
-        let status_changes = self.run.is_running() != run.is_running() || matches!(run, Run::Interrupted { .. });
+        let status_changes =
+            self.run.is_running() != run.is_running() || matches!(run, Run::Interrupted { .. });
         self.run = run;
         if status_changes {
             self.touch_last_assistant(rev);

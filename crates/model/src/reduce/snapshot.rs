@@ -10,7 +10,14 @@ use crate::state::{Permission, Question, Run, RunStatus};
 
 impl Fold<'_> {
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
-        let Snapshot { sessions, listed, asked, statuses, permissions, questions } = snapshot;
+        let Snapshot {
+            sessions,
+            listed,
+            asked,
+            statuses,
+            permissions,
+            questions,
+        } = snapshot;
         let present: BTreeSet<_> = sessions.iter().map(|info| info.id.clone()).collect();
         let gone: Vec<_> = self
             .instance
@@ -33,7 +40,9 @@ impl Fold<'_> {
     fn statuses(&mut self, asked: &[Arc<str>], statuses: &BTreeMap<SessionId, RunStatus>) {
         let ids: Vec<_> = self.instance.sessions.keys().cloned().collect();
         for id in ids {
-            let Some(session) = self.instance.sessions.get(&id) else { continue };
+            let Some(session) = self.instance.sessions.get(&id) else {
+                continue;
+            };
             let was_running = session.run.is_running();
             let interrupted = matches!(session.run, Run::Interrupted { .. });
             let run = match statuses.get(&id) {
@@ -61,7 +70,10 @@ impl Fold<'_> {
     /// Requests that are gone were answered elsewhere; those that stay keep the time at which we learned of them.
     fn requests(&mut self, permissions: Vec<Permission>, questions: Vec<Question>) {
         let mut old = std::mem::take(&mut self.instance.permissions);
-        let had = (old.keys().cloned().collect::<Vec<_>>(), self.instance.questions.keys().cloned().collect::<Vec<_>>());
+        let had = (
+            old.keys().cloned().collect::<Vec<_>>(),
+            self.instance.questions.keys().cloned().collect::<Vec<_>>(),
+        );
         for permission in permissions {
             let known = old.remove(&permission.id).unwrap_or(permission);
             self.instance.permissions.insert(known.id.clone(), known);
@@ -71,7 +83,8 @@ impl Fold<'_> {
             let known = old.remove(&question.id).unwrap_or(question);
             self.instance.questions.insert(known.id.clone(), known);
         }
-        let same = had.0.iter().eq(self.instance.permissions.keys()) && had.1.iter().eq(self.instance.questions.keys());
+        let same = had.0.iter().eq(self.instance.permissions.keys())
+            && had.1.iter().eq(self.instance.questions.keys());
         if !same {
             self.touch_requests();
             self.touch_all_rows();

@@ -75,7 +75,11 @@ pub struct SessionInfo {
 impl SessionInfo {
     /// The title, "Untitled" where there is none.
     pub fn title(&self) -> &str {
-        if self.title.trim().is_empty() { "Untitled" } else { &self.title }
+        if self.title.trim().is_empty() {
+            "Untitled"
+        } else {
+            &self.title
+        }
     }
 }
 

@@ -117,17 +117,28 @@ pub struct Loaded {
     pub rereading: Option<Held>,
     /// Revision at which the list of messages (not their content) last changed.
     pub list_rev: Rev,
+    /// Bytes of JSON kept.
+    pub bytes: usize,
 }
 
 impl Loaded {
     /// The messages in order.
     pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Message> {
-        self.order.iter().filter_map(|(_, id)| self.messages.get(id))
+        self.order
+            .iter()
+            .filter_map(|(_, id)| self.messages.get(id))
+    }
+
+    /// Weighs what is kept anew.
+    pub(crate) fn weigh(&mut self) {
+        self.bytes = self.messages.values().map(Message::bytes).sum();
     }
 
     /// The last message that a model wrote.
     pub fn last_assistant(&self) -> Option<&Message> {
-        self.in_order().rev().find(|message| message.info.role == Role::Assistant)
+        self.in_order()
+            .rev()
+            .find(|message| message.info.role == Role::Assistant)
     }
 }
 
@@ -144,6 +155,18 @@ pub struct Message {
     pub rev: Rev,
     /// Revision at which anything in it last changed.
     pub content_rev: Rev,
+}
+
+impl Message {
+    /// Bytes of JSON that the message and its parts keep.
+    pub(crate) fn bytes(&self) -> usize {
+        self.info.raw.get().len()
+            + self
+                .parts
+                .values()
+                .map(|part| part.raw.get().len())
+                .sum::<usize>()
+    }
 }
 
 /// How a message stands.
@@ -200,7 +223,9 @@ impl Session {
             (None, Role::Assistant, None) => match &self.run {
                 run if run.is_running() && is_last => MessageStatus::Streaming,
                 Run::Interrupted { .. } => MessageStatus::Interrupted,
-                _ if !is_last || (self.ran_here && self.run == Run::Idle) => MessageStatus::Interrupted,
+                _ if !is_last || (self.ran_here && self.run == Run::Idle) => {
+                    MessageStatus::Interrupted
+                }
                 _ => MessageStatus::Unknown,
             },
         }

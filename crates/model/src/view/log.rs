@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::{Front, WINDOW};
 use crate::ids::{MessageId, PartId, PermissionId, SessionId};
-use crate::state::{Body, Loaded, Message, MessageInfo, MessageStatus, PartKind, Rev, Role, Run, Session};
+use crate::state::{
+    Body, Loaded, Message, MessageInfo, MessageStatus, PartKind, Rev, Role, Run, Session,
+};
 use crate::text::OpenText;
 use crate::time::Timestamp;
 
@@ -91,15 +93,31 @@ impl Front<'_> {
         }
         Some(match &session.body {
             Body::NotLoaded | Body::Loading(_) => empty(id, LogState::Loading, session.run.clone()),
-            Body::Failed { reason } => empty(id, LogState::Failed { reason: reason.clone() }, session.run.clone()),
+            Body::Failed { reason } => empty(
+                id,
+                LogState::Failed {
+                    reason: reason.clone(),
+                },
+                session.run.clone(),
+            ),
             Body::Loaded(loaded) => self.loaded(session, loaded, from, since),
         })
     }
 
-    fn loaded(&self, session: &Session, loaded: &Loaded, from: Option<&MessageId>, since: Rev) -> LogRows {
+    fn loaded(
+        &self,
+        session: &Session,
+        loaded: &Loaded,
+        from: Option<&MessageId>,
+        since: Rev,
+    ) -> LogRows {
         let window = window(loaded, from);
         let last = loaded.last_assistant().map(|message| &message.info.id);
-        let reverted = session.info.reverted_from.as_ref().and_then(|id| loaded.messages.get(id));
+        let reverted = session
+            .info
+            .reverted_from
+            .as_ref()
+            .and_then(|id| loaded.messages.get(id));
         let rebuild = since == Rev(0) || loaded.list_rev > since || session.rev > since;
         let waiting = self.waiting(session);
         let asked_anew = self.instance.requests_rev > since;
@@ -107,7 +125,10 @@ impl Front<'_> {
             .iter()
             .filter(|message| message.content_rev > since || (asked_anew && message_waits(message)))
             .map(|message| MessageRow {
-                status: session.message_status(&message.info, last.is_none_or(|last| *last == message.info.id)),
+                status: session.message_status(
+                    &message.info,
+                    last.is_none_or(|last| *last == message.info.id),
+                ),
                 reverted: reverted.is_some_and(|from| order_key(message) >= order_key(from)),
                 head_changed: message.rev > since || since == Rev(0),
                 order: message.parts.keys().cloned().collect(),
@@ -118,7 +139,12 @@ impl Front<'_> {
         LogRows {
             session: session.info.id.clone(),
             state: LogState::Loaded,
-            order: rebuild.then(|| window.iter().map(|message| message.info.id.clone()).collect()),
+            order: rebuild.then(|| {
+                window
+                    .iter()
+                    .map(|message| message.info.id.clone())
+                    .collect()
+            }),
             older: loaded.older.is_some() || window.len() < loaded.messages.len(),
             messages,
             run: session.run.clone(),
@@ -131,13 +157,25 @@ impl Front<'_> {
             .permissions
             .values()
             .filter(|permission| permission.session == session.info.id)
-            .filter_map(|permission| Some((permission.tool.as_ref()?.call.clone(), permission.id.clone())))
+            .filter_map(|permission| {
+                Some((
+                    permission.tool.as_ref()?.call.clone(),
+                    permission.id.clone(),
+                ))
+            })
             .collect()
     }
 }
 
 fn empty(id: &SessionId, state: LogState, run: Run) -> LogRows {
-    LogRows { session: id.clone(), state, order: Some(Vec::new()), older: false, messages: Vec::new(), run }
+    LogRows {
+        session: id.clone(),
+        state,
+        order: Some(Vec::new()),
+        older: false,
+        messages: Vec::new(),
+        run,
+    }
 }
 
 fn order_key(message: &Message) -> (Timestamp, &MessageId) {
@@ -150,13 +188,19 @@ fn window<'a>(loaded: &'a Loaded, from: Option<&MessageId>) -> Vec<&'a Message> 
     loaded
         .in_order()
         .enumerate()
-        .filter(|(at, message)| *at >= newest || from.is_some_and(|from| order_key(message) >= from))
+        .filter(|(at, message)| {
+            *at >= newest || from.is_some_and(|from| order_key(message) >= from)
+        })
         .map(|(_, message)| message)
         .collect()
 }
 
 fn message_waits(message: &Message) -> bool {
-    message.info.role == Role::Assistant && message.parts.values().any(|part| matches!(part.kind, PartKind::Tool(_)))
+    message.info.role == Role::Assistant
+        && message
+            .parts
+            .values()
+            .any(|part| matches!(part.kind, PartKind::Tool(_)))
 }
 
 fn part_rows(
@@ -166,12 +210,18 @@ fn part_rows(
     since: Rev,
     asked_anew: bool,
 ) -> Vec<PartRow> {
-    let over = message.info.completed.is_some() || message.info.failure.is_some() || !session.run.is_running();
+    let over = message.info.completed.is_some()
+        || message.info.failure.is_some()
+        || !session.run.is_running();
     message
         .parts
         .values()
         .filter_map(|part| {
-            let rev = message.part_revs.get(&part.id).copied().unwrap_or(message.content_rev);
+            let rev = message
+                .part_revs
+                .get(&part.id)
+                .copied()
+                .unwrap_or(message.content_rev);
             let tool = matches!(part.kind, PartKind::Tool(_));
             let head_changed = message.rev > since;
             if rev <= since && !head_changed && !(tool && asked_anew) {
@@ -182,7 +232,11 @@ fn part_rows(
                 id: part.id.clone(),
                 rev,
                 kind: part.kind.clone(),
-                open: if open { session.open.get(&part.id).cloned() } else { None },
+                open: if open {
+                    session.open.get(&part.id).cloned()
+                } else {
+                    None
+                },
                 cut_off: open && over,
                 waits_for: match &part.kind {
                     PartKind::Tool(tool) => waiting.get(&tool.call).cloned(),

@@ -50,17 +50,29 @@ pub fn needs(state: &State) -> Vec<NeedRow> {
                 instance_name: instance.name.clone(),
                 live: instance.is_live(),
                 session: session.clone(),
-                title: instance.sessions.get(&root).map_or("Untitled", |session| session.info.title()).into(),
+                title: instance
+                    .sessions
+                    .get(&root)
+                    .map_or("Untitled", |session| session.info.title())
+                    .into(),
                 root,
                 asked,
                 kind,
             });
         };
         for permission in instance.permissions.values() {
-            push(&permission.session, permission.asked, NeedKind::Permission(permission.clone()));
+            push(
+                &permission.session,
+                permission.asked,
+                NeedKind::Permission(permission.clone()),
+            );
         }
         for question in instance.questions.values() {
-            push(&question.session, question.asked, NeedKind::Question(question.clone()));
+            push(
+                &question.session,
+                question.asked,
+                NeedKind::Question(question.clone()),
+            );
         }
     }
     rows.sort_by_key(|row| row.asked);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::tree::{Mark, mark_of, tree};
 use super::{Front, need};
 use crate::ids::InstanceId;
-use crate::state::{AgentInfo, Counters, Instance, LinkStatus, ModelInfo, ModelRef, Origin, Rev, Session, State, Todos, Tokens};
+use crate::state::{
+    AgentInfo, Counters, Instance, LinkStatus, ModelInfo, ModelRef, Origin, Rev, Session, State,
+    Todos, Tokens,
+};
 use crate::time::Timestamp;
 
 /// A link, for the indicator.
@@ -111,7 +114,11 @@ pub struct SideRow {
 }
 
 fn link_row(instance: &Instance) -> LinkRow {
-    LinkRow { status: instance.link.status.clone(), since: instance.link.since, last_event_at: instance.link.last_event_at }
+    LinkRow {
+        status: instance.link.status.clone(),
+        since: instance.link.since,
+        last_event_at: instance.link.last_event_at,
+    }
 }
 
 pub(super) fn tabs(state: &State) -> Vec<TabRow> {
@@ -127,7 +134,10 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
                 origin: instance.origin.clone(),
                 link: link_row(instance),
                 mark: rows.iter().map(|row| row.own).max().unwrap_or(Mark::Idle),
-                needs: needs.iter().filter(|need| need.instance == instance.id).count(),
+                needs: needs
+                    .iter()
+                    .filter(|need| need.instance == instance.id)
+                    .count(),
                 working: rows.iter().filter(|row| row.own == Mark::Working).count(),
             }
         })
@@ -143,7 +153,9 @@ impl Front<'_> {
 
     /// True if anything beside the messages changed.
     pub(super) fn changed(&self, since: Rev) -> bool {
-        let session = self.session().map_or(self.instance.tree_rev, |s| s.rev.max(s.todos_rev));
+        let session = self
+            .session()
+            .map_or(self.instance.tree_rev, |s| s.rev.max(s.todos_rev));
         self.instance.rev.max(session) > since
     }
 
@@ -157,14 +169,21 @@ impl Front<'_> {
             title: session.map(|session| session.info.title().into()),
             mark: session.map_or(Mark::Idle, |session| mark_of(self.instance, session)),
             directory: session.map_or_else(|| "".into(), |session| session.info.directory.clone()),
-            ancestors: session.map(|session| self.ancestors(session)).unwrap_or_default(),
+            ancestors: session
+                .map(|session| self.ancestors(session))
+                .unwrap_or_default(),
         }
     }
 
     fn ancestors(&self, session: &Session) -> Vec<(crate::ids::SessionId, Arc<str>)> {
         let mut above = Vec::new();
         let mut at = session;
-        while let Some(parent) = at.info.parent.as_ref().and_then(|parent| self.instance.sessions.get(parent)) {
+        while let Some(parent) = at
+            .info
+            .parent
+            .as_ref()
+            .and_then(|parent| self.instance.sessions.get(parent))
+        {
             if above.len() >= self.instance.sessions.len() {
                 break;
             }
@@ -183,7 +202,9 @@ impl Front<'_> {
             live: self.instance.is_live(),
             running: session.is_some_and(|session| session.run.is_running()),
             session_known: session.is_some(),
-            agents: catalog.map(|catalog| catalog.agents.clone()).unwrap_or_default(),
+            agents: catalog
+                .map(|catalog| catalog.agents.clone())
+                .unwrap_or_default(),
             models: match catalog {
                 None => Models::Unknown,
                 Some(catalog) if catalog.models.is_empty() => Models::None,
@@ -198,17 +219,31 @@ impl Front<'_> {
 
     pub(super) fn side(&self) -> SideRow {
         let session = self.session();
-        let last = session.and_then(|session| session.loaded()).and_then(|loaded| {
-            loaded.in_order().rev().find(|message| message.info.tokens.total() > 0)
-        });
-        let models = self.instance.catalog.as_ref().map_or(&[][..], |catalog| &catalog.models);
+        let last = session
+            .and_then(|session| session.loaded())
+            .and_then(|loaded| {
+                loaded
+                    .in_order()
+                    .rev()
+                    .find(|message| message.info.tokens.total() > 0)
+            });
+        let models = self
+            .instance
+            .catalog
+            .as_ref()
+            .map_or(&[][..], |catalog| &catalog.models);
         let model = last.and_then(|message| message.info.model.as_ref());
         SideRow {
             todos: session.and_then(|session| session.todos.clone()),
             cost: session.map_or(0.0, |session| session.info.cost),
-            tokens: session.map(|session| session.info.tokens).unwrap_or_default(),
+            tokens: session
+                .map(|session| session.info.tokens)
+                .unwrap_or_default(),
             context_used: last.map_or(0, |message| message.info.tokens.total()),
-            context_limit: models.iter().find(|known| Some(&known.id) == model).map_or(0, |known| known.context),
+            context_limit: models
+                .iter()
+                .find(|known| Some(&known.id) == model)
+                .map_or(0, |known| known.context),
             link: link_row(self.instance),
             version: self.instance.version.clone(),
             counters: self.instance.counters.clone(),

@@ -90,22 +90,38 @@ pub fn strip(state: &State, instance: &Instance, front: Option<&SessionId>) -> V
 
 /// The root, the session in front, whatever is not quiet, and the newest of the rest.
 fn unfolded(group: Vec<SessionRow>, front: Option<&SessionId>) -> Vec<SessionRow> {
-    let mut quiet: Vec<_> = group.iter().filter(|row| row.depth > 0 && row.mark <= Mark::Recorded).collect();
+    let mut quiet: Vec<_> = group
+        .iter()
+        .filter(|row| row.depth > 0 && row.mark <= Mark::Recorded)
+        .collect();
     quiet.sort_by_key(|row| std::cmp::Reverse(row.updated));
-    let folded: BTreeSet<SessionId> = quiet.iter().skip(RECENT_CHILDREN).map(|row| row.id.clone()).collect();
+    let folded: BTreeSet<SessionId> = quiet
+        .iter()
+        .skip(RECENT_CHILDREN)
+        .map(|row| row.id.clone())
+        .collect();
     let shown = |row: &SessionRow| front == Some(&row.id) || !folded.contains(&row.id);
     group
         .into_iter()
         .filter(shown)
-        .map(|row| SessionRow { selected: front == Some(&row.id), ..row })
+        .map(|row| SessionRow {
+            selected: front == Some(&row.id),
+            ..row
+        })
         .collect()
 }
 
 /// The state of one session, without its descendants.
 pub fn mark_of(instance: &Instance, session: &Session) -> Mark {
     let id = &session.info.id;
-    let waits = instance.permissions.values().any(|permission| permission.session == *id)
-        || instance.questions.values().any(|question| question.session == *id);
+    let waits = instance
+        .permissions
+        .values()
+        .any(|permission| permission.session == *id)
+        || instance
+            .questions
+            .values()
+            .any(|question| question.session == *id);
     match &session.run {
         _ if waits => Mark::NeedsYou,
         run if run.is_running() && instance.is_live() => Mark::Working,
@@ -126,7 +142,9 @@ struct Family<'a> {
 
 impl<'a> Family<'a> {
     fn of(state: &State, instance: &'a Instance) -> Self {
-        let shown = |session: &&Session| session.info.archived.is_none() && state.shows(&instance.id, &session.info.id);
+        let shown = |session: &&Session| {
+            session.info.archived.is_none() && state.shows(&instance.id, &session.info.id)
+        };
         let mut sessions: Vec<&Session> = instance.sessions.values().filter(shown).collect();
         sessions.sort_by_key(|session| (session.info.created, session.info.id.clone()));
         let mut roots = Vec::new();
@@ -140,12 +158,18 @@ impl<'a> Family<'a> {
             }
         }
         roots.reverse();
-        Self { instance, roots, children }
+        Self {
+            instance,
+            roots,
+            children,
+        }
     }
 
     /// Draws a session and what is below it; gives back its loudest mark and its waiting requests.
     fn draw(&self, id: &SessionId, depth: usize, rows: &mut Vec<SessionRow>) -> (Mark, usize) {
-        let Some(session) = self.instance.sessions.get(id) else { return (Mark::Idle, 0) };
+        let Some(session) = self.instance.sessions.get(id) else {
+            return (Mark::Idle, 0);
+        };
         let own = mark_of(self.instance, session);
         let at = rows.len();
         rows.push(row(self.instance, session, depth, own));
@@ -170,8 +194,16 @@ fn row(instance: &Instance, session: &Session, depth: usize, own: Mark) -> Sessi
         depth,
         mark: own,
         own,
-        needs: instance.permissions.values().filter(|permission| permission.session == *id).count()
-            + instance.questions.values().filter(|question| question.session == *id).count(),
+        needs: instance
+            .permissions
+            .values()
+            .filter(|permission| permission.session == *id)
+            .count()
+            + instance
+                .questions
+                .values()
+                .filter(|question| question.session == *id)
+                .count(),
         updated: session.info.updated,
         working_since: match session.run {
             Run::Busy { since } | Run::Retry { since, .. } => Some(since),

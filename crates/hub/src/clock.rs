@@ -1,0 +1,32 @@
+//! The wall clock, as a port: only the edge reads it, and a simulation replaces it.
+
+use std::sync::Arc;
+
+use model::time::Timestamp;
+
+/// Tells the time of day. Durations are tokio's business, whose clock tests can pause.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self::new(|| Timestamp(jiff::Timestamp::now().as_millisecond()))
+    }
+
+    /// A clock of one's own.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}

@@ -1,0 +1,294 @@
+//! The one writer of the state.
+//!
+//! Everything that can change the state is an [`Input`]; the loop takes one at a time, folds it, and passes on what the
+//! fold asks for. Readers share the state through a lock that only this file ever takes for writing. Nothing here does
+//! IO, renders, or waits for anyone but its next input.
+
+mod bodies;
+mod handle;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use model::event::Addressed;
+use model::ids::{InstanceId, SessionId};
+use model::state::{Body, Origin, Rev};
+use model::{Effect, Event, State, reduce};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+pub use handle::{Feeder, Handle, Watched};
+
+use crate::clock::Clock;
+use crate::feed::log::Log;
+use crate::ingest::{Ask, dialect};
+use crate::limits;
+
+/// How often conversations that nobody looks at are weighed.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Everything that wakes the engine.
+#[derive(Debug)]
+pub enum Input {
+    /// An instance begins; its supervisor is asked through `asks`.
+    Add {
+        /// Its id.
+        instance: InstanceId,
+        /// Its name.
+        name: Arc<str>,
+        /// Where it is.
+        origin: Origin,
+        /// Its supervisor.
+        asks: mpsc::Sender<Ask>,
+    },
+    /// An instance ends.
+    Remove(InstanceId),
+    /// A supervisor heard something.
+    Heard(InstanceId, Vec<Heard>),
+    /// A viewer looks at a session.
+    Watch(InstanceId, SessionId),
+    /// It no longer does.
+    Unwatch(InstanceId, SessionId),
+    /// A viewer wants messages before those that are kept.
+    Older(InstanceId, SessionId),
+    /// A person looked at a session.
+    Reviewed(InstanceId, SessionId),
+    /// A read of a session's row has ended, however.
+    SessionUnread(InstanceId, SessionId),
+}
+
+/// Something that was heard, and what it means.
+#[derive(Debug)]
+pub struct Heard {
+    events: Vec<Event>,
+    raw: Option<Arc<str>>,
+    session: Option<Arc<str>>,
+}
+
+impl Heard {
+    /// The supervisor's own word.
+    pub fn ours(event: Event) -> Self {
+        Self {
+            events: vec![event],
+            raw: None,
+            session: None,
+        }
+    }
+
+    /// A frame of the server's, with its text for the log.
+    pub fn upstream(heard: dialect::Heard, data: &str) -> Self {
+        Self {
+            events: heard.events,
+            raw: Some(data.into()),
+            session: heard.session,
+        }
+    }
+
+    /// Bytes of the frame.
+    pub fn bytes(&self) -> usize {
+        self.raw.as_ref().map_or(0, |raw| raw.len())
+    }
+}
+
+/// What readers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: RwLock<State>,
+    /// Names this run of the hub: revisions of another run mean nothing.
+    pub(crate) epoch: Arc<str>,
+    pub(crate) log: Log,
+    pub(crate) clock: Clock,
+}
+
+/// The engine itself; it runs as one task.
+struct Engine {
+    shared: Arc<Shared>,
+    inputs: mpsc::Receiver<Input>,
+    changed: watch::Sender<Rev>,
+    supervisors: BTreeMap<InstanceId, mpsc::Sender<Ask>>,
+    watched: BTreeMap<(InstanceId, SessionId), usize>,
+    /// Reads that were asked for and have not ended.
+    reading: BTreeSet<(InstanceId, SessionId)>,
+    /// Rows that were asked for and have not been read.
+    fetching: BTreeSet<(InstanceId, SessionId)>,
+}
+
+/// Starts an engine; it ends when every handle and feeder is gone.
+pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
+    let (sender, inputs) = mpsc::channel(limits::ENGINE_INPUTS);
+    let (changed, changes) = watch::channel(Rev::default());
+    let shared = Arc::new(Shared {
+        state: RwLock::new(State::default()),
+        epoch: epoch.clone(),
+        log: Log::new(epoch, limits::LOG_BYTES),
+        clock,
+    });
+    let engine = Engine {
+        shared: shared.clone(),
+        inputs,
+        changed,
+        supervisors: BTreeMap::new(),
+        watched: BTreeMap::new(),
+        reading: BTreeSet::new(),
+        fetching: BTreeSet::new(),
+    };
+    tokio::spawn(engine.run());
+    Handle::new(sender, shared, changes)
+}
+
+impl Engine {
+    async fn run(mut self) {
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                input = self.inputs.recv() => match input {
+                    Some(input) => self.take(input),
+                    None => return,
+                },
+                _ = sweep.tick() => self.drop_unwatched(),
+            }
+            self.publish();
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Add {
+                instance,
+                name,
+                origin,
+                asks,
+            } => {
+                self.supervisors.insert(instance.clone(), asks);
+                self.fold(&instance, Event::InstanceAdded { name, origin });
+            }
+            Input::Remove(instance) => self.remove(&instance),
+            Input::Heard(instance, heard) => self.heard(&instance, heard),
+            Input::Watch(instance, session) => self.watch(instance, session),
+            Input::Unwatch(instance, session) => self.unwatch(instance, session),
+            Input::Older(instance, session) => self.older(&instance, &session),
+            Input::Reviewed(instance, session) => self.fold(&instance, Event::Reviewed { session }),
+            Input::SessionUnread(instance, session) => {
+                self.fetching.remove(&(instance, session));
+            }
+        }
+    }
+
+    fn remove(&mut self, instance: &InstanceId) {
+        self.supervisors.remove(instance);
+        self.reading.retain(|(of, _)| of != instance);
+        self.fetching.retain(|(of, _)| of != instance);
+        self.fold(instance, Event::InstanceRemoved);
+    }
+
+    /// Folds what a supervisor heard as one change: no reader sees the middle of it.
+    fn heard(&mut self, instance: &InstanceId, heard: Vec<Heard>) {
+        let at = self.shared.clock.now();
+        let shared = self.shared.clone();
+        let mut effects = Vec::new();
+        let mut state = shared.write();
+        let mut fold = |state: &mut State, event| {
+            effects.extend(reduce(
+                state,
+                Addressed {
+                    instance: instance.clone(),
+                    at,
+                    event,
+                },
+            ));
+        };
+        for Heard {
+            events,
+            raw,
+            session,
+        } in heard
+        {
+            if let Some(raw) = raw {
+                shared.log.append(instance, session, raw, at);
+                fold(&mut state, Event::Heard);
+            }
+            for event in events {
+                self.reads_ended(instance, &event);
+                let snapshot = matches!(event, Event::Snapshot(_));
+                fold(&mut state, event);
+                if snapshot {
+                    for event in self.bodies_after_gap(&state, instance) {
+                        fold(&mut state, event);
+                    }
+                }
+            }
+        }
+        drop(state);
+        self.perform(effects);
+        self.read_watched(instance);
+    }
+
+    fn fold(&mut self, instance: &InstanceId, event: Event) {
+        let at = self.shared.clock.now();
+        let addressed = Addressed {
+            instance: instance.clone(),
+            at,
+            event,
+        };
+        let effects = reduce(&mut self.shared.write(), addressed);
+        self.perform(effects);
+    }
+
+    /// Asks supervisors for what the fold lacks, each thing once.
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::ReadMessages(instance, session) => self.read(instance, session),
+                Effect::ReadSession(instance, session) => {
+                    let key = (instance.clone(), session.clone());
+                    if !self.fetching.contains(&key) && self.ask(&instance, Ask::Session(session)) {
+                        self.fetching.insert(key);
+                    }
+                }
+            }
+        }
+    }
+
+    fn ask(&self, instance: &InstanceId, ask: Ask) -> bool {
+        let Some(supervisor) = self.supervisors.get(instance) else {
+            return false;
+        };
+        supervisor
+            .try_send(ask)
+            .inspect_err(|error| tracing::warn!(%instance, %error, "a supervisor is overrun"))
+            .is_ok()
+    }
+
+    fn publish(&self) {
+        let rev = self.shared.read().rev;
+        self.changed.send_if_modified(|published| {
+            let newer = *published != rev;
+            *published = rev;
+            newer
+        });
+    }
+}
+
+impl Shared {
+    pub(crate) fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
+        self.state
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+        self.state
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// True for a conversation that has to be read before it can be shown.
+fn lacks_messages(body: &Body) -> bool {
+    matches!(body, Body::NotLoaded)
+}
+
+#[cfg(test)]
+mod tests;

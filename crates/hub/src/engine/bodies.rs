@@ -1,0 +1,163 @@
+//! Which conversations are kept: those that are looked at, and as many of the others as fit.
+
+use model::Event;
+use model::event::MessagesRead;
+use model::ids::{InstanceId, SessionId};
+use model::state::{Body, State};
+
+use super::{Engine, lacks_messages};
+use crate::ingest::Ask;
+use crate::limits;
+
+impl Engine {
+    pub(super) fn watch(&mut self, instance: InstanceId, session: SessionId) {
+        *self
+            .watched
+            .entry((instance.clone(), session.clone()))
+            .or_default() += 1;
+        let lacking = {
+            let state = self.shared.read();
+            let body = state
+                .session(&instance, &session)
+                .map(|session| &session.body);
+            body.is_some_and(|body| lacks_messages(body) || matches!(body, Body::Failed { .. }))
+        };
+        if lacking {
+            self.read(instance, session);
+        }
+    }
+
+    pub(super) fn unwatch(&mut self, instance: InstanceId, session: SessionId) {
+        let key = (instance, session);
+        if let Some(viewers) = self.watched.get_mut(&key) {
+            *viewers -= 1;
+            if *viewers == 0 {
+                self.watched.remove(&key);
+            }
+        }
+    }
+
+    /// Asks for a session's newest messages, unless that was done already.
+    pub(super) fn read(&mut self, instance: InstanceId, session: SessionId) {
+        let key = (instance.clone(), session.clone());
+        if !self.reading.contains(&key) && self.ask(&instance, Ask::Messages(session)) {
+            self.reading.insert(key);
+        }
+    }
+
+    pub(super) fn older(&mut self, instance: &InstanceId, session: &SessionId) {
+        let cursor = {
+            let state = self.shared.read();
+            let loaded = state
+                .session(instance, session)
+                .and_then(|session| session.loaded());
+            loaded.and_then(|loaded| loaded.older.clone())
+        };
+        let key = (instance.clone(), session.clone());
+        if let Some(cursor) = cursor
+            && !self.reading.contains(&key)
+            && self.ask(instance, Ask::Older(session.clone(), cursor))
+        {
+            self.reading.insert(key);
+        }
+    }
+
+    /// Notes the end of a read, so that the next can begin.
+    pub(super) fn reads_ended(&mut self, instance: &InstanceId, event: &Event) {
+        match event {
+            Event::MessagesRead(MessagesRead { session, .. })
+            | Event::ReadFailed { session, .. }
+            | Event::SessionDeleted(session) => {
+                self.reading.remove(&(instance.clone(), session.clone()));
+            }
+            Event::StreamLost => {
+                self.reading.retain(|(of, _)| of != instance);
+                self.fetching.retain(|(of, _)| of != instance);
+            }
+            _ => {}
+        }
+    }
+
+    /// After a gap nothing that was kept is proven: what is watched is read again, the rest is let go.
+    pub(super) fn bodies_after_gap(&mut self, state: &State, instance: &InstanceId) -> Vec<Event> {
+        let Some(sessions) = state
+            .instances
+            .get(instance)
+            .map(|instance| &instance.sessions)
+        else {
+            return Vec::new();
+        };
+        let kept = sessions
+            .values()
+            .filter(|session| !lacks_messages(&session.body));
+        let ids: Vec<_> = kept.map(|session| session.info.id.clone()).collect();
+        let mut events = Vec::new();
+        for session in ids {
+            if self
+                .watched
+                .contains_key(&(instance.clone(), session.clone()))
+            {
+                self.read(instance.clone(), session.clone());
+                events.push(Event::ReadStarted { session });
+            } else {
+                events.push(Event::BodyDropped { session });
+            }
+        }
+        events
+    }
+
+    /// Reads what is watched and not kept: sessions that were watched before they, or their server, were known.
+    pub(super) fn read_watched(&mut self, instance: &InstanceId) {
+        if self.watched.is_empty() {
+            return;
+        }
+        let lacking: Vec<_> = {
+            let state = self.shared.read();
+            let live = state
+                .instances
+                .get(instance)
+                .filter(|instance| instance.is_live());
+            let watched = self.watched.keys().filter(|(of, _)| of == instance);
+            let lacks = |(_, id): &&(InstanceId, SessionId)| {
+                let session = live.and_then(|instance| instance.sessions.get(id));
+                session.is_some_and(|session| lacks_messages(&session.body))
+            };
+            watched.filter(lacks).cloned().collect()
+        };
+        for (instance, session) in lacking {
+            self.read(instance, session);
+        }
+    }
+
+    /// Lets go of the conversations that changed longest ago, until those that nobody looks at fit their bound.
+    pub(super) fn drop_unwatched(&mut self) {
+        let mut unwatched = Vec::new();
+        let mut bytes = 0;
+        {
+            let state = self.shared.read();
+            for instance in state.instances.values() {
+                for session in instance.sessions.values() {
+                    let Some(loaded) = session.loaded() else {
+                        continue;
+                    };
+                    let key = (instance.id.clone(), session.info.id.clone());
+                    if !self.watched.contains_key(&key) {
+                        bytes += loaded.bytes;
+                        unwatched.push((session.body_rev, loaded.bytes, key));
+                    }
+                }
+            }
+        }
+        if bytes <= limits::UNWATCHED_BYTES {
+            return;
+        }
+        unwatched.sort();
+        for (_, size, (instance, session)) in unwatched {
+            if bytes <= limits::UNWATCHED_BYTES {
+                break;
+            }
+            bytes -= size;
+            self.fold(&instance, Event::BodyDropped { session });
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Ways to the engine: to read, to tell, to watch.
+
+use std::sync::Arc;
+
+use model::State;
+use model::ids::{InstanceId, SessionId};
+use model::state::{Origin, Rev};
+use model::time::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use super::{Heard, Input, Shared};
+use crate::feed::log::Log;
+use crate::ingest::Ask;
+
+/// A way to the engine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    inputs: mpsc::Sender<Input>,
+    shared: Arc<Shared>,
+    changes: watch::Receiver<Rev>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        inputs: mpsc::Sender<Input>,
+        shared: Arc<Shared>,
+        changes: watch::Receiver<Rev>,
+    ) -> Self {
+        Self {
+            inputs,
+            shared,
+            changes,
+        }
+    }
+
+    /// Reads the state. Keep it short: the engine waits meanwhile.
+    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.shared.read())
+    }
+
+    /// The revision of the newest change, and a way to wait for the next.
+    pub fn changes(&self) -> watch::Receiver<Rev> {
+        self.changes.clone()
+    }
+
+    /// The name of this run of the hub.
+    pub fn epoch(&self) -> &Arc<str> {
+        &self.shared.epoch
+    }
+
+    /// Every event as it came.
+    pub fn log(&self) -> &Log {
+        &self.shared.log
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Begins an instance. What its supervisor hears goes through the feeder.
+    pub async fn add(
+        &self,
+        instance: InstanceId,
+        name: Arc<str>,
+        origin: Origin,
+        asks: mpsc::Sender<Ask>,
+    ) -> Feeder {
+        self.tell(Input::Add {
+            instance: instance.clone(),
+            name,
+            origin,
+            asks,
+        })
+        .await;
+        Feeder {
+            instance,
+            inputs: self.inputs.clone(),
+        }
+    }
+
+    /// Ends an instance.
+    pub async fn remove(&self, instance: InstanceId) {
+        self.tell(Input::Remove(instance)).await;
+    }
+
+    /// Keeps a session's conversation for as long as the answer lives.
+    pub async fn watch(&self, instance: InstanceId, session: SessionId) -> Watched {
+        self.tell(Input::Watch(instance.clone(), session.clone()))
+            .await;
+        Watched {
+            inputs: self.inputs.clone(),
+            instance,
+            session,
+        }
+    }
+
+    /// Asks for messages before those that are kept.
+    pub async fn older(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::Older(instance, session)).await;
+    }
+
+    /// Notes that a person looked at a session.
+    pub async fn reviewed(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::Reviewed(instance, session)).await;
+    }
+
+    async fn tell(&self, input: Input) {
+        // The engine runs as long as any handle does, unless the hub is ending: then nothing needs telling.
+        let _ended = self.inputs.send(input).await;
+    }
+}
+
+/// A supervisor's way to the engine.
+#[derive(Clone, Debug)]
+pub struct Feeder {
+    instance: InstanceId,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Feeder {
+    /// Tells what was heard, in order, as one change. Waits while the engine is behind.
+    pub async fn tell(&self, heard: Vec<Heard>) {
+        let _ended = self
+            .inputs
+            .send(Input::Heard(self.instance.clone(), heard))
+            .await;
+    }
+
+    /// Tells that a session's row was not read, or is read now.
+    pub async fn session_unread(&self, session: SessionId) {
+        let _ended = self
+            .inputs
+            .send(Input::SessionUnread(self.instance.clone(), session))
+            .await;
+    }
+}
+
+/// Keeps a session's conversation; let go of it when it is dropped.
+#[derive(Debug)]
+pub struct Watched {
+    inputs: mpsc::Sender<Input>,
+    instance: InstanceId,
+    session: SessionId,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let input = Input::Unwatch(self.instance.clone(), self.session.clone());
+        if let Err(mpsc::error::TrySendError::Full(input)) = self.inputs.try_send(input) {
+            // A full queue must not lose this, or the conversation would be kept for ever.
+            let inputs = self.inputs.clone();
+            tokio::spawn(async move { inputs.send(input).await });
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! State synchronisation: what a viewer has is brought to what is true.
+//!
+//! A viewer is a cursor: the revision it has, and what it looks at. Nothing is queued for it; when it can take
+//! something, it gets the difference between what it has and what is true then, so that a slow one skips what lies
+//! between and costs no more than a fast one. Drawing happens here, outside the engine.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+
+use model::state::Rev;
+use model::view::{self, Look, Seen};
+use page::Renderer;
+use page::wire::{self, Frame, Op, Said};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+use super::Ticks;
+use crate::engine::{Handle, Watched};
+use crate::limits;
+
+/// The port to a viewer: text frames both ways.
+pub trait ViewerLink: Send {
+    /// Sends a frame. False once the viewer is gone.
+    fn send(&mut self, text: String) -> impl Future<Output = bool> + Send;
+
+    /// The next frame; `None` once the viewer is gone. Cancel safe.
+    fn receive(&mut self) -> impl Future<Output = Option<String>> + Send;
+}
+
+/// What all viewers share.
+#[derive(Clone, Debug)]
+pub struct Live {
+    handle: Handle,
+    renderer: Arc<Renderer>,
+    ticks: Ticks,
+    drawing: Arc<Semaphore>,
+}
+
+impl Live {
+    /// The live feed of an engine.
+    pub fn new(handle: Handle, renderer: Arc<Renderer>) -> Self {
+        let ticks = Ticks::start(handle.changes(), limits::TICK);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            handle,
+            renderer,
+            ticks,
+            drawing: Arc::new(Semaphore::new(cores)),
+        }
+    }
+
+    /// Serves one viewer until it is gone.
+    pub async fn serve(self, link: impl ViewerLink) {
+        let viewer = Viewer {
+            live: self,
+            link,
+            look: None,
+            rev: Rev(0),
+            unacknowledged: VecDeque::new(),
+            watched: None,
+        };
+        viewer.run().await;
+    }
+
+    /// Draws off the event loop, a few at a time.
+    async fn draw<T: Send + 'static>(
+        &self,
+        draw: impl FnOnce(&Renderer) -> T + Send + 'static,
+    ) -> Option<T> {
+        let _turn = self.drawing.acquire().await.ok()?;
+        let renderer = self.renderer.clone();
+        tokio::task::spawn_blocking(move || draw(&renderer))
+            .await
+            .ok()
+    }
+}
+
+struct Viewer<L> {
+    live: Live,
+    link: L,
+    /// What it looks at; `None` while nobody can see it.
+    look: Option<Look>,
+    /// What it has.
+    rev: Rev,
+    /// Batches that it has not acknowledged.
+    unacknowledged: VecDeque<Rev>,
+    watched: Option<(Look, Watched)>,
+}
+
+impl<L: ViewerLink> Viewer<L> {
+    async fn run(mut self) {
+        let mut beat = interval_at(Instant::now() + limits::BEAT, limits::BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = self.live.ticks.clone();
+        if !self.hello().await {
+            return;
+        }
+        loop {
+            let ready = self.look.is_some() && self.unacknowledged.len() < limits::UNACKNOWLEDGED;
+            let going = tokio::select! {
+                said = self.link.receive() => match said {
+                    Some(said) => self.said(&said).await,
+                    None => false,
+                },
+                more = ticks.next(), if ready => more && self.bring_up_to_date().await,
+                _ = beat.tick() => self.beat().await,
+            };
+            if !going {
+                return;
+            }
+        }
+    }
+
+    async fn hello(&mut self) -> bool {
+        let epoch = self.live.handle.epoch().clone();
+        let rev = self.live.handle.read(|state| state.rev);
+        self.send(&Frame::Hello {
+            epoch: &epoch,
+            rev,
+            version: wire::VERSION,
+        })
+        .await
+    }
+
+    async fn beat(&mut self) -> bool {
+        let at = self.live.handle.now().0;
+        let needs = self.live.handle.read(|state| view::needs(state).len());
+        self.send(&Frame::Beat { at, needs }).await
+    }
+
+    async fn said(&mut self, text: &str) -> bool {
+        let Ok(said) = serde_json::from_str::<Said>(text) else {
+            tracing::debug!("a viewer said something that is not understood");
+            return false;
+        };
+        match said {
+            Said::Ack { rev } => {
+                self.unacknowledged.retain(|sent| sent.0 > rev);
+                true
+            }
+            Said::Look {
+                ref epoch,
+                rev,
+                hidden,
+                ..
+            } => {
+                let known = self.live.handle.read(|state| state.rev);
+                let same_life = **epoch == **self.live.handle.epoch() && rev <= known.0;
+                if !same_life && rev != 0 {
+                    return self.send(&Frame::Reset).await;
+                }
+                self.rev = Rev(rev);
+                self.unacknowledged.clear();
+                self.look_at(said.look().filter(|_| !hidden)).await;
+                self.look.is_none() || self.bring_up_to_date().await
+            }
+        }
+    }
+
+    /// Keeps the conversation that is looked at, and lets go of the one before it only then.
+    async fn look_at(&mut self, look: Option<Look>) {
+        let unchanged = self.watched.as_ref().map(|(watched, _)| watched) == look.as_ref();
+        self.look.clone_from(&look);
+        if unchanged {
+            return;
+        }
+        let before = self.watched.take();
+        if let Some(look) = look
+            && let (Some(instance), Some(session)) = (look.instance.clone(), look.session.clone())
+        {
+            let handle = &self.live.handle;
+            let guard = handle.watch(instance.clone(), session.clone()).await;
+            if look.from.is_some() {
+                handle.older(instance, session).await;
+            }
+            self.watched = Some((look, guard));
+        }
+        drop(before);
+    }
+
+    /// Sends what the viewer lacks, if anything.
+    async fn bring_up_to_date(&mut self) -> bool {
+        let Some(look) = self.look.clone() else {
+            return true;
+        };
+        let since = self.rev;
+        let seen = self
+            .live
+            .handle
+            .read(|state| view::look(state, &look, since));
+        self.review(&look).await;
+        let rev = seen.rev;
+        if seen.is_empty() {
+            self.rev = rev;
+            return true;
+        }
+        let Some(ops) = self.patch(seen, since).await else {
+            return false;
+        };
+        self.rev = rev;
+        if ops.is_empty() {
+            return true;
+        }
+        self.unacknowledged.push_back(rev);
+        self.send(&Frame::Batch { rev, ops: &ops }).await
+    }
+
+    async fn patch(&self, seen: Seen, since: Rev) -> Option<Vec<Op>> {
+        self.live
+            .draw(move |renderer| renderer.patch(&seen, since))
+            .await
+    }
+
+    /// What ended in front of a person has been seen by one.
+    async fn review(&self, look: &Look) {
+        let (Some(instance), Some(session)) = (&look.instance, &look.session) else {
+            return;
+        };
+        let handle = &self.live.handle;
+        let ended = |state: &model::State| {
+            state
+                .session(instance, session)
+                .is_some_and(|session| session.unreviewed.is_some())
+        };
+        if handle.read(ended) {
+            handle.reviewed(instance.clone(), session.clone()).await;
+        }
+    }
+
+    async fn send(&mut self, frame: &Frame<'_>) -> bool {
+        let Ok(text) = serde_json::to_string(frame) else {
+            return false;
+        };
+        timeout(limits::VIEWER_WRITE, self.link.send(text))
+            .await
+            .unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests;

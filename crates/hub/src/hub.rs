@@ -1,0 +1,146 @@
+//! The hub as its users see it: instances come and go, people command, viewers look.
+//!
+//! It ties the layers together and owns what outlives a request. It never folds, renders or speaks HTTP.
+
+mod instances;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use model::ids::InstanceId;
+use page::Renderer;
+use rand::Rng;
+use rand::distr::Alphanumeric;
+
+pub use instances::{AddError, Added, NewInstance};
+
+use crate::clock::Clock;
+use crate::datadir::DataDir;
+use crate::engine::{self, Handle};
+use crate::feed::live::Live;
+use crate::ingest::LinkedServer;
+use crate::ingest::backoff::Policy;
+use crate::ingest::supervisor::Patience;
+use crate::registry::{Registry, RegistryError};
+use crate::workspace::Launcher;
+use instances::Instances;
+
+/// How a hub runs.
+#[derive(Clone, Debug)]
+pub struct HubOptions {
+    /// How servers are started in folders.
+    pub launcher: Launcher,
+    /// When to try a server again.
+    pub policy: Policy,
+    /// How long a server may be silent.
+    pub patience: Patience,
+    /// The time of day.
+    pub clock: Clock,
+}
+
+impl HubOptions {
+    /// The usual.
+    pub fn new(launcher: Launcher) -> Self {
+        Self {
+            launcher,
+            policy: Policy::default(),
+            patience: Patience::default(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Why a hub cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The list of instances cannot be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Http(#[from] opencode::ClientError),
+}
+
+/// A running hub. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    engine: Handle,
+    renderer: Arc<Renderer>,
+    live: Live,
+    registry: Mutex<Registry>,
+    instances: Instances,
+    /// A list of instances that could not be read and was put aside.
+    put_aside: Option<PathBuf>,
+}
+
+impl Hub {
+    /// Starts a hub on its data directory: every instance that it knows is connected to.
+    ///
+    /// # Errors
+    /// When the list of instances cannot be read, or no HTTP client can be made.
+    pub async fn start(dir: &DataDir, options: HubOptions) -> Result<Self, HubError> {
+        let (registry, put_aside) = Registry::load(dir)?;
+        let engine = engine::start(options.clock.clone(), new_epoch());
+        let renderer = Arc::new(Renderer::new());
+        let live = Live::new(engine.clone(), renderer.clone());
+        let instances = Instances::new(engine.clone(), opencode::Client::http()?, options);
+        let known = registry.instances().to_vec();
+        let hub = Self(Arc::new(Inner {
+            engine,
+            renderer,
+            live,
+            registry: Mutex::new(registry),
+            instances,
+            put_aside,
+        }));
+        for instance in known {
+            hub.0.instances.begin(instance).await;
+        }
+        Ok(hub)
+    }
+
+    /// The way to the engine: state, changes, log.
+    pub fn engine(&self) -> &Handle {
+        &self.0.engine
+    }
+
+    /// Draws what viewers see.
+    pub fn renderer(&self) -> &Arc<Renderer> {
+        &self.0.renderer
+    }
+
+    /// The live feed.
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// A list of instances that could not be read and was put aside at the start.
+    pub fn put_aside(&self) -> Option<&PathBuf> {
+        self.0.put_aside.as_ref()
+    }
+
+    /// The server of an instance, once it has answered.
+    pub fn server(&self, instance: &InstanceId) -> Option<LinkedServer> {
+        self.0.instances.server(instance)
+    }
+
+    /// Ends every stream and every server that the hub started.
+    pub async fn shutdown(&self) {
+        self.0.instances.end_all().await;
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.0
+            .registry
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Names one life of a hub: unguessable, so that no viewer takes one life for another.
+fn new_epoch() -> Arc<str> {
+    let letters = rand::rng().sample_iter(Alphanumeric).take(12);
+    letters.map(char::from).collect::<String>().into()
+}

@@ -1,0 +1,247 @@
+//! Instances that run: each a supervisor, and the source of its server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use model::ids::InstanceId;
+use model::state;
+use opencode::client::Http;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::{Hub, HubOptions};
+use crate::engine::Handle;
+use crate::ingest::{Ask, LinkedServer, ServerSource, Supervisor};
+use crate::limits;
+use crate::registry::{self, Login, Origin, RegistryError, Server, ServerUrl, ServerUrlError};
+use crate::workspace::{Folder, FolderError};
+
+/// An instance to be added.
+#[derive(Clone, Debug)]
+pub enum NewInstance {
+    /// A folder in which the hub runs a server.
+    Folder(std::path::PathBuf),
+    /// A server that runs already.
+    Url {
+        /// Its address, without credentials in it.
+        url: String,
+        /// What it takes to be let in.
+        login: Option<Login>,
+    },
+}
+
+/// Why an instance cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The folder is not one.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The address is not one.
+    #[error(transparent)]
+    Url(#[from] ServerUrlError),
+    /// It cannot be kept.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// What adding came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is new.
+    New(InstanceId),
+    /// It was there.
+    Known(InstanceId),
+}
+
+impl Added {
+    /// The instance, new or not.
+    pub fn id(&self) -> &InstanceId {
+        match self {
+            Self::New(id) | Self::Known(id) => id,
+        }
+    }
+}
+
+pub(super) struct Instances {
+    engine: Handle,
+    http: Http,
+    options: HubOptions,
+    running: RwLock<BTreeMap<InstanceId, Running>>,
+}
+
+struct Running {
+    asks: mpsc::Sender<Ask>,
+    source: Arc<ServerSource>,
+    supervisor: JoinHandle<()>,
+}
+
+impl Instances {
+    pub(super) fn new(engine: Handle, http: Http, options: HubOptions) -> Self {
+        Self {
+            engine,
+            http,
+            options,
+            running: RwLock::default(),
+        }
+    }
+
+    /// Begins to supervise an instance.
+    pub(super) async fn begin(&self, instance: registry::Instance) {
+        let HubOptions {
+            launcher,
+            policy,
+            patience,
+            clock,
+        } = self.options.clone();
+        let origin = match &instance.origin {
+            Origin::Folder(folder) => state::Origin::Folder(folder.as_str().into()),
+            Origin::Url(server) => state::Origin::Url(server.url.as_url().as_str().into()),
+        };
+        let (asks, asked) = mpsc::channel(limits::ASKS);
+        let id = instance.id.clone();
+        let feeder = self
+            .engine
+            .add(id.clone(), instance.name.into(), origin, asks.clone())
+            .await;
+        let source = Arc::new(ServerSource::new(
+            instance.origin,
+            launcher,
+            self.http.clone(),
+            clock.clone(),
+        ));
+        let supervisor = Supervisor {
+            instance: id.clone(),
+            upstream: source.clone(),
+            feeder,
+            asks: asked,
+            policy,
+            patience,
+            clock,
+            directories: Default::default(),
+        };
+        let supervisor = tokio::spawn(supervisor.run());
+        self.write().insert(
+            id,
+            Running {
+                asks,
+                source,
+                supervisor,
+            },
+        );
+    }
+
+    /// Ends an instance: its stream first, then a server that was started for it, then what is known of it.
+    pub(super) async fn end(&self, id: &InstanceId) {
+        let Some(running) = self.write().remove(id) else {
+            return;
+        };
+        stop(running).await;
+        self.engine.remove(id.clone()).await;
+    }
+
+    pub(super) async fn end_all(&self) {
+        let all = std::mem::take(&mut *self.write());
+        futures_util::future::join_all(all.into_values().map(stop)).await;
+    }
+
+    pub(super) fn server(&self, id: &InstanceId) -> Option<LinkedServer> {
+        self.read().get(id)?.source.linked()
+    }
+
+    pub(super) fn source(&self, id: &InstanceId) -> Option<Arc<ServerSource>> {
+        Some(self.read().get(id)?.source.clone())
+    }
+
+    pub(super) fn asks(&self, id: &InstanceId) -> Option<mpsc::Sender<Ask>> {
+        Some(self.read().get(id)?.asks.clone())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<InstanceId, Running>> {
+        self.running
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<InstanceId, Running>> {
+        self.running
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+async fn stop(running: Running) {
+    let _gone = running.asks.send(Ask::Stop).await;
+    if let Err(error) = running.supervisor.await {
+        tracing::error!(%error, "a supervisor ended badly");
+    }
+}
+
+impl Hub {
+    /// Adds an instance; the same folder or address twice is the same instance.
+    ///
+    /// # Errors
+    /// When the folder or address is not one, or the list cannot be kept.
+    pub async fn add(&self, new: NewInstance, name: Option<&str>) -> Result<Added, AddError> {
+        let origin = match new {
+            NewInstance::Folder(path) => Origin::Folder(Folder::resolve(&path)?),
+            NewInstance::Url { url, login } => Origin::Url(Server {
+                url: ServerUrl::parse(&url)?,
+                login,
+            }),
+        };
+        let added = {
+            let mut registry = self.registry();
+            if let Origin::Folder(folder) = &origin {
+                registry.used(folder)?;
+            }
+            registry.add(origin, name)?
+        };
+        let added = match added {
+            registry::Added::New(instance) => {
+                let id = instance.id.clone();
+                self.0.instances.begin(instance).await;
+                Added::New(id)
+            }
+            registry::Added::Known(instance) => Added::Known(instance.id),
+            registry::Added::NewLogin(instance) => {
+                let id = instance.id.clone();
+                self.0.instances.end(&id).await;
+                self.0.instances.begin(instance).await;
+                Added::Known(id)
+            }
+        };
+        Ok(added)
+    }
+
+    /// Removes an instance. False if it is not known.
+    ///
+    /// # Errors
+    /// When the list cannot be kept; the instance goes on then.
+    pub async fn remove(&self, id: &InstanceId) -> Result<bool, RegistryError> {
+        let known = self.registry().remove(id)?.is_some();
+        self.0.instances.end(id).await;
+        Ok(known)
+    }
+
+    /// Tries to connect at once. False if the instance is not known.
+    pub async fn reconnect(&self, id: &InstanceId) -> bool {
+        match self.0.instances.asks(id) {
+            Some(asks) => asks.send(Ask::Reconnect).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Folders that were used lately, newest first.
+    pub fn recent_folders(&self) -> Vec<Arc<str>> {
+        self.registry()
+            .recent_folders()
+            .iter()
+            .map(|folder| folder.as_str().into())
+            .collect()
+    }
+
+    /// Where an instance's server can be reached, starting it if it is ours: for a client that attaches to it.
+    pub fn source(&self, id: &InstanceId) -> Option<Arc<ServerSource>> {
+        self.0.instances.source(id)
+    }
+}

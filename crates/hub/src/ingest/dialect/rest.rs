@@ -1,0 +1,394 @@
+//! OpenCode 1.x objects, as they come in events and over REST.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::event::{MessagesRead, ReadPage};
+use model::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
+use model::json::Json;
+use model::state as ours;
+use model::time::Timestamp;
+use opencode::client::{AgentInfo, MessagePage, Providers};
+use opencode::json::Raw;
+use opencode::wire::{self, Millis};
+
+use super::v1::failure;
+
+fn json(raw: Raw) -> Json {
+    Json::from(Arc::from(raw))
+}
+
+fn time(millis: Millis) -> Timestamp {
+    Timestamp(millis.0)
+}
+
+fn text(text: Option<String>) -> Option<Arc<str>> {
+    text.filter(|text| !text.is_empty()).map(Into::into)
+}
+
+fn tokens(tokens: wire::Tokens) -> ours::Tokens {
+    ours::Tokens {
+        input: tokens.input,
+        output: tokens.output,
+        reasoning: tokens.reasoning,
+        cache_read: tokens.cache_read,
+        cache_write: tokens.cache_write,
+    }
+}
+
+fn model_ref(model: wire::ModelRef) -> ours::ModelRef {
+    ours::ModelRef {
+        provider: model.provider_id.into(),
+        model: model.model_id.into(),
+    }
+}
+
+/// A session.
+pub fn session(info: wire::SessionInfo) -> ours::SessionInfo {
+    ours::SessionInfo {
+        id: SessionId::new(info.id),
+        parent: info.parent_id.map(SessionId::new),
+        title: info.title.into(),
+        directory: info.directory.into(),
+        agent: text(info.agent),
+        model: info.model.map(model_ref),
+        created: time(info.time.created),
+        updated: time(info.time.updated),
+        archived: info.time.archived.map(time),
+        reverted_from: info.revert.map(|revert| MessageId::new(revert.message_id)),
+        cost: info.cost,
+        tokens: tokens(info.tokens),
+        raw: json(info.raw),
+    }
+}
+
+/// A message; one that tells no time is as old as its arrival.
+pub(super) fn message(info: wire::MessageInfo, at: Timestamp) -> ours::MessageInfo {
+    ours::MessageInfo {
+        id: MessageId::new(info.id),
+        session: SessionId::new(info.session_id),
+        role: match info.role {
+            wire::Role::User => ours::Role::User,
+            wire::Role::Assistant => ours::Role::Assistant,
+        },
+        parent: info.parent_id.map(MessageId::new),
+        created: info.created.map_or(at, time),
+        completed: info.completed.map(time),
+        failure: info.error.map(failure),
+        finish: text(info.finish),
+        summary: info.summary,
+        agent: text(info.agent),
+        model: info.model.map(model_ref),
+        cost: info.cost,
+        tokens: tokens(info.tokens),
+        raw: json(info.raw),
+    }
+}
+
+/// A part.
+pub(super) fn part(info: wire::PartInfo) -> ours::Part {
+    ours::Part {
+        id: PartId::new(info.id),
+        message: MessageId::new(info.message_id),
+        session: SessionId::new(info.session_id),
+        kind: part_kind(info.kind),
+        raw: json(info.raw),
+    }
+}
+
+fn part_kind(kind: wire::PartKind) -> ours::PartKind {
+    use ours::PartKind as O;
+    use wire::PartKind as W;
+    match kind {
+        // A text without any time was never streamed: a person's, or one that OpenCode made whole.
+        W::Text {
+            text,
+            synthetic,
+            start,
+            end,
+            ..
+        } => O::Text {
+            text: text.into(),
+            synthetic,
+            ended: end.is_some() || start.is_none(),
+        },
+        W::Reasoning { text, start, end } => O::Reasoning {
+            text: text.into(),
+            started: start.map(time),
+            ended: end.map(time),
+        },
+        W::Tool {
+            call_id,
+            tool: name,
+            state,
+        } => O::Tool(tool(call_id, name, state)),
+        W::StepStart { .. } => O::StepStart,
+        W::StepFinish {
+            cost, tokens: used, ..
+        } => O::StepFinish {
+            cost,
+            tokens: tokens(used),
+        },
+        W::File {
+            mime,
+            filename,
+            url,
+        } => O::File {
+            name: filename
+                .unwrap_or_else(|| url.rsplit('/').next().unwrap_or_default().to_owned())
+                .into(),
+            mime: mime.into(),
+        },
+        W::Agent { name } => O::Agent { name: name.into() },
+        W::Subtask {
+            description, agent, ..
+        } => O::Subtask {
+            description: description.into(),
+            agent: agent.into(),
+        },
+        W::Compaction { auto } => O::Compaction { auto },
+        W::Patch { files, .. } => O::Patch {
+            files: files.into_iter().map(Into::into).collect(),
+        },
+        W::Snapshot { .. } => O::Other("snapshot".into()),
+        W::Retry { attempt, error } => O::Retry {
+            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+            message: error.map_or_else(|| "".into(), |error| error.message.into()),
+        },
+        W::Other { kind } => O::Other(kind.into()),
+    }
+}
+
+fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
+    let child = state.child_session_id().map(SessionId::new);
+    let input = state.input().cloned().map_or_else(Json::null, json);
+    let metadata = state.metadata().cloned().map_or_else(Json::null, json);
+    let (state, title, started, ended) = match state {
+        wire::ToolState::Pending { .. } => (ours::ToolState::Pending, None, None, None),
+        wire::ToolState::Running { title, start, .. } => {
+            let output = output_so_far(&metadata);
+            (ours::ToolState::Running { output }, title, start, None)
+        }
+        wire::ToolState::Completed {
+            title,
+            output,
+            start,
+            end,
+            ..
+        } => {
+            let output = output.into();
+            (ours::ToolState::Completed { output }, title, start, end)
+        }
+        wire::ToolState::Error {
+            error, start, end, ..
+        } => {
+            let error = error.into();
+            (ours::ToolState::Error { error }, None, start, end)
+        }
+    };
+    ours::Tool {
+        name: name.into(),
+        call: call.into(),
+        state,
+        input,
+        title: text(title),
+        metadata,
+        child,
+        started: started.map(time),
+        ended: ended.map(time),
+    }
+}
+
+/// A running tool tells its output in its metadata.
+fn output_so_far(metadata: &Json) -> Arc<str> {
+    #[derive(Default, serde::Deserialize)]
+    struct Metadata {
+        #[serde(default)]
+        output: String,
+    }
+    let metadata: Metadata = serde_json::from_str(metadata.get()).unwrap_or_default();
+    metadata.output.into()
+}
+
+/// What a session is doing; `None` for a word this build does not know.
+pub fn run_status(status: wire::SessionStatus) -> Option<ours::RunStatus> {
+    Some(match status {
+        wire::SessionStatus::Idle => ours::RunStatus::Idle,
+        wire::SessionStatus::Busy => ours::RunStatus::Busy,
+        wire::SessionStatus::Retry {
+            attempt,
+            message,
+            next,
+        } => ours::RunStatus::Retry {
+            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+            message: message.into(),
+            next: next.map(time).unwrap_or_default(),
+        },
+        wire::SessionStatus::Other(_) => return None,
+    })
+}
+
+/// What runs on a server.
+pub fn statuses(
+    statuses: BTreeMap<String, wire::SessionStatus>,
+) -> BTreeMap<SessionId, ours::RunStatus> {
+    statuses
+        .into_iter()
+        .filter_map(|(id, status)| Some((SessionId::new(id), run_status(status)?)))
+        .collect()
+}
+
+/// A permission request that we learn of at `at`.
+pub fn permission(request: wire::PermissionRequest, at: Timestamp) -> ours::Permission {
+    ours::Permission {
+        id: PermissionId::new(request.id),
+        session: SessionId::new(request.session_id),
+        permission: request.permission.into(),
+        patterns: request.patterns.into_iter().map(Into::into).collect(),
+        always: request.always.into_iter().map(Into::into).collect(),
+        metadata: request.metadata.map_or_else(Json::null, json),
+        tool: request.tool.map(tool_call),
+        asked: at,
+        raw: json(request.raw),
+    }
+}
+
+/// All of them.
+pub fn permissions(list: Vec<wire::PermissionRequest>, at: Timestamp) -> Vec<ours::Permission> {
+    list.into_iter()
+        .map(|request| permission(request, at))
+        .collect()
+}
+
+/// A question that we learn of at `at`.
+pub fn question(request: wire::QuestionRequest, at: Timestamp) -> ours::Question {
+    ours::Question {
+        id: QuestionId::new(request.id),
+        session: SessionId::new(request.session_id),
+        items: request.questions.into_iter().map(question_item).collect(),
+        tool: request.tool.map(tool_call),
+        asked: at,
+        raw: json(request.raw),
+    }
+}
+
+/// All of them.
+pub fn questions(list: Vec<wire::QuestionRequest>, at: Timestamp) -> Vec<ours::Question> {
+    list.into_iter()
+        .map(|request| question(request, at))
+        .collect()
+}
+
+fn question_item(info: wire::QuestionInfo) -> ours::QuestionItem {
+    ours::QuestionItem {
+        header: info.header.into(),
+        question: info.question.into(),
+        options: info
+            .options
+            .into_iter()
+            .map(|option| ours::QuestionOption {
+                label: option.label.into(),
+                description: option.description.into(),
+            })
+            .collect(),
+        multiple: info.multiple,
+        // OpenCode takes an answer of one's own unless it says otherwise.
+        custom: info.custom.unwrap_or(true),
+    }
+}
+
+fn tool_call(tool: wire::ToolRef) -> ours::ToolCall {
+    ours::ToolCall {
+        message: MessageId::new(tool.message_id),
+        call: tool.call_id.into(),
+    }
+}
+
+pub(super) fn todos(list: wire::TodoList) -> ours::Todos {
+    ours::Todos {
+        items: list
+            .todos
+            .into_iter()
+            .map(|todo| ours::Todo {
+                content: todo.content.into(),
+                state: match todo.status.as_str() {
+                    "in_progress" => ours::TodoState::InProgress,
+                    "completed" => ours::TodoState::Completed,
+                    "cancelled" => ours::TodoState::Cancelled,
+                    _ => ours::TodoState::Pending,
+                },
+            })
+            .collect(),
+        raw: json(list.raw),
+    }
+}
+
+/// A to-do list as REST answers it.
+pub fn answer_todos(list: wire::TodoList) -> ours::Todos {
+    todos(list)
+}
+
+/// A page of messages that was read at `at`.
+pub fn message_page(
+    session: &SessionId,
+    read: MessagePage,
+    page: ReadPage,
+    todos: Option<ours::Todos>,
+    at: Timestamp,
+) -> MessagesRead {
+    MessagesRead {
+        session: session.clone(),
+        messages: read
+            .messages
+            .into_iter()
+            .map(|entry| {
+                let parts = entry.parts.into_iter().map(part).collect();
+                (message(entry.info, at), parts)
+            })
+            .collect(),
+        older: read.next.map(Into::into),
+        page,
+        todos,
+    }
+}
+
+/// What a prompt can be sent with. Agents that only other agents call are left out.
+pub fn catalog(agents: Vec<AgentInfo>, providers: Providers) -> ours::Catalog {
+    let default_model = providers
+        .default
+        .iter()
+        .next()
+        .map(|(provider, model)| ours::ModelRef {
+            provider: provider.as_str().into(),
+            model: model.as_str().into(),
+        });
+    ours::Catalog {
+        agents: agents
+            .into_iter()
+            .filter(|agent| !agent.hidden && agent.mode.as_deref() != Some("subagent"))
+            .map(|agent| ours::AgentInfo {
+                name: agent.name.into(),
+                description: agent.description.unwrap_or_default().into(),
+            })
+            .collect(),
+        models: providers
+            .providers
+            .into_iter()
+            .flat_map(|provider| {
+                let id: Arc<str> = provider.id.into();
+                provider
+                    .models
+                    .into_iter()
+                    .map(move |model| ours::ModelInfo {
+                        id: ours::ModelRef {
+                            provider: id.clone(),
+                            model: model.id.into(),
+                        },
+                        name: model.name.into(),
+                        context: model.context,
+                    })
+            })
+            .collect(),
+        default_model,
+    }
+}

@@ -1,0 +1,198 @@
+//! The requirement's sketch: every event carries the whole of what it tells, and there is no REST.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::Event;
+use model::ids::{MessageId, PartId, SessionId};
+use model::json::Json;
+use model::state::{
+    ErrorKind, Failure, MessageInfo, Part, PartKind, Role, RunStatus, SessionInfo, Tokens,
+};
+use model::time::Timestamp;
+use opencode::sketch::{self, SketchEvent, SketchPart, SketchSession};
+use serde_json::json;
+
+use super::{Heard, malformed};
+
+/// Sessions and messages by when they were first heard: that is their order, and one that is only mentioned is made up once.
+#[derive(Debug, Default)]
+pub struct Sketch {
+    announced: BTreeMap<Arc<str>, Timestamp>,
+}
+
+/// Announcements remembered. Beyond it they are forgotten, and a session may get its made-up row once more.
+const ANNOUNCED: usize = 65_536;
+
+impl Sketch {
+    pub(super) fn frame(&mut self, data: &str, at: Timestamp) -> Heard {
+        match sketch::decode(data) {
+            Err(_) => malformed("not an event"),
+            Ok(SketchEvent::Unknown { kind }) => Heard {
+                events: vec![Event::Unknown { kind: kind.into() }],
+                directory: None,
+                session: None,
+            },
+            Ok(SketchEvent::Malformed { kind, .. }) => malformed(&kind),
+            Ok(SketchEvent::SessionUpdated(session)) => self.session(session, at),
+            Ok(SketchEvent::MessageUpdated {
+                session_id,
+                message_id,
+                parts,
+                status,
+            }) => self.message(&session_id, &message_id, parts, status.as_deref(), at),
+        }
+    }
+
+    /// When an id was first heard, and whether that is now.
+    fn first(&mut self, id: &str, at: Timestamp) -> (bool, Timestamp) {
+        if let Some(first) = self.announced.get(id) {
+            return (false, *first);
+        }
+        if self.announced.len() >= ANNOUNCED {
+            self.announced.clear();
+        }
+        self.announced.insert(id.into(), at);
+        (true, at)
+    }
+
+    fn session(&mut self, session: SketchSession, at: Timestamp) -> Heard {
+        let info = SessionInfo {
+            parent: session.parent_id.map(SessionId::new),
+            title: session.title.unwrap_or_default().into(),
+            agent: session.agent.map(Into::into),
+            raw: Json::from(Arc::from(session.raw)),
+            ..unnamed(&session.id, at)
+        };
+        let event = if self.first(&session.id, at).0 {
+            Event::SessionCreated(info)
+        } else {
+            Event::Session(info)
+        };
+        Heard {
+            events: vec![event],
+            directory: None,
+            session: Some(session.id.into()),
+        }
+    }
+
+    fn message(
+        &mut self,
+        session: &str,
+        id: &str,
+        parts: Vec<SketchPart>,
+        status: Option<&str>,
+        at: Timestamp,
+    ) -> Heard {
+        let mut events = Vec::new();
+        if self.first(session, at).0 {
+            events.push(Event::SessionCreated(unnamed(session, at)));
+        }
+        let streaming = matches!(status, Some("streaming" | "pending" | "running"));
+        let run = if streaming {
+            RunStatus::Busy
+        } else {
+            RunStatus::Idle
+        };
+        events.push(Event::Status {
+            session: SessionId::new(session),
+            status: run,
+        });
+        let created = self.first(id, at).1;
+        let info = MessageInfo {
+            created,
+            ..message(session, id, status, streaming, at)
+        };
+        events.push(Event::Message(info));
+        for (at, sketched) in parts.into_iter().enumerate() {
+            events.push(Event::Part(part(session, id, at, sketched, streaming)));
+        }
+        Heard {
+            events,
+            directory: None,
+            session: Some(session.into()),
+        }
+    }
+}
+
+/// The sketch tells no times: what is shown first arrived first.
+fn unnamed(id: &str, at: Timestamp) -> SessionInfo {
+    SessionInfo {
+        id: SessionId::new(id),
+        parent: None,
+        title: "".into(),
+        directory: "".into(),
+        agent: None,
+        model: None,
+        created: at,
+        updated: at,
+        archived: None,
+        reverted_from: None,
+        cost: 0.0,
+        tokens: Tokens::default(),
+        raw: made(json!({ "id": id })),
+    }
+}
+
+fn message(
+    session: &str,
+    id: &str,
+    status: Option<&str>,
+    streaming: bool,
+    at: Timestamp,
+) -> MessageInfo {
+    let failure = matches!(status, Some("error" | "aborted")).then(|| Failure {
+        kind: if status == Some("aborted") {
+            ErrorKind::Aborted
+        } else {
+            ErrorKind::Failed
+        },
+        name: status.unwrap_or_default().into(),
+        message: "".into(),
+    });
+    MessageInfo {
+        id: MessageId::new(id),
+        session: SessionId::new(session),
+        // The sketch does not say who wrote a message; its own code takes every message as the model's.
+        role: Role::Assistant,
+        parent: None,
+        created: at,
+        completed: (!streaming).then_some(at),
+        failure,
+        finish: None,
+        summary: false,
+        agent: None,
+        model: None,
+        cost: 0.0,
+        tokens: Tokens::default(),
+        raw: made(json!({ "id": id, "sessionID": session, "role": "assistant", "status": status })),
+    }
+}
+
+fn part(session: &str, message: &str, at: usize, sketched: SketchPart, streaming: bool) -> Part {
+    let id = sketched.id.unwrap_or_else(|| format!("{message}.{at:06}"));
+    let text = sketched.text.unwrap_or_default();
+    Part {
+        id: PartId::new(id),
+        message: MessageId::new(message),
+        session: SessionId::new(session),
+        kind: match sketched.kind.as_str() {
+            "text" => PartKind::Text {
+                text: text.into(),
+                synthetic: false,
+                ended: !streaming,
+            },
+            "reasoning" => PartKind::Reasoning {
+                text: text.into(),
+                started: None,
+                ended: (!streaming).then_some(Timestamp(0)),
+            },
+            other => PartKind::Other(other.into()),
+        },
+        raw: Json::from(Arc::from(sketched.raw)),
+    }
+}
+
+fn made(value: serde_json::Value) -> Json {
+    Json::parse(value.to_string()).unwrap_or_else(|_| Json::null())
+}

@@ -1,0 +1,153 @@
+//! OpenCode 1.x events.
+
+use std::sync::Arc;
+
+use model::Event;
+use model::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
+use model::state::{ErrorKind, Failure, RunStatus};
+use model::text::Delta;
+use model::time::Timestamp;
+use opencode::wire::{self, ErrorInfo};
+
+use super::rest::{message, part, permission, question, run_status, session, todos};
+use super::{Heard, malformed};
+
+pub(super) fn frame(data: &str, at: Timestamp) -> Heard {
+    match wire::decode(data) {
+        Err(_) => malformed("not an event"),
+        Ok(incoming) => {
+            let directory: Option<Arc<str>> = incoming.directory.map(Into::into);
+            let session = session_of(&incoming.event).map(Into::into);
+            let events = translate(incoming.event, directory.as_ref(), at)
+                .into_iter()
+                .collect();
+            Heard {
+                events,
+                directory,
+                session,
+            }
+        }
+    }
+}
+
+fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) -> Option<Event> {
+    use wire::Event as W;
+    Some(match event {
+        W::ServerConnected | W::ServerHeartbeat | W::Sync(_) => return None,
+        W::SessionCompacted { .. } | W::SessionDiff { .. } | W::VcsBranchUpdated { .. } => {
+            return None;
+        }
+        W::ProjectUpdated(_) | W::GlobalDisposed => return None,
+        W::SessionCreated(info) => Event::SessionCreated(session(*info)),
+        W::SessionUpdated(info) => Event::Session(session(*info)),
+        W::SessionDeleted { session_id, .. } => Event::SessionDeleted(SessionId::new(session_id)),
+        W::SessionIdle { session_id } => Event::Status {
+            session: SessionId::new(session_id),
+            status: RunStatus::Idle,
+        },
+        W::SessionStatus { session_id, status } => Event::Status {
+            session: SessionId::new(session_id),
+            status: run_status(status)?,
+        },
+        W::SessionError { session_id, error } => Event::SessionError {
+            session: session_id.map(SessionId::new),
+            failure: failure(error?),
+        },
+        W::MessageUpdated(info) => Event::Message(message(*info, at)),
+        W::MessageRemoved {
+            session_id,
+            message_id,
+        } => Event::MessageRemoved {
+            session: SessionId::new(session_id),
+            message: MessageId::new(message_id),
+        },
+        W::PartUpdated { part: info, .. } => Event::Part(part(*info)),
+        W::PartDelta(delta) => return part_delta(delta),
+        W::PartRemoved {
+            session_id,
+            message_id,
+            part_id,
+        } => Event::PartRemoved {
+            session: SessionId::new(session_id),
+            message: MessageId::new(message_id),
+            part: PartId::new(part_id),
+        },
+        W::PermissionAsked(request) => Event::PermissionAsked(permission(*request, at)),
+        W::PermissionReplied { request_id, .. } => {
+            Event::PermissionReplied(PermissionId::new(request_id))
+        }
+        W::QuestionAsked(request) => Event::QuestionAsked(question(*request, at)),
+        W::QuestionReplied { request_id, .. } | W::QuestionRejected { request_id, .. } => {
+            Event::QuestionClosed(QuestionId::new(request_id))
+        }
+        W::TodoUpdated {
+            session_id,
+            todos: list,
+        } => Event::Todos {
+            session: SessionId::new(session_id),
+            todos: todos(list),
+        },
+        W::InstanceDisposed {
+            directory: disposed,
+        } => Event::DirectoryDisposed(disposed.map(Into::into).or_else(|| directory.cloned())?),
+        W::Unknown { kind } => Event::Unknown { kind: kind.into() },
+        W::Malformed { kind, .. } => Event::Malformed { kind: kind.into() },
+    })
+}
+
+/// Text and reasoning both grow in their field `text`; increments of other fields are not known to exist.
+fn part_delta(delta: wire::PartDelta) -> Option<Event> {
+    if delta.field != "text" {
+        return Some(Event::Unknown {
+            kind: format!("message.part.delta of {}", delta.field).into(),
+        });
+    }
+    Some(Event::PartDelta {
+        session: SessionId::new(delta.session_id),
+        message: MessageId::new(delta.message_id),
+        part: PartId::new(delta.part_id),
+        delta: Delta {
+            lead_low: delta.delta.lead_low(),
+            body: delta.delta.body().to_owned(),
+            trail_high: delta.delta.trail_high(),
+        },
+    })
+}
+
+pub(super) fn failure(error: ErrorInfo) -> Failure {
+    Failure {
+        kind: if error.is_abort() {
+            ErrorKind::Aborted
+        } else {
+            ErrorKind::Failed
+        },
+        name: error.name.into(),
+        message: error.message.into(),
+    }
+}
+
+fn session_of(event: &wire::Event) -> Option<&str> {
+    use wire::Event as W;
+    match event {
+        W::SessionCreated(info) | W::SessionUpdated(info) => Some(&info.id),
+        W::SessionDeleted { session_id, .. }
+        | W::SessionIdle { session_id }
+        | W::SessionStatus { session_id, .. }
+        | W::SessionCompacted { session_id }
+        | W::SessionDiff { session_id, .. }
+        | W::MessageRemoved { session_id, .. }
+        | W::PartRemoved { session_id, .. }
+        | W::PermissionReplied { session_id, .. }
+        | W::QuestionReplied { session_id, .. }
+        | W::QuestionRejected { session_id, .. }
+        | W::TodoUpdated { session_id, .. } => Some(session_id),
+        W::SessionError { session_id, .. } => session_id.as_deref(),
+        W::MessageUpdated(info) => Some(&info.session_id),
+        W::PartUpdated { part, .. } => Some(&part.session_id),
+        W::PartDelta(delta) => Some(&delta.session_id),
+        W::PermissionAsked(request) => Some(&request.session_id),
+        W::QuestionAsked(request) => Some(&request.session_id),
+        W::Sync(sync) => Some(&sync.aggregate_id),
+        _ => None,
+    }
+}

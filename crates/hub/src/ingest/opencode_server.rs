@@ -1,0 +1,302 @@
+//! The port to a real server: one that runs elsewhere, or one that the hub runs in a folder.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{join_all, try_join, try_join4};
+use model::event::{MessagesRead, ReadPage, Snapshot};
+use model::ids::SessionId;
+use model::state::{Catalog, SessionInfo};
+use opencode::client::Http;
+use opencode::{Client, ClientError, Credentials, EventStream, Spoken, Url};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::dialect::{self, Dialect};
+use super::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
+use crate::clock::Clock;
+use crate::limits;
+use crate::registry::{Login, Origin};
+use crate::workspace::{Launcher, Running, USERNAME};
+
+/// How long one try to get an answer lasts: connections that OpenCode accepts too early are never answered.
+const ONE_TRY: Duration = Duration::from_millis(500);
+
+impl From<ClientError> for UpstreamError {
+    fn from(error: ClientError) -> Self {
+        let reason = error.to_string().into();
+        match error {
+            ClientError::NotFound { .. } => Self::NotFound(reason),
+            _ => Self::Unreachable(reason),
+        }
+    }
+}
+
+/// Where a server is, and how it is made to run.
+pub struct ServerSource {
+    origin: Origin,
+    launcher: Launcher,
+    http: Http,
+    clock: Clock,
+    running: Mutex<Option<Running>>,
+    linked: RwLock<Option<LinkedServer>>,
+}
+
+/// A server that answered.
+#[derive(Clone, Debug)]
+pub struct LinkedServer {
+    /// To ask it.
+    pub client: Client,
+    /// How it speaks.
+    pub dialect: Dialect,
+    /// The folder it works in.
+    pub directory: Option<Arc<str>>,
+    clock: Clock,
+}
+
+/// An address, and what it takes to be let in there.
+pub type Server = (Url, Option<Credentials>);
+
+impl ServerSource {
+    /// A server that nobody has connected to yet.
+    pub fn new(origin: Origin, launcher: Launcher, http: Http, clock: Clock) -> Self {
+        Self {
+            origin,
+            launcher,
+            http,
+            clock,
+            running: Mutex::new(None),
+            linked: RwLock::new(None),
+        }
+    }
+
+    /// The server as it last answered; `None` before it did.
+    pub fn linked(&self) -> Option<LinkedServer> {
+        self.linked
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
+    }
+
+    /// Its address, once it has one. A server of our own gets a new one with each start.
+    pub async fn address(&self) -> Result<Server, UpstreamError> {
+        let folder = match &self.origin {
+            Origin::Url(server) => {
+                let login = server.login.as_ref().map(credentials);
+                return Ok((server.url.as_url().clone(), login));
+            }
+            Origin::Folder(folder) => folder,
+        };
+        let mut running = self.running.lock().await;
+        if let Some(server) = &*running
+            && server.exited().now_or_never().is_none()
+        {
+            return Ok(own(server));
+        }
+        let started = self.launcher.start(folder).await;
+        let server =
+            started.map_err(|error| UpstreamError::Unreachable(error.to_string().into()))?;
+        let address = own(&server);
+        *running = Some(server);
+        Ok(address)
+    }
+
+    async fn client(&self) -> Result<Client, UpstreamError> {
+        let (url, credentials) = self.address().await?;
+        Ok(Client::new(self.http.clone(), url, credentials)?)
+    }
+
+    /// Asks how it speaks, again and again for a short while: a young server does not answer every connection.
+    async fn spoken(&self, client: &Client) -> Result<Spoken, UpstreamError> {
+        let deadline = Instant::now() + limits::FIRST_ANSWER;
+        loop {
+            match client.probe(ONE_TRY).await {
+                Err(ClientError::Timeout { .. }) if Instant::now() < deadline => {}
+                answer => return Ok(answer?),
+            }
+        }
+    }
+}
+
+fn credentials(login: &Login) -> Credentials {
+    Credentials {
+        username: login.username.clone(),
+        password: login.password.reveal().to_owned(),
+    }
+}
+
+fn own(server: &Running) -> Server {
+    let credentials = Credentials {
+        username: USERNAME.to_owned(),
+        password: server.password().reveal().to_owned(),
+    };
+    (server.url().clone(), Some(credentials))
+}
+
+impl Upstream for ServerSource {
+    type Stream = EventStream;
+    type Rest = LinkedServer;
+
+    async fn connect(&self) -> Result<Connection<EventStream, LinkedServer>, UpstreamError> {
+        let client = self.client().await?;
+        let (dialect, version) = match self.spoken(&client).await? {
+            Spoken::V1 { version } => (Dialect::V1, Some(version.into())),
+            Spoken::Sketch => (Dialect::Sketch, None),
+            Spoken::V2NotSpoken => {
+                let server = client.base().to_string();
+                return Err(ClientError::V2NotSpoken { server }.into());
+            }
+        };
+        let (stream, directory) = match dialect {
+            Dialect::V1 => {
+                let stream = client.global_events(limits::FIRST_ANSWER).await?;
+                (stream, Some(client.path().await?.directory.into()))
+            }
+            Dialect::Sketch => (client.sketch_events(limits::FIRST_ANSWER).await?, None),
+        };
+        let rest = LinkedServer {
+            client,
+            dialect,
+            directory,
+            clock: self.clock.clone(),
+        };
+        *self
+            .linked
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(rest.clone());
+        Ok(Connection {
+            dialect,
+            version,
+            stream,
+            rest,
+        })
+    }
+
+    async fn is_healthy(&self) -> bool {
+        match self.client().await {
+            Ok(client) => client.health().await.is_ok_and(|health| health.healthy),
+            Err(_) => false,
+        }
+    }
+
+    async fn release(&self) {
+        if let Some(server) = self.running.lock().await.take() {
+            server.stop().await;
+        }
+    }
+}
+
+impl EventBytes for EventStream {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        Ok(EventStream::next_chunk(self).await?)
+    }
+}
+
+impl Rest for LinkedServer {
+    async fn snapshot(&self, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+        if self.dialect == Dialect::Sketch {
+            return Ok(Snapshot::default());
+        }
+        let own = self.directory.clone().unwrap_or_default();
+        let mut directories: BTreeSet<_> =
+            heard.into_iter().take(limits::DIRECTORIES - 1).collect();
+        directories.insert(own.clone());
+        let reads = directories
+            .into_iter()
+            .map(async |directory| (directory.clone(), self.directory_state(directory).await));
+        let mut whole = Snapshot::default();
+        for (directory, part) in join_all(reads).await {
+            let part = match part {
+                Err(error) if directory != own => {
+                    tracing::warn!(%error, %directory, "a folder's state could not be read; it stays unknown");
+                    continue;
+                }
+                part => part?,
+            };
+            whole.sessions.extend(part.sessions);
+            whole.listed.extend(part.listed);
+            whole.asked.extend(part.asked);
+            whole.statuses.extend(part.statuses);
+            whole.permissions.extend(part.permissions);
+            whole.questions.extend(part.questions);
+        }
+        Ok(whole)
+    }
+
+    async fn catalog(&self) -> Result<Catalog, UpstreamError> {
+        let client = self.here();
+        let (agents, providers) = try_join(client.agents(), client.providers()).await?;
+        Ok(dialect::catalog(agents.value, providers.value))
+    }
+
+    async fn messages(
+        &self,
+        session: SessionId,
+        before: Option<Arc<str>>,
+    ) -> Result<MessagesRead, UpstreamError> {
+        let page = if before.is_some() {
+            ReadPage::Older
+        } else {
+            ReadPage::Newest
+        };
+        let read = self.client.messages(
+            session.as_str(),
+            Some(limits::MESSAGE_PAGE),
+            before.as_deref(),
+        );
+        let (messages, todos) = match page {
+            ReadPage::Newest => {
+                let (messages, todos) = try_join(read, self.client.todo(session.as_str())).await?;
+                (messages, Some(dialect::answer_todos(todos)))
+            }
+            ReadPage::Older => (read.await?, None),
+        };
+        Ok(dialect::message_page(
+            &session,
+            messages,
+            page,
+            todos,
+            self.clock.now(),
+        ))
+    }
+
+    async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {
+        Ok(dialect::session(
+            self.client.session(session.as_str()).await?,
+        ))
+    }
+}
+
+impl LinkedServer {
+    /// To ask it about its own folder.
+    pub fn here(&self) -> Client {
+        match &self.directory {
+            Some(directory) => self.client.at(directory),
+            None => self.client.clone(),
+        }
+    }
+
+    async fn directory_state(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        let client = self.client.at(&directory);
+        let (sessions, statuses, permissions, questions) = try_join4(
+            client.sessions(Some(limits::SESSIONS)),
+            client.status(),
+            client.permissions(),
+            client.questions(),
+        )
+        .await?;
+        let complete = sessions.malformed == 0 && sessions.value.len() < limits::SESSIONS;
+        let now = self.clock.now();
+        Ok(Snapshot {
+            sessions: sessions.value.into_iter().map(dialect::session).collect(),
+            listed: complete.then(|| directory.clone()).into_iter().collect(),
+            asked: vec![directory],
+            statuses: dialect::statuses(statuses.value),
+            permissions: dialect::permissions(permissions.value, now),
+            questions: dialect::questions(questions.value, now),
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! Reading over REST beside an open stream, a few at once.
+//!
+//! Each read tells its own outcome. Dropping this ends them all, which the engine learns from the stream's end.
+
+use std::sync::Arc;
+
+use model::Event;
+use model::ids::SessionId;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::supervisor::Ask;
+use super::upstream::{Rest, UpstreamError};
+use crate::engine::{Feeder, Heard};
+use crate::limits;
+
+pub(super) struct Reads<R> {
+    rest: R,
+    feeder: Feeder,
+    turns: Arc<Semaphore>,
+    running: JoinSet<()>,
+}
+
+impl<R: Rest> Reads<R> {
+    pub(super) fn new(rest: R, feeder: Feeder) -> Self {
+        Self {
+            rest,
+            feeder,
+            turns: Arc::new(Semaphore::new(limits::READS_AT_ONCE)),
+            running: JoinSet::new(),
+        }
+    }
+
+    /// Begins what was asked for.
+    pub(super) fn ask(&mut self, ask: Ask) {
+        let (rest, feeder, turns) = (self.rest.clone(), self.feeder.clone(), self.turns.clone());
+        self.running.spawn(async move {
+            // The semaphore is never closed; without a turn there is nothing to do.
+            let Ok(_turn) = turns.acquire().await else {
+                return;
+            };
+            match ask {
+                Ask::Messages(session) => messages(&rest, &feeder, session, None).await,
+                Ask::Older(session, cursor) => {
+                    messages(&rest, &feeder, session, Some(cursor)).await
+                }
+                Ask::Session(id) => session(&rest, &feeder, id).await,
+                Ask::Reconnect | Ask::Stop => {}
+            }
+        });
+    }
+
+    /// Begins reading agents and models. They matter to a prompt only, so that a failure says nothing of the link.
+    pub(super) fn catalog(&mut self) {
+        let (rest, feeder) = (self.rest.clone(), self.feeder.clone());
+        self.running.spawn(async move {
+            match rest.catalog().await {
+                Ok(catalog) => {
+                    feeder
+                        .tell(vec![Heard::ours(Event::Catalog(catalog))])
+                        .await
+                }
+                Err(error) => tracing::warn!(%error, "agents and models could not be read"),
+            }
+        });
+    }
+
+    /// Clears away a read that ended; waits for ever when none runs.
+    pub(super) async fn reap(&mut self) {
+        if self.running.join_next().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn messages<R: Rest>(
+    rest: &R,
+    feeder: &Feeder,
+    session: SessionId,
+    before: Option<Arc<str>>,
+) {
+    if before.is_none() {
+        let started = Event::ReadStarted {
+            session: session.clone(),
+        };
+        feeder.tell(vec![Heard::ours(started)]).await;
+    }
+    let event = match rest.messages(session.clone(), before).await {
+        Ok(read) => Event::MessagesRead(read),
+        Err(UpstreamError::NotFound(_)) => Event::SessionDeleted(session),
+        Err(UpstreamError::Unreachable(reason)) => Event::ReadFailed { session, reason },
+    };
+    feeder.tell(vec![Heard::ours(event)]).await;
+}
+
+async fn session<R: Rest>(rest: &R, feeder: &Feeder, id: SessionId) {
+    match rest.session(id.clone()).await {
+        Ok(info) => feeder.tell(vec![Heard::ours(Event::Session(info))]).await,
+        Err(UpstreamError::NotFound(_)) => {
+            feeder
+                .tell(vec![Heard::ours(Event::SessionDeleted(id.clone()))])
+                .await
+        }
+        Err(error) => tracing::warn!(%error, session = %id, "a session could not be read"),
+    }
+    feeder.session_unread(id).await;
+}

@@ -1,0 +1,94 @@
+//! The port to a server: what a supervisor needs of one, so that a test can be one.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::event::{MessagesRead, Snapshot};
+use model::ids::SessionId;
+use model::state::{Catalog, SessionInfo};
+
+use super::dialect::Dialect;
+
+/// Why a server cannot be heard or asked, in a sentence for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// It cannot be reached, or broke off.
+    #[error("{0}")]
+    Unreachable(Arc<str>),
+    /// It does not know what was asked for.
+    #[error("{0}")]
+    NotFound(Arc<str>),
+}
+
+impl UpstreamError {
+    /// The sentence.
+    pub fn reason(&self) -> Arc<str> {
+        match self {
+            Self::Unreachable(reason) | Self::NotFound(reason) => reason.clone(),
+        }
+    }
+}
+
+/// A server that can be connected to, again and again.
+pub trait Upstream: Send + Sync + 'static {
+    /// Its open stream.
+    type Stream: EventBytes;
+    /// Its state.
+    type Rest: Rest;
+
+    /// Makes sure that it runs, and opens its event stream.
+    fn connect(
+        &self,
+    ) -> impl Future<Output = Result<Connection<Self::Stream, Self::Rest>, UpstreamError>> + Send;
+
+    /// Asks for its health without opening a stream.
+    fn is_healthy(&self) -> impl Future<Output = bool> + Send;
+
+    /// Lets go of it for good: a server that was started for it ends.
+    fn release(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Connection<S, R> {
+    /// How it speaks.
+    pub dialect: Dialect,
+    /// Its version, where it tells one.
+    pub version: Option<Arc<str>>,
+    /// Its events.
+    pub stream: S,
+    /// Its state.
+    pub rest: R,
+}
+
+/// The bytes of an event stream.
+pub trait EventBytes: Send + 'static {
+    /// The next bytes; `None` at the end.
+    fn next_chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, UpstreamError>> + Send;
+}
+
+/// Reading a server's state.
+pub trait Rest: Clone + Send + Sync + 'static {
+    /// Sessions of the folders that matter, and what runs and waits in them. `heard` names folders seen on the stream.
+    fn snapshot(
+        &self,
+        heard: Vec<Arc<str>>,
+    ) -> impl Future<Output = Result<Snapshot, UpstreamError>> + Send;
+
+    /// Agents and models.
+    fn catalog(&self) -> impl Future<Output = Result<Catalog, UpstreamError>> + Send;
+
+    /// A session's newest messages, or those before a cursor, and its to-do list.
+    fn messages(
+        &self,
+        session: SessionId,
+        before: Option<Arc<str>>,
+    ) -> impl Future<Output = Result<MessagesRead, UpstreamError>> + Send;
+
+    /// One session.
+    fn session(
+        &self,
+        session: SessionId,
+    ) -> impl Future<Output = Result<SessionInfo, UpstreamError>> + Send;
+}

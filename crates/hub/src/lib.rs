@@ -1,0 +1,16 @@
+//! The hub: one supervised stream per OpenCode server, one state, any number of viewers.
+//!
+//! Read it in the order in which an event travels: [`ingest`] hears it, [`engine`] folds it, [`feed`] shows it.
+
+pub mod clock;
+pub mod datadir;
+pub mod engine;
+pub mod feed;
+pub mod hub;
+pub mod ingest;
+pub mod limits;
+pub mod registry;
+pub mod replay;
+pub mod workspace;
+
+pub use hub::{Hub, HubError, HubOptions};

@@ -1,0 +1,60 @@
+//! Every bound of the hub, and what happens at it.
+
+use std::time::Duration;
+
+/// Inputs waiting for the engine. At the bound, supervisors wait, and with them their servers' sockets.
+pub const ENGINE_INPUTS: usize = 1024;
+/// Requests waiting for a supervisor. At the bound the newest is refused and asked again on the next cause.
+pub const ASKS: usize = 256;
+/// Frames of a server held while its state is read. At the bound the connection is given up and made anew.
+pub const HELD_FRAMES: usize = 100_000;
+/// Bytes of such frames.
+pub const HELD_BYTES: usize = 128 << 20;
+/// Frames that one engine input carries at most; more are split.
+pub const BATCH_FRAMES: usize = 256;
+/// Directories whose status is asked of a server, as the first call boots each. The rest stays unknown.
+pub const DIRECTORIES: usize = 32;
+/// Sessions read of a directory. Older ones are not listed.
+pub const SESSIONS: usize = 1000;
+/// Messages read at once; older ones are read as a viewer asks for them.
+pub const MESSAGE_PAGE: usize = 100;
+/// Conversations read at once from one server. The rest wait.
+pub const READS_AT_ONCE: usize = 4;
+/// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first.
+pub const UNWATCHED_BYTES: usize = 64 << 20;
+/// Bytes of upstream events that the log keeps. The oldest go first; readers who come later are told of the gap.
+pub const LOG_BYTES: usize = 32 << 20;
+/// Viewers at once. Further ones are refused with the reason.
+pub const VIEWERS: usize = 2000;
+/// Batches sent to a viewer that it has not acknowledged. At the bound it is sent nothing until it does.
+pub const UNACKNOWLEDGED: usize = 4;
+/// Bytes of one message from a viewer. A longer one ends its connection.
+pub const VIEWER_MESSAGE_BYTES: usize = 64 << 10;
+
+/// How long one state lasts for viewers: changes are sent at most this often, the first after quiet at once.
+pub const TICK: Duration = Duration::from_millis(50);
+/// How often a viewer's link shows that it is alive.
+pub const BEAT: Duration = Duration::from_secs(5);
+/// How long a write to a viewer may take. After it the viewer is closed; it comes back with its cursor.
+pub const VIEWER_WRITE: Duration = Duration::from_secs(15);
+/// How long a server may take to answer with response headers, and then with its first event. OpenCode never answers
+/// connections that it accepts in the first second of its life.
+pub const FIRST_ANSWER: Duration = Duration::from_secs(3);
+/// How long to wait after the first event before reading state: `/global/event` subscribes late.
+pub const SETTLE: Duration = Duration::from_millis(250);
+/// How long reading a server's state may take.
+pub const READ_STATE: Duration = Duration::from_secs(60);
+/// Silence after which a link is shown as stale. Heartbeats come every 10 s; a starved server was silent for 28 s once.
+pub const STALE_AFTER: Duration = Duration::from_secs(25);
+/// Silence after which a link is made anew.
+pub const DEAD_AFTER: Duration = Duration::from_secs(45);
+/// How long a link must live until failures before it are forgotten.
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+/// How often a server that was given up is asked for its health.
+pub const SLOW_PROBE: Duration = Duration::from_secs(60);
+/// First wait before connecting again; each further one is twice as long.
+pub const BACKOFF_BASE: Duration = Duration::from_secs(1);
+/// Tries in a row before a server is given up.
+pub const BACKOFF_ATTEMPTS: u32 = 5;
+/// Random part added to a wait at most, in percent of it.
+pub const BACKOFF_JITTER_PERCENT: u32 = 20;
