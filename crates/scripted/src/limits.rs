@@ -46,3 +46,6 @@ pub const QUEUED_PROMPTS: usize = 32;
 
 /// Events kept for a slow event stream; a reader further behind is cut off.
 pub const EVENTS_BEHIND: usize = 8192;
+
+/// How long a dying server waits for requests under way; then it leaves them.
+pub const SHUTDOWN: Duration = Duration::from_secs(2);

@@ -25,7 +25,7 @@ use crate::net::Loopback;
 use crate::script::Failure;
 
 pub use plan::Voice;
-pub(crate) use plan::{prose, title_of};
+pub(crate) use plan::{script, title_of};
 
 /// How the model behaves.
 #[derive(Debug, Clone)]

@@ -5,18 +5,21 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::script::{Failure, Script, Statement};
+use crate::script::{Failure, Fill, FillKind, Script, Statement, todo};
 
 /// Words of a prompt that a plain reply repeats, or a title takes.
 const PLAIN_WORDS: usize = 12;
 const TITLE_WORDS: usize = 6;
+
+/// Tokens of thinking before a friendly reply.
+const THOUGHT_TOKENS: usize = 24;
 
 /// What is said to prompts that are no script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Voice {
     /// "You said: …", and a fixed title: for tests.
     Plain,
-    /// A friendly page of markdown, and a title from the prompt: for people.
+    /// Thinks, plans with todos and answers with a page of markdown; a title from the prompt: for people.
     Friendly,
 }
 
@@ -137,26 +140,34 @@ fn statements(
             "## Goal: a scripted summary of the conversation so far.".into(),
         )];
     }
-    match Script::find(prompt) {
-        Some(script) => script.step(step),
-        None => prose(prompt, voice),
-    }
+    script(prompt, voice).step(step)
 }
 
-/// The reply to a prompt that is no script.
-pub(crate) fn prose(prompt: &str, voice: Voice) -> Vec<Statement> {
+/// The script a prompt is, or the one it is answered with if it is none.
+pub(crate) fn script(prompt: &str, voice: Voice) -> Script {
+    Script::find(prompt).unwrap_or_else(|| Script::of(prose(prompt, voice)))
+}
+
+fn prose(prompt: &str, voice: Voice) -> Vec<Vec<Statement>> {
+    let words = first_words(prompt, PLAIN_WORDS);
     match voice {
-        Voice::Plain => vec![Statement::Say(format!(
-            "You said: {}",
-            first_words(prompt, PLAIN_WORDS)
-        ))],
-        Voice::Friendly => vec![
-            Statement::Say(format!(
-                "Looking at “{}”. Here is what I found.\n\n",
-                first_words(prompt, PLAIN_WORDS)
-            )),
-            Statement::Markdown(None),
-        ],
+        Voice::Plain => vec![vec![Statement::Say(format!("You said: {words}"))]],
+        Voice::Friendly => {
+            let thought = Fill {
+                count: THOUGHT_TOKENS,
+                rate: None,
+                chunk: 1,
+                kind: FillKind::Words,
+            };
+            let plan = Statement::Call(vec![todo(
+                "Read the code, Find the cause, Fix it, Prove it with a test",
+            )]);
+            let opening = Statement::Say(format!("I will look into “{words}”."));
+            vec![
+                vec![Statement::Reason(thought), opening, plan],
+                vec![Statement::Markdown(None)],
+            ]
+        }
     }
 }
 

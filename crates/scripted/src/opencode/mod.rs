@@ -31,6 +31,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::limits;
 use crate::model::Voice;
 use crate::net::Loopback;
 
@@ -197,8 +198,14 @@ impl FakeServer {
         self.shared.kill_runs();
         self.shared.with(world::World::crash);
         self.shared.cut_streams();
-        // Its end is what matters; how it ended is known.
-        let _ = serving.task.await;
+        let stuck = serving.task.abort_handle();
+        // Its end is what matters; a client in the middle of a request may not hold it up.
+        if tokio::time::timeout(limits::SHUTDOWN, serving.task)
+            .await
+            .is_err()
+        {
+            stuck.abort();
+        }
     }
 
     /// Comes back on the same port, with its sessions and messages; nothing is busy. Shuts down first if needed.

@@ -7,9 +7,9 @@ use super::shapes::{self, Usage};
 use super::shared::Handle;
 use super::tools::{self, Context, End};
 use super::world::Status;
-use crate::model::prose;
+use crate::model::script;
 use crate::pace::Paced;
-use crate::script::{Channel, Failure, Flow, Script, Statement, ToolCall};
+use crate::script::{Channel, Failure, Flow, Statement, ToolCall};
 
 /// Prompt tokens a real server spends on its instructions before the prompt.
 const SYSTEM_TOKENS: u64 = 2390;
@@ -65,9 +65,8 @@ async fn answer(shared: &Handle, session: &str) {
 }
 
 async fn turn(shared: &Handle, session: &str, user: &str, text: &str) {
-    let script =
-        Script::find(text).unwrap_or_else(|| Script::of(prose(text, shared.options.voice)));
     let voice = shared.options.voice;
+    let script = script(text, voice);
     for index in 0.. {
         let Some(message) = shared.with(|world| world.begin_step(session, user, index == 0, voice))
         else {

@@ -29,7 +29,7 @@ use serde_json::Value;
 
 pub(crate) use parse::seconds;
 pub(crate) use text::{Channel, Flow, Piece, Utf16};
-pub(crate) use tools::ASKING_COMMAND;
+pub(crate) use tools::{ASKING_COMMAND, todo};
 
 /// What one prompt makes the model say, step by step.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,12 +132,10 @@ impl Script {
         })
     }
 
-    /// A script of one step.
+    /// A script of these steps; each but the last ends with a tool call.
     #[must_use]
-    pub fn of(statements: Vec<Statement>) -> Self {
-        Self {
-            steps: vec![statements],
-        }
+    pub fn of(steps: Vec<Vec<Statement>>) -> Self {
+        Self { steps }
     }
 
     /// What to say in the given step, counted by the tool results the model has seen since the prompt.

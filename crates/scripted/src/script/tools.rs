@@ -105,7 +105,8 @@ fn edit(rest: &str) -> ToolCall {
     )
 }
 
-fn todo(rest: &str) -> ToolCall {
+/// A todo list with these items, separated by commas.
+pub(crate) fn todo(rest: &str) -> ToolCall {
     let todos: Vec<Value> = or(rest, "first, second, third")
         .split(',')
         .enumerate()
