@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod properties;
+
 fn captures() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/captures"))
 }

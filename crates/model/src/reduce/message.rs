@@ -27,8 +27,7 @@ impl Fold<'_> {
                     held.hold(event.clone());
                 }
                 dropped = loaded.orphans_over_bound(&event);
-                session.change_body(rev, event);
-                true
+                session.change_body(rev, event)
             }
         };
         if changed {
@@ -110,11 +109,11 @@ impl Loaded {
         }
     }
 
-    fn put_message(&mut self, rev: Rev, info: MessageInfo) {
+    fn put_message(&mut self, rev: Rev, info: MessageInfo) -> bool {
         let id = info.id.clone();
         if let Some(message) = self.messages.get_mut(&id) {
             if message.info == info {
-                return;
+                return false;
             }
             self.bytes = self.bytes + info.raw.get().len() - message.info.raw.get().len();
             if message.info.created != info.created {
@@ -124,7 +123,7 @@ impl Loaded {
             }
             message.info = info;
             message.touch(rev);
-            return;
+            return true;
         }
         self.order.insert((info.created, id.clone()));
         self.list_rev = rev;
@@ -140,33 +139,50 @@ impl Loaded {
         }
         self.bytes += message.bytes();
         self.messages.insert(id, message);
+        true
     }
 
-    fn remove_message(&mut self, rev: Rev, id: &MessageId) {
-        if let Some(message) = self.messages.remove(id) {
+    fn remove_message(&mut self, rev: Rev, id: &MessageId) -> bool {
+        let removed = self.messages.remove(id);
+        if let Some(message) = &removed {
             self.order.remove(&(message.info.created, id.clone()));
             self.list_rev = rev;
             self.bytes -= message.bytes();
         }
+        removed.is_some()
     }
 
-    fn put_part(&mut self, rev: Rev, part: Part) {
-        match self.messages.get_mut(&part.message) {
-            Some(message) => {
-                let known = message
-                    .parts
-                    .get(&part.id)
-                    .map_or(0, |known| known.raw.get().len());
-                self.bytes = self.bytes + part.raw.get().len() - known;
-                message.put_part(rev, part);
+    fn remove_part(&mut self, rev: Rev, message: &MessageId, part: &PartId) -> bool {
+        self.orphans.remove(part);
+        let Some(message) = self.messages.get_mut(message) else {
+            return false;
+        };
+        let Some(removed) = message.parts.remove(part) else {
+            return false;
+        };
+        self.bytes -= removed.raw.get().len();
+        message.part_revs.remove(part);
+        message.touch(rev);
+        true
+    }
+
+    fn put_part(&mut self, rev: Rev, part: Part) -> bool {
+        if let Some(message) = self.messages.get_mut(&part.message) {
+            let size = part.raw.get().len();
+            let known = message
+                .parts
+                .get(&part.id)
+                .map_or(0, |known| known.raw.get().len());
+            let changed = message.put_part(rev, part);
+            if changed {
+                self.bytes = self.bytes + size - known;
             }
-            None if self.orphans.len() < limits::ORPHAN_PARTS
-                || self.orphans.contains_key(&part.id) =>
-            {
-                self.orphans.insert(part.id.clone(), part);
-            }
-            None => {}
+            return changed;
         }
+        if self.orphans.len() < limits::ORPHAN_PARTS || self.orphans.contains_key(&part.id) {
+            self.orphans.insert(part.id.clone(), part);
+        }
+        false
     }
 }
 
@@ -187,15 +203,16 @@ impl Message {
         self.content_rev = rev;
     }
 
-    pub(super) fn put_part(&mut self, rev: Rev, part: Part) {
+    pub(super) fn put_part(&mut self, rev: Rev, part: Part) -> bool {
         if self.parts.get(&part.id) == Some(&part) {
-            return;
+            return false;
         }
         self.part_revs.insert(part.id.clone(), rev);
         self.content_rev = rev;
         if self.parts.insert(part.id.clone(), part).is_none() {
             self.touch(rev);
         }
+        true
     }
 }
 
@@ -240,36 +257,28 @@ impl Session {
         }
     }
 
-    /// Applies an event of the conversation to the messages that are kept.
-    pub(super) fn change_body(&mut self, rev: Rev, event: Event) {
+    /// Applies an event of the conversation to the messages that are kept. True if they changed.
+    pub(super) fn change_body(&mut self, rev: Rev, event: Event) -> bool {
         let Body::Loaded(loaded) = &mut self.body else {
-            return;
+            return false;
         };
-        self.body_rev = rev;
-        match event {
+        let changed = match event {
             Event::Message(info) => {
-                let assistant = info.role == Role::Assistant;
-                let new = !loaded.messages.contains_key(&info.id);
-                if assistant && new {
+                if info.role == Role::Assistant && !loaded.messages.contains_key(&info.id) {
                     // The message before it is no longer the last one, which may change how it stands.
                     touch_last_assistant(loaded, rev);
                 }
-                loaded.put_message(rev, info);
+                loaded.put_message(rev, info)
             }
             Event::MessageRemoved { message, .. } => loaded.remove_message(rev, &message),
             Event::Part(part) => loaded.put_part(rev, part),
-            Event::PartRemoved { message, part, .. } => {
-                loaded.orphans.remove(&part);
-                if let Some(message) = loaded.messages.get_mut(&message)
-                    && let Some(removed) = message.parts.remove(&part)
-                {
-                    loaded.bytes -= removed.raw.get().len();
-                    message.part_revs.remove(&part);
-                    message.touch(rev);
-                }
-            }
-            _ => {}
+            Event::PartRemoved { message, part, .. } => loaded.remove_part(rev, &message, &part),
+            _ => false,
+        };
+        if changed {
+            self.body_rev = rev;
         }
+        changed
     }
 
     pub(super) fn touch_last_assistant(&mut self, rev: Rev) {

@@ -137,19 +137,24 @@ impl Fold<'_> {
     }
 
     pub(super) fn permission_asked(&mut self, permission: Permission) {
-        if self.known(&permission.session).is_none()
-            && self.instance.tombstones.contains(&permission.session)
-        {
-            return;
+        let known = self.instance.permissions.contains_key(&permission.id);
+        if self.asked(known, &permission.session) {
+            self.instance
+                .permissions
+                .insert(permission.id.clone(), permission);
         }
-        let session = permission.session.clone();
+    }
+
+    /// Something in a session waits for a person, unless that is known or the session is gone.
+    fn asked(&mut self, known: bool, session: &SessionId) -> bool {
+        let unknown_session = self.known(session).is_none();
+        if known || (unknown_session && self.instance.tombstones.contains(session)) {
+            return false;
+        }
         self.ran.push(session.clone());
-        self.instance
-            .permissions
-            .entry(permission.id.clone())
-            .or_insert(permission);
         self.touch_requests();
-        self.touch_row(&session);
+        self.touch_row(session);
+        true
     }
 
     pub(super) fn permission_replied(&mut self, id: &PermissionId) {
@@ -160,19 +165,12 @@ impl Fold<'_> {
     }
 
     pub(super) fn question_asked(&mut self, question: Question) {
-        if self.known(&question.session).is_none()
-            && self.instance.tombstones.contains(&question.session)
-        {
-            return;
+        let known = self.instance.questions.contains_key(&question.id);
+        if self.asked(known, &question.session) {
+            self.instance
+                .questions
+                .insert(question.id.clone(), question);
         }
-        let session = question.session.clone();
-        self.ran.push(session.clone());
-        self.instance
-            .questions
-            .entry(question.id.clone())
-            .or_insert(question);
-        self.touch_requests();
-        self.touch_row(&session);
     }
 
     pub(super) fn question_closed(&mut self, id: &QuestionId) {

@@ -1,1 +1,273 @@
-//! Tests.
+#![allow(clippy::unwrap_used)]
+//! The supervisor under paused time, against a server that is a script.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use model::event::{MessagesRead, Snapshot};
+use model::ids::SessionId;
+use model::state::{Catalog, Origin, Rev, SessionInfo};
+use tokio::sync::watch;
+
+use super::*;
+use crate::engine::{self, Handle};
+use crate::ingest::dialect::Dialect;
+use crate::ingest::upstream::EventBytes;
+
+/// What the next connection does.
+enum Plan {
+    Refuse,
+    /// Sends these, each after a wait, then ends; or stays open and silent.
+    Stream(Vec<(Duration, &'static str)>, After),
+}
+
+#[derive(Clone, Copy)]
+enum After {
+    End,
+    Silence,
+}
+
+#[derive(Default)]
+struct Script {
+    plans: Mutex<VecDeque<Plan>>,
+    connects: Mutex<Vec<Duration>>,
+    healthy: Mutex<VecDeque<bool>>,
+    open: Arc<AtomicUsize>,
+    released: AtomicUsize,
+    began: Mutex<Option<Instant>>,
+}
+
+struct Bytes1 {
+    chunks: VecDeque<(Duration, &'static str)>,
+    after: After,
+    open: Arc<AtomicUsize>,
+    due: Option<Instant>,
+}
+
+impl Drop for Bytes1 {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl EventBytes for Bytes1 {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        let Some((wait, _)) = self.chunks.front() else {
+            return match self.after {
+                After::End => Ok(None),
+                After::Silence => std::future::pending().await,
+            };
+        };
+        let due = *self.due.get_or_insert_with(|| Instant::now() + *wait);
+        tokio::time::sleep_until(due).await;
+        self.due = None;
+        let (_, text) = self.chunks.pop_front().unwrap();
+        Ok(Some(Bytes::from(format!("data: {text}\n\n"))))
+    }
+}
+
+#[derive(Clone)]
+struct NoRest;
+
+impl Rest for NoRest {
+    async fn snapshot(&self, _heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+        sleep(Duration::from_millis(100)).await;
+        Ok(Snapshot::default())
+    }
+
+    async fn catalog(&self) -> Result<Catalog, UpstreamError> {
+        Ok(Catalog::default())
+    }
+
+    async fn messages(&self, _: SessionId, _: Option<Arc<str>>) -> Result<MessagesRead, UpstreamError> {
+        Err(UpstreamError::NotFound("none".into()))
+    }
+
+    async fn session(&self, _: SessionId) -> Result<SessionInfo, UpstreamError> {
+        Err(UpstreamError::NotFound("none".into()))
+    }
+}
+
+impl Upstream for Script {
+    type Stream = Bytes1;
+    type Rest = NoRest;
+
+    async fn connect(&self) -> Result<Connection<Bytes1, NoRest>, UpstreamError> {
+        let began = *self.began.lock().unwrap().get_or_insert_with(Instant::now);
+        self.connects.lock().unwrap().push(began.elapsed());
+        let plan = self.plans.lock().unwrap().pop_front().unwrap_or(Plan::Refuse);
+        let Plan::Stream(chunks, after) = plan else {
+            return Err(UpstreamError::Unreachable("nothing listens".into()));
+        };
+        self.open.fetch_add(1, Ordering::SeqCst);
+        let stream = Bytes1 { chunks: chunks.into(), after, open: self.open.clone(), due: None };
+        Ok(Connection { dialect: Dialect::V1, version: None, stream, rest: NoRest })
+    }
+
+    async fn is_healthy(&self) -> bool {
+        self.healthy.lock().unwrap().pop_front().unwrap_or(false)
+    }
+
+    async fn release(&self) {
+        self.released.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+struct Bench {
+    script: Arc<Script>,
+    engine: Handle,
+    asks: mpsc::Sender<Ask>,
+    changes: watch::Receiver<Rev>,
+    supervisor: tokio::task::JoinHandle<()>,
+}
+
+const HELLO: (Duration, &str) = (Duration::ZERO, r#"{"type":"server.connected","properties":{}}"#);
+
+async fn bench(plans: Vec<Plan>, healthy: Vec<bool>) -> Bench {
+    let script = Arc::new(Script { plans: Mutex::new(plans.into()), healthy: Mutex::new(healthy.into()), ..Script::default() });
+    let clock = Clock::new(|| Timestamp(0));
+    let engine = engine::start(clock.clone(), "test".into());
+    let (asks, asked) = mpsc::channel(8);
+    let id = InstanceId::new("i");
+    let feeder = engine.add(id.clone(), "i".into(), Origin::Url("http://x/".into()), asks.clone()).await;
+    let supervisor = Supervisor {
+        instance: id,
+        upstream: script.clone(),
+        feeder,
+        asks: asked,
+        policy: Policy { jitter_percent: 0, ..Policy::default() },
+        patience: Patience::default(),
+        clock,
+        directories: BTreeSet::new(),
+    };
+    let changes = engine.changes();
+    Bench { script, engine, asks, changes, supervisor: tokio::spawn(supervisor.run()) }
+}
+
+impl Bench {
+    /// Waits until the link is in a state, and tells which.
+    async fn link(&mut self, wanted: impl Fn(&LinkStatus) -> bool) -> LinkStatus {
+        loop {
+            let status = self.engine.read(|state| state.instances.values().next().map(|i| i.link.status.clone()));
+            if let Some(status) = status.filter(|status| wanted(status)) {
+                return status;
+            }
+            timeout(Duration::from_secs(600), self.changes.changed()).await.expect("the link changes").unwrap();
+        }
+    }
+
+    fn connects(&self) -> Vec<u64> {
+        self.script.connects.lock().unwrap().iter().map(Duration::as_secs).collect()
+    }
+
+    async fn disconnected(&mut self) {
+        self.link(|status| matches!(status, LinkStatus::Disconnected { .. })).await;
+    }
+
+    async fn connected(&mut self) {
+        self.link(|status| *status == LinkStatus::Connected).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_tries_at_doubling_distance_then_disconnected() {
+    let mut bench = bench(vec![], vec![]).await;
+    bench.disconnected().await;
+    assert_eq!(bench.connects(), [0, 1, 3, 7, 15, 31]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_given_up_is_only_asked_for_its_health() {
+    let plans = (0..6).map(|_| Plan::Refuse).chain([Plan::Stream(vec![HELLO], After::Silence)]).collect();
+    let mut bench = bench(plans, vec![false, false, true]).await;
+    bench.disconnected().await;
+    bench.connected().await;
+    assert_eq!(bench.connects(), [0, 1, 3, 7, 15, 31, 31 + 180]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_can_reconnect_at_any_time() {
+    let mut bench = bench(vec![], vec![]).await;
+    bench.disconnected().await;
+    bench.asks.send(Ask::Reconnect).await.unwrap();
+    bench.link(|status| matches!(status, LinkStatus::Error { attempt: 1, .. })).await;
+    bench.disconnected().await;
+    assert_eq!(bench.connects()[6..], [31, 32, 34, 38, 46, 62]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flapping_does_not_reset_the_backoff() {
+    let flap = || Plan::Stream(vec![HELLO, (Duration::from_secs(1), "{}")], After::End);
+    let mut bench = bench((0..9).map(|_| flap()).collect(), vec![]).await;
+    bench.disconnected().await;
+    // Each connection lives 1 s before it ends.
+    assert_eq!(bench.connects(), [0, 2, 5, 10, 19, 36]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_seconds_of_health_reset_the_backoff() {
+    let healthy = Plan::Stream(vec![HELLO, (Duration::from_secs(10), "{}")], After::End);
+    let mut bench = bench(vec![Plan::Refuse, Plan::Refuse, healthy], vec![]).await;
+    bench.connected().await;
+    let error = bench.link(|status| matches!(status, LinkStatus::Error { .. })).await;
+    assert!(matches!(error, LinkStatus::Error { attempt: 1, .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_stale_and_then_the_end() {
+    let mut bench = bench(vec![Plan::Stream(vec![HELLO], After::Silence)], vec![]).await;
+    bench.connected().await;
+    let began = Instant::now();
+    bench.link(|status| *status == LinkStatus::Stale).await;
+    // The link was heard when it opened, 350 ms before its state was read.
+    assert_eq!(began.elapsed().as_millis().div_ceil(500) * 500, 25_000);
+    let error = bench.link(|status| matches!(status, LinkStatus::Error { .. })).await;
+    assert_eq!(began.elapsed().as_millis().div_ceil(500) * 500, 45_000);
+    let LinkStatus::Error { reason, .. } = error else { panic!("matched above") };
+    assert_eq!(&*reason, "nothing was heard for 45 s");
+    assert_eq!(bench.script.open.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_link_that_speaks_is_connected_again() {
+    let stream = Plan::Stream(vec![HELLO, (Duration::from_secs(30), "{}")], After::Silence);
+    let mut bench = bench(vec![stream], vec![]).await;
+    bench.link(|status| *status == LinkStatus::Stale).await;
+    bench.connected().await;
+    assert_eq!(bench.connects(), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_a_first_event_is_given_up() {
+    let mut bench = bench(vec![Plan::Stream(vec![], After::Silence)], vec![]).await;
+    let error = bench.link(|status| matches!(status, LinkStatus::Error { .. })).await;
+    let LinkStatus::Error { reason, .. } = error else { panic!("matched above") };
+    assert_eq!(&*reason, "it sent no event within 3 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrives_while_the_state_is_read_is_not_lost() {
+    let created = r#"{"type":"session.created","properties":{"info":{"id":"ses_1","title":"early","time":{"created":1,"updated":1}}}}"#;
+    let stream = Plan::Stream(vec![HELLO, (Duration::from_millis(10), created)], After::Silence);
+    let mut bench = bench(vec![stream], vec![]).await;
+    bench.connected().await;
+    let titles = bench.engine.read(|state| {
+        let sessions = state.instances.values().flat_map(|i| i.sessions.values());
+        sessions.map(|session| session.info.title().to_owned()).collect::<Vec<_>>()
+    });
+    assert_eq!(titles, ["early"]);
+    assert_eq!(bench.engine.log().end().seq, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_closes_the_stream_and_lets_go_of_the_server() {
+    let mut bench = bench(vec![Plan::Stream(vec![HELLO], After::Silence)], vec![]).await;
+    bench.connected().await;
+    assert_eq!(bench.script.open.load(Ordering::SeqCst), 1);
+    bench.asks.send(Ask::Stop).await.unwrap();
+    bench.supervisor.await.unwrap();
+    assert_eq!(bench.script.open.load(Ordering::SeqCst), 0);
+    assert_eq!(bench.script.released.load(Ordering::SeqCst), 1);
+}
