@@ -13,11 +13,24 @@ pub struct Asset {
     pub etag: &'static str,
 }
 
-/// Every file of the page.
-pub fn assets() -> &'static [Asset] {
-    &[]
-}
-
 /// The policy to send with every document: nothing inline, nothing from elsewhere, nothing framed.
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Places in [`assets`], in the order in which the build script writes them.
+pub(crate) mod asset {
+    pub(crate) const SCRIPT: usize = 0;
+    pub(crate) const STYLE: usize = 1;
+    pub(crate) const ICON: usize = 2;
+}
+
+static ASSETS: [Asset; 3] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// Every file of the page.
+pub fn assets() -> &'static [Asset] {
+    &ASSETS
+}
+
+pub(crate) fn asset_path(at: usize) -> &'static str {
+    ASSETS[at].path
+}

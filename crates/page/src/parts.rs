@@ -1,30 +1,96 @@
 //! Messages and their parts.
-use crate::markdown::Memo;
-use crate::render::{Child, Fragment};
+//!
+//! A message is a keyed article with a list of parts that travel apart; a part is a keyed element with keyed blocks, so
+//! that a text which grows sends its last block only.
+
+mod diff;
+mod message;
+mod output;
+mod small;
+mod text;
+mod tool;
+
+use maud::{Markup, html};
+use model::state::PartKind;
 use model::view::{Look, MessageRow, PartRow};
+
+pub(crate) use message::message;
+
+use crate::markdown::Memo;
+use crate::render::{Block, Child, Fragment};
 
 /// Where a part is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
+    /// What is looked at.
     pub(crate) look: &'a Look,
+    /// Its message.
     pub(crate) message: &'a MessageRow,
 }
 
-pub(crate) fn message(row: &MessageRow) -> Fragment {
-    let mut f = Fragment::whole(
-        &format!("m:{}", row.info.id),
-        format!("<article data-k=\"m:{}\">", row.info.id),
-    );
-    f.list = format!("ps:{}", row.info.id);
-    f.children = row
-        .order
-        .iter()
-        .map(|id| Child::Apart(format!("p:{id}")))
-        .collect();
-    f
+/// Draws a part. `memo` is that of an earlier render of it; `whole` shows long texts uncut.
+pub(crate) fn part(place: &Place<'_>, row: &PartRow, memo: Option<&Memo>, whole: bool) -> Fragment {
+    match &row.kind {
+        PartKind::Text { synthetic, .. } => text::prose(place, row, *synthetic, memo, whole),
+        PartKind::Reasoning { .. } => text::reasoning(place, row, memo, whole),
+        PartKind::Tool(tool) => tool::part(place, row, tool, whole),
+        _ => small::part(row),
+    }
 }
 
-pub(crate) fn part(place: &Place<'_>, row: &PartRow, memo: Option<&Memo>, whole: bool) -> Fragment {
-    let _ = (place.look, place.message, memo, whole);
-    Fragment::whole(&format!("p:{}", row.id), String::new())
+/// Puts a part together from its start tag, blocks and end tag.
+fn assemble(row: &PartRow, open: Markup, blocks: Vec<Block>, close: &str) -> Fragment {
+    let key = format!("p:{}", row.id);
+    Fragment {
+        list: key.clone(),
+        key,
+        open: open.into_string(),
+        children: blocks.into_iter().map(Child::Block).collect(),
+        close: close.to_owned(),
+        memo: Memo::default(),
+    }
+}
+
+/// A block of a part, named by `name` inside of it.
+fn block(row: &PartRow, name: &str, html: impl Into<std::sync::Arc<str>>) -> Block {
+    let key = format!("b:{}:{name}", row.id);
+    let open = html! { (Open("div", &key, "")) }.into_string();
+    Block {
+        key,
+        open,
+        html: html.into(),
+        close: "</div>",
+        streams: true,
+    }
+}
+
+/// The row that opens and closes a folded part.
+fn summary(row: &PartRow, html: Markup) -> Block {
+    let key = format!("b:{}:head", row.id);
+    let open = html! { (Open("summary", &key, "")) }.into_string();
+    Block {
+        key,
+        open,
+        html: html.into_string().into(),
+        close: "</summary>",
+        streams: false,
+    }
+}
+
+/// A start tag with a key and a class: maud itself only writes whole elements.
+struct Open<'a>(&'static str, &'a str, &'a str);
+
+impl maud::Render for Open<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        let Open(tag, key, class) = self;
+        buffer.push('<');
+        buffer.push_str(tag);
+        buffer.push_str(" data-k=\"");
+        key.render_to(buffer);
+        if !class.is_empty() {
+            buffer.push_str("\" class=\"");
+            class.render_to(buffer);
+        }
+        buffer.push_str("\">");
+    }
 }

@@ -1,9 +1,21 @@
 //! The document around everything.
+//!
+//! It holds every region once, in the places where patches find them, and what never changes: the text that is being
+//! written, the dialogs, the page's own link.
 
+mod dialogs;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use model::time::Timestamp;
-use model::view::Seen;
+use model::view::{LogState, Seen};
+
+use crate::assets::{asset, asset_path};
+use crate::limits;
+use crate::regions;
+use crate::wire::VERSION;
 
 /// What a document needs beside what is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +40,150 @@ pub struct Notice {
 }
 
 pub(crate) fn document(seen: &Seen, context: &Context<'_>, messages: &[String]) -> String {
-    let _ = (seen, context);
-    messages.concat()
+    let regions: HashMap<String, String> = regions::all(seen)
+        .into_iter()
+        .map(|fragment| (fragment.key.clone(), fragment.html()))
+        .collect();
+    let recent = &context.recent[..context.recent.len().min(limits::RECENT_FOLDERS)];
+    let page = Page {
+        seen,
+        regions,
+        recent,
+        notices: context.notices,
+        messages,
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" data-epoch=(context.epoch) data-rev=(seen.rev.0) data-version=(VERSION) data-now=(context.now.0)
+            data-instance=[seen.look.instance.as_ref()] data-session=[seen.look.session.as_ref()]
+            data-from=[seen.look.from.as_ref()] {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content";
+                meta name="color-scheme" content="dark light";
+                meta name="referrer" content="no-referrer";
+                title { (title(seen)) }
+                link rel="icon" type="image/svg+xml" href=(asset_path(asset::ICON));
+                link rel="stylesheet" href=(asset_path(asset::STYLE));
+                script type="module" src=(asset_path(asset::SCRIPT)) {}
+            }
+            body {
+                p #offline role="status" hidden { "Page offline: reconnecting" }
+                div #app { (page.app()) }
+                (dialogs::dialogs(recent, context.version))
+                p #said.hear role="status" {}
+            }
+        }
+    }
+    .into_string()
+}
+
+fn title(seen: &Seen) -> String {
+    let front = seen
+        .head
+        .as_ref()
+        .map(|head| head.title.clone().unwrap_or_else(|| head.name.clone()));
+    front.map_or_else(
+        || "Drovers".to_owned(),
+        |front| format!("{front} · Drovers"),
+    )
+}
+
+struct Page<'a> {
+    seen: &'a Seen,
+    regions: HashMap<String, String>,
+    recent: &'a [Arc<str>],
+    notices: &'a [Notice],
+    messages: &'a [String],
+}
+
+impl Page<'_> {
+    fn region(&self, key: &str) -> Markup {
+        PreEscaped(self.regions.get(key).cloned().unwrap_or_default())
+    }
+
+    fn app(&self) -> Markup {
+        let front = self.seen.head.is_some();
+        html! {
+            header.top {
+                a.brand href="/" { "Drovers" }
+                (self.region("tabs"))
+                button.icon type="button" data-do="dialog" data-dialog="add" aria-label="Add an instance" title="Add an instance (+)" { "+" }
+                button.icon type="button" data-do="dialog" data-dialog="help" aria-label="Keys" title="Keys (?)" { "?" }
+            }
+            aside #left aria-label="What needs you, and sessions" {
+                button.icon.shut type="button" data-do="sheet" data-sheet="left" aria-label="Close" { "×" }
+                (self.region("calm")) (self.region("needs")) (self.region("tree"))
+            }
+            main {
+                @for notice in self.notices { p.notice { (notice.text) } }
+                @if front { (self.region("strip")) (self.region("head")) (self.conversation()) }
+                @else { (self.home()) }
+            }
+            @if front {
+                aside #right aria-label="Details" {
+                    button.icon.shut type="button" data-do="sheet" data-sheet="right" aria-label="Close" { "×" }
+                    (self.region("side"))
+                }
+            }
+        }
+    }
+
+    fn conversation(&self) -> Markup {
+        let known = self
+            .seen
+            .log
+            .as_ref()
+            .is_some_and(|log| log.state != LogState::NoSuchSession);
+        html! {
+            div #log tabindex="0" aria-label="Conversation" {
+                div.turns {
+                    @if self.seen.log.is_some() {
+                        (self.region("before"))
+                        div data-k="ms" data-list { @for message in self.messages { (PreEscaped(message)) } }
+                        div #pending hidden {}
+                        (self.region("after"))
+                    } @else {
+                        p.empty { "What should be done? Write it below." }
+                    }
+                    (self.region("asks"))
+                }
+            }
+            @if known || self.seen.log.is_none() {
+                form #prompt data-do="prompt" {
+                    label.hear for="text" { "Prompt" }
+                    textarea #text rows="1" placeholder="What should be done?" title="Prompt (/)" {}
+                    (self.region("composer"))
+                    p.problem role="alert" hidden {}
+                }
+            }
+        }
+    }
+
+    fn home(&self) -> Markup {
+        let unknown = self.seen.look.instance.is_some();
+        let any = self.seen.tabs.as_ref().is_some_and(|tabs| !tabs.is_empty());
+        html! {
+            div.home {
+                button.icon.sheet type="button" data-do="sheet" data-sheet="left" aria-label="What needs you" { "☰" }
+                h1 {
+                    @if unknown { "There is no such instance." }
+                    @else if any { "Choose an instance above, or open a folder." }
+                    @else { "Open a folder to begin." }
+                }
+                @if !self.recent.is_empty() {
+                    ul.folders {
+                        @for folder in self.recent {
+                            li { button type="button" data-do="folder" data-folder=(folder) { (folder) } }
+                        }
+                    }
+                }
+                p {
+                    button.main type="button" data-do="dialog" data-dialog="add" { "Open a folder or attach a server" }
+                    " " kbd { "+" }
+                }
+                p.problem role="alert" hidden {}
+            }
+        }
+    }
 }

@@ -1,0 +1,172 @@
+//! Events of the markdown parser to HTML, with our own way for what it would write unsafely or not as we like.
+
+use pulldown_cmark::{
+    Alignment, CodeBlockKind, CowStr, Event, HeadingLevel, Tag, TagEnd, html::push_html,
+};
+
+use super::code;
+use crate::words::escape;
+
+/// Schemes of links that stay links.
+pub(super) const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
+
+/// Draws the events of one block. `growing` tells that more of it may come.
+pub(super) fn html(events: Vec<Event<'_>>, growing: bool) -> String {
+    let mut writer = Writer {
+        growing,
+        ..Writer::default()
+    };
+    let events: Vec<Event<'_>> = events
+        .into_iter()
+        .filter_map(|event| writer.map(event))
+        .collect();
+    let mut html = String::new();
+    push_html(&mut html, events.into_iter());
+    html
+}
+
+#[derive(Default)]
+struct Writer {
+    growing: bool,
+    /// The code block that is being read: its language and its text.
+    code: Option<(String, String)>,
+    /// Whether each open link or image became a link.
+    links: Vec<bool>,
+    columns: Vec<Alignment>,
+    column: usize,
+    in_head: bool,
+}
+
+impl Writer {
+    fn map<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
+        if let Some((_, text)) = &mut self.code {
+            match event {
+                Event::Text(more) => text.push_str(&more),
+                Event::End(TagEnd::CodeBlock) => return self.code_block(),
+                _ => {}
+            }
+            return None;
+        }
+        Some(match event {
+            Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
+            Event::Start(tag) => return self.start(tag),
+            Event::End(end) => return self.end(end),
+            Event::TaskListMarker(done) => Event::Html(
+                if done {
+                    "<span class=\"task\">☑</span> "
+                } else {
+                    "<span class=\"task\">☐</span> "
+                }
+                .into(),
+            ),
+            other => other,
+        })
+    }
+
+    fn start<'a>(&mut self, tag: Tag<'a>) -> Option<Event<'a>> {
+        Some(match tag {
+            Tag::CodeBlock(kind) => {
+                let language = match kind {
+                    CodeBlockKind::Fenced(info) => info
+                        .split([' ', ',', '{'])
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned(),
+                    CodeBlockKind::Indented => String::new(),
+                };
+                self.code = Some((language, String::new()));
+                return None;
+            }
+            Tag::HtmlBlock => raw("<p>"),
+            Tag::Heading { level, .. } => raw(heading(level).0),
+            Tag::Link { dest_url, .. } => return self.link(&dest_url, ""),
+            Tag::Image { dest_url, .. } => return self.link(&dest_url, "Image: "),
+            Tag::Table(columns) => {
+                self.columns = columns;
+                raw("<div class=\"wide\"><table>")
+            }
+            Tag::TableHead => {
+                self.in_head = true;
+                self.column = 0;
+                raw("<thead><tr>")
+            }
+            Tag::TableRow => {
+                self.column = 0;
+                raw("<tr>")
+            }
+            Tag::TableCell => self.cell(),
+            other => Event::Start(other),
+        })
+    }
+
+    fn end<'a>(&mut self, end: TagEnd) -> Option<Event<'a>> {
+        Some(match end {
+            TagEnd::HtmlBlock => raw("</p>"),
+            TagEnd::Heading(level) => raw(heading(level).1),
+            TagEnd::Link | TagEnd::Image => {
+                return self.links.pop().filter(|live| *live).map(|_| raw("</a>"));
+            }
+            TagEnd::Table => raw("</tbody></table></div>"),
+            TagEnd::TableHead => {
+                self.in_head = false;
+                raw("</tr></thead><tbody>")
+            }
+            TagEnd::TableRow => raw("</tr>"),
+            TagEnd::TableCell => raw(if self.in_head { "</th>" } else { "</td>" }),
+            other => Event::End(other),
+        })
+    }
+
+    fn cell<'a>(&mut self) -> Event<'a> {
+        let column = self
+            .columns
+            .get(self.column)
+            .copied()
+            .unwrap_or(Alignment::None);
+        self.column += 1;
+        raw(match (self.in_head, column) {
+            (true, Alignment::Center) => "<th class=\"mid\">",
+            (true, Alignment::Right) => "<th class=\"end\">",
+            (true, _) => "<th>",
+            (false, Alignment::Center) => "<td class=\"mid\">",
+            (false, Alignment::Right) => "<td class=\"end\">",
+            (false, _) => "<td>",
+        })
+    }
+
+    fn link<'a>(&mut self, url: &str, label: &'static str) -> Option<Event<'a>> {
+        let scheme = url
+            .split_once(':')
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let live = scheme.is_some_and(|scheme| SCHEMES.contains(&scheme.as_str()));
+        self.links.push(live);
+        if live {
+            let href = escape(url).replace('"', "&quot;");
+            return Some(Event::Html(format!("<a href=\"{href}\">{label}").into()));
+        }
+        Some(Event::Text(label.into())).filter(|_| !label.is_empty())
+    }
+
+    fn code_block<'a>(&mut self) -> Option<Event<'a>> {
+        let (language, text) = self.code.take()?;
+        Some(Event::Html(CowStr::from(code::block(
+            &language,
+            &text,
+            self.growing,
+        ))))
+    }
+}
+
+fn raw(html: &'static str) -> Event<'static> {
+    Event::Html(html.into())
+}
+
+/// The page's own titles are the first two levels.
+fn heading(level: HeadingLevel) -> (&'static str, &'static str) {
+    match level {
+        HeadingLevel::H1 => ("<h3>", "</h3>"),
+        HeadingLevel::H2 => ("<h4>", "</h4>"),
+        HeadingLevel::H3 => ("<h5>", "</h5>"),
+        _ => ("<h6>", "</h6>"),
+    }
+}

@@ -1,0 +1,168 @@
+//! Prose and thoughts, whole or as far as they were heard.
+
+use std::sync::Arc;
+
+use maud::{PreEscaped, html};
+use model::state::{PartKind, Role};
+use model::text::Segment;
+use model::view::PartRow;
+
+use super::{Open, Place, assemble, block, summary};
+use crate::limits;
+use crate::markdown::{self, Memo};
+use crate::render::{Block, Fragment, fragment_url};
+use crate::words::{duration, escape};
+
+pub(super) fn prose(
+    place: &Place<'_>,
+    row: &PartRow,
+    synthetic: bool,
+    memo: Option<&Memo>,
+    whole: bool,
+) -> Fragment {
+    let user = place.message.info.role == Role::User;
+    let key = format!("p:{}", row.id);
+    if !user && !synthetic {
+        let (blocks, memo) = blocks(place, row, memo, whole);
+        return Fragment {
+            memo,
+            ..assemble(row, html! { (Open("div", &key, "text")) }, blocks, "</div>")
+        };
+    }
+    let text = row.kind.text().unwrap_or_default();
+    let text = row
+        .open
+        .as_ref()
+        .map_or_else(|| text.to_owned(), |open| open.heard());
+    let body = block(row, "0", escape(shown(&text, whole)));
+    let mut blocks = Vec::new();
+    if synthetic {
+        blocks.push(summary(row, html! { "Added for the model" }));
+        blocks.push(body);
+        return assemble(
+            row,
+            PreEscaped(format!(
+                "<details class=\"aside said\" data-k=\"{}\">",
+                escape(&key)
+            )),
+            blocks,
+            "</details>",
+        );
+    }
+    if shown(&text, whole).len() < text.len() {
+        blocks.push(cut_note(place, row));
+    }
+    blocks.push(body);
+    assemble(row, html! { (Open("div", &key, "said")) }, blocks, "</div>")
+}
+
+pub(super) fn reasoning(
+    place: &Place<'_>,
+    row: &PartRow,
+    memo: Option<&Memo>,
+    whole: bool,
+) -> Fragment {
+    let PartKind::Reasoning { started, ended, .. } = &row.kind else {
+        return assemble(row, html! {}, Vec::new(), "");
+    };
+    let title = match (started, ended) {
+        (Some(started), Some(ended)) => format!("Thought for {}", duration(ended.since(*started))),
+        (None, Some(_)) => "Thought".to_owned(),
+        (_, None) if row.cut_off => "Thought, cut off".to_owned(),
+        (_, None) => "Thinking".to_owned(),
+    };
+    let mut all = vec![summary(row, html! { (title) })];
+    let (blocks, memo) = blocks(place, row, memo, whole);
+    all.extend(blocks);
+    let key = format!("p:{}", row.id);
+    Fragment {
+        memo,
+        ..assemble(
+            row,
+            html! { (Open("details", &key, "aside thought")) },
+            all,
+            "</details>",
+        )
+    }
+}
+
+/// The markdown blocks of a part, its gaps between them.
+fn blocks(
+    place: &Place<'_>,
+    row: &PartRow,
+    memo: Option<&Memo>,
+    whole: bool,
+) -> (Vec<Block>, Memo) {
+    let mut htmls: Vec<Arc<str>> = Vec::new();
+    let mut next = Memo::default();
+    let mut cut = false;
+    match &row.open {
+        None => {
+            let text = row.kind.text().unwrap_or_default();
+            let seen = shown(text, whole);
+            cut = seen.len() < text.len();
+            htmls.extend(markdown::whole(seen));
+        }
+        Some(open) => {
+            let known: Vec<&str> = open
+                .segments()
+                .iter()
+                .filter_map(known)
+                .map(|text| shown(text, whole))
+                .collect();
+            let (drawn, memo) = markdown::open(&known, memo);
+            next = memo;
+            let mut drawn = drawn.into_iter();
+            for segment in open.segments() {
+                match segment {
+                    Segment::Known(_) => htmls.extend(drawn.next().into_iter().flatten()),
+                    Segment::Gap => {
+                        htmls.push("<span class=\"chip\">⟨some text was not heard⟩</span>".into())
+                    }
+                }
+            }
+        }
+    }
+    let mut blocks: Vec<Block> = htmls
+        .into_iter()
+        .enumerate()
+        .map(|(at, html)| block(row, &at.to_string(), html))
+        .collect();
+    if cut {
+        blocks.insert(0, cut_note(place, row));
+    }
+    if row.cut_off {
+        blocks.push(block(row, "cut", "<span class=\"chip\">cut off</span>"));
+    }
+    (blocks, next)
+}
+
+fn known(segment: &Segment) -> Option<&str> {
+    match segment {
+        Segment::Known(text) => Some(text),
+        Segment::Gap => None,
+    }
+}
+
+fn cut_note(place: &Place<'_>, row: &PartRow) -> Block {
+    let url = fragment_url(place.look, &format!("p:{}", row.id), row.rev) + "&whole=1";
+    let html = html! { a.more href=(url) data-do="whole" { "Only the end is shown. Show all" } };
+    Block {
+        streams: false,
+        ..block(row, "more", html.into_string())
+    }
+}
+
+/// The end of a long text, from a paragraph on; its beginning moves on in steps.
+fn shown(text: &str, whole: bool) -> &str {
+    if whole || text.len() <= limits::TEXT_BYTES {
+        return text;
+    }
+    let least = text.len() - limits::TEXT_BYTES;
+    let mut from = least.next_multiple_of(limits::TEXT_STEP).min(text.len());
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let tail = &text[from..];
+    tail.find("\n\n").map_or(tail, |at| &tail[at + 2..])
+}

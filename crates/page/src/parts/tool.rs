@@ -1,0 +1,194 @@
+//! A tool call: one row that opens.
+
+use maud::{Markup, PreEscaped, html};
+use model::state::{MessageStatus, Tool, ToolState};
+use model::view::PartRow;
+use serde_json::Value;
+
+use super::{Open, Place, assemble, block, diff, output, summary};
+use crate::markdown::{highlight, language_of_path};
+use crate::render::{Block, Fragment, fragment_url};
+use crate::words::{duration, session_path};
+
+pub(super) fn part(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Fragment {
+    let input = tool.input.value();
+    let mut blocks = vec![summary(row, head(place, row, tool, &input))];
+    if let Some(html) = shown_input(tool, &input) {
+        blocks.push(Block {
+            streams: false,
+            ..block(row, "in", html.into_string())
+        });
+    }
+    blocks.extend(result(place, row, tool, whole));
+    let key = format!("p:{}", row.id);
+    let mut open = html! { (Open("details", &key, "tool")) }.into_string();
+    // The start tag is ours up to its end, so that one more attribute fits before it.
+    open.truncate(open.len() - 1);
+    open.push_str(
+        &html! { " data-status=" (PreEscaped("\"")) (status(tool)) (PreEscaped("\">")) }
+            .into_string(),
+    );
+    assemble(row, PreEscaped(open), blocks, "</details>")
+}
+
+fn status(tool: &Tool) -> &'static str {
+    match tool.state {
+        ToolState::Pending => "pending",
+        ToolState::Running { .. } => "running",
+        ToolState::Completed { .. } => "completed",
+        ToolState::Error { .. } => "error",
+    }
+}
+
+/// True if the call did not end and never will.
+fn is_cut_off(place: &Place<'_>, tool: &Tool) -> bool {
+    matches!(tool.state, ToolState::Pending | ToolState::Running { .. })
+        && !matches!(
+            place.message.status,
+            MessageStatus::Streaming | MessageStatus::Unknown
+        )
+}
+
+fn head(place: &Place<'_>, row: &PartRow, tool: &Tool, input: &Value) -> Markup {
+    let (shape, word, colour) = match &tool.state {
+        _ if row.waits_for.is_some() => ("◆", "Waits for you", "need"),
+        _ if is_cut_off(place, tool) => ("⚡", "Did not end", "bad"),
+        ToolState::Pending => ("○", "Being written", "quiet"),
+        ToolState::Running { .. } => ("◐", "Running", "work"),
+        ToolState::Completed { .. } => ("✓", "Done", "quiet"),
+        ToolState::Error { .. } => ("✕", "Failed", "bad"),
+    };
+    let took = tool
+        .started
+        .zip(tool.ended)
+        .map(|(started, ended)| ended.since(started));
+    let child = tool.child.as_ref().zip(place.look.instance.as_ref());
+    html! {
+        span.mark.(colour) aria-hidden="true" { (shape) }
+        span.name { (tool.name) }
+        span.what { (title(tool, input)) }
+        @if let Some((child, instance)) = child {
+            a.child href=(session_path(instance.as_str(), child.as_str())) { "Open session" }
+        }
+        @match took {
+            Some(took) if colour == "quiet" => { span.took { (duration(took)) } span.hear { (word) } },
+            _ => span.word.(colour) { (word) },
+        }
+    }
+}
+
+fn field<'a>(input: &'a Value, name: &str) -> Option<&'a str> {
+    input
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+fn title(tool: &Tool, input: &Value) -> String {
+    let told = tool.title.as_deref().filter(|title| !title.is_empty());
+    let first = [
+        "description",
+        "command",
+        "filePath",
+        "path",
+        "pattern",
+        "url",
+        "query",
+    ];
+    let title = told.or_else(|| first.iter().find_map(|name| field(input, name)));
+    let line = title.unwrap_or_default().lines().next().unwrap_or_default();
+    line.chars().take(200).collect()
+}
+
+fn shown_input(tool: &Tool, input: &Value) -> Option<Markup> {
+    if input.as_object().is_none_or(serde_json::Map::is_empty) {
+        return None;
+    }
+    let path = field(input, "filePath").unwrap_or_default();
+    let edit = field(input, "newString")
+        .or(field(input, "oldString"))
+        .and_then(|_| {
+            diff::diff(
+                field(input, "oldString").unwrap_or_default(),
+                field(input, "newString").unwrap_or_default(),
+            )
+        });
+    Some(
+        match (
+            &*tool.name,
+            field(input, "command"),
+            field(input, "content"),
+            field(input, "patchText"),
+        ) {
+            ("bash", Some(command), ..) => {
+                code(&format!("<b>$ </b>{}", highlight("bash", command)))
+            }
+            ("edit", ..) if edit.is_some() => {
+                html! { p.path { (path) } @if let Some(edit) = edit { (edit) } }
+            }
+            ("write", _, Some(content), _) => {
+                html! { p.path { (path) } (code(&bounded(content, |text| highlight(language_of_path(path), text)))) }
+            }
+            (_, _, _, Some(patch)) => diff::patch(patch),
+            ("task", ..) if field(input, "prompt").is_some() => {
+                html! { div.said { (field(input, "prompt").unwrap_or_default()) } }
+            }
+            _ => {
+                let pretty = serde_json::to_string_pretty(input)
+                    .unwrap_or_else(|_| tool.input.get().to_owned());
+                code(&bounded(&pretty, |text| highlight("json", text)))
+            }
+        },
+    )
+}
+
+/// Draws a text in full, or only its ends if it is long.
+fn bounded(text: &str, draw: impl Fn(&str) -> String) -> String {
+    let cut = output::ended(text, false);
+    if cut.left_out == 0 {
+        draw(text)
+    } else {
+        cut.html
+    }
+}
+
+fn result(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Vec<Block> {
+    let shown = match &tool.state {
+        ToolState::Pending => return Vec::new(),
+        ToolState::Running { output } => output::growing(output, whole),
+        ToolState::Completed { output } => output::ended(output, whole),
+        ToolState::Error { error } => output::ended(error, whole),
+    };
+    let mut blocks = Vec::new();
+    if shown.left_out > 0 {
+        let url = fragment_url(place.look, &format!("p:{}", row.id), row.rev) + "&whole=1";
+        let note = html! { a.more href=(url) data-do="whole" { (shown.left_out / 1024) " KB are left out. Show all" } };
+        blocks.push(Block {
+            streams: false,
+            ..block(row, "more", note.into_string())
+        });
+    }
+    if !shown.html.is_empty() {
+        let class = if matches!(tool.state, ToolState::Error { .. }) {
+            "out bad"
+        } else {
+            "out"
+        };
+        let key = format!("b:{}:out", row.id);
+        // A browser drops a line end right after the start tag: this one, not the text's own.
+        let open = html! { (Open("pre", &key, class)) "\n" }.into_string();
+        blocks.push(Block {
+            key,
+            open,
+            html: shown.html.into(),
+            close: "</pre>",
+            streams: true,
+        });
+    }
+    blocks
+}
+
+fn code(html: &str) -> Markup {
+    let html = PreEscaped(html);
+    html! { pre.in { (html) } }
+}

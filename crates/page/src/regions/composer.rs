@@ -1,0 +1,75 @@
+//! The controls of the prompt. The text that is being written is the person's own and not part of it.
+
+use maud::{Markup, html};
+use model::view::{ComposerRow, Look, Models};
+
+use crate::render::Fragment;
+use crate::words::encode;
+
+pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
+    let blocked = blocked(look, row);
+    let html = html! {
+        div.controls data-k="composer" data-blocked[blocked.is_some()] data-running[row.running]
+            data-known[row.session_known] data-session=[look.session.as_ref()] data-instance=[look.instance.as_ref()] {
+            @if let Some(why) = &blocked { p.why { (why) } }
+            div.row {
+                (agents(row)) (models(row))
+                span.grow {}
+                @if row.running {
+                    @if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
+                        button.stop type="button" data-do="post" disabled[!row.live]
+                            data-url={ "/api/instances/" (encode(instance.as_str())) "/sessions/" (encode(session.as_str())) "/abort" } {
+                            "Stop"
+                        }
+                    }
+                }
+                button.main.send type="submit" disabled[blocked.is_some()] { @if row.running { "Queue" } @else { "Send" } }
+            }
+        }
+    };
+    Fragment::whole("composer", html.into_string())
+}
+
+/// Why nothing can be sent, and what to do.
+fn blocked(look: &Look, row: &ComposerRow) -> Option<Markup> {
+    if !row.live {
+        return Some(html! { "Its server cannot be heard. What you write is kept." });
+    }
+    if row.models == Models::None {
+        return Some(
+            html! { "No model can be used yet. In a terminal, run " code { "opencode auth login" } },
+        );
+    }
+    (look.session.is_some() && !row.session_known)
+        .then(|| html! { "There is no such session here." })
+}
+
+fn agents(row: &ComposerRow) -> Markup {
+    let used = row.agent.as_deref();
+    html! {
+        @if !row.agents.is_empty() {
+            label.hear for="agent" { "Agent" }
+            select #agent name="agent" {
+                @for agent in &row.agents {
+                    option value=(agent.name) title=(agent.description) selected[used == Some(&agent.name)] { (agent.name) }
+                }
+            }
+        }
+    }
+}
+
+fn models(row: &ComposerRow) -> Markup {
+    let Models::Some(models) = &row.models else {
+        return html! {};
+    };
+    html! {
+        label.hear for="model" { "Model" }
+        select #model name="model" {
+            @for model in models {
+                option value={ (model.id.provider) "/" (model.id.model) } selected[row.model.as_ref() == Some(&model.id)] {
+                    (model.name)
+                }
+            }
+        }
+    }
+}

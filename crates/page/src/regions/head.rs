@@ -1,0 +1,81 @@
+//! The title of what is in front, and the indicator of its link.
+
+use maud::{Markup, html};
+use model::state::{LinkStatus, Origin};
+use model::view::{HeadRow, LinkRow, Mark};
+
+use super::shape;
+use crate::limits;
+use crate::render::Fragment;
+use crate::words::{self, encode, session_path};
+
+pub(super) fn head(row: &HeadRow) -> Fragment {
+    let instance = row.instance.as_str();
+    let html = html! {
+        header.head data-k="head" {
+            button.icon.sheet type="button" data-do="sheet" data-sheet="left" aria-label="Sessions" { "☰" }
+            div.title {
+                @if !row.ancestors.is_empty() {
+                    p.above {
+                        @for (id, title) in &row.ancestors { a href=(session_path(instance, id.as_str())) { (title) } " › " }
+                    }
+                }
+                h1 {
+                    @match &row.title {
+                        Some(title) => { @if row.mark != Mark::Idle { (shape(row.mark)) " " } (title) },
+                        None => (row.name),
+                    }
+                }
+                p.where { (place(row)) }
+            }
+            (indicator(instance, &row.link))
+            button.icon.sheet type="button" data-do="sheet" data-sheet="right" aria-label="Details" { "⋯" }
+        }
+    };
+    Fragment::whole("head", html.into_string())
+}
+
+fn place(row: &HeadRow) -> Markup {
+    let place = match &row.origin {
+        _ if !row.directory.is_empty() => &row.directory,
+        Origin::Folder(place) | Origin::Url(place) => place,
+    };
+    html! { (place) @if row.mark == Mark::Recorded { " · Not live" } }
+}
+
+/// The words are those of the requirement; moments are filled in by the page's clock.
+fn indicator(instance: &str, link: &LinkRow) -> Markup {
+    let heard = link.last_event_at;
+    let reason = match &link.status {
+        LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => Some(&**reason),
+        _ => None,
+    };
+    html! {
+        div.link data-link=(words::link(&link.status)) {
+            p role="status" title=[reason] {
+                @match &link.status {
+                    LinkStatus::Connecting { .. } => "Connecting…",
+                    LinkStatus::Connected => "Connected",
+                    LinkStatus::Stale => {
+                        "Stale, last event " time data-at=(heard.unwrap_or(link.since).0) data-form="seconds" {} " ago"
+                    },
+                    LinkStatus::Error { attempt, retry_at, .. } => {
+                        "Retrying " (attempt) "/" (limits::LINK_ATTEMPTS) " in "
+                        time data-at=(retry_at.0) data-form="left" {}
+                    },
+                    LinkStatus::Disconnected { .. } => "Disconnected",
+                }
+            }
+            @if link.status != LinkStatus::Connected {
+                @if let Some(heard) = heard { p.asof { "as of " time data-at=(heard.0) data-form="clock" {} } }
+            }
+            @if matches!(link.status, LinkStatus::Disconnected { .. }) {
+                @if let Some(reason) = reason { p.reason { (reason) } }
+                button type="button" data-do="post" data-url={ "/api/instances/" (encode(instance)) "/reconnect" } {
+                    "Reconnect"
+                }
+            }
+            p.problem role="alert" hidden {}
+        }
+    }
+}

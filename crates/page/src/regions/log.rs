@@ -1,0 +1,56 @@
+//! What stands before and after the messages of a conversation. The messages themselves are parts' business.
+
+use maud::{Markup, html};
+use model::state::Run;
+use model::view::{LogRows, LogState, Look};
+
+use crate::render::Fragment;
+use crate::words::{encode, path};
+
+pub(super) fn before(look: &Look, log: &LogRows) -> Fragment {
+    let first = log.order.as_ref().and_then(|order| order.first());
+    let html = html! {
+        div.before data-k="before" {
+            @match &log.state {
+                LogState::NoSuchSession => p.empty { "There is no such session here. Choose another one on the left." },
+                LogState::Loading => p.quiet { "Reading the conversation from its server…" },
+                LogState::Failed { reason } => p.bad { "The conversation could not be read: " (reason) },
+                LogState::Loaded if log.older => {
+                    @if let Some(first) = first {
+                        a.older href={ (path(look)) "?from=" (encode(first.as_str())) } { "Show older" }
+                    } @else { a.older href=(path(look)) { "Show older" } }
+                },
+                LogState::Loaded => {
+                    @if log.order.as_ref().is_some_and(Vec::is_empty) {
+                        p.empty { "Nothing was said here yet." }
+                    }
+                },
+            }
+        }
+    };
+    Fragment::whole("before", html.into_string())
+}
+
+pub(super) fn after(log: &LogRows) -> Fragment {
+    let line = run(&log.run);
+    Fragment::whole(
+        "after",
+        html! { div.after data-k="after" { (line) } }.into_string(),
+    )
+}
+
+fn run(run: &Run) -> Markup {
+    html! {
+        @match run {
+            Run::Idle | Run::Unknown | Run::Interrupted { .. } => {},
+            Run::Busy { since } => p.working {
+                span.mark.work aria-hidden="true" { "◐" } " Working" time data-at=(since.0) data-form="for" {}
+            },
+            Run::Retry { attempt, message, next, .. } => p.working {
+                span.mark.work aria-hidden="true" { "◐" }
+                " The model did not answer (" (message) "). Asked " (attempt) (if *attempt == 1 { " time" } else { " times" })
+                ", again in " time data-at=(next.0) data-form="left" {}
+            },
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Facts beside a conversation: what is to be done, what it cost, how the link is.
+
+use maud::{Markup, html};
+use model::state::{Counters, TodoState, Todos};
+use model::view::SideRow;
+
+use crate::render::Fragment;
+use crate::words::count;
+
+pub(super) fn side(row: &SideRow) -> Fragment {
+    let html = html! {
+        div.facts data-k="side" {
+            @if let Some(todos) = row.todos.as_ref().filter(|todos| !todos.items.is_empty()) { (list(todos)) }
+            section {
+                h2 { "Use" }
+                dl {
+                    dt { "Context" }
+                    dd {
+                        (count(row.context_used))
+                        @if row.context_limit > 0 {
+                            " of " (count(row.context_limit)) " · "
+                            (row.context_used.saturating_mul(100) / row.context_limit) " %"
+                        }
+                    }
+                    dt { "Tokens" } dd { (count(row.tokens.total())) }
+                    dt { "Cost" } dd { "$" (format!("{:.2}", row.cost)) }
+                }
+            }
+            section {
+                h2 { "Link" }
+                dl {
+                    dt { "Since" } dd { time data-at=(row.link.since.0) data-form="clock" {} }
+                    @if let Some(heard) = row.link.last_event_at {
+                        dt { "Last heard" } dd { time data-at=(heard.0) data-form="clock" {} }
+                    }
+                    @if let Some(version) = &row.version { dt { "OpenCode" } dd { (version) } }
+                    (counted(&row.counters))
+                }
+            }
+        }
+    };
+    Fragment::whole("side", html.into_string())
+}
+
+fn list(todos: &Todos) -> Markup {
+    let done = todos
+        .items
+        .iter()
+        .filter(|todo| todo.state == TodoState::Completed)
+        .count();
+    html! {
+        section {
+            h2 { "To do " span.quiet { (done) "/" (todos.items.len()) } }
+            ul.todos {
+                @for todo in &todos.items {
+                    @let (shape, word, class) = match todo.state {
+                        TodoState::Pending => ("○", "Not begun: ", "pending"),
+                        TodoState::InProgress => ("◐", "Under way: ", "now"),
+                        TodoState::Completed => ("✓", "Done: ", "done"),
+                        TodoState::Cancelled => ("✕", "Given up: ", "gone"),
+                    };
+                    li.(class) { span.mark aria-hidden="true" { (shape) } span { span.hear { (word) } (todo.content) } }
+                }
+            }
+        }
+    }
+}
+
+fn counted(counters: &Counters) -> Markup {
+    let unknown: u64 = counters.unknown.values().sum();
+    let malformed: u64 = counters.malformed.values().sum();
+    html! {
+        @if unknown > 0 { dt { "Unknown events" } dd { (unknown) } }
+        @if malformed > 0 { dt { "Unreadable events" } dd { (malformed) } }
+    }
+}

@@ -1,0 +1,84 @@
+//! Instances as tabs, and the line that says that nothing is to be done.
+
+use std::collections::HashMap;
+
+use maud::html;
+use model::state::{LinkStatus, Origin};
+use model::view::{Look, Mark, TabRow};
+
+use super::{item, list, shape};
+use crate::render::{Block, Fragment};
+use crate::words;
+
+pub(super) fn tabs(look: &Look, rows: &[TabRow]) -> Fragment {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let blocks = rows
+        .iter()
+        .map(|row| {
+            let nth = seen.entry(&row.name).or_default();
+            *nth += 1;
+            let name = if *nth == 1 {
+                row.name.to_string()
+            } else {
+                format!("{} {nth}", row.name)
+            };
+            tab(look.instance.as_ref() == Some(&row.id), row, &name)
+        })
+        .collect();
+    let open =
+        "<nav class=\"tabs\" data-k=\"tabs\" aria-label=\"Instances\"><ul data-k=\"tabs-list\">";
+    list("tabs", open.to_owned(), blocks, "</ul></nav>")
+}
+
+fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
+    let id = row.id.as_str();
+    let live = row.link.status == LinkStatus::Connected;
+    let place = match &row.origin {
+        Origin::Folder(place) | Origin::Url(place) => place,
+    };
+    let ends = matches!(row.origin, Origin::Folder(_)) && row.working > 0;
+    let class = if live { "tab" } else { "tab off" };
+    let mark = if live || row.mark == Mark::Idle {
+        row.mark
+    } else {
+        row.mark.min(Mark::Stale)
+    };
+    item(
+        format!("t:{id}"),
+        class,
+        html! {
+            a href=(words::instance_path(id)) title=(place) aria-current=[selected.then_some("page")] {
+                (shape(mark)) span.name { (name) }
+                @if row.needs > 0 { span.count.need { (row.needs) } span.hear { " waiting for you" } }
+                @if !live { span.hear { ", " (words::link(&row.link.status)) } }
+            }
+            button.icon type="button" data-do="remove" data-url={ "/api/instances/" (words::encode(id)) }
+                data-home=[selected.then_some("/")]
+                data-ask=[ends.then(|| format!("{name} is working. Removing it ends its server and {} running.", sessions(row.working)))]
+                aria-label={ "Remove " (name) } title={ "Remove " (name) } { "×" }
+        },
+    )
+}
+
+fn sessions(n: usize) -> String {
+    if n == 1 {
+        "1 session".to_owned()
+    } else {
+        format!("{n} sessions")
+    }
+}
+
+/// Shown where nothing waits for a person.
+pub(super) fn calm(rows: &[TabRow]) -> Fragment {
+    let needs: usize = rows.iter().map(|row| row.needs).sum();
+    let working: usize = rows.iter().map(|row| row.working).sum();
+    let line = match (needs, working) {
+        (0, 0) => "Nothing needs you.".to_owned(),
+        (0, n) => format!("Nothing needs you. {n} working."),
+        _ => String::new(),
+    };
+    Fragment::whole(
+        "calm",
+        html! { p.calm data-k="calm" data-needs=(needs) { (line) } }.into_string(),
+    )
+}
