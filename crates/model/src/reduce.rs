@@ -53,6 +53,7 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         changed: false,
         rows: false,
         ran: Vec::new(),
+        listed: Vec::new(),
     };
     fold.apply(event);
     let Fold {
@@ -60,10 +61,14 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         changed,
         rows,
         ran,
+        listed,
         ..
     } = fold;
     if changed {
         state.rev = rev;
+    }
+    for session in listed {
+        state.owners.entry(session).or_insert_with(|| id.clone());
     }
     for session in ran {
         if state.owners.get(&session) != Some(id) {
@@ -89,6 +94,8 @@ struct Fold<'a> {
     rows: bool,
     /// Sessions that this server proved to be running.
     ran: Vec<SessionId>,
+    /// Sessions that this server listed.
+    listed: Vec<SessionId>,
 }
 
 impl Fold<'_> {

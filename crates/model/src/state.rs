@@ -39,7 +39,8 @@ pub struct State {
     pub rows_rev: Rev,
     /// Known instances.
     pub instances: BTreeMap<InstanceId, Instance>,
-    /// Which instance was seen running a session, for servers that share one database.
+    /// Which instance a session belongs to, where servers share one database: the one that was seen running it, else the
+    /// first that listed it.
     pub owners: BTreeMap<SessionId, InstanceId>,
 }
 
@@ -49,11 +50,12 @@ impl State {
         self.instances.get(instance)?.sessions.get(session)
     }
 
-    /// True unless another instance was seen running this session: then it is shown there only.
+    /// True unless the session belongs to another instance, which shows it as long as it can be heard.
     pub fn shows(&self, instance: &InstanceId, session: &SessionId) -> bool {
-        self.owners
-            .get(session)
-            .is_none_or(|owner| owner == instance)
+        let Some(owner) = self.owners.get(session).filter(|owner| *owner != instance) else {
+            return true;
+        };
+        !self.instances.get(owner).is_some_and(Instance::is_live)
     }
 }
 

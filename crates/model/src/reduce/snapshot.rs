@@ -30,6 +30,7 @@ impl Fold<'_> {
             self.session_deleted(id);
         }
         for info in sessions {
+            self.listed.push(info.id.clone());
             self.session_changed(info);
         }
         self.statuses(&asked, &statuses);
