@@ -1,0 +1,209 @@
+//! `drovers replay`: folds a recorded stream as it would be folded live, and prints what it comes to.
+//!
+//! No hub, no runtime, no network: bytes in, state out.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use hub::ingest::dialect::Dialect;
+use hub::replay::Replay;
+use model::export;
+use model::state::{Instance, PartKind, Session};
+use opencode::sketch::{self, SketchEvent};
+use opencode::sse;
+
+use crate::fault::Fault;
+use crate::{limits, out};
+
+/// Fold a recorded event stream and print the state it comes to
+///
+/// The file holds what `GET /event` or `GET /global/event` of an OpenCode server said, for example
+/// `curl -N http://127.0.0.1:PORT/global/event > FILE.sse`. With --json the state is printed in the shapes of
+/// OpenCode's REST interface; text that had not ended is as empty as it is there.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The recorded stream; `-` reads standard input
+    file: PathBuf,
+    /// How the server spoke
+    #[arg(long, value_enum, default_value_t = Speech::Auto)]
+    dialect: Speech,
+    /// Print {"sessions", "permissions", "questions"} as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Speech {
+    /// Tell by the first events
+    Auto,
+    /// OpenCode 1
+    V1,
+    /// `message_updated` and `session_updated` events
+    Sketch,
+}
+
+/// Reads, folds, prints.
+pub(crate) fn run(args: &ReplayArgs) -> Result<(), Fault> {
+    let unreadable = |error: io::Error| unreadable(&args.file, &error);
+    let mut input = open(&args.file).map_err(unreadable)?;
+    let mut piece = Vec::new();
+    next_piece(&mut input, &mut piece).map_err(unreadable)?;
+    let mut replay = Replay::new(args.dialect.of(&piece));
+    let mut bytes = 0;
+    while !piece.is_empty() {
+        bytes += piece.len();
+        replay.feed(&piece);
+        next_piece(&mut input, &mut piece).map_err(unreadable)?;
+    }
+    check(&replay, bytes, &args.file)?;
+    if args.json {
+        out::json(&export::rest(replay.instance()))
+    } else {
+        table(&replay)
+    }
+}
+
+impl Speech {
+    fn of(self, beginning: &[u8]) -> Dialect {
+        match self {
+            Self::V1 => Dialect::V1,
+            Self::Sketch => Dialect::Sketch,
+            Self::Auto if is_sketch(beginning) => Dialect::Sketch,
+            Self::Auto => Dialect::V1,
+        }
+    }
+}
+
+fn is_sketch(beginning: &[u8]) -> bool {
+    let mut found = false;
+    sse::Parser::default().feed(beginning, |frame| {
+        found |= matches!(
+            sketch::decode(frame.data),
+            Ok(SketchEvent::MessageUpdated { .. } | SketchEvent::SessionUpdated(_))
+        );
+    });
+    found
+}
+
+fn open(file: &Path) -> io::Result<Box<dyn Read>> {
+    if file == Path::new("-") {
+        Ok(Box::new(io::stdin().lock()))
+    } else {
+        Ok(Box::new(File::open(file)?))
+    }
+}
+
+fn next_piece(input: &mut dyn Read, piece: &mut Vec<u8>) -> io::Result<()> {
+    piece.clear();
+    input
+        .take(limits::READ_BYTES as u64)
+        .read_to_end(piece)
+        .map(drop)
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> Fault {
+    let next = match error.kind() {
+        io::ErrorKind::NotFound => "Check the path",
+        io::ErrorKind::IsADirectory => "Name a file in it",
+        _ => "Check its permissions",
+    };
+    Fault::failed(format!(
+        "{} cannot be read: {error}. {next}",
+        file.display()
+    ))
+}
+
+/// Refuses what is no recording at all: an empty answer to it would look like one.
+fn check(replay: &Replay, bytes: usize, file: &Path) -> Result<(), Fault> {
+    let (frames, skipped) = replay.frames();
+    let malformed: u64 = replay.instance().counters.malformed.values().sum();
+    let file = file.display();
+    if bytes > 0 && frames == 0 && skipped == 0 {
+        return Err(Fault::failed(format!(
+            "there is no event in {file}. Record one with `curl -N http://127.0.0.1:PORT/global/event > FILE.sse`"
+        )));
+    }
+    if frames > 0 && malformed >= frames {
+        return Err(Fault::failed(format!(
+            "none of the {frames} events in {file} is one of OpenCode. If they are of the other dialect, \
+             name it with `--dialect`"
+        )));
+    }
+    Ok(())
+}
+
+fn table(replay: &Replay) -> Result<(), Fault> {
+    let instance = replay.instance();
+    let mut rows = vec![
+        ["session", "status", "messages", "parts", "tools", "title"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for row in model::view::tree(replay.state(), instance) {
+        if let Some(session) = instance.sessions.get(&row.id) {
+            rows.push(session_row(session, row.depth));
+        }
+    }
+    if rows.len() > 1 {
+        for line in out::columns(&rows) {
+            out::line(&line)?;
+        }
+        out::line("")?;
+    }
+    let (frames, skipped) = replay.frames();
+    out::line(&format!(
+        "sessions {}  permissions waiting {}  questions waiting {}",
+        instance.sessions.len(),
+        instance.permissions.len(),
+        instance.questions.len()
+    ))?;
+    out::line(&format!(
+        "events {frames}  too large {skipped}  {}",
+        counters(instance)
+    ))
+}
+
+fn session_row(session: &Session, depth: usize) -> Vec<String> {
+    let messages = export::messages(session).len();
+    let parts = || {
+        let loaded = session.loaded().into_iter();
+        loaded
+            .flat_map(|loaded| loaded.in_order())
+            .flat_map(|message| message.parts.values())
+    };
+    let tools = parts()
+        .filter(|part| matches!(part.kind, PartKind::Tool(_)))
+        .count();
+    let status = export::status(&session.run);
+    vec![
+        session.info.id.as_str().to_owned(),
+        status["type"].as_str().unwrap_or_default().to_owned(),
+        messages.to_string(),
+        parts().count().to_string(),
+        tools.to_string(),
+        format!(
+            "{}{}",
+            "  ".repeat(depth),
+            out::one_line(session.info.title())
+        ),
+    ]
+}
+
+fn counters(instance: &Instance) -> String {
+    let counters = &instance.counters;
+    let sum = |map: &std::collections::BTreeMap<_, u64>| map.values().sum::<u64>();
+    let mut line = format!(
+        "unknown {}  malformed {}  after a delete {}  late {}  orphans {}",
+        sum(&counters.unknown),
+        sum(&counters.malformed),
+        counters.zombies,
+        counters.late_deltas,
+        counters.orphans_dropped
+    );
+    for (kind, count) in counters.unknown.iter().chain(&counters.malformed) {
+        line.push_str(&format!("\n  {} ×{count}", out::one_line(kind)));
+    }
+    line
+}
