@@ -17,7 +17,7 @@ use oxc::span::SourceType;
 use oxc::transformer::{TransformOptions, Transformer};
 
 /// Modules in an order in which what one needs at once comes before it.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 11] = [
     "dom.ts",
     "clock.ts",
     "api.ts",
@@ -27,6 +27,7 @@ const MODULES: [&str; 10] = [
     "navigate.ts",
     "dialogs.ts",
     "prompt.ts",
+    "keys.ts",
     "main.ts",
 ];
 

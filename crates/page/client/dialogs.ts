@@ -1,1 +1,60 @@
+// Dialogs and sheets, and the commands behind them.
 
+import { send } from "./api";
+import { byId } from "./dom";
+import { go } from "./navigate";
+
+export function openDialog(id: string): void {
+  const dialog = byId<HTMLDialogElement>(id);
+  if (dialog && !dialog.open) dialog.showModal();
+}
+
+/** Opens a sheet, or closes it; on wide screens both sides are always there. */
+export function sheet(side?: string): void {
+  if (side === undefined || document.body.dataset.sheet === side) delete document.body.dataset.sheet;
+  else document.body.dataset.sheet = side;
+}
+
+async function confirmed(text: string): Promise<boolean> {
+  const dialog = byId<HTMLDialogElement>("confirm");
+  const line = byId("confirm-text");
+  if (!dialog || !line) return false;
+  line.textContent = text;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
+  return dialog.returnValue === "yes";
+}
+
+/** Removes an instance; asks first if work would end with it. */
+export async function remove(button: HTMLElement): Promise<void> {
+  const { url, ask, home } = button.dataset;
+  if (url === undefined || (ask !== undefined && !(await confirmed(ask)))) return;
+  const done = await send(button, "DELETE", url);
+  if (done && home !== undefined) await go(home);
+}
+
+async function add(at: Element, body: Record<string, string>): Promise<boolean> {
+  const instance = await send(at, "POST", "/api/instances", body);
+  if (typeof instance?.id !== "string") return false;
+  await go(`/i/${encodeURIComponent(instance.id)}`);
+  return true;
+}
+
+export async function openFolder(button: HTMLElement): Promise<void> {
+  await add(button, { folder: button.dataset.folder ?? "" });
+}
+
+export async function addFrom(form: HTMLFormElement): Promise<void> {
+  const data = new FormData(form);
+  const field = (name: string): string => String(data.get(name) ?? "").trim();
+  const place = field("place");
+  const url = /^https?:\/\//i.test(place);
+  const body: Record<string, string> = url ? { url: place } : { folder: place };
+  for (const name of url ? ["name", "username", "password"] : ["name"]) {
+    if (field(name) !== "") body[name] = field(name);
+  }
+  if (!(await add(form, body))) return;
+  form.reset();
+  form.closest("dialog")?.close();
+}

@@ -1,1 +1,39 @@
+// Finding things on the page, and what the document says of itself.
 
+export const root = document.documentElement;
+
+/** Elements that are not on the page yet, by key. */
+export const aside = new Map<string, Element>();
+
+export function byId<T extends HTMLElement>(id: string): T | null {
+  return document.getElementById(id) as T | null;
+}
+
+/** The element with this `data-k`, on the page or kept aside. */
+export function find(key: string): Element | null {
+  const selector = `[data-k="${CSS.escape(key)}"]`;
+  const here = document.querySelector(selector) ?? aside.get(key);
+  if (here) return here;
+  for (const element of aside.values()) {
+    const inside = element.querySelector(selector);
+    if (inside) return inside;
+  }
+  return null;
+}
+
+/** The element that this HTML, made by the hub, describes. */
+export function parse(html: string): Element | null {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.firstElementChild;
+}
+
+export function keyOf(node: Node): string | undefined {
+  return node instanceof HTMLElement ? node.dataset.k : undefined;
+}
+
+/** Tells those who listen to the page, not look at it. */
+export function say(text: string): void {
+  const said = byId("said");
+  if (said) said.textContent = text;
+}

@@ -1,1 +1,97 @@
-console.log(1 as number);
+// Begins everything. All controls are named by `data-do` and handled here; nothing is bound to single elements.
+
+import { send } from "./api";
+import { setClock, tick } from "./clock";
+import { addFrom, openDialog, openFolder, remove, sheet } from "./dialogs";
+import { byId, root, say } from "./dom";
+import { keyboard } from "./keys";
+import { live } from "./live";
+import { chosen } from "./morph";
+import { again, navigation } from "./navigate";
+import { fetchElement } from "./patch";
+import { answerPermission, answerQuestion, saveDraft, sendPrompt, showDraft, syncPrompt } from "./prompt";
+
+async function copy(button: HTMLElement): Promise<void> {
+  const code = button.closest(".code")?.querySelector("pre")?.textContent ?? "";
+  const block = button.closest<HTMLElement>("[data-k]");
+  await navigator.clipboard.writeText(code);
+  say("Copied");
+  block?.classList.add("copied");
+  setTimeout(() => block?.classList.remove("copied"), 1500);
+}
+
+async function showWhole(link: HTMLElement): Promise<void> {
+  const part = link.closest("[data-k^='p:']");
+  const fresh = link instanceof HTMLAnchorElement ? await fetchElement(link.href) : null;
+  if (!part || !fresh) return;
+  fresh.toggleAttribute("open", part.hasAttribute("open"));
+  part.replaceWith(fresh);
+}
+
+const clicks: Record<string, (control: HTMLElement) => unknown> = {
+  copy,
+  remove,
+  folder: openFolder,
+  whole: showWhole,
+  dialog: (control) => openDialog(control.dataset.dialog ?? ""),
+  close: (control) => control.closest("dialog")?.close(),
+  sheet: (control) => sheet(control.dataset.sheet),
+  post: (control) => send(control, "POST", control.dataset.url ?? "", {}),
+};
+
+const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> = {
+  add: addFrom,
+  prompt: sendPrompt,
+  permission: answerPermission,
+  question: answerQuestion,
+};
+
+document.addEventListener("click", (event) => {
+  const control = (event.target as Element).closest<HTMLElement>("[data-do]");
+  const act = clicks[control?.dataset.do ?? ""];
+  if (!control || !act) return;
+  event.preventDefault();
+  void act(control);
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target as HTMLFormElement;
+  const act = forms[form.dataset.do ?? ""];
+  if (!act) return;
+  event.preventDefault();
+  void act(form, event.submitter instanceof HTMLButtonElement ? event.submitter.value : "");
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target instanceof HTMLSelectElement) chosen.add(event.target);
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target instanceof HTMLTextAreaElement) saveDraft();
+});
+
+/** Counts what waits in the title, for those who are elsewhere. */
+function count(needs?: number): void {
+  const waiting = needs ?? Number(document.querySelector<HTMLElement>("[data-k=calm]")?.dataset.needs ?? 0);
+  const title = document.title.replace(/^\(\d+\) /, "");
+  document.title = waiting > 0 ? `(${waiting}) ${title}` : title;
+}
+
+setClock(Number(root.dataset.now));
+tick();
+setInterval(tick, 1000);
+showDraft();
+syncPrompt();
+count();
+navigation(() => {
+  sheet();
+  showDraft();
+  syncPrompt();
+  count();
+});
+keyboard();
+live((needs) => {
+  syncPrompt();
+  count(needs);
+}, again);
+byId("text")?.focus({ preventScroll: true });

@@ -1,1 +1,69 @@
+// Makes an element what the hub says it is, and leaves alone what the person owns: what is open, chosen, typed, focused.
 
+import { keyOf } from "./dom";
+
+/** Inner HTML of blocks that grow, as last set. */
+export const sources = new WeakMap<Element, string>();
+
+/** Menus in which the person chose. */
+export const chosen = new WeakSet<Element>();
+
+function owned(name: string, element: Element): boolean {
+  return name === "open" && (element.tagName === "DETAILS" || element.tagName === "DIALOG");
+}
+
+function attributes(old: Element, fresh: Element): void {
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && !owned(name, old)) old.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value && !owned(name, old)) old.setAttribute(name, value);
+  }
+}
+
+function same(old: Node, fresh: Node): boolean {
+  return old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
+}
+
+function children(old: Element, fresh: Element): void {
+  const keys = new Set([...fresh.children].map(keyOf));
+  const keyed = new Map<string, Element>();
+  for (const child of [...old.children]) {
+    const key = keyOf(child);
+    if (key === undefined) continue;
+    if (keys.has(key)) keyed.set(key, child);
+    else child.remove();
+  }
+  let at = old.firstChild;
+  for (const want of [...fresh.childNodes]) {
+    const key = keyOf(want);
+    const have: Node | null | undefined = key === undefined ? at : keyed.get(key);
+    if (!have || !same(have, want)) {
+      old.insertBefore(want, at);
+      continue;
+    }
+    if (have === at) at = at.nextSibling;
+    else old.insertBefore(have, at);
+    if (have instanceof Element && want instanceof Element) morph(have, want);
+    else if (have.nodeValue !== want.nodeValue) have.nodeValue = want.nodeValue;
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+/** Changes `old` into `fresh`. Children of lists travel apart and stay. */
+export function morph(old: Element, fresh: Element): void {
+  if (old.matches(".problem, #text") || old.isEqualNode(fresh)) return;
+  const kept = old instanceof HTMLSelectElement && chosen.has(old) ? old.value : undefined;
+  const moment = old.matches("time") && old.getAttribute("data-at") === fresh.getAttribute("data-at");
+  sources.delete(old);
+  attributes(old, fresh);
+  if (moment || old.hasAttribute("data-list")) return;
+  children(old, fresh);
+  if (kept !== undefined && old instanceof HTMLSelectElement && [...old.options].some((o) => o.value === kept)) {
+    old.value = kept;
+  }
+}

@@ -1,1 +1,116 @@
+// Applies batches, strictly in order. Whatever does not fit is fetched.
 
+import { aside, find, keyOf, parse, root } from "./dom";
+import { morph, sources } from "./morph";
+
+export type Op =
+  | ["f", string, string]
+  | ["o", string, string[]]
+  | ["b", string, number, string, number]
+  | ["g", string, string];
+
+/** Growing blocks that hold the person's selection: they are brought up to date once it is gone. */
+const held = new Set<Element>();
+
+function selected(element: Element): boolean {
+  const selection = getSelection();
+  return !!selection && !selection.isCollapsed && selection.containsNode(element, true);
+}
+
+function write(element: Element): void {
+  const source = sources.get(element);
+  if (source !== undefined && element.innerHTML !== source) element.innerHTML = source;
+}
+
+document.addEventListener("selectionchange", () => {
+  for (const element of held) {
+    if (selected(element)) continue;
+    held.delete(element);
+    write(element);
+  }
+});
+
+function fragmentUrl(key: string, rev: number): string {
+  const { from } = root.dataset;
+  const window = from === undefined ? "" : `&from=${encodeURIComponent(from)}`;
+  return `/fragment${location.pathname}?key=${encodeURIComponent(key)}&at=${rev}${window}`;
+}
+
+/** The element as the hub has it; `null` if it is gone. */
+export async function fetchElement(url: string): Promise<Element | null> {
+  const answer = await fetch(url);
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return parse(await answer.text());
+}
+
+function put(key: string, fresh: Element | null): void {
+  if (!fresh) return;
+  const old = find(key);
+  if (!old) aside.set(key, fresh);
+  else if (old.tagName === fresh.tagName) morph(old, fresh);
+  else old.replaceWith(fresh);
+}
+
+async function order(key: string, keys: string[], rev: number): Promise<void> {
+  const list = find(key);
+  if (!list) return;
+  const wanted = new Set(keys);
+  const known = new Map<string, Element>();
+  for (const child of [...list.children]) {
+    const name = keyOf(child);
+    if (name !== undefined && wanted.has(name)) known.set(name, child);
+    else child.remove();
+  }
+  let at = list.firstElementChild;
+  for (const name of keys) {
+    const child = known.get(name) ?? aside.get(name) ?? (await fetchElement(fragmentUrl(name, rev)));
+    aside.delete(name);
+    if (!child) continue;
+    if (child === at) at = at.nextElementSibling;
+    else list.insertBefore(child, at);
+  }
+}
+
+async function grow(key: string, keep: number, tail: string, length: number, rev: number): Promise<void> {
+  const element = find(key);
+  const source = element && (sources.get(element) ?? element.innerHTML);
+  if (!element || source?.length !== length) {
+    put(key, await fetchElement(fragmentUrl(key, rev)));
+    return;
+  }
+  sources.set(element, source.slice(0, keep) + tail);
+  if (selected(element)) held.add(element);
+  else element.innerHTML = source.slice(0, keep) + tail;
+}
+
+/** Applies a batch that brings the page to `rev`. */
+export async function apply(ops: Op[], rev: number): Promise<void> {
+  const large = new Map<string, Promise<Element | null>>();
+  for (const op of ops) if (op[0] === "g") large.set(op[1], fetchElement(op[2]));
+  for (const op of ops) {
+    switch (op[0]) {
+      case "f":
+        put(op[1], parse(op[2]));
+        break;
+      case "o":
+        await order(op[1], op[2], rev);
+        break;
+      case "b":
+        await grow(op[1], op[2], op[3], op[4], rev);
+        break;
+      case "g":
+        put(op[1], (await large.get(op[1])) ?? null);
+        break;
+    }
+  }
+}
+
+/** Keeps a reader's place while the conversation grows below, where the browser does not do it by itself. */
+export async function keepingPlace(change: () => Promise<void>): Promise<void> {
+  const log = document.getElementById("log");
+  if (!log || CSS.supports("overflow-anchor", "auto") || log.scrollTop > -4) return change();
+  const before = log.scrollHeight;
+  await change();
+  log.scrollTop -= log.scrollHeight - before;
+}

@@ -17,6 +17,9 @@ mod render;
 mod shell;
 mod words;
 
+#[cfg(test)]
+mod sample;
+
 pub use assets::{Asset, CSP, assets};
 pub use render::Renderer;
 pub use shell::{Context, Notice};

@@ -34,7 +34,9 @@ pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
     all.extend(seen.strip.as_ref().map(|rows| sessions::strip(look, rows)));
     all.extend(seen.head.as_ref().map(head::head));
     if let Some(rows) = &seen.log {
-        all.push(log::before(look, rows));
+        if rows.order.is_some() {
+            all.push(log::before(look, rows));
+        }
         all.push(log::after(rows));
     }
     all.extend(

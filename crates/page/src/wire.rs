@@ -28,6 +28,8 @@ pub enum Frame<'a> {
     },
     /// What changed. The page is at `rev` once it has applied all of it.
     Batch {
+        /// The number of the look that it answers: the page ignores what it no longer looks at.
+        n: u64,
         /// The revision that this brings the page to.
         rev: Rev,
         /// In order.
@@ -50,6 +52,8 @@ pub enum Frame<'a> {
 pub enum Said {
     /// What the page looks at from now on, and what it already has of it.
     Look {
+        /// Counts looks on this connection; every batch names the one it answers.
+        n: u64,
         /// The epoch its document came from.
         epoch: String,
         /// The revision it has; 0 asks for everything.
@@ -183,11 +187,12 @@ mod tests {
             },
         ];
         let batch = serde_json::to_string(&Frame::Batch {
+            n: 1,
             rev: Rev(4),
             ops: &ops,
         })
         .unwrap();
-        insta::assert_snapshot!(batch, @r#"{"t":"batch","rev":4,"ops":[["f","tabs","<nav>"],["o","ms",["m:1"]],["b","b:1:0",3,"x",7],["g","p:1","/fragment/i/a"]]}"#);
+        insta::assert_snapshot!(batch, @r#"{"t":"batch","n":1,"rev":4,"ops":[["f","tabs","<nav>"],["o","ms",["m:1"]],["b","b:1:0",3,"x",7],["g","p:1","/fragment/i/a"]]}"#);
         let hello = serde_json::to_string(&Frame::Hello {
             epoch: "e",
             rev: Rev(1),
@@ -202,7 +207,7 @@ mod tests {
     #[test]
     fn a_look_is_read_with_and_without_its_optional_fields() {
         let said: Said = serde_json::from_str(
-            r#"{"t":"look","epoch":"e","rev":3,"instance":"i1","session":null,"from":null}"#,
+            r#"{"t":"look","n":1,"epoch":"e","rev":3,"instance":"i1","session":null,"from":null}"#,
         )
         .unwrap();
         let look = said.look().unwrap();

@@ -17,8 +17,8 @@ pub(super) fn before(look: &Look, log: &LogRows) -> Fragment {
                 LogState::Failed { reason } => p.bad { "The conversation could not be read: " (reason) },
                 LogState::Loaded if log.older => {
                     @if let Some(first) = first {
-                        a.older href={ (path(look)) "?from=" (encode(first.as_str())) } { "Show older" }
-                    } @else { a.older href=(path(look)) { "Show older" } }
+                        a.older href={ (path(look)) "?before=" (encode(first.as_str())) } { "Show older" }
+                    }
                 },
                 LogState::Loaded => {
                     @if log.order.as_ref().is_some_and(Vec::is_empty) {
