@@ -2,10 +2,13 @@
 //!
 //! Read it in the order in which an event travels: [`ingest`] hears it, [`engine`] folds it, [`feed`] shows it.
 
+pub mod access;
 pub mod clock;
+pub mod command;
 pub mod datadir;
 pub mod engine;
 pub mod feed;
+pub mod http;
 pub mod hub;
 pub mod ingest;
 pub mod limits;

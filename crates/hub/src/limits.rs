@@ -58,3 +58,30 @@ pub const BACKOFF_BASE: Duration = Duration::from_secs(1);
 pub const BACKOFF_ATTEMPTS: u32 = 5;
 /// Random part added to a wait at most, in percent of it.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
+
+/// Bytes of a request's body. A longer one is refused.
+pub const BODY_BYTES: usize = 1 << 20;
+/// Bytes of a prompt's body, which may carry files. A longer one is refused.
+pub const PROMPT_BYTES: usize = 16 << 20;
+/// Prompts remembered by their idempotency key. At the bound the oldest is forgotten: sent once more it is a new prompt.
+pub const PROMPT_KEYS: usize = 4096;
+/// Characters of an idempotency key. A longer one is refused.
+pub const PROMPT_KEY_CHARS: usize = 255;
+/// How long a command waits for an instance that is connecting. After it the command is refused with the reason.
+pub const CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// How long a command waits until its effect is seen in the state. After it the answer goes out all the same.
+pub const ECHO_WAIT: Duration = Duration::from_secs(1);
+/// How long a document waits for its conversation. After it the page is sent without, and gets it over its socket.
+pub const DOCUMENT_WAIT: Duration = Duration::from_millis(150);
+/// How long the conversation of a sent document is kept for the page's socket to take over.
+pub const DOCUMENT_KEPT: Duration = Duration::from_secs(10);
+/// Entries of the log taken at once for a reader.
+pub const LOG_PAGE: usize = 256;
+/// How often a reader of the log sees that its link is alive.
+pub const LOG_BEAT: Duration = Duration::from_secs(10);
+/// Bytes that the kernel holds for a viewer who does not read (Linux doubles it). At the bound writes to it wait.
+pub const SEND_BUFFER: usize = 64 << 10;
+/// Bytes read at once from a viewer's socket.
+pub const VIEWER_READ_BUFFER: usize = 4 << 10;
+/// How long requests may take to end once the hub ends. After it their connections are cut.
+pub const LAST_REQUESTS: Duration = Duration::from_secs(3);

@@ -43,6 +43,20 @@ impl Handle {
         self.changes.clone()
     }
 
+    /// Waits until the state is so; for ever if it never is, or once the hub ends.
+    pub async fn until(&self, so: impl Fn(&State) -> bool) {
+        let mut changes = self.changes.clone();
+        loop {
+            changes.borrow_and_update();
+            if self.read(&so) {
+                return;
+            }
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
     /// The name of this run of the hub.
     pub fn epoch(&self) -> &Arc<str> {
         &self.shared.epoch

@@ -56,6 +56,7 @@ impl Live {
             live: self,
             link,
             look: None,
+            number: 0,
             rev: Rev(0),
             unacknowledged: VecDeque::new(),
             watched: None,
@@ -64,7 +65,7 @@ impl Live {
     }
 
     /// Draws off the event loop, a few at a time.
-    async fn draw<T: Send + 'static>(
+    pub(crate) async fn draw<T: Send + 'static>(
         &self,
         draw: impl FnOnce(&Renderer) -> T + Send + 'static,
     ) -> Option<T> {
@@ -81,6 +82,8 @@ struct Viewer<L> {
     link: L,
     /// What it looks at; `None` while nobody can see it.
     look: Option<Look>,
+    /// The number of its newest look, which every batch names.
+    number: u64,
     /// What it has.
     rev: Rev,
     /// Batches that it has not acknowledged.
@@ -140,11 +143,13 @@ impl<L: ViewerLink> Viewer<L> {
                 true
             }
             Said::Look {
+                n,
                 ref epoch,
                 rev,
                 hidden,
                 ..
             } => {
+                self.number = n;
                 let known = self.live.handle.read(|state| state.rev);
                 let same_life = **epoch == **self.live.handle.epoch() && rev <= known.0;
                 if !same_life && rev != 0 {
@@ -203,17 +208,18 @@ impl<L: ViewerLink> Viewer<L> {
             return true;
         }
         self.unacknowledged.push_back(rev);
-        self.send(&Frame::Batch { rev, ops: &ops }).await
+        let n = self.number;
+        self.send(&Frame::Batch { n, rev, ops: &ops }).await
     }
 
-    async fn patch(&self, seen: Seen, since: Rev) -> Option<Vec<Op>> {
+    async fn patch(&mut self, seen: Seen, since: Rev) -> Option<Vec<Op>> {
         self.live
             .draw(move |renderer| renderer.patch(&seen, since))
             .await
     }
 
     /// What ended in front of a person has been seen by one.
-    async fn review(&self, look: &Look) {
+    async fn review(&mut self, look: &Look) {
         let (Some(instance), Some(session)) = (&look.instance, &look.session) else {
             return;
         };

@@ -14,7 +14,7 @@ use crate::engine::Handle;
 use crate::ingest::{Ask, LinkedServer, ServerSource, Supervisor};
 use crate::limits;
 use crate::registry::{self, Login, Origin, RegistryError, Server, ServerUrl, ServerUrlError};
-use crate::workspace::{Folder, FolderError};
+use crate::workspace::{Folder, FolderError, folders};
 
 /// An instance to be added.
 #[derive(Clone, Debug)]
@@ -156,6 +156,13 @@ impl Instances {
         Some(self.read().get(id)?.asks.clone())
     }
 
+    pub(super) fn pids(&self) -> Vec<u32> {
+        self.read()
+            .values()
+            .filter_map(|running| running.source.pid())
+            .collect()
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<InstanceId, Running>> {
         self.running
             .read()
@@ -238,6 +245,21 @@ impl Hub {
             .iter()
             .map(|folder| folder.as_str().into())
             .collect()
+    }
+
+    /// Of the folders that were used lately, those that are still there, newest first. Blocks on the disk.
+    pub fn offered_folders(&self) -> Vec<Arc<str>> {
+        let recent = self.registry().recent_folders().to_vec();
+        let offered = folders::offer(&recent);
+        offered
+            .iter()
+            .map(|folder| folder.as_str().into())
+            .collect()
+    }
+
+    /// Process ids of the servers that this hub runs.
+    pub fn server_pids(&self) -> Vec<u32> {
+        self.0.instances.pids()
     }
 
     /// Where an instance's server can be reached, starting it if it is ours: for a client that attaches to it.

@@ -104,6 +104,11 @@ impl ServerSource {
         Ok(address)
     }
 
+    /// The process id of a server of our own, once it listens.
+    pub fn pid(&self) -> Option<u32> {
+        self.running.try_lock().ok()?.as_ref().map(Running::pid)
+    }
+
     async fn client(&self) -> Result<Client, UpstreamError> {
         let (url, credentials) = self.address().await?;
         Ok(Client::new(self.http.clone(), url, credentials)?)

@@ -1,0 +1,205 @@
+//! Reading in OpenCode's own shapes: lists from the state, conversations from the server that keeps them.
+
+use model::export;
+use model::ids::{InstanceId, SessionId};
+use model::json::Json;
+use model::state::{Instance, Session};
+use serde_json::{Map, Value, json};
+
+use super::{CommandError, Commands, gone, unknown};
+
+/// A list of the things of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// What waits for leave.
+    Permissions,
+    /// What waits for an answer.
+    Questions,
+}
+
+/// A page of a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Messages {
+    /// `{info, parts}` each, oldest first, as one JSON array.
+    pub json: String,
+    /// Where the page before it ends, if there is one.
+    pub before: Option<String>,
+}
+
+impl Commands {
+    /// The sessions of an instance, each with its `status`. One that has just been added is waited for.
+    ///
+    /// # Errors
+    /// It is not there, or was never connected.
+    pub async fn sessions(&self, instance: &InstanceId) -> Result<Vec<Value>, CommandError> {
+        let listed = self.known(instance, |instance| {
+            instance.sessions.values().map(parts_of).collect::<Vec<_>>()
+        });
+        let listed = listed.await?;
+        Ok(listed
+            .into_iter()
+            .map(|(raw, status)| described(raw.get(), Some(status)))
+            .collect())
+    }
+
+    /// What waits in an instance.
+    ///
+    /// # Errors
+    /// It is not there, or was never connected.
+    pub async fn waiting(
+        &self,
+        instance: &InstanceId,
+        read: Read,
+    ) -> Result<Vec<Json>, CommandError> {
+        self.known(instance, |instance| match read {
+            Read::Permissions => instance
+                .permissions
+                .values()
+                .map(|waiting| waiting.raw.clone())
+                .collect(),
+            Read::Questions => instance
+                .questions
+                .values()
+                .map(|waiting| waiting.raw.clone())
+                .collect(),
+        })
+        .await
+    }
+
+    /// A session with its `status`.
+    ///
+    /// # Errors
+    /// It is not there, or its server cannot be asked.
+    pub async fn session(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+    ) -> Result<Value, CommandError> {
+        self.link(instance).await?;
+        if let Some(known) = self.described(instance, session) {
+            return Ok(known);
+        }
+        let server = self.server(instance).await?;
+        let found = server.client.session(session.as_str()).await;
+        let found = found.map_err(unknown(instance, session))?;
+        Ok(described(found.raw.get(), None))
+    }
+
+    /// Messages of a session: the newest `limit`, or those before a cursor; all of them without either.
+    ///
+    /// Where its server cannot be asked, it is what we have of them.
+    ///
+    /// # Errors
+    /// The session is not there, or nothing of it can be had.
+    pub async fn messages(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+        limit: Option<usize>,
+        before: Option<&str>,
+    ) -> Result<Messages, CommandError> {
+        let client = match self.at_session(instance, session).await {
+            Ok(client) => client,
+            Err(error @ (CommandError::NotConnected { .. } | CommandError::OnlyEvents(_)))
+                if before.is_none() =>
+            {
+                return self.kept_messages(instance, session, limit).ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
+        let page = client.messages(session.as_str(), limit, before).await;
+        let page = page.map_err(gone(instance, session))?;
+        let entry = |info: &str, parts: &mut dyn Iterator<Item = &str>| {
+            let parts: Vec<&str> = parts.collect();
+            format!(r#"{{"info":{info},"parts":[{}]}}"#, parts.join(","))
+        };
+        let entries: Vec<String> = page
+            .messages
+            .iter()
+            .map(|message| {
+                entry(
+                    message.info.raw.get(),
+                    &mut message.parts.iter().map(|part| part.raw.get()),
+                )
+            })
+            .collect();
+        Ok(Messages {
+            json: format!("[{}]", entries.join(",")),
+            before: page.next,
+        })
+    }
+
+    fn kept_messages(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+        limit: Option<usize>,
+    ) -> Option<Messages> {
+        self.hub.engine().read(|state| {
+            let session = state.session(instance, session)?;
+            session.loaded()?;
+            let kept = export::messages(session);
+            let newest = kept.len().saturating_sub(limit.unwrap_or(usize::MAX));
+            Some(Messages {
+                json: serde_json::to_string(&kept[newest..]).ok()?,
+                before: None,
+            })
+        })
+    }
+
+    /// Something of an instance that is, or once was, known in full.
+    async fn known<T>(
+        &self,
+        instance: &InstanceId,
+        read: impl Fn(&Instance) -> T,
+    ) -> Result<T, CommandError> {
+        self.link(instance).await?;
+        let known = self.hub.engine().read(|state| {
+            let instance = state.instances.get(instance)?;
+            let ever =
+                instance.is_live() || instance.version.is_some() || !instance.sessions.is_empty();
+            ever.then(|| read(instance))
+        });
+        match known {
+            Some(known) => Ok(known),
+            // It says why.
+            None => match self.server(instance).await {
+                Err(error) => Err(error),
+                Ok(_) => Err(CommandError::NotConnected {
+                    instance: instance.clone(),
+                    reason: "it was not read yet".into(),
+                }),
+            },
+        }
+    }
+
+    pub(super) fn described(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {
+        let (raw, status) = self
+            .hub
+            .engine()
+            .read(|state| state.session(instance, session).map(parts_of))?;
+        Some(described(raw.get(), Some(status)))
+    }
+
+    pub(super) fn run_status(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {
+        let known = self
+            .hub
+            .engine()
+            .read(|state| state.session(instance, session).map(parts_of));
+        known.map(|(_, status)| status)
+    }
+}
+
+fn parts_of(session: &Session) -> (Json, Value) {
+    (session.info.raw.clone(), export::status(&session.run))
+}
+
+/// A session's own JSON with our word of what it is doing.
+pub(super) fn described(raw: &str, status: Option<Value>) -> Value {
+    let mut session: Map<String, Value> = serde_json::from_str(raw).unwrap_or_default();
+    session.insert(
+        "status".into(),
+        status.unwrap_or_else(|| json!({"type": "unknown"})),
+    );
+    session.into()
+}

@@ -1,0 +1,73 @@
+//! `GET /api/live`: the live feed over a WebSocket, one for each page.
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::response::Response;
+use tokio_util::sync::CancellationToken;
+
+use super::app::App;
+use super::problem::Problem;
+use crate::feed::live::ViewerLink;
+use crate::limits;
+
+/// The live feed: a WebSocket of text frames, for the page.
+#[utoipa::path(
+    get, path = "/api/live", tag = "feeds",
+    responses((status = 101, description = "A WebSocket"), (status = 503, body = Problem))
+)]
+pub(super) async fn connect(
+    State(app): State<App>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Problem> {
+    let place = app.place()?;
+    let live = app.hub().live().clone();
+    let ending = app.ending();
+    let upgrade = upgrade
+        .read_buffer_size(limits::VIEWER_READ_BUFFER)
+        .max_message_size(limits::VIEWER_MESSAGE_BYTES)
+        .max_frame_size(limits::VIEWER_MESSAGE_BYTES);
+    Ok(upgrade.on_upgrade(async move |socket| {
+        live.serve(Socket { socket, ending }).await;
+        drop(place);
+    }))
+}
+
+struct Socket {
+    socket: WebSocket,
+    ending: CancellationToken,
+}
+
+impl ViewerLink for Socket {
+    async fn send(&mut self, text: String) -> bool {
+        self.socket.send(Message::Text(text.into())).await.is_ok()
+    }
+
+    async fn receive(&mut self) -> Option<String> {
+        loop {
+            let message = tokio::select! {
+                message = self.socket.recv() => message,
+                () = self.ending.cancelled() => {
+                    self.farewell().await;
+                    return None;
+                }
+            };
+            match message?.ok()? {
+                Message::Text(text) => return Some(text.as_str().to_owned()),
+                Message::Ping(_) | Message::Pong(_) => {}
+                Message::Binary(_) | Message::Close(_) => return None,
+            }
+        }
+    }
+}
+
+impl Socket {
+    /// Tells the page to come back later.
+    async fn farewell(&mut self) {
+        let frame = CloseFrame {
+            code: close_code::RESTART,
+            reason: "the hub ends".into(),
+        };
+        // It may be gone already.
+        let _sent = self.socket.send(Message::Close(Some(frame))).await;
+    }
+}

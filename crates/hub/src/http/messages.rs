@@ -1,0 +1,56 @@
+//! Messages, in OpenCode's shape.
+
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use model::ids::{InstanceId, SessionId};
+use serde::Deserialize;
+
+use super::app::App;
+use super::problem::Problem;
+
+/// Where a page of older messages begins; OpenCode's own name.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
+/// Which messages.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// How many, the newest; all of them if absent.
+    limit: Option<usize>,
+    /// Those before this cursor, which is the `X-Next-Cursor` of the page after it.
+    before: Option<String>,
+}
+
+/// Messages of a session with their parts, oldest first.
+#[utoipa::path(
+    get, path = "/api/instances/{id}/sessions/{sid}/messages", tag = "sessions",
+    params(("id" = String, Path), ("sid" = String, Path), Page),
+    responses(
+        (status = 200, body = [Object], headers(("X-Next-Cursor" = String, description = "`before` of the older page"))),
+        (status = 404, body = Problem), (status = 503, body = Problem)
+    )
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    Path((id, session)): Path<(InstanceId, SessionId)>,
+    Query(page): Query<Page>,
+) -> Result<Response, Problem> {
+    if page.limit == Some(0) {
+        return Err(Problem::invalid("`limit` has to be 1 or more"));
+    }
+    let read = app
+        .commands()
+        .messages(&id, &session, page.limit, page.before.as_deref())
+        .await?;
+    let mut response = ([(CONTENT_TYPE, "application/json")], read.json).into_response();
+    if let Some(cursor) = read
+        .before
+        .and_then(|cursor| HeaderValue::try_from(cursor).ok())
+    {
+        response.headers_mut().insert(NEXT_CURSOR, cursor);
+    }
+    Ok(response)
+}

@@ -1,0 +1,346 @@
+//! Errors as the API tells them: RFC 9457 problems, each with what happened and the next step.
+//!
+//! The one place that knows both errors and status codes.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use opencode::ClientError;
+use serde::Serialize;
+
+use crate::access::Refusal;
+use crate::command::CommandError;
+use crate::feed::log::BadCursor;
+use crate::hub::AddError;
+use crate::registry::RegistryError;
+
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Bytes of a library's own error text that are passed on.
+const REASON_BYTES: usize = 16 << 10;
+
+/// A problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(super) struct Problem {
+    /// What kind of problem it is; always the same for the same kind.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What happened.
+    detail: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl Problem {
+    /// A problem of a kind: a slug for programs, its title, and what happened.
+    fn new(status: StatusCode, slug: &str, title: &str, detail: impl ToString) -> Self {
+        Self {
+            kind: format!("urn:drovers:problem:{slug}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.to_string(),
+            next: None,
+        }
+    }
+
+    fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    /// There are as many viewers as there may be.
+    pub(super) fn crowded() -> Self {
+        let detail = "As many viewers are connected as there may be";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-viewers",
+            "Too many viewers",
+            detail,
+        )
+        .next("Close pages or programs that follow this hub, and try again")
+    }
+
+    /// There is no such thing on the page that is looked at.
+    pub(super) fn no_fragment() -> Self {
+        let detail = "What is looked at has no such element now";
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no-such-element",
+            "No such element",
+            detail,
+        )
+        .next("Load the page again")
+    }
+
+    /// The request's own words make no sense.
+    pub(super) fn invalid(detail: impl ToString) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-request",
+            "The request makes no sense",
+            detail,
+        )
+        .next("GET /api/openapi.json tells what is expected")
+    }
+
+    /// A failure that is no fault of who asks.
+    pub(super) fn internal(detail: impl ToString) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "failure",
+            "The hub failed",
+            detail,
+        )
+        .next("Look at what `drovers` printed")
+    }
+
+    fn code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.code();
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (status, [(CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        use CommandError as E;
+        let detail = error.to_string();
+        match error {
+            E::UnknownInstance(_) => {
+                Self::new(StatusCode::NOT_FOUND, "unknown-instance", "Unknown instance", detail)
+                    .next("GET /api/instances lists them")
+            }
+            E::UnknownSession { instance, .. } => {
+                Self::new(StatusCode::NOT_FOUND, "unknown-session", "Unknown session", detail)
+                    .next(format!("GET /api/instances/{instance}/sessions lists them"))
+            }
+            E::UnknownPermission(_) => {
+                Self::new(StatusCode::NOT_FOUND, "nothing-waits", "Nothing waits for this answer", detail)
+                    .next("GET the instance's permissions to see what waits")
+            }
+            E::UnknownQuestion(_) => {
+                Self::new(StatusCode::NOT_FOUND, "nothing-waits", "Nothing waits for this answer", detail)
+                    .next("GET the instance's questions to see what waits")
+            }
+            E::NotConnected { instance, .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-connected", "Not connected", detail).next(format!(
+                    "Mend the reason, then POST /api/instances/{instance}/reconnect, or wait for the next try"
+                ))
+            }
+            E::OnlyEvents(_) => {
+                Self::new(StatusCode::CONFLICT, "only-events", "This server has events only", detail)
+                    .next("Follow it through /api/log or the page")
+            }
+            E::KeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key used before", detail)
+                    .next("Give each prompt a key of its own, and repeat a key only with the same prompt")
+            }
+            E::Invalid(_) => Self::invalid(detail),
+            E::Upstream(error) => error.into(),
+        }
+    }
+}
+
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        use ClientError as E;
+        let detail = error.to_string();
+        let (status, next) = match error {
+            E::Conflict { .. } => (
+                StatusCode::CONFLICT,
+                "Wait until the session is idle, or stop it first",
+            ),
+            E::NotFound { .. } => (
+                StatusCode::NOT_FOUND,
+                "Check the id: it may have been removed",
+            ),
+            E::Status { status, .. } if status < 500 => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Mend what the server names, and try again",
+            ),
+            E::Timeout { .. } => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "Try again; the server may be busy or hang",
+            ),
+            E::Unauthorized { .. } => (
+                StatusCode::BAD_GATEWAY,
+                "POST the instance to /api/instances again, with its `username` and `password`",
+            ),
+            _ => (
+                StatusCode::BAD_GATEWAY,
+                "Check that the server runs, and try again",
+            ),
+        };
+        Self::new(
+            status,
+            "upstream",
+            "The OpenCode server did not do it",
+            detail,
+        )
+        .next(next)
+    }
+}
+
+impl From<AddError> for Problem {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Folder(error) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "bad-folder",
+                "This folder cannot be used",
+                error,
+            )
+            .next("Name a folder of this machine that exists and that you may enter"),
+            AddError::Url(error) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "bad-url",
+                "This is no server's address",
+                error,
+            )
+            .next("Write it as http://HOST:PORT"),
+            AddError::Registry(error) => error.into(),
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let status = match error {
+            RegistryError::Full => StatusCode::CONFLICT,
+            _ => StatusCode::INSUFFICIENT_STORAGE,
+        };
+        Self::new(
+            status,
+            "not-kept",
+            "The list of instances cannot be changed",
+            error,
+        )
+        .next("Nothing was changed: do as it says, and try again")
+    }
+}
+
+impl From<BadCursor> for Problem {
+    fn from(error: BadCursor) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad-cursor",
+            "This is no cursor",
+            error,
+        )
+        .next("Leave `after` and `Last-Event-ID` out to begin with the oldest event that is kept")
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(error: Refusal) -> Self {
+        let next = match error {
+            Refusal::Host => {
+                "Use the address that `drovers` printed, such as http://127.0.0.1:7878"
+            }
+            Refusal::Origin => "Use the hub's own page, or a program that is not a browser",
+        };
+        Self::new(StatusCode::FORBIDDEN, "not-admitted", "Not let in", error).next(next)
+    }
+}
+
+/// Makes problems of the refusals that come from routing and reading requests, which are plain text or empty.
+pub(super) async fn explain(request: Request, next: Next) -> Response {
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    let response = next.run(request).await;
+    let status = response.status();
+    let explained = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain"));
+    if !(status.is_client_error() || status.is_server_error()) || explained {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let mut told = refused(status, &asked, &reason(body).await, &parts.headers).into_response();
+    if let Some(allow) = parts.headers.get(ALLOW) {
+        told.headers_mut().insert(ALLOW, allow.clone());
+    }
+    told
+}
+
+async fn reason(body: Body) -> String {
+    let bytes = to_bytes(body, REASON_BYTES).await.unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn refused(status: StatusCode, asked: &str, reason: &str, headers: &HeaderMap) -> Problem {
+    let because = |otherwise: &str| {
+        if reason.is_empty() {
+            otherwise.to_owned()
+        } else {
+            reason.to_owned()
+        }
+    };
+    match status {
+        StatusCode::NOT_FOUND => Problem::new(
+            status,
+            "unknown-path",
+            "Unknown path",
+            format!("There is no {asked}"),
+        )
+        .next("GET /api/openapi.json lists what there is"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allowed = headers
+                .get(ALLOW)
+                .and_then(|allow| allow.to_str().ok())
+                .unwrap_or("another method");
+            Problem::new(
+                status,
+                "unknown-method",
+                "Unknown method",
+                format!("There is no {asked}"),
+            )
+            .next(format!("This path has {allowed}"))
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = because("The body is larger than is accepted");
+            Problem::new(status, "too-large", "The body is too large", detail)
+                .next("Send less at once")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            let detail = because("The body is of another kind than is accepted");
+            Problem::new(status, "not-json", "The body is not JSON", detail)
+                .next("Send JSON, with `Content-Type: application/json`")
+        }
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
+            let detail = because("It cannot be read");
+            Problem::new(
+                status,
+                "invalid-request",
+                "The request makes no sense",
+                detail,
+            )
+            .next("GET /api/openapi.json tells what is expected")
+        }
+        _ => {
+            let title = status.canonical_reason().unwrap_or("Refused");
+            Problem::new(status, "refused", title, because(title))
+                .next("GET /api/openapi.json tells what is expected")
+        }
+    }
+}

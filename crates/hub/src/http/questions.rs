@@ -1,0 +1,58 @@
+//! Questions that wait, and the answers to them.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use model::ids::{InstanceId, QuestionId};
+use model::json::Json as Raw;
+use serde::Deserialize;
+
+use super::app::App;
+use super::problem::Problem;
+use crate::command::{Answer, Read};
+
+/// An answer: `answers`, or `reject`.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reply {
+    /// For each thing asked the chosen labels, or words of one's own.
+    #[serde(default)]
+    answers: Option<Vec<Vec<String>>>,
+    /// True to answer nothing; the turn ends.
+    #[serde(default)]
+    reject: bool,
+}
+
+/// Questions that wait in an instance, in OpenCode's shape.
+#[utoipa::path(
+    get, path = "/api/instances/{id}/questions", tag = "requests", params(("id" = String, Path)),
+    responses((status = 200, body = [Object]), (status = 404, body = Problem), (status = 503, body = Problem))
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    Path(id): Path<InstanceId>,
+) -> Result<Json<Vec<Raw>>, Problem> {
+    Ok(Json(app.commands().waiting(&id, Read::Questions).await?))
+}
+
+/// Answers a question.
+#[utoipa::path(
+    post, path = "/api/instances/{id}/questions/{qid}", tag = "requests", request_body = Reply,
+    params(("id" = String, Path), ("qid" = String, Path)),
+    responses((status = 204), (status = 404, description = "It was answered already", body = Problem))
+)]
+pub(super) async fn reply(
+    State(app): State<App>,
+    Path((id, question)): Path<(InstanceId, QuestionId)>,
+    Json(reply): Json<Reply>,
+) -> Result<StatusCode, Problem> {
+    let answer = match (reply.answers, reply.reject) {
+        (Some(answers), false) => Answer::Given(answers),
+        (None, true) => Answer::Rejected,
+        _ => return Err(Problem::invalid("give either `answers`, or `reject: true`")),
+    };
+    app.commands()
+        .reply_question(&id, &question, &answer)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
