@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -23,7 +24,7 @@ use crate::pace::Paced;
 use crate::script::{Channel, Failure, Flow, Piece, Statement, ToolCall, Utf16};
 
 /// Bytes of tool arguments in one chunk.
-const ARGUMENT_SLICE: usize = 24;
+const ARGUMENT_SLICE: usize = 8;
 
 /// A reply being given: its identity and what has been counted so far.
 pub(super) struct Reply {
@@ -188,7 +189,7 @@ async fn say(reply: &mut Reply, plan: &Plan, rate: f64, sink: &Sink) -> Result<(
             Statement::Midfail => return Err(Broken::Midfail),
             Statement::Call(calls) => {
                 for call in calls {
-                    say_call(reply, call, sink).await?;
+                    say_call(reply, call, rate, sink).await?;
                 }
             }
             _ => {}
@@ -213,17 +214,24 @@ async fn say_flow(reply: &mut Reply, flow: Flow, sink: &Sink) -> Result<(), Brok
     Ok(())
 }
 
-/// A call comes as its name first, then its arguments in slices.
-async fn say_call(reply: &mut Reply, call: &ToolCall, sink: &Sink) -> Result<(), Broken> {
+/// A call comes as its name first, then its arguments in slices, at the pace of its prose.
+async fn say_call(
+    reply: &mut Reply,
+    call: &ToolCall,
+    rate: f64,
+    sink: &Sink,
+) -> Result<(), Broken> {
     let index = reply.calls.len();
     let (id, arguments) = reply.add_call(call);
     let head = json!({ "index": index, "id": id, "type": "function", "function": { "name": call.name, "arguments": "" } });
     send(sink, reply.tool_chunk(&head)).await?;
     let letters: Vec<char> = arguments.chars().collect();
+    let pause = if rate > 0.0 { 1.0 / rate } else { 0.0 };
     for slice in letters.chunks(ARGUMENT_SLICE) {
         let text: String = slice.iter().collect();
         let tail = json!({ "index": index, "function": { "arguments": text } });
         send(sink, reply.tool_chunk(&tail)).await?;
+        tokio::time::sleep(Duration::from_secs_f64(pause)).await;
     }
     Ok(())
 }
