@@ -4,6 +4,7 @@
 //! is. Everything in it is written whole or not at all. It never follows what a dead hub left in `runtime.json`.
 
 mod private;
+mod servers;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use private::write_private;
+pub use servers::Servers;
 
 const LOCK: &str = "lock";
 const RUNTIME: &str = "runtime.json";

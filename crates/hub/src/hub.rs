@@ -15,7 +15,7 @@ use rand::distr::Alphanumeric;
 pub use instances::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
-use crate::datadir::DataDir;
+use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
 use crate::feed::live::Live;
 use crate::ingest::LinkedServer;
@@ -71,6 +71,8 @@ struct Inner {
     live: Live,
     registry: Mutex<Registry>,
     instances: Instances,
+    /// Held while instances are added or removed, so that what is listed is what runs.
+    changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
     put_aside: Option<PathBuf>,
 }
@@ -82,10 +84,14 @@ impl Hub {
     /// When the list of instances cannot be read, or no HTTP client can be made.
     pub async fn start(dir: &DataDir, options: HubOptions) -> Result<Self, HubError> {
         let (registry, put_aside) = Registry::load(dir)?;
+        let servers = Servers::open(dir).map_err(|source| RegistryError::Disk {
+            path: dir.path().to_owned(),
+            source,
+        })?;
         let engine = engine::start(options.clock.clone(), new_epoch());
         let renderer = Arc::new(Renderer::new());
         let live = Live::new(engine.clone(), renderer.clone());
-        let instances = Instances::new(engine.clone(), opencode::Client::http()?, options);
+        let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
             engine,
@@ -93,6 +99,7 @@ impl Hub {
             live,
             registry: Mutex::new(registry),
             instances,
+            changing: tokio::sync::Mutex::default(),
             put_aside,
         }));
         for instance in known {

@@ -8,6 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use model::ids::{InstanceId, SessionId};
 use serde::Deserialize;
@@ -97,10 +98,12 @@ pub(super) async fn follow(
         greeted: false,
         _place: place,
     };
-    let body = Body::from_stream(unfold(reader, async |mut reader| {
+    let frames = unfold(reader, async |mut reader| {
         let frame = reader.next().await?;
         Some((Ok::<_, std::convert::Infallible>(frame), reader))
-    }));
+    });
+    // Compression asks once more after the end.
+    let body = Body::from_stream(frames.fuse());
     let kind = [(CONTENT_TYPE, "text/event-stream; charset=utf-8")];
     Ok((kind, [("x-accel-buffering", "no")], body).into_response())
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::{Hub, HubOptions};
+use crate::datadir::Servers;
 use crate::engine::Handle;
 use crate::ingest::{Ask, LinkedServer, ServerSource, Supervisor};
 use crate::limits;
@@ -66,21 +67,23 @@ pub(super) struct Instances {
     engine: Handle,
     http: Http,
     options: HubOptions,
+    servers: Servers,
     running: RwLock<BTreeMap<InstanceId, Running>>,
 }
 
-struct Running {
+pub(super) struct Running {
     asks: mpsc::Sender<Ask>,
     source: Arc<ServerSource>,
     supervisor: JoinHandle<()>,
 }
 
 impl Instances {
-    pub(super) fn new(engine: Handle, http: Http, options: HubOptions) -> Self {
+    pub(super) fn new(engine: Handle, http: Http, options: HubOptions, servers: Servers) -> Self {
         Self {
             engine,
             http,
             options,
+            servers,
             running: RwLock::default(),
         }
     }
@@ -101,10 +104,16 @@ impl Instances {
         let id = instance.id.clone();
         let feeder = self
             .engine
-            .add(id.clone(), instance.name.into(), origin, asks.clone())
+            .add(
+                id.clone(),
+                instance.name.as_str().into(),
+                origin,
+                asks.clone(),
+            )
             .await;
         let source = Arc::new(ServerSource::new(
-            instance.origin,
+            instance,
+            self.servers.clone(),
             launcher,
             self.http.clone(),
             clock.clone(),
@@ -131,12 +140,14 @@ impl Instances {
     }
 
     /// Ends an instance: its stream first, then a server that was started for it, then what is known of it.
-    pub(super) async fn end(&self, id: &InstanceId) {
-        let Some(running) = self.write().remove(id) else {
-            return;
-        };
+    pub(super) async fn end(&self, id: &InstanceId, running: Running) {
         stop(running).await;
         self.engine.remove(id.clone()).await;
+    }
+
+    /// Takes an instance out of those that run, for [`Self::end`].
+    pub(super) fn take(&self, id: &InstanceId) -> Option<Running> {
+        self.write().remove(id)
     }
 
     pub(super) async fn end_all(&self) {
@@ -189,6 +200,7 @@ impl Hub {
     /// # Errors
     /// When the folder or address is not one, or the list cannot be kept.
     pub async fn add(&self, new: NewInstance, name: Option<&str>) -> Result<Added, AddError> {
+        let _turn = self.0.changing.lock().await;
         let origin = match new {
             NewInstance::Folder(path) => Origin::Folder(Folder::resolve(&path)?),
             NewInstance::Url { url, login } => Origin::Url(Server {
@@ -212,7 +224,9 @@ impl Hub {
             registry::Added::Known(instance) => Added::Known(instance.id),
             registry::Added::NewLogin(instance) => {
                 let id = instance.id.clone();
-                self.0.instances.end(&id).await;
+                if let Some(running) = self.0.instances.take(&id) {
+                    self.0.instances.end(&id, running).await;
+                }
                 self.0.instances.begin(instance).await;
                 Added::Known(id)
             }
@@ -225,8 +239,13 @@ impl Hub {
     /// # Errors
     /// When the list cannot be kept; the instance goes on then.
     pub async fn remove(&self, id: &InstanceId) -> Result<bool, RegistryError> {
+        let turn = self.0.changing.lock().await;
         let known = self.registry().remove(id)?.is_some();
-        self.0.instances.end(id).await;
+        let running = self.0.instances.take(id);
+        drop(turn);
+        if let Some(running) = running {
+            self.0.instances.end(id, running).await;
+        }
         Ok(known)
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{join_all, try_join, try_join4};
+use futures_util::future::{join_all, try_join, try_join3, try_join4};
 use model::event::{MessagesRead, ReadPage, Snapshot};
-use model::ids::SessionId;
+use model::ids::{InstanceId, SessionId};
 use model::state::{Catalog, SessionInfo};
 use opencode::client::Http;
 use opencode::{Client, ClientError, Credentials, EventStream, Spoken, Url};
@@ -18,8 +18,9 @@ use tokio::time::Instant;
 use super::dialect::{self, Dialect};
 use super::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
+use crate::datadir::Servers;
 use crate::limits;
-use crate::registry::{Login, Origin};
+use crate::registry::{self, Login, Origin};
 use crate::workspace::{Launcher, Running, USERNAME};
 
 /// How long one try to get an answer lasts: connections that OpenCode accepts too early are never answered.
@@ -37,7 +38,10 @@ impl From<ClientError> for UpstreamError {
 
 /// Where a server is, and how it is made to run.
 pub struct ServerSource {
+    instance: InstanceId,
     origin: Origin,
+    /// Where the user's command line finds it.
+    servers: Servers,
     launcher: Launcher,
     http: Http,
     clock: Clock,
@@ -62,9 +66,17 @@ pub type Server = (Url, Option<Credentials>);
 
 impl ServerSource {
     /// A server that nobody has connected to yet.
-    pub fn new(origin: Origin, launcher: Launcher, http: Http, clock: Clock) -> Self {
+    pub fn new(
+        instance: registry::Instance,
+        servers: Servers,
+        launcher: Launcher,
+        http: Http,
+        clock: Clock,
+    ) -> Self {
         Self {
-            origin,
+            instance: instance.id,
+            origin: instance.origin,
+            servers,
             launcher,
             http,
             clock,
@@ -114,6 +126,18 @@ impl ServerSource {
         Ok(Client::new(self.http.clone(), url, credentials)?)
     }
 
+    /// Lets the user's command line find it, or no longer. A disk that refuses costs only that.
+    async fn tell(&self, server: Option<Server>) {
+        let (servers, instance) = (self.servers.clone(), self.instance.clone());
+        let told = tokio::task::spawn_blocking(move || match server {
+            Some((url, login)) => servers.tell(&instance, &url, login.as_ref()),
+            None => servers.forget(&instance),
+        });
+        if let Ok(Err(error)) = told.await {
+            tracing::warn!(%error, instance = %self.instance, "`drovers open` will not find this server");
+        }
+    }
+
     /// Asks how it speaks, again and again for a short while: a young server does not answer every connection.
     async fn spoken(&self, client: &Client) -> Result<Spoken, UpstreamError> {
         let deadline = Instant::now() + limits::FIRST_ANSWER;
@@ -146,7 +170,8 @@ impl Upstream for ServerSource {
     type Rest = LinkedServer;
 
     async fn connect(&self) -> Result<Connection<EventStream, LinkedServer>, UpstreamError> {
-        let client = self.client().await?;
+        let server = self.address().await?;
+        let client = Client::new(self.http.clone(), server.0.clone(), server.1.clone())?;
         let (dialect, version) = match self.spoken(&client).await? {
             Spoken::V1 { version } => (Dialect::V1, Some(version.into())),
             Spoken::Sketch => (Dialect::Sketch, None),
@@ -172,6 +197,7 @@ impl Upstream for ServerSource {
             .linked
             .write()
             .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(rest.clone());
+        self.tell(Some(server)).await;
         Ok(Connection {
             dialect,
             version,
@@ -188,6 +214,7 @@ impl Upstream for ServerSource {
     }
 
     async fn release(&self) {
+        self.tell(None).await;
         if let Some(server) = self.running.lock().await.take() {
             server.stop().await;
         }
@@ -233,8 +260,9 @@ impl Rest for LinkedServer {
 
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
         let client = self.here();
-        let (agents, providers) = try_join(client.agents(), client.providers()).await?;
-        Ok(dialect::catalog(agents.value, providers.value))
+        let (agents, providers, config) =
+            try_join3(client.agents(), client.providers(), client.config()).await?;
+        Ok(dialect::catalog(agents.value, providers.value, config))
     }
 
     async fn messages(

@@ -1,0 +1,9 @@
+//! The hub as its users meet it: over HTTP on loopback, with a scripted OpenCode behind it.
+#![allow(clippy::unwrap_used)]
+
+mod admission;
+mod api;
+mod bad_input;
+mod feeds;
+mod lab;
+mod pages;

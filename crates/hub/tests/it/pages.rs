@@ -1,0 +1,141 @@
+//! The page: documents, fragments, assets.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use hub::datadir::Servers;
+use hub::workspace::{GuardCommand, Launcher};
+use reqwest::Method;
+use scripted::opencode::{FakeOptions, FakeServer};
+use serde_json::json;
+
+use crate::lab::{Lab, ids, send};
+
+#[tokio::test]
+async fn a_document_holds_the_conversation() {
+    let lab = Lab::new().await;
+    let session = lab.session(&lab.instance().await).await;
+    lab.turn(&session, "say unmistakable").await;
+    let (instance, id) = ids(&session);
+    let page = lab.get(&format!("/i/{instance}/s/{id}")).await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(page.text.contains("unmistakable"), "{}", page.text);
+
+    let all = lab.hub.engine().read(|state| {
+        let loaded = state.session(&instance, &id).unwrap().loaded().unwrap();
+        let messages: Vec<_> = loaded
+            .in_order()
+            .map(|message| message.info.id.clone())
+            .collect();
+        messages
+    });
+    for message in all {
+        let fragment = lab
+            .get(&format!("/fragment/i/{instance}/s/{id}?key=m:{message}"))
+            .await;
+        assert_eq!(fragment.status, 200, "{fragment:?}");
+        assert!(fragment.text.contains(message.as_str()));
+    }
+    lab.get(&format!("/fragment/i/{instance}/s/{id}?key=nope"))
+        .await
+        .problem(404, "no-such-element");
+    lab.get(&format!("/fragment/i/{instance}/s/{id}"))
+        .await
+        .problem(400, "invalid-request");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_still_a_page() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let id = instance.rsplit('/').next().unwrap();
+    for (path, status) in [
+        ("/".to_owned(), 200),
+        (format!("/i/{id}"), 200),
+        ("/i/nope".to_owned(), 404),
+        ("/i/nope/s/nope".to_owned(), 404),
+        (format!("/i/{id}/s/ses_nope"), 404),
+    ] {
+        let page = lab.get(&path).await;
+        assert_eq!(page.status, status, "{path}");
+        assert!(
+            page.header("content-type").starts_with("text/html"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_ever() {
+    let lab = Lab::new().await;
+    for asset in page::assets() {
+        let whole = lab.get(asset.path).await;
+        assert_eq!(whole.status, 200, "{}", asset.path);
+        assert_eq!(whole.header("content-type"), asset.content_type);
+        assert!(whole.header("cache-control").contains("immutable"));
+        let known = lab
+            .request(Method::GET, asset.path)
+            .header("if-none-match", asset.etag);
+        assert_eq!(send(known).await.status, 304);
+    }
+}
+
+#[tokio::test]
+async fn documents_are_compressed() {
+    let lab = Lab::new().await;
+    let plain = reqwest::Client::builder().no_gzip().build().unwrap();
+    let asked = plain
+        .get(format!("{}/api/openapi.json", lab.url))
+        .header("accept-encoding", "br");
+    assert_eq!(
+        asked.send().await.unwrap().headers()["content-encoding"],
+        "br"
+    );
+}
+
+#[tokio::test]
+async fn the_command_line_finds_the_password_of_a_folders_server() {
+    let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let opencode = home.path().join("opencode");
+    let script = format!(
+        "#!/bin/sh\necho 'opencode server listening on {}'\nexec sleep 600\n",
+        fake.url
+    );
+    fs::write(&opencode, script).unwrap();
+    fs::set_permissions(&opencode, fs::Permissions::from_mode(0o755)).unwrap();
+    let tests = std::env::current_exe().unwrap();
+    let guard = tests
+        .parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("examples/guard");
+    let guard = GuardCommand::new(guard, std::iter::empty::<&str>());
+    let lab = Lab::with(fake, Launcher::new(guard, Some(opencode))).await;
+
+    let added = lab
+        .post("/api/instances", json!({"folder": home.path()}))
+        .await
+        .good();
+    let id = added["id"].as_str().unwrap();
+    lab.connected(id).await;
+    let (url, login) = Servers::find(lab.data.path(), &id.into()).unwrap();
+    assert_eq!(url.as_str().trim_end_matches('/'), lab.fake.url);
+    let password = login.unwrap().password;
+    assert!(password.len() > 20);
+    for path in [
+        "/api/instances",
+        "/api/health",
+        "/api/log?follow=false",
+        "/",
+    ] {
+        assert!(!lab.get(path).await.text.contains(&password), "{path}");
+    }
+    assert_eq!(
+        lab.delete(&format!("/api/instances/{id}")).await.status,
+        204
+    );
+    assert_eq!(Servers::find(lab.data.path(), &id.into()), None);
+}
