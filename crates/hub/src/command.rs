@@ -90,21 +90,15 @@ impl Commands {
 
     /// A server that can be asked. While it is connecting this waits, for [`limits::CONNECT_WAIT`] at most.
     async fn server(&self, instance: &InstanceId) -> Result<LinkedServer, CommandError> {
-        let reason: Arc<str> = match self.link(instance).await? {
-            LinkStatus::Connected | LinkStatus::Stale => match self.hub.server(instance) {
-                Some(server) if server.dialect == Dialect::Sketch => {
-                    return Err(CommandError::OnlyEvents(instance.clone()));
-                }
-                Some(server) => return Ok(server),
-                None => "it is being removed".into(),
-            },
-            LinkStatus::Connecting { .. } => "it is still connecting".into(),
-            LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => reason,
-        };
-        Err(CommandError::NotConnected {
-            instance: instance.clone(),
-            reason,
-        })
+        let link = self.link(instance).await?;
+        let heard = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
+        match self.hub.server(instance).filter(|_| heard) {
+            Some(server) if server.dialect == Dialect::Sketch => {
+                Err(CommandError::OnlyEvents(instance.clone()))
+            }
+            Some(server) => Ok(server),
+            None => Err(not_connected(instance, link)),
+        }
     }
 
     /// The link of an instance, once it is settled or the time to wait is over.
@@ -151,6 +145,18 @@ impl Commands {
     /// Waits until the state is so, or the time is over.
     async fn until(&self, patience: std::time::Duration, so: impl Fn(&State) -> bool) {
         let _too_late = timeout(patience, self.hub.engine().until(so)).await;
+    }
+}
+
+fn not_connected(instance: &InstanceId, link: LinkStatus) -> CommandError {
+    let reason = match link {
+        LinkStatus::Connecting { .. } => "it is still connecting".into(),
+        LinkStatus::Connected | LinkStatus::Stale => "it is being removed".into(),
+        LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => reason,
+    };
+    CommandError::NotConnected {
+        instance: instance.clone(),
+        reason,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Reading in OpenCode's own shapes: lists from the state, conversations from the server that keeps them.
 
-use model::export;
 use model::ids::{InstanceId, SessionId};
 use model::json::Json;
-use model::state::{Instance, Session};
+use model::state::{Instance, LinkStatus, Session};
+use model::{State, export};
 use serde_json::{Map, Value, json};
 
-use super::{CommandError, Commands, gone, unknown};
+use super::{CommandError, Commands, gone, not_connected, unknown};
 
 /// A list of the things of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +27,15 @@ pub struct Messages {
 }
 
 impl Commands {
-    /// The sessions of an instance, each with its `status`. One that has just been added is waited for.
+    /// The sessions of an instance, each with its `status`. Those that another instance runs are listed there only.
     ///
     /// # Errors
-    /// It is not there, or was never connected.
+    /// The instance is not there, or was never connected.
     pub async fn sessions(&self, instance: &InstanceId) -> Result<Vec<Value>, CommandError> {
-        let listed = self.known(instance, |instance| {
-            instance.sessions.values().map(parts_of).collect::<Vec<_>>()
+        let listed = self.known(instance, |state, instance| {
+            let sessions = instance.sessions.values();
+            let shown = sessions.filter(|session| state.shows(&instance.id, &session.info.id));
+            shown.map(parts_of).collect::<Vec<_>>()
         });
         let listed = listed.await?;
         Ok(listed
@@ -45,23 +47,26 @@ impl Commands {
     /// What waits in an instance.
     ///
     /// # Errors
-    /// It is not there, or was never connected.
+    /// The instance is not there, or was never connected.
     pub async fn waiting(
         &self,
         instance: &InstanceId,
         read: Read,
     ) -> Result<Vec<Json>, CommandError> {
-        self.known(instance, |instance| match read {
-            Read::Permissions => instance
-                .permissions
-                .values()
-                .map(|waiting| waiting.raw.clone())
-                .collect(),
-            Read::Questions => instance
-                .questions
-                .values()
-                .map(|waiting| waiting.raw.clone())
-                .collect(),
+        self.known(instance, |state, instance| {
+            let permissions = instance.permissions.values();
+            let permissions = permissions.map(|waiting| (&waiting.session, &waiting.raw));
+            let questions = instance.questions.values();
+            let questions = questions.map(|waiting| (&waiting.session, &waiting.raw));
+            let shown = |(session, raw): (_, &Json)| {
+                state
+                    .shows(&instance.id, session)
+                    .then(|| raw.clone())
+            };
+            match read {
+                Read::Permissions => permissions.filter_map(shown).collect(),
+                Read::Questions => questions.filter_map(shown).collect(),
+            }
         })
         .await
     }
@@ -147,30 +152,20 @@ impl Commands {
         })
     }
 
-    /// Something of an instance that is, or once was, known in full.
+    /// Something of an instance that was read, now or before its link broke. An empty list of one that never was read
+    /// would be a lie.
     async fn known<T>(
         &self,
         instance: &InstanceId,
-        read: impl Fn(&Instance) -> T,
+        read: impl Fn(&State, &Instance) -> T,
     ) -> Result<T, CommandError> {
-        self.link(instance).await?;
+        let link = self.link(instance).await?;
+        let heard = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
         let known = self.hub.engine().read(|state| {
             let instance = state.instances.get(instance)?;
-            let ever =
-                instance.is_live() || instance.version.is_some() || !instance.sessions.is_empty();
-            ever.then(|| read(instance))
+            (heard || !instance.sessions.is_empty()).then(|| read(state, instance))
         });
-        match known {
-            Some(known) => Ok(known),
-            // It says why.
-            None => match self.server(instance).await {
-                Err(error) => Err(error),
-                Ok(_) => Err(CommandError::NotConnected {
-                    instance: instance.clone(),
-                    reason: "it was not read yet".into(),
-                }),
-            },
-        }
+        known.ok_or_else(|| not_connected(instance, link))
     }
 
     pub(super) fn described(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {

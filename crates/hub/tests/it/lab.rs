@@ -146,12 +146,13 @@ impl Lab {
 
     /// Adds the scripted server, and waits until it is connected. Gives the path of the instance.
     pub(crate) async fn instance(&self) -> String {
-        let added = self
-            .post(
-                "/api/instances",
-                json!({"url": self.fake.url, "password": PASSWORD}),
-            )
-            .await;
+        self.instance_at(&self.fake.url).await
+    }
+
+    /// The same, with the server at this address.
+    pub(crate) async fn instance_at(&self, url: &str) -> String {
+        let login = json!({"url": url, "password": PASSWORD});
+        let added = self.post("/api/instances", login).await;
         let id = added.good()["id"].as_str().unwrap().to_owned();
         self.connected(&id).await;
         format!("/api/instances/{id}")

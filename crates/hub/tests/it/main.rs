@@ -7,3 +7,4 @@ mod bad_input;
 mod feeds;
 mod lab;
 mod pages;
+mod upstreams;

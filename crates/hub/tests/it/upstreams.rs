@@ -1,0 +1,140 @@
+//! Servers that are not as they should be: one that loses an answer, and one that has events only.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::{StreamExt, stream};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::lab::{Lab, ids, send};
+
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// Passes everything on to a server, and loses its answer to the first prompt.
+#[derive(Clone)]
+struct Forgetful {
+    server: String,
+    client: reqwest::Client,
+    prompts: Arc<AtomicUsize>,
+}
+
+async fn pass(State(proxy): State<Forgetful>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let mut headers = parts.headers;
+    headers.remove("host");
+    let passed = proxy
+        .client
+        .request(parts.method, format!("{}{path}", proxy.server));
+    let answer = passed.headers(headers).body(body).send().await.unwrap();
+    if path.contains("prompt_async") && proxy.prompts.fetch_add(1, Ordering::SeqCst) == 0 {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    (status, headers, Body::from_stream(answer.bytes_stream())).into_response()
+}
+
+#[tokio::test]
+async fn a_prompt_whose_answer_was_lost_is_not_sent_twice() {
+    let lab = Lab::new().await;
+    let proxy = Forgetful {
+        server: lab.fake.url.clone(),
+        client: reqwest::Client::builder().no_gzip().build().unwrap(),
+        prompts: Arc::default(),
+    };
+    let url = serve(Router::new().fallback(pass).with_state(proxy.clone())).await;
+    let instance = lab.instance_at(&url).await;
+    let session = lab.session(&instance).await;
+    let keyed = || {
+        let request = lab.request(Method::POST, &format!("{session}/prompt"));
+        send(
+            request
+                .header("Idempotency-Key", "k")
+                .json(&json!({"text": "echo 3"})),
+        )
+    };
+    keyed().await.problem(502, "upstream");
+    let answered = async || {
+        let messages = lab.get(&format!("{session}/messages")).await.good();
+        let message = messages[0]["info"]["id"].as_str().map(str::to_owned);
+        message.filter(|_| messages[1]["info"]["time"]["completed"].is_number())
+    };
+    let message = lab
+        .eventually("the prompt is answered all the same", answered)
+        .await;
+    let again = keyed().await;
+    assert_eq!(
+        (again.status.as_u16(), &again.json()["messageID"]),
+        (202, &json!(message))
+    );
+    assert_eq!(proxy.prompts.load(Ordering::SeqCst), 1);
+    assert_eq!(
+        lab.get(&format!("{session}/messages"))
+            .await
+            .good()
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+/// A server of the other dialect: it tells of one session, and then nothing more.
+async fn events() -> Response {
+    let told = [
+        json!({"type": "session_updated", "session": {"id": "s1", "title": "Told"}}),
+        json!({"type": "message_updated", "sessionId": "s1", "messageId": "m1", "parts": [{"type": "text", "text": "hello"}], "status": "complete"}),
+    ];
+    let frames = stream::iter(
+        told.map(|event| Ok::<_, std::convert::Infallible>(format!("data: {event}\n\n"))),
+    );
+    let body = Body::from_stream(frames.chain(stream::pending()));
+    ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+#[tokio::test]
+async fn a_server_with_events_only_is_shown_and_takes_no_commands() {
+    let lab = Lab::new().await;
+    let url = serve(Router::new().route("/events", get(events))).await;
+    let added = lab.post("/api/instances", json!({"url": url})).await.good();
+    let id = added["id"].as_str().unwrap();
+    lab.connected(id).await;
+    let session = format!("/api/instances/{id}/sessions/s1");
+    let told = async || {
+        let messages = lab.get(&format!("{session}/messages")).await;
+        let messages: Value = serde_json::from_str(&messages.text).unwrap();
+        messages[0]["parts"][0]["text"].as_str().map(str::to_owned)
+    };
+    assert_eq!(lab.eventually("its message is told", told).await, "hello");
+    let sessions = lab
+        .get(&format!("/api/instances/{id}/sessions"))
+        .await
+        .good();
+    assert_eq!(sessions[0]["title"], "Told");
+    assert_eq!(lab.get(&session).await.good()["id"], "s1");
+    lab.post(&format!("{session}/prompt"), json!({"text": "x"}))
+        .await
+        .problem(409, "only-events");
+    lab.post(&format!("{session}/abort"), json!({}))
+        .await
+        .problem(409, "only-events");
+    let (instance, session) = ids(&session);
+    let page = lab.get(&format!("/i/{instance}/s/{session}")).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("hello"));
+}
