@@ -2,10 +2,18 @@
 //!
 //! It parses, asks and prints. It never folds, supervises or renders: that is the hub's.
 
+mod api;
+mod browser;
+mod census;
 mod cli;
+mod describe;
 mod fault;
 mod limits;
 mod out;
+mod pick;
+mod places;
+mod serving;
+mod turn;
 
 use std::process::ExitCode;
 

@@ -62,6 +62,18 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Fault> {
         .map_err(|error| Fault::output(&error))
 }
 
+/// Prints a model's text: for a person without what a terminal would obey, for a program as it is.
+///
+/// # Errors
+/// Nobody reads it any more, or it cannot be written.
+pub(crate) fn answer(text: &str) -> Result<(), Fault> {
+    if is_terminal() {
+        line(&block(text))
+    } else {
+        line(text)
+    }
+}
+
 /// Tells the person something on stderr.
 pub(crate) fn note(text: &str) {
     // A stderr that nobody reads is no reason to stop.

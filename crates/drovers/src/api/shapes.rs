@@ -1,0 +1,349 @@
+//! What the API takes and gives, as far as a command line needs it.
+//!
+//! Objects keep their own text, so that `--json` prints what the hub said and not what we understood of it.
+
+use std::fmt;
+
+use opencode::Raw;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An object that was understood in part, and is printed whole.
+macro_rules! kept {
+    ($name:ident, $known:ident) => {
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let raw = Raw::deserialize(deserializer)?;
+                let known = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+                Ok(Self { known, raw })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.raw.serialize(serializer)
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = $known;
+
+            fn deref(&self) -> &$known {
+                &self.known
+            }
+        }
+    };
+}
+
+/// An instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Instance {
+    known: KnownInstance,
+    /// The object itself.
+    pub(crate) raw: Raw,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct KnownInstance {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) folder: Option<String>,
+    #[serde(default)]
+    pub(crate) url: Option<String>,
+    pub(crate) status: Link,
+    #[serde(default)]
+    pub(crate) attempt: Option<u32>,
+    #[serde(default)]
+    pub(crate) max_attempts: Option<u32>,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+}
+
+/// How the hub's link to a server stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Link {
+    Connecting,
+    Connected,
+    Stale,
+    Error,
+    Disconnected,
+}
+
+/// A session.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    known: KnownSession,
+    /// The object itself.
+    pub(crate) raw: Raw,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct KnownSession {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) title: String,
+    #[serde(rename = "parentID", default)]
+    pub(crate) parent: Option<String>,
+    #[serde(default)]
+    pub(crate) time: SessionTime,
+    #[serde(default)]
+    pub(crate) status: Status,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct SessionTime {
+    /// Unix milliseconds.
+    #[serde(default)]
+    pub(crate) updated: f64,
+}
+
+/// What a session is doing: the word, and what a failing model said.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Status {
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) message: Option<String>,
+}
+
+/// A permission or a question.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    known: KnownWaiting,
+    /// The object itself.
+    pub(crate) raw: Raw,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct KnownWaiting {
+    #[serde(rename = "sessionID")]
+    pub(crate) session: String,
+    #[serde(default)]
+    permission: Option<String>,
+    #[serde(default)]
+    patterns: Vec<String>,
+    #[serde(default)]
+    questions: Vec<Asked>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    question: String,
+}
+
+impl KnownWaiting {
+    /// What is asked, in words.
+    pub(crate) fn words(&self) -> String {
+        match &self.permission {
+            Some(permission) => {
+                format!("permission for {permission}: {}", self.patterns.join(", "))
+            }
+            None => {
+                let questions: Vec<_> = self
+                    .questions
+                    .iter()
+                    .map(|asked| asked.question.as_str())
+                    .collect();
+                format!("question: {}", questions.join(" / "))
+            }
+        }
+    }
+}
+
+kept!(Instance, KnownInstance);
+kept!(Session, KnownSession);
+kept!(Waiting, KnownWaiting);
+
+/// A message with its parts.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SessionMessage {
+    pub(crate) info: Info,
+    #[serde(default)]
+    pub(crate) parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Info {
+    pub(crate) role: String,
+    #[serde(rename = "parentID", default)]
+    pub(crate) parent: Option<String>,
+    #[serde(default)]
+    pub(crate) time: InfoTime,
+    #[serde(default)]
+    pub(crate) finish: Option<String>,
+    #[serde(default)]
+    pub(crate) error: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct InfoTime {
+    #[serde(default)]
+    pub(crate) completed: Option<f64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Failure {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    data: FailureData,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct FailureData {
+    #[serde(default)]
+    message: Option<String>,
+}
+
+impl Failure {
+    /// Its sentence, or its name where there is none.
+    pub(crate) fn words(&self) -> &str {
+        self.data.message.as_deref().unwrap_or(&self.name)
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Part {
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) text: String,
+    #[serde(default)]
+    pub(crate) synthetic: bool,
+}
+
+/// What runs on this machine beside the hub's own servers.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Discovered {
+    #[serde(default)]
+    pub(crate) servers: Vec<Found>,
+    /// OpenCode in terminals: nobody can follow them live.
+    #[serde(default)]
+    pub(crate) terminals: Vec<Terminal>,
+}
+
+/// What may be an OpenCode server.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) url: String,
+    #[serde(default)]
+    pub(crate) folder: Option<String>,
+}
+
+/// An OpenCode in a terminal.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct Terminal {
+    pub(crate) pid: u32,
+    pub(crate) folder: String,
+    /// Reopens its sessions live.
+    pub(crate) command: String,
+}
+
+/// An instance to be added.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+pub(crate) enum NewInstance {
+    /// A folder in which the hub runs a server.
+    Folder { folder: String },
+    /// A server that runs already.
+    Url {
+        url: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        username: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        password: Option<String>,
+    },
+}
+
+/// A session to be made.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct NewSession {
+    pub(crate) title: String,
+}
+
+/// What is said to a session.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Prompt {
+    pub(crate) text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<ModelChoice>,
+}
+
+impl Prompt {
+    /// Only text.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            agent: None,
+            model: None,
+        }
+    }
+}
+
+/// A model by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ModelChoice {
+    #[serde(rename = "providerID")]
+    pub(crate) provider: String,
+    #[serde(rename = "modelID")]
+    pub(crate) model: String,
+}
+
+impl std::str::FromStr for ModelChoice {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => Ok(Self {
+                provider: provider.to_owned(),
+                model: model.to_owned(),
+            }),
+            _ => Err("a model is named PROVIDER/MODEL, as `opencode models` lists them"),
+        }
+    }
+}
+
+/// The answer to a prompt.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Prompted {
+    /// The message that it became.
+    #[serde(rename = "messageID")]
+    pub(crate) message: String,
+}
+
+/// How the hub is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Health {
+    pub(super) log: LogHealth,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LogHealth {
+    pub(super) end: String,
+}
+
+/// A refusal (RFC 9457).
+#[derive(Debug, Deserialize)]
+pub(super) struct Problem {
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    detail: Option<String>,
+    #[serde(default)]
+    next: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = self.detail.as_deref().or(self.title.as_deref());
+        f.write_str(said.unwrap_or("the hub refuses and does not say why"))?;
+        match &self.next {
+            Some(next) => write!(f, ". {next}"),
+            None => Ok(()),
+        }
+    }
+}

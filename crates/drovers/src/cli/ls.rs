@@ -1,0 +1,304 @@
+//! `drovers ls`: instances, their sessions as a tree, and what waits for a person.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Setting;
+use crate::api::{Api, Instance, Link, Session, Terminal, Waiting};
+use crate::census::{self, Counted};
+use crate::fault::Fault;
+use crate::out::{self, Colour};
+
+/// List instances and sessions: state, age, and what waits for you
+#[derive(Debug, Args)]
+pub(crate) struct LsArgs {
+    /// Also sessions in which nothing happens and nothing is asked, however old
+    #[arg(long, short)]
+    all: bool,
+    /// Print {"instances": [{…, "sessions", "permissions", "questions"}], "terminals": […]} as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Quiet sessions shown of each instance without `--all`.
+const QUIET: usize = 5;
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    instance: &'a serde_json::Map<String, serde_json::Value>,
+    sessions: &'a [Session],
+    permissions: &'a [Waiting],
+    questions: &'a [Waiting],
+}
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    instances: Vec<Listed<'a>>,
+    terminals: &'a [Terminal],
+}
+
+/// Asks the running hub and prints.
+pub(crate) async fn run(args: &LsArgs, setting: &Setting) -> Result<(), Fault> {
+    let api = Api::of(&setting.data_dir()?)?;
+    let (counted, discovered) = tokio::join!(census::take(&api), api.discover());
+    let counted = counted?;
+    // Only an aside: what cannot be looked for is told where it matters, on the page.
+    let terminals = discovered.map(|found| found.terminals).unwrap_or_default();
+    if args.json {
+        return json(&counted, &terminals);
+    }
+    if counted.is_empty() {
+        out::line("no instances yet. Add one with `drovers FOLDER` or `drovers --attach URL`")?;
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64() * 1000.0);
+    for counted in &counted {
+        for line in lines(counted, args.all, now) {
+            out::line(&line)?;
+        }
+    }
+    for terminal in &terminals {
+        out::line(&format!(
+            "{} OpenCode in a terminal, in {}: recorded, not live. Reopen it live with `{}`",
+            out::paint(Colour::Dim, "·"),
+            out::one_line(&terminal.folder),
+            out::one_line(&terminal.command)
+        ))?;
+    }
+    Ok(())
+}
+
+fn json(counted: &[Counted], terminals: &[Terminal]) -> Result<(), Fault> {
+    let objects: Vec<serde_json::Map<_, _>> = counted
+        .iter()
+        .map(|counted| serde_json::from_str(counted.instance.raw.get()).unwrap_or_default())
+        .collect();
+    let instances = counted
+        .iter()
+        .zip(&objects)
+        .map(|(counted, instance)| Listed {
+            instance,
+            sessions: &counted.sessions,
+            permissions: &counted.permissions,
+            questions: &counted.questions,
+        });
+    out::json(&Listing {
+        instances: instances.collect(),
+        terminals,
+    })
+}
+
+fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
+    let mut lines = vec![head(&counted.instance)];
+    let tree = tree(&counted.sessions);
+    let busy =
+        |session: &Session| session.status.kind != "idle" && session.status.kind != "unknown";
+    let mut quiet = 0;
+    let mut hidden = 0;
+    let mut rows = Vec::new();
+    for (depth, session) in tree {
+        let waits = counted.waiting(&session.id).next().is_some();
+        if !all && !waits && !busy(session) {
+            quiet += 1;
+            if quiet > QUIET {
+                hidden += 1;
+                continue;
+            }
+        }
+        rows.push(row(counted, session, depth, now));
+    }
+    lines.extend(
+        out::columns(&rows)
+            .into_iter()
+            .map(|line| format!("  {line}")),
+    );
+    if hidden > 0 {
+        lines.push(format!("  … and {hidden} quiet ones: `drovers ls --all`"));
+    }
+    lines
+}
+
+fn head(instance: &Instance) -> String {
+    let place = instance
+        .folder
+        .as_deref()
+        .or(instance.url.as_deref())
+        .unwrap_or_default();
+    let (colour, word) = match instance.status {
+        Link::Connecting => (Colour::Yellow, "connecting"),
+        Link::Connected => (Colour::Green, "connected"),
+        Link::Stale => (
+            Colour::Yellow,
+            "stale: silent for too long, what follows may be old",
+        ),
+        Link::Error => (Colour::Red, "error"),
+        Link::Disconnected => (Colour::Red, "disconnected"),
+    };
+    let tries = match (instance.status, instance.attempt, instance.max_attempts) {
+        (Link::Error, Some(attempt), Some(most)) => format!(" (try {attempt} of {most})"),
+        _ => String::new(),
+    };
+    let reason = instance
+        .reason
+        .as_deref()
+        .map(|reason| format!(": {}", out::one_line(reason)))
+        .unwrap_or_default();
+    let old = match instance.status {
+        Link::Error | Link::Disconnected => ". What follows is as it was last heard",
+        _ => "",
+    };
+    format!(
+        "{}  {}  {}  {}{tries}{reason}{old}",
+        out::paint(Colour::Bold, &out::one_line(&instance.name)),
+        out::paint(Colour::Dim, &instance.id),
+        out::paint(Colour::Dim, &out::one_line(place)),
+        out::paint(colour, word),
+    )
+}
+
+fn row(counted: &Counted, session: &Session, depth: usize, now: f64) -> Vec<String> {
+    let waiting: Vec<String> = counted
+        .waiting(&session.id)
+        .map(|waiting| out::one_line(&waiting.words()))
+        .collect();
+    let state = if waiting.is_empty() {
+        state(&session.status.kind)
+    } else {
+        "needs you"
+    };
+    let mut title = format!("{}{}", "  ".repeat(depth), title(session));
+    if let Some(message) = &session.status.message {
+        title.push_str(&format!("  ({})", out::one_line(message)));
+    }
+    if !waiting.is_empty() {
+        title.push_str(&format!("  ← {}", waiting.join("; ")));
+    }
+    vec![
+        state.to_owned(),
+        age(now - session.time.updated),
+        session.id.clone(),
+        title,
+    ]
+}
+
+/// A session's title for people.
+pub(crate) fn title(session: &Session) -> String {
+    let title = out::one_line(&session.title);
+    if title.is_empty() {
+        "Untitled".to_owned()
+    } else {
+        title
+    }
+}
+
+fn state(status: &str) -> &'static str {
+    match status {
+        "idle" => "idle",
+        "busy" => "working",
+        "retry" => "retrying",
+        "interrupted" => "interrupted",
+        _ => "recorded",
+    }
+}
+
+fn age(millis: f64) -> String {
+    // Whole seconds of a positive number: the cast saturates.
+    let seconds = (millis / 1000.0).max(0.0) as u64;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}
+
+/// Sessions with their depth, the newest root first, children below their parent. A child whose parent is not here is a
+/// root; so is one in a ring.
+fn tree(sessions: &[Session]) -> Vec<(usize, &Session)> {
+    let known: BTreeMap<&str, &Session> = sessions
+        .iter()
+        .map(|session| (session.id.as_str(), session))
+        .collect();
+    let mut children: BTreeMap<&str, Vec<&Session>> = BTreeMap::new();
+    let mut roots = Vec::new();
+    for session in sessions {
+        match session
+            .parent
+            .as_deref()
+            .filter(|parent| known.contains_key(parent))
+        {
+            Some(parent) => children.entry(parent).or_default().push(session),
+            None => roots.push(session),
+        }
+    }
+    let newest = |a: &&Session, b: &&Session| b.time.updated.total_cmp(&a.time.updated);
+    roots.sort_by(newest);
+    children
+        .values_mut()
+        .for_each(|siblings| siblings.sort_by(newest));
+    let mut drawn = Vec::new();
+    let mut left: Vec<(usize, &Session)> = roots.into_iter().rev().map(|root| (0, root)).collect();
+    while let Some((depth, session)) = left.pop() {
+        drawn.push((depth, session));
+        let below = children.remove(session.id.as_str()).unwrap_or_default();
+        left.extend(below.into_iter().rev().map(|child| (depth + 1, child)));
+    }
+    let ring: Vec<_> = children
+        .into_values()
+        .flatten()
+        .map(|session| (0, session))
+        .collect();
+    drawn.extend(ring);
+    drawn
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn session(id: &str, parent: Option<&str>, updated: u32) -> Session {
+        let json = serde_json::json!({"id": id, "parentID": parent, "time": {"updated": updated}});
+        serde_json::from_str(&json.to_string()).unwrap()
+    }
+
+    #[test]
+    fn sessions_stand_below_their_parents_and_none_is_lost() {
+        let sessions = [
+            session("old", None, 1),
+            session("new", None, 9),
+            session("child", Some("old"), 5),
+            session("grandchild", Some("child"), 2),
+            session("stray", Some("gone"), 3),
+            session("ring1", Some("ring2"), 1),
+            session("ring2", Some("ring1"), 1),
+        ];
+        let drawn: Vec<_> = tree(&sessions)
+            .into_iter()
+            .map(|(depth, session)| (depth, session.id.as_str()))
+            .collect();
+        assert_eq!(
+            drawn,
+            [
+                (0, "new"),
+                (0, "stray"),
+                (0, "old"),
+                (1, "child"),
+                (2, "grandchild"),
+                (0, "ring2"),
+                (0, "ring1")
+            ]
+        );
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let ages = [-5.0, 59_999.0, 60_000.0, 3_600_000.0, 200_000_000.0].map(age);
+        assert_eq!(ages, ["0s", "59s", "1m", "1h", "2d"]);
+    }
+}

@@ -1,0 +1,167 @@
+//! `drovers open`: OpenCode's own terminal client, on a server that the hub sees.
+
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use hub::registry::Secret;
+use hub::workspace::{Folder, binary};
+use opencode::Credentials;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use super::Setting;
+use crate::api::{Api, Instance, Link, NewInstance};
+use crate::census::{self, Thing};
+use crate::fault::Fault;
+use crate::{limits, out};
+
+/// Open a folder or a session in OpenCode's terminal client, live in Drovers too
+///
+/// Runs `opencode attach` on the server that the hub runs in the folder. What happens there is on the page as well.
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// A folder, or the id or title of a session [default: the current folder]
+    target: Option<String>,
+    /// The OpenCode program to run [default: `opencode` in PATH]
+    #[arg(long, value_name = "PATH")]
+    opencode: Option<PathBuf>,
+}
+
+/// A terminal client, ready to run.
+#[derive(Debug)]
+pub(crate) struct Client {
+    program: PathBuf,
+    args: Vec<String>,
+    server: Server,
+}
+
+/// How to reach a server, as the hub writes it for this command (mode 0600).
+#[derive(Debug, Deserialize)]
+struct Server {
+    url: String,
+    username: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    password: Option<Secret>,
+}
+
+/// Finds the server, starting one if the folder has none.
+pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fault> {
+    let program = binary::find(args.opencode.as_deref()).map_err(Fault::usage)?;
+    let data_dir = setting.data_dir()?;
+    let api = Api::of(&data_dir)?;
+    let (instance, session) = target(&api, args.target.as_deref()).await?;
+    let instance = connected(&api, instance).await?;
+    let server = server(&data_dir, &instance)?;
+    let mut client = vec!["attach".to_owned(), server.url.clone()];
+    if let Some(folder) = &instance.folder {
+        client.extend(["--dir".to_owned(), folder.clone()]);
+    }
+    if let Some(session) = session {
+        client.extend(["--session".to_owned(), session]);
+    }
+    Ok(Client {
+        program,
+        args: client,
+        server,
+    })
+}
+
+impl Client {
+    /// Becomes the client: this process is its process from then on. Returns only if it cannot.
+    ///
+    /// # Errors
+    /// The program cannot be run.
+    pub(crate) fn become_client(self) -> Result<(), Fault> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args);
+        // In the environment, which other users cannot read; a command line they can.
+        if let Some(password) = &self.server.password {
+            command.env("OPENCODE_SERVER_PASSWORD", password.reveal());
+            let username = self
+                .server
+                .username
+                .as_deref()
+                .unwrap_or(Credentials::DEFAULT_USERNAME);
+            command.env("OPENCODE_SERVER_USERNAME", username);
+        }
+        let error = command.exec();
+        Err(Fault::failed(format!(
+            "{} cannot be run: {error}. Name another with `--opencode PATH`",
+            self.program.display()
+        )))
+    }
+}
+
+/// The instance that is meant, and the session if one is.
+async fn target(api: &Api, target: Option<&str>) -> Result<(Instance, Option<String>), Fault> {
+    let path = Path::new(target.unwrap_or("."));
+    if target.is_none() || path.is_dir() {
+        let folder = Folder::resolve(path).map_err(Fault::usage)?;
+        let new = NewInstance::Folder {
+            folder: folder.as_str().to_owned(),
+        };
+        return Ok((api.add(&new).await?, None));
+    }
+    match census::thing(api, target.unwrap_or_default()).await? {
+        Thing::Instance(instance) => Ok((instance, None)),
+        Thing::Session(place) => Ok((
+            api.instance(&place.instance).await?,
+            Some(place.session.id.clone()),
+        )),
+    }
+}
+
+async fn connected(api: &Api, mut instance: Instance) -> Result<Instance, Fault> {
+    let deadline = Instant::now() + limits::OPEN;
+    loop {
+        let reason = match instance.status {
+            Link::Connected | Link::Stale => return Ok(instance),
+            Link::Connecting if Instant::now() < deadline => None,
+            Link::Connecting => Some("it is still connecting"),
+            Link::Error | Link::Disconnected => {
+                Some(instance.reason.as_deref().unwrap_or("it is not connected"))
+            }
+        };
+        if let Some(reason) = reason {
+            return Err(Fault::failed(format!(
+                "{} cannot be opened: {}. Mend that, reconnect it at {}/i/{}, and try again",
+                out::one_line(&instance.name),
+                out::one_line(reason),
+                api.url(),
+                instance.id
+            )));
+        }
+        sleep(limits::LOOK_AGAIN).await;
+        instance = api.instance(&instance.id).await?;
+    }
+}
+
+fn server(data_dir: &Path, instance: &Instance) -> Result<Server, Fault> {
+    let file = data_dir
+        .join("servers")
+        .join(format!("{}.json", instance.id));
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Fault::failed(format!(
+            "{} cannot be read: {error}. Restart the hub",
+            file.display()
+        ))
+    };
+    match (fs::read(&file), &instance.url) {
+        (Ok(bytes), _) => serde_json::from_slice(&bytes).map_err(|error| unreadable(&error)),
+        // Somebody else's server: the client takes the password from its own environment, as it always does.
+        (Err(error), Some(url)) if error.kind() == io::ErrorKind::NotFound => Ok(Server {
+            url: url.clone(),
+            username: None,
+            password: None,
+        }),
+        (Err(error), _) => Err(unreadable(&error)),
+    }
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(|text| text.map(Secret::new))
+}

@@ -1,0 +1,111 @@
+//! `drovers tail`: upstream events as they come, one a line.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Setting;
+use crate::api::{Api, Entry, Follow, Item, LogQuery, NOW};
+use crate::census::{self, Thing};
+use crate::describe;
+use crate::fault::Fault;
+use crate::out::{self, Colour};
+
+/// Print events as they come, over lost connections and restarts of the hub
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// Only of this instance or session: its id, the beginning of it, or its name
+    name: Option<String>,
+    /// Begin after this cursor, which --json prints with each event [default: now; with --no-follow the oldest]
+    #[arg(long, value_name = "CURSOR", conflicts_with = "from_start")]
+    after: Option<String>,
+    /// Begin with the oldest event that is kept
+    #[arg(long)]
+    from_start: bool,
+    /// End with the newest event instead of waiting for more
+    #[arg(long)]
+    no_follow: bool,
+    /// Print {"cursor", "instance", "event"} with the event as it came, one a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    cursor: &'a str,
+    instance: &'a str,
+    event: &'a RawValue,
+}
+
+/// Follows the log of the running hub.
+pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> {
+    let data_dir = setting.data_dir()?;
+    let api = Api::of(&data_dir)?;
+    let now = (!args.no_follow && !args.from_start).then(|| NOW.to_owned());
+    let mut query = LogQuery {
+        after: args.after.or(now),
+        follow: !args.no_follow,
+        ..LogQuery::default()
+    };
+    if let Some(name) = &args.name {
+        match census::thing(&api, name).await? {
+            Thing::Instance(instance) => query.instance = Some(instance.id.clone()),
+            Thing::Session(place) => {
+                query.instance = Some(place.instance);
+                query.session = Some(place.session.id.clone());
+            }
+        }
+    }
+    let instances = api.instances().await?.into_iter();
+    let mut names: BTreeMap<String, String> = instances
+        .map(|instance| (instance.id.clone(), out::one_line(&instance.name)))
+        .collect();
+    let mut follow = Follow::open(api.clone(), query)
+        .await?
+        .across_restarts(data_dir);
+    while let Some(item) = follow.next().await? {
+        match item {
+            Item::Gap(resume) => out::note(&format!(
+                "events before {} are lost here: they are kept no more",
+                out::one_line(&resume)
+            )),
+            Item::Event(entry) if args.json => {
+                out::json(&Line {
+                    cursor: &entry.cursor,
+                    instance: &entry.instance,
+                    event: &entry.event,
+                })?;
+            }
+            Item::Event(entry) => {
+                if !names.contains_key(&entry.instance) {
+                    // It was added since.
+                    let known = api.instance(&entry.instance).await;
+                    let name = known.map_or_else(
+                        |_| out::one_line(&entry.instance),
+                        |known| out::one_line(&known.name),
+                    );
+                    names.insert(entry.instance.clone(), name);
+                }
+                let name = names.get(&entry.instance).map_or("?", String::as_str);
+                out::line(&line(name, &entry))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn line(name: &str, entry: &Entry) -> String {
+    let session = describe::session(&entry.event).unwrap_or_else(|| "-".to_owned());
+    let words = describe::read(&entry.event)
+        .map(|event| describe::words(&event))
+        .unwrap_or_default();
+    let line = format!(
+        "{}  {}  {}  {words}",
+        out::paint(Colour::Bold, name),
+        out::paint(Colour::Dim, &session),
+        describe::kind(&entry.event)
+    );
+    line.trim_end().to_owned()
+}

@@ -1,0 +1,243 @@
+//! `drovers [up]`: the hub itself, or word to the one that runs already.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use futures_util::future::join_all;
+use hub::access::Listen;
+use hub::datadir::{DataDir, DataDirError};
+use hub::registry::Registry;
+use hub::workspace::{Folder, binary};
+use opencode::ClientError;
+use tokio::time::{Instant, sleep};
+
+use super::Setting;
+use crate::api::{Api, Instance, NewInstance};
+use crate::fault::Fault;
+use crate::places::{self, Places};
+use crate::serving::{self, Serving};
+use crate::{browser, limits, out};
+
+/// Start the hub and show these folders and servers (the default command)
+///
+/// Prints `drovers listening on URL` once it is ready. In each FOLDER the hub runs an OpenCode server of its own; with
+/// --attach it shows one that runs already. Without either it shows the current folder if that is a project and, the
+/// first time, the OpenCode servers that listen on this machine. If a hub runs already, it gets the folders and servers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct UpArgs {
+    /// Folders to run OpenCode in
+    #[arg(value_name = "FOLDER")]
+    folders: Vec<PathBuf>,
+    /// Address of an OpenCode server that runs already; its password comes from DROVERS_PASSWORD, never from here
+    #[arg(long, value_name = "URL")]
+    attach: Vec<String>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How a hub is started and shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct How {
+    /// Where to listen, on this machine only [default: 127.0.0.1:7878, or the next free port]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<Listen>,
+    /// The OpenCode program to run [default: `opencode` in PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) opencode: Option<PathBuf>,
+    /// Do not open a browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+}
+
+impl How {
+    /// Opens a page of the hub, unless that is not wanted.
+    pub(crate) fn show(&self, page: &str) {
+        if !self.no_open {
+            browser::show(page);
+        }
+    }
+}
+
+/// Starts a hub, or hands over to the one that runs.
+pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
+    let named = args.opencode()?;
+    let mut places = Places::read(&args.folders, &args.attach)?;
+    let bare = places.is_empty();
+    if bare {
+        places.folders.extend(project_here());
+    }
+    let data_dir = setting.data_dir()?;
+    let dir = match take(&data_dir).await? {
+        Taken::Mine(dir) => dir,
+        Taken::By(api) => {
+            places.ask().await?;
+            return hand_over(&api, places, &args).await;
+        }
+    };
+    places.ask().await?;
+    warn_without_opencode(&places, &args);
+    let first = is_first(&dir)?;
+    let listen = args.how.listen.unwrap_or_default();
+    let serving = Serving::start(dir, listen, serving::launcher(named)?, first.notices).await?;
+    let api = serving.api()?;
+    let how = args.how.clone();
+    let arrange = tokio::spawn(async move {
+        if bare && first.nothing_known {
+            attach_what_listens(&api, &mut places).await;
+        }
+        let added = add(&api, places.instances()).await;
+        how.show(&page(&api, &added));
+    });
+    let ended = serving.until_asked_to_end().await;
+    arrange.abort();
+    ended
+}
+
+impl UpArgs {
+    fn opencode(&self) -> Result<Option<PathBuf>, Fault> {
+        let named = self.how.opencode.as_deref();
+        named
+            .map(|path| binary::find(Some(path)).map_err(Fault::usage))
+            .transpose()
+    }
+}
+
+enum Taken {
+    Mine(DataDir),
+    By(Api),
+}
+
+/// Takes the data directory, or finds the hub that has it.
+async fn take(path: &Path) -> Result<Taken, Fault> {
+    let deadline = Instant::now() + limits::STARTING;
+    loop {
+        if DataDir::running(path).is_some() {
+            return Api::of(path).map(Taken::By);
+        }
+        match DataDir::open(path) {
+            Ok(dir) => return Ok(Taken::Mine(dir)),
+            Err(DataDirError::Starting(_) | DataDirError::HeldBy(_))
+                if Instant::now() < deadline =>
+            {
+                sleep(limits::LOOK_AGAIN).await;
+            }
+            Err(error) => return Err(Fault::cannot_start(error)),
+        }
+    }
+}
+
+async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault> {
+    if args.how.listen.is_some() || args.how.opencode.is_some() {
+        out::note(&format!(
+            "a hub runs already at {}: --listen and --opencode change nothing. Stop it first if they should",
+            api.url()
+        ));
+    }
+    let wanted = places.instances();
+    let count = wanted.len();
+    let added = add(api, wanted).await;
+    serving::announce(&api.address())?;
+    args.how.show(&page(api, &added));
+    if added.len() < count {
+        return Err(Fault::failed(format!(
+            "the hub at {} did not take {} of {count}, for the reasons above",
+            api.url(),
+            count - added.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Adds them one after the other, so that they stand in the order in which they were named.
+async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
+    let mut added = Vec::new();
+    for new in wanted {
+        match api.add(&new).await {
+            Ok(instance) => added.push(instance),
+            Err(fault) => out::note(&fault.to_string()),
+        }
+    }
+    added
+}
+
+/// The page of what was asked for first, else the first page.
+fn page(api: &Api, added: &[Instance]) -> String {
+    match added.first() {
+        Some(instance) => format!("{}/i/{}", api.url(), instance.id),
+        None => api.url().to_owned(),
+    }
+}
+
+fn project_here() -> Option<Folder> {
+    Folder::resolve(Path::new("."))
+        .ok()
+        .filter(Folder::is_project)
+}
+
+fn warn_without_opencode(places: &Places, args: &UpArgs) {
+    if !places.folders.is_empty()
+        && let Err(error) = binary::find(args.how.opencode.as_deref())
+    {
+        out::note(&error.to_string());
+    }
+}
+
+struct First {
+    nothing_known: bool,
+    notices: Vec<Arc<str>>,
+}
+
+/// Whether this hub knows no instance yet.
+fn is_first(dir: &DataDir) -> Result<First, Fault> {
+    let (registry, put_aside) = Registry::load(dir).map_err(Fault::cannot_start)?;
+    let notice = put_aside.map(|path| {
+        format!(
+            "The list of instances could not be read whole. What was there is kept as {}",
+            path.display()
+        )
+    });
+    if let Some(notice) = &notice {
+        out::note(notice);
+    }
+    Ok(First {
+        nothing_known: registry.instances().is_empty(),
+        notices: notice.into_iter().map(Arc::from).collect(),
+    })
+}
+
+/// Adds the OpenCode servers that listen on this machine and let us in. A folder that one of them works in needs no
+/// server of ours.
+async fn attach_what_listens(api: &Api, places: &mut Places) {
+    let found = match api.discover().await {
+        Ok(found) => found.servers,
+        Err(fault) => return out::note(&fault.to_string()),
+    };
+    let asked = found.into_iter().map(async |server| {
+        let answer = match server.url.parse() {
+            Ok(url) => places::probe(url, None).await,
+            Err(_) => return None,
+        };
+        Some((server, answer))
+    });
+    for (server, answer) in join_all(asked).await.into_iter().flatten() {
+        match answer {
+            Ok(()) => {
+                places
+                    .folders
+                    .retain(|folder| Some(folder.as_str()) != server.folder.as_deref());
+                let new = NewInstance::Url {
+                    url: server.url,
+                    username: None,
+                    password: None,
+                };
+                let _told = add(api, vec![new]).await;
+            }
+            Err(ClientError::Unauthorized { .. }) => out::note(&format!(
+                "an OpenCode server at {0} asks for a password. Show it with `DROVERS_PASSWORD=… drovers --attach {0}`",
+                server.url.trim_end_matches('/')
+            )),
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A hub in this process: from its data directory to its last request.
+//!
+//! It ends well however it is asked to: viewers' streams first, then the servers that the hub started.
+
+use std::io;
+use std::sync::Arc;
+
+use hub::access::{DEFAULT_PORT, Listen};
+use hub::datadir::DataDir;
+use hub::http::{self, Options};
+use hub::workspace::{GuardCommand, Launcher};
+use hub::{Hub, HubOptions};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::api::Api;
+use crate::fault::Fault;
+use crate::{cli, limits, out};
+
+/// A hub that listens.
+pub(crate) struct Serving {
+    hub: Hub,
+    url: Url,
+    signals: Signals,
+    cancel: CancellationToken,
+    server: JoinHandle<io::Result<()>>,
+    /// Last, so that the lock is held until all else has ended.
+    _dir: DataDir,
+}
+
+/// What asks a hub to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    /// None where it is ignored, as `nohup` has it.
+    hang_up: Option<Signal>,
+}
+
+/// How servers are started: by this very program as their guard.
+pub(crate) fn launcher(opencode: Option<std::path::PathBuf>) -> Result<Launcher, Fault> {
+    let guard = GuardCommand::this_program(cli::GUARD).map_err(|error| {
+        Fault::cannot_start(format!(
+            "this program cannot find its own file: {error}. Install it anew"
+        ))
+    })?;
+    Ok(Launcher::new(guard, opencode))
+}
+
+impl Serving {
+    /// Starts a hub and tells where it listens, on one line of stdout and in its data directory.
+    ///
+    /// # Errors
+    /// Its address or its data directory cannot be had.
+    pub(crate) async fn start(
+        mut dir: DataDir,
+        listen: Listen,
+        launcher: Launcher,
+        notices: Vec<Arc<str>>,
+    ) -> Result<Self, Fault> {
+        let signals = Signals::new()
+            .map_err(|error| Fault::cannot_start(format!("signals cannot be caught: {error}")))?;
+        let listener = bind(listen).await?;
+        let address = listener.local_addr().map_err(Fault::cannot_start)?;
+        let url = Url::parse(&format!("http://{address}")).map_err(Fault::cannot_start)?;
+        let hub = Hub::start(&dir, HubOptions::new(launcher))
+            .await
+            .map_err(Fault::cannot_start)?;
+        let cancel = CancellationToken::new();
+        let served = http::serve(listener, hub.clone(), Options { notices }, cancel.clone());
+        let server = tokio::spawn(served);
+        dir.publish_runtime(&url).map_err(Fault::cannot_start)?;
+        let serving = Self {
+            hub,
+            url,
+            signals,
+            cancel,
+            server,
+            _dir: dir,
+        };
+        announce(&serving.url)?;
+        Ok(serving)
+    }
+
+    /// The hub itself.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// A way to ask it, as any other program would.
+    pub(crate) fn api(&self) -> Result<Api, Fault> {
+        Api::at(self.url.clone())
+    }
+
+    /// Serves until a signal asks it to end, then ends. A second signal cuts the end short: what is still left of its
+    /// servers is then for their guards to end.
+    ///
+    /// # Errors
+    /// It cannot be served any more.
+    pub(crate) async fn until_asked_to_end(mut self) -> Result<(), Fault> {
+        let served = tokio::select! {
+            () = self.signals.next() => None,
+            served = &mut self.server => Some(served),
+        };
+        if let Some(served) = served {
+            self.hub.shutdown().await;
+            return match served {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(Fault::failed(format!(
+                    "the hub cannot be served any more: {error}"
+                ))),
+                Err(error) => Err(Fault::failed(format!("the hub failed: {error}"))),
+            };
+        }
+        self.cancel.cancel();
+        let end = async { tokio::join!(&mut self.server, self.hub.shutdown()) };
+        tokio::select! {
+            _ended = tokio::time::timeout(limits::END, end) => {}
+            () = self.signals.next() => {}
+        }
+        Ok(())
+    }
+}
+
+/// The one line that says a hub is ready.
+pub(crate) fn announce(url: &Url) -> Result<(), Fault> {
+    match out::line(&format!(
+        "drovers listening on {}",
+        url.as_str().trim_end_matches('/')
+    )) {
+        // A hub whose starter does not read what it says is a hub all the same.
+        Err(Fault::OutputClosed) => Ok(()),
+        said => said,
+    }
+}
+
+async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
+    let last = DEFAULT_PORT + limits::PORTS - 1;
+    for port in DEFAULT_PORT..=last {
+        let address = listen.address(port);
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                if listen.port().is_some() {
+                    return Err(Fault::cannot_start(format!(
+                        "{address} is taken: another program listens there. Choose another port with `--listen`, \
+                         or leave it out to take the next free one"
+                    )));
+                }
+            }
+            Err(error) => {
+                return Err(Fault::cannot_start(format!(
+                    "the hub cannot listen on {address}: {error}. Choose another address with `--listen`"
+                )));
+            }
+        }
+    }
+    Err(Fault::cannot_start(format!(
+        "the ports {DEFAULT_PORT} to {last} are all taken. Let the system choose one with `--listen 127.0.0.1:0`"
+    )))
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let hang_up = (!hang_up_is_ignored()).then(|| signal(SignalKind::hangup()));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: hang_up.transpose()?,
+        })
+    }
+
+    async fn next(&mut self) {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = hang_up => {}
+        }
+    }
+}
+
+/// Whether whoever started us wants us to outlive the terminal. Catching the signal would undo that. Only Linux tells.
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Signal 1 is the lowest bit.
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
+}

@@ -1,0 +1,267 @@
+//! A prompt and what becomes of it, to its end: for `send --wait` and `check`.
+//!
+//! The log tells when to look, REST tells what is true. It listens before it speaks, so nothing can fall between.
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+
+use opencode::wire::{Event, SessionStatus};
+use rand::Rng;
+use rand::distr::Alphanumeric;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::api::{Api, Entry, Follow, Item, LogQuery, NOW, Prompt, Prompted, SessionMessage};
+use crate::fault::{Exit, Fault};
+use crate::{describe, limits, out};
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// With this text.
+    Answered(String),
+    /// Without an answer, for this reason.
+    Failed(String),
+}
+
+/// A turn under way.
+pub(crate) struct Turn {
+    follow: Follow,
+    watch: Watch,
+    /// The message that the prompt became.
+    pub(crate) prompted: Prompted,
+}
+
+struct Watch {
+    api: Api,
+    instance: String,
+    session: String,
+    message: String,
+    /// The session and those below it: what they ask for holds the turn up.
+    family: BTreeSet<String>,
+    failure: Option<String>,
+}
+
+impl Turn {
+    /// Listens, then sends the prompt.
+    ///
+    /// # Errors
+    /// The hub or the server refuses.
+    pub(crate) async fn begin(
+        api: &Api,
+        instance: &str,
+        session: &str,
+        prompt: &Prompt,
+    ) -> Result<Self, Fault> {
+        let query = LogQuery {
+            instance: Some(instance.to_owned()),
+            after: Some(NOW.to_owned()),
+            follow: true,
+            ..LogQuery::default()
+        };
+        let follow = Follow::open(api.clone(), query).await?;
+        let prompted = send(api, instance, session, prompt).await?;
+        let watch = Watch {
+            api: api.clone(),
+            instance: instance.to_owned(),
+            session: session.to_owned(),
+            message: prompted.message.clone(),
+            family: BTreeSet::from([session.to_owned()]),
+            failure: None,
+        };
+        Ok(Self {
+            follow,
+            watch,
+            prompted,
+        })
+    }
+
+    /// Waits for the end, and shows every event of the turn's sessions on the way.
+    ///
+    /// # Errors
+    /// The hub is gone, or what shows an event fails.
+    pub(crate) async fn end(
+        &mut self,
+        mut show: impl FnMut(&Entry, &Event) -> Result<(), Fault>,
+    ) -> Result<Outcome, Fault> {
+        let mut look_again = interval(limits::LOOK_AT_TURN);
+        look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let mut next = pin!(self.follow.next());
+            let item = loop {
+                tokio::select! {
+                    item = &mut next => break item?,
+                    _ = look_again.tick() => if let Some(outcome) = self.watch.look_at_session().await? {
+                        return Ok(outcome);
+                    },
+                }
+            };
+            let ended = match item {
+                Some(Item::Event(entry)) => match describe::read(&entry.event) {
+                    Some(event) => {
+                        if self.watch.concerns(&event) {
+                            show(&entry, &event)?;
+                        }
+                        self.watch.hear(&event).await?
+                    }
+                    None => None,
+                },
+                Some(Item::Gap(_)) | None => self.watch.look_at_session().await?,
+            };
+            if let Some(outcome) = ended {
+                return Ok(outcome);
+            }
+        }
+    }
+}
+
+/// Sends a prompt, once more if the answer is lost: under one key it is one prompt.
+///
+/// # Errors
+/// The hub or the server refuses.
+pub(crate) async fn send(
+    api: &Api,
+    instance: &str,
+    session: &str,
+    prompt: &Prompt,
+) -> Result<Prompted, Fault> {
+    let key: String = rand::rng()
+        .sample_iter(Alphanumeric)
+        .take(24)
+        .map(char::from)
+        .collect();
+    match api.prompt(instance, session, prompt, &key).await {
+        Err(Fault::Told {
+            exit: Exit::NoHub, ..
+        }) => api.prompt(instance, session, prompt, &key).await,
+        answer => answer,
+    }
+}
+
+impl Watch {
+    fn concerns(&mut self, event: &Event) -> bool {
+        if let Event::SessionCreated(info) = event
+            && info
+                .parent_id
+                .as_ref()
+                .is_some_and(|parent| self.family.contains(parent))
+        {
+            self.family.insert(info.id.clone());
+        }
+        session_of(event).is_some_and(|session| self.family.contains(session))
+    }
+
+    /// What an event says of the end.
+    async fn hear(&mut self, event: &Event) -> Result<Option<Outcome>, Fault> {
+        match event {
+            Event::PermissionAsked(asked) if self.family.contains(&asked.session_id) => {
+                self.tell_waiting(&asked.session_id, &describe::words(event));
+                Ok(None)
+            }
+            Event::QuestionAsked(asked) if self.family.contains(&asked.session_id) => {
+                self.tell_waiting(&asked.session_id, &describe::words(event));
+                Ok(None)
+            }
+            Event::SessionError { session_id, error }
+                if session_id.as_deref() == Some(&self.session) =>
+            {
+                self.failure = error.as_ref().map(|error| error.message.clone());
+                Ok(None)
+            }
+            Event::MessageUpdated(info) if info.parent_id.as_deref() == Some(&self.message) => {
+                let last = info.error.is_some()
+                    || (info.completed.is_some() && info.finish.as_deref() != Some("tool-calls"));
+                if last {
+                    self.look(false).await
+                } else {
+                    Ok(None)
+                }
+            }
+            Event::SessionIdle { session_id } if *session_id == self.session => {
+                self.look(true).await
+            }
+            Event::SessionStatus {
+                session_id,
+                status: SessionStatus::Idle,
+            } if *session_id == self.session => self.look(true).await,
+            Event::SessionDeleted { session_id, .. } if *session_id == self.session => {
+                Ok(Some(Outcome::Failed("the session was deleted".to_owned())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn tell_waiting(&self, session: &str, what: &str) {
+        out::note(&format!(
+            "waiting for you: {what}. Answer at {}/i/{}/s/{session}",
+            self.api.url(),
+            self.instance
+        ));
+    }
+
+    /// For ends that no event tells of: the server died, or the connection to it.
+    async fn look_at_session(&self) -> Result<Option<Outcome>, Fault> {
+        let session = self.api.session(&self.instance, &self.session).await?;
+        match session.status.kind.as_str() {
+            "idle" => self.look(true).await,
+            "interrupted" => Ok(Some(Outcome::Failed(
+                "the server ended before the answer did".to_owned(),
+            ))),
+            _ => Ok(None),
+        }
+    }
+
+    /// How the turn ended, if it did. `idle` tells whether the session rests.
+    async fn look(&self, idle: bool) -> Result<Option<Outcome>, Fault> {
+        let messages = self.api.messages(&self.instance, &self.session).await?;
+        let answers = |message: &&SessionMessage| {
+            message.info.role == "assistant"
+                && message.info.parent.as_deref() == Some(&self.message)
+        };
+        Ok(match messages.iter().rev().find(answers) {
+            Some(last) => outcome(last, idle),
+            None => self.failure.clone().filter(|_| idle).map(Outcome::Failed),
+        })
+    }
+}
+
+fn outcome(last: &SessionMessage, idle: bool) -> Option<Outcome> {
+    if let Some(error) = &last.info.error {
+        return Some(Outcome::Failed(error.words().to_owned()));
+    }
+    last.info.time.completed?;
+    if last.info.finish.as_deref() == Some("tool-calls") {
+        return idle
+            .then(|| Outcome::Failed("the turn ended after a tool, without an answer".to_owned()));
+    }
+    let texts = last
+        .parts
+        .iter()
+        .filter(|part| part.kind == "text" && !part.synthetic);
+    let texts: Vec<&str> = texts.map(|part| part.text.trim_end()).collect();
+    Some(Outcome::Answered(texts.join("\n")))
+}
+
+/// The session an event is about, where this matters to a turn.
+fn session_of(event: &Event) -> Option<&str> {
+    Some(match event {
+        Event::SessionCreated(info) | Event::SessionUpdated(info) => &info.id,
+        Event::SessionDeleted { session_id, .. }
+        | Event::SessionIdle { session_id }
+        | Event::SessionStatus { session_id, .. }
+        | Event::SessionCompacted { session_id }
+        | Event::SessionDiff { session_id, .. }
+        | Event::MessageRemoved { session_id, .. }
+        | Event::PartRemoved { session_id, .. }
+        | Event::PermissionReplied { session_id, .. }
+        | Event::QuestionReplied { session_id, .. }
+        | Event::QuestionRejected { session_id, .. }
+        | Event::TodoUpdated { session_id, .. } => session_id,
+        Event::SessionError { session_id, .. } => return session_id.as_deref(),
+        Event::MessageUpdated(info) => &info.session_id,
+        Event::PartUpdated { part, .. } => &part.session_id,
+        Event::PartDelta(delta) => &delta.session_id,
+        Event::PermissionAsked(asked) => &asked.session_id,
+        Event::QuestionAsked(asked) => &asked.session_id,
+        _ => return None,
+    })
+}
