@@ -77,17 +77,26 @@ function count(needs?: number): void {
   document.title = waiting > 0 ? `(${waiting}) ${title}` : title;
 }
 
+/** Brings the tabs of what is in front into view. */
+function reveal(): void {
+  for (const tab of document.querySelectorAll(".tabs [aria-current], .strip [aria-current]")) {
+    tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+}
+
 setClock(Number(root.dataset.now));
 tick();
 setInterval(tick, 1000);
 showDraft();
 syncPrompt();
 count();
+reveal();
 navigation(() => {
   sheet();
   showDraft();
   syncPrompt();
   count();
+  reveal();
 });
 keyboard();
 live((needs) => {

@@ -24,3 +24,5 @@ pub use assets::{Asset, CSP, assets};
 pub use render::Renderer;
 pub use shell::{Context, Notice};
 pub use wire::Op;
+#[cfg(test)]
+mod tests;

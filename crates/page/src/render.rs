@@ -86,12 +86,13 @@ impl Renderer {
             Some((message, part))
         });
         if let Some((message, part)) = row {
-            let drawn = match whole {
-                true => Arc::new(parts::part(&place(seen, message), part, None, true)),
-                false => match self.lock().at(&part_key(instance, part), rev) {
-                    Some(drawn) => drawn.fragment,
-                    None => self.part(seen, message, part),
-                },
+            let place = place(seen, message);
+            // Asked in a statement of its own: the lock must be free again before the part is drawn.
+            let known = self.lock().at(&part_key(instance, part), rev);
+            let drawn = match known {
+                _ if whole => Arc::new(parts::part(&place, part, None, true)),
+                Some(known) => known.fragment,
+                None => self.part(seen, message, part),
             };
             return if drawn.key == key {
                 Some(drawn.html())
@@ -114,6 +115,11 @@ impl Renderer {
                 fragment.block_html(key)
             }
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.lock().bytes()
     }
 
     fn message(&self, seen: &Seen, row: &MessageRow) -> String {

@@ -1,6 +1,237 @@
 #![allow(clippy::unwrap_used)]
 
+use proptest::prelude::*;
+
 use super::*;
 
+fn html(text: &str) -> String {
+    whole(text).concat()
+}
+
 #[test]
-fn todo() {}
+fn common_markdown_is_drawn() {
+    insta::assert_snapshot!(html("# A *b*\n\n1. x\n2. `y`\n\n~~no~~ [z](https://example.org/?a=1&b=2)"), @r#"
+    <h3>A <em>b</em></h3><ol>
+    <li>x</li>
+    <li><code>y</code></li>
+    </ol>
+    <p><del>no</del> <a href="https://example.org/?a=1&amp;b=2" target="_blank" rel="noopener noreferrer">z</a></p>
+    "#);
+    insta::assert_snapshot!(html("| a | b |\n|--:|---|\n| 1 | 2 |\n"), @r#"<div class="wide"><table><thead><tr><th class="end">a</th><th>b</th></tr></thead><tbody><tr><td class="end">1</td><td>2</td></tr></tbody></table></div>"#);
+    insta::assert_snapshot!(html("- [x] done\n- [ ] not"), @r#"
+    <ul>
+    <li><span class="task">☑</span> done</li>
+    <li><span class="task">☐</span> not</li>
+    </ul>
+    "#);
+}
+
+#[test]
+fn code_is_coloured_by_class_and_can_be_copied() {
+    insta::assert_snapshot!(html("```rust\nlet a = \"<b>\"; // c\n```"), @r#"<div class="code"><div class="bar"><span>rust</span><button type="button" class="copy" data-do="copy">Copy</button></div><pre><code><span class="h-keyword">let</span> a = <span class="h-string">"&lt;b&gt;"</span><span class="h-punctuation">;</span> <span class="h-comment">// c</span></code></pre></div>"#);
+}
+
+#[test]
+fn images_become_links_and_other_schemes_become_text() {
+    insta::assert_snapshot!(html("![cat](https://example.org/c.png)"), @r#"<p><a href="https://example.org/c.png" target="_blank" rel="noopener noreferrer">Image: cat</a></p>"#);
+    insta::assert_snapshot!(html("[a](javascript:alert(1)) [b](data:text/html,x) [c](src/main.rs) ![d](file:///x)"), @"<p>a b c Image: d</p>");
+}
+
+const HOSTILE: [&str; 22] = [
+    "<img src=x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    "a <script>alert(1)</script> b",
+    "<div style=\"position:fixed;inset:0\">cover</div>",
+    "<form action=//evil><button>Log in</button></form>",
+    "<svg onload=alert(1)><a xlink:href=javascript:alert(1)>x</a></svg>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<a href=\"https://ok.example\" onclick=\"alert(1)\">x</a>",
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](\tjavascript:alert(1))",
+    "[x](java\nscript:alert(1))",
+    "[x](<javascript:alert(1)>)",
+    "[x](&#106;avascript:alert(1))",
+    "<javascript:alert(1)>",
+    "[x](vbscript:x) [y](data:text/html;base64,PHNjcmlwdD4=)",
+    "![x](x\" onerror=\"alert(1))",
+    "[x](https://ok.example \"t\\\" onmouseover=\\\"alert(1)\")",
+    "```\"><img src=x onerror=alert(1)>\n</code></pre><script>alert(1)</script>\n```",
+    "| <b onclick=x> | </table><script> |\n|---|---|\n| <style>*{display:none}</style> | <base href=//evil> |",
+    "\u{202e}<\u{feff}img src=x onerror=alert(1)\u{202c}>\u{0}<math><mtext></mtext><mglyph><style><!--</style><img onerror=x>",
+    "<span class=\"copy\"></span><span class=\"count need\">9</span><meta http-equiv=refresh content=0>",
+];
+
+/// Everything between `<` and `>` of what was drawn.
+fn tags(html: &str) -> Vec<String> {
+    html.split('<')
+        .skip(1)
+        .map(|rest| rest.split('>').next().unwrap().to_owned())
+        .collect()
+}
+
+fn assert_harmless(text: &str, drawn: &str) {
+    let allowed = [
+        "a",
+        "blockquote",
+        "br",
+        "button",
+        "code",
+        "del",
+        "div",
+        "em",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "span",
+        "strong",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ];
+    for tag in tags(drawn) {
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '/'])
+            .next()
+            .unwrap();
+        assert!(allowed.contains(&name), "{text:?} drew <{tag}>");
+        assert!(
+            name != "button"
+                || tag.starts_with('/')
+                || tag == "button type=\"button\" class=\"copy\" data-do=\"copy\""
+        );
+        for bad in [
+            " on",
+            " style",
+            " id=",
+            " data-k",
+            "javascript:",
+            "data:",
+            "vbscript:",
+            " src",
+            " name",
+        ] {
+            assert!(
+                !tag.to_lowercase().contains(bad) || tag.contains("https://"),
+                "{text:?} drew <{tag}>"
+            );
+        }
+        if let Some(href) = tag.split("href=\"").nth(1) {
+            assert!(
+                ["http:", "https:", "mailto:"]
+                    .iter()
+                    .any(|scheme| href.to_lowercase().starts_with(scheme)),
+                "{tag}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_hostile_survives() {
+    for text in HOSTILE {
+        assert_harmless(text, &html(text));
+        let (blocks, _) = open(&[text], None);
+        assert_harmless(text, &blocks.concat().concat());
+    }
+}
+
+#[test]
+fn a_long_open_code_block_is_plain_until_it_ends() {
+    let text = format!("```rust\n{}", "let a = 1;\n".repeat(1000));
+    let (drawn, _) = open(&[&text], None);
+    assert!(!drawn.concat().concat().contains("h-keyword"));
+    assert!(html(&text).contains("h-keyword"));
+}
+
+#[test]
+fn finished_blocks_are_not_drawn_again() {
+    let (first, memo) = open(&["one\n\ntwo\n\nthr"], None);
+    let (second, _) = open(&["one\n\ntwo\n\nthree and more"], Some(&memo));
+    assert!(Arc::ptr_eq(&first[0][0], &second[0][0]));
+    assert_eq!(
+        second.concat().concat(),
+        html("one\n\ntwo\n\nthree and more")
+    );
+}
+
+/// Pieces from which markdown of every shape is put together. No link definitions: those may come after their use.
+fn text() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "a",
+        "word ",
+        "é",
+        "🧑‍🚀",
+        "\n",
+        "\n",
+        "\n\n",
+        "- ",
+        "  - ",
+        "1. ",
+        "# ",
+        "> ",
+        "```",
+        "```rust\n",
+        "~~~\n",
+        "| a | b |\n",
+        "|---|--:|\n",
+        "|",
+        "---",
+        "===\n",
+        "***",
+        "**",
+        "_",
+        "`",
+        "    ",
+        "\t",
+        "<b>",
+        "<!--",
+        "-->",
+        "<script>",
+        "&amp;",
+        "\\",
+        "https://example.org",
+        "[x](https://example.org)",
+        "![y](z)",
+        "- [x] ",
+        "let x = 1;\n",
+        "\r\n",
+        "<",
+        "~~",
+    ]);
+    prop::collection::vec(pieces, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_text_drawn_as_it_grows_is_the_text_drawn_at_once(text in text(), cuts in prop::collection::vec(0.0_f64..1.0, 0..12)) {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| (cut * text.len() as f64) as usize).filter(|cut| text.is_char_boundary(*cut)).collect();
+        cuts.sort_unstable();
+        cuts.push(text.len());
+        let mut memo = Memo::default();
+        let mut drawn = Vec::new();
+        for cut in cuts {
+            (drawn, memo) = open(&[&text[..cut]], Some(&memo));
+        }
+        prop_assert_eq!(drawn.concat().concat(), html(&text), "{:?}", text);
+    }
+
+    #[test]
+    fn whatever_is_written_is_harmless(text in text(), raw in ".{0,80}") {
+        assert_harmless(&text, &html(&text));
+        assert_harmless(&raw, &html(&raw));
+    }
+}

@@ -44,7 +44,9 @@ fn run(run: &Run) -> Markup {
         @match run {
             Run::Idle | Run::Unknown | Run::Interrupted { .. } => {},
             Run::Busy { since } => p.working {
-                span.mark.work aria-hidden="true" { "◐" } " Working" time data-at=(since.0) data-form="for" {}
+                span.mark.work aria-hidden="true" { "◐" }
+                span.if-live { " Working" time data-at=(since.0) data-form="for" {} }
+                span.if-not { " Was working when its server was last heard" }
             },
             Run::Retry { attempt, message, next, .. } => p.working {
                 span.mark.work aria-hidden="true" { "◐" }
