@@ -151,3 +151,6 @@ fn new_epoch() -> Arc<str> {
     let letters = rand::rng().sample_iter(Alphanumeric).take(12);
     letters.map(char::from).collect::<String>().into()
 }
+
+#[cfg(test)]
+mod tests;

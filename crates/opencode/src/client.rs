@@ -27,7 +27,7 @@ use crate::limits::{
 };
 
 pub use ask::{NewSession, NewSessionModel};
-pub use catalog::{AgentInfo, ModelEntry, PathInfo, ProviderInfo, Providers};
+pub use catalog::{AgentInfo, ConfigInfo, ModelEntry, PathInfo, ProviderInfo, Providers};
 pub use credentials::Credentials;
 pub use error::ClientError;
 pub use probe::{Health, Spoken};

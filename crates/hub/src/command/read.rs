@@ -59,9 +59,7 @@ impl Commands {
             let questions = instance.questions.values();
             let questions = questions.map(|waiting| (&waiting.session, &waiting.raw));
             let shown = |(session, raw): (_, &Json)| {
-                state
-                    .shows(&instance.id, session)
-                    .then(|| raw.clone())
+                state.shows(&instance.id, session).then(|| raw.clone())
             };
             match read {
                 Read::Permissions => permissions.filter_map(shown).collect(),

@@ -85,6 +85,14 @@ fn context<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::
     Ok(limit.context as u64)
 }
 
+/// What a folder's configuration chooses, of what matters to a prompt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct ConfigInfo {
+    /// The model, as `provider/model`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub model: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct ProvidersWire {
     providers: Vec<Raw>,
@@ -108,6 +116,14 @@ impl Client {
     /// Any [`ClientError`].
     pub async fn path(&self) -> Result<PathInfo, ClientError> {
         self.get(&["path"]).await
+    }
+
+    /// `GET /config` of the folder ([`at`](Self::at)).
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn config(&self) -> Result<ConfigInfo, ClientError> {
+        self.get(&["config"]).await
     }
 
     /// `GET /agent` of the folder ([`at`](Self::at)).

@@ -1,1 +1,300 @@
-//! Tests.
+#![allow(clippy::unwrap_used)]
+//! Viewers of every kind of patience, under paused time.
+
+use std::time::Duration;
+
+use model::Event;
+use model::ids::InstanceId;
+use model::json::Json;
+use model::state::{LinkStatus, MessageInfo, Origin, Part, PartKind, Role, SessionInfo, Tokens};
+use model::text::Delta;
+use model::time::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::clock::Clock;
+use crate::engine::{self, Feeder, Heard};
+
+/// A link that holds so many frames: a viewer that does not read blocks the next.
+struct Memory {
+    to_viewer: mpsc::Sender<String>,
+    from_viewer: mpsc::Receiver<String>,
+}
+
+impl ViewerLink for Memory {
+    async fn send(&mut self, text: String) -> bool {
+        self.to_viewer.send(text).await.is_ok()
+    }
+
+    async fn receive(&mut self) -> Option<String> {
+        self.from_viewer.recv().await
+    }
+}
+
+struct Bench {
+    engine: Handle,
+    feeder: Feeder,
+    frames: mpsc::Receiver<String>,
+    say: mpsc::Sender<String>,
+    viewer: tokio::task::JoinHandle<()>,
+}
+
+async fn bench() -> Bench {
+    bench_with(1).await
+}
+
+async fn bench_with(frames: usize) -> Bench {
+    let engine = engine::start(Clock::new(|| Timestamp(7)), "life".into());
+    let (asks, mut asked) = mpsc::channel(64);
+    tokio::spawn(async move { while asked.recv().await.is_some() {} });
+    let id = InstanceId::new("i");
+    let feeder = engine
+        .add(id, "proj".into(), Origin::Url("http://x/".into()), asks)
+        .await;
+    let (to_viewer, frames) = mpsc::channel(frames);
+    let (say, from_viewer) = mpsc::channel(64);
+    let live = Live::new(engine.clone(), Arc::new(Renderer::new()));
+    let viewer = tokio::spawn(live.serve(Memory {
+        to_viewer,
+        from_viewer,
+    }));
+    let mut bench = Bench {
+        engine,
+        feeder,
+        frames,
+        say,
+        viewer,
+    };
+    assert_eq!(bench.next().await["t"], "hello");
+    bench
+        .tell([
+            Event::Link(LinkStatus::Connected),
+            Event::SessionCreated(info()),
+            Event::Message(message()),
+            Event::Part(text()),
+        ])
+        .await;
+    bench
+}
+
+impl Bench {
+    async fn next(&mut self) -> Value {
+        let text = timeout(Duration::from_secs(60), self.frames.recv())
+            .await
+            .expect("a frame comes")
+            .unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The next frame that is no beat.
+    async fn news(&mut self) -> Value {
+        for _ in 0..20 {
+            let frame = self.next().await;
+            if frame["t"] != "beat" {
+                return frame;
+            }
+        }
+        panic!("nothing but beats")
+    }
+
+    async fn tell(&self, events: impl IntoIterator<Item = Event>) {
+        self.feeder
+            .tell(events.into_iter().map(Heard::ours).collect())
+            .await;
+    }
+
+    async fn look(&self, rev: u64, hidden: bool) {
+        self.say(json!({"t": "look", "n": 1, "epoch": "life", "rev": rev, "instance": "i", "session": "s", "from": null, "hidden": hidden})).await;
+    }
+
+    async fn say(&self, said: Value) {
+        self.say.send(said.to_string()).await.unwrap();
+    }
+
+    async fn grow(&self, by: &str) {
+        self.tell([Event::PartDelta {
+            session: "s".into(),
+            message: "m".into(),
+            part: "p".into(),
+            delta: Delta::from(by),
+        }])
+        .await;
+    }
+
+    fn rev(&self) -> u64 {
+        self.engine.read(|state| state.rev.0)
+    }
+
+    async fn reaches(&self, rev: u64) {
+        let mut changes = self.engine.changes();
+        changes.wait_for(|now| now.0 >= rev).await.unwrap();
+    }
+}
+
+fn info() -> SessionInfo {
+    SessionInfo {
+        id: "s".into(),
+        parent: None,
+        title: "title".into(),
+        directory: "/p".into(),
+        agent: None,
+        model: None,
+        created: Timestamp(1),
+        updated: Timestamp(1),
+        archived: None,
+        reverted_from: None,
+        cost: 0.0,
+        tokens: Tokens::default(),
+        raw: Json::null(),
+    }
+}
+
+fn message() -> MessageInfo {
+    MessageInfo {
+        id: "m".into(),
+        session: "s".into(),
+        role: Role::Assistant,
+        parent: None,
+        created: Timestamp(1),
+        completed: None,
+        failure: None,
+        finish: None,
+        summary: false,
+        agent: None,
+        model: None,
+        cost: 0.0,
+        tokens: Tokens::default(),
+        raw: Json::null(),
+    }
+}
+
+fn text() -> Part {
+    Part {
+        id: "p".into(),
+        message: "m".into(),
+        session: "s".into(),
+        kind: PartKind::Text {
+            text: "".into(),
+            synthetic: false,
+            ended: false,
+        },
+        raw: Json::null(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_gets_everything_once_and_then_what_changed() {
+    let mut bench = bench().await;
+    bench.look(0, false).await;
+    let all = bench.news().await;
+    assert!(all.to_string().contains("title"), "{all}");
+    bench.grow("first words").await;
+    let change = bench.news().await;
+    assert_eq!(change["n"], 1);
+    assert!(
+        change.to_string().contains("first words") && !change.to_string().contains("title"),
+        "{change}"
+    );
+    assert_eq!(change["rev"], bench.rev());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_viewer_skips_what_lies_between_and_ends_at_the_truth() {
+    let mut bench = bench().await;
+    bench.look(0, false).await;
+    bench.news().await;
+    let before = bench.rev();
+    for _ in 0..1000 {
+        bench.grow("word ").await;
+    }
+    bench.grow("the end").await;
+    bench.reaches(before + 1001).await;
+    let mut batches = 0;
+    let last = loop {
+        let batch = bench.news().await;
+        batches += 1;
+        bench.say(json!({"t": "ack", "rev": batch["rev"]})).await;
+        if batch["rev"] == bench.rev() {
+            break batch;
+        }
+    };
+    assert!(batches <= 4, "{batches} batches for 1001 changes");
+    assert!(last.to_string().contains("the end"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_acknowledges_nothing_is_sent_little() {
+    let mut bench = bench_with(64).await;
+    bench.look(0, false).await;
+    let mut batches = 0;
+    for _ in 0..20 {
+        bench.grow("x").await;
+        if let Ok(Some(frame)) = timeout(Duration::from_secs(1), bench.frames.recv()).await {
+            batches += usize::from(frame.contains("batch"));
+        }
+    }
+    assert_eq!(batches, limits::UNACKNOWLEDGED);
+    let rev = bench.rev();
+    bench.say(json!({"t": "ack", "rev": rev})).await;
+    assert_eq!(
+        bench.news().await["rev"],
+        rev,
+        "an acknowledgement brings the rest"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_stops_reading_is_closed() {
+    let mut bench = bench().await;
+    bench.look(0, false).await;
+    let closed = timeout(limits::VIEWER_WRITE + limits::BEAT * 2, &mut bench.viewer).await;
+    closed.expect("it is closed by its write deadline").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_of_another_life_is_told_to_begin_anew() {
+    let mut bench = bench().await;
+    bench.say(json!({"t": "look", "n": 1, "epoch": "earlier", "rev": 3, "instance": "i", "session": "s", "from": null})).await;
+    assert_eq!(bench.news().await["t"], "reset");
+    bench.look(1_000_000, false).await;
+    assert_eq!(bench.news().await["t"], "reset");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hidden_page_gets_beats_and_then_what_it_missed() {
+    let mut bench = bench().await;
+    bench.reaches(5).await;
+    let had = bench.rev();
+    bench.look(had, true).await;
+    bench.grow("while hidden").await;
+    for _ in 0..3 {
+        assert_eq!(bench.next().await["t"], "beat");
+    }
+    bench.look(had, false).await;
+    assert!(bench.news().await.to_string().contains("while hidden"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_with_its_cursor_gets_only_the_difference() {
+    let mut bench = bench().await;
+    bench.reaches(5).await;
+    bench.grow("known ").await;
+    bench.reaches(6).await;
+    let had = bench.rev();
+    bench.grow("missed").await;
+    bench.look(had, false).await;
+    let batch = bench.news().await;
+    assert!(
+        batch.to_string().contains("missed") && !batch.to_string().contains("Sessions"),
+        "{batch}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nonsense_ends_the_link() {
+    let mut bench = bench().await;
+    bench.say(json!({"t": "dance"})).await;
+    bench.viewer.await.unwrap();
+    assert!(bench.frames.recv().await.is_none());
+}

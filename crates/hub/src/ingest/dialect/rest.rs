@@ -8,7 +8,7 @@ use model::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
 use model::json::Json;
 use model::state as ours;
 use model::time::Timestamp;
-use opencode::client::{AgentInfo, MessagePage, Providers};
+use opencode::client::{AgentInfo, ConfigInfo, MessagePage, Providers};
 use opencode::json::Raw;
 use opencode::wire::{self, Millis};
 
@@ -352,15 +352,20 @@ pub fn message_page(
     }
 }
 
-/// What a prompt can be sent with. Agents that only other agents call are left out.
-pub fn catalog(agents: Vec<AgentInfo>, providers: Providers) -> ours::Catalog {
-    let default_model = providers
-        .default
-        .iter()
-        .next()
+/// What a prompt can be sent with. Agents that only other agents call are left out. The default model is the
+/// configuration's, else that of the only provider; where there are several, the server chooses.
+pub fn catalog(agents: Vec<AgentInfo>, providers: Providers, config: ConfigInfo) -> ours::Catalog {
+    let configured = config
+        .model
+        .as_deref()
+        .and_then(|model| model.split_once('/'));
+    let mut defaults = providers.default.iter();
+    let only = defaults.next().filter(|_| defaults.next().is_none());
+    let default_model = configured
+        .or(only.map(|(provider, model)| (provider.as_str(), model.as_str())))
         .map(|(provider, model)| ours::ModelRef {
-            provider: provider.as_str().into(),
-            model: model.as_str().into(),
+            provider: provider.into(),
+            model: model.into(),
         });
     ours::Catalog {
         agents: agents

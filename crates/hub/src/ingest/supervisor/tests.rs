@@ -81,7 +81,11 @@ impl Rest for NoRest {
         Ok(Catalog::default())
     }
 
-    async fn messages(&self, _: SessionId, _: Option<Arc<str>>) -> Result<MessagesRead, UpstreamError> {
+    async fn messages(
+        &self,
+        _: SessionId,
+        _: Option<Arc<str>>,
+    ) -> Result<MessagesRead, UpstreamError> {
         Err(UpstreamError::NotFound("none".into()))
     }
 
@@ -97,13 +101,28 @@ impl Upstream for Script {
     async fn connect(&self) -> Result<Connection<Bytes1, NoRest>, UpstreamError> {
         let began = *self.began.lock().unwrap().get_or_insert_with(Instant::now);
         self.connects.lock().unwrap().push(began.elapsed());
-        let plan = self.plans.lock().unwrap().pop_front().unwrap_or(Plan::Refuse);
+        let plan = self
+            .plans
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Plan::Refuse);
         let Plan::Stream(chunks, after) = plan else {
             return Err(UpstreamError::Unreachable("nothing listens".into()));
         };
         self.open.fetch_add(1, Ordering::SeqCst);
-        let stream = Bytes1 { chunks: chunks.into(), after, open: self.open.clone(), due: None };
-        Ok(Connection { dialect: Dialect::V1, version: None, stream, rest: NoRest })
+        let stream = Bytes1 {
+            chunks: chunks.into(),
+            after,
+            open: self.open.clone(),
+            due: None,
+        };
+        Ok(Connection {
+            dialect: Dialect::V1,
+            version: None,
+            stream,
+            rest: NoRest,
+        })
     }
 
     async fn is_healthy(&self) -> bool {
@@ -123,47 +142,86 @@ struct Bench {
     supervisor: tokio::task::JoinHandle<()>,
 }
 
-const HELLO: (Duration, &str) = (Duration::ZERO, r#"{"type":"server.connected","properties":{}}"#);
+const HELLO: (Duration, &str) = (
+    Duration::ZERO,
+    r#"{"type":"server.connected","properties":{}}"#,
+);
 
 async fn bench(plans: Vec<Plan>, healthy: Vec<bool>) -> Bench {
-    let script = Arc::new(Script { plans: Mutex::new(plans.into()), healthy: Mutex::new(healthy.into()), ..Script::default() });
+    let script = Arc::new(Script {
+        plans: Mutex::new(plans.into()),
+        healthy: Mutex::new(healthy.into()),
+        ..Script::default()
+    });
     let clock = Clock::new(|| Timestamp(0));
     let engine = engine::start(clock.clone(), "test".into());
     let (asks, asked) = mpsc::channel(8);
     let id = InstanceId::new("i");
-    let feeder = engine.add(id.clone(), "i".into(), Origin::Url("http://x/".into()), asks.clone()).await;
+    let feeder = engine
+        .add(
+            id.clone(),
+            "i".into(),
+            Origin::Url("http://x/".into()),
+            asks.clone(),
+        )
+        .await;
     let supervisor = Supervisor {
         instance: id,
         upstream: script.clone(),
         feeder,
         asks: asked,
-        policy: Policy { jitter_percent: 0, ..Policy::default() },
+        policy: Policy {
+            jitter_percent: 0,
+            ..Policy::default()
+        },
         patience: Patience::default(),
         clock,
         directories: BTreeSet::new(),
     };
     let changes = engine.changes();
-    Bench { script, engine, asks, changes, supervisor: tokio::spawn(supervisor.run()) }
+    Bench {
+        script,
+        engine,
+        asks,
+        changes,
+        supervisor: tokio::spawn(supervisor.run()),
+    }
 }
 
 impl Bench {
     /// Waits until the link is in a state, and tells which.
     async fn link(&mut self, wanted: impl Fn(&LinkStatus) -> bool) -> LinkStatus {
         loop {
-            let status = self.engine.read(|state| state.instances.values().next().map(|i| i.link.status.clone()));
+            let status = self.engine.read(|state| {
+                state
+                    .instances
+                    .values()
+                    .next()
+                    .map(|i| i.link.status.clone())
+            });
             if let Some(status) = status.filter(|status| wanted(status)) {
                 return status;
             }
-            timeout(Duration::from_secs(600), self.changes.changed()).await.expect("the link changes").unwrap();
+            timeout(Duration::from_secs(600), self.changes.changed())
+                .await
+                .expect("the link changes")
+                .unwrap();
         }
     }
 
     fn connects(&self) -> Vec<u64> {
-        self.script.connects.lock().unwrap().iter().map(Duration::as_secs).collect()
+        self.script
+            .connects
+            .lock()
+            .unwrap()
+            .iter()
+            .map(Duration::as_secs)
+            .collect()
     }
 
     async fn disconnected(&mut self) {
-        self.link(|status| matches!(status, LinkStatus::Disconnected { .. })).await;
+        self.link(|status| matches!(status, LinkStatus::Disconnected { .. }))
+            .await;
     }
 
     async fn connected(&mut self) {
@@ -180,7 +238,10 @@ async fn five_tries_at_doubling_distance_then_disconnected() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_was_given_up_is_only_asked_for_its_health() {
-    let plans = (0..6).map(|_| Plan::Refuse).chain([Plan::Stream(vec![HELLO], After::Silence)]).collect();
+    let plans = (0..6)
+        .map(|_| Plan::Refuse)
+        .chain([Plan::Stream(vec![HELLO], After::Silence)])
+        .collect();
     let mut bench = bench(plans, vec![false, false, true]).await;
     bench.disconnected().await;
     bench.connected().await;
@@ -192,7 +253,9 @@ async fn a_person_can_reconnect_at_any_time() {
     let mut bench = bench(vec![], vec![]).await;
     bench.disconnected().await;
     bench.asks.send(Ask::Reconnect).await.unwrap();
-    bench.link(|status| matches!(status, LinkStatus::Error { attempt: 1, .. })).await;
+    bench
+        .link(|status| matches!(status, LinkStatus::Error { attempt: 1, .. }))
+        .await;
     bench.disconnected().await;
     assert_eq!(bench.connects()[6..], [31, 32, 34, 38, 46, 62]);
 }
@@ -211,8 +274,13 @@ async fn ten_seconds_of_health_reset_the_backoff() {
     let healthy = Plan::Stream(vec![HELLO, (Duration::from_secs(10), "{}")], After::End);
     let mut bench = bench(vec![Plan::Refuse, Plan::Refuse, healthy], vec![]).await;
     bench.connected().await;
-    let error = bench.link(|status| matches!(status, LinkStatus::Error { .. })).await;
-    assert!(matches!(error, LinkStatus::Error { attempt: 1, .. }), "{error:?}");
+    let error = bench
+        .link(|status| matches!(status, LinkStatus::Error { .. }))
+        .await;
+    assert!(
+        matches!(error, LinkStatus::Error { attempt: 1, .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,9 +291,13 @@ async fn silence_is_stale_and_then_the_end() {
     bench.link(|status| *status == LinkStatus::Stale).await;
     // The link was heard when it opened, 350 ms before its state was read.
     assert_eq!(began.elapsed().as_millis().div_ceil(500) * 500, 25_000);
-    let error = bench.link(|status| matches!(status, LinkStatus::Error { .. })).await;
+    let error = bench
+        .link(|status| matches!(status, LinkStatus::Error { .. }))
+        .await;
     assert_eq!(began.elapsed().as_millis().div_ceil(500) * 500, 45_000);
-    let LinkStatus::Error { reason, .. } = error else { panic!("matched above") };
+    let LinkStatus::Error { reason, .. } = error else {
+        panic!("matched above")
+    };
     assert_eq!(&*reason, "nothing was heard for 45 s");
     assert_eq!(bench.script.open.load(Ordering::SeqCst), 0);
 }
@@ -242,20 +314,29 @@ async fn a_stale_link_that_speaks_is_connected_again() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_without_a_first_event_is_given_up() {
     let mut bench = bench(vec![Plan::Stream(vec![], After::Silence)], vec![]).await;
-    let error = bench.link(|status| matches!(status, LinkStatus::Error { .. })).await;
-    let LinkStatus::Error { reason, .. } = error else { panic!("matched above") };
+    let error = bench
+        .link(|status| matches!(status, LinkStatus::Error { .. }))
+        .await;
+    let LinkStatus::Error { reason, .. } = error else {
+        panic!("matched above")
+    };
     assert_eq!(&*reason, "it sent no event within 3 s");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_arrives_while_the_state_is_read_is_not_lost() {
     let created = r#"{"type":"session.created","properties":{"info":{"id":"ses_1","title":"early","time":{"created":1,"updated":1}}}}"#;
-    let stream = Plan::Stream(vec![HELLO, (Duration::from_millis(10), created)], After::Silence);
+    let stream = Plan::Stream(
+        vec![HELLO, (Duration::from_millis(10), created)],
+        After::Silence,
+    );
     let mut bench = bench(vec![stream], vec![]).await;
     bench.connected().await;
     let titles = bench.engine.read(|state| {
         let sessions = state.instances.values().flat_map(|i| i.sessions.values());
-        sessions.map(|session| session.info.title().to_owned()).collect::<Vec<_>>()
+        sessions
+            .map(|session| session.info.title().to_owned())
+            .collect::<Vec<_>>()
     });
     assert_eq!(titles, ["early"]);
     assert_eq!(bench.engine.log().end().seq, 2);

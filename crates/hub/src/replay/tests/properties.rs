@@ -17,19 +17,32 @@ fn recording(name: &str) -> Recording {
     let bytes = fs::read(captures().join(format!("{name}.global.sse"))).unwrap();
     let mut frames = Vec::new();
     sse::Parser::default().feed(&bytes, |frame| frames.push(frame.data.to_owned()));
-    let rest: Value = serde_json::from_slice(&fs::read(captures().join(format!("{name}.rest.json"))).unwrap()).unwrap();
-    let mut recording = Recording { frames, sessions: Vec::new(), reads: Vec::new() };
+    let rest: Value =
+        serde_json::from_slice(&fs::read(captures().join(format!("{name}.rest.json"))).unwrap())
+            .unwrap();
+    let mut recording = Recording {
+        frames,
+        sessions: Vec::new(),
+        reads: Vec::new(),
+    };
     for (id, state) in rest["state"].as_object().unwrap() {
         if id == "status" || state["session"].get("name").is_some() {
             continue;
         }
-        let Event::Session(info) = translated("session.updated", json!({ "info": state["session"] })) else {
+        let Event::Session(info) =
+            translated("session.updated", json!({ "info": state["session"] }))
+        else {
             panic!("a session")
         };
         recording.sessions.push(info);
         recording.reads.push(MessagesRead {
             session: SessionId::new(id.as_str()),
-            messages: state["messages"].as_array().unwrap().iter().map(message).collect(),
+            messages: state["messages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(message)
+                .collect(),
             older: None,
             page: ReadPage::Newest,
             todos: None,
@@ -39,7 +52,8 @@ fn recording(name: &str) -> Recording {
 }
 
 fn message(entry: &Value) -> (MessageInfo, Vec<Part>) {
-    let Event::Message(info) = translated("message.updated", json!({ "info": entry["info"] })) else {
+    let Event::Message(info) = translated("message.updated", json!({ "info": entry["info"] }))
+    else {
         panic!("a message")
     };
     let parts = entry["parts"].as_array().unwrap().iter().map(|part| {
@@ -53,7 +67,10 @@ fn message(entry: &Value) -> (MessageInfo, Vec<Part>) {
 
 fn translated(kind: &str, properties: Value) -> Event {
     let data = json!({ "type": kind, "properties": properties }).to_string();
-    Translator::new(Dialect::V1).frame(&data, Timestamp(0)).events.remove(0)
+    Translator::new(Dialect::V1)
+        .frame(&data, Timestamp(0))
+        .events
+        .remove(0)
 }
 
 impl Replay {
@@ -76,7 +93,10 @@ fn folded(frames: &[String]) -> Replay {
 
 /// Names whose stream tells all that REST does.
 fn telling() -> Vec<String> {
-    names().into_iter().filter(|name| !["abort", "fork"].contains(&name.as_str())).collect()
+    names()
+        .into_iter()
+        .filter(|name| !["abort", "fork"].contains(&name.as_str()))
+        .collect()
 }
 
 fn any_recording() -> impl Strategy<Value = (String, Recording)> {

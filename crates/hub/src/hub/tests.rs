@@ -1,0 +1,93 @@
+#![allow(clippy::unwrap_used)]
+//! The hub against scripted servers over real sockets.
+
+use std::time::Duration;
+
+use model::state::LinkStatus;
+use scripted::opencode::{FakeOptions, FakeServer};
+use tokio::time::timeout;
+
+use super::*;
+use crate::workspace::GuardCommand;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn hub(dir: &DataDir) -> Hub {
+    let launcher = Launcher::new(GuardCommand::new("false", ["never"]), None);
+    Hub::start(dir, HubOptions::new(launcher)).await.unwrap()
+}
+
+/// Waits until the state is as wanted.
+pub(crate) async fn until(hub: &Hub, wanted: impl Fn(&model::State) -> bool) {
+    let mut changes = hub.engine().changes();
+    let reached = async {
+        while !hub.engine().read(&wanted) {
+            changes.changed().await.unwrap();
+        }
+    };
+    timeout(PATIENCE, reached)
+        .await
+        .expect("the state becomes as wanted");
+}
+
+pub(crate) fn connected(state: &model::State, count: usize) -> bool {
+    let live = |instance: &&model::state::Instance| instance.link.status == LinkStatus::Connected;
+    state.instances.values().filter(live).count() == count
+}
+
+/// Resident memory in bytes, as the kernel counts it.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+async fn come_and_go(hub: &Hub, servers: &[FakeServer]) {
+    let mut ids = Vec::new();
+    for server in servers {
+        let new = NewInstance::Url {
+            url: server.url.clone(),
+            login: None,
+        };
+        ids.push(hub.add(new, None).await.unwrap().id().clone());
+    }
+    until(hub, |state| connected(state, servers.len())).await;
+    for id in &ids {
+        assert!(hub.remove(id).await.unwrap());
+    }
+    until(hub, |state| {
+        state.instances.is_empty() && state.owners.is_empty()
+    })
+    .await;
+    for server in servers {
+        let gone = async {
+            while server.connections().open > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, gone)
+            .await
+            .expect("the server sees its stream closed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_instances_come_and_go_without_a_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = hub(&DataDir::open(&dir.path().join("data")).unwrap()).await;
+    let mut servers = Vec::new();
+    for _ in 0..100 {
+        servers.push(FakeServer::start(FakeOptions::default()).await.unwrap());
+    }
+    // The first rounds warm the allocator and the pools.
+    for _ in 0..2 {
+        come_and_go(&hub, &servers).await;
+    }
+    let base = resident();
+    for _ in 0..2 {
+        come_and_go(&hub, &servers).await;
+    }
+    let grown = resident().saturating_sub(base);
+    assert!(grown < 4 << 20, "{grown} bytes stayed");
+    assert_eq!(servers[0].connections().ever, 4);
+}
