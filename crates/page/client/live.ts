@@ -61,7 +61,8 @@ function take(frame: Frame): void {
       else if (frame.epoch !== root.dataset.epoch) void reload();
       break;
     case "batch":
-      work = work.then(() => batch(frame.n, frame.rev, frame.ops)).catch(() => reload());
+      // Not waited for: the new page itself waits for this chain.
+      work = work.then(() => batch(frame.n, frame.rev, frame.ops)).catch(() => void reload());
       break;
     case "beat":
       setClock(frame.at);

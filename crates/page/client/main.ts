@@ -73,15 +73,19 @@ document.addEventListener("input", (event) => {
 /** Counts what waits in the title, for those who are elsewhere. */
 function count(needs?: number): void {
   const waiting = needs ?? Number(document.querySelector<HTMLElement>("[data-k=calm]")?.dataset.needs ?? 0);
-  const title = document.title.replace(/^\(\d+\) /, "");
+  const front = document.querySelector<HTMLElement>("[data-k=head]")?.dataset.title;
+  const title = front === undefined ? "Drovers" : `${front} · Drovers`;
   document.title = waiting > 0 ? `(${waiting}) ${title}` : title;
 }
 
-/** Brings the tabs of what is in front into view. */
+/** Brings the tabs of what is in front into view, and a place to write where that is all there is to do. */
 function reveal(): void {
   for (const tab of document.querySelectorAll(".tabs [aria-current], .strip [aria-current]")) {
     tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
+  const { instance, session } = root.dataset;
+  const keyboardAtHand = matchMedia("(pointer: fine)").matches;
+  if (keyboardAtHand && instance !== undefined && session === undefined) byId("text")?.focus({ preventScroll: true });
 }
 
 setClock(Number(root.dataset.now));
@@ -103,4 +107,3 @@ live((needs) => {
   syncPrompt();
   count(needs);
 }, again);
-byId("text")?.focus({ preventScroll: true });

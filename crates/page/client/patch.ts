@@ -104,6 +104,8 @@ export async function apply(ops: Op[], rev: number): Promise<void> {
         break;
     }
   }
+  // What a batch brings, it also places; anything left is not shown.
+  aside.clear();
 }
 
 /** Keeps a reader's place while the conversation grows below, where the browser does not do it by itself. */

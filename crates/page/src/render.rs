@@ -80,12 +80,11 @@ impl Renderer {
     pub fn fragment(&self, seen: &Seen, key: &str, at: Option<Rev>, whole: bool) -> Option<String> {
         let rev = at.unwrap_or(seen.rev);
         let rows = || seen.log.iter().flat_map(|log| &log.messages);
-        let instance = seen.look.instance.as_ref()?;
         let row = rows().find_map(|message| {
             let part = message.parts.iter().find(|part| is_of_part(key, part))?;
             Some((message, part))
         });
-        if let Some((message, part)) = row {
+        if let (Some((message, part)), Some(instance)) = (row, &seen.look.instance) {
             let place = place(seen, message);
             // Asked in a statement of its own: the lock must be free again before the part is drawn.
             let known = self.lock().at(&part_key(instance, part), rev);
@@ -164,6 +163,7 @@ impl Renderer {
             rev: row.rev,
             cut_off: row.cut_off,
             waits_for: row.waits_for.clone(),
+            status: message.status,
         };
         let place = place(seen, message);
         let Some(instance) = &seen.look.instance else {

@@ -17,11 +17,12 @@ pub(crate) const NOW: i64 = 1_795_430_000_000;
 
 /// Views worth looking at: a name, the instance and the session in front.
 #[allow(dead_code)]
-pub(crate) const LOOKS: [(&str, Option<&str>, Option<&str>); 8] = [
+pub(crate) const LOOKS: [(&str, Option<&str>, Option<&str>); 9] = [
     ("home", None, None),
     ("live", Some("i1"), Some("ses_parse")),
     ("child", Some("i1"), Some("ses_child")),
     ("new", Some("i1"), None),
+    ("asks", Some("i1"), Some("ses_asks")),
     ("failed", Some("i1"), Some("ses_failed")),
     ("retrying", Some("i2"), Some("ses_docs")),
     ("gone", Some("i3"), None),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use model::time::Timestamp;
-use model::view::{LogState, Seen};
+use model::view::Seen;
 
 use crate::assets::{asset, asset_path};
 use crate::limits;
@@ -130,13 +130,8 @@ impl Page<'_> {
     }
 
     fn conversation(&self) -> Markup {
-        let known = self
-            .seen
-            .log
-            .as_ref()
-            .is_some_and(|log| log.state != LogState::NoSuchSession);
         html! {
-            div #log tabindex="0" aria-label="Conversation" {
+            section #log tabindex="0" aria-label="Conversation" {
                 div.turns {
                     @if self.seen.log.is_some() {
                         (self.region("before"))
@@ -149,13 +144,11 @@ impl Page<'_> {
                     (self.region("asks"))
                 }
             }
-            @if known || self.seen.log.is_none() {
-                form #prompt data-do="prompt" {
-                    label.hear for="text" { "Prompt" }
-                    textarea #text rows="1" placeholder="What should be done?" title="Prompt (/)" {}
-                    (self.region("composer"))
-                    p.problem role="alert" hidden {}
-                }
+            form #prompt data-do="prompt" {
+                label.hear for="text" { "Prompt" }
+                textarea #text rows="1" placeholder="What should be done?" title="Prompt (/)" {}
+                (self.region("composer"))
+                p.problem role="alert" hidden {}
             }
         }
     }

@@ -140,7 +140,7 @@ fn question_card(row: &NeedRow, question: &Question, large: bool) -> Markup {
 fn fieldset(question: &Question, at: usize, one: &QuestionItem, live: bool) -> Markup {
     let name = format!("{}-{at}", question.id);
     html! {
-        fieldset data-at-item=(at) disabled[!live] {
+        fieldset disabled[!live] {
             legend { span.mark.need aria-hidden="true" { "◆" } " " (one.question) }
             @for option in &one.options {
                 label.option {

@@ -12,7 +12,7 @@ use crate::words::{self, encode, session_path};
 pub(super) fn head(row: &HeadRow) -> Fragment {
     let instance = row.instance.as_str();
     let html = html! {
-        header.head data-k="head" {
+        header.head data-k="head" data-title=(row.title.as_ref().unwrap_or(&row.name)) {
             button.icon.sheet type="button" data-do="sheet" data-sheet="left" aria-label="Sessions" { "☰" }
             div.title {
                 @if !row.ancestors.is_empty() {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use model::ids::PermissionId;
-use model::state::Rev;
+use model::state::{MessageStatus, Rev};
 
 use super::fragment::Fragment;
 use crate::limits;
@@ -18,6 +18,7 @@ pub(crate) struct Identity {
     pub(crate) rev: Rev,
     pub(crate) cut_off: bool,
     pub(crate) waits_for: Option<PermissionId>,
+    pub(crate) status: MessageStatus,
 }
 
 /// A render, and the viewer revision it was first made for.
