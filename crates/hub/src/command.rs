@@ -15,6 +15,7 @@ use std::sync::Arc;
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use model::state::LinkStatus;
+use opencode::wire::SessionInfo;
 use opencode::{Client, ClientError};
 use tokio::time::timeout;
 
@@ -27,6 +28,9 @@ use crate::hub::Hub;
 use crate::ingest::LinkedServer;
 use crate::ingest::dialect::Dialect;
 use crate::limits;
+
+/// What every session's id begins with. OpenCode 1.18 answers others with 500, as if it had failed.
+const SESSION: &str = "ses";
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -129,17 +133,32 @@ impl Commands {
         });
         let directory = match directory {
             Some(directory) => directory,
-            // Sessions of other folders, and very old ones, are not in the state.
-            None => {
-                let found = server.client.session(session.as_str()).await;
-                found.map_err(unknown(instance, session))?.directory.into()
-            }
+            None => self
+                .unlisted(&server, instance, session)
+                .await?
+                .directory
+                .into(),
         };
         Ok(if directory.is_empty() {
             server.here()
         } else {
             server.client.at(&directory)
         })
+    }
+
+    /// A session that is not in the state: of a folder that was not asked, or a very old one.
+    async fn unlisted(
+        &self,
+        server: &LinkedServer,
+        instance: &InstanceId,
+        session: &SessionId,
+    ) -> Result<SessionInfo, CommandError> {
+        let found = if session.as_str().starts_with(SESSION) {
+            server.client.session(session.as_str()).await
+        } else {
+            return Err(unknown(instance, session));
+        };
+        found.map_err(gone(instance, session))
     }
 
     /// Waits until the state is so, or the time is over.
@@ -160,23 +179,18 @@ fn not_connected(instance: &InstanceId, link: LinkStatus) -> CommandError {
     }
 }
 
-/// What a server's refusal of a session's id means.
-fn unknown(instance: &InstanceId, session: &SessionId) -> impl FnOnce(ClientError) -> CommandError {
-    let (instance, session) = (instance.clone(), session.clone());
-    move |error| match error {
-        // OpenCode answers 400 to what does not even look like an id.
-        ClientError::NotFound { .. } | ClientError::Status { status: 400, .. } => {
-            CommandError::UnknownSession { instance, session }
-        }
-        error => error.into(),
+fn unknown(instance: &InstanceId, session: &SessionId) -> CommandError {
+    CommandError::UnknownSession {
+        instance: instance.clone(),
+        session: session.clone(),
     }
 }
 
-/// The same, where 400 may be about something else.
+/// What it means if a server does not know a session.
 fn gone(instance: &InstanceId, session: &SessionId) -> impl FnOnce(ClientError) -> CommandError {
-    let (instance, session) = (instance.clone(), session.clone());
+    let unknown = unknown(instance, session);
     move |error| match error {
-        ClientError::NotFound { .. } => CommandError::UnknownSession { instance, session },
+        ClientError::NotFound { .. } => unknown,
         error => error.into(),
     }
 }

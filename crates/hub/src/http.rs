@@ -10,6 +10,7 @@ mod documents;
 mod fragments;
 mod health;
 mod instances;
+mod listener;
 mod live;
 mod log;
 mod messages;
@@ -28,9 +29,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::get;
-use axum::serve::ListenerExt;
-use rustix::net::sockopt::set_socket_send_buffer_size;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -40,6 +39,7 @@ use crate::access::Door;
 use crate::hub::Hub;
 use crate::limits;
 use app::App;
+use listener::Bounded;
 
 /// What a server tells beside what the hub knows.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ pub async fn serve(
     let app = App::new(hub, options, cancel.clone());
     let viewers = app.clone();
     let router = routes(app, door);
-    let serving = axum::serve(listener.tap_io(tune), router)
+    let serving = axum::serve(Bounded::new(listener), router)
         .with_graceful_shutdown(cancel.clone().cancelled_owned());
     let last = async {
         cancel.cancelled().await;
@@ -128,14 +128,4 @@ fn routes(app: App, door: Door) -> Router {
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(door, shield::guard))
         .with_state(app)
-}
-
-/// Changes are small and due now; a reader who does not read shall not fill the kernel's memory either.
-fn tune(stream: &mut TcpStream) {
-    let tuned = stream
-        .set_nodelay(true)
-        .and_then(|()| Ok(set_socket_send_buffer_size(&*stream, limits::SEND_BUFFER)?));
-    if let Err(error) = tuned {
-        tracing::debug!(%error, "a connection goes without its options");
-    }
 }

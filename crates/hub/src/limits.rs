@@ -59,6 +59,8 @@ pub const BACKOFF_ATTEMPTS: u32 = 5;
 /// Random part added to a wait at most, in percent of it.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
 
+/// Connections at once. Further ones wait until one closes.
+pub const CONNECTIONS: usize = 4096;
 /// Bytes of a request's body. A longer one is refused.
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of a prompt's body, which may carry files. A longer one is refused.

@@ -72,7 +72,10 @@ impl Door {
     /// Whether an authority (`host:port`) is one of this hub's: no name but `localhost`, no address but loopback.
     fn is_ours(&self, authority: &str) -> bool {
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
+            Some((host, port)) if !port.ends_with(']') => {
+                let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+                (host, port.parse().ok().filter(|_| digits))
+            }
             _ => (authority, Some(80)),
         };
         let bare = match host.strip_prefix('[') {
@@ -138,7 +141,7 @@ mod tests {
             "[::1]",
             "[localhost]:7878",
             "localhost:7878:7878",
-            "localhost:+7878x",
+            "localhost:+7878",
             "localhost:7878@evil.example",
             "user@localhost:7878",
             "2130706433:7878",

@@ -6,7 +6,7 @@ use model::state::{Instance, LinkStatus, Session};
 use model::{State, export};
 use serde_json::{Map, Value, json};
 
-use super::{CommandError, Commands, gone, not_connected, unknown};
+use super::{CommandError, Commands, gone, not_connected};
 
 /// A list of the things of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +83,7 @@ impl Commands {
             return Ok(known);
         }
         let server = self.server(instance).await?;
-        let found = server.client.session(session.as_str()).await;
-        let found = found.map_err(unknown(instance, session))?;
+        let found = self.unlisted(&server, instance, session).await?;
         Ok(described(found.raw.get(), None))
     }
 

@@ -1,12 +1,13 @@
 //! Sessions: made, changed, stopped, removed.
 
 use model::ids::{InstanceId, SessionId};
+use model::state::Origin;
 use opencode::client::NewSession;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::read::described;
-use super::{CommandError, Commands, gone};
+use super::{CommandError, Commands, gone, unknown};
 use crate::limits;
 
 /// A session to be made.
@@ -56,11 +57,8 @@ impl Commands {
         new: Create,
     ) -> Result<Value, CommandError> {
         let server = self.server(instance).await?;
-        let relative = |directory: &str| !directory.starts_with('/') && !directory.contains(":\\");
-        if new.directory.as_deref().is_some_and(relative) {
-            return Err(CommandError::Invalid(
-                "`directory` has to be a whole path, beginning with /",
-            ));
+        if let Some(directory) = &new.directory {
+            self.check_directory(instance, directory).await?;
         }
         let parent = new.parent.as_deref().map(SessionId::from);
         let client = match (&new.directory, &parent) {
@@ -86,6 +84,33 @@ impl Commands {
         Ok(self
             .described(instance, &id)
             .unwrap_or_else(|| described(made.raw.get(), None)))
+    }
+
+    /// OpenCode takes any directory, and works in those that do not exist.
+    async fn check_directory(
+        &self,
+        instance: &InstanceId,
+        directory: &str,
+    ) -> Result<(), CommandError> {
+        if !directory.starts_with('/') && !directory.contains(":\\") {
+            return Err(CommandError::Invalid(
+                "`directory` has to be a whole path, beginning with /",
+            ));
+        }
+        let ours = self.hub.engine().read(|state| {
+            let instance = state.instances.get(instance);
+            instance.is_some_and(|instance| matches!(instance.origin, Origin::Folder(_)))
+        });
+        let is_folder = async || {
+            let found = tokio::fs::metadata(directory).await;
+            found.is_ok_and(|found| found.is_dir())
+        };
+        if ours && !is_folder().await {
+            return Err(CommandError::Invalid(
+                "`directory` is not a folder that exists here: check the path, or create it first",
+            ));
+        }
+        Ok(())
     }
 
     /// Changes a session.
@@ -154,10 +179,7 @@ impl Commands {
     ) -> Result<(), CommandError> {
         let engine = self.hub.engine();
         if engine.read(|state| state.session(instance, session).is_none()) {
-            return Err(CommandError::UnknownSession {
-                instance: instance.clone(),
-                session: session.clone(),
-            });
+            return Err(unknown(instance, session));
         }
         engine.reviewed(instance.clone(), session.clone()).await;
         Ok(())

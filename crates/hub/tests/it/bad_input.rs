@@ -120,6 +120,9 @@ async fn unknown_ids_are_named() {
     lab.post("/api/instances/nope/reconnect", json!({}))
         .await
         .problem(404, "unknown-instance");
+    lab.get(&format!("{instance}/sessions/nope"))
+        .await
+        .problem(404, "unknown-session");
     let session = format!("{instance}/sessions/ses_nope");
     lab.get(&session).await.problem(404, "unknown-session");
     lab.get(&format!("{session}/messages"))

@@ -121,6 +121,10 @@ async fn the_command_line_finds_the_password_of_a_folders_server() {
         .good();
     let id = added["id"].as_str().unwrap();
     lab.connected(id).await;
+    let nowhere = json!({"directory": home.path().join("none")});
+    lab.post(&format!("/api/instances/{id}/sessions"), nowhere)
+        .await
+        .problem(422, "invalid-request");
     let (url, login) = Servers::find(lab.data.path(), &id.into()).unwrap();
     assert_eq!(url.as_str().trim_end_matches('/'), lab.fake.url);
     let password = login.unwrap().password;
