@@ -1,0 +1,10 @@
+#![allow(clippy::unwrap_used)]
+//! The whole product: the real OpenCode with a scripted model, the real binary, a real browser.
+//!
+//! Every test ends by asserting that the page reported nothing: no console error, no refusal by its own policy.
+
+mod bench;
+mod links;
+mod phone;
+mod servers;
+mod turns;
