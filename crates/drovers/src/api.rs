@@ -19,8 +19,8 @@ use crate::limits;
 
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use shapes::{
-    Discovered, Instance, Link, ModelChoice, NewInstance, NewSession, Prompt, Prompted, Session,
-    SessionMessage, Terminal, Waiting,
+    Discovered, Found, Instance, Link, ModelChoice, NewInstance, NewSession, Prompt, Prompted,
+    Session, SessionMessage, Terminal, Waiting,
 };
 use shapes::{Health, Problem};
 

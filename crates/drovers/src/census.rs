@@ -49,19 +49,21 @@ impl Counted {
 
 /// Asks for everything. What was never read of an instance is empty.
 pub(crate) async fn take(api: &Api) -> Result<Vec<Counted>, Fault> {
-    let counted = api.instances().await?.into_iter().map(async |instance| {
-        let id = instance.id.clone();
-        let (sessions, permissions, questions) =
-            tokio::join!(api.sessions(&id), api.permissions(&id), api.questions(&id));
-        // An instance that never connected has none to tell of; its own status says why.
-        Counted {
-            instance,
-            sessions: sessions.unwrap_or_default(),
-            permissions: permissions.unwrap_or_default(),
-            questions: questions.unwrap_or_default(),
-        }
-    });
-    Ok(join_all(counted).await)
+    let instances = api.instances().await?.into_iter();
+    Ok(join_all(instances.map(|instance| count(api, instance))).await)
+}
+
+async fn count(api: &Api, instance: Instance) -> Counted {
+    let id = instance.id.clone();
+    let (sessions, permissions, questions) =
+        tokio::join!(api.sessions(&id), api.permissions(&id), api.questions(&id));
+    // An instance that never connected has none to tell of; its own status says why.
+    Counted {
+        instance,
+        sessions: sessions.unwrap_or_default(),
+        permissions: permissions.unwrap_or_default(),
+        questions: questions.unwrap_or_default(),
+    }
 }
 
 /// The instance that is meant.

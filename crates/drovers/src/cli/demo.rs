@@ -73,13 +73,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
     let notice = "This is a demo: the agents follow a script, and all is gone once it ends. Say anything to them";
     let serving =
         Serving::start(stage.data_dir()?, listen, launcher, vec![Arc::from(notice)]).await?;
-    let play = async {
-        let cast = cast(&serving, &stage, model).await?;
-        args.how.show(&format!("{}i/{}", serving.url(), cast.1));
-        acts::play(&serving.api()?, cast.1.as_str()).await?;
-        Ok::<_, Fault>(cast.0)
-    };
-    let _cast = match play.await {
+    let _cast = match play(&serving, &stage, model, &args.how).await {
         Ok(cast) => Some(cast),
         Err(fault) => {
             out::note(&fault.to_string());
@@ -97,22 +91,41 @@ fn program(args: &DemoArgs) -> Result<Option<PathBuf>, Fault> {
     }
 }
 
-/// The real OpenCode if it is there in time, else the scripted one.
-async fn cast(
+/// Plays on the real OpenCode if it is there in time, else on the scripted one.
+async fn play(
     serving: &Serving,
     stage: &Stage,
     model: Option<Model>,
-) -> Result<(Cast, InstanceId), Fault> {
+    how: &How,
+) -> Result<Cast, Fault> {
+    let api = serving.api()?;
     if let Some(model) = model {
         let id = add(serving, NewInstance::Folder(stage.project().to_owned())).await?;
-        if connected(serving, &id).await {
-            return Ok((Cast::Real(model), id));
+        let played = async {
+            connected(serving, &id).await;
+            acts::play(&api, id.as_str()).await
+        };
+        match timeout(limits::REAL_OPENCODE, played).await {
+            Ok(Ok(())) => {
+                show(serving, how, &id);
+                return Ok(Cast::Real(model));
+            }
+            Ok(Err(fault)) => out::note(&fault.to_string()),
+            Err(_late) => out::note(
+                "OpenCode is not ready in time: the demo goes on with the built-in imitation",
+            ),
         }
-        out::note("OpenCode is not ready in time: the demo goes on with the built-in imitation");
         let hub = serving.hub().clone();
         // Its end may take as long as its start.
         tokio::spawn(async move { hub.remove(&id).await });
     }
+    let (fake, id) = imitation(serving, stage).await?;
+    acts::play(&api, id.as_str()).await?;
+    show(serving, how, &id);
+    Ok(Cast::Fake(fake))
+}
+
+async fn imitation(serving: &Serving, stage: &Stage) -> Result<(FakeServer, InstanceId), Fault> {
     let password: String = rand::rng()
         .sample_iter(Alphanumeric)
         .take(32)
@@ -138,7 +151,11 @@ async fn cast(
         },
     )
     .await?;
-    Ok((Cast::Fake(fake), id))
+    Ok((fake, id))
+}
+
+fn show(serving: &Serving, how: &How, id: &InstanceId) {
+    how.show(&format!("{}i/{id}", serving.url()));
 }
 
 async fn add(serving: &Serving, new: NewInstance) -> Result<InstanceId, Fault> {
@@ -150,13 +167,12 @@ async fn add(serving: &Serving, new: NewInstance) -> Result<InstanceId, Fault> {
     Ok(added.id().clone())
 }
 
-async fn connected(serving: &Serving, id: &InstanceId) -> bool {
-    let engine = serving.hub().engine();
-    let ready = engine.until(|state| {
+async fn connected(serving: &Serving, id: &InstanceId) {
+    let live = |state: &model::State| {
         state
             .instances
             .get(id)
             .is_some_and(model::state::Instance::is_live)
-    });
-    timeout(limits::REAL_OPENCODE, ready).await.is_ok()
+    };
+    serving.hub().engine().until(live).await;
 }

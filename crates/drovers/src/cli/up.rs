@@ -13,7 +13,7 @@ use opencode::ClientError;
 use tokio::time::{Instant, sleep};
 
 use super::Setting;
-use crate::api::{Api, Instance, NewInstance};
+use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
 use crate::places::{self, Places};
 use crate::serving::{self, Serving};
@@ -213,13 +213,7 @@ async fn attach_what_listens(api: &Api, places: &mut Places) {
         Ok(found) => found.servers,
         Err(fault) => return out::note(&fault.to_string()),
     };
-    let asked = found.into_iter().map(async |server| {
-        let answer = match server.url.parse() {
-            Ok(url) => places::probe(url, None).await,
-            Err(_) => return None,
-        };
-        Some((server, answer))
-    });
+    let asked = found.into_iter().map(ask_who);
     for (server, answer) in join_all(asked).await.into_iter().flatten() {
         match answer {
             Ok(()) => {
@@ -240,4 +234,10 @@ async fn attach_what_listens(api: &Api, places: &mut Places) {
             Err(_) => {}
         }
     }
+}
+
+async fn ask_who(server: Found) -> Option<(Found, Result<(), ClientError>)> {
+    let url = server.url.parse().ok()?;
+    let answer = places::probe(url, None).await;
+    Some((server, answer))
 }

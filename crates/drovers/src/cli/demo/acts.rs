@@ -17,7 +17,7 @@ const ACTS: [Act; 5] = [
     Act {
         title: "Translate the manual",
         prompt: "Translate the whole manual into Latin.\n\
-                 error 400 msg=The manual is longer than this model can read at once.",
+                 error 401 msg=The_key_of_this_model_has_expired",
     },
     Act {
         title: "Choose a database for the tests",
@@ -47,22 +47,17 @@ const ACTS: [Act; 5] = [
     },
 ];
 
-/// Makes the sessions, then begins all of them at once.
+/// Begins every session, side by side: a server that is just starting takes its time for each.
 pub(super) async fn play(api: &Api, instance: &str) -> Result<(), Fault> {
-    let mut begun = Vec::new();
-    for act in &ACTS {
-        let session = api
-            .create(
-                instance,
-                &NewSession {
-                    title: act.title.to_owned(),
-                },
-            )
-            .await?;
-        begun.push((session.id.clone(), Prompt::text(act.prompt)));
-    }
-    let sent = begun
-        .iter()
-        .map(|(session, prompt)| turn::send(api, instance, session, prompt));
-    try_join_all(sent).await.map(drop)
+    try_join_all(ACTS.iter().map(|act| begin(api, instance, act)))
+        .await
+        .map(drop)
+}
+
+async fn begin(api: &Api, instance: &str, act: &Act) -> Result<(), Fault> {
+    let title = act.title.to_owned();
+    let session = api.create(instance, &NewSession { title }).await?;
+    turn::send(api, instance, &session.id, &Prompt::text(act.prompt))
+        .await
+        .map(drop)
 }
