@@ -45,9 +45,9 @@ fn add(recent: &[Arc<str>]) -> Markup {
                 }
                 datalist #recent { @for folder in recent { option value=(folder) {} } }
                 label { "Name (optional)" input name="name" type="text" autocomplete="off"; }
-                fieldset.only-url {
-                    label { "User (optional)" input name="username" type="text" autocomplete="off" placeholder="opencode"; }
-                    label { "Password (optional)" input name="password" type="password" autocomplete="off"; }
+                fieldset {
+                    label { "The server's user (optional)" input name="username" type="text" autocomplete="off" placeholder="opencode"; }
+                    label { "The server's password (optional)" input name="password" type="password" autocomplete="off"; }
                 }
                 p.problem role="alert" hidden {}
                 div.row {
