@@ -164,11 +164,14 @@ impl Add {
     }
 }
 
-/// All instances.
+/// All instances, by name.
 #[utoipa::path(get, path = "/api/instances", tag = "instances", responses((status = 200, body = [InstanceJson])))]
 pub(super) async fn list(State(app): State<App>) -> Json<Vec<InstanceJson>> {
     let engine = app.hub().engine();
-    Json(engine.read(|state| state.instances.values().map(InstanceJson::of).collect()))
+    let mut all: Vec<_> =
+        engine.read(|state| state.instances.values().map(InstanceJson::of).collect());
+    all.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    Json(all)
 }
 
 /// Adds an instance. The same folder or address twice is the same instance.
