@@ -8,7 +8,7 @@ use std::pin::pin;
 use opencode::wire::{Event, SessionStatus};
 use rand::Rng;
 use rand::distr::Alphanumeric;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::api::{Api, Entry, Follow, Item, LogQuery, NOW, Prompt, Prompted, SessionMessage};
 use crate::fault::{Exit, Fault};
@@ -83,7 +83,8 @@ impl Turn {
         &mut self,
         mut show: impl FnMut(&Entry, &Event) -> Result<(), Fault>,
     ) -> Result<Outcome, Fault> {
-        let mut look_again = interval(limits::LOOK_AT_TURN);
+        let mut look_again =
+            interval_at(Instant::now() + limits::LOOK_AT_TURN, limits::LOOK_AT_TURN);
         look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let mut next = pin!(self.follow.next());

@@ -1,16 +1,14 @@
 //! `drovers open`: OpenCode's own terminal client, on a server that the hub sees.
 
-use std::fs;
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
-use hub::registry::Secret;
+use hub::datadir::Servers;
 use hub::workspace::{Folder, binary};
+use model::ids::InstanceId;
 use opencode::Credentials;
-use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::Setting;
@@ -36,16 +34,7 @@ pub(crate) struct OpenArgs {
 pub(crate) struct Client {
     program: PathBuf,
     args: Vec<String>,
-    server: Server,
-}
-
-/// How to reach a server, as the hub writes it for this command (mode 0600).
-#[derive(Debug, Deserialize)]
-struct Server {
-    url: String,
-    username: Option<String>,
-    #[serde(default, deserialize_with = "secret")]
-    password: Option<Secret>,
+    login: Option<Credentials>,
 }
 
 /// Finds the server, starting one if the folder has none.
@@ -55,8 +44,14 @@ pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fa
     let api = Api::of(&data_dir)?;
     let (instance, session) = target(&api, args.target.as_deref()).await?;
     let instance = connected(&api, instance).await?;
-    let server = server(&data_dir, &instance)?;
-    let mut client = vec!["attach".to_owned(), server.url.clone()];
+    let found = Servers::find(&data_dir, &InstanceId::new(instance.id.as_str()));
+    let (url, login) = found.ok_or_else(|| {
+        Fault::failed(format!(
+            "how to reach the server of {} is not in {} any more. Reconnect it at {}/i/{}, and try again",
+            out::one_line(&instance.name), data_dir.display(), api.url(), instance.id
+        ))
+    })?;
+    let mut client = vec!["attach".to_owned(), url.to_string()];
     if let Some(folder) = &instance.folder {
         client.extend(["--dir".to_owned(), folder.clone()]);
     }
@@ -66,7 +61,7 @@ pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fa
     Ok(Client {
         program,
         args: client,
-        server,
+        login,
     })
 }
 
@@ -79,14 +74,10 @@ impl Client {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
         // In the environment, which other users cannot read; a command line they can.
-        if let Some(password) = &self.server.password {
-            command.env("OPENCODE_SERVER_PASSWORD", password.reveal());
-            let username = self
-                .server
-                .username
-                .as_deref()
-                .unwrap_or(Credentials::DEFAULT_USERNAME);
-            command.env("OPENCODE_SERVER_USERNAME", username);
+        if let Some(login) = &self.login {
+            command
+                .env("OPENCODE_SERVER_USERNAME", &login.username)
+                .env("OPENCODE_SERVER_PASSWORD", &login.password);
         }
         let error = command.exec();
         Err(Fault::failed(format!(
@@ -138,30 +129,4 @@ async fn connected(api: &Api, mut instance: Instance) -> Result<Instance, Fault>
         sleep(limits::LOOK_AGAIN).await;
         instance = api.instance(&instance.id).await?;
     }
-}
-
-fn server(data_dir: &Path, instance: &Instance) -> Result<Server, Fault> {
-    let file = data_dir
-        .join("servers")
-        .join(format!("{}.json", instance.id));
-    let unreadable = |error: &dyn std::fmt::Display| {
-        Fault::failed(format!(
-            "{} cannot be read: {error}. Restart the hub",
-            file.display()
-        ))
-    };
-    match (fs::read(&file), &instance.url) {
-        (Ok(bytes), _) => serde_json::from_slice(&bytes).map_err(|error| unreadable(&error)),
-        // Somebody else's server: the client takes the password from its own environment, as it always does.
-        (Err(error), Some(url)) if error.kind() == io::ErrorKind::NotFound => Ok(Server {
-            url: url.clone(),
-            username: None,
-            password: None,
-        }),
-        (Err(error), _) => Err(unreadable(&error)),
-    }
-}
-
-fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(|text| text.map(Secret::new))
 }

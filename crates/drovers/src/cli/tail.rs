@@ -78,6 +78,8 @@ pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> 
                     event: &entry.event,
                 })?;
             }
+            // The durable twin of another event: it says nothing that people have not read.
+            Item::Event(entry) if describe::kind(&entry.event) == "sync" => {}
             Item::Event(entry) => {
                 if !names.contains_key(&entry.instance) {
                     // It was added since.

@@ -154,7 +154,16 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
     let mut added = Vec::new();
     for new in wanted {
         match api.add(&new).await {
-            Ok(instance) => added.push(instance),
+            Ok(instance) => {
+                if let Some(reason) = &instance.reason {
+                    out::note(&format!(
+                        "{} is not connected: {}",
+                        out::one_line(&instance.name),
+                        out::one_line(reason)
+                    ));
+                }
+                added.push(instance);
+            }
             Err(fault) => out::note(&fault.to_string()),
         }
     }

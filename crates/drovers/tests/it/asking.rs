@@ -1,0 +1,324 @@
+//! `ls`, `tail`, `send` and `check` against a hub and a scripted server.
+
+use std::process::Stdio;
+
+use scripted::opencode::{FakeOptions, FakeServer};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::time::timeout;
+
+use crate::program::{DEADLINE, Done, Home, Running, program, until};
+
+struct Scene {
+    home: Home,
+    fake: FakeServer,
+    hub: Running,
+    instance: String,
+}
+
+/// A hub with one server that has these sessions.
+async fn scene(titles: &[&str]) -> (Scene, Vec<String>) {
+    let fake = FakeServer::start(FakeOptions {
+        rate: 0.0,
+        ..FakeOptions::default()
+    })
+    .await
+    .unwrap();
+    let ids = titles
+        .iter()
+        .map(|title| fake.seed_session(title).unwrap())
+        .collect();
+    let home = Home::new();
+    let hub = home.start(&["--attach", &fake.url]).await;
+    let instance = hub.connected().await;
+    (
+        Scene {
+            home,
+            fake,
+            hub,
+            instance,
+        },
+        ids,
+    )
+}
+
+#[tokio::test]
+async fn ls_shows_sessions_and_what_waits() {
+    let (scene, ids) = scene(&["Mend the roof\x1b[2J", "Paint"]).await;
+    let listed = scene.home.run(&["ls", "--json"]).await.json();
+    assert_eq!(listed["instances"][0]["id"], scene.instance.as_str());
+    assert_eq!(
+        listed["instances"][0]["sessions"].as_array().unwrap().len(),
+        2
+    );
+    scene.home.run(&["send", &ids[1], "permission"]).await.ok();
+    until(async || {
+        let listed = scene.home.run(&["ls"]).await.ok();
+        listed.contains("needs you").then_some(listed)
+    })
+    .await;
+    let listed = scene.home.run(&["ls"]).await.ok();
+    assert!(
+        listed.contains("permission for bash: echo needs-permission"),
+        "{listed}"
+    );
+    assert!(
+        listed.contains("Mend the roof") && !listed.contains('\x1b'),
+        "{listed}"
+    );
+}
+
+#[tokio::test]
+async fn send_waits_for_the_answer_and_tells_its_outcome() {
+    let (scene, ids) = scene(&["Mend the roof"]).await;
+    let answer = scene
+        .home
+        .run(&["send", "mend", "bash echo hi ;; say all is well", "--wait"])
+        .await;
+    assert_eq!(answer.ok(), "all is well\n");
+    let sent = scene
+        .home
+        .run(&[
+            "send",
+            &ids[0],
+            "say quick",
+            "--json",
+            "--model",
+            "scripted/scripted-1",
+        ])
+        .await
+        .json();
+    assert_eq!(sent["session"], ids[0].as_str());
+    assert!(sent["messageID"].as_str().unwrap().starts_with("msg_"));
+    let failed = scene
+        .home
+        .run(&["send", "mend", "error 401 msg=no_key", "--wait"])
+        .await;
+    failed.refused(1, &["no answer: no key", &scene.hub.url]);
+    let json = scene
+        .home
+        .run(&["send", "mend", "say done", "--wait", "--json"])
+        .await
+        .json();
+    assert_eq!(
+        (&json["outcome"], &json["text"]),
+        (&Value::from("answered"), &Value::from("done"))
+    );
+}
+
+#[tokio::test]
+async fn send_takes_its_text_from_standard_input() {
+    let (scene, ids) = scene(&["Mend"]).await;
+    let mut command = scene.home.command(&["send", &ids[0], "-", "--wait"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input
+        .write_all("Two lines.\nsay read both".as_bytes())
+        .await
+        .unwrap();
+    drop(input);
+    assert_eq!(Done::of(child.wait_with_output()).await.ok(), "read both\n");
+}
+
+#[tokio::test]
+async fn send_tells_that_a_child_waits_for_a_person() {
+    let (scene, ids) = scene(&["Mend"]).await;
+    let mut command =
+        scene
+            .home
+            .command(&["send", &ids[0], "task { permission } ;; say over", "--wait"]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = child;
+    let mut err = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = timeout(DEADLINE, err.next_line())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert!(
+        line.contains("waiting for you: bash: echo needs-permission"),
+        "{line}"
+    );
+    let waiting = scene
+        .hub
+        .get(&format!("instances/{}/permissions", scene.instance))
+        .await;
+    let permission = waiting[0]["id"].as_str().unwrap();
+    let reply = format!(
+        "{}/api/instances/{}/permissions/{permission}",
+        scene.hub.url, scene.instance
+    );
+    let body = serde_json::json!({"reply": "once"});
+    let answered = reqwest::Client::new()
+        .post(reply)
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert!(answered.status().is_success());
+    let done = Done::of(child.wait_with_output()).await;
+    assert_eq!(done.ok(), "over\n");
+}
+
+#[tokio::test]
+async fn a_server_that_dies_ends_the_wait() {
+    let (scene, ids) = scene(&["Mend"]).await;
+    let args = ["send", &ids[0], "echo 100000 rate=10", "--wait"];
+    let run = scene.home.run(&args);
+    let die = async {
+        let sessions = format!("instances/{}/sessions", scene.instance);
+        until(async || {
+            (scene.hub.get(&sessions).await[0]["status"]["type"] == "busy").then_some(())
+        })
+        .await;
+        scene.fake.restart().await.unwrap();
+    };
+    let (done, ()) = tokio::join!(run, die);
+    done.refused(1, &["no answer"]);
+}
+
+#[tokio::test]
+async fn tail_prints_every_event_with_its_cursor() {
+    let (scene, ids) = scene(&["Mend"]).await;
+    scene
+        .home
+        .run(&["send", &ids[0], "say one two three", "--wait"])
+        .await
+        .ok();
+    let lines = scene
+        .home
+        .run(&["tail", "--no-follow", "--json"])
+        .await
+        .ok();
+    let events: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let kinds: Vec<&str> = events
+        .iter()
+        .filter_map(|line| line["event"]["payload"]["type"].as_str())
+        .collect();
+    for kind in ["server.connected", "message.part.delta", "session.idle"] {
+        assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");
+    }
+    let after = events[2]["cursor"].as_str().unwrap();
+    let rest = scene
+        .home
+        .run(&["tail", "--no-follow", "--json", "--after", after])
+        .await
+        .ok();
+    assert_eq!(rest.lines().count(), events.len() - 3);
+    let one = scene.home.run(&["tail", "mend", "--no-follow"]).await.ok();
+    assert!(
+        one.lines().count() > 5 && one.lines().all(|line| line.contains(&ids[0])),
+        "{one}"
+    );
+}
+
+#[tokio::test]
+async fn tail_follows() {
+    let (scene, ids) = scene(&["Mend"]).await;
+    let mut child = scene
+        .home
+        .command(&["tail", "--from-start"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    timeout(DEADLINE, out.next_line())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    scene.home.run(&["send", &ids[0], "say later"]).await.ok();
+    let heard = async {
+        while let Some(line) = out.next_line().await.unwrap() {
+            if line.contains("session.idle") {
+                return;
+            }
+        }
+        panic!("tail ended");
+    };
+    timeout(DEADLINE, heard).await.unwrap();
+}
+
+#[tokio::test]
+async fn check_proves_that_an_instance_answers() {
+    let (scene, _) = scene(&[]).await;
+    let checked = scene
+        .home
+        .run(&["check", &scene.instance[..4], "--text", "say pong"])
+        .await
+        .ok();
+    assert!(
+        checked.contains("message.part.delta") && checked.contains("and the answer: pong"),
+        "{checked}"
+    );
+    let failed = scene
+        .home
+        .run(&["check", &scene.instance, "--text", "error 401 msg=no_key"])
+        .await;
+    failed.refused(1, &["failed: no key"]);
+    let late = scene
+        .home
+        .run(&[
+            "check",
+            &scene.instance,
+            "--text",
+            "stall 100",
+            "--timeout",
+            "1",
+        ])
+        .await;
+    late.refused(1, &["no answer within 1 s"]);
+}
+
+#[tokio::test]
+async fn open_runs_the_terminal_client_with_the_password_in_its_environment() {
+    let options = FakeOptions {
+        password: Some("hush-hush".to_owned()),
+        ..FakeOptions::default()
+    };
+    let (home, fake) = (Home::new(), FakeServer::start(options).await.unwrap());
+    let session = fake.seed_session("Mend the roof").unwrap();
+    let mut command = home.command(&[
+        "up",
+        "--no-open",
+        "--listen",
+        "127.0.0.1:0",
+        "--attach",
+        &fake.url,
+    ]);
+    command.env("DROVERS_PASSWORD", "hush-hush");
+    let hub = Running::of(command).await;
+    let instance = hub.connected().await;
+    let client = program(
+        &home.path("opencode"),
+        "#!/bin/sh\necho \"$@ $OPENCODE_SERVER_USERNAME:$OPENCODE_SERVER_PASSWORD\"\n",
+    );
+    let open = async |target| {
+        home.run(&["open", target, "--opencode", client.to_str().unwrap()])
+            .await
+            .ok()
+    };
+    assert_eq!(
+        open(&instance).await,
+        format!("attach {}/ opencode:hush-hush\n", fake.url)
+    );
+    assert_eq!(
+        open("mend").await,
+        format!(
+            "attach {}/ --session {session} opencode:hush-hush\n",
+            fake.url
+        )
+    );
+}

@@ -1,0 +1,58 @@
+//! The demo: sessions of every kind, soon, and nothing left of it.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::program::{Home, Running, until};
+
+#[tokio::test]
+async fn five_sessions_live_within_five_seconds_and_no_trace_after() {
+    let home = Home::new();
+    let begun = Instant::now();
+    let mut hub =
+        Running::of(home.command(&["demo", "--fake", "--no-open", "--listen", "127.0.0.1:0"]))
+            .await;
+    let instance = hub.connected().await;
+    let sessions = until(async || {
+        let sessions = hub.get(&format!("instances/{instance}/sessions")).await;
+        let busy = sessions
+            .as_array()?
+            .iter()
+            .filter(|session| session["status"]["type"] == "busy")
+            .count();
+        (busy >= 3).then_some(sessions)
+    })
+    .await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(sessions.as_array().unwrap().len() >= 5);
+    for kind in ["permissions", "questions"] {
+        let waiting = async || {
+            let waiting = hub.get(&format!("instances/{instance}/{kind}")).await;
+            waiting
+                .as_array()
+                .is_some_and(|waiting| waiting.len() == 1)
+                .then_some(())
+        };
+        until(waiting).await;
+    }
+    let child = |session: &Value| session["parentID"].is_string();
+    until(async || {
+        let sessions = hub.get(&format!("instances/{instance}/sessions")).await;
+        sessions.as_array()?.iter().any(child).then_some(())
+    })
+    .await;
+    hub.signal(Signal::SIGTERM);
+    assert_eq!(hub.ended().await, Some(0));
+    let left: Vec<_> = fs::read_dir(home.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}

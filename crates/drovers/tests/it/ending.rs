@@ -1,0 +1,72 @@
+//! How a hub ends, and what it leaves behind: nothing.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use scripted::opencode::{FakeOptions, FakeServer};
+
+use crate::program::{Home, Running, runs, stand_in, until};
+
+/// A hub that runs a server of its own, and that server's process.
+async fn with_server(home: &Home) -> (Running, i32) {
+    let folder = home.folder("project");
+    let opencode = stand_in(&home.path("opencode"));
+    let hub = home
+        .start(&[
+            "--opencode",
+            opencode.to_str().unwrap(),
+            folder.to_str().unwrap(),
+        ])
+        .await;
+    let server = until(async || fs::read_to_string(folder.join("pid")).ok()).await;
+    (hub, server.trim().parse().unwrap())
+}
+
+#[tokio::test]
+async fn term_ends_streams_and_servers_with_code_zero() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        let home = Home::new();
+        let (mut hub, server) = with_server(&home).await;
+        let viewer = reqwest::get(format!("{}/api/log", hub.url)).await.unwrap();
+        let asked = Instant::now();
+        hub.signal(signal);
+        assert_eq!(hub.ended().await, Some(0), "{signal}");
+        assert!(
+            asked.elapsed() < Duration::from_secs(8),
+            "{:?}",
+            asked.elapsed()
+        );
+        assert!(!runs(server));
+        viewer.bytes().await.unwrap();
+        assert!(!home.data_dir().join("runtime.json").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_killed_hub_leaves_no_server_behind() {
+    let home = Home::new();
+    let (mut hub, server) = with_server(&home).await;
+    assert!(runs(server));
+    hub.signal(Signal::SIGKILL);
+    hub.ended().await;
+    until(async || (!runs(server)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_removed_instance_loses_its_stream() {
+    let (home, fake) = (
+        Home::new(),
+        FakeServer::start(FakeOptions::default()).await.unwrap(),
+    );
+    let mut hub = home.start(&["--attach", &fake.url]).await;
+    hub.connected().await;
+    assert_eq!(fake.connections().open, 1);
+    hub.signal(Signal::SIGTERM);
+    assert_eq!(hub.ended().await, Some(0));
+    until(async || (fake.connections().open == 0).then_some(())).await;
+    // The next hub remembers it.
+    let again = home.start(&["--attach", &fake.url]).await;
+    again.connected().await;
+    assert_eq!(again.get("instances").await.as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,10 @@
+//! The program as its users have it: started, asked, ended.
+#![allow(clippy::unwrap_used)]
+
+mod asking;
+mod bad_input;
+mod demo;
+mod ending;
+mod program;
+mod replay;
+mod starting;

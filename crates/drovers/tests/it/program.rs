@@ -1,0 +1,224 @@
+//! The built program in a home of its own, and ways to wait for what it does.
+
+use std::future::Future;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// Generous: a machine may be busy. Nothing waits for it that goes well.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A home with nothing in it: no OpenCode, no data directory.
+pub(crate) struct Home {
+    root: TempDir,
+}
+
+/// A hub that runs. Killed when dropped.
+pub(crate) struct Running {
+    pub(crate) url: String,
+    child: Child,
+    _out: Lines<BufReader<ChildStdout>>,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self {
+            root: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().canonicalize().unwrap().join(name)
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// A folder in it.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.path(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// The program with these arguments.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
+        command
+            .args(args)
+            .env_clear()
+            .env("HOME", self.root.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("TMPDIR", self.root.path())
+            .env("DROVERS_DATA_DIR", self.data_dir())
+            .current_dir(self.root.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) async fn run(&self, args: &[&str]) -> Done {
+        Done::of(self.command(args).output()).await
+    }
+
+    /// Starts a hub on a free port.
+    pub(crate) async fn start(&self, args: &[&str]) -> Running {
+        Running::of(self.command(&[&["up", "--no-open", "--listen", "127.0.0.1:0"], args].concat()))
+            .await
+    }
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Done {
+    pub(crate) async fn of(run: impl Future<Output = std::io::Result<Output>>) -> Self {
+        let output = timeout(DEADLINE, run)
+            .await
+            .expect("the program does not end")
+            .unwrap();
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Its standard output, given that it ended well.
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// Its standard output as JSON.
+    pub(crate) fn json(self) -> Value {
+        serde_json::from_str(&self.ok()).unwrap()
+    }
+
+    /// It ended with this code, and said all of this on stderr.
+    pub(crate) fn refused(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for word in words {
+            assert!(self.err.contains(word), "{word:?} is not in {self:?}");
+        }
+    }
+}
+
+impl Running {
+    /// Starts a hub and waits for its line.
+    pub(crate) async fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = timeout(DEADLINE, out.next_line())
+            .await
+            .expect("the hub does not listen")
+            .unwrap();
+        let line = line.expect("the hub ended before it listened");
+        let url = line
+            .strip_prefix("drovers listening on ")
+            .expect("another line")
+            .to_owned();
+        Self {
+            url,
+            child,
+            _out: out,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().unwrap().cast_signed()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).unwrap();
+    }
+
+    /// Its exit code, once it has ended.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let ended = timeout(DEADLINE, self.child.wait())
+            .await
+            .expect("the hub does not end");
+        ended.unwrap().code()
+    }
+
+    /// What its API answers.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let answer = reqwest::get(format!("{}/api/{path}", self.url))
+            .await
+            .unwrap();
+        answer.json().await.unwrap()
+    }
+
+    /// Waits until its instances are so.
+    pub(crate) async fn until(&self, so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        until(async || {
+            let instances: Vec<Value> =
+                serde_json::from_value(self.get("instances").await).unwrap();
+            so(&instances).then_some(instances)
+        })
+        .await
+    }
+
+    /// Waits until its first instance is connected, and gives that one's id.
+    pub(crate) async fn connected(&self) -> String {
+        let instances = self
+            .until(|instances| {
+                instances
+                    .first()
+                    .is_some_and(|one| one["status"] == "connected")
+            })
+            .await;
+        instances[0]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Looks until it is there.
+pub(crate) async fn until<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    let found = async {
+        let mut again = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            again.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    timeout(DEADLINE, found).await.expect("it does not come")
+}
+
+/// Whether a process runs; one that only waits to be reaped does not.
+pub(crate) fn runs(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// A program of these lines.
+pub(crate) fn program(at: &Path, script: &str) -> PathBuf {
+    std::fs::write(at, script).unwrap();
+    std::fs::set_permissions(at, std::fs::Permissions::from_mode(0o755)).unwrap();
+    at.to_owned()
+}
+
+/// A program that listens as OpenCode says it does, and leaves its process id in its folder.
+pub(crate) fn stand_in(at: &Path) -> PathBuf {
+    let script = "#!/bin/sh\necho $$ > pid.new && mv pid.new pid\n\
+                  echo 'opencode server listening on http://127.0.0.1:9'\nexec sleep 1000\n";
+    program(at, script)
+}
