@@ -89,11 +89,6 @@ impl Serving {
         &self.hub
     }
 
-    /// Where it listens.
-    pub(crate) fn url(&self) -> &Url {
-        &self.url
-    }
-
     /// A way to ask it, as any other program would.
     pub(crate) fn api(&self) -> Result<Api, Fault> {
         Api::at(self.url.clone())

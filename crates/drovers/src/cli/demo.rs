@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use hub::Hub;
 use hub::hub::NewInstance;
 use hub::registry::{Login, Secret};
 use hub::workspace::binary;
@@ -21,6 +22,7 @@ use scripted::opencode::{FakeOptions, FakeServer};
 use tokio::time::timeout;
 
 use super::up::How;
+use crate::api::Api;
 use crate::fault::Fault;
 use crate::serving::{self, Serving};
 use crate::{limits, out};
@@ -40,12 +42,6 @@ pub(crate) struct DemoArgs {
     /// Use the built-in imitation of OpenCode even if the real one is installed
     #[arg(long, conflicts_with = "opencode")]
     fake: bool,
-}
-
-/// Who plays OpenCode: alive as long as this is.
-enum Cast {
-    Real(#[allow(dead_code, reason = "it stops when dropped")] Model),
-    Fake(#[allow(dead_code, reason = "it stops when dropped")] FakeServer),
 }
 
 /// Starts a hub on a stage, and the play.
@@ -73,14 +69,21 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
     let notice = "This is a demo: the agents follow a script, and all is gone once it ends. Say anything to them";
     let serving =
         Serving::start(stage.data_dir()?, listen, launcher, vec![Arc::from(notice)]).await?;
-    let _cast = match play(&serving, &stage, model, &args.how).await {
-        Ok(cast) => Some(cast),
-        Err(fault) => {
-            out::note(&fault.to_string());
-            None
-        }
+    let play = Play {
+        api: serving.api()?,
+        hub: serving.hub().clone(),
+        project: stage.project().to_owned(),
+        how: args.how,
     };
-    serving.until_asked_to_end().await
+    // Beside the hub, so that it can be asked to end at any time.
+    let playing = tokio::spawn(async move {
+        if let Err(fault) = play.run(model).await {
+            out::note(&fault.to_string());
+        }
+    });
+    let ended = serving.until_asked_to_end().await;
+    playing.abort();
+    ended
 }
 
 fn program(args: &DemoArgs) -> Result<Option<PathBuf>, Fault> {
@@ -91,88 +94,79 @@ fn program(args: &DemoArgs) -> Result<Option<PathBuf>, Fault> {
     }
 }
 
-/// Plays on the real OpenCode if it is there in time, else on the scripted one.
-async fn play(
-    serving: &Serving,
-    stage: &Stage,
-    model: Option<Model>,
-    how: &How,
-) -> Result<Cast, Fault> {
-    let api = serving.api()?;
-    if let Some(model) = model {
-        let id = add(serving, NewInstance::Folder(stage.project().to_owned())).await?;
-        let played = async {
-            connected(serving, &id).await;
-            acts::play(&api, id.as_str()).await
-        };
-        match timeout(limits::REAL_OPENCODE, played).await {
-            Ok(Ok(())) => {
-                show(serving, how, &id);
-                return Ok(Cast::Real(model));
+/// What is played, and where.
+struct Play {
+    api: Api,
+    hub: Hub,
+    project: PathBuf,
+    how: How,
+}
+
+impl Play {
+    /// Plays on the real OpenCode if it is there in time, else on the scripted one. Goes on until it is dropped.
+    async fn run(self, model: Option<Model>) -> Result<(), Fault> {
+        if let Some(_model) = model {
+            let id = self.add(NewInstance::Folder(self.project.clone())).await?;
+            match timeout(limits::REAL_OPENCODE, self.begin(&id)).await {
+                Ok(Ok(())) => return self.go_on(&id).await,
+                Ok(Err(fault)) => out::note(&fault.to_string()),
+                Err(_late) => out::note(
+                    "OpenCode is not ready in time: the demo goes on with the built-in imitation",
+                ),
             }
-            Ok(Err(fault)) => out::note(&fault.to_string()),
-            Err(_late) => out::note(
-                "OpenCode is not ready in time: the demo goes on with the built-in imitation",
-            ),
+            let hub = self.hub.clone();
+            // Its end may take as long as its start.
+            tokio::spawn(async move { hub.remove(&id).await });
         }
-        let hub = serving.hub().clone();
-        // Its end may take as long as its start.
-        tokio::spawn(async move { hub.remove(&id).await });
+        let password: String = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(32)
+            .map(char::from)
+            .collect();
+        let options = FakeOptions {
+            directory: self.project.to_string_lossy().into_owned(),
+            password: Some(password.clone()),
+            rate: RATE,
+            voice: Voice::Friendly,
+            ..FakeOptions::default()
+        };
+        let fake = FakeServer::start(options).await.map_err(Fault::failed)?;
+        let login = Login {
+            username: "opencode".to_owned(),
+            password: Secret::new(password),
+        };
+        let id = self
+            .add(NewInstance::Url {
+                url: fake.url.clone(),
+                login: Some(login),
+            })
+            .await?;
+        self.begin(&id).await?;
+        self.go_on(&id).await
     }
-    let (fake, id) = imitation(serving, stage).await?;
-    acts::play(&api, id.as_str()).await?;
-    show(serving, how, &id);
-    Ok(Cast::Fake(fake))
-}
 
-async fn imitation(serving: &Serving, stage: &Stage) -> Result<(FakeServer, InstanceId), Fault> {
-    let password: String = rand::rng()
-        .sample_iter(Alphanumeric)
-        .take(32)
-        .map(char::from)
-        .collect();
-    let options = FakeOptions {
-        directory: stage.project().to_string_lossy().into_owned(),
-        password: Some(password.clone()),
-        rate: RATE,
-        voice: Voice::Friendly,
-        ..FakeOptions::default()
-    };
-    let fake = FakeServer::start(options).await.map_err(Fault::failed)?;
-    let login = Login {
-        username: "opencode".to_owned(),
-        password: Secret::new(password),
-    };
-    let id = add(
-        serving,
-        NewInstance::Url {
-            url: fake.url.clone(),
-            login: Some(login),
-        },
-    )
-    .await?;
-    Ok((fake, id))
-}
+    async fn add(&self, new: NewInstance) -> Result<InstanceId, Fault> {
+        let added = self
+            .hub
+            .add(new, Some("demo"))
+            .await
+            .map_err(Fault::failed)?;
+        Ok(added.id().clone())
+    }
 
-fn show(serving: &Serving, how: &How, id: &InstanceId) {
-    how.show(&format!("{}i/{id}", serving.url()));
-}
+    async fn begin(&self, id: &InstanceId) -> Result<(), Fault> {
+        let live = |state: &model::State| {
+            state
+                .instances
+                .get(id)
+                .is_some_and(model::state::Instance::is_live)
+        };
+        self.hub.engine().until(live).await;
+        acts::play(&self.api, id.as_str()).await
+    }
 
-async fn add(serving: &Serving, new: NewInstance) -> Result<InstanceId, Fault> {
-    let added = serving
-        .hub()
-        .add(new, Some("demo"))
-        .await
-        .map_err(Fault::failed)?;
-    Ok(added.id().clone())
-}
-
-async fn connected(serving: &Serving, id: &InstanceId) {
-    let live = |state: &model::State| {
-        state
-            .instances
-            .get(id)
-            .is_some_and(model::state::Instance::is_live)
-    };
-    serving.hub().engine().until(live).await;
+    async fn go_on(&self, id: &InstanceId) -> Result<(), Fault> {
+        self.how.show(&format!("{}/i/{id}", self.api.url()));
+        std::future::pending().await
+    }
 }
