@@ -33,7 +33,10 @@ pub(super) fn router(shared: Handle) -> Router {
         .route("/event", get(stream::instance))
         .route("/path", get(path))
         .route("/agent", get(async || Json(shapes::agents())))
-        .route("/config", get(async || Json(json!({ "model": "scripted/scripted-1" }))))
+        .route(
+            "/config",
+            get(async || Json(json!({ "model": "scripted/scripted-1" }))),
+        )
         .route("/config/providers", get(async || Json(shapes::providers())))
         .route("/command", get(async || Json(json!([]))))
         .route("/find/file", get(async || Json(json!([]))))

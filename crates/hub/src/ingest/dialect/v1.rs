@@ -90,9 +90,36 @@ fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) ->
         W::InstanceDisposed {
             directory: disposed,
         } => Event::DirectoryDisposed(disposed.map(Into::into).or_else(|| directory.cloned())?),
+        W::Unknown { kind } if is_documented(&kind) => return None,
         W::Unknown { kind } => Event::Unknown { kind: kind.into() },
         W::Malformed { kind, .. } => Event::Malformed { kind: kind.into() },
     })
+}
+
+/// Events that OpenCode 1.18 documents and that change nothing Drovers shows, by the beginning of their type.
+const UNUSED: [&str; 18] = [
+    "catalog.",
+    "command.",
+    "file.",
+    "installation.",
+    "integration.",
+    "lsp.",
+    "mcp.",
+    "models-dev.",
+    "permission.v2.",
+    "plugin.",
+    "project.",
+    "pty.",
+    "question.v2.",
+    "reference.",
+    "session.next.",
+    "tui.",
+    "workspace.",
+    "worktree.",
+];
+
+fn is_documented(kind: &str) -> bool {
+    UNUSED.iter().any(|known| kind.starts_with(known))
 }
 
 /// Text and reasoning both grow in their field `text`; increments of other fields are not known to exist.
