@@ -35,3 +35,6 @@ pub(crate) const PROMPT_BYTES: usize = 8 << 20;
 /// How long the demo waits for a real OpenCode to play. After it the built-in one does: there is to be something to see
 /// within 5 s. The real one needs 1.5 s, and 7 s on a busy machine.
 pub(crate) const REAL_OPENCODE: Duration = Duration::from_millis(4200);
+
+/// Open files that a hub asks the system for. Beyond what the system grants, connections are refused.
+pub(crate) const OPEN_FILES: u64 = 16_384;

@@ -10,6 +10,7 @@ use hub::datadir::DataDir;
 use hub::http::{self, Options};
 use hub::workspace::{GuardCommand, Launcher};
 use hub::{Hub, HubOptions};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -49,6 +50,24 @@ pub(crate) fn launcher(opencode: Option<std::path::PathBuf>) -> Result<Launcher,
     Ok(Launcher::new(guard, opencode))
 }
 
+/// Lets the process hold as many sockets as it may: each viewer and each server takes one, and the usual soft limit of
+/// 1024 is below the number of viewers that the hub allows. Where it cannot be raised, later connections are refused.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit
+        .maximum
+        .map_or(limits::OPEN_FILES, |most| most.min(limits::OPEN_FILES));
+    if limit.current.is_some_and(|now| now < wanted) {
+        let raised = Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
 impl Serving {
     /// Starts a hub and tells where it listens, on one line of stdout and in its data directory.
     ///
@@ -60,6 +79,7 @@ impl Serving {
         launcher: Launcher,
         notices: Vec<Arc<str>>,
     ) -> Result<Self, Fault> {
+        raise_open_files();
         let signals = Signals::new()
             .map_err(|error| Fault::cannot_start(format!("signals cannot be caught: {error}")))?;
         let listener = bind(listen).await?;

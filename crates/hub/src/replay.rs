@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
-use model::state::{Instance, LinkStatus, Origin};
+use model::json::Json;
+use model::state::{Instance, LinkStatus, Origin, SessionInfo, Tokens};
 use model::time::Timestamp;
 use model::{Event, State, reduce};
 use opencode::{limits, sse};
@@ -73,6 +74,13 @@ impl Replay {
             Event::Session(info) if !self.knows(&info.id) => Event::SessionCreated(info),
             event => event,
         };
+        if let Some(session) = spoken_of(&event).filter(|session| !self.knows(session)) {
+            self.reduce(Event::SessionCreated(made_up(session)));
+        }
+        self.reduce(event);
+    }
+
+    fn reduce(&mut self, event: Event) {
         // What would be read over REST cannot be: the recording is all there is.
         let _unreadable = reduce(
             &mut self.state,
@@ -86,6 +94,38 @@ impl Replay {
 
     fn knows(&self, session: &SessionId) -> bool {
         self.instance().sessions.contains_key(session)
+    }
+}
+
+/// The session whose conversation an event belongs to. A recording may begin in the middle of one.
+fn spoken_of(event: &Event) -> Option<&SessionId> {
+    match event {
+        Event::Message(info) => Some(&info.session),
+        Event::Part(part) => Some(&part.session),
+        Event::PartDelta { session, .. }
+        | Event::Status { session, .. }
+        | Event::Todos { session, .. } => Some(session),
+        _ => None,
+    }
+}
+
+/// All that is known of a session of which only its conversation was recorded.
+fn made_up(id: &SessionId) -> SessionInfo {
+    let raw = serde_json::json!({ "id": id }).to_string();
+    SessionInfo {
+        id: id.clone(),
+        parent: None,
+        title: "".into(),
+        directory: "".into(),
+        agent: None,
+        model: None,
+        created: Timestamp(0),
+        updated: Timestamp(0),
+        archived: None,
+        reverted_from: None,
+        cost: 0.0,
+        tokens: Tokens::default(),
+        raw: Json::parse(raw).unwrap_or_else(|_| Json::null()),
     }
 }
 

@@ -171,3 +171,16 @@ fn a_text_that_never_ends_is_kept_as_heard() {
         "{heard:?}"
     );
 }
+
+#[test]
+fn a_recording_may_begin_in_the_middle_of_a_conversation() {
+    let bytes = fs::read(captures().join("bash.global.sse")).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let from = text.find("message.updated").unwrap();
+    let start = text[..from].rfind("data:").unwrap();
+    let mut replay = Replay::new(Dialect::V1);
+    replay.feed(&text.as_bytes()[start..]);
+    let whole = fold("bash.global.sse", 4096);
+    let late = serde_json::to_value(model::export::rest(replay.instance())).unwrap();
+    assert_eq!(late, whole);
+}
