@@ -153,7 +153,9 @@ proptest! {
             prop_assert_eq!(&mended[id]["messages"], &session["messages"], "{}", name);
             prop_assert_eq!(&mended[id]["status"], &session["status"], "{}", name);
         }
-        prop_assert_eq!(mended.as_object().unwrap().len(), recording.sessions.len(), "{}", name);
+        // What is left of sessions that began before the recording is no part of any list.
+        let listed = mended.as_object().unwrap().values().filter(|s| s["session"].get("directory").is_some());
+        prop_assert_eq!(listed.count(), recording.sessions.len(), "{}", name);
     }
 
     /// Messages are read beside the stream: begun anywhere, answered anywhere later.
