@@ -75,6 +75,9 @@ pub const CONNECT_WAIT: Duration = Duration::from_secs(10);
 pub const ECHO_WAIT: Duration = Duration::from_secs(1);
 /// How long a document waits for its conversation. After it the page is sent without, and gets it over its socket.
 pub const DOCUMENT_WAIT: Duration = Duration::from_millis(150);
+/// How long a document waits for messages before those that are kept, which a person asked for. After it the document
+/// comes without them, and can be asked for again.
+pub const OLDER_WAIT: Duration = Duration::from_secs(5);
 /// How long the conversation of a sent document is kept for the page's socket to take over.
 pub const DOCUMENT_KEPT: Duration = Duration::from_secs(10);
 /// Entries of the log taken at once for a reader.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use model::State;
 use model::ids::{InstanceId, MessageId, SessionId};
-use model::state::{Body, Rev};
+use model::state::{Body, Loaded, Rev};
 use model::view::{self, Look};
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
@@ -17,29 +18,34 @@ use crate::engine::Watched;
 use crate::limits;
 
 /// The window of a conversation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Window {
     /// The oldest message in it, if older ones than usual are wanted.
     from: Option<MessageId>,
+    /// The oldest message that the reader has, who wants those before it.
+    before: Option<MessageId>,
 }
 
 /// The page without an instance in front.
-pub(super) async fn home(State(app): State<App>) -> Response {
-    document(&app, Look::default()).await
+pub(super) async fn home(Shared(app): Shared<App>) -> Response {
+    document(&app, Look::default(), None).await
 }
 
 /// The page with an instance in front.
-pub(super) async fn instance(State(app): State<App>, Path(instance): Path<InstanceId>) -> Response {
+pub(super) async fn instance(
+    Shared(app): Shared<App>,
+    Path(instance): Path<InstanceId>,
+) -> Response {
     let look = Look {
         instance: Some(instance),
         ..Look::default()
     };
-    document(&app, look).await
+    document(&app, look, None).await
 }
 
 /// The page with a session in front.
 pub(super) async fn session(
-    State(app): State<App>,
+    Shared(app): Shared<App>,
     Path((instance, session)): Path<(InstanceId, SessionId)>,
     Query(window): Query<Window>,
 ) -> Response {
@@ -48,11 +54,19 @@ pub(super) async fn session(
         session: Some(session),
         from: window.from,
     };
-    document(&app, look).await
+    document(&app, look, window.before).await
 }
 
-async fn document(app: &App, look: Look) -> Response {
+async fn document(app: &App, mut look: Look, before: Option<MessageId>) -> Response {
     let kept = load(app, &look).await;
+    if let Some(before) = &before {
+        // What cannot be read in time is not shown; the link to it is still there.
+        let _too_late = timeout(limits::OLDER_WAIT, older(app, &look, before)).await;
+        look.from = app
+            .hub()
+            .engine()
+            .read(|state| page_before(state, &look, before));
+    }
     let engine = app.hub().engine();
     let (seen, status) =
         engine.read(|state| (view::look(state, &look, Rev(0)), status(state, &look)));
@@ -71,7 +85,7 @@ async fn document(app: &App, look: Look) -> Response {
     }
 }
 
-fn status(state: &model::State, look: &Look) -> StatusCode {
+fn status(state: &State, look: &Look) -> StatusCode {
     let found = match (&look.instance, &look.session) {
         (Some(instance), Some(session)) => state.session(instance, session).is_some(),
         (Some(instance), None) => state.instances.contains_key(instance),
@@ -99,34 +113,39 @@ pub(super) async fn load(app: &App, look: &Look) -> Option<Watched> {
                 })
             })
             .await;
-        if look.from.is_some() {
-            older(app, look, &instance, &session).await;
-        }
     };
     let _too_late = timeout(limits::DOCUMENT_WAIT, here).await;
     Some(kept)
 }
 
-/// Has older messages read if the window begins before those that are kept.
-async fn older(app: &App, look: &Look, instance: &InstanceId, session: &SessionId) {
+/// Has the messages before one read, if they are not here and there are any.
+async fn older(app: &App, look: &Look, before: &MessageId) {
     let engine = app.hub().engine();
-    let first = |state: &model::State| {
-        let loaded = state.session(instance, session)?.loaded()?;
-        let wanted = look
-            .from
-            .as_ref()
-            .is_some_and(|from| loaded.messages.contains_key(from));
-        // The message asked for is the oldest that the viewer has: it wants those before.
+    let lacking = |state: &State| {
+        let loaded = conversation(state, look)?;
         let first = loaded.in_order().next()?.info.id.clone();
-        (!wanted || Some(&first) == look.from.as_ref()).then_some(first)
+        (loaded.older.is_some() && first == *before).then_some(())
     };
-    let Some(before) = engine.read(first) else {
+    let (Some(()), Some(instance), Some(session)) =
+        (engine.read(lacking), &look.instance, &look.session)
+    else {
         return;
     };
     engine.older(instance.clone(), session.clone()).await;
-    engine
-        .until(|state| first(state).as_ref() != Some(&before))
-        .await;
+    engine.until(|state| lacking(state).is_none()).await;
+}
+
+/// The message that begins the page of messages before one.
+fn page_before(state: &State, look: &Look, before: &MessageId) -> Option<MessageId> {
+    let mut newest_first = conversation(state, look)?.in_order().rev();
+    newest_first.find(|message| message.info.id == *before)?;
+    let page = newest_first.take(view::WINDOW).last();
+    Some(page.map_or_else(|| before.clone(), |message| message.info.id.clone()))
+}
+
+fn conversation<'a>(state: &'a State, look: &Look) -> Option<&'a Loaded> {
+    let (instance, session) = (look.instance.as_ref()?, look.session.as_ref()?);
+    state.session(instance, session)?.loaded()
 }
 
 /// Keeps a conversation until the page's own socket looks at it.

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use hub::datadir::Servers;
 use hub::workspace::{GuardCommand, Launcher};
+use model::State;
+use model::ids::{InstanceId, SessionId};
 use reqwest::Method;
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::json;
@@ -44,6 +46,54 @@ async fn a_document_holds_the_conversation() {
     lab.get(&format!("/fragment/i/{instance}/s/{id}"))
         .await
         .problem(400, "invalid-request");
+}
+
+/// Messages on a document, first to last, and the link to those before.
+fn shown(page: &str) -> (Vec<&str>, Option<&str>) {
+    let after = |text: &'static str| page.split(text).skip(1);
+    let messages = after("data-k=\"m:").filter_map(|rest| rest.split('"').next());
+    let older = after("class=\"older\" href=\"")
+        .next()
+        .and_then(|rest| rest.split('"').next());
+    (messages.collect(), older)
+}
+
+#[tokio::test]
+async fn a_long_conversation_is_read_backwards_page_by_page() {
+    let lab = Lab::new().await;
+    let session = lab.fake.seed_session("long").unwrap();
+    let recorded = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../testkit/captures/session500.messages.json"
+    );
+    let messages = serde_json::from_str(&fs::read_to_string(recorded).unwrap()).unwrap();
+    lab.fake.seed_messages(&session, messages).unwrap();
+    let added = lab.instance().await;
+    let instance = added.rsplit('/').next().unwrap();
+    let at = (
+        InstanceId::from(instance),
+        SessionId::from(session.as_str()),
+    );
+    let engine = lab.hub.engine();
+    let _kept = engine.watch(at.0.clone(), at.1.clone()).await;
+    let here = |state: &State| {
+        state
+            .session(&at.0, &at.1)
+            .is_some_and(|s| s.loaded().is_some())
+    };
+    lab.until("the conversation is here", here).await;
+    let page = lab.get(&format!("/i/{instance}/s/{session}")).await;
+    let (newest, older) = shown(&page.text);
+    assert_eq!(newest.len(), 100);
+    let page = lab.get(older.unwrap()).await;
+    let (further, older) = shown(&page.text);
+    assert_eq!(further.len(), 200);
+    assert_eq!(further[100..], newest);
+    let page = lab.get(older.unwrap()).await;
+    let (all, _) = shown(&page.text);
+    assert_eq!(all.len(), 300);
+    assert_eq!(all[100..], further);
+    assert!(page.text.contains(&format!("data-from=\"{}\"", all[0])));
 }
 
 #[tokio::test]
