@@ -103,7 +103,13 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
             .as_ref()
             .and_then(|front| front.log(look.from.as_ref(), since)),
         composer: front_changed(session_changed).map(Front::composer),
-        side: front_changed(session_changed).map(Front::side),
+        side: front_changed(
+            session_changed
+                || front
+                    .as_ref()
+                    .is_some_and(|front| front.context_changed(since)),
+        )
+        .map(Front::side),
     }
 }
 

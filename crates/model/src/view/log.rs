@@ -124,15 +124,21 @@ impl Front<'_> {
         let messages = window
             .iter()
             .filter(|message| message.content_rev > since || (asked_anew && message_waits(message)))
-            .map(|message| MessageRow {
-                status: session.message_status(
-                    &message.info,
-                    last.is_none_or(|last| *last == message.info.id),
-                ),
+            .map(|message| {
+                (
+                    message,
+                    session.message_status(
+                        &message.info,
+                        last.is_none_or(|last| *last == message.info.id),
+                    ),
+                )
+            })
+            .map(|(message, status)| MessageRow {
+                status,
                 reverted: reverted.is_some_and(|from| order_key(message) >= order_key(from)),
                 head_changed: message.rev > since || since == Rev(0),
                 order: message.parts.keys().cloned().collect(),
-                parts: part_rows(session, message, &waiting, since, asked_anew),
+                parts: part_rows(session, message, status, &waiting, since, asked_anew),
                 info: message.info.clone(),
             })
             .collect();
@@ -206,13 +212,12 @@ fn message_waits(message: &Message) -> bool {
 fn part_rows(
     session: &Session,
     message: &Message,
+    status: MessageStatus,
     waiting: &BTreeMap<Arc<str>, PermissionId>,
     since: Rev,
     asked_anew: bool,
 ) -> Vec<PartRow> {
-    let over = message.info.completed.is_some()
-        || message.info.failure.is_some()
-        || !session.run.is_running();
+    let over = status != MessageStatus::Streaming;
     message
         .parts
         .values()

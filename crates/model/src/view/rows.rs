@@ -6,8 +6,8 @@ use super::tree::{Mark, mark_of, tree};
 use super::{Front, need};
 use crate::ids::InstanceId;
 use crate::state::{
-    AgentInfo, Counters, Instance, LinkStatus, ModelInfo, ModelRef, Origin, Rev, Session, State,
-    Todos, Tokens,
+    AgentInfo, Body, Counters, Instance, LinkStatus, Loaded, Message, ModelInfo, ModelRef, Origin,
+    Rev, Session, State, Todos, Tokens,
 };
 use crate::time::Timestamp;
 
@@ -113,6 +113,13 @@ pub struct SideRow {
     pub counters: Counters,
 }
 
+fn last_with_tokens(loaded: &Loaded) -> Option<&Message> {
+    loaded
+        .in_order()
+        .rev()
+        .find(|message| message.info.tokens.total() > 0)
+}
+
 fn link_row(instance: &Instance) -> LinkRow {
     LinkRow {
         status: instance.link.status.clone(),
@@ -157,6 +164,17 @@ impl Front<'_> {
             .session()
             .map_or(self.instance.tree_rev, |s| s.rev.max(s.todos_rev));
         self.instance.rev.max(session) > since
+    }
+
+    /// True if what the last answer filled of its context changed, as far as the conversation is here.
+    pub(super) fn context_changed(&self, since: Rev) -> bool {
+        self.session().is_some_and(|session| match &session.body {
+            Body::Loaded(loaded) => {
+                let last = last_with_tokens(loaded);
+                loaded.list_rev.max(last.map_or(Rev(0), |last| last.rev)) > since
+            }
+            _ => session.body_rev > since,
+        })
     }
 
     pub(super) fn head(&self) -> HeadRow {
@@ -221,12 +239,7 @@ impl Front<'_> {
         let session = self.session();
         let last = session
             .and_then(|session| session.loaded())
-            .and_then(|loaded| {
-                loaded
-                    .in_order()
-                    .rev()
-                    .find(|message| message.info.tokens.total() > 0)
-            });
+            .and_then(last_with_tokens);
         let models = self
             .instance
             .catalog
