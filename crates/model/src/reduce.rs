@@ -45,6 +45,7 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
     let Some(instance) = state.instances.get_mut(id) else {
         return Vec::new();
     };
+    let was_live = instance.is_live();
     let mut fold = Fold {
         rev,
         at,
@@ -54,14 +55,18 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         rows: false,
         ran: Vec::new(),
         listed: Vec::new(),
+        gone: Vec::new(),
     };
     fold.apply(event);
+    // Sessions of a server that cannot be heard are shown by the others that have them.
+    let moved = fold.instance.is_live() != was_live;
     let Fold {
         effects,
         changed,
         rows,
         ran,
         listed,
+        gone,
         ..
     } = fold;
     if changed {
@@ -75,6 +80,12 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
             state.owners.insert(session, id.clone());
             instance::touch_trees(state, rev);
         }
+    }
+    if moved {
+        instance::touch_trees(state, rev);
+    }
+    for session in gone {
+        instance::disown(state, &session);
     }
     if rows {
         state.rows_rev = rev;
@@ -96,6 +107,8 @@ struct Fold<'a> {
     ran: Vec<SessionId>,
     /// Sessions that this server listed.
     listed: Vec<SessionId>,
+    /// Sessions that this server no longer has.
+    gone: Vec<SessionId>,
 }
 
 impl Fold<'_> {

@@ -50,12 +50,18 @@ impl State {
         self.instances.get(instance)?.sessions.get(session)
     }
 
-    /// True unless the session belongs to another instance, which shows it as long as it can be heard.
+    /// True unless the session belongs to another instance, which shows it as long as it can be heard. After that the
+    /// first of the others that can be heard shows it, too.
     pub fn shows(&self, instance: &InstanceId, session: &SessionId) -> bool {
         let Some(owner) = self.owners.get(session).filter(|owner| *owner != instance) else {
             return true;
         };
-        !self.instances.get(owner).is_some_and(Instance::is_live)
+        if self.instances.get(owner).is_some_and(Instance::is_live) {
+            return false;
+        }
+        let has = |other: &&Instance| other.is_live() && other.sessions.contains_key(session);
+        let first = self.instances.values().find(has);
+        first.is_none_or(|first| first.id == *instance)
     }
 }
 
@@ -145,6 +151,10 @@ impl Instance {
     /// True while what is shown of it is live.
     pub fn is_live(&self) -> bool {
         self.link.status == LinkStatus::Connected
+    }
+
+    pub(crate) fn has_requests(&self) -> bool {
+        !self.permissions.is_empty() || !self.questions.is_empty()
     }
 
     /// The topmost ancestor of a session that is known; the session itself at the top, or in a loop.

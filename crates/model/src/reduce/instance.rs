@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Fold;
-use crate::ids::InstanceId;
+use crate::ids::{InstanceId, SessionId};
 use crate::state::{
     Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State, Tombstones,
 };
@@ -47,9 +47,32 @@ pub(super) fn add(
 
 pub(super) fn remove(state: &mut State, rev: Rev, id: &InstanceId) {
     if state.instances.remove(id).is_some() {
-        state.owners.retain(|_, owner| owner != id);
+        hand_over(state, id);
         touch_trees(state, rev);
         touch_set(state, rev);
+    }
+}
+
+/// What belonged to an instance that is gone belongs to the first other that has it.
+fn hand_over(state: &mut State, gone: &InstanceId) {
+    let instances = &state.instances;
+    state.owners.retain(|session, owner| {
+        if owner == gone {
+            let other = |i: &&Instance| i.sessions.contains_key(session);
+            let Some(heir) = instances.values().find(other) else {
+                return false;
+            };
+            *owner = heir.id.clone();
+        }
+        true
+    });
+}
+
+/// Forgets whose a session is once no instance has it.
+pub(super) fn disown(state: &mut State, session: &SessionId) {
+    let has = |instance: &Instance| instance.sessions.contains_key(session);
+    if !state.instances.values().any(has) {
+        state.owners.remove(session);
     }
 }
 
@@ -65,6 +88,9 @@ pub(super) fn touch_trees(state: &mut State, rev: Rev) {
     state.rows_rev = rev;
     for instance in state.instances.values_mut() {
         instance.tree_rev = rev;
+        if instance.has_requests() {
+            instance.requests_rev = rev;
+        }
     }
 }
 

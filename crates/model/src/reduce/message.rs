@@ -97,6 +97,12 @@ impl Held {
 }
 
 impl Loaded {
+    pub(super) fn touch_messages(&mut self, rev: Rev) {
+        for message in self.messages.values_mut() {
+            message.touch(rev);
+        }
+    }
+
     /// How many parts an event would leave without room among those that wait for their message.
     fn orphans_over_bound(&self, event: &Event) -> u64 {
         match event {
@@ -198,7 +204,7 @@ impl Message {
         }
     }
 
-    fn touch(&mut self, rev: Rev) {
+    pub(super) fn touch(&mut self, rev: Rev) {
         self.rev = rev;
         self.content_rev = rev;
     }
@@ -279,6 +285,14 @@ impl Session {
             self.body_rev = rev;
         }
         changed
+    }
+
+    /// Stamps every message: which of them are taken back has changed.
+    pub(super) fn touch_messages(&mut self, rev: Rev) {
+        self.body_rev = rev;
+        if let Body::Loaded(loaded) = &mut self.body {
+            loaded.touch_messages(rev);
+        }
     }
 
     pub(super) fn touch_last_assistant(&mut self, rev: Rev) {

@@ -34,7 +34,8 @@ impl Fold<'_> {
             return;
         };
         match &mut session.body {
-            Body::Loaded(loaded) => loaded.rereading = None,
+            Body::Loaded(loaded) if loaded.rereading.is_none() => {}
+            // What is kept was to be read again because it is not proven: without that it would be shown as if it were.
             body => {
                 *body = Body::Failed { reason };
                 session.body_rev = rev;
@@ -132,6 +133,7 @@ impl Session {
             loaded.take_read(rev, info, parts, &known);
         }
         loaded.weigh();
+        loaded.touch_where_last_changed(rev, &known);
         self.body = Body::Loaded(loaded);
         self.body_rev = rev;
         for event in held.events {
@@ -152,6 +154,10 @@ impl Session {
         let nothing = Loaded::default();
         for (info, parts) in read {
             if !loaded.messages.contains_key(&info.id) {
+                if self.info.reverted_from.as_ref() == Some(&info.id) {
+                    // Only now it is known which messages come after it.
+                    loaded.touch_messages(rev);
+                }
                 loaded.take_read(rev, info, parts, &nothing);
             }
         }
@@ -182,6 +188,20 @@ impl Session {
 }
 
 impl Loaded {
+    /// How a message stands depends on whether it is the last one that a model wrote.
+    fn touch_where_last_changed(&mut self, rev: Rev, known: &Loaded) {
+        let last = |loaded: &Loaded| Some(loaded.last_assistant()?.info.id.clone());
+        let (before, now) = (last(known), last(self));
+        if before == now {
+            return;
+        }
+        for id in before.iter().chain(&now) {
+            if let Some(message) = self.messages.get_mut(id) {
+                message.touch(rev);
+            }
+        }
+    }
+
     /// Adds a message as read; what is as it was `known` keeps its revision, so that no viewer is told again.
     fn take_read(&mut self, rev: Rev, info: MessageInfo, parts: Vec<Part>, known: &Loaded) {
         let before = known.messages.get(&info.id);

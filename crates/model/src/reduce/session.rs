@@ -1,5 +1,6 @@
 //! Sessions: their rows, what they are doing, and what they wait for.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::{Effect, Fold};
@@ -27,13 +28,17 @@ impl Fold<'_> {
             self.instance.counters.zombies += 1;
             return;
         }
+        let known = self.instance.sessions.get(&id).map(|known| &known.info);
+        let renamed =
+            known.is_none_or(|known| known.title != info.title || known.parent != info.parent);
         match self.instance.sessions.get_mut(&id) {
             Some(session) if session.info == info => return,
             Some(session) => {
-                if session.info.reverted_from != info.reverted_from {
-                    session.body_rev = self.rev;
-                }
+                let reverted = session.info.reverted_from != info.reverted_from;
                 session.info = info;
+                if reverted {
+                    session.touch_messages(self.rev);
+                }
             }
             None => {
                 self.instance
@@ -42,11 +47,16 @@ impl Fold<'_> {
             }
         }
         self.touch_row(&id);
+        if renamed && self.instance.has_requests() {
+            // A request is shown with its root, and that one's title.
+            self.touch_requests();
+        }
     }
 
     pub(super) fn session_deleted(&mut self, id: SessionId) {
         self.instance.tombstones.bury(id.clone());
         if self.instance.sessions.remove(&id).is_some() {
+            self.gone.push(id.clone());
             self.touch_tree();
         }
         let waiting = self.instance.permissions.len() + self.instance.questions.len();
@@ -213,8 +223,7 @@ impl Session {
         if self.run == run {
             return false;
         }
-        let status_changes =
-            self.run.is_running() != run.is_running() || matches!(run, Run::Interrupted { .. });
+        let status_changes = mem::discriminant(&self.run) != mem::discriminant(&run);
         self.run = run;
         if status_changes {
             self.touch_last_assistant(rev);

@@ -34,7 +34,7 @@ impl Fold<'_> {
             self.session_changed(info);
         }
         self.statuses(&asked, &statuses);
-        self.requests(permissions, questions);
+        self.requests(&asked, permissions, questions);
     }
 
     /// What a server does not name in an asked directory, it does not run; the rest is not known.
@@ -56,7 +56,12 @@ impl Fold<'_> {
                     self.end_unseen(&id);
                     continue;
                 }
-                None if interrupted || session.end_unseen => continue,
+                None if session.end_unseen => {
+                    // The read that was to judge it did not come through.
+                    self.ask_messages(&id);
+                    continue;
+                }
+                None if interrupted => continue,
                 None => Run::Idle,
             };
             let rev = self.rev;
@@ -69,7 +74,18 @@ impl Fold<'_> {
     }
 
     /// Requests that are gone were answered elsewhere; those that stay keep the time at which we learned of them.
-    fn requests(&mut self, permissions: Vec<Permission>, questions: Vec<Question>) {
+    /// Where nobody was asked, nothing is known to be answered.
+    fn requests(
+        &mut self,
+        asked: &[Arc<str>],
+        permissions: Vec<Permission>,
+        questions: Vec<Question>,
+    ) {
+        let sessions = &self.instance.sessions;
+        let unasked = |session: &SessionId| {
+            let session = sessions.get(session);
+            session.is_some_and(|session| !asked.contains(&session.info.directory))
+        };
         let mut old = std::mem::take(&mut self.instance.permissions);
         let had = (
             old.keys().cloned().collect::<Vec<_>>(),
@@ -79,11 +95,15 @@ impl Fold<'_> {
             let known = old.remove(&permission.id).unwrap_or(permission);
             self.instance.permissions.insert(known.id.clone(), known);
         }
+        old.retain(|_, permission| unasked(&permission.session));
+        self.instance.permissions.append(&mut old);
         let mut old = std::mem::take(&mut self.instance.questions);
         for question in questions {
             let known = old.remove(&question.id).unwrap_or(question);
             self.instance.questions.insert(known.id.clone(), known);
         }
+        old.retain(|_, question| unasked(&question.session));
+        self.instance.questions.append(&mut old);
         let same = had.0.iter().eq(self.instance.permissions.keys())
             && had.1.iter().eq(self.instance.questions.keys());
         if !same {

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 //! The fold, one rule at a time. What whole recordings fold to is tested where they can be translated.
 
+mod told;
+
 use crate::event::{Addressed, Event, MessagesRead, ReadPage, Snapshot};
 use crate::ids::{InstanceId, MessageId, PartId, SessionId};
 use crate::json::Json;
@@ -10,7 +12,7 @@ use crate::state::{
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
-use crate::view::{Look, Mark, look, needs, tree};
+use crate::view::{Look, Mark, Seen, look, needs, tree};
 use crate::{Effect, reduce};
 
 /// A state with live instances `a` and `b`, and the effects of what was folded last.
@@ -58,6 +60,13 @@ impl Bench {
         self
     }
 
+    /// What a viewer of session `s` lacks that has everything until now, once `events` happened.
+    fn news(&mut self, events: impl IntoIterator<Item = Event>) -> Seen {
+        let now = self.state.rev;
+        self.a(events);
+        look(&self.state, &front("a", "s"), now)
+    }
+
     fn session(&self, id: &str) -> &crate::state::Session {
         self.state.session(&"a".into(), &id.into()).unwrap()
     }
@@ -98,6 +107,14 @@ fn info(id: &str, parent: Option<&str>) -> SessionInfo {
         cost: 0.0,
         tokens: Tokens::default(),
         raw: Json::null(),
+    }
+}
+
+fn front(instance: &str, session: &str) -> Look {
+    Look {
+        instance: Some(instance.into()),
+        session: Some(session.into()),
+        from: None,
     }
 }
 

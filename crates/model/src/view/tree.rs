@@ -151,7 +151,11 @@ impl<'a> Family<'a> {
         let mut children: BTreeMap<&SessionId, Vec<&SessionId>> = BTreeMap::new();
         for session in sessions {
             match &session.info.parent {
-                Some(parent) if instance.sessions.contains_key(parent) => {
+                // Below a parent that another instance shows it would be seen nowhere.
+                Some(parent)
+                    if instance.sessions.contains_key(parent)
+                        && state.shows(&instance.id, parent) =>
+                {
                     children.entry(parent).or_default().push(&session.info.id);
                 }
                 _ => roots.push(session.info.id.clone()),
