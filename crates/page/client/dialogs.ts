@@ -48,8 +48,10 @@ export async function openFolder(button: HTMLElement): Promise<void> {
 export async function addFrom(form: HTMLFormElement): Promise<void> {
   const data = new FormData(form);
   const field = (name: string): string => String(data.get(name) ?? "").trim();
-  const place = field("place");
-  const url = /^https?:\/\//i.test(place);
+  const typed = field("place");
+  // `host:port` is how people write a server's address; no folder is.
+  const place = /^(\[[0-9a-f:]+\]|[\w.-]+):\d+$/i.test(typed) ? `http://${typed}` : typed;
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(place);
   const body: Record<string, string> = url ? { url: place } : { folder: place };
   for (const name of url ? ["name", "username", "password"] : ["name"]) {
     if (field(name) !== "") body[name] = field(name);

@@ -62,9 +62,14 @@ fn models(row: &ComposerRow) -> Markup {
     let Models::Some(models) = &row.models else {
         return html! {};
     };
+    // Without a model that is known to be used, the browser would choose the first one.
+    let is_known = models
+        .iter()
+        .any(|model| row.model.as_ref() == Some(&model.id));
     html! {
         label.hear for="model" { "Model" }
         select #model name="model" {
+            @if !is_known { option value="" selected { "Default model" } }
             @for model in models {
                 option value={ (model.id.provider) "/" (model.id.model) } selected[row.model.as_ref() == Some(&model.id)] {
                     (model.name)

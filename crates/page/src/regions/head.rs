@@ -52,7 +52,7 @@ fn indicator(instance: &str, link: &LinkRow) -> Markup {
     };
     html! {
         div.link data-link=(words::link(&link.status)) {
-            p role="status" title=[reason] {
+            p role="status" {
                 @match &link.status {
                     LinkStatus::Connecting { .. } => "Connecting…",
                     LinkStatus::Connected => "Connected",
@@ -69,8 +69,8 @@ fn indicator(instance: &str, link: &LinkRow) -> Markup {
             @if link.status != LinkStatus::Connected {
                 @if let Some(heard) = heard { p.asof { "as of " time data-at=(heard.0) data-form="clock" {} } }
             }
+            @if let Some(reason) = reason { p.reason { (reason) } }
             @if matches!(link.status, LinkStatus::Disconnected { .. }) {
-                @if let Some(reason) = reason { p.reason { (reason) } }
                 button type="button" data-do="post" data-url={ "/api/instances/" (encode(instance)) "/reconnect" } {
                     "Reconnect"
                 }

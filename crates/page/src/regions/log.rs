@@ -12,7 +12,10 @@ pub(super) fn before(look: &Look, log: &LogRows) -> Fragment {
     let html = html! {
         div.before data-k="before" {
             @match &log.state {
-                LogState::NoSuchSession => p.empty { "There is no such session here. Choose another one on the left." },
+                LogState::NoSuchSession => p.empty {
+                    span.if-live { "There is no such session here. Choose another one on the left." }
+                    span.if-not { "This session is not known, as its server cannot be heard." }
+                },
                 LogState::Loading => p.quiet { "Reading the conversation from its server…" },
                 LogState::Failed { reason } => p.bad { "The conversation could not be read: " (reason) },
                 LogState::Loaded if log.older => {
@@ -43,7 +46,7 @@ fn run(run: &Run) -> Markup {
     html! {
         @match run {
             Run::Idle | Run::Unknown | Run::Interrupted { .. } => {},
-            Run::Busy { since } => p.working {
+            Run::Busy { since } => p.working.busy {
                 span.mark.work aria-hidden="true" { "◐" }
                 span.if-live { " Working" time data-at=(since.0) data-form="for" {} }
                 span.if-not { " Was working when its server was last heard" }
