@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::world::{Refusal, World};
+use crate::script;
 
 /// A request that waits for a person.
 pub(super) struct Ask {
@@ -101,10 +102,11 @@ impl World {
         receiver
     }
 
-    /// Whether a command needs asking.
-    pub(super) fn must_ask(&self, command: &str) -> bool {
-        command.starts_with(crate::script::ASKING_COMMAND)
-            && !self.approved.contains(&always(command))
+    /// Whether a command needs asking: that of the configured rule, and any that the script says does.
+    pub(super) fn must_ask(&self, command: &str, description: &str) -> bool {
+        let asking = command.starts_with(script::ASKING_COMMAND)
+            || description == script::ASKING_DESCRIPTION;
+        asking && !self.approved.contains(&always(command))
     }
 
     /// Answers a permission request. A second reply finds nothing.

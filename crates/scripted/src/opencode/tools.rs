@@ -80,7 +80,8 @@ impl Act {
         match self.tool.as_str() {
             "bash" => {
                 let command = input["command"].as_str().unwrap_or_default().to_owned();
-                if world.must_ask(&command) {
+                let description = input["description"].as_str().unwrap_or_default();
+                if world.must_ask(&command, description) {
                     let answer = world.ask_permission(
                         context.session,
                         context.message,

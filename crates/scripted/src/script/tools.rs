@@ -22,6 +22,9 @@ const TOOLS: [&str; 12] = [
 /// The command that an OpenCode configured for scripts asks about.
 pub(crate) const ASKING_COMMAND: &str = "echo needs-permission";
 
+/// How the verb `permission` describes its command.
+pub(crate) const ASKING_DESCRIPTION: &str = "Needs permission";
+
 pub(super) fn is_tool(verb: &str) -> bool {
     TOOLS.contains(&verb)
 }
@@ -39,7 +42,7 @@ pub(super) fn calls(source: &str) -> Vec<ToolCall> {
             } else {
                 rest
             };
-            vec![call("bash", bash(command, "Needs permission"))]
+            vec![call("bash", bash(command, ASKING_DESCRIPTION))]
         }
         "write" => vec![write(rest)],
         "edit" => vec![edit(rest)],

@@ -29,7 +29,7 @@ const ACTS: [Act; 5] = [
         title: "Publish release 0.2.0",
         prompt: "Publish the release, please.\n\
                  say All checks are green, and the notes are written. ;; \
-                 permission echo needs-permission to publish 0.2.0 ;; say Published.",
+                 permission echo publish ledger 0.2.0 ;; say Published.",
     },
     Act {
         title: "Review the change to the ledger",
