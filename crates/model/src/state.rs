@@ -129,6 +129,8 @@ pub struct Instance {
     pub version: Option<Arc<str>>,
     /// Agents and models on offer, once read.
     pub catalog: Option<Catalog>,
+    /// True once its sessions were read: before that none are known, which does not mean that there are none.
+    pub listed: bool,
     /// Its sessions.
     pub sessions: BTreeMap<SessionId, Session>,
     /// Permissions that wait.

@@ -41,6 +41,8 @@ pub struct Seen {
     pub tabs: Option<Vec<TabRow>>,
     /// Everything that waits for a person, over all instances, oldest first.
     pub needs: Option<Vec<NeedRow>>,
+    /// True if the sessions of the instance in front were read: an empty tree is the truth then.
+    pub listed: bool,
     /// Sessions of the instance in front, as a tree drawn flat.
     pub tree: Option<Vec<SessionRow>>,
     /// Tabs of sessions around the one in front.
@@ -96,6 +98,7 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
         look: look.clone(),
         tabs: rows_changed.then(|| rows::tabs(state)),
         needs: requests_changed.then(|| needs(state)),
+        listed: instance.is_some_and(|instance| instance.listed),
         tree: front_changed(tree_changed).map(|front| tree(state, front.instance)),
         strip: front_changed(tree_changed).map(|front| strip(state, front.instance, front.session)),
         head: front_changed(tree_changed).map(Front::head),

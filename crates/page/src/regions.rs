@@ -30,7 +30,11 @@ pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
         all.push(cards::needs(rows));
         all.push(cards::asks(look, rows));
     }
-    all.extend(seen.tree.as_ref().map(|rows| sessions::tree(look, rows)));
+    all.extend(
+        seen.tree
+            .as_ref()
+            .map(|rows| sessions::tree(look, seen.listed, rows)),
+    );
     all.extend(seen.strip.as_ref().map(|rows| sessions::strip(look, rows)));
     all.extend(seen.head.as_ref().map(head::head));
     if let Some(rows) = &seen.log {

@@ -32,6 +32,7 @@ pub(super) fn add(
         },
         version: None,
         catalog: None,
+        listed: false,
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),

@@ -33,6 +33,9 @@ impl Fold<'_> {
             self.listed.push(info.id.clone());
             self.session_changed(info);
         }
+        if !std::mem::replace(&mut self.instance.listed, true) {
+            self.touch_tree();
+        }
         self.statuses(&asked, &statuses);
         self.requests(&asked, permissions, questions);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::tree::{Mark, mark_of, tree};
+use super::tree::{Mark, SessionRow, mark_of, tree};
 use super::{Front, need};
 use crate::ids::InstanceId;
 use crate::state::{
@@ -140,7 +140,7 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
                 name: instance.name.clone(),
                 origin: instance.origin.clone(),
                 link: link_row(instance),
-                mark: rows.iter().map(|row| row.own).max().unwrap_or(Mark::Idle),
+                mark: loudest(instance, &rows),
                 needs: needs
                     .iter()
                     .filter(|need| need.instance == instance.id)
@@ -151,6 +151,20 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
         .collect();
     tabs.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     tabs
+}
+
+/// The loudest state of an instance's sessions; of one that cannot be heard, nothing quieter than that is known.
+fn loudest(instance: &Instance, rows: &[SessionRow]) -> Mark {
+    let quietest = if instance.is_live() {
+        Mark::Idle
+    } else {
+        Mark::Stale
+    };
+    rows.iter()
+        .map(|row| row.own)
+        .max()
+        .unwrap_or(Mark::Idle)
+        .max(quietest)
 }
 
 impl Front<'_> {

@@ -11,14 +11,15 @@ use crate::words::{self, encode, instance_path, session_path};
 /// Steps that are drawn as such; deeper ones are drawn at this one.
 const DEPTHS: usize = 8;
 
-pub(super) fn tree(look: &Look, rows: &[SessionRow]) -> Fragment {
+pub(super) fn tree(look: &Look, listed: bool, rows: &[SessionRow]) -> Fragment {
     let id = look.instance.as_ref().map_or("", InstanceId::as_str);
     let head = html! {
         header {
             h2 { "Sessions" }
             a.button.new href=(instance_path(id)) title="New session (n)" { "New" }
         }
-        @if rows.is_empty() { p.quiet { "No session yet. Write a prompt to begin one." } }
+        @if rows.is_empty() && listed { p.quiet { "No session yet. Write a prompt to begin one." } }
+        @if rows.is_empty() && !listed { p.quiet { "Its sessions are not known: it was not heard yet." } }
     };
     let open = format!(
         "<nav class=\"tree\" data-k=\"tree\" data-instance=\"{}\" aria-label=\"Sessions\">{}<ul data-k=\"tree-list\">",
