@@ -175,12 +175,12 @@ pub struct MessagesRead {
 }
 
 /// Which page of messages was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadPage {
     /// The newest: it replaces what was known.
     Newest,
-    /// One before what is known.
-    Older,
+    /// The one before this cursor. It is of no use once what is known begins elsewhere.
+    Older(Arc<str>),
 }
 
 /// An event and where it belongs.

@@ -270,22 +270,19 @@ impl Rest for LinkedServer {
         session: SessionId,
         before: Option<Arc<str>>,
     ) -> Result<MessagesRead, UpstreamError> {
-        let page = if before.is_some() {
-            ReadPage::Older
-        } else {
-            ReadPage::Newest
-        };
+        self.readable()?;
+        let page = before.clone().map_or(ReadPage::Newest, ReadPage::Older);
         let read = self.client.messages(
             session.as_str(),
             Some(limits::MESSAGE_PAGE),
             before.as_deref(),
         );
-        let (messages, todos) = match page {
+        let (messages, todos) = match &page {
             ReadPage::Newest => {
                 let (messages, todos) = try_join(read, self.client.todo(session.as_str())).await?;
                 (messages, Some(dialect::answer_todos(todos)))
             }
-            ReadPage::Older => (read.await?, None),
+            ReadPage::Older(_) => (read.await?, None),
         };
         Ok(dialect::message_page(
             &session,
@@ -297,6 +294,7 @@ impl Rest for LinkedServer {
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {
+        self.readable()?;
         Ok(dialect::session(
             self.client.session(session.as_str()).await?,
         ))
@@ -304,6 +302,16 @@ impl Rest for LinkedServer {
 }
 
 impl LinkedServer {
+    /// An error for a server that only tells.
+    fn readable(&self) -> Result<(), UpstreamError> {
+        match self.dialect {
+            Dialect::V1 => Ok(()),
+            Dialect::Sketch => Err(UpstreamError::Unreachable(
+                "its server has events only, and what they told is no longer kept".into(),
+            )),
+        }
+    }
+
     /// To ask it about its own folder.
     pub fn here(&self) -> Client {
         match &self.directory {

@@ -70,8 +70,8 @@ impl Fold<'_> {
         };
         let overflowed = match page {
             ReadPage::Newest => session.replace_body(rev, messages, older),
-            ReadPage::Older => {
-                session.extend_body(rev, messages, older);
+            ReadPage::Older(before) => {
+                session.extend_body(rev, messages, &before, older);
                 false
             }
         };
@@ -146,11 +146,15 @@ impl Session {
         &mut self,
         rev: Rev,
         read: Vec<(MessageInfo, Vec<Part>)>,
+        before: &Arc<str>,
         older: Option<Arc<str>>,
     ) {
         let Body::Loaded(loaded) = &mut self.body else {
             return;
         };
+        if loaded.older.as_ref() != Some(before) {
+            return;
+        }
         let nothing = Loaded::default();
         for (info, parts) in read {
             if !loaded.messages.contains_key(&info.id) {

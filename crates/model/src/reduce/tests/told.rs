@@ -153,3 +153,23 @@ fn a_message_whose_standing_changes_is_told_again() {
         "it will not go on, though its session does"
     );
 }
+
+#[test]
+fn an_older_page_never_leaves_a_hole() {
+    let mut bench = Bench::new();
+    let page = |id: &str, page, older: &str| {
+        Event::MessagesRead(MessagesRead {
+            session: "s".into(),
+            messages: vec![(message(id), vec![])],
+            older: Some(older.into()),
+            page,
+            todos: None,
+        })
+    };
+    bench.a([created("s"), page("m3", ReadPage::Newest, "m3")]);
+    bench.a([page("m4", ReadPage::Newest, "m4")]);
+    bench.a([page("m2", ReadPage::Older("m3".into()), "m2")]);
+    assert_eq!(bench.session("s").loaded().unwrap().messages.len(), 1);
+    bench.a([page("m3", ReadPage::Older("m4".into()), "m3")]);
+    assert_eq!(bench.session("s").loaded().unwrap().messages.len(), 2);
+}
