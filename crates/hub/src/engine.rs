@@ -108,10 +108,21 @@ struct Engine {
     changed: watch::Sender<Rev>,
     supervisors: BTreeMap<InstanceId, mpsc::Sender<Ask>>,
     watched: BTreeMap<(InstanceId, SessionId), usize>,
-    /// Reads that were asked for and have not ended.
-    reading: BTreeSet<(InstanceId, SessionId)>,
+    /// Reads of conversations that were asked for and have not ended.
+    reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
     fetching: BTreeSet<(InstanceId, SessionId)>,
+}
+
+/// What is read of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Its newest messages.
+    Newest,
+    /// A page of older ones.
+    Older,
+    /// A page of older ones, and after it the newest.
+    OlderThenNewest,
 }
 
 /// Starts an engine; it ends when every handle and feeder is gone.
@@ -130,7 +141,7 @@ pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
         changed,
         supervisors: BTreeMap::new(),
         watched: BTreeMap::new(),
-        reading: BTreeSet::new(),
+        reading: BTreeMap::new(),
         fetching: BTreeSet::new(),
     };
     tokio::spawn(engine.run());
@@ -178,7 +189,7 @@ impl Engine {
 
     fn remove(&mut self, instance: &InstanceId) {
         self.supervisors.remove(instance);
-        self.reading.retain(|(of, _)| of != instance);
+        self.reading.retain(|(of, _), _| of != instance);
         self.fetching.retain(|(of, _)| of != instance);
         self.fold(instance, Event::InstanceRemoved);
     }
@@ -211,9 +222,10 @@ impl Engine {
             }
             for event in events {
                 self.reads_ended(instance, &event);
-                let snapshot = matches!(event, Event::Snapshot(_));
+                // Where nothing could be asked, nothing can be read again: what was told is all there is.
+                let gap = matches!(&event, Event::Snapshot(read) if !read.asked.is_empty());
                 fold(&mut state, event);
-                if snapshot {
+                if gap {
                     for event in self.bodies_after_gap(&state, instance) {
                         fold(&mut state, event);
                     }
@@ -240,7 +252,9 @@ impl Engine {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::ReadMessages(instance, session) => self.read(instance, session),
+                Effect::ReadMessages(instance, session) => {
+                    let _asked = self.read(instance, session);
+                }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());
                     if !self.fetching.contains(&key) && self.ask(&instance, Ask::Session(session)) {

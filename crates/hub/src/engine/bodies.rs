@@ -5,7 +5,7 @@ use model::event::MessagesRead;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, State};
 
-use super::{Engine, lacks_messages};
+use super::{Engine, Reading, lacks_messages};
 use crate::ingest::Ask;
 use crate::limits;
 
@@ -37,12 +37,20 @@ impl Engine {
         }
     }
 
-    /// Asks for a session's newest messages, unless that was done already.
-    pub(super) fn read(&mut self, instance: InstanceId, session: SessionId) {
+    /// Asks for a session's newest messages, unless that was done already. False if its supervisor cannot be asked now.
+    pub(super) fn read(&mut self, instance: InstanceId, session: SessionId) -> bool {
         let key = (instance.clone(), session.clone());
-        if !self.reading.contains(&key) && self.ask(&instance, Ask::Messages(session)) {
-            self.reading.insert(key);
+        if let Some(reading) = self.reading.get_mut(&key) {
+            if *reading == Reading::Older {
+                *reading = Reading::OlderThenNewest;
+            }
+            return true;
         }
+        let asked = self.ask(&instance, Ask::Messages(session));
+        if asked {
+            self.reading.insert(key, Reading::Newest);
+        }
+        asked
     }
 
     pub(super) fn older(&mut self, instance: &InstanceId, session: &SessionId) {
@@ -55,10 +63,10 @@ impl Engine {
         };
         let key = (instance.clone(), session.clone());
         if let Some(cursor) = cursor
-            && !self.reading.contains(&key)
+            && !self.reading.contains_key(&key)
             && self.ask(instance, Ask::Older(session.clone(), cursor))
         {
-            self.reading.insert(key);
+            self.reading.insert(key, Reading::Older);
         }
     }
 
@@ -66,12 +74,18 @@ impl Engine {
     pub(super) fn reads_ended(&mut self, instance: &InstanceId, event: &Event) {
         match event {
             Event::MessagesRead(MessagesRead { session, .. })
-            | Event::ReadFailed { session, .. }
-            | Event::SessionDeleted(session) => {
+            | Event::ReadFailed { session, .. } => {
+                let ended = self.reading.remove(&(instance.clone(), session.clone()));
+                if ended == Some(Reading::OlderThenNewest) {
+                    self.read(instance.clone(), session.clone());
+                }
+            }
+            Event::SessionDeleted(session) => {
                 self.reading.remove(&(instance.clone(), session.clone()));
             }
-            Event::StreamLost => {
-                self.reading.retain(|(of, _)| of != instance);
+            // What was asked for before a connection's state is told is not read.
+            Event::StreamLost | Event::Snapshot(_) => {
+                self.reading.retain(|(of, _), _| of != instance);
                 self.fetching.retain(|(of, _)| of != instance);
             }
             _ => {}
@@ -93,11 +107,11 @@ impl Engine {
         let ids: Vec<_> = kept.map(|session| session.info.id.clone()).collect();
         let mut events = Vec::new();
         for session in ids {
-            if self
+            let watched = self
                 .watched
-                .contains_key(&(instance.clone(), session.clone()))
-            {
-                self.read(instance.clone(), session.clone());
+                .contains_key(&(instance.clone(), session.clone()));
+            // One that cannot be asked for now is asked for again for want of its messages.
+            if watched && self.read(instance.clone(), session.clone()) {
                 events.push(Event::ReadStarted { session });
             } else {
                 events.push(Event::BodyDropped { session });

@@ -1,1 +1,151 @@
-//! Tests.
+#![allow(clippy::unwrap_used)]
+//! What the engine asks supervisors for, and when.
+
+use model::event::{MessagesRead, ReadPage, Snapshot};
+use model::json::Json;
+use model::state::{LinkStatus, RunStatus, SessionInfo, Tokens};
+use model::time::Timestamp;
+use tokio::time::timeout;
+
+use super::*;
+
+/// An engine with one live instance, whose supervisor is the test.
+struct Bench {
+    engine: Handle,
+    feeder: Feeder,
+    asked: mpsc::Receiver<Ask>,
+}
+
+impl Bench {
+    async fn new(room: usize) -> Self {
+        let engine = start(Clock::new(|| Timestamp(7)), "life".into());
+        let (asks, asked) = mpsc::channel(room);
+        let origin = Origin::Url("http://x/".into());
+        let feeder = engine.add("i".into(), "i".into(), origin, asks).await;
+        let bench = Self {
+            engine,
+            feeder,
+            asked,
+        };
+        bench.tell([Event::Link(LinkStatus::Connected)]).await;
+        bench
+    }
+
+    async fn tell(&self, events: impl IntoIterator<Item = Event>) {
+        let heard = events.into_iter().map(Heard::ours).collect();
+        self.feeder.tell(heard).await;
+    }
+
+    async fn watch(&self, session: &str) -> Watched {
+        self.engine.watch("i".into(), session.into()).await
+    }
+
+    async fn next(&mut self) -> Ask {
+        let asked = timeout(Duration::from_secs(60), self.asked.recv()).await;
+        asked.expect("something is asked for").unwrap()
+    }
+
+    async fn until_loaded(&self, session: &str, loaded: bool) {
+        let id = session.into();
+        let so = |state: &State| {
+            let session = state.session(&"i".into(), &id);
+            session.is_some_and(|session| session.loaded().is_some() == loaded)
+        };
+        let until = self.engine.until(so);
+        timeout(Duration::from_secs(60), until).await.unwrap();
+    }
+}
+
+fn info(id: &str) -> SessionInfo {
+    SessionInfo {
+        id: id.into(),
+        parent: None,
+        title: "".into(),
+        directory: "/p".into(),
+        agent: None,
+        model: None,
+        created: Timestamp(1),
+        updated: Timestamp(1),
+        archived: None,
+        reverted_from: None,
+        cost: 0.0,
+        tokens: Tokens::default(),
+        raw: Json::null(),
+    }
+}
+
+fn snapshot(ids: &[&str]) -> Event {
+    Event::Snapshot(Snapshot {
+        sessions: ids.iter().map(|id| info(id)).collect(),
+        listed: vec!["/p".into()],
+        asked: vec!["/p".into()],
+        ..Snapshot::default()
+    })
+}
+
+fn read(page: ReadPage) -> Event {
+    Event::MessagesRead(MessagesRead {
+        session: "s".into(),
+        messages: vec![],
+        older: Some("cursor".into()),
+        page,
+        todos: None,
+    })
+}
+
+fn messages(session: &str) -> Ask {
+    Ask::Messages(session.into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_before_the_state_was_told_is_asked_again_after_it() {
+    let mut bench = Bench::new(64).await;
+    bench.tell([snapshot(&["s"]), read(ReadPage::Newest)]).await;
+    let _watched = bench.watch("s").await;
+    bench.tell([Event::StreamLost]).await;
+    bench.engine.older("i".into(), "s".into()).await;
+    let older = Ask::Older("s".into(), "cursor".into());
+    assert_eq!(bench.next().await, older);
+    bench.tell([snapshot(&["s"])]).await;
+    assert_eq!(bench.next().await, messages("s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_messages_are_read_after_an_older_page() {
+    let mut bench = Bench::new(64).await;
+    bench.tell([snapshot(&["s"]), read(ReadPage::Newest)]).await;
+    bench.engine.older("i".into(), "s".into()).await;
+    assert!(matches!(bench.next().await, Ask::Older(..)));
+    let busy = Event::Status {
+        session: "s".into(),
+        status: RunStatus::Busy,
+    };
+    let disposed = Event::DirectoryDisposed("/p".into());
+    bench.tell([busy, disposed]).await;
+    bench.tell([read(ReadPage::Older("cursor".into()))]).await;
+    assert_eq!(bench.next().await, messages("s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_an_overrun_supervisor_refused_is_asked_for_again() {
+    let mut bench = Bench::new(1).await;
+    let created = ["s", "t"].map(|id| Event::SessionCreated(info(id)));
+    bench.tell(created).await;
+    let _watched = (bench.watch("s").await, bench.watch("t").await);
+    bench.tell([Event::StreamLost, snapshot(&["s", "t"])]).await;
+    bench.until_loaded("t", false).await;
+    assert_eq!(bench.next().await, messages("s"));
+    bench.tell([Event::Heard]).await;
+    assert_eq!(bench.next().await, messages("t"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_be_read_again_is_kept() {
+    let bench = Bench::new(64).await;
+    bench.tell([Event::SessionCreated(info("s"))]).await;
+    let told = Event::Snapshot(Snapshot::default());
+    bench.tell([Event::StreamLost, told]).await;
+    bench.tell([Event::SessionCreated(info("t"))]).await;
+    bench.until_loaded("t", true).await;
+    bench.until_loaded("s", true).await;
+}

@@ -1,7 +1,7 @@
 //! Servers that are not as they should be: one that loses an answer, and one that has events only.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -137,4 +137,42 @@ async fn a_server_with_events_only_is_shown_and_takes_no_commands() {
     let page = lab.get(&format!("/i/{instance}/s/{session}")).await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("hello"));
+}
+
+#[tokio::test]
+async fn what_a_server_with_events_only_told_is_kept_over_a_new_connection() {
+    let lab = Lab::new().await;
+    let silent = Arc::new(AtomicBool::new(false));
+    let asked = silent.clone();
+    let once = async move || match asked.load(Ordering::SeqCst) {
+        false => events().await,
+        true => {
+            let beat = stream::iter([Ok::<_, std::convert::Infallible>("data: {}\n\n")]);
+            let body = Body::from_stream(beat.chain(stream::pending()));
+            ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+        }
+    };
+    let url = serve(Router::new().route("/events", get(once))).await;
+    let added = lab.post("/api/instances", json!({"url": url})).await.good();
+    let id = added["id"].as_str().unwrap();
+    lab.connected(id).await;
+    let kept = async || {
+        let messages = lab
+            .get(&format!("/api/instances/{id}/sessions/s1/messages"))
+            .await;
+        messages.text.contains("hello").then_some(())
+    };
+    lab.eventually("its message is told", kept).await;
+    let page = format!("/i/{id}/s/s1");
+    assert!(lab.get(&page).await.text.contains("hello"));
+    let since = lab.get(&format!("/api/instances/{id}")).await.good()["since"].clone();
+    silent.store(true, Ordering::SeqCst);
+    lab.post(&format!("/api/instances/{id}/reconnect"), json!({}))
+        .await;
+    let again = async || {
+        let instance = lab.get(&format!("/api/instances/{id}")).await.good();
+        (instance["status"] == "connected" && instance["since"] != since).then_some(())
+    };
+    lab.eventually("it is connected again", again).await;
+    assert!(lab.get(&page).await.text.contains("hello"));
 }
