@@ -58,6 +58,11 @@ impl<S: EventBytes> Live<S> {
         self.directories
     }
 
+    /// True once the snapshot was told.
+    pub(super) fn is_released(&self) -> bool {
+        self.held.is_none()
+    }
+
     /// Waits for the first event, which proves that the server serves this connection.
     pub(super) async fn first_event(&mut self) -> Result<(), UpstreamError> {
         let reason = format!(

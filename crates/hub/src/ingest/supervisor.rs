@@ -123,16 +123,16 @@ impl<U: Upstream> Supervisor<U> {
             self.say(Event::Version(version)).await;
         }
         let opened = Instant::now();
-        let end = self.listen(connection).await;
-        if opened.elapsed() >= limits::HEALTHY_AFTER {
+        let (end, was_live) = self.listen(connection).await;
+        if was_live && opened.elapsed() >= limits::HEALTHY_AFTER {
             backoff.reset();
         }
         self.say(Event::StreamLost).await;
         end
     }
 
-    /// Follows an open stream to its end.
-    async fn listen(&mut self, connection: Connection<U::Stream, U::Rest>) -> End {
+    /// Follows an open stream to its end. True if the server's state was read meanwhile.
+    async fn listen(&mut self, connection: Connection<U::Stream, U::Rest>) -> (End, bool) {
         let rest = connection.rest.clone();
         let directories = mem::take(&mut self.directories);
         let heard = directories.iter().cloned().collect();
@@ -143,8 +143,9 @@ impl<U: Upstream> Supervisor<U> {
             directories,
         );
         let end = self.follow(&mut live, rest, heard).await;
+        let was_live = live.is_released();
         self.directories = live.into_directories();
-        end
+        (end, was_live)
     }
 
     /// Reads the state while holding events back, then lets them through until the stream ends.
@@ -185,7 +186,10 @@ impl<U: Upstream> Supervisor<U> {
                 ask = self.asks.recv() => match ask {
                     None | Some(Ask::Stop) => return End::Stop,
                     Some(Ask::Reconnect) => return End::Again,
-                    Some(ask) => reads.ask(ask),
+                    Some(ask) if snapshot_read => reads.ask(ask),
+                    // A read that began before the stream is sure to be heard could miss something for ever. The
+                    // engine asks again once the state is told.
+                    Some(_) => {}
                 },
                 snapshot = &mut reading, if !snapshot_read => match snapshot {
                     Err(error) => return End::Lost(error),

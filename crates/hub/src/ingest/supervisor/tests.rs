@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use model::event::{MessagesRead, Snapshot};
@@ -36,6 +36,10 @@ struct Script {
     healthy: Mutex<VecDeque<bool>>,
     open: Arc<AtomicUsize>,
     released: AtomicUsize,
+    /// Never tells its state.
+    mute: AtomicBool,
+    /// Sessions that it was asked for.
+    asked: AtomicUsize,
     began: Mutex<Option<Instant>>,
 }
 
@@ -69,10 +73,13 @@ impl EventBytes for Bytes1 {
 }
 
 #[derive(Clone)]
-struct NoRest;
+struct NoRest(Arc<Script>);
 
 impl Rest for NoRest {
     async fn snapshot(&self, _heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+        if self.0.mute.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         sleep(Duration::from_millis(100)).await;
         Ok(Snapshot::default())
     }
@@ -90,11 +97,12 @@ impl Rest for NoRest {
     }
 
     async fn session(&self, _: SessionId) -> Result<SessionInfo, UpstreamError> {
+        self.0.asked.fetch_add(1, Ordering::SeqCst);
         Err(UpstreamError::NotFound("none".into()))
     }
 }
 
-impl Upstream for Script {
+impl Upstream for Arc<Script> {
     type Stream = Bytes1;
     type Rest = NoRest;
 
@@ -121,7 +129,7 @@ impl Upstream for Script {
             dialect: Dialect::V1,
             version: None,
             stream,
-            rest: NoRest,
+            rest: NoRest(self.clone()),
         })
     }
 
@@ -167,7 +175,7 @@ async fn bench(plans: Vec<Plan>, healthy: Vec<bool>) -> Bench {
         .await;
     let supervisor = Supervisor {
         instance: id,
-        upstream: script.clone(),
+        upstream: Arc::new(script.clone()),
         feeder,
         asks: asked,
         policy: Policy {
@@ -281,6 +289,49 @@ async fn ten_seconds_of_health_reset_the_backoff() {
         matches!(error, LinkStatus::Error { attempt: 1, .. }),
         "{error:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_state_cannot_be_read_is_given_up() {
+    let mute = || {
+        let beats = (0..8).map(|_| (Duration::from_secs(10), "{}"));
+        let frames = std::iter::once(HELLO).chain(beats).collect();
+        Plan::Stream(frames, After::Silence)
+    };
+    let mut bench = bench((0..9).map(|_| mute()).collect(), vec![]).await;
+    bench.script.mute.store(true, Ordering::SeqCst);
+    bench.disconnected().await;
+    assert_eq!(bench.connects().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_read_before_the_state_is() {
+    let mut bench = bench(vec![Plan::Stream(vec![HELLO], After::Silence)], vec![]).await;
+    while bench.script.open.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    bench
+        .asks
+        .send(Ask::Session("ses_early".into()))
+        .await
+        .unwrap();
+    bench.connected().await;
+    let asked = |script: &Script| script.asked.load(Ordering::SeqCst);
+    assert_eq!(asked(&bench.script), 0);
+    bench
+        .asks
+        .send(Ask::Session("ses_late".into()))
+        .await
+        .unwrap();
+    // Answered with "not found", which buries the session.
+    let buried = |state: &model::State| {
+        let mut instances = state.instances.values();
+        instances.any(|i| i.tombstones.contains(&"ses_late".into()))
+    };
+    while !bench.engine.read(buried) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(asked(&bench.script), 1);
 }
 
 #[tokio::test(start_paused = true)]
