@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
+use model::State;
 use model::state::Rev;
 use model::view::{self, Look, Seen};
 use page::Renderer;
@@ -193,7 +194,12 @@ impl<L: ViewerLink> Viewer<L> {
         let seen = self
             .live
             .handle
-            .read(|state| view::look(state, &look, since));
+            .read(|state| (!left(state, &look, since)).then(|| view::look(state, &look, since)));
+        let Some(seen) = seen else {
+            // No row tells of an instance that is gone: the page finds that out when it fetches itself again.
+            self.look = None;
+            return self.send(&Frame::Reset).await;
+        };
         self.review(&look).await;
         let rev = seen.rev;
         if seen.is_empty() {
@@ -242,6 +248,14 @@ impl<L: ViewerLink> Viewer<L> {
             .await
             .unwrap_or(false)
     }
+}
+
+/// True if the instance that is looked at was removed since.
+fn left(state: &State, look: &Look, since: Rev) -> bool {
+    let known = |id| state.instances.contains_key(id);
+    since != Rev(0)
+        && state.instances_rev > since
+        && look.instance.as_ref().is_some_and(|id| !known(id))
 }
 
 #[cfg(test)]

@@ -262,6 +262,15 @@ async fn a_viewer_of_another_life_is_told_to_begin_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_looks_at_an_instance_that_is_removed_is_told_to_begin_anew() {
+    let mut bench = bench().await;
+    bench.look(0, false).await;
+    bench.news().await;
+    bench.engine.remove("i".into()).await;
+    assert_eq!(bench.news().await["t"], "reset");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hidden_page_gets_beats_and_then_what_it_missed() {
     let mut bench = bench().await;
     bench.reaches(5).await;
