@@ -21,22 +21,27 @@ function attributes(old: Element, fresh: Element): void {
   }
 }
 
+/** What a child is found by among its siblings. A problem that is being shown is never taken for another line. */
+function nameOf(node: Node): string | undefined {
+  return keyOf(node) ?? (node instanceof Element && node.matches(".problem") ? ".problem" : undefined);
+}
+
 function same(old: Node, fresh: Node): boolean {
-  return old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
+  return old.nodeName === fresh.nodeName && nameOf(old) === nameOf(fresh);
 }
 
 function children(old: Element, fresh: Element): void {
-  const keys = new Set([...fresh.children].map(keyOf));
+  const keys = new Set([...fresh.children].map(nameOf));
   const keyed = new Map<string, Element>();
   for (const child of [...old.children]) {
-    const key = keyOf(child);
+    const key = nameOf(child);
     if (key === undefined) continue;
     if (keys.has(key)) keyed.set(key, child);
     else child.remove();
   }
   let at = old.firstChild;
   for (const want of [...fresh.childNodes]) {
-    const key = keyOf(want);
+    const key = nameOf(want);
     const have: Node | null | undefined = key === undefined ? at : keyed.get(key);
     if (!have || !same(have, want)) {
       old.insertBefore(want, at);
