@@ -86,10 +86,14 @@ async fn document(app: &App, mut look: Look, before: Option<MessageId>) -> Respo
 }
 
 fn status(state: &State, look: &Look) -> StatusCode {
-    let found = match (&look.instance, &look.session) {
-        (Some(instance), Some(session)) => state.session(instance, session).is_some(),
-        (Some(instance), None) => state.instances.contains_key(instance),
-        (None, _) => true,
+    let instance = look.instance.as_ref().map(|id| state.instances.get(id));
+    let found = match (instance, &look.session) {
+        (Some(None), _) => false,
+        // What a server has is known only while it is heard: just after a start, nothing is.
+        (Some(Some(instance)), Some(session)) => {
+            !instance.is_live() || instance.sessions.contains_key(session)
+        }
+        (Some(Some(_)), None) | (None, _) => true,
     };
     if found {
         StatusCode::OK
