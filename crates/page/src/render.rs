@@ -192,6 +192,7 @@ impl Renderer {
             &key,
             Drawn {
                 at: seen.rev,
+                until: seen.rev,
                 identity: Some(identity),
                 fragment: fragment.clone(),
             },
@@ -210,6 +211,7 @@ impl Renderer {
             &key,
             Drawn {
                 at: seen.rev,
+                until: seen.rev,
                 identity: None,
                 fragment: fragment.clone(),
             },
@@ -245,16 +247,21 @@ fn part_key(instance: &InstanceId, part: &PartRow) -> String {
 
 fn region_key(look: &Look, key: &str) -> String {
     let Look {
-        instance, session, ..
+        instance,
+        session,
+        from,
     } = look;
-    let [instance, session] = [
+    let [instance, session, from] = [
         instance.as_ref().map(|i| i.as_str()),
         session.as_ref().map(|s| s.as_str()),
+        // What stands before the messages depends on the first of them.
+        from.as_ref().map(|m| m.as_str()),
     ];
     format!(
-        "r/{}/{}/{key}",
+        "r/{}/{}/{}/{key}",
         instance.unwrap_or_default(),
-        session.unwrap_or_default()
+        session.unwrap_or_default(),
+        from.unwrap_or_default()
     )
 }
 

@@ -180,6 +180,40 @@ fn one_new_state_in_a_long_tree_sends_its_row_alone() {
 }
 
 #[test]
+fn windows_of_one_conversation_are_drawn_apart() {
+    let mut state = sample::state();
+    let renderer = Renderer::new();
+    let newest = front("i1", "ses_parse");
+    let older = Look {
+        from: Some("msg_1".into()),
+        ..newest.clone()
+    };
+    let before = |html: &str| -> Op {
+        Op::Fragment {
+            key: "before".into(),
+            html: html.into(),
+        }
+    };
+    let mut seen = look(&state, &older, Rev(0));
+    let log = seen.log.as_mut().unwrap();
+    log.older = false;
+    renderer.patch(&seen, Rev(0));
+    state.rev.0 += 1;
+    let had = state.rev;
+    let all = renderer.patch(&look(&state, &newest, Rev(0)), Rev(0));
+    let link = all.iter().find_map(|op| match op {
+        Op::Fragment { key, html } if key == "before" => Some(html.to_string()),
+        _ => None,
+    });
+    state.rev.0 += 1;
+    let mut seen = look(&state, &older, Rev(0));
+    seen.rev = state.rev;
+    let html = link.unwrap();
+    assert!(html.contains("Show older"));
+    assert!(renderer.patch(&seen, had).contains(&before(&html)));
+}
+
+#[test]
 fn what_is_too_large_for_the_socket_is_fetched_and_whole() {
     let mut state = sample::state();
     let at = front("i1", "ses_parse");

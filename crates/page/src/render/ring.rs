@@ -25,8 +25,22 @@ pub(crate) struct Identity {
 #[derive(Clone, Debug)]
 pub(crate) struct Drawn {
     pub(crate) at: Rev,
+    /// The newest viewer revision that it was made for once more.
+    pub(crate) until: Rev,
     pub(crate) identity: Option<Identity>,
     pub(crate) fragment: Arc<Fragment>,
+}
+
+impl Drawn {
+    /// What was drawn at `until` was the same as at first. If something else turns out to lie between, it became so again.
+    fn again_after(&mut self, between: Rev) -> Option<Self> {
+        let until = std::mem::replace(&mut self.until, self.at);
+        (until > between).then(|| Self {
+            at: until,
+            until,
+            ..self.clone()
+        })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,8 +59,11 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// What a viewer at `rev` has of `key`, if it is still known.
+    /// What a viewer at `rev` has of `key`, if it is still known. At zero a viewer has nothing.
     pub(crate) fn at(&mut self, key: &str, rev: Rev) -> Option<Drawn> {
+        if rev == Rev(0) {
+            return None;
+        }
         self.uses += 1;
         let ring = self.rings.get_mut(key)?;
         ring.used = self.uses;
@@ -67,25 +84,28 @@ impl Cache {
             .iter()
             .rposition(|known| known.at <= drawn.at)
             .map_or(0, |at| at + 1);
-        let before = place.checked_sub(1).map(|at| &ring.drawn[at]);
-        if before.is_some_and(|b| {
-            b.at == drawn.at || (b.fragment == drawn.fragment && b.identity == drawn.identity)
-        }) {
-            return;
+        let mut again = None;
+        if let Some(before) = place.checked_sub(1).map(|at| &mut ring.drawn[at]) {
+            if before.at == drawn.at {
+                return;
+            }
+            if before.fragment == drawn.fragment && before.identity == drawn.identity {
+                before.until = before.until.max(drawn.at);
+                return;
+            }
+            again = before.again_after(drawn.at);
         }
-        let added = drawn
-            .fragment
-            .bytes_beside(before.map(|before| &*before.fragment));
-        ring.drawn.insert(place, drawn);
-        let mut freed = 0;
-        if ring.drawn.len() > limits::RING {
-            // The next one may have shared texts with the one that goes: it now holds them alone.
+        let both = std::iter::once(drawn).chain(again);
+        for (at, drawn) in both.enumerate() {
+            ring.drawn.insert(place + at, drawn);
+        }
+        while ring.drawn.len() > limits::RING {
             ring.drawn.pop_front();
-            let left: usize = held(&ring.drawn);
-            freed = (ring.bytes + added).saturating_sub(left);
         }
-        ring.bytes = ring.bytes + added - freed;
-        self.bytes = self.bytes + added - freed;
+        // Renders share texts with their neighbours, which may have changed.
+        let bytes = held(&ring.drawn);
+        self.bytes = self.bytes - ring.bytes + bytes;
+        ring.bytes = bytes;
         if self.bytes > limits::CACHE_BYTES {
             self.forget();
         }
@@ -122,4 +142,40 @@ fn held(drawn: &VecDeque<Drawn>) -> usize {
         .zip(before)
         .map(|(drawn, before)| drawn.fragment.bytes_beside(before))
         .sum()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn keep(cache: &mut Cache, at: u64, html: &str) {
+        let drawn = Drawn {
+            at: Rev(at),
+            until: Rev(at),
+            identity: None,
+            fragment: Arc::new(Fragment::whole("k", html.to_owned())),
+        };
+        cache.keep("k", drawn);
+    }
+
+    #[test]
+    fn a_slow_viewer_does_not_change_what_faster_ones_have() {
+        let mut cache = Cache::default();
+        keep(&mut cache, 8, "x");
+        keep(&mut cache, 12, "x");
+        keep(&mut cache, 10, "y");
+        let html = |cache: &mut Cache, rev| cache.at("k", Rev(rev)).unwrap().fragment.html();
+        for (rev, had) in [(9, "x"), (10, "y"), (12, "x"), (13, "x")] {
+            assert_eq!(html(&mut cache, rev), had, "at {rev}");
+        }
+    }
+
+    #[test]
+    fn at_zero_a_viewer_has_nothing() {
+        let mut cache = Cache::default();
+        keep(&mut cache, 0, "x");
+        assert!(cache.at("k", Rev(0)).is_none());
+        assert!(cache.at("k", Rev(1)).is_some());
+    }
 }
