@@ -25,6 +25,9 @@ const PLACES: [&str; 5] = [
     "/snap/bin/chromium",
 ];
 
+/// A machine without a screen has no mouse either; a desktop does. Types as in Blink's `PointerType`, `HoverType`.
+const MOUSE: &str = "blink-settings=primaryPointerType=4,availablePointerTypes=4,primaryHoverType=2,availableHoverTypes=2";
+
 /// A start may take this long on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
@@ -62,6 +65,7 @@ impl Chromium {
                 "disable-component-update",
                 "no-default-browser-check",
                 "no-proxy-server",
+                MOUSE,
             ])
             .build()
             .map_err(|error| anyhow!(error))?;

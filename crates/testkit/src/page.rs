@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use chromiumoxide::cdp::browser_protocol::emulation::{
-    MediaFeature, SetDeviceMetricsOverrideParams, SetTouchEmulationEnabledParams,
+    MediaFeature, SetDeviceMetricsOverrideParams, SetFocusEmulationEnabledParams,
+    SetTouchEmulationEnabledParams,
 };
 use chromiumoxide::cdp::browser_protocol::input::{
     DispatchKeyEventParams, DispatchKeyEventType, InsertTextParams,
@@ -68,12 +69,21 @@ impl Viewport {
         scale: 3.0,
         touch: true,
     };
+
+    /// The same screen at another number of pixels a point.
+    #[must_use]
+    pub fn scaled(self, scale: f64) -> Self {
+        Self { scale, ..self }
+    }
 }
 
 impl Page {
     pub(crate) async fn new(page: chromiumoxide::Page) -> Result<Self> {
         page.enable_log().await?;
         page.enable_runtime().await?;
+        // As in a window of its own: in front, whatever other pages there are.
+        page.execute(SetFocusEmulationEnabledParams::new(true))
+            .await?;
         let made = Self {
             console: page.event_listener().await?,
             exceptions: page.event_listener().await?,
@@ -146,9 +156,14 @@ impl Page {
             LOOK.as_millis()
         );
         let looking = async { while !self.eval::<bool>(&look).await.unwrap_or(false) {} };
-        timeout(deadline, looking)
+        if timeout(deadline, looking).await.is_ok() {
+            return Ok(());
+        }
+        let shown: String = self
+            .eval("location.href + '\\n' + document.body.innerText")
             .await
-            .map_err(|_| anyhow!("still not so after {deadline:?}: {condition}"))
+            .unwrap_or_else(|error| error.to_string());
+        bail!("still not so after {deadline:?}: {condition}\nThe page shows:\n{shown}")
     }
 
     /// Clicks the middle of the first element that matches.
@@ -318,9 +333,21 @@ impl Page {
     /// # Errors
     /// With all that did.
     pub async fn assert_clean(&mut self) -> Result<()> {
-        let problems = self.problems().await?;
-        if !problems.is_empty() {
-            bail!("the page has problems:\n{}", problems.join("\n"));
+        self.assert_clean_but(&[]).await
+    }
+
+    /// Nothing went wrong so far but what says one of these words: what a browser reports of a server that is away.
+    ///
+    /// # Errors
+    /// With all else that did.
+    pub async fn assert_clean_but(&mut self, expected: &[&str]) -> Result<()> {
+        let problems = self.problems().await?.iter();
+        let others: Vec<&str> = problems
+            .map(String::as_str)
+            .filter(|problem| !expected.iter().any(|words| problem.contains(words)))
+            .collect();
+        if !others.is_empty() {
+            bail!("the page has problems:\n{}", others.join("\n"));
         }
         Ok(())
     }

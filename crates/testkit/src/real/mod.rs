@@ -40,6 +40,17 @@ pub struct RealOptions {
     pub port: Option<u16>,
 }
 
+/// Prepares a home and a folder, and gives a command the environment of those who live there: an OpenCode that it
+/// starts is as the ones started here. Password and port of the options are for servers of our own; leave them out.
+///
+/// # Errors
+/// When home or folder cannot be made.
+pub async fn isolate(command: &mut Command, options: &RealOptions) -> Result<()> {
+    isolate::prepare(options).await?;
+    isolate::environment(command, options);
+    Ok(())
+}
+
 /// A running OpenCode. Its whole process group is killed on drop.
 #[derive(Debug)]
 pub struct RealServer {

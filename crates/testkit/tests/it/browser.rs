@@ -34,9 +34,19 @@ async fn it_acts_and_sees() {
     page.press("Enter").await.unwrap();
     shown(&page, "entered é🧑x").await;
 
+    let desktop = "[matchMedia('(pointer: fine)').matches, document.hidden, document.hasFocus()]";
+    let behind = chromium.page().await.unwrap();
+    behind.goto(FORM).await.unwrap();
+    for page in [&page, &behind] {
+        assert_eq!(
+            page.eval::<(bool, bool, bool)>(desktop).await.unwrap(),
+            (true, false, true)
+        );
+    }
+
     page.viewport(Viewport::PHONE).await.unwrap();
     page.scheme(Scheme::Dark).await.unwrap();
-    let looks = "[innerWidth, devicePixelRatio, navigator.maxTouchPoints > 0, matchMedia('(prefers-color-scheme: dark)').matches]";
+    let looks = "[innerWidth, devicePixelRatio, navigator.maxTouchPoints > 0 && matchMedia('(pointer: coarse)').matches, matchMedia('(prefers-color-scheme: dark)').matches]";
     assert_eq!(
         page.eval::<(u32, f64, bool, bool)>(looks).await.unwrap(),
         (390, 3.0, true, true)
