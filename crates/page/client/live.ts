@@ -23,13 +23,19 @@ let work: Promise<void> = Promise.resolve();
 let changed: (needs?: number) => void = () => undefined;
 let reload: () => Promise<void> = () => Promise.resolve();
 
-/** Tells the hub what is looked at from now on. */
+function tell(said: object): void {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(said));
+}
+
+/** Tells the hub what is looked at from now on, once the page is what its revision says. */
 export function look(): void {
-  if (socket?.readyState !== WebSocket.OPEN) return;
   looks += 1;
-  const { epoch, rev, instance = null, session = null, from = null } = root.dataset;
-  const hidden = document.hidden;
-  socket.send(JSON.stringify({ t: "look", n: looks, epoch, rev: Number(rev), instance, session, from, hidden }));
+  const n = looks;
+  void work.then(() => {
+    if (n !== looks) return;
+    const { epoch, rev, instance = null, session = null, from = null } = root.dataset;
+    tell({ t: "look", n, epoch, rev: Number(rev), instance, session, from, hidden: document.hidden });
+  });
 }
 
 /** Waits until batches that arrived are applied, and ignores those on their way. */
@@ -47,9 +53,9 @@ function show(offline: boolean): void {
 async function batch(n: number, rev: number, ops: Op[]): Promise<void> {
   if (n !== looks) return;
   await keepingPlace(() => apply(ops, rev));
-  if (n !== looks) return;
+  // True also if the page looks elsewhere by now: whoever changes that waits for this first.
   root.dataset.rev = String(rev);
-  socket?.send(JSON.stringify({ t: "ack", rev }));
+  if (n === looks) tell({ t: "ack", rev });
   tick();
   changed();
 }

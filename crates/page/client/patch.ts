@@ -36,9 +36,12 @@ function fragmentUrl(key: string, rev: number): string {
   return `/fragment${location.pathname}?key=${encodeURIComponent(key)}&at=${rev}${window}`;
 }
 
+/** How long an element may take. Whatever the page does next waits for it. */
+const patience = 15_000;
+
 /** The element as the hub has it; `null` if it is gone. */
 export async function fetchElement(url: string): Promise<Element | null> {
-  const answer = await fetch(url);
+  const answer = await fetch(url, { signal: AbortSignal.timeout(patience) });
   if (answer.status === 404) return null;
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return parse(await answer.text());
