@@ -28,6 +28,8 @@ pub const LOG_BYTES: usize = 32 << 20;
 pub const VIEWERS: usize = 2000;
 /// Batches sent to a viewer that it has not acknowledged. At the bound it is sent nothing until it does.
 pub const UNACKNOWLEDGED: usize = 4;
+/// Pages of older messages that are read to show again what a viewer showed. Beyond it the viewer's window begins later.
+pub const OLDER_PAGES: usize = 20;
 /// Bytes of one message from a viewer. A longer one ends its connection.
 pub const VIEWER_MESSAGE_BYTES: usize = 64 << 10;
 

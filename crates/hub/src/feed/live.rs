@@ -61,6 +61,7 @@ impl Live {
             rev: Rev(0),
             unacknowledged: VecDeque::new(),
             watched: None,
+            older_pages: 0,
         };
         viewer.run().await;
     }
@@ -90,6 +91,8 @@ struct Viewer<L> {
     /// Batches that it has not acknowledged.
     unacknowledged: VecDeque<Rev>,
     watched: Option<(Look, Watched)>,
+    /// Pages of older messages asked for, to show what this look shows.
+    older_pages: usize,
 }
 
 impl<L: ViewerLink> Viewer<L> {
@@ -171,15 +174,12 @@ impl<L: ViewerLink> Viewer<L> {
         if unchanged {
             return;
         }
+        self.older_pages = 0;
         let before = self.watched.take();
         if let Some(look) = look
             && let (Some(instance), Some(session)) = (look.instance.clone(), look.session.clone())
         {
-            let handle = &self.live.handle;
-            let guard = handle.watch(instance.clone(), session.clone()).await;
-            if look.from.is_some() {
-                handle.older(instance, session).await;
-            }
+            let guard = self.live.handle.watch(instance, session).await;
             self.watched = Some((look, guard));
         }
         drop(before);
@@ -190,6 +190,7 @@ impl<L: ViewerLink> Viewer<L> {
         let Some(look) = self.look.clone() else {
             return true;
         };
+        self.widen(&look).await;
         let since = self.rev;
         let seen = self
             .live
@@ -222,6 +223,27 @@ impl<L: ViewerLink> Viewer<L> {
         self.live
             .draw(move |renderer| renderer.patch(&seen, since))
             .await
+    }
+
+    /// Asks for older messages until the oldest one that the viewer shows is kept, which it may not be after a gap.
+    async fn widen(&mut self, look: &Look) {
+        let (Some(instance), Some(session), Some(from)) =
+            (&look.instance, &look.session, &look.from)
+        else {
+            return;
+        };
+        let handle = &self.live.handle;
+        let lacking = handle.read(|state| {
+            let loaded = state
+                .session(instance, session)
+                .and_then(|session| session.loaded());
+            loaded
+                .is_some_and(|loaded| loaded.older.is_some() && !loaded.messages.contains_key(from))
+        });
+        if lacking && self.older_pages < limits::OLDER_PAGES {
+            self.older_pages += 1;
+            handle.older(instance.clone(), session.clone()).await;
+        }
     }
 
     /// What ended in front of a person has been seen by one.

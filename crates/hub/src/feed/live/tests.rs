@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use model::Event;
+use model::event::{MessagesRead, ReadPage};
 use model::ids::InstanceId;
 use model::json::Json;
 use model::state::{LinkStatus, MessageInfo, Origin, Part, PartKind, Role, SessionInfo, Tokens};
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::clock::Clock;
 use crate::engine::{self, Feeder, Heard};
+use crate::ingest::Ask;
 
 /// A link that holds so many frames: a viewer that does not read blocks the next.
 struct Memory {
@@ -38,6 +40,7 @@ struct Bench {
     frames: mpsc::Receiver<String>,
     say: mpsc::Sender<String>,
     viewer: tokio::task::JoinHandle<()>,
+    asked: mpsc::Receiver<Ask>,
 }
 
 async fn bench() -> Bench {
@@ -46,8 +49,7 @@ async fn bench() -> Bench {
 
 async fn bench_with(frames: usize) -> Bench {
     let engine = engine::start(Clock::new(|| Timestamp(7)), "life".into());
-    let (asks, mut asked) = mpsc::channel(64);
-    tokio::spawn(async move { while asked.recv().await.is_some() {} });
+    let (asks, asked) = mpsc::channel(64);
     let id = InstanceId::new("i");
     let feeder = engine
         .add(id, "proj".into(), Origin::Url("http://x/".into()), asks)
@@ -65,6 +67,7 @@ async fn bench_with(frames: usize) -> Bench {
         frames,
         say,
         viewer,
+        asked,
     };
     assert_eq!(bench.next().await["t"], "hello");
     bench
@@ -306,4 +309,27 @@ async fn nonsense_ends_the_link() {
     bench.say(json!({"t": "dance"})).await;
     bench.viewer.await.unwrap();
     assert!(bench.frames.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_viewer_showed_before_a_gap_is_read_again() {
+    let mut bench = bench().await;
+    bench
+        .tell([Event::MessagesRead(MessagesRead {
+            session: "s".into(),
+            messages: vec![(message(), vec![])],
+            older: Some("cursor".into()),
+            page: ReadPage::Newest,
+            todos: None,
+        })])
+        .await;
+    bench.reaches(6).await;
+    bench
+        .say(json!({"t": "look", "n": 1, "epoch": "life", "rev": 0, "instance": "i", "session": "s", "from": "older"}))
+        .await;
+    let asked = timeout(Duration::from_secs(60), bench.asked.recv()).await;
+    assert_eq!(
+        asked.unwrap(),
+        Some(Ask::Older("s".into(), "cursor".into()))
+    );
 }
