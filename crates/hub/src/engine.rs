@@ -28,6 +28,9 @@ use crate::limits;
 /// How often conversations that nobody looks at are weighed.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How often conversations are tried again that are looked at and could not be read.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
 /// Everything that wakes the engine.
 #[derive(Debug)]
 pub enum Input {
@@ -152,6 +155,8 @@ impl Engine {
     async fn run(mut self) {
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut again = interval(TRY_AGAIN);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 input = self.inputs.recv() => match input {
@@ -159,6 +164,7 @@ impl Engine {
                     None => return,
                 },
                 _ = sweep.tick() => self.drop_unwatched(),
+                _ = again.tick() => self.read_failed(),
             }
             self.publish();
         }

@@ -143,6 +143,22 @@ impl Engine {
         }
     }
 
+    /// Reads once more what is watched and could not be read, where there is a server to ask.
+    pub(super) fn read_failed(&mut self) {
+        let failed: Vec<_> = {
+            let state = self.shared.read();
+            let has_failed = |(of, id): &&(InstanceId, SessionId)| {
+                let live = state.instances.get(of).filter(|of| of.is_live());
+                let session = live.and_then(|instance| instance.sessions.get(id));
+                session.is_some_and(|session| matches!(session.body, Body::Failed { .. }))
+            };
+            self.watched.keys().filter(has_failed).cloned().collect()
+        };
+        for (instance, session) in failed {
+            self.read(instance, session);
+        }
+    }
+
     /// Lets go of the conversations that changed longest ago, until those that nobody looks at fit their bound.
     pub(super) fn drop_unwatched(&mut self) {
         let mut unwatched = Vec::new();

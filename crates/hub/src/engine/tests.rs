@@ -2,8 +2,7 @@
 //! What the engine asks supervisors for, and when.
 
 use model::event::{MessagesRead, ReadPage, Snapshot};
-use model::json::Json;
-use model::state::{LinkStatus, RunStatus, SessionInfo, Tokens};
+use model::state::{LinkStatus, RunStatus, SessionInfo};
 use model::time::Timestamp;
 use tokio::time::timeout;
 
@@ -58,19 +57,8 @@ impl Bench {
 
 fn info(id: &str) -> SessionInfo {
     SessionInfo {
-        id: id.into(),
-        parent: None,
-        title: "".into(),
         directory: "/p".into(),
-        agent: None,
-        model: None,
-        created: Timestamp(1),
-        updated: Timestamp(1),
-        archived: None,
-        reverted_from: None,
-        cost: 0.0,
-        tokens: Tokens::default(),
-        raw: Json::null(),
+        ..SessionInfo::bare(id.into(), Timestamp(1))
     }
 }
 
@@ -148,4 +136,18 @@ async fn what_can_never_be_read_again_is_kept() {
     bench.tell([Event::SessionCreated(info("t"))]).await;
     bench.until_loaded("t", true).await;
     bench.until_loaded("s", true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_at_and_could_not_be_read_is_tried_again() {
+    let mut bench = Bench::new(64).await;
+    bench.tell([snapshot(&["s"])]).await;
+    let _watched = bench.watch("s").await;
+    assert_eq!(bench.next().await, messages("s"));
+    let failed = Event::ReadFailed {
+        session: "s".into(),
+        reason: "no answer".into(),
+    };
+    bench.tell([failed]).await;
+    assert_eq!(bench.next().await, messages("s"));
 }
