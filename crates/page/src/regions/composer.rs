@@ -13,7 +13,7 @@ pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
             data-known[row.session_known] data-session=[look.session.as_ref()] data-instance=[look.instance.as_ref()] {
             @if let Some(why) = &blocked { p.why { (why) } }
             div.row {
-                (agents(row)) (models(row))
+                (agents(look, row)) (models(look, row))
                 span.grow {}
                 @if row.running {
                     @if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
@@ -44,12 +44,12 @@ fn blocked(look: &Look, row: &ComposerRow) -> Option<Markup> {
         .then(|| html! { "There is no such session here." })
 }
 
-fn agents(row: &ComposerRow) -> Markup {
+fn agents(look: &Look, row: &ComposerRow) -> Markup {
     let used = row.agent.as_deref();
     html! {
         @if !row.agents.is_empty() {
             label.hear for="agent" { "Agent" }
-            select #agent name="agent" {
+            select #agent name="agent" data-k=(menu(look, "agent")) {
                 @for agent in &row.agents {
                     option value=(agent.name) title=(agent.description) selected[used == Some(&agent.name)] { (agent.name) }
                 }
@@ -58,7 +58,7 @@ fn agents(row: &ComposerRow) -> Markup {
     }
 }
 
-fn models(row: &ComposerRow) -> Markup {
+fn models(look: &Look, row: &ComposerRow) -> Markup {
     let Models::Some(models) = &row.models else {
         return html! {};
     };
@@ -68,7 +68,7 @@ fn models(row: &ComposerRow) -> Markup {
         .any(|model| row.model.as_ref() == Some(&model.id));
     html! {
         label.hear for="model" { "Model" }
-        select #model name="model" {
+        select #model name="model" data-k=(menu(look, "model")) {
             @if !is_known { option value="" selected { "Default model" } }
             @for model in models {
                 option value={ (model.id.provider) "/" (model.id.model) } selected[row.model.as_ref() == Some(&model.id)] {
@@ -77,4 +77,10 @@ fn models(row: &ComposerRow) -> Markup {
             }
         }
     }
+}
+
+/// The key of a menu. What a person chose in it is for this session alone, so that another one has menus of its own.
+fn menu(look: &Look, name: &str) -> String {
+    let session = look.session.as_ref().map_or("", |session| session.as_str());
+    format!("{name}:{session}")
 }
