@@ -1,10 +1,12 @@
 //! What every test needs: a scripted model, real servers, the binary, and a page that looks at it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use scripted::model::{Model, ModelOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -42,35 +44,81 @@ impl Bench {
 
     /// A server in a folder of its own; all share one home, and so one database.
     pub(crate) async fn server(&self, folder: &str) -> Result<RealServer> {
-        RealServer::start(RealOptions {
+        RealServer::start(self.options(folder)).await
+    }
+
+    /// A real OpenCode in a folder.
+    pub(crate) fn options(&self, folder: &str) -> RealOptions {
+        RealOptions {
             home: self.path("home"),
             folder: self.path(folder),
             password: None,
             model_url: self.model.base_url(),
             port: None,
-        })
-        .await
+        }
+    }
+
+    /// The binary, to be told what to show.
+    pub(crate) fn drovers(&self) -> Command {
+        self.drovers_at("127.0.0.1:0")
+    }
+
+    /// The binary, listening at a given address.
+    pub(crate) fn drovers_at(&self, address: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
+        command
+            .args(["--no-open", "--listen", address, "--data-dir"])
+            .arg(self.path("data"))
+            .current_dir(self.dir.path());
+        command
+    }
+
+    /// The binary, in the home of the bench, with a real OpenCode of its own in a folder; what it logs goes to a file.
+    pub(crate) async fn drovers_in(&self, folder: &str, log: &Path) -> Result<Command> {
+        let binary = tokio::task::spawn_blocking(testkit::real::binary).await??;
+        let mut command = self.drovers();
+        testkit::real::isolate(&mut command, &self.options(folder)).await?;
+        command
+            .arg("-vv")
+            .arg("--opencode")
+            .arg(binary)
+            .arg(self.path(folder))
+            .stderr(std::fs::File::create(log)?);
+        Ok(command)
     }
 }
 
 /// The running binary; killed on drop.
 pub(crate) struct Drovers {
     pub(crate) url: String,
-    _process: Child,
+    process: Child,
 }
 
 impl Drovers {
     /// Starts it with servers attached, and waits for the line that says where it listens.
     pub(crate) async fn start(bench: &Bench, servers: &[&RealServer]) -> Result<Self> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
-        command
-            .args(["--no-open", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(bench.path("data"));
+        let mut command = bench.drovers();
         for server in servers {
             command.args(["--attach", &server.url]);
         }
+        Self::of(command).await
+    }
+
+    /// Starts it with nothing to show. Told of nothing, it would look for servers on this machine by itself.
+    pub(crate) async fn empty(bench: &Bench) -> Result<Self> {
+        let mut command = bench.drovers();
+        command.args(["--attach", "http://127.0.0.1:9"]);
+        let drovers = Self::of(command).await?;
+        let instance = drovers.instance(|_| true).await?;
+        let url = format!("{}/api/instances/{instance}", drovers.url);
+        let removed = reqwest::Client::new().delete(url).send().await?;
+        removed.error_for_status()?;
+        Ok(drovers)
+    }
+
+    /// Runs a command, and waits for the line that says where it listens.
+    pub(crate) async fn of(mut command: Command) -> Result<Self> {
         let mut process = command
-            .current_dir(bench.dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -83,10 +131,19 @@ impl Drovers {
             .strip_prefix("drovers listening on ")
             .with_context(|| format!("printed {line}"))?
             .to_owned();
-        Ok(Self {
-            url,
-            _process: process,
-        })
+        Ok(Self { url, process })
+    }
+
+    /// Sends a signal to the process itself.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        let id = self.process.id().context("it runs")?;
+        Ok(kill(Pid::from_raw(id.cast_signed()), signal)?)
+    }
+
+    /// Its exit code, once it has ended; none if a signal ended it.
+    pub(crate) async fn ended(&mut self) -> Result<Option<i32>> {
+        let ended = timeout(PATIENCE, self.process.wait()).await;
+        Ok(ended.context("it does not end")??.code())
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
@@ -99,23 +156,38 @@ impl Drovers {
 
     /// The instance of a server, once it is connected.
     pub(crate) async fn connected(&self, server: &RealServer) -> Result<String> {
-        let find = async {
-            loop {
-                let instances = self.get("/api/instances").await?;
-                let is_it = |instance: &&Value| {
-                    let url = instance["url"].as_str().unwrap_or_default();
-                    url.trim_end_matches('/') == server.url && instance["status"] == "connected"
-                };
-                if let Some(found) = instances.as_array().into_iter().flatten().find(is_it) {
-                    return Ok(found["id"].as_str().context("an id")?.to_owned());
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        timeout(PATIENCE, find)
-            .await
-            .context("the server was not connected")?
+        self.instance(|instance| {
+            let url = instance["url"].as_str().unwrap_or_default();
+            url.trim_end_matches('/') == server.url && instance["status"] == "connected"
+        })
+        .await
     }
+
+    /// The first instance that is so, once there is one.
+    pub(crate) async fn instance(&self, so: impl Fn(&Value) -> bool) -> Result<String> {
+        let found = until("an instance", async || {
+            let instances = self.get("/api/instances").await?;
+            let mut all = instances.as_array().into_iter().flatten();
+            Ok(all.find(|instance| so(instance)).cloned())
+        });
+        Ok(found.await?["id"].as_str().context("an id")?.to_owned())
+    }
+}
+
+/// Looks again and again until there is something.
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
+    let find = async {
+        let mut again = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            again.tick().await;
+            if let Some(found) = look().await? {
+                return Ok(found);
+            }
+        }
+    };
+    timeout(PATIENCE, find)
+        .await
+        .with_context(|| format!("still without {what} after {PATIENCE:?}"))?
 }
 
 /// A page on a running hub.
@@ -163,22 +235,32 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// Asks a server to run a prompt, as another client would.
 pub(crate) async fn elsewhere(server: &RealServer, text: &str) -> Result<String> {
-    let client = reqwest::Client::new();
-    let created = client
-        .post(format!("{}/session", server.url))
-        .json(&json!({}))
-        .send()
-        .await?;
-    let session: Value = created.error_for_status()?.json().await?;
-    let id = session["id"].as_str().context("an id")?.to_owned();
+    let id = created(server, &json!({})).await?;
+    run(server, &id, text).await?;
+    Ok(id)
+}
+
+/// Asks a server to run a prompt in a session, as another client would.
+pub(crate) async fn run(server: &RealServer, session: &str, text: &str) -> Result<()> {
     let body = json!({ "parts": [{ "type": "text", "text": text }] });
-    let sent = client
-        .post(format!("{}/session/{id}/prompt_async", server.url))
+    let sent = reqwest::Client::new()
+        .post(format!("{}/session/{session}/prompt_async", server.url))
         .json(&body)
         .send()
         .await?;
     sent.error_for_status()?;
-    Ok(id)
+    Ok(())
+}
+
+/// Makes a session, as another client would.
+pub(crate) async fn created(server: &RealServer, session: &Value) -> Result<String> {
+    let created = reqwest::Client::new()
+        .post(format!("{}/session", server.url))
+        .json(session)
+        .send()
+        .await?;
+    let session: Value = created.error_for_status()?.json().await?;
+    Ok(session["id"].as_str().context("an id")?.to_owned())
 }
 
 /// The last answer on the page, as plain text.

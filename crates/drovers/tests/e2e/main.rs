@@ -3,8 +3,16 @@
 //!
 //! Every test ends by asserting that the page reported nothing: no console error, no refusal by its own policy.
 
+mod adding;
 mod bench;
+mod census;
+mod demo;
+mod hostile;
+mod keys;
 mod links;
+mod many;
+mod outage;
+mod own;
 mod phone;
 mod servers;
 mod turns;

@@ -1,0 +1,154 @@
+//! A folder of the person's own: the hub runs its server, keeps its secret, and leaves nothing behind.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::StreamExt;
+use nix::sys::signal::Signal;
+use testkit::chromium::Chromium;
+use tokio::time::timeout;
+
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, page, prompt, until};
+use crate::census::{self, Process};
+
+/// A hub with a folder whose server is connected, the instance, and the server's processes.
+async fn with_folder(bench: &Bench) -> Result<(Drovers, String, Vec<Process>)> {
+    let command = bench.drovers_in("proj", &bench.path("log")).await?;
+    let drovers = Drovers::of(command).await?;
+    let instance = drovers
+        .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
+        .await?;
+    let mut processes = census::of_home(&bench.path("home"));
+    processes.retain(Process::is_server);
+    ensure!(!processes.is_empty(), "a server runs");
+    Ok((drovers, instance, processes))
+}
+
+async fn nothing_is_left(bench: &Bench) -> Result<()> {
+    until("an end of all processes", async || {
+        let left = census::of_home(&bench.path("home"));
+        Ok(left.is_empty().then_some(()))
+    })
+    .await
+}
+
+/// What a path answers; of a feed without end what comes until the text is in it.
+async fn answer(drovers: &Drovers, path: &str, last: &str) -> Result<String> {
+    let response = reqwest::get(format!("{}{path}", drovers.url)).await?;
+    let mut told = format!("{:?}", response.headers());
+    let mut body = response.error_for_status()?.bytes_stream();
+    let read = async {
+        while let Some(chunk) = body.next().await {
+            told.push_str(&String::from_utf8_lossy(&chunk?));
+            if !last.is_empty() && told.contains(last) {
+                break;
+            }
+        }
+        anyhow::Ok(())
+    };
+    timeout(PATIENCE, read).await.context(path.to_owned())??;
+    Ok(told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_streams_from_a_server_whose_password_nobody_sees() -> Result<()> {
+    let bench = Bench::new().await?;
+    let (mut drovers, instance, servers) = with_folder(&bench).await?;
+    let secret = servers[0].variable("OPENCODE_SERVER_PASSWORD");
+    let secret = secret.context("the server has a password")?.to_owned();
+    assert!(secret.len() >= 32, "a long one");
+
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    prompt(
+        &page,
+        "say a b c d e f g h ;; bash echo seen ;; say all good",
+    )
+    .await?;
+    page.wait_for(&format!("{LAST_TEXT} === 'all good'"), PATIENCE)
+        .await?;
+    let session: String = page.eval("location.pathname.split('/s/')[1]").await?;
+
+    for process in census::all() {
+        let shown = process.arguments.join(" ");
+        assert!(!shown.contains(&secret), "process {} shows it", process.id);
+    }
+    let here = format!("/api/instances/{instance}");
+    for (path, last) in [
+        ("/api/instances".to_owned(), ""),
+        (here.clone(), ""),
+        (format!("{here}/sessions"), ""),
+        (format!("{here}/sessions/{session}/messages"), ""),
+        ("/api/health".to_owned(), ""),
+        ("/api/log".to_owned(), "message.part.delta"),
+        (format!("/i/{instance}/s/{session}"), ""),
+    ] {
+        let told = answer(&drovers, &path, last).await?;
+        assert!(!told.contains(&secret), "{path} tells it");
+    }
+    let document: String = page.eval("document.documentElement.outerHTML").await?;
+    assert!(!document.contains(&secret));
+    page.assert_clean().await?;
+
+    drovers.signal(Signal::SIGTERM)?;
+    assert_eq!(drovers.ended().await?, Some(0));
+    assert!(
+        census::of_home(&bench.path("home")).is_empty(),
+        "it ends after its servers"
+    );
+    let log = fs::read_to_string(bench.path("log"))?;
+    assert!(!log.is_empty() && !log.contains(&secret), "{log}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_hub_leaves_no_process() -> Result<()> {
+    let bench = Bench::new().await?;
+    let (mut drovers, _, _) = with_folder(&bench).await?;
+    drovers.signal(Signal::SIGKILL)?;
+    assert_eq!(drovers.ended().await?, None);
+    nothing_is_left(&bench).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_instance_loses_its_tab_and_its_server() -> Result<()> {
+    let bench = Bench::new().await?;
+    let (drovers, instance, servers) = with_folder(&bench).await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    prompt(&page, "echo 2000 rate=20").await?;
+    page.wait_for(
+        "document.querySelector('[data-k=tabs] button[data-ask]') && document.querySelector('article .text')",
+        PATIENCE,
+    )
+    .await?;
+    page.click("[data-k=tabs] button[data-do=remove]").await?;
+    page.wait_for("document.querySelector('#confirm').open", PATIENCE)
+        .await?;
+    let words: String = page
+        .eval("document.querySelector('#confirm').innerText")
+        .await?;
+    assert!(
+        words.contains("proj") && words.contains("1 session"),
+        "{words}"
+    );
+    page.click("#confirm button[value=yes]").await?;
+    page.wait_for(
+        "location.pathname === '/' && !document.querySelector('[data-k=tabs] li')",
+        PATIENCE,
+    )
+    .await?;
+    until("an end of the server", async || {
+        let left = census::of_home(&bench.path("home"));
+        let server = |process: &Process| servers.iter().any(|server| server.id == process.id);
+        Ok((!left
+            .iter()
+            .any(|process| server(process) || process.is_server()))
+        .then_some(()))
+    })
+    .await?;
+    let instances = drovers.get("/api/instances").await?;
+    assert_eq!(instances.as_array().map(Vec::len), Some(0));
+    // The page may ask once more for what was in front of it, and be told that it is gone.
+    page.assert_clean_but(&["status of 404"]).await
+}
