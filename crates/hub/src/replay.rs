@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
-use model::json::Json;
-use model::state::{Instance, LinkStatus, Origin, SessionInfo, Tokens};
+use model::state::{Instance, LinkStatus, Origin, SessionInfo};
 use model::time::Timestamp;
 use model::{Event, State, reduce};
 use opencode::{limits, sse};
@@ -75,7 +74,10 @@ impl Replay {
             event => event,
         };
         if let Some(session) = spoken_of(&event).filter(|session| !self.knows(session)) {
-            self.reduce(Event::SessionCreated(made_up(session)));
+            self.reduce(Event::SessionCreated(SessionInfo::bare(
+                session.clone(),
+                Timestamp(0),
+            )));
         }
         self.reduce(event);
     }
@@ -106,26 +108,6 @@ fn spoken_of(event: &Event) -> Option<&SessionId> {
         | Event::Status { session, .. }
         | Event::Todos { session, .. } => Some(session),
         _ => None,
-    }
-}
-
-/// All that is known of a session of which only its conversation was recorded.
-fn made_up(id: &SessionId) -> SessionInfo {
-    let raw = serde_json::json!({ "id": id }).to_string();
-    SessionInfo {
-        id: id.clone(),
-        parent: None,
-        title: "".into(),
-        directory: "".into(),
-        agent: None,
-        model: None,
-        created: Timestamp(0),
-        updated: Timestamp(0),
-        archived: None,
-        reverted_from: None,
-        cost: 0.0,
-        tokens: Tokens::default(),
-        raw: Json::parse(raw).unwrap_or_else(|_| Json::null()),
     }
 }
 

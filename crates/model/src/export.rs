@@ -112,5 +112,5 @@ pub fn status(run: &Run) -> Value {
 }
 
 fn empty_list() -> Json {
-    Json::parse("[]".to_owned()).unwrap_or_else(|_| Json::null())
+    Json::of(&json!([]))
 }

@@ -22,6 +22,11 @@ impl Json {
         RawValue::from_string(text).map(Self::from)
     }
 
+    /// The text of a value.
+    pub fn of(value: &serde_json::Value) -> Self {
+        Self::parse(value.to_string()).unwrap_or_else(|_| Self::null())
+    }
+
     /// JSON's `null`.
     pub fn null() -> Self {
         Self::from(RawValue::NULL.to_owned())

@@ -8,7 +8,7 @@ use crate::ids::{InstanceId, MessageId, PartId, SessionId};
 use crate::json::Json;
 use crate::state::{
     Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Part, PartKind, Permission, Rev, Role,
-    Run, RunStatus, SessionInfo, State, Tokens,
+    Run, RunStatus, SessionInfo, State,
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
@@ -94,19 +94,9 @@ impl Bench {
 
 fn info(id: &str, parent: Option<&str>) -> SessionInfo {
     SessionInfo {
-        id: id.into(),
         parent: parent.map(SessionId::from),
-        title: "".into(),
         directory: "/p".into(),
-        agent: None,
-        model: None,
-        created: Timestamp(1),
-        updated: Timestamp(1),
-        archived: None,
-        reverted_from: None,
-        cost: 0.0,
-        tokens: Tokens::default(),
-        raw: Json::null(),
+        ..SessionInfo::bare(id.into(), Timestamp(1))
     }
 }
 
@@ -123,22 +113,7 @@ fn created(id: &str) -> Event {
 }
 
 fn message(id: &str) -> MessageInfo {
-    MessageInfo {
-        id: id.into(),
-        session: "s".into(),
-        role: Role::Assistant,
-        parent: None,
-        created: Timestamp(1),
-        completed: None,
-        failure: None,
-        finish: None,
-        summary: false,
-        agent: None,
-        model: None,
-        cost: 0.0,
-        tokens: Tokens::default(),
-        raw: Json::null(),
-    }
+    MessageInfo::bare(id.into(), "s".into(), Role::Assistant, Timestamp(1))
 }
 
 fn text(id: &str, text: &str, ended: bool) -> Part {

@@ -73,6 +73,25 @@ pub struct SessionInfo {
 }
 
 impl SessionInfo {
+    /// A session of which nothing but its id is known, since `at`.
+    pub fn bare(id: SessionId, at: Timestamp) -> Self {
+        Self {
+            raw: Json::of(&serde_json::json!({ "id": id })),
+            id,
+            parent: None,
+            title: "".into(),
+            directory: "".into(),
+            agent: None,
+            model: None,
+            created: at,
+            updated: at,
+            archived: None,
+            reverted_from: None,
+            cost: 0.0,
+            tokens: Tokens::default(),
+        }
+    }
+
     /// The title, "Untitled" where there is none.
     pub fn title(&self) -> &str {
         if self.title.trim().is_empty() {
@@ -162,6 +181,28 @@ pub struct MessageInfo {
     pub tokens: Tokens,
     /// As it came.
     pub raw: Json,
+}
+
+impl MessageInfo {
+    /// A message of which nothing but its place and its author is known, since `at`.
+    pub fn bare(id: MessageId, session: SessionId, role: Role, at: Timestamp) -> Self {
+        Self {
+            raw: Json::of(&serde_json::json!({ "id": id, "sessionID": session, "role": role })),
+            id,
+            session,
+            role,
+            parent: None,
+            created: at,
+            completed: None,
+            failure: None,
+            finish: None,
+            summary: false,
+            agent: None,
+            model: None,
+            cost: 0.0,
+            tokens: Tokens::default(),
+        }
+    }
 }
 
 /// A part of a message.

@@ -7,7 +7,7 @@ use model::Event;
 use model::event::{MessagesRead, ReadPage};
 use model::ids::InstanceId;
 use model::json::Json;
-use model::state::{LinkStatus, MessageInfo, Origin, Part, PartKind, Role, SessionInfo, Tokens};
+use model::state::{LinkStatus, MessageInfo, Origin, Part, PartKind, Role, SessionInfo};
 use model::text::Delta;
 use model::time::Timestamp;
 use serde_json::{Value, json};
@@ -137,39 +137,13 @@ impl Bench {
 
 fn info() -> SessionInfo {
     SessionInfo {
-        id: "s".into(),
-        parent: None,
         title: "title".into(),
-        directory: "/p".into(),
-        agent: None,
-        model: None,
-        created: Timestamp(1),
-        updated: Timestamp(1),
-        archived: None,
-        reverted_from: None,
-        cost: 0.0,
-        tokens: Tokens::default(),
-        raw: Json::null(),
+        ..SessionInfo::bare("s".into(), Timestamp(1))
     }
 }
 
 fn message() -> MessageInfo {
-    MessageInfo {
-        id: "m".into(),
-        session: "s".into(),
-        role: Role::Assistant,
-        parent: None,
-        created: Timestamp(1),
-        completed: None,
-        failure: None,
-        finish: None,
-        summary: false,
-        agent: None,
-        model: None,
-        cost: 0.0,
-        tokens: Tokens::default(),
-        raw: Json::null(),
-    }
+    MessageInfo::bare("m".into(), "s".into(), Role::Assistant, Timestamp(1))
 }
 
 fn text() -> Part {

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use model::Event;
 use model::ids::{MessageId, PartId, SessionId};
 use model::json::Json;
-use model::state::{
-    ErrorKind, Failure, MessageInfo, Part, PartKind, Role, RunStatus, SessionInfo, Tokens,
-};
+use model::state::{ErrorKind, Failure, MessageInfo, Part, PartKind, Role, RunStatus, SessionInfo};
 use model::time::Timestamp;
 use opencode::sketch::{self, SketchEvent, SketchPart, SketchSession};
 use serde_json::json;
@@ -62,7 +60,7 @@ impl Sketch {
             title: session.title.unwrap_or_default().into(),
             agent: session.agent.map(Into::into),
             raw: Json::from(Arc::from(session.raw)),
-            ..unnamed(&session.id, at)
+            ..SessionInfo::bare(SessionId::new(session.id.as_str()), at)
         };
         let event = if self.first(&session.id, at).0 {
             Event::SessionCreated(info)
@@ -86,7 +84,10 @@ impl Sketch {
     ) -> Heard {
         let mut events = Vec::new();
         if self.first(session, at).0 {
-            events.push(Event::SessionCreated(unnamed(session, at)));
+            events.push(Event::SessionCreated(SessionInfo::bare(
+                SessionId::new(session),
+                at,
+            )));
         }
         let streaming = matches!(status, Some("streaming" | "pending" | "running"));
         let run = if streaming {
@@ -115,25 +116,6 @@ impl Sketch {
     }
 }
 
-/// The sketch tells no times: what is shown first arrived first.
-fn unnamed(id: &str, at: Timestamp) -> SessionInfo {
-    SessionInfo {
-        id: SessionId::new(id),
-        parent: None,
-        title: "".into(),
-        directory: "".into(),
-        agent: None,
-        model: None,
-        created: at,
-        updated: at,
-        archived: None,
-        reverted_from: None,
-        cost: 0.0,
-        tokens: Tokens::default(),
-        raw: made(json!({ "id": id })),
-    }
-}
-
 fn message(
     session: &str,
     id: &str,
@@ -151,21 +133,18 @@ fn message(
         message: "".into(),
     });
     MessageInfo {
-        id: MessageId::new(id),
-        session: SessionId::new(session),
-        // The sketch does not say who wrote a message; its own code takes every message as the model's.
-        role: Role::Assistant,
-        parent: None,
-        created: at,
         completed: (!streaming).then_some(at),
         failure,
-        finish: None,
-        summary: false,
-        agent: None,
-        model: None,
-        cost: 0.0,
-        tokens: Tokens::default(),
-        raw: made(json!({ "id": id, "sessionID": session, "role": "assistant", "status": status })),
+        raw: Json::of(
+            &json!({ "id": id, "sessionID": session, "role": "assistant", "status": status }),
+        ),
+        // The sketch does not say who wrote a message; its own code takes every message as the model's.
+        ..MessageInfo::bare(
+            MessageId::new(id),
+            SessionId::new(session),
+            Role::Assistant,
+            at,
+        )
     }
 }
 
@@ -191,8 +170,4 @@ fn part(session: &str, message: &str, at: usize, sketched: SketchPart, streaming
         },
         raw: Json::from(Arc::from(sketched.raw)),
     }
-}
-
-fn made(value: serde_json::Value) -> Json {
-    Json::parse(value.to_string()).unwrap_or_else(|_| Json::null())
 }

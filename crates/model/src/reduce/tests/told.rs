@@ -1,6 +1,7 @@
 //! What viewers are told of each change, and of servers that share a database or did not answer.
 
 use super::*;
+use crate::state::Tokens;
 
 #[test]
 fn taking_messages_back_changes_them_for_who_has_them() {
