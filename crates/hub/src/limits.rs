@@ -44,6 +44,8 @@ pub const VIEWER_WRITE: Duration = Duration::from_secs(15);
 pub const FIRST_ANSWER: Duration = Duration::from_secs(3);
 /// How long to wait after the first event before reading state: `/global/event` subscribes late.
 pub const SETTLE: Duration = Duration::from_millis(250);
+/// How long until agents and models are read again, while a server offers no model.
+pub const CATALOG_AGAIN: Duration = Duration::from_secs(15);
 /// How long reading a server's state may take.
 pub const READ_STATE: Duration = Duration::from_secs(60);
 /// Silence after which a link is shown as stale. Heartbeats come every 10 s; a starved server was silent for 28 s once.

@@ -2,7 +2,7 @@
 
 /// Deleted sessions remembered per instance, so that their late events stay dead. Beyond it the oldest is forgotten.
 pub const TOMBSTONES: usize = 4096;
-/// Bytes of open text kept per session. Beyond it the oldest text of that part is dropped and a gap is marked.
+/// Bytes kept of one open text. Beyond it its older half is dropped and a gap is marked.
 pub const OPEN_TEXT_BYTES: usize = 8 << 20;
 /// Open texts kept per session. Beyond it the oldest (lowest part id) is dropped; the closing update brings it back.
 pub const OPEN_TEXTS: usize = 256;

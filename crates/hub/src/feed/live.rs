@@ -62,6 +62,7 @@ impl Live {
             unacknowledged: VecDeque::new(),
             watched: None,
             older_pages: 0,
+            asked_before: None,
         };
         viewer.run().await;
     }
@@ -93,6 +94,8 @@ struct Viewer<L> {
     watched: Option<(Look, Watched)>,
     /// Pages of older messages asked for, to show what this look shows.
     older_pages: usize,
+    /// The cursor of the page that was asked for last.
+    asked_before: Option<Arc<str>>,
 }
 
 impl<L: ViewerLink> Viewer<L> {
@@ -175,6 +178,7 @@ impl<L: ViewerLink> Viewer<L> {
             return;
         }
         self.older_pages = 0;
+        self.asked_before = None;
         let before = self.watched.take();
         if let Some(look) = look
             && let (Some(instance), Some(session)) = (look.instance.clone(), look.session.clone())
@@ -233,15 +237,18 @@ impl<L: ViewerLink> Viewer<L> {
             return;
         };
         let handle = &self.live.handle;
-        let lacking = handle.read(|state| {
-            let loaded = state
-                .session(instance, session)
-                .and_then(|session| session.loaded());
+        let before = handle.read(|state| {
+            let loaded = state.session(instance, session)?.loaded()?;
             loaded
-                .is_some_and(|loaded| loaded.older.is_some() && !loaded.messages.contains_key(from))
+                .older
+                .clone()
+                .filter(|_| !loaded.messages.contains_key(from))
         });
-        if lacking && self.older_pages < limits::OLDER_PAGES {
+        // Each page is asked for once: its arrival changes what is kept, and so leads here again.
+        if before.is_some() && before != self.asked_before && self.older_pages < limits::OLDER_PAGES
+        {
             self.older_pages += 1;
+            self.asked_before = before;
             handle.older(instance.clone(), session.clone()).await;
         }
     }

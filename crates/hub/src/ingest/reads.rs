@@ -8,6 +8,7 @@ use model::Event;
 use model::ids::SessionId;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::supervisor::Ask;
 use super::upstream::{Rest, UpstreamError};
@@ -50,17 +51,25 @@ impl<R: Rest> Reads<R> {
         });
     }
 
-    /// Begins reading agents and models. They matter to a prompt only, so that a failure says nothing of the link.
+    /// Begins reading agents and models, again and again until there are any: a person may be setting them up just
+    /// now. They matter to a prompt only, so that a failure says nothing of the link.
     pub(super) fn catalog(&mut self) {
         let (rest, feeder) = (self.rest.clone(), self.feeder.clone());
         self.running.spawn(async move {
-            match rest.catalog().await {
-                Ok(catalog) => {
-                    feeder
-                        .tell(vec![Heard::ours(Event::Catalog(catalog))])
-                        .await
+            loop {
+                match rest.catalog().await {
+                    Ok(catalog) => {
+                        let usable = !catalog.models.is_empty();
+                        feeder
+                            .tell(vec![Heard::ours(Event::Catalog(catalog))])
+                            .await;
+                        if usable {
+                            return;
+                        }
+                    }
+                    Err(error) => tracing::warn!(%error, "agents and models could not be read"),
                 }
-                Err(error) => tracing::warn!(%error, "agents and models could not be read"),
+                sleep(limits::CATALOG_AGAIN).await;
             }
         });
     }

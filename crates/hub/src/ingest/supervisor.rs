@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::{Backoff, Next, Policy};
+use super::dialect::Dialect;
 use super::reads::Reads;
 use super::resync::Live;
 use super::upstream::{Connection, Rest, Upstream, UpstreamError};
@@ -136,13 +137,14 @@ impl<U: Upstream> Supervisor<U> {
         let rest = connection.rest.clone();
         let directories = mem::take(&mut self.directories);
         let heard = directories.iter().cloned().collect();
+        let offers_models = connection.dialect == Dialect::V1;
         let mut live = Live::new(
             connection,
             self.feeder.clone(),
             self.clock.clone(),
             directories,
         );
-        let end = self.follow(&mut live, rest, heard).await;
+        let end = self.follow(&mut live, rest, heard, offers_models).await;
         let was_live = live.is_released();
         self.directories = live.into_directories();
         (end, was_live)
@@ -154,6 +156,7 @@ impl<U: Upstream> Supervisor<U> {
         live: &mut Live<U::Stream>,
         rest: U::Rest,
         heard: Vec<Arc<str>>,
+        offers_models: bool,
     ) -> End {
         if let Err(error) = live.first_event().await {
             return End::Lost(error);
@@ -197,7 +200,9 @@ impl<U: Upstream> Supervisor<U> {
                         snapshot_read = true;
                         live.release(snapshot).await;
                         self.say(Event::Link(LinkStatus::Connected)).await;
-                        reads.catalog();
+                        if offers_models {
+                            reads.catalog();
+                        }
                     }
                 },
                 () = reads.reap() => {}

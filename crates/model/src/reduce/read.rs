@@ -20,12 +20,10 @@ impl Fold<'_> {
         };
         match &mut session.body {
             Body::Loaded(loaded) => loaded.rereading = Some(Held::default()),
-            body => {
-                *body = Body::Loading(Held::default());
-                session.body_rev = rev;
-                self.changed = true;
-            }
+            body => *body = Body::Loading(Held::default()),
         }
+        session.body_rev = rev;
+        self.changed = true;
     }
 
     pub(super) fn read_failed(&mut self, id: &SessionId, reason: Arc<str>) {

@@ -20,6 +20,8 @@ pub struct LogRows {
     pub state: LogState,
     /// Messages in the window, in order, if the list changed.
     pub order: Option<Vec<MessageId>>,
+    /// True while what is here may lack what happened behind our back: it is being read again.
+    pub rereading: bool,
     /// True if there are messages before the window.
     pub older: bool,
     /// Messages that changed.
@@ -145,6 +147,7 @@ impl Front<'_> {
         LogRows {
             session: session.info.id.clone(),
             state: LogState::Loaded,
+            rereading: loaded.rereading.is_some(),
             order: rebuild.then(|| {
                 window
                     .iter()
@@ -177,6 +180,7 @@ fn empty(id: &SessionId, state: LogState, run: Run) -> LogRows {
     LogRows {
         session: id.clone(),
         state,
+        rereading: false,
         order: Some(Vec::new()),
         older: false,
         messages: Vec::new(),

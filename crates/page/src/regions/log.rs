@@ -38,7 +38,13 @@ pub(super) fn after(log: &LogRows) -> Fragment {
     let line = run(&log.run);
     Fragment::whole(
         "after",
-        html! { div.after data-k="after" { (line) } }.into_string(),
+        html! {
+            div.after data-k="after" {
+                (line)
+                @if log.rereading { p.quiet { "Reading what may have been missed…" } }
+            }
+        }
+        .into_string(),
     )
 }
 
