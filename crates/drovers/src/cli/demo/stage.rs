@@ -6,27 +6,12 @@ use std::path::{Path, PathBuf};
 
 use hub::datadir::DataDir;
 use hub::workspace::Launcher;
+use scripted::home::Home;
 use scripted::model::{Model, ModelOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::fault::Fault;
-
-/// Switches that keep OpenCode off the network (1.18).
-const OFF: [&str; 8] = [
-    "OPENCODE_DISABLE_MODELS_FETCH",
-    "OPENCODE_DISABLE_AUTOUPDATE",
-    "OPENCODE_DISABLE_LSP_DOWNLOAD",
-    "OPENCODE_DISABLE_SHARE",
-    "OPENCODE_DISABLE_DEFAULT_PLUGINS",
-    "OPENCODE_DISABLE_CLAUDE_CODE",
-    "OPENCODE_DISABLE_EXTERNAL_SKILLS",
-    "OPENCODE_DISABLE_PROJECT_CONFIG",
-];
-
-/// What npm would have written. OpenCode fetches its plugin package into every configuration folder unless one is
-/// there and its lock file names it; there is no switch.
-const PLUGIN_LOCK: &str = r#"{"name":"demo","lockfileVersion":3,"packages":{"":{"dependencies":{"@opencode-ai/plugin":"*"}}}}"#;
 
 /// The program that the play is about.
 const LEDGER: &str = "\
@@ -69,7 +54,7 @@ impl Stage {
     /// Starts the model, and tells OpenCode of it.
     pub(super) async fn model(&self, options: ModelOptions) -> Result<Model, Fault> {
         let model = Model::start(options).await.map_err(Fault::cannot_start)?;
-        let configured = self.configure(&model.base_url());
+        let configured = self.home().prepare(&model.base_url(), &permission());
         configured.map_err(|error| {
             Fault::cannot_start(format!("the temporary folder cannot be written: {error}"))
         })?;
@@ -78,75 +63,30 @@ impl Stage {
 
     /// Servers that know nothing of the user's: another home, and no way to the network.
     pub(super) fn launcher(&self, launcher: Launcher) -> Launcher {
-        let mut launcher = launcher
-            .with_env("HOME", self.home())
-            .with_env("OPENCODE_CONFIG", self.config());
-        for kind in ["config", "data", "state", "cache"] {
-            launcher =
-                launcher.with_env(format!("XDG_{}_HOME", kind.to_uppercase()), self.xdg(kind));
-        }
-        OFF.into_iter()
-            .fold(launcher, |launcher, switch| launcher.with_env(switch, "1"))
+        let environment = self.home().environment();
+        environment
+            .into_iter()
+            .fold(launcher, |launcher, (name, value)| {
+                launcher.with_env(name, value)
+            })
     }
 
-    fn home(&self) -> PathBuf {
-        self.root.path().join("home")
-    }
-
-    fn xdg(&self, kind: &str) -> PathBuf {
-        self.home().join(kind)
-    }
-
-    fn config(&self) -> PathBuf {
-        self.home().join("opencode.json")
-    }
-
-    fn configure(&self, model_url: &str) -> io::Result<()> {
-        let config = self.xdg("config").join("opencode");
-        fs::create_dir_all(config.join("node_modules"))?;
-        for kind in ["data", "state", "cache"] {
-            fs::create_dir_all(self.xdg(kind))?;
-        }
-        fs::write(config.join("package-lock.json"), PLUGIN_LOCK)?;
-        fs::write(self.config(), configuration(model_url))
+    fn home(&self) -> Home {
+        Home::at(self.root.path().join("home"))
     }
 }
 
 /// Only the script's own commands run unasked: whatever else is typed into the demo would really run.
-fn configuration(model_url: &str) -> String {
-    let model = |name: &str| {
-        json!({
-            "name": name, "reasoning": true, "tool_call": true, "attachment": false, "temperature": true,
-            "limit": { "context": 200_000, "output": 8000 },
-            "cost": { "input": 1, "output": 2, "cache_read": 0, "cache_write": 0 },
-        })
-    };
+fn permission() -> Value {
     json!({
-        "$schema": "https://opencode.ai/config.json",
-        "autoupdate": false,
-        "share": "disabled",
-        "model": "scripted/scripted-1",
-        "small_model": "scripted/scripted-small",
-        "enabled_providers": ["scripted"],
-        "lsp": false,
-        "formatter": false,
-        "permission": {
-            "edit": "ask",
-            "webfetch": "deny",
-            "bash": {
-                "*": "ask",
-                "cat ledger.rs": "allow",
-                "echo running 12 tests": "allow",
-                "echo all passed": "allow",
-                "echo 37 of 37 attacks failed": "allow",
-            },
+        "edit": "ask",
+        "webfetch": "deny",
+        "bash": {
+            "*": "ask",
+            "cat ledger.rs": "allow",
+            "echo running 12 tests": "allow",
+            "echo all passed": "allow",
+            "echo 37 of 37 attacks failed": "allow",
         },
-        "provider": { "scripted": {
-            "npm": "@ai-sdk/openai-compatible",
-            "name": "Scripted",
-            "options": { "baseURL": model_url, "apiKey": "none" },
-            "models": { "scripted-1": model("Scripted"), "scripted-small": model("Scripted, small") },
-        } },
     })
-    .to_string()
 }
