@@ -42,7 +42,8 @@ async function add(at: Element, body: Record<string, string>): Promise<boolean> 
 }
 
 export async function openFolder(button: HTMLElement): Promise<void> {
-  await add(button, { folder: button.dataset.folder ?? "" });
+  const { folder, server } = button.dataset;
+  await add(button, server === undefined ? { folder: folder ?? "" } : { url: server });
 }
 
 export async function addFrom(form: HTMLFormElement): Promise<void> {

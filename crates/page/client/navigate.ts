@@ -7,6 +7,8 @@ import { morph } from "./morph";
 
 let arrived: () => void = () => undefined;
 let going = 0;
+/** True while a person is on the way to somewhere else. */
+let leaving = false;
 
 function swap(fresh: Document, samePlace: boolean): void {
   const [oldLog, newLog] = [byId("log"), fresh.getElementById("log")];
@@ -30,6 +32,7 @@ function swap(fresh: Document, samePlace: boolean): void {
 export async function go(url: string, add = true): Promise<void> {
   going += 1;
   const mine = going;
+  leaving = add;
   const before = location.pathname;
   try {
     const answer = await fetch(url, { headers: { accept: "text/html" } });
@@ -47,10 +50,13 @@ export async function go(url: string, add = true): Promise<void> {
   } catch {
     if (mine === going && add) location.href = url;
     else if (mine === going) setTimeout(() => void go(url, false), 1000);
+  } finally {
+    if (mine === going) leaving = false;
   }
 }
 
-export const again = (): Promise<void> => go(location.href, false);
+/** Shows the same page anew, unless a person is leaving it: what they go to is new as well. */
+export const again = (): Promise<void> => (leaving ? Promise.resolve() : go(location.href, false));
 
 /** Takes over plain clicks on our own links. `onArrival` runs whenever a new page is in place. */
 export function navigation(onArrival: () => void): void {
@@ -62,5 +68,5 @@ export function navigation(onArrival: () => void): void {
     event.preventDefault();
     void go(link.pathname + link.search);
   });
-  addEventListener("popstate", () => void again());
+  addEventListener("popstate", () => void go(location.href, false));
 }

@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             now,
             recent: &recent,
             notices,
+            found: &[],
         };
         let html = Renderer::new().document(&look(&state, &looked, Rev(0)), &context);
         fs::write(dir.join(format!("{name}.html")), html)?;

@@ -22,7 +22,7 @@ mod sample;
 
 pub use assets::{Asset, CSP, assets};
 pub use render::Renderer;
-pub use shell::{Context, Notice};
+pub use shell::{Context, Found, Notice};
 pub use wire::Op;
 #[cfg(test)]
 mod tests;

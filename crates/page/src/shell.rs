@@ -30,6 +30,27 @@ pub struct Context<'a> {
     pub recent: &'a [Arc<str>],
     /// What a person should know about the hub itself.
     pub notices: &'a [Notice],
+    /// OpenCode that runs on this machine and is no instance; only the page without an instance shows it.
+    pub found: &'a [Found],
+}
+
+/// OpenCode that runs on this machine and is no instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A server: it can be attached.
+    Server {
+        /// Its address.
+        url: Arc<str>,
+        /// The folder that it was started in.
+        folder: Option<Arc<str>>,
+    },
+    /// A terminal client without a listener: what it does is recorded, and nobody can follow it live.
+    Terminal {
+        /// The folder that it was started in.
+        folder: Arc<str>,
+        /// The command that opens its sessions live.
+        command: Arc<str>,
+    },
 }
 
 /// Something about the hub itself: a fact, and what to do.
@@ -50,6 +71,7 @@ pub(crate) fn document(seen: &Seen, context: &Context<'_>, messages: &[String]) 
         regions,
         recent,
         notices: context.notices,
+        found: context.found,
         messages,
     };
     html! {
@@ -94,6 +116,7 @@ struct Page<'a> {
     regions: HashMap<String, String>,
     recent: &'a [Arc<str>],
     notices: &'a [Notice],
+    found: &'a [Found],
     messages: &'a [String],
 }
 
@@ -171,11 +194,37 @@ impl Page<'_> {
                         }
                     }
                 }
+                (found(self.found))
                 p {
                     button.main type="button" data-do="dialog" data-dialog="add" { "Open a folder or attach a server" }
                     " " kbd { "+" }
                 }
                 p.problem role="alert" hidden {}
+            }
+        }
+    }
+}
+
+/// What runs here already, each with what can be done about it.
+fn found(found: &[Found]) -> Markup {
+    html! {
+        @if !found.is_empty() {
+            h2 { "OpenCode that runs on this machine" }
+            ul.folders {
+                @for one in found {
+                    li {
+                        @match one {
+                            Found::Server { url, folder } => {
+                                button type="button" data-do="folder" data-server=(url) {
+                                    "Attach " (url) @if let Some(folder) = folder { " · " (folder) }
+                                }
+                            },
+                            Found::Terminal { folder, command } => {
+                                p.quiet { "In a terminal in " (folder) ", recorded but not live. Open its sessions live: " code { (command) } }
+                            },
+                        }
+                    }
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use model::view::{Look, look};
 use proptest::prelude::*;
 
 use crate::sample::{self, World};
-use crate::{Context, Op, Renderer, assets};
+use crate::{Context, Found, Op, Renderer, assets};
 
 fn front(instance: &str, session: &str) -> Look {
     Look {
@@ -29,6 +29,7 @@ fn document(state: &State, look_at: &Look) -> String {
         now: Timestamp(sample::NOW),
         recent: &recent,
         notices: &[],
+        found: &[],
     };
     Renderer::new().document(&look(state, look_at, Rev(0)), &context)
 }
@@ -103,6 +104,7 @@ fn an_unchanged_state_needs_no_patch() {
         now: Timestamp(0),
         recent: &[],
         notices: &[],
+        found: &[],
     };
     renderer.document(&look(&state, &at, Rev(0)), &context);
     assert_eq!(
@@ -511,4 +513,34 @@ fn the_cache_stays_within_its_bound() {
     }
     assert!(renderer.cache_bytes() <= crate::limits::CACHE_BYTES);
     assert!(renderer.cache_bytes() > crate::limits::CACHE_BYTES / 8);
+}
+
+#[test]
+fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
+    let found = [
+        Found::Server {
+            url: "http://127.0.0.1:4096/".into(),
+            folder: Some("/home/me/<b>".into()),
+        },
+        Found::Terminal {
+            folder: "/home/me/app".into(),
+            command: "drovers open /home/me/app".into(),
+        },
+    ];
+    let context = Context {
+        epoch: "e1",
+        version: "0.1.0",
+        now: Timestamp(sample::NOW),
+        recent: &[],
+        notices: &[],
+        found: &found,
+    };
+    let home =
+        Renderer::new().document(&look(&State::default(), &Look::default(), Rev(0)), &context);
+    assert!(home.contains("data-server=\"http://127.0.0.1:4096/\""));
+    assert!(home.contains("/home/me/&lt;b&gt;"));
+    assert!(
+        home.contains("recorded but not live")
+            && home.contains("<code>drovers open /home/me/app</code>")
+    );
 }

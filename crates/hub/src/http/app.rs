@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::time::Timestamp;
-use page::{Context, Notice};
+use page::{Context, Found, Notice};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -93,7 +93,7 @@ impl App {
     }
 
     /// What a document needs beside what is looked at.
-    pub(super) fn context<'a>(&'a self, recent: &'a [Arc<str>]) -> Context<'a> {
+    pub(super) fn context<'a>(&'a self, recent: &'a [Arc<str>], found: &'a [Found]) -> Context<'a> {
         let engine = self.0.hub.engine();
         Context {
             epoch: engine.epoch(),
@@ -101,6 +101,7 @@ impl App {
             now: engine.now(),
             recent,
             notices: &self.0.notices,
+            found,
         }
     }
 }

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use axum::Json;
 use axum::extract::State;
 use model::state::Origin;
+use page::Found;
 use serde::Serialize;
 
 use super::app::App;
 use super::problem::Problem;
-use crate::workspace::discover::{self, Found};
+use crate::workspace::discover;
 
 /// What could be added.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -54,12 +55,28 @@ pub(super) async fn read(State(app): State<App>) -> Result<Json<Discovered>, Pro
     looked.map(Json).map_err(Problem::internal)
 }
 
+/// The same for the page. Blocks on the process table. Where nothing could be looked for, nothing is offered.
+pub(super) fn offered(app: &App) -> Vec<Found> {
+    let Discovered {
+        servers, terminals, ..
+    } = look(app);
+    let servers = servers.into_iter().map(|server| Found::Server {
+        url: server.url.into(),
+        folder: server.folder.map(Into::into),
+    });
+    let terminals = terminals.into_iter().map(|terminal| Found::Terminal {
+        folder: terminal.folder.into(),
+        command: terminal.command.into(),
+    });
+    servers.chain(terminals).collect()
+}
+
 fn look(app: &App) -> Discovered {
     let hub = app.hub();
     let ours: HashSet<u32> = hub.server_pids().into_iter().collect();
     let (found, failure) = match discover::look(&ours) {
         Ok(found) => (found, None),
-        Err(error) => (Found::default(), Some(error.to_string())),
+        Err(error) => (discover::Found::default(), Some(error.to_string())),
     };
     let known: HashSet<String> = hub.engine().read(|state| {
         let origins = state.instances.values().map(|instance| &instance.origin);

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use super::app::App;
+use super::discover;
 use super::problem::Problem;
 use crate::engine::Watched;
 use crate::limits;
@@ -73,7 +74,11 @@ async fn document(app: &App, mut look: Look, before: Option<MessageId>) -> Respo
     let shared = app.clone();
     let html = app.hub().live().draw(move |renderer| {
         let recent = shared.hub().offered_folders();
-        renderer.document(&seen, &shared.context(&recent))
+        let found = match seen.look.instance {
+            None => discover::offered(&shared),
+            Some(_) => Vec::new(),
+        };
+        renderer.document(&seen, &shared.context(&recent, &found))
     });
     let html = html.await;
     if let Some(kept) = kept {
