@@ -91,6 +91,8 @@ pub enum LinkStatus {
     Error {
         /// Tries that failed in a row.
         attempt: u32,
+        /// Tries after which it is given up.
+        of: u32,
         /// When the next is due.
         retry_at: Timestamp,
         /// Why, for a person.

@@ -24,5 +24,3 @@ pub(crate) const CODE_BYTES: usize = 128 << 10;
 pub(crate) const DIFF_LINES: usize = 2000;
 /// Folders offered when one is to be opened.
 pub(crate) const RECENT_FOLDERS: usize = 12;
-/// Tries in a row after which a link is given up, as the supervisor counts them.
-pub(crate) const LINK_ATTEMPTS: u32 = 5;

@@ -44,6 +44,7 @@ pub(crate) fn state() -> State {
     );
     let retry = LinkStatus::Error {
         attempt: 3,
+        of: 5,
         retry_at: Timestamp(NOW + 4_000),
         reason: "connection refused".into(),
     };

@@ -190,6 +190,34 @@ pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Result<Option<T
         .with_context(|| format!("still without {what} after {PATIENCE:?}"))?
 }
 
+/// The usual beginning: one server, the binary attached to it, and a page with its instance in front.
+pub(crate) struct Front {
+    pub(crate) page: Page,
+    pub(crate) drovers: Drovers,
+    pub(crate) server: RealServer,
+    // Held only to live as long as the rest.
+    _browser: Chromium,
+    _bench: Bench,
+}
+
+impl Front {
+    pub(crate) async fn open() -> Result<Self> {
+        let bench = Bench::new().await?;
+        let server = bench.server("proj").await?;
+        let drovers = Drovers::start(&bench, &[&server]).await?;
+        let instance = drovers.connected(&server).await?;
+        let browser = Chromium::start().await?;
+        let page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+        Ok(Self {
+            page,
+            drovers,
+            server,
+            _browser: browser,
+            _bench: bench,
+        })
+    }
+}
+
 /// A page on a running hub.
 pub(crate) async fn page(browser: &Chromium, drovers: &Drovers, path: &str) -> Result<Page> {
     let page = browser.page().await?;

@@ -7,7 +7,9 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use testkit::chromium::Chromium;
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, created, elsewhere, page, plain, run};
+use crate::bench::{
+    Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, elsewhere, page, plain, run,
+};
 
 /// Pages of one browser: more than the connections that HTTP/1.1 gives one origin.
 const PAGES: usize = 8;
@@ -50,14 +52,10 @@ async fn every_page_of_a_browser_is_live() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_begin_appears_at_any_depth() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    let mut front = Front::open().await?;
+    let Front { server, page, .. } = &mut front;
     // The first request makes the server ready for its folder.
-    created(&server, &json!({ "title": "warm" })).await?;
+    created(server, &json!({ "title": "warm" })).await?;
     page.wait_for("document.querySelector('[data-k=tree] li')", PATIENCE)
         .await?;
     page.eval::<bool>(
@@ -68,22 +66,22 @@ async fn what_others_begin_appears_at_any_depth() -> Result<()> {
             return true; })()",
     )
     .await?;
-    let made = created(&server, &json!({ "title": "from elsewhere" })).await?;
+    let made = created(server, &json!({ "title": "from elsewhere" })).await?;
     let answered = SystemTime::now().duration_since(UNIX_EPOCH)?;
     page.wait_for(&format!("came['{made}']"), PATIENCE).await?;
     let came: f64 = page.eval(&format!("came['{made}']")).await?;
     let late = came - answered.as_secs_f64() * 1000.0;
     assert!(late < 1000.0, "it came {late} ms after it was made");
 
-    let top = elsewhere(&server, "task { say between } ;; say on top").await?;
+    let top = elsewhere(server, "task { say between } ;; say on top").await?;
     let child = "document.querySelector('[data-k=tree] li.depth-1 a')";
     page.wait_for(child, PATIENCE).await?;
     let child: String = page
         .eval(&format!("{child}.pathname.split('/s/')[1]"))
         .await?;
     // OpenCode's own subagents have no subagents; other clients of it nest as they like.
-    let deepest = created(&server, &json!({ "parentID": child })).await?;
-    run(&server, &deepest, "say the deepest").await?;
+    let deepest = created(server, &json!({ "parentID": child })).await?;
+    run(server, &deepest, "say the deepest").await?;
     page.wait_for(
         "document.querySelector('[data-k=tree] li.depth-2')",
         PATIENCE,

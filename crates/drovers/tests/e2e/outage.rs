@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use testkit::chromium::Chromium;
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt, session};
+use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, elsewhere, page, prompt, session};
 
 /// What the browser itself notes of a hub that is away.
 const AWAY: [&str; 3] = ["WebSocket", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE"];
@@ -19,15 +19,11 @@ const ONLINE: &str = "document.querySelector('#offline').hidden && document.docu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_that_says_nothing_is_noticed_and_what_was_missed_is_shown() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    let mut front = Front::open().await?;
+    let Front { drovers, page, .. } = &mut front;
     page.eval::<bool>("window.sameDocument = true").await?;
-    prompt(&page, "stall 4 ;; say the end was missed").await?;
-    session(&page).await?;
+    prompt(page, "stall 4 ;; say the end was missed").await?;
+    session(page).await?;
     page.wait_for(
         "document.querySelector('article[data-status=streaming]')",
         PATIENCE,

@@ -5,9 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use serde::Deserialize;
-use testkit::chromium::Chromium;
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, answer, page, plain, prompt, session};
+use crate::bench::{Drovers, Front, LAST_TEXT, PATIENCE, answer, plain, prompt, session};
 
 #[derive(Deserialize)]
 struct Shown {
@@ -49,17 +48,18 @@ fn watch(name: &str, pick: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prompt_streams_into_the_page() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    let mut front = Front::open().await?;
+    let Front {
+        server,
+        drovers,
+        page,
+        ..
+    } = &mut front;
     page.eval::<bool>(&watch("texts", LAST_TEXT)).await?;
-    let first = first_delta(&drovers).await?;
+    let first = first_delta(drovers).await?;
 
-    prompt(&page, "echo 60 rate=30").await?;
-    let session = session(&page).await?;
+    prompt(page, "echo 60 rate=30").await?;
+    let session = session(page).await?;
     page.wait_for(
         "document.querySelector('article[data-role=assistant][data-status=complete]')",
         PATIENCE,
@@ -67,7 +67,7 @@ async fn a_prompt_streams_into_the_page() -> Result<()> {
     .await?;
 
     let on_page: String = page.eval(LAST_TEXT).await?;
-    assert_eq!(on_page, plain(&answer(&server, &session).await?));
+    assert_eq!(on_page, plain(&answer(server, &session).await?));
     let shown: Vec<Shown> = page.eval("texts").await?;
     let growing: Vec<_> = shown.iter().filter(|shown| shown.text != on_page).collect();
     assert!(
@@ -92,12 +92,8 @@ async fn a_prompt_streams_into_the_page() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_is_seen_pending_running_and_done() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    let mut front = Front::open().await?;
+    let Front { page, .. } = &mut front;
     page.eval::<bool>(&watch(
         "states",
         "document.querySelector('.tool').dataset.status",
@@ -105,7 +101,7 @@ async fn a_tool_is_seen_pending_running_and_done() -> Result<()> {
     .await?;
 
     prompt(
-        &page,
+        page,
         "say running ;; bash for i in 1 2 3; do echo line $i; sleep 0.3; done ;; say all good",
     )
     .await?;
@@ -126,19 +122,11 @@ async fn a_tool_is_seen_pending_running_and_done() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_appears_by_itself_and_its_permission_is_granted_from_its_parent() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    let mut front = Front::open().await?;
+    let Front { page, .. } = &mut front;
 
-    prompt(
-        &page,
-        "task { permission ;; say child ok } ;; say parent ok",
-    )
-    .await?;
-    let parent = session(&page).await?;
+    prompt(page, "task { permission ;; say child ok } ;; say parent ok").await?;
+    let parent = session(page).await?;
     page.wait_for("document.querySelector('[data-k=asks] .card')", PATIENCE)
         .await?;
     let tabs: Vec<String> = page
@@ -163,14 +151,10 @@ async fn a_child_appears_by_itself_and_its_permission_is_granted_from_its_parent
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_answered_and_a_run_is_stopped() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    let mut front = Front::open().await?;
+    let Front { page, .. } = &mut front;
 
-    prompt(&page, "question Which colour? ;; say thanks").await?;
+    prompt(page, "question Which colour? ;; say thanks").await?;
     page.wait_for(
         "document.querySelector('[data-k=asks] .card input')",
         PATIENCE,
@@ -181,7 +165,7 @@ async fn a_question_is_answered_and_a_run_is_stopped() -> Result<()> {
     page.wait_for(&format!("{LAST_TEXT} === 'thanks'"), PATIENCE)
         .await?;
 
-    prompt(&page, "echo 2000 rate=20").await?;
+    prompt(page, "echo 2000 rate=20").await?;
     page.wait_for(
         "document.querySelector('article[data-status=streaming] .text')",
         PATIENCE,

@@ -85,6 +85,7 @@ impl InstanceJson {
                 attempt,
                 retry_at,
                 reason,
+                ..
             } => (
                 Status::Error,
                 *attempt,

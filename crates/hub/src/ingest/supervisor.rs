@@ -245,6 +245,7 @@ impl<U: Upstream> Supervisor<U> {
                 let reason = error.reason();
                 self.say(Event::Link(LinkStatus::Error {
                     attempt,
+                    of: self.policy.attempts,
                     retry_at,
                     reason,
                 }))

@@ -5,7 +5,6 @@ use model::state::{LinkStatus, Origin};
 use model::view::{HeadRow, LinkRow, Mark};
 
 use super::shape;
-use crate::limits;
 use crate::render::Fragment;
 use crate::words::{self, encode, session_path};
 
@@ -59,8 +58,8 @@ fn indicator(instance: &str, link: &LinkRow) -> Markup {
                     LinkStatus::Stale => {
                         "Stale, last event " time data-at=(heard.unwrap_or(link.since).0) data-form="seconds" {} " ago"
                     },
-                    LinkStatus::Error { attempt, retry_at, .. } => {
-                        "Retrying " (attempt) "/" (limits::LINK_ATTEMPTS) " in "
+                    LinkStatus::Error { attempt, of, retry_at, .. } => {
+                        "Retrying " (attempt) "/" (of) " in "
                         time data-at=(retry_at.0) data-form="left" {}
                     },
                     LinkStatus::Disconnected { .. } => "Disconnected",
