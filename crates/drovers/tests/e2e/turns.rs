@@ -164,6 +164,9 @@ async fn a_question_is_answered_and_a_run_is_stopped() -> Result<()> {
     page.click("[data-k=asks] .card button.main").await?;
     page.wait_for(&format!("{LAST_TEXT} === 'thanks'"), PATIENCE)
         .await?;
+    // What is said next must not be queued behind the end of this run, which is what would be stopped.
+    let at_rest = "!document.querySelector('[data-k=composer][data-running]')";
+    page.wait_for(at_rest, PATIENCE).await?;
 
     prompt(page, "echo 2000 rate=20").await?;
     page.wait_for(
@@ -177,10 +180,6 @@ async fn a_question_is_answered_and_a_run_is_stopped() -> Result<()> {
         Duration::from_secs(10),
     )
     .await?;
-    page.wait_for(
-        "!document.querySelector('[data-k=composer][data-running]')",
-        PATIENCE,
-    )
-    .await?;
+    page.wait_for(at_rest, PATIENCE).await?;
     page.assert_clean().await
 }
