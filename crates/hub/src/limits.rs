@@ -12,6 +12,9 @@ pub const HELD_FRAMES: usize = 100_000;
 pub const HELD_BYTES: usize = 128 << 20;
 /// Frames that one engine input carries at most; more are split.
 pub const BATCH_FRAMES: usize = 256;
+/// Sessions and messages of an events-only server that are remembered as announced. Beyond it they are forgotten, and one
+/// may get its made-up row once more.
+pub const ANNOUNCED: usize = 65_536;
 /// Directories whose status is asked of a server, as the first call boots each. The rest stays unknown.
 pub const DIRECTORIES: usize = 32;
 /// Sessions read of a directory. Older ones are not listed.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Event;
+use model::event::Snapshot;
 use model::ids::{InstanceId, SessionId};
 use model::state::LinkStatus;
 use model::time::Timestamp;
@@ -161,18 +162,7 @@ impl<U: Upstream> Supervisor<U> {
         if let Err(error) = live.first_event().await {
             return End::Lost(error);
         }
-        let reading = async {
-            sleep(limits::SETTLE).await;
-            timeout(limits::READ_STATE, rest.snapshot(heard))
-                .await
-                .unwrap_or_else(|_| {
-                    let reason = format!(
-                        "its state could not be read within {} s",
-                        limits::READ_STATE.as_secs()
-                    );
-                    Err(UpstreamError::Unreachable(reason.into()))
-                })
-        };
+        let reading = read_state(&rest, heard);
         tokio::pin!(reading);
         let mut reads = Reads::new(rest.clone(), self.feeder.clone());
         let mut snapshot_read = false;
@@ -280,6 +270,17 @@ impl<U: Upstream> Supervisor<U> {
     async fn say(&self, event: Event) {
         self.feeder.tell(vec![Heard::ours(event)]).await;
     }
+}
+
+/// Reads a server's state, once its stream has settled.
+async fn read_state<R: Rest>(rest: &R, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+    sleep(limits::SETTLE).await;
+    let read = timeout(limits::READ_STATE, rest.snapshot(heard)).await;
+    read.unwrap_or_else(|_| {
+        let seconds = limits::READ_STATE.as_secs();
+        let reason = format!("its state could not be read within {seconds} s");
+        Err(UpstreamError::Unreachable(reason.into()))
+    })
 }
 
 /// Answers asks while there is no connection to ask with.

@@ -12,15 +12,13 @@ use opencode::sketch::{self, SketchEvent, SketchPart, SketchSession};
 use serde_json::json;
 
 use super::{Heard, malformed};
+use crate::limits;
 
 /// Sessions and messages by when they were first heard: that is their order, and one that is only mentioned is made up once.
 #[derive(Debug, Default)]
 pub struct Sketch {
     announced: BTreeMap<Arc<str>, Timestamp>,
 }
-
-/// Announcements remembered. Beyond it they are forgotten, and a session may get its made-up row once more.
-const ANNOUNCED: usize = 65_536;
 
 impl Sketch {
     pub(super) fn frame(&mut self, data: &str, at: Timestamp) -> Heard {
@@ -47,7 +45,7 @@ impl Sketch {
         if let Some(first) = self.announced.get(id) {
             return (false, *first);
         }
-        if self.announced.len() >= ANNOUNCED {
+        if self.announced.len() >= limits::ANNOUNCED {
             self.announced.clear();
         }
         self.announced.insert(id.into(), at);
