@@ -17,7 +17,7 @@ pub use instances::{AddError, Added, NewInstance};
 use crate::clock::Clock;
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::Live;
+use crate::feed::live::{Drawing, Live};
 use crate::ingest::LinkedServer;
 use crate::ingest::backoff::Policy;
 use crate::ingest::supervisor::Patience;
@@ -90,7 +90,7 @@ impl Hub {
         })?;
         let engine = engine::start(options.clock.clone(), new_epoch());
         let renderer = Arc::new(Renderer::new());
-        let live = Live::new(engine.clone(), renderer.clone());
+        let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
