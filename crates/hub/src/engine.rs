@@ -15,7 +15,7 @@ use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, Origin, Rev};
 use model::{Effect, Event, State, reduce};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
@@ -98,6 +98,8 @@ impl Heard {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: RwLock<State>,
+    /// Wakes who waits for a change.
+    pub(crate) turned: Notify,
     /// Names this run of the hub: revisions of another run mean nothing.
     pub(crate) epoch: Arc<str>,
     pub(crate) log: Log,
@@ -134,6 +136,7 @@ pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
     let (changed, changes) = watch::channel(Rev::default());
     let shared = Arc::new(Shared {
         state: RwLock::new(State::default()),
+        turned: Notify::new(),
         epoch: epoch.clone(),
         log: Log::new(epoch, limits::LOG_BYTES),
         clock,
@@ -285,11 +288,14 @@ impl Engine {
 
     fn publish(&self) {
         let rev = self.shared.read().rev;
-        self.changed.send_if_modified(|published| {
+        let newer = self.changed.send_if_modified(|published| {
             let newer = *published != rev;
             *published = rev;
             newer
         });
+        if newer {
+            self.shared.turned.notify_waiters();
+        }
     }
 }
 
