@@ -292,7 +292,8 @@ fn same_session(
                 && part.kind.is_open_text()
             {
                 let segments = open.map_or(&[][..], |open| open.segments());
-                true_text(segments, truth, connection)
+                let runs = session.run.is_running();
+                true_text(segments, truth, connection, runs)
                     .map_err(|what| (Invariant::Text, format!("{at} {}: {what}", part.id)))?;
             } else if open.is_some() {
                 return wrong(Invariant::Text, format!("{at} {} has ended and is open", part.id));
@@ -351,18 +352,20 @@ fn same_run(session: &Session, kept: &Kept, inner: &Inner, asked: &BTreeSet<Stri
     )
 }
 
-/// Every known piece is all that was heard without interruption, in order; what was heard last is there.
+/// Every known piece is all that was heard without interruption, in order; what was heard last is there, as long as it
+/// may still be added to.
 fn true_text(
     segments: &[Segment],
     truth: &TextTruth,
     connection: &Connection,
+    runs: bool,
 ) -> Result<(), String> {
     let texts: Vec<(u64, String)> = truth
         .runs
         .iter()
         .map(|(on, run)| (*on, text_of(&truth.units[run.clone()])))
         .collect();
-    let mut runs = texts.iter();
+    let mut pieces = texts.iter();
     let mut last = None;
     for segment in segments {
         let Segment::Known(known) = segment else {
@@ -372,13 +375,13 @@ fn true_text(
         if last.is_some() {
             return Err("two pieces stand side by side".into());
         }
-        last = runs.find(|(_, text)| text == known);
+        last = pieces.find(|(_, text)| text == known);
         if last.is_none() {
             return Err(format!("{known:?} was not heard so; heard was {texts:?}"));
         }
     }
     let newest = texts.iter().rev().find(|(_, text)| !text.is_empty());
-    if let Some((on, text)) = newest
+    if let Some((on, text)) = newest.filter(|_| runs)
         && *on == connection.id
         && last.is_none_or(|(last, _)| last != on)
     {
@@ -388,7 +391,7 @@ fn true_text(
         && truth.runs.len() == 1
         && truth.runs[0].0 == connection.id
         && truth.runs[0].1.start == 0;
-    if whole && segments.contains(&Segment::Gap) {
+    if runs && whole && segments.contains(&Segment::Gap) {
         return Err(format!("all was heard, and a hole is told: {segments:?}"));
     }
     Ok(())

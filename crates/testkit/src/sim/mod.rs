@@ -156,6 +156,7 @@ fn servers(core: &Arc<Core>, count: usize) -> Vec<Arc<Server>> {
         }
         let server = Server::new(core.clone(), index, directory, store);
         if let Some(frames) = played {
+            begun_before(&frames).for_each(|frame| server.keep_recorded(frame));
             lock(&server.inner).recorded = frames.into();
         }
         if random.random_ratio(1, 5) {
@@ -180,6 +181,22 @@ fn recorded(random: &mut rand::rngs::StdRng) -> Option<Vec<String>> {
         }
     });
     Some(frames)
+}
+
+/// The first word on each session that was there before the recording began.
+fn begun_before(frames: &[String]) -> impl Iterator<Item = &String> {
+    let mut known = std::collections::BTreeSet::new();
+    frames.iter().filter(move |frame| {
+        use opencode::wire::Event;
+        match opencode::wire::decode(frame).map(|incoming| incoming.event) {
+            Ok(Event::SessionCreated(info)) => {
+                known.insert(info.id);
+                false
+            }
+            Ok(Event::SessionUpdated(info)) => known.insert(info.id),
+            _ => false,
+        }
+    })
 }
 
 /// A session with more messages than one page has.

@@ -102,9 +102,18 @@ fn pick(server: &Server, under_way: bool) -> Option<String> {
             .sessions
             .values()
             .filter(|kept| kept.home == server.index);
-        own.map(|kept| kept.info.id.clone()).collect()
+        // A recording goes on with its sessions whatever happens to them.
+        let recording = !lock(&server.inner).recorded.is_empty();
+        own.filter(|kept| !recording || is_made_here(&kept.info.id))
+            .map(|kept| kept.info.id.clone())
+            .collect()
     };
     sessions.choose(&mut lock(&server.inner).random).cloned()
+}
+
+/// Recorded ids are longer.
+pub fn is_made_here(id: &str) -> bool {
+    id.len() == 11
 }
 
 /// A prompt: to a new session, or to one that is there.

@@ -232,7 +232,7 @@ impl Server {
     }
 
     /// Keeps what a recorded event says; its number follows in an event of its own.
-    fn keep_recorded(&self, data: &str) {
+    pub fn keep_recorded(&self, data: &str) {
         if let Ok(incoming) = wire::decode(data) {
             lock(&self.store).apply(self.index, &incoming.event);
             lock(&self.inner).apply(&incoming.event);
@@ -323,7 +323,8 @@ impl Server {
         }
         let mut inner = lock(&self.inner);
         if connection.truncate.swap(false, Ordering::SeqCst) {
-            let at = inner.random.random_range(1..bytes.len() / frames.len().max(1));
+            let first = ends.first().map_or(2, |end| end - 1);
+            let at = inner.random.random_range(1..first);
             drop(inner);
             let bytes = Bytes::copy_from_slice(&bytes[..at]);
             let frames = Vec::new();
