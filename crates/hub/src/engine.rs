@@ -5,6 +5,7 @@
 //! IO, renders, or waits for anyone but its next input.
 
 mod bodies;
+mod folders;
 mod handle;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use crate::clock::Clock;
 use crate::feed::log::Log;
 use crate::ingest::{Ask, dialect};
 use crate::limits;
+use folders::Folders;
 
 /// How often conversations that nobody looks at are weighed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -115,13 +117,19 @@ struct Engine {
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
     fetching: BTreeSet<(InstanceId, SessionId)>,
+    /// Folders that are to be read beside a stream.
+    folders: Folders,
 }
 
 /// What is read of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
+    /// Its newest messages, which nobody has begun to read.
+    Asked,
     /// Its newest messages.
     Newest,
+    /// Its newest messages, and then once more: something was missed since the read began.
+    NewestAgain,
     /// A page of older ones.
     Older,
     /// A page of older ones, and after it the newest.
@@ -146,6 +154,7 @@ pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
         watched: BTreeMap::new(),
         reading: BTreeMap::new(),
         fetching: BTreeSet::new(),
+        folders: Folders::default(),
     };
     tokio::spawn(engine.run());
     Handle::new(sender, shared, changes)
@@ -199,6 +208,7 @@ impl Engine {
         self.supervisors.remove(instance);
         self.reading.retain(|(of, _), _| of != instance);
         self.fetching.retain(|(of, _)| of != instance);
+        self.folders.forget(instance);
         self.fold(instance, Event::InstanceRemoved);
     }
 
@@ -260,8 +270,9 @@ impl Engine {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::ReadMessages(instance, session) => {
-                    let _asked = self.read(instance, session);
+                Effect::ReadMessages(instance, session) => self.read_anew(instance, session),
+                Effect::ReadDirectory(instance, directory) => {
+                    self.read_directory(instance, directory);
                 }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());
