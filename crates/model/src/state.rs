@@ -4,6 +4,7 @@
 //! revision at which it last changed; a viewer that has seen revision `n` needs only what is newer.
 //! Fields are public to read; only [`crate::reduce`] writes them, through the one owner of the [`State`].
 
+mod answered;
 mod info;
 mod session;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use answered::{Answered, AnsweredLately, Outcome};
 pub use info::{
     AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
     Permission, Question, QuestionItem, QuestionOption, Role, RunStatus, SessionInfo, Todo,
@@ -139,6 +141,8 @@ pub struct Instance {
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.
     pub questions: BTreeMap<QuestionId, Question>,
+    /// Requests that were answered lately.
+    pub answered: AnsweredLately,
     /// Deleted sessions.
     pub tombstones: Tombstones,
     /// Events counted without use.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Fold;
 use crate::ids::{InstanceId, SessionId};
 use crate::state::{
-    Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State, Tombstones,
+    AnsweredLately, Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State,
+    Tombstones,
 };
 use crate::time::Timestamp;
 
@@ -36,6 +37,7 @@ pub(super) fn add(
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
+        answered: AnsweredLately::default(),
         tombstones: Tombstones::default(),
         counters: Counters::default(),
         rev,
