@@ -93,8 +93,16 @@ pub const CONNECTIONS: usize = 4096;
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of a prompt's body, which may carry files. A longer one is refused.
 pub const PROMPT_BYTES: usize = 16 << 20;
-/// Prompts remembered by their idempotency key. At the bound the oldest is forgotten: sent once more it is a new prompt.
+/// What was sent under an idempotency key and is remembered. At the bound the oldest is forgotten: sent once more it is
+/// new.
 pub const PROMPT_KEYS: usize = 4096;
+/// How long it is remembered at most, which is longer than a page keeps what it could not send.
+pub const PROMPT_KEY_AGE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+/// Answers of this hub's users to permissions and questions that are remembered, to tell a later one who was first. At
+/// the bound the oldest is forgotten: the later one is told only that nothing waits.
+pub const ANSWERS: usize = 1024;
+/// Interrupted sessions that are told to go on at once. The rest wait for them.
+pub const CONTINUED_AT_ONCE: usize = 4;
 /// Characters of an idempotency key. A longer one is refused.
 pub const PROMPT_KEY_CHARS: usize = 255;
 /// How long a command waits for an instance that is connecting. After it the command is refused with the reason.
