@@ -166,12 +166,14 @@ impl Engine {
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                // The timers first: they fire seldom, while inputs may never run out.
+                biased;
+                _ = sweep.tick() => self.drop_unwatched(),
+                _ = again.tick() => self.read_failed(),
                 input = self.inputs.recv() => match input {
                     Some(input) => self.take(input),
                     None => return,
                 },
-                _ = sweep.tick() => self.drop_unwatched(),
-                _ = again.tick() => self.read_failed(),
             }
             self.publish();
         }

@@ -66,6 +66,9 @@ pub const JOURNAL_ORDERS: usize = 64;
 pub const VIEWERS: usize = 2000;
 /// Batches sent to a viewer that it has not acknowledged. At the bound it is sent nothing until it does.
 pub const UNACKNOWLEDGED: usize = 4;
+/// Bytes of changes sent to a viewer at once. One that lacks more is told to fetch the page anew; one that has nothing yet
+/// gets all at once.
+pub const BATCH_BYTES: usize = 64 << 10;
 /// Pages of older messages that are read to show again what a viewer showed. Beyond it the viewer's window begins later.
 pub const OLDER_PAGES: usize = 20;
 /// Bytes of one message from a viewer. A longer one ends its connection.
@@ -88,7 +91,8 @@ pub const JOURNAL_CLOSE: Duration = Duration::from_secs(5);
 pub const TICK: Duration = Duration::from_millis(50);
 /// How often a viewer's link shows that it is alive.
 pub const BEAT: Duration = Duration::from_secs(5);
-/// How long a write to a viewer may take. After it the viewer is closed; it comes back with its cursor.
+/// How long a write to a viewer, or to any other client, may wait for it to read. After it the connection is closed; a
+/// viewer comes back with its cursor.
 pub const VIEWER_WRITE: Duration = Duration::from_secs(15);
 /// How long a server may take to answer with response headers, and then with its first event. OpenCode never answers
 /// connections that it accepts in the first second of its life.

@@ -14,6 +14,7 @@ use model::event::Snapshot;
 use model::ids::{InstanceId, SessionId};
 use model::state::LinkStatus;
 use model::time::Timestamp;
+use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -75,6 +76,8 @@ pub struct Supervisor<U: Upstream> {
     pub patience: Patience,
     /// The time of day.
     pub clock: Clock,
+    /// What waits are jittered by.
+    pub random: StdRng,
     /// Folders that were seen on its streams.
     pub directories: BTreeSet<Arc<str>>,
 }
@@ -114,8 +117,9 @@ impl<U: Upstream> Supervisor<U> {
     async fn connected(&mut self, backoff: &mut Backoff) -> End {
         let connecting = self.upstream.connect();
         let connection = tokio::select! {
-            connection = connecting => connection,
+            biased;
             end = idle_asks(&mut self.asks, &self.feeder) => return end,
+            connection = connecting => connection,
         };
         let connection = match connection {
             Ok(connection) => connection,
@@ -175,6 +179,8 @@ impl<U: Upstream> Supervisor<U> {
                 self.patience.stale
             };
             tokio::select! {
+                // Asks are few and done at once. Bytes go before the timer of silence, which they put off: what has
+                // arrived was not silence. A read and its end come between, so that a flood of bytes cannot delay them.
                 biased;
                 ask = self.asks.recv() => match ask {
                     None | Some(Ask::Stop) => return End::Stop,
@@ -223,7 +229,7 @@ impl<U: Upstream> Supervisor<U> {
 
     /// Waits until the next try is due, or someone asks for it.
     async fn wait(&mut self, backoff: &mut Backoff, error: UpstreamError) -> End {
-        let next = backoff.failed(&mut rand::rng());
+        let next = backoff.failed(&mut self.random);
         match next {
             Next::Retry { attempt, delay } => {
                 let retry_at = Timestamp(
@@ -241,8 +247,9 @@ impl<U: Upstream> Supervisor<U> {
                 }))
                 .await;
                 tokio::select! {
-                    () = sleep(delay) => End::Lost(error),
+                    biased;
                     end = idle_asks(&mut self.asks, &self.feeder) => end,
+                    () = sleep(delay) => End::Lost(error),
                 }
             }
             Next::GiveUp => {
@@ -260,8 +267,9 @@ impl<U: Upstream> Supervisor<U> {
                     }
                 };
                 tokio::select! {
-                    () = probing => End::Again,
+                    biased;
                     end = idle_asks(&mut self.asks, &self.feeder) => end,
+                    () = probing => End::Again,
                 }
             }
         }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
 use model::state::{Catalog, Origin, Rev, SessionInfo};
+use rand::SeedableRng;
 use tokio::sync::watch;
 
 use super::*;
@@ -184,6 +185,7 @@ async fn bench(plans: Vec<Plan>, healthy: Vec<bool>) -> Bench {
         },
         patience: Patience::default(),
         clock,
+        random: StdRng::seed_from_u64(1),
         directories: BTreeSet::new(),
     };
     let changes = engine.changes();
