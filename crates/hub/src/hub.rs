@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::Live;
+use crate::feed::live::{Drawing, Live};
 use crate::ingest::backoff::Policy;
 use crate::ingest::{LinkedServer, Patience};
 use crate::registry::{Registry, RegistryError};
@@ -91,7 +91,7 @@ impl Hub {
         })?;
         let engine = engine::start(options.clock.clone(), new_epoch());
         let renderer = Arc::new(Renderer::new());
-        let live = Live::new(engine.clone(), renderer.clone());
+        let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
