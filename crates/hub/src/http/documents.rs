@@ -58,8 +58,7 @@ pub(super) async fn session(
 }
 
 async fn document(app: &App, look: Look, before: Option<MessageId>) -> Response {
-    let Place { seen, exists, kept } =
-        place::open(app.hub().engine(), look, before.as_ref()).await;
+    let Place { seen, exists, kept } = place::open(app.hub().engine(), look, before.as_ref()).await;
     let status = if exists {
         StatusCode::OK
     } else {
