@@ -292,7 +292,16 @@ fn same_session(
                 let segments = open.map_or(&[][..], |open| open.segments());
                 let runs = session.run.is_running();
                 let lossy = inner.lossy.contains(&connection.id);
-                true_text(segments, truth, connection, runs && !lossy, &inner.lossy)
+                // In a folder that was just heard of, a text may begin before its session is known.
+                let elsewhere = kept.info.directory != server.directory;
+                let heard = Heard {
+                    truth,
+                    connection: connection.id,
+                    runs: runs && !lossy,
+                    lossy: &inner.lossy,
+                    elsewhere,
+                };
+                true_text(segments, &heard)
                     .map_err(|what| (Invariant::Text, format!("{at} {}: {what}", part.id)))?;
             } else if open.is_some() {
                 return wrong(Invariant::Text, format!("{at} {} has ended and is open", part.id));
@@ -351,20 +360,35 @@ fn same_run(session: &Session, kept: &Kept, inner: &Inner, asked: &BTreeSet<Stri
     )
 }
 
+/// What the hub was sent of a text.
+struct Heard<'a> {
+    truth: &'a TextTruth,
+    /// The stream that it holds now.
+    connection: u64,
+    /// True while the text may be added to, and nothing of it was lost.
+    runs: bool,
+    /// Streams on which events were lost.
+    lossy: &'a BTreeSet<u64>,
+    /// True where a text may begin before its session is known.
+    elsewhere: bool,
+}
+
 /// Every known piece is all that was heard without interruption, in order; what was heard last is there, as long as it
 /// may still be added to.
-fn true_text(
-    segments: &[Segment],
-    truth: &TextTruth,
-    connection: &Connection,
-    runs: bool,
-    lossy: &BTreeSet<u64>,
-) -> Result<(), String> {
+fn true_text(segments: &[Segment], heard: &Heard<'_>) -> Result<(), String> {
+    let truth = heard.truth;
     let texts: Vec<(u64, String)> = truth
         .runs
         .iter()
         .map(|(on, run)| (*on, text_of(&truth.units[run.clone()])))
         .collect();
+    // Where an event was lost, a hole is told wherever that is found out.
+    let any_lost = texts.iter().any(|(on, _)| heard.lossy.contains(on));
+    let is = |(on, text): &&(u64, String), known: &str| {
+        text == known
+            || (heard.elsewhere && text.ends_with(known))
+            || (heard.lossy.contains(on) && text.contains(known))
+    };
     let mut pieces = texts.iter();
     let mut last = None;
     for segment in segments {
@@ -375,31 +399,25 @@ fn true_text(
         if last.is_some() {
             return Err("two pieces stand side by side".into());
         }
-        // Where an event was lost, a hole is told wherever that is found out.
-        let piece = |(on, text): &&(u64, String)| {
-            text == known || (lossy.contains(on) && text.contains(known.as_str()))
-        };
-        last = if texts.iter().any(|(on, _)| lossy.contains(on)) {
-            texts.iter().find(piece)
+        last = if any_lost {
+            texts.iter().find(|piece| is(piece, known))
         } else {
-            pieces.find(piece)
+            pieces.find(|piece| is(piece, known))
         };
         if last.is_none() {
             return Err(format!("{known:?} was not heard so; heard was {texts:?}"));
         }
     }
     let newest = texts.iter().rev().find(|(_, text)| !text.is_empty());
-    if let Some((on, text)) = newest.filter(|_| runs)
-        && *on == connection.id
+    if let Some((on, text)) = newest.filter(|_| heard.runs && !heard.elsewhere)
+        && *on == heard.connection
         && last.is_none_or(|(last, _)| last != on)
     {
         return Err(format!("{text:?} was heard, and is not known: {segments:?}"));
     }
-    let whole = truth.begun == Some(connection.id)
-        && truth.runs.len() == 1
-        && truth.runs[0].0 == connection.id
-        && truth.runs[0].1.start == 0;
-    if runs && whole && segments.contains(&Segment::Gap) {
+    let whole = truth.begun == Some(heard.connection)
+        && matches!(&truth.runs[..], [(on, run)] if *on == heard.connection && run.start == 0);
+    if heard.runs && !heard.elsewhere && whole && segments.contains(&Segment::Gap) {
         return Err(format!("all was heard, and a hole is told: {segments:?}"));
     }
     Ok(())
