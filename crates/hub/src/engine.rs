@@ -22,8 +22,9 @@ use tokio::time::{MissedTickBehavior, interval};
 pub use handle::{Feeder, Handle, Watched};
 
 use crate::clock::Clock;
-use crate::feed::log::Log;
+use crate::feed::log::Said;
 use crate::ingest::{Ask, dialect};
+use crate::journal::Journal;
 use crate::limits;
 use folders::Folders;
 
@@ -102,7 +103,7 @@ pub(crate) struct Shared {
     state: RwLock<State>,
     /// Names this run of the hub: revisions of another run mean nothing.
     pub(crate) epoch: Arc<str>,
-    pub(crate) log: Log,
+    pub(crate) journal: Journal,
     pub(crate) clock: Clock,
 }
 
@@ -136,14 +137,20 @@ enum Reading {
     OlderThenNewest,
 }
 
-/// Starts an engine; it ends when every handle and feeder is gone.
+/// Starts an engine whose log is in memory alone; it ends when every handle and feeder is gone.
 pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
+    let journal = Journal::off(epoch.clone());
+    start_with(clock, epoch, journal)
+}
+
+/// Starts an engine with this log and journal.
+pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
     let (sender, inputs) = mpsc::channel(limits::ENGINE_INPUTS);
     let (changed, changes) = watch::channel(Rev::default());
     let shared = Arc::new(Shared {
         state: RwLock::new(State::default()),
-        epoch: epoch.clone(),
-        log: Log::new(epoch, limits::LOG_BYTES),
+        epoch,
+        journal,
         clock,
     });
     let engine = Engine {
@@ -235,7 +242,10 @@ impl Engine {
         } in heard
         {
             if let Some(raw) = raw {
-                shared.log.append(instance, session, raw, at);
+                shared
+                    .journal
+                    .log()
+                    .append(instance, session, Said::Upstream(raw), at);
                 fold(&mut state, Event::Heard);
             }
             for event in events {

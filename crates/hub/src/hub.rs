@@ -15,9 +15,10 @@ use rand::distr::Alphanumeric;
 pub use instances::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
+use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::Live;
+use crate::feed::live::{Drawing, Live};
 use crate::ingest::backoff::Policy;
 use crate::ingest::{LinkedServer, Patience, wake};
 use crate::registry::{Registry, RegistryError};
@@ -70,6 +71,7 @@ struct Inner {
     live: Live,
     registry: Mutex<Registry>,
     instances: Instances,
+    outbox: Arc<dyn Store>,
     /// Held while instances are added or removed, so that what is listed is what runs.
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
@@ -90,7 +92,7 @@ impl Hub {
         let clock = options.clock.clone();
         let engine = engine::start(options.clock.clone(), new_epoch());
         let renderer = Arc::new(Renderer::new());
-        let live = Live::new(engine.clone(), renderer.clone());
+        let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
@@ -99,6 +101,7 @@ impl Hub {
             live,
             registry: Mutex::new(registry),
             instances,
+            outbox: Arc::new(Disk::new(dir.file(outbox::FILE))),
             changing: tokio::sync::Mutex::default(),
             put_aside,
         }));
@@ -130,6 +133,11 @@ impl Hub {
     /// The live feed.
     pub fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// What was sent under which key, in the data directory.
+    pub fn outbox(&self) -> &Arc<dyn Store> {
+        &self.0.outbox
     }
 
     /// A list of instances that could not be read and was put aside at the start.

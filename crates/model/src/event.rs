@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::ids::{InstanceId, MessageId, PartId, PermissionId, QuestionId, SessionId};
 use crate::state::{
-    Catalog, Failure, LinkStatus, MessageInfo, Origin, Part, Permission, Question, RunStatus,
-    SessionInfo, Todos,
+    Catalog, Failure, LinkStatus, MessageInfo, Origin, Outcome, Part, Permission, Question,
+    RunStatus, SessionInfo, Todos,
 };
 use crate::text::Delta;
 use crate::time::Timestamp;
@@ -138,11 +138,11 @@ pub enum Event {
     /// A tool waits for a person's leave.
     PermissionAsked(Permission),
     /// A permission was answered, by anyone.
-    PermissionReplied(PermissionId),
+    PermissionReplied(PermissionId, Outcome),
     /// A model asks a person.
     QuestionAsked(Question),
     /// A question was answered or refused, by anyone.
-    QuestionClosed(QuestionId),
+    QuestionClosed(QuestionId, Outcome),
     /// A session's to-do list.
     Todos {
         /// Whose.

@@ -2,6 +2,9 @@
 
 /// Deleted sessions remembered per instance, so that their late events stay dead. Beyond it the oldest is forgotten.
 pub const TOMBSTONES: usize = 4096;
+/// Answered requests remembered per instance. Beyond it the oldest is forgotten: who answers it again is told only that
+/// nothing waits.
+pub const ANSWERED: usize = 256;
 /// Bytes kept of one open text. Beyond it its older half is dropped and a gap is marked.
 pub const OPEN_TEXT_BYTES: usize = 8 << 20;
 /// Open texts kept per session. Beyond it the one that grew longest ago is dropped; the closing update brings it back.

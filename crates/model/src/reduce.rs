@@ -150,9 +150,9 @@ impl Fold<'_> {
             }
             Event::Todos { session, todos } => self.todos(&session, todos),
             Event::PermissionAsked(permission) => self.permission_asked(permission),
-            Event::PermissionReplied(id) => self.permission_replied(&id),
+            Event::PermissionReplied(id, outcome) => self.permission_replied(&id, outcome),
             Event::QuestionAsked(question) => self.question_asked(question),
-            Event::QuestionClosed(id) => self.question_closed(&id),
+            Event::QuestionClosed(id, outcome) => self.question_closed(&id, outcome),
             Event::DirectoryDisposed(directory) => self.directory_disposed(&directory),
             Event::Unknown { kind } => Counters::count(&mut self.instance.counters.unknown, kind),
             Event::Malformed { kind } => {

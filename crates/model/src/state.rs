@@ -4,6 +4,7 @@
 //! revision at which it last changed; a viewer that has seen revision `n` needs only what is newer.
 //! Fields are public to read; only [`crate::reduce`] writes them, through the one owner of the [`State`].
 
+mod answered;
 mod asked;
 mod info;
 mod link;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use answered::{Answered, AnsweredLately, Outcome};
 pub use asked::{Asked, Meanwhile};
 pub use info::{
     AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
@@ -103,6 +105,8 @@ pub struct Instance {
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.
     pub questions: BTreeMap<QuestionId, Question>,
+    /// Requests that were answered lately.
+    pub answered: AnsweredLately,
     /// Deleted sessions.
     pub tombstones: Tombstones,
     /// Events counted without use.

@@ -11,12 +11,17 @@ type Frame =
   | { t: "reset" };
 
 const silence = 12_000;
-const shortest = 500;
-const longest = 5_000;
+/** How long a new connection may take to say something before another is tried. */
+const opening = 4_000;
+const shortest = 250;
+/** Between tries of a page that is seen, which is to be right within a second of its link's return; and of one that is not. */
+const longest = 800;
+const longestHidden = 5_000;
 
 let socket: WebSocket | null = null;
 let looks = 0;
 let heard = 0;
+let greeted = false;
 let delay = shortest;
 let retry: number | undefined;
 let work: Promise<void> = Promise.resolve();
@@ -87,7 +92,7 @@ function lost(from: WebSocket): void {
   show(true);
   clearTimeout(retry);
   retry = setTimeout(connect, delay * (0.5 + Math.random() / 2));
-  delay = Math.min(delay * 2, longest);
+  delay = Math.min(delay * 2, document.hidden ? longestHidden : longest);
 }
 
 function connect(): void {
@@ -95,10 +100,12 @@ function connect(): void {
   const fresh = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/live`);
   socket = fresh;
   heard = Date.now();
+  greeted = false;
   fresh.onopen = look;
   fresh.onmessage = (event: MessageEvent<string>) => {
     if (fresh !== socket) return;
     heard = Date.now();
+    greeted = true;
     delay = shortest;
     show(false);
     take(JSON.parse(event.data) as Frame);
@@ -123,7 +130,7 @@ export function live(onChange: (needs?: number) => void, onReset: () => Promise<
   reload = onReset;
   connect();
   setInterval(() => {
-    if (socket && Date.now() - heard > silence) lost(socket);
+    if (socket && Date.now() - heard > (greeted ? silence : opening)) lost(socket);
   }, 1000);
   document.addEventListener("visibilitychange", wake);
   addEventListener("online", wake);

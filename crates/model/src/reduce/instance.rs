@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Fold;
 use crate::ids::{InstanceId, SessionId};
 use crate::state::{
-    Asked, Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State, Tombstones,
+    AnsweredLately, Asked, Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State,
+    Tombstones,
 };
 use crate::time::Timestamp;
 
@@ -37,6 +38,7 @@ pub(super) fn add(
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
+        answered: AnsweredLately::default(),
         tombstones: Tombstones::default(),
         counters: Counters::default(),
         rev,

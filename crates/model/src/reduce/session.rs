@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{Effect, Fold};
 use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::state::{
-    Body, ErrorKind, Failure, Loaded, Permission, Question, Rev, Run, RunStatus, Session,
-    SessionInfo, Todos,
+    Answered, Body, ErrorKind, Failure, Loaded, Outcome, Permission, Question, Rev, Run, RunStatus,
+    Session, SessionInfo, Todos,
 };
 
 impl Fold<'_> {
@@ -183,7 +183,8 @@ impl Fold<'_> {
         true
     }
 
-    pub(super) fn permission_replied(&mut self, id: &PermissionId) {
+    pub(super) fn permission_replied(&mut self, id: &PermissionId, outcome: Outcome) {
+        self.answered(id.as_str(), outcome);
         if let Some(permission) = self.instance.permissions.remove(id) {
             self.touch_requests();
             self.touch_row(&permission.session);
@@ -199,11 +200,20 @@ impl Fold<'_> {
         }
     }
 
-    pub(super) fn question_closed(&mut self, id: &QuestionId) {
+    pub(super) fn question_closed(&mut self, id: &QuestionId, outcome: Outcome) {
+        self.answered(id.as_str(), outcome);
         if let Some(question) = self.instance.questions.remove(id) {
             self.touch_requests();
             self.touch_row(&question.session);
         }
+    }
+
+    fn answered(&mut self, request: &str, outcome: Outcome) {
+        self.instance.answered.note(Answered {
+            request: request.into(),
+            at: self.at,
+            outcome,
+        });
     }
 
     /// Runs end with their directory, without a word: how each ended has to be read.

@@ -64,13 +64,13 @@ impl Meanwhile {
             Event::PermissionAsked(permission) => {
                 self.requests.insert(permission.id.as_str().into());
             }
-            Event::PermissionReplied(id) => {
+            Event::PermissionReplied(id, _) => {
                 self.requests.insert(id.as_str().into());
             }
             Event::QuestionAsked(question) => {
                 self.requests.insert(question.id.as_str().into());
             }
-            Event::QuestionClosed(id) => {
+            Event::QuestionClosed(id, _) => {
                 self.requests.insert(id.as_str().into());
             }
             Event::DirectoryDisposed(disposed) if disposed == folder => self.overtaken = true,

@@ -184,6 +184,20 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// True if the server answered that it does not do what it was asked, so that nothing came of it. After any other
+    /// failure it may have been done.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. } | Self::NotFound { .. } | Self::Conflict { .. } => true,
+            // 408 and 429 ask to try again.
+            Self::Status { status, .. } => {
+                matches!(status, 400..=499) && ![408, 429].contains(status)
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn bad_json(error: serde_json::Error) -> Self {
         Self::BadJson {
             reason: reason(&error),
