@@ -15,12 +15,12 @@ use rand::distr::Alphanumeric;
 pub use instances::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
+use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
 use crate::feed::live::Live;
-use crate::ingest::LinkedServer;
 use crate::ingest::backoff::Policy;
-use crate::ingest::supervisor::Patience;
+use crate::ingest::{LinkedServer, Patience};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::Launcher;
 use instances::Instances;
@@ -71,6 +71,7 @@ struct Inner {
     live: Live,
     registry: Mutex<Registry>,
     instances: Instances,
+    outbox: Arc<dyn Store>,
     /// Held while instances are added or removed, so that what is listed is what runs.
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
@@ -99,6 +100,7 @@ impl Hub {
             live,
             registry: Mutex::new(registry),
             instances,
+            outbox: Arc::new(Disk::new(dir.file(outbox::FILE))),
             changing: tokio::sync::Mutex::default(),
             put_aside,
         }));
@@ -121,6 +123,11 @@ impl Hub {
     /// The live feed.
     pub fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// What was sent under which key, in the data directory.
+    pub fn outbox(&self) -> &Arc<dyn Store> {
+        &self.0.outbox
     }
 
     /// A list of instances that could not be read and was put aside at the start.

@@ -3,6 +3,7 @@
 //! [`look`] answers one question: of what this viewer looks at, what changed since the revision it has? Rows own their
 //! (shared) data, so that they can be drawn after the state is let go. Nothing here decides how anything looks.
 
+mod interrupted;
 mod log;
 mod need;
 mod rows;
@@ -11,6 +12,7 @@ mod tree;
 use crate::ids::{InstanceId, MessageId, SessionId};
 use crate::state::{Instance, Rev, State};
 
+pub use interrupted::{InterruptedRow, interrupted};
 pub use log::{LogRows, LogState, MessageRow, PartRow};
 pub use need::{NeedKind, NeedRow, needs};
 pub use rows::{ComposerRow, HeadRow, LinkRow, Models, SideRow, TabRow};

@@ -6,5 +6,6 @@ mod api;
 mod bad_input;
 mod feeds;
 mod lab;
+mod outbox;
 mod pages;
 mod upstreams;
