@@ -12,6 +12,7 @@ mod keys;
 mod links;
 mod many;
 mod outage;
+mod outbox;
 mod own;
 mod phone;
 mod servers;
