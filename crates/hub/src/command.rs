@@ -213,7 +213,7 @@ fn not_connected(instance: &InstanceId, link: LinkStatus) -> CommandError {
     let reason = match link {
         LinkStatus::Connecting { .. } => "it is still connecting".into(),
         LinkStatus::Connected | LinkStatus::Stale => "it is being removed".into(),
-        LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => reason,
+        LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => reason.text,
     };
     CommandError::NotConnected {
         instance: instance.clone(),

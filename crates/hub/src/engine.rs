@@ -5,6 +5,7 @@
 //! IO, renders, or waits for anyone but its next input.
 
 mod bodies;
+mod folders;
 mod handle;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +22,11 @@ use tokio::time::{MissedTickBehavior, interval};
 pub use handle::{Feeder, Handle, Watched};
 
 use crate::clock::Clock;
-use crate::feed::log::Log;
+use crate::feed::log::Said;
 use crate::ingest::{Ask, dialect};
+use crate::journal::Journal;
 use crate::limits;
+use folders::Folders;
 
 /// How often conversations that nobody looks at are weighed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -100,7 +103,7 @@ pub(crate) struct Shared {
     state: RwLock<State>,
     /// Names this run of the hub: revisions of another run mean nothing.
     pub(crate) epoch: Arc<str>,
-    pub(crate) log: Log,
+    pub(crate) journal: Journal,
     pub(crate) clock: Clock,
 }
 
@@ -115,27 +118,39 @@ struct Engine {
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
     fetching: BTreeSet<(InstanceId, SessionId)>,
+    /// Folders that are to be read beside a stream.
+    folders: Folders,
 }
 
 /// What is read of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
+    /// Its newest messages, which nobody has begun to read.
+    Asked,
     /// Its newest messages.
     Newest,
+    /// Its newest messages, and then once more: something was missed since the read began.
+    NewestAgain,
     /// A page of older ones.
     Older,
     /// A page of older ones, and after it the newest.
     OlderThenNewest,
 }
 
-/// Starts an engine; it ends when every handle and feeder is gone.
+/// Starts an engine whose log is in memory alone; it ends when every handle and feeder is gone.
 pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
+    let journal = Journal::off(epoch.clone());
+    start_with(clock, epoch, journal)
+}
+
+/// Starts an engine with this log and journal.
+pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
     let (sender, inputs) = mpsc::channel(limits::ENGINE_INPUTS);
     let (changed, changes) = watch::channel(Rev::default());
     let shared = Arc::new(Shared {
         state: RwLock::new(State::default()),
-        epoch: epoch.clone(),
-        log: Log::new(epoch, limits::LOG_BYTES),
+        epoch,
+        journal,
         clock,
     });
     let engine = Engine {
@@ -146,6 +161,7 @@ pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
         watched: BTreeMap::new(),
         reading: BTreeMap::new(),
         fetching: BTreeSet::new(),
+        folders: Folders::default(),
     };
     tokio::spawn(engine.run());
     Handle::new(sender, shared, changes)
@@ -159,12 +175,14 @@ impl Engine {
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                // The timers first: they fire seldom, while inputs may never run out.
+                biased;
+                _ = sweep.tick() => self.drop_unwatched(),
+                _ = again.tick() => self.read_failed(),
                 input = self.inputs.recv() => match input {
                     Some(input) => self.take(input),
                     None => return,
                 },
-                _ = sweep.tick() => self.drop_unwatched(),
-                _ = again.tick() => self.read_failed(),
             }
             self.publish();
         }
@@ -197,6 +215,7 @@ impl Engine {
         self.supervisors.remove(instance);
         self.reading.retain(|(of, _), _| of != instance);
         self.fetching.retain(|(of, _)| of != instance);
+        self.folders.forget(instance);
         self.fold(instance, Event::InstanceRemoved);
     }
 
@@ -223,7 +242,10 @@ impl Engine {
         } in heard
         {
             if let Some(raw) = raw {
-                shared.log.append(instance, session, raw, at);
+                shared
+                    .journal
+                    .log()
+                    .append(instance, session, Said::Upstream(raw), at);
                 fold(&mut state, Event::Heard);
             }
             for event in events {
@@ -258,8 +280,9 @@ impl Engine {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::ReadMessages(instance, session) => {
-                    let _asked = self.read(instance, session);
+                Effect::ReadMessages(instance, session) => self.read_anew(instance, session),
+                Effect::ReadDirectory(instance, directory) => {
+                    self.read_directory(instance, directory);
                 }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());

@@ -52,6 +52,28 @@ pub enum Event {
         /// Why, for a person.
         reason: Arc<str>,
     },
+    /// Something happened in a folder: its state should be known.
+    DirectoryHeard(Arc<str>),
+    /// Reading a folder beside the stream has begun: what is told from here on is newer than the read.
+    DirectoryReadStarted(Arc<str>),
+    /// A folder was read beside the stream. Sessions of other folders are not touched.
+    DirectoryRead {
+        /// Which.
+        directory: Arc<str>,
+        /// What REST said of it.
+        snapshot: Snapshot,
+    },
+    /// A folder could not be read.
+    DirectoryUnread(Arc<str>),
+    /// A session's row was read, because it was not known.
+    SessionRead(SessionInfo),
+    /// The place of the event before this one in its session's history: contiguous as long as none is missed.
+    Durable {
+        /// Whose.
+        session: SessionId,
+        /// Its number.
+        seq: u64,
+    },
     /// A session's messages are no longer kept.
     BodyDropped {
         /// Whose messages.

@@ -10,6 +10,7 @@ type Frame =
   | { t: "beat"; at: number; needs: number }
   | { t: "reset" };
 
+<<<<<<< HEAD
 /** What the page does about its link. */
 interface Listening {
   /** Something changed, or as many requests wait. */
@@ -29,11 +30,24 @@ const openPatience = 5_000;
 const slept = 5_000;
 const shortest = 500;
 const longest = 5_000;
+=======
+const silence = 12_000;
+/** How long a new connection may take to say something before another is tried. */
+const opening = 4_000;
+const shortest = 250;
+/** Between tries of a page that is seen, which is to be right within a second of its link's return; and of one that is not. */
+const longest = 800;
+const longestHidden = 5_000;
+>>>>>>> main
 
 let socket: WebSocket | null = null;
 let looks = 0;
 let heard = 0;
+<<<<<<< HEAD
 let looked = 0;
+=======
+let greeted = false;
+>>>>>>> main
 let delay = shortest;
 let retry: number | undefined;
 let work: Promise<void> = Promise.resolve();
@@ -121,7 +135,7 @@ function lost(from: WebSocket): void {
   if (!opens.has(from)) void explain();
   clearTimeout(retry);
   retry = setTimeout(connect, delay * (0.5 + Math.random() / 2));
-  delay = Math.min(delay * 2, longest);
+  delay = Math.min(delay * 2, document.hidden ? longestHidden : longest);
 }
 
 function connect(): void {
@@ -129,13 +143,19 @@ function connect(): void {
   const fresh = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/live`);
   socket = fresh;
   heard = Date.now();
+<<<<<<< HEAD
   fresh.onopen = () => {
     opens.add(fresh);
     look();
   };
+=======
+  greeted = false;
+  fresh.onopen = look;
+>>>>>>> main
   fresh.onmessage = (event: MessageEvent<string>) => {
     if (fresh !== socket) return;
     heard = Date.now();
+    greeted = true;
     delay = shortest;
     show(false);
     take(JSON.parse(event.data) as Frame);
@@ -170,7 +190,13 @@ export function live(to: Listening): void {
   listening = to;
   looked = Date.now();
   connect();
+<<<<<<< HEAD
   setInterval(watchLink, lookEvery);
+=======
+  setInterval(() => {
+    if (socket && Date.now() - heard > (greeted ? silence : opening)) lost(socket);
+  }, 1000);
+>>>>>>> main
   document.addEventListener("visibilitychange", wake);
   document.addEventListener("resume", wake);
   addEventListener("online", wake);

@@ -135,6 +135,20 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// Bytes of text that it carries, which is about what it takes on the wire.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Fragment { key, html } => key.len() + html.len(),
+            Self::Order { key, children } => {
+                key.len() + children.iter().map(String::len).sum::<usize>()
+            }
+            Self::Tail { key, tail, .. } => key.len() + tail.len(),
+            Self::Fetch { key, url } => key.len() + url.len(),
+        }
+    }
+}
+
 impl Serialize for Op {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

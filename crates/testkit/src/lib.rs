@@ -5,6 +5,7 @@
 
 pub mod captures;
 pub mod chromium;
+pub mod proxy;
 pub mod real;
 
 mod lock;

@@ -6,9 +6,12 @@
 mod adding;
 mod bench;
 mod census;
+mod deaths;
 mod demo;
+mod faults;
 mod hostile;
 mod keys;
+mod legs;
 mod links;
 mod many;
 mod outage;
@@ -17,3 +20,4 @@ mod own;
 mod phone;
 mod servers;
 mod turns;
+mod viewers;

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::{Heard, Input, Shared};
 use crate::feed::log::Log;
 use crate::ingest::Ask;
+use crate::journal::Journal;
 
 /// A way to the engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -64,7 +65,12 @@ impl Handle {
 
     /// Every event as it came.
     pub fn log(&self) -> &Log {
-        &self.shared.log
+        self.shared.journal.log()
+    }
+
+    /// The log and its journal.
+    pub fn journal(&self) -> &Journal {
+        &self.shared.journal
     }
 
     /// The time of day.

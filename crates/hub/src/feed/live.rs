@@ -109,12 +109,15 @@ impl<L: ViewerLink> Viewer<L> {
         loop {
             let ready = self.look.is_some() && self.unacknowledged.len() < limits::UNACKNOWLEDGED;
             let going = tokio::select! {
+                // The beat first, as it is due seldom; then what the viewer says, which may change what it is to be
+                // sent: one that never stops talking delays its own ticks only.
+                biased;
+                _ = beat.tick() => self.beat().await,
                 said = self.link.receive() => match said {
                     Some(said) => self.said(&said).await,
                     None => false,
                 },
                 more = ticks.next(), if ready => more && self.bring_up_to_date().await,
-                _ = beat.tick() => self.beat().await,
             };
             if !going {
                 return;
@@ -214,6 +217,11 @@ impl<L: ViewerLink> Viewer<L> {
         let Some(ops) = self.patch(seen, since).await else {
             return false;
         };
+        if since != Rev(0) && ops.iter().map(Op::bytes).sum::<usize>() > limits::BATCH_BYTES {
+            // The whole page, compressed, is less than so many changes, and none of it is kept for a slow reader.
+            self.look = None;
+            return self.send(&Frame::Reset).await;
+        }
         self.rev = rev;
         if ops.is_empty() {
             return true;

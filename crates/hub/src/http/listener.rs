@@ -1,5 +1,6 @@
-//! Connections: how many there may be, and how each is set up.
+//! Connections: how many there may be, how each is set up, and how long one may leave what it asked for unread.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -11,6 +12,7 @@ use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
 
 use crate::limits;
 
@@ -20,9 +22,12 @@ pub(super) struct Bounded {
     room: Arc<Semaphore>,
 }
 
-/// A connection that gives its place back when it closes, as a WebSocket too.
+/// A connection that gives its place back when it closes, as a WebSocket too. Once a write has waited for its reader for
+/// [`limits::VIEWER_WRITE`], it fails: what was to be written is kept no longer.
 pub(super) struct Connection {
     stream: TcpStream,
+    /// Set while a write waits: when it is given up.
+    waiting: Option<Pin<Box<Sleep>>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -48,6 +53,7 @@ impl Listener for Bounded {
         }
         let connection = Connection {
             stream,
+            waiting: None,
             _place: place,
         };
         (connection, addr)
@@ -62,6 +68,27 @@ impl Listener for Bounded {
 fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     Ok(set_socket_send_buffer_size(stream, limits::SEND_BUFFER)?)
+}
+
+impl Connection {
+    /// Gives up a write that waits for too long.
+    fn in_time<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if write.is_ready() {
+            self.waiting = None;
+            return write;
+        }
+        let deadline = self
+            .waiting
+            .get_or_insert_with(|| Box::pin(sleep(limits::VIEWER_WRITE)));
+        deadline
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 impl AsyncRead for Connection {
@@ -80,7 +107,8 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let write = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.in_time(cx, write)
     }
 
     fn poll_write_vectored(
@@ -88,7 +116,8 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let write = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.in_time(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -101,5 +130,50 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    async fn pair() -> (Connection, TcpStream) {
+        let mut listener = Bounded::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let addr = listener.local_addr().unwrap();
+        let client = TcpStream::connect(addr);
+        let (accepted, client) = tokio::join!(listener.accept(), client);
+        (accepted.0, client.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_and_does_not_read_is_closed() {
+        let (mut connection, _client) = pair().await;
+        let began = Instant::now();
+        let error = connection.write_all(&vec![0; 64 << 20]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= limits::VIEWER_WRITE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_late_loses_nothing() {
+        let (mut connection, mut client) = pair().await;
+        let sent = 8 << 20;
+        let writing = async move {
+            connection.write_all(&vec![7; sent]).await.unwrap();
+        };
+        let reading = async {
+            let mut got = vec![0; sent];
+            for slice in got.chunks_mut(sent / 4) {
+                sleep(limits::VIEWER_WRITE / 2).await;
+                client.read_exact(slice).await.unwrap();
+            }
+            got
+        };
+        let ((), got) = tokio::join!(writing, reading);
+        assert!(got.iter().all(|byte| *byte == 7));
     }
 }

@@ -227,7 +227,7 @@ impl From<ClientError> for Problem {
                 StatusCode::GATEWAY_TIMEOUT,
                 "Try again; the server may be busy or hang",
             ),
-            E::Unauthorized { .. } => (
+            E::Unauthorized { .. } | E::Forbidden { .. } => (
                 StatusCode::BAD_GATEWAY,
                 "POST the instance to /api/instances again, with its `username` and `password`",
             ),

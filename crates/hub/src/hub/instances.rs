@@ -6,6 +6,8 @@ use std::sync::{Arc, RwLock};
 use model::ids::InstanceId;
 use model::state;
 use opencode::client::Http;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -126,6 +128,7 @@ impl Instances {
             policy,
             patience,
             clock,
+            random: StdRng::from_rng(&mut rand::rng()),
             directories: Default::default(),
         };
         let supervisor = tokio::spawn(supervisor.run());

@@ -8,9 +8,12 @@ pub mod backoff;
 pub mod dialect;
 mod opencode_server;
 mod reads;
+mod reason;
 mod resync;
+mod silence;
 pub mod supervisor;
 pub mod upstream;
 
 pub use opencode_server::{LinkedServer, Server, ServerSource};
+pub use silence::{Patience, PatienceError};
 pub use supervisor::{Ask, Supervisor};

@@ -17,7 +17,9 @@ impl Fold<'_> {
         self.session_changed(info);
         if let (false, Some(session)) = (known, self.instance.sessions.get_mut(&id)) {
             session.body = Body::Loaded(Loaded::default());
-            session.run = Run::Idle;
+            if session.run == Run::Unknown {
+                session.run = Run::Idle;
+            }
             self.ran.push(id);
         }
     }
@@ -44,6 +46,9 @@ impl Fold<'_> {
                 self.instance
                     .sessions
                     .insert(id.clone(), Session::new(info));
+                if let Some(status) = self.instance.asked.early.remove(&id) {
+                    self.status(&id, status);
+                }
             }
         }
         self.touch_row(&id);
@@ -53,8 +58,16 @@ impl Fold<'_> {
         }
     }
 
+    /// A row that was read because its session was not known: what the stream told of it meanwhile is newer.
+    pub(super) fn session_read(&mut self, info: SessionInfo) {
+        if !self.instance.sessions.contains_key(&info.id) {
+            self.session_changed(info);
+        }
+    }
+
     pub(super) fn session_deleted(&mut self, id: SessionId) {
         self.instance.tombstones.bury(id.clone());
+        self.instance.asked.early.remove(&id);
         if self.instance.sessions.remove(&id).is_some() {
             self.gone.push(id.clone());
             self.touch_tree();
@@ -74,6 +87,9 @@ impl Fold<'_> {
     pub(super) fn status(&mut self, id: &SessionId, status: RunStatus) {
         let (rev, at) = (self.rev, self.at);
         let Some(session) = self.known(id) else {
+            if !self.instance.tombstones.contains(id) {
+                self.instance.asked.remember(id, status);
+            }
             return;
         };
         let since = match session.run {

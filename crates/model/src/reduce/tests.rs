@@ -8,7 +8,7 @@ use crate::ids::{InstanceId, MessageId, PartId, SessionId};
 use crate::json::Json;
 use crate::state::{
     Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Outcome, Part, PartKind, Permission,
-    Rev, Role, Run, RunStatus, SessionInfo, State,
+    Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State,
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
@@ -414,7 +414,7 @@ fn servers_of_one_database_show_each_session_once() {
     bench.at(
         "a",
         Event::Link(LinkStatus::Disconnected {
-            reason: "gone".into(),
+            reason: Reason::new(ReasonKind::Refused, "gone"),
         }),
     );
     assert_eq!(

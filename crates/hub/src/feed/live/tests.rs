@@ -278,6 +278,43 @@ async fn who_comes_back_with_its_cursor_gets_only_the_difference() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_lacks_more_than_a_batch_holds_fetches_the_page() {
+    let mut bench = bench().await;
+    bench.reaches(5).await;
+    let had = bench.rev();
+    let long = "word ".repeat(2_000);
+    for n in 0..10 {
+        let message = MessageInfo::bare(
+            format!("m{n}").as_str().into(),
+            "s".into(),
+            Role::User,
+            Timestamp(2 + n),
+        );
+        let part = Part {
+            id: format!("p{n}").as_str().into(),
+            message: message.id.clone(),
+            kind: PartKind::Text {
+                text: long.as_str().into(),
+                synthetic: false,
+                ended: true,
+            },
+            ..text()
+        };
+        bench
+            .tell([Event::Message(message), Event::Part(part)])
+            .await;
+    }
+    bench.reaches(had + 20).await;
+    bench.look(had, false).await;
+    assert_eq!(bench.news().await["t"], "reset");
+    // It looks again with the revision of the page that it fetched, and goes on from there.
+    let now = bench.rev();
+    bench.look(now, false).await;
+    bench.grow("onwards").await;
+    assert!(bench.news().await.to_string().contains("onwards"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nonsense_ends_the_link() {
     let mut bench = bench().await;
     bench.say(json!({"t": "dance"})).await;

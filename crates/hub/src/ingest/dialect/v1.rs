@@ -42,7 +42,11 @@ fn outcome(reply: Option<PermissionReply>) -> Outcome {
 fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) -> Option<Event> {
     use wire::Event as W;
     Some(match event {
-        W::ServerConnected | W::ServerHeartbeat | W::Sync(_) => return None,
+        W::ServerConnected | W::ServerHeartbeat => return None,
+        W::Sync(sync) => Event::Durable {
+            session: SessionId::new(sync.aggregate_id),
+            seq: sync.seq,
+        },
         W::SessionCompacted { .. } | W::SessionDiff { .. } | W::VcsBranchUpdated { .. } => {
             return None;
         }

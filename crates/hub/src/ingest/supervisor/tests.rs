@@ -9,6 +9,7 @@ use bytes::Bytes;
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
 use model::state::{Catalog, Origin, Rev, SessionInfo};
+use rand::SeedableRng;
 use tokio::sync::watch;
 
 use super::*;
@@ -84,6 +85,10 @@ impl Rest for NoRest {
         Ok(Snapshot::default())
     }
 
+    async fn directory(&self, _: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        Err(none())
+    }
+
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
         Ok(Catalog::default())
     }
@@ -93,13 +98,17 @@ impl Rest for NoRest {
         _: SessionId,
         _: Option<Arc<str>>,
     ) -> Result<MessagesRead, UpstreamError> {
-        Err(UpstreamError::NotFound("none".into()))
+        Err(none())
     }
 
     async fn session(&self, _: SessionId) -> Result<SessionInfo, UpstreamError> {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
-        Err(UpstreamError::NotFound("none".into()))
+        Err(none())
     }
+}
+
+fn none() -> UpstreamError {
+    UpstreamError::NotFound(Reason::new(ReasonKind::NotOpenCode, "none"))
 }
 
 impl Upstream for Arc<Script> {
@@ -116,7 +125,7 @@ impl Upstream for Arc<Script> {
             .pop_front()
             .unwrap_or(Plan::Refuse);
         let Plan::Stream(chunks, after) = plan else {
-            return Err(UpstreamError::Unreachable("nothing listens".into()));
+            return Err(UpstreamError::down(ReasonKind::Refused, "nothing listens"));
         };
         self.open.fetch_add(1, Ordering::SeqCst);
         let stream = Bytes1 {
@@ -184,6 +193,7 @@ async fn bench(plans: Vec<Plan>, healthy: Vec<bool>) -> Bench {
         },
         patience: Patience::default(),
         clock,
+        random: StdRng::seed_from_u64(1),
         directories: BTreeSet::new(),
     };
     let changes = engine.changes();
@@ -349,7 +359,8 @@ async fn silence_is_stale_and_then_the_end() {
     let LinkStatus::Error { reason, .. } = error else {
         panic!("matched above")
     };
-    assert_eq!(&*reason, "nothing was heard for 45 s");
+    assert_eq!(reason.kind, ReasonKind::Silent);
+    assert!(reason.text.starts_with("nothing was heard for 45 s"));
     assert_eq!(bench.script.open.load(Ordering::SeqCst), 0);
 }
 
@@ -371,7 +382,8 @@ async fn a_stream_without_a_first_event_is_given_up() {
     let LinkStatus::Error { reason, .. } = error else {
         panic!("matched above")
     };
-    assert_eq!(&*reason, "it sent no event within 3 s");
+    assert_eq!(reason.kind, ReasonKind::Timeout);
+    assert!(reason.text.contains("nothing within 3 s"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]
