@@ -10,7 +10,6 @@ type Frame =
   | { t: "beat"; at: number; needs: number }
   | { t: "reset" };
 
-<<<<<<< HEAD
 /** What the page does about its link. */
 interface Listening {
   /** Something changed, or as many requests wait. */
@@ -24,36 +23,27 @@ interface Listening {
 /** Beats come every 5 s; with the time between two looks a dead link is shown 12 s after its last one. */
 const silence = 11_000;
 const lookEvery = 1_000;
-/** How long a socket may take to open. A half-open network never says no. */
-const openPatience = 5_000;
+/** How long a new connection may take to say something before another is tried. A half-open network never says no. */
+const opening = 4_000;
 /** Between two looks this long the page itself did not run: that it heard nothing says nothing of the link. */
 const slept = 5_000;
-const shortest = 500;
-const longest = 5_000;
-=======
-const silence = 12_000;
-/** How long a new connection may take to say something before another is tried. */
-const opening = 4_000;
 const shortest = 250;
 /** Between tries of a page that is seen, which is to be right within a second of its link's return; and of one that is not. */
 const longest = 800;
 const longestHidden = 5_000;
->>>>>>> main
+/** Sockets in a row that did not open, after which the page asks why: a browser does not tell. */
+const askWhyAfter = 5;
 
 let socket: WebSocket | null = null;
 let looks = 0;
 let heard = 0;
-<<<<<<< HEAD
 let looked = 0;
-=======
 let greeted = false;
->>>>>>> main
+let failures = 0;
 let delay = shortest;
 let retry: number | undefined;
 let work: Promise<void> = Promise.resolve();
 let listening: Listening | null = null;
-/** Sockets that opened: whatever ends them, the hub lets this page in. */
-const opens = new WeakSet<WebSocket>();
 
 const reload = (): Promise<void> => listening?.reset() ?? Promise.resolve();
 
@@ -78,12 +68,12 @@ export function leave(): Promise<void> {
   return work;
 }
 
-function show(offline: boolean, why = "Page offline: reconnecting. What you send is kept"): void {
+const usualWhy = "Page offline: reconnecting. What you send is kept";
+
+function show(offline: boolean, why?: string): void {
   const line = document.getElementById("offline");
-  if (line) {
-    line.hidden = !offline;
-    line.textContent = why;
-  }
+  if (line && (line.hidden || why !== undefined)) line.textContent = why ?? usualWhy;
+  if (line) line.hidden = !offline;
   root.toggleAttribute("data-offline", offline);
 }
 
@@ -118,10 +108,10 @@ function take(frame: Frame): void {
   }
 }
 
-/** Why a hub that answers takes no link; a browser does not tell what refused a socket. */
+/** Says why a hub that answers takes no link. */
 async function explain(): Promise<void> {
-  const answer = await fetch("/api/health", { signal: AbortSignal.timeout(openPatience) }).catch(() => null);
-  if (!answer || socket?.readyState === WebSocket.OPEN || !root.hasAttribute("data-offline")) return;
+  const answer = await fetch("/api/health", { signal: AbortSignal.timeout(opening) }).catch(() => null);
+  if (!answer || !root.hasAttribute("data-offline")) return;
   const refused = answer.status === 401 || answer.status === 403;
   if (refused) show(true, "Drovers does not let this page in. Open the address that it printed when it started");
   else if (answer.ok) show(true, "Drovers answers, but takes no link: perhaps too many pages are open. Trying again");
@@ -132,7 +122,8 @@ function lost(from: WebSocket): void {
   socket = null;
   from.close();
   show(true);
-  if (!opens.has(from)) void explain();
+  failures += 1;
+  if (failures % askWhyAfter === 0) void explain();
   clearTimeout(retry);
   retry = setTimeout(connect, delay * (0.5 + Math.random() / 2));
   delay = Math.min(delay * 2, document.hidden ? longestHidden : longest);
@@ -143,20 +134,14 @@ function connect(): void {
   const fresh = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/live`);
   socket = fresh;
   heard = Date.now();
-<<<<<<< HEAD
-  fresh.onopen = () => {
-    opens.add(fresh);
-    look();
-  };
-=======
   greeted = false;
   fresh.onopen = look;
->>>>>>> main
   fresh.onmessage = (event: MessageEvent<string>) => {
     if (fresh !== socket) return;
     heard = Date.now();
     greeted = true;
     delay = shortest;
+    failures = 0;
     show(false);
     take(JSON.parse(event.data) as Frame);
   };
@@ -181,8 +166,7 @@ function watchLink(): void {
   looked = now;
   if (asleep) return wake();
   if (!socket) return;
-  const patient = socket.readyState === WebSocket.CONNECTING ? openPatience : silence;
-  if (now - heard > patient) lost(socket);
+  if (now - heard > (greeted ? silence : opening)) lost(socket);
 }
 
 /** Begins. */
@@ -190,13 +174,7 @@ export function live(to: Listening): void {
   listening = to;
   looked = Date.now();
   connect();
-<<<<<<< HEAD
   setInterval(watchLink, lookEvery);
-=======
-  setInterval(() => {
-    if (socket && Date.now() - heard > (greeted ? silence : opening)) lost(socket);
-  }, 1000);
->>>>>>> main
   document.addEventListener("visibilitychange", wake);
   document.addEventListener("resume", wake);
   addEventListener("online", wake);
