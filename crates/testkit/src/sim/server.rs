@@ -139,6 +139,8 @@ pub(super) struct Inner {
     pub lose: u32,
     /// Sessions of which some were, without another that proves it.
     pub lost: BTreeSet<String>,
+    /// Streams, and sessions of which they carried a number: only a later one can prove that one between was missed.
+    pub(super) numbered: BTreeSet<(u64, String)>,
     /// Streams on which some were.
     pub lossy: BTreeSet<u64>,
     /// Recorded frames that are still to be played.
@@ -179,6 +181,7 @@ impl Server {
                 rest_faults: 0,
                 lose: 0,
                 lost: BTreeSet::new(),
+                numbered: BTreeSet::new(),
                 lossy: BTreeSet::new(),
                 recorded: VecDeque::new(),
                 next_id: 0,
@@ -326,7 +329,8 @@ impl Server {
     /// Loses a durable event, if one is to be lost.
     fn loses(&self, connection: u64, session: &str) -> bool {
         let mut inner = lock(&self.inner);
-        if inner.lose == 0 {
+        let first = inner.numbered.insert((connection, session.to_owned()));
+        if inner.lose == 0 || first {
             inner.lost.remove(session);
             return false;
         }
