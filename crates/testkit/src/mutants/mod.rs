@@ -95,13 +95,23 @@ fn try_one(mutant: &Mutant, tree: &Path, build: &Path) -> Result<Fate> {
 fn build_and_simulate(tree: &Path, build: &Path) -> Result<Fate> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "testkit", "--bin", "testkit"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "testkit",
+            "--bin",
+            "testkit",
+        ])
         .current_dir(tree)
         .env("CARGO_TARGET_DIR", build)
         .env("RUSTFLAGS", std::env::var("RUSTFLAGS").unwrap_or_default())
         .output()?;
     if !built.status.success() {
-        bail!("it does not build: {}", String::from_utf8_lossy(&built.stderr));
+        bail!(
+            "it does not build: {}",
+            String::from_utf8_lossy(&built.stderr)
+        );
     }
     let mut simulation = Command::new(build.join("debug/testkit"))
         .args(["sim", "--seeds", SEEDS, "--stop"])

@@ -81,7 +81,12 @@ impl Page {
     }
 
     /// The keyed children of a list, in order; those that are not named go.
-    pub(super) fn order(&mut self, key: &str, children: &[String], fetched: &BTreeMap<String, String>) {
+    pub(super) fn order(
+        &mut self,
+        key: &str,
+        children: &[String],
+        fetched: &BTreeMap<String, String>,
+    ) {
         let mut waiting = BTreeMap::new();
         for name in children {
             waiting.extend(self.aside.remove_entry(name));

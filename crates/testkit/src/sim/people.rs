@@ -217,7 +217,11 @@ async fn haunt(server: &Server, session: &str, directory: &str) {
         server.emit(directory, "message.part.delta", &delta);
         if at == 4 {
             let info = json!({"id": session, "directory": directory, "title": "late", "time": {"created": 1, "updated": 2}});
-            server.haunt(directory, "session.updated", &json!({"sessionID": session, "info": info}));
+            server.haunt(
+                directory,
+                "session.updated",
+                &json!({"sessionID": session, "info": info}),
+            );
         }
         if at == 3 {
             let part = json!({"id": part, "messageID": message, "sessionID": session, "type": "text", "text": "late"});

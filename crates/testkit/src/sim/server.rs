@@ -220,8 +220,11 @@ impl Server {
         // That a session is gone is told once, and nothing after it could prove that it was missed.
         let numbered = seq.map(|(session, _)| session);
         let provable = numbered.filter(|_| kind != "session.deleted");
-        self.core
-            .trace(format_args!("s{} {kind} {}", self.index, subject(properties)));
+        self.core.trace(format_args!(
+            "s{} {kind} {}",
+            self.index,
+            subject(properties)
+        ));
         self.send(frames, provable.as_deref());
     }
 
@@ -229,8 +232,7 @@ impl Server {
     pub(super) fn haunt(&self, directory: &str, kind: &str, properties: &Value) {
         let id = self.id("evt");
         let payload = format!(r#""id":"{id}","type":"{kind}","properties":{properties}"#);
-        self.core
-            .trace(format_args!("s{} late {kind}", self.index));
+        self.core.trace(format_args!("s{} late {kind}", self.index));
         let frame = self.sent(envelope(directory, &payload));
         self.send(vec![frame], None);
     }
@@ -309,8 +311,10 @@ impl Server {
         let connections = lock(&self.inner).connections.clone();
         for connection in connections {
             if Instant::now() < connection.subscribed {
-                self.core
-                    .trace(format_args!("s{} too early for #{}", self.index, connection.id));
+                self.core.trace(format_args!(
+                    "s{} too early for #{}",
+                    self.index, connection.id
+                ));
                 continue;
             }
             let released = connection.released.load(Ordering::SeqCst);
@@ -338,7 +342,8 @@ impl Server {
         inner.lost.insert(session.to_owned());
         inner.lossy.insert(connection);
         drop(inner);
-        self.core.fault("lost event", format_args!("s{} of {session}", self.index));
+        self.core
+            .fault("lost event", format_args!("s{} of {session}", self.index));
         true
     }
 
@@ -410,8 +415,10 @@ impl Server {
             connection
         };
         self.core.count(|stats| stats.connects += 1);
-        self.core
-            .trace(format_args!("s{} stream #{} opens", self.index, connection.id));
+        self.core.trace(format_args!(
+            "s{} stream #{} opens",
+            self.index, connection.id
+        ));
         self.send_to(&connection, &[self.bare("server.connected")]);
         let (server, beating) = (self.clone(), connection.clone());
         tokio::spawn(async move {
@@ -603,7 +610,10 @@ fn units(delta: &opencode::DeltaText) -> Vec<u16> {
 }
 
 fn envelope(directory: &str, payload: &str) -> String {
-    format!(r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#, json!(directory))
+    format!(
+        r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#,
+        json!(directory)
+    )
 }
 
 /// The session of an event that OpenCode numbers.

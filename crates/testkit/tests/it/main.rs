@@ -4,5 +4,5 @@
 mod browser;
 mod captures;
 mod opencode;
-mod simulation;
 mod proxy;
+mod simulation;
