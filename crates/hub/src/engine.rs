@@ -23,7 +23,8 @@ pub use handle::{Feeder, Handle, Watched};
 use crate::clock::Clock;
 use crate::feed::log::Said;
 use crate::ingest::{Ask, dialect};
-use crate::journal::Journal;
+use crate::journal::word::Word;
+use crate::journal::{Journal, keep};
 use crate::limits;
 
 /// How often conversations that nobody looks at are weighed.
@@ -58,6 +59,8 @@ pub enum Input {
     Older(InstanceId, SessionId),
     /// A person looked at a session.
     Reviewed(InstanceId, SessionId),
+    /// What a person should know of the hub itself, as it is now.
+    Notices(Vec<Arc<str>>),
     /// A read of a session's row has ended, however.
     SessionUnread(InstanceId, SessionId),
 }
@@ -66,8 +69,9 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Heard {
     events: Vec<Event>,
-    raw: Option<Arc<str>>,
+    said: Option<Said>,
     session: Option<Arc<str>>,
+    bytes: usize,
 }
 
 impl Heard {
@@ -75,23 +79,25 @@ impl Heard {
     pub fn ours(event: Event) -> Self {
         Self {
             events: vec![event],
-            raw: None,
+            said: None,
             session: None,
+            bytes: 0,
         }
     }
 
     /// A frame of the server's, with its text for the log.
     pub fn upstream(heard: dialect::Heard, data: &str) -> Self {
         Self {
+            said: Some(keep::said(&heard.events, data)),
             events: heard.events,
-            raw: Some(data.into()),
             session: heard.session,
+            bytes: data.len(),
         }
     }
 
     /// Bytes of the frame.
     pub fn bytes(&self) -> usize {
-        self.raw.as_ref().map_or(0, |raw| raw.len())
+        self.bytes
     }
 }
 
@@ -196,6 +202,7 @@ impl Engine {
             Input::Unwatch(instance, session) => self.unwatch(instance, session),
             Input::Older(instance, session) => self.older(&instance, &session),
             Input::Reviewed(instance, session) => self.fold(&instance, Event::Reviewed { session }),
+            Input::Notices(notices) => model::reduce::notice(&mut self.shared.write(), notices),
             Input::SessionUnread(instance, session) => {
                 self.fetching.remove(&(instance, session));
             }
@@ -213,6 +220,7 @@ impl Engine {
     fn heard(&mut self, instance: &InstanceId, heard: Vec<Heard>) {
         let at = self.shared.clock.now();
         let shared = self.shared.clone();
+        let log = shared.journal.log();
         let mut effects = Vec::new();
         let mut state = shared.write();
         let mut fold = |state: &mut State, event| {
@@ -227,22 +235,27 @@ impl Engine {
         };
         for Heard {
             events,
-            raw,
+            said,
             session,
+            ..
         } in heard
         {
-            if let Some(raw) = raw {
-                shared
-                    .journal
-                    .log()
-                    .append(instance, session, Said::Upstream(raw), at);
+            if let Some(said) = said {
+                log.append(instance, session, said, at);
                 fold(&mut state, Event::Heard);
             }
             for event in events {
                 self.reads_ended(instance, &event);
                 // Where nothing could be asked, nothing can be read again: what was told is all there is.
                 let gap = matches!(&event, Event::Snapshot(read) if !read.asked.is_empty());
+                let word = match &event {
+                    Event::Link(status) => Some(Word::on(status, &state, instance).json()),
+                    _ => None,
+                };
                 fold(&mut state, event);
+                if let Some(word) = word {
+                    log.append(instance, None, Said::Hub(word), at);
+                }
                 if gap {
                     for event in self.bodies_after_gap(&state, instance) {
                         fold(&mut state, event);
@@ -272,6 +285,10 @@ impl Engine {
             match effect {
                 Effect::ReadMessages(instance, session) => {
                     let _asked = self.read(instance, session);
+                }
+                Effect::Forget(instance, session) => {
+                    let (log, session) = (self.shared.journal.log(), session.as_str().into());
+                    log.withhold(&instance, Some(&session));
                 }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());

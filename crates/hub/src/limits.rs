@@ -60,8 +60,8 @@ pub const JOURNAL_SLICE: usize = 16;
 /// Bytes of the journal's newest blocks, before packing, read at the start for what was open and what ran. What began
 /// before them is not known again.
 pub const JOURNAL_RECALL_BYTES: u64 = 16 << 20;
-/// Orders waiting for the journal's writer. At the bound who orders waits.
-pub const JOURNAL_ORDERS: usize = 64;
+/// Running sessions named in the log when a link is live again. Those beyond are not known to have run after a restart.
+pub const WORD_SESSIONS: usize = 256;
 /// Viewers at once. Further ones are refused with the reason.
 pub const VIEWERS: usize = 2000;
 /// Batches sent to a viewer that it has not acknowledged. At the bound it is sent nothing until it does.

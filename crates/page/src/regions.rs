@@ -6,6 +6,7 @@ mod cards;
 mod composer;
 mod head;
 mod log;
+mod notices;
 mod sessions;
 mod side;
 mod tabs;
@@ -26,6 +27,7 @@ pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
         all.push(tabs::tabs(look, rows));
         all.push(tabs::calm(rows));
     }
+    all.extend(seen.notices.as_deref().map(notices::notices));
     if let Some(rows) = &seen.needs {
         all.push(cards::needs(rows));
         all.push(cards::asks(look, rows));

@@ -186,7 +186,7 @@ impl Reader {
     /// An entry as a frame, and with one that is withheld those that follow it.
     fn frame(&mut self, entry: &Entry) -> Bytes {
         match &entry.said {
-            Said::Upstream(text) => event(entry, "event", text),
+            Said::Upstream(text) | Said::Names(text) => event(entry, "event", text),
             Said::Hub(text) => event(entry, "hub", text),
             Said::Withheld => {
                 let (mut last, mut count) = (entry.cursor(), 1);

@@ -241,10 +241,7 @@ impl Store for Disk {
 
     fn holding(&mut self, purge: &Purge, most: usize) -> Result<Vec<Block>, StoreError> {
         let platters = self.writable()?;
-        let holds = |block: &&Arc<Block>| {
-            let mut sources = block.sources.iter();
-            sources.any(|source| purge.covers(&source.instance, source.session.as_deref()))
-        };
+        let holds = |block: &&Arc<Block>| block.sources.iter().any(|source| purge.names(source));
         let blocks = platters.kept.blocks.iter().filter(holds).take(most);
         Ok(blocks.map(|block| Block::clone(block)).collect())
     }

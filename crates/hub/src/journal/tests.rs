@@ -71,7 +71,9 @@ async fn all(journal: &Journal, after: &str) -> Vec<String> {
             Read::Entries(entries) => {
                 for entry in &entries {
                     all.push(match &entry.said {
-                        Said::Upstream(text) | Said::Hub(text) => text.to_string(),
+                        Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => {
+                            text.to_string()
+                        }
                         Said::Withheld => "-".to_owned(),
                     });
                 }

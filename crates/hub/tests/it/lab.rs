@@ -94,7 +94,11 @@ impl Lab {
     }
 
     pub(crate) async fn with(fake: FakeServer, launcher: Launcher) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::at(fake, launcher, tempfile::tempdir().unwrap()).await
+    }
+
+    /// The same, with what a hub before it left in this home.
+    pub(crate) async fn at(fake: FakeServer, launcher: Launcher, home: tempfile::TempDir) -> Self {
         let data = DataDir::open(&home.path().join("data")).unwrap();
         let hub = Hub::start(&data, HubOptions::new(launcher)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

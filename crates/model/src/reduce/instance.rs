@@ -36,6 +36,7 @@ pub(super) fn add(
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
+        remembered: BTreeMap::new(),
         tombstones: Tombstones::default(),
         counters: Counters::default(),
         rev,

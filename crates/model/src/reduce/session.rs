@@ -41,9 +41,8 @@ impl Fold<'_> {
                 }
             }
             None => {
-                self.instance
-                    .sessions
-                    .insert(id.clone(), Session::new(info));
+                let session = self.recalled(info);
+                self.instance.sessions.insert(id.clone(), session);
             }
         }
         self.touch_row(&id);
@@ -55,6 +54,8 @@ impl Fold<'_> {
 
     pub(super) fn session_deleted(&mut self, id: SessionId) {
         self.instance.tombstones.bury(id.clone());
+        let instance = self.instance.id.clone();
+        self.effects.push(Effect::Forget(instance, id.clone()));
         if self.instance.sessions.remove(&id).is_some() {
             self.gone.push(id.clone());
             self.touch_tree();

@@ -30,8 +30,10 @@ impl Fold<'_> {
             self.session_deleted(id);
         }
         for info in sessions {
-            self.listed.push(info.id.clone());
+            let id = info.id.clone();
+            self.listed.push(id.clone());
             self.session_changed(info);
+            self.recall_run(&id, &asked);
         }
         if !std::mem::replace(&mut self.instance.listed, true) {
             self.touch_tree();
