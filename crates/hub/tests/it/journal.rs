@@ -179,10 +179,10 @@ async fn a_text_that_was_open_is_shown_again_with_its_gap() {
             Some(open.segments().to_vec())
         })
     };
-    let beginning = Segment::Known("the beginning of a text".into());
+    let beginning = Segment::Known("the beginning of a text ".into());
     let whole = |state: &model::State| heard(state).is_some_and(|text| text == [beginning.clone()]);
     lab.until("a text is open", whole).await;
-    stored(&lab, " text\"").await;
+    stored(&lab, "\"delta\":\"text \"").await;
     let lab = killed(lab).await;
     lab.connected(id.as_str()).await;
     let back = |state: &model::State| {
@@ -214,7 +214,7 @@ async fn what_ran_when_the_hub_ended_is_judged() {
         state.session(&id, &ses).unwrap().run.is_running()
     })
     .await;
-    stored(&lab, " text\"").await;
+    stored(&lab, "\"delta\":\"text \"").await;
     let lab = killed(lab).await;
     lab.until("it still runs", |state| {
         let session = state.session(&id, &ses);
