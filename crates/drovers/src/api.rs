@@ -19,8 +19,8 @@ use crate::limits;
 
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use shapes::{
-    Discovered, Found, Instance, Link, ModelChoice, NewInstance, NewSession, Prompt, Prompted,
-    Session, SessionMessage, Terminal, Waiting,
+    Discovered, Found, Instance, JournalHealth, Link, ModelChoice, NewInstance, NewSession, Prompt,
+    Prompted, Session, SessionMessage, Terminal, Waiting,
 };
 use shapes::{Health, Problem};
 
@@ -103,6 +103,19 @@ impl Api {
     async fn log_end(&self) -> Result<String, Fault> {
         let health: Health = self.get(&["health"], &[]).await?;
         Ok(health.log.end)
+    }
+
+    /// How the journal is.
+    pub(crate) async fn journal(&self) -> Result<JournalHealth, Fault> {
+        let health: Health = self.get(&["health"], &[]).await?;
+        Ok(health.journal)
+    }
+
+    /// Sets whether what an instance says is stored.
+    pub(crate) async fn set_journal(&self, instance: &str, kept: bool) -> Result<Instance, Fault> {
+        let change = serde_json::json!({"journal": kept});
+        let request = self.request(Method::PATCH, &["instances", instance]);
+        self.answer(request.json(&change)).await
     }
 
     /// Makes a session.

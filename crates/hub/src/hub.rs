@@ -187,7 +187,7 @@ async fn open_journal(dir: &DataDir, options: &HubOptions) -> Journal {
         Keep::Nothing => return Journal::off(new_epoch()),
         Keep::File(retention) => {
             let file = SqliteFile::new(dir.file(sqlite::FILE));
-            (Arc::new(file), *retention)
+            (Arc::new(file.for_bytes(retention.bytes)), *retention)
         }
         Keep::In(medium, retention) => (medium.clone(), *retention),
     };

@@ -49,6 +49,9 @@ pub const JOURNAL_READ_BYTES: u64 = 512 << 10;
 pub const JOURNAL_READS: usize = 4;
 /// Bytes of the journal, unless told otherwise. Beyond it the oldest blocks go.
 pub const JOURNAL_BYTES: u64 = 1 << 30;
+/// Bytes that the journal's file may be larger than that at least, until the next look at its size. Beyond it the journal
+/// is full: it fails, and is pruned when it is tried again.
+pub const JOURNAL_SLACK_BYTES: u64 = 64 << 20;
 /// Days that entries stay in the journal, unless told otherwise. Older blocks go.
 pub const JOURNAL_DAYS: u32 = 30;
 /// Lives of the log that are remembered after their entries are gone. A cursor of an older one is of no known life.

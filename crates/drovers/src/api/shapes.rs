@@ -319,6 +319,16 @@ pub(crate) struct Prompted {
 #[derive(Debug, Deserialize)]
 pub(super) struct Health {
     pub(super) log: LogHealth,
+    pub(super) journal: JournalHealth,
+}
+
+/// How its journal is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct JournalHealth {
+    /// In one word.
+    pub(crate) status: String,
+    /// Why, if it is not well.
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -19,6 +19,8 @@ use model::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, params};
 
+use crate::limits;
+
 use super::store::{Block, Medium, Reader, Store, StoreError};
 use write::Writing;
 
@@ -27,6 +29,9 @@ pub const FILE: &str = "journal.sqlite";
 
 /// Damaged files kept aside; at the bound the damaged one stays, and nothing is stored.
 const MAX_ASIDE: u32 = 100;
+
+/// Bytes of a page, as SQLite has it by default.
+const PAGE: u64 = 4096;
 
 /// How long another program may hold the file for a moment.
 const BUSY: Duration = Duration::from_secs(1);
@@ -53,6 +58,13 @@ impl SqliteFile {
             most_pages: Some(pages),
             ..self
         }
+    }
+
+    /// The same, with room for so many bytes and for what comes between two looks at its size.
+    pub fn for_bytes(self, bytes: u64) -> Self {
+        let room = bytes.saturating_add((bytes / 4).max(limits::JOURNAL_SLACK_BYTES));
+        let pages = u32::try_from(room / PAGE).unwrap_or(u32::MAX);
+        self.with_most_pages(pages)
     }
 
     /// Makes the file, if there is none, so that only its user reads it: what SQLite puts beside it gets its mode.

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 //! The journal as the log meets it, on a disk in memory.
 
+mod properties;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::ids::InstanceId;
