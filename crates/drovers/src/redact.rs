@@ -84,16 +84,19 @@ fn walk(value: Value, key: Option<&str>, free: bool) -> Value {
 }
 
 fn fields_of(fields: Map<String, Value>, free: bool) -> Map<String, Value> {
-    let fields = fields.into_iter();
-    fields
-        .map(|(key, value)| {
-            let below = free || FREE.contains(&key.as_str());
-            let value = walk(value, Some(&key), below);
-            // Some objects have paths or a model's words for keys.
-            let known = !free && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            (if known { key } else { crossed(&key) }, value)
-        })
-        .collect()
+    let mut redacted = Map::new();
+    for (key, value) in fields {
+        let below = free || FREE.contains(&key.as_str());
+        let value = walk(value, Some(&key), below);
+        // Some objects have paths or a model's words for keys.
+        let known = !free && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let mut key = if known { key } else { crossed(&key) };
+        while redacted.contains_key(&key) {
+            key.push('_');
+        }
+        redacted.insert(key, value);
+    }
+    redacted
 }
 
 /// Ids, kinds and names of models look like this; sentences and paths do not.
@@ -132,7 +135,7 @@ mod tests {
         assert_eq!(
             redact(&part.to_string()),
             json!({"tool": "bash", "state": {"status": "completed", "title": "xxxxxxx",
-                "input": {"xxxx": "xxxxxx", "xx": 0, "xxx": true, "xxxx": [{"xxxx": "x"}]}, "output": "xxxx"}})
+                "input": {"xxxx_": "xxxxxx", "xx": 0, "xxx": true, "xxxx": [{"xxxx": "x"}]}, "output": "xxxx"}})
         );
     }
 

@@ -322,3 +322,42 @@ async fn open_runs_the_terminal_client_with_the_password_in_its_environment() {
         )
     );
 }
+
+#[tokio::test]
+async fn an_export_has_every_event_and_no_word_of_anyone() {
+    let (scene, ids) = scene(&["Mend the secret gate"]).await;
+    scene
+        .home
+        .run(&["send", &ids[0], "say secret words", "--wait"])
+        .await
+        .ok();
+    let file = scene.home.path("log.ndjson");
+    let name = file.to_str().unwrap();
+    scene.home.run(&["export", "-o", name]).await.ok();
+    let exported = std::fs::read_to_string(&file).unwrap();
+    assert!(!exported.contains("secret") && !exported.contains("Mend"));
+    assert!(exported.contains("session.idle") && exported.contains(&ids[0]));
+    let whole = scene.home.run(&["export", "--whole"]).await.ok();
+    assert!(whole.contains("secret"));
+    assert!(whole.lines().count() >= exported.lines().count());
+    let again = scene.home.run(&["export", "-o", name]).await;
+    assert_eq!(
+        again.code,
+        Some(1),
+        "a file that is there is not written over"
+    );
+}
+
+#[tokio::test]
+async fn an_instance_is_left_out_of_the_journal_by_its_name() {
+    let (scene, _) = scene(&["Mend"]).await;
+    assert_eq!(scene.home.run(&["journal"]).await.ok(), "ok\n");
+    let told = scene
+        .home
+        .run(&["journal", &scene.instance, "off"])
+        .await
+        .ok();
+    assert!(told.contains("not stored"), "{told}");
+    let none = scene.home.run(&["journal", &scene.instance]).await;
+    assert_eq!(none.code, Some(2), "{none:?}");
+}
