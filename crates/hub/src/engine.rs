@@ -5,6 +5,7 @@
 //! IO, renders, or waits for anyone but its next input.
 
 mod bodies;
+mod folders;
 mod handle;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, Origin, Rev};
 use model::{Effect, Event, State, reduce};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
@@ -26,6 +27,7 @@ use crate::ingest::{Ask, dialect};
 use crate::journal::word::Word;
 use crate::journal::{Journal, keep};
 use crate::limits;
+use folders::Folders;
 
 /// How often conversations that nobody looks at are weighed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -105,6 +107,8 @@ impl Heard {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: RwLock<State>,
+    /// Wakes who waits for a change.
+    pub(crate) turned: Notify,
     /// Names this run of the hub: revisions of another run mean nothing.
     pub(crate) epoch: Arc<str>,
     pub(crate) journal: Journal,
@@ -122,13 +126,19 @@ struct Engine {
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
     fetching: BTreeSet<(InstanceId, SessionId)>,
+    /// Folders that are to be read beside a stream.
+    folders: Folders,
 }
 
 /// What is read of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
+    /// Its newest messages, which nobody has begun to read.
+    Asked,
     /// Its newest messages.
     Newest,
+    /// Its newest messages, and then once more: something was missed since the read began.
+    NewestAgain,
     /// A page of older ones.
     Older,
     /// A page of older ones, and after it the newest.
@@ -147,6 +157,7 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
     let (changed, changes) = watch::channel(Rev::default());
     let shared = Arc::new(Shared {
         state: RwLock::new(State::default()),
+        turned: Notify::new(),
         epoch,
         journal,
         clock,
@@ -159,6 +170,7 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
         watched: BTreeMap::new(),
         reading: BTreeMap::new(),
         fetching: BTreeSet::new(),
+        folders: Folders::default(),
     };
     tokio::spawn(engine.run());
     Handle::new(sender, shared, changes)
@@ -213,6 +225,7 @@ impl Engine {
         self.supervisors.remove(instance);
         self.reading.retain(|(of, _), _| of != instance);
         self.fetching.retain(|(of, _)| of != instance);
+        self.folders.forget(instance);
         self.fold(instance, Event::InstanceRemoved);
     }
 
@@ -283,8 +296,9 @@ impl Engine {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::ReadMessages(instance, session) => {
-                    let _asked = self.read(instance, session);
+                Effect::ReadMessages(instance, session) => self.read_anew(instance, session),
+                Effect::ReadDirectory(instance, directory) => {
+                    self.read_directory(instance, directory);
                 }
                 Effect::Forget(instance, session) => {
                     let (log, session) = (self.shared.journal.log(), session.as_str().into());
@@ -312,11 +326,14 @@ impl Engine {
 
     fn publish(&self) {
         let rev = self.shared.read().rev;
-        self.changed.send_if_modified(|published| {
+        let newer = self.changed.send_if_modified(|published| {
             let newer = *published != rev;
             *published = rev;
             newer
         });
+        if newer {
+            self.shared.turned.notify_waiters();
+        }
     }
 }
 

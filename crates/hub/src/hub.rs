@@ -17,12 +17,12 @@ use tokio::task::JoinSet;
 pub use instances::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
+use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::Live;
-use crate::ingest::LinkedServer;
+use crate::feed::live::{Drawing, Live};
 use crate::ingest::backoff::Policy;
-use crate::ingest::supervisor::Patience;
+use crate::ingest::{LinkedServer, Patience, wake};
 use crate::journal::recall::{self, Recalled};
 use crate::journal::sqlite::{self, SqliteFile};
 use crate::journal::store::Medium;
@@ -91,6 +91,7 @@ struct Inner {
     live: Live,
     registry: Mutex<Registry>,
     instances: Instances,
+    outbox: Arc<dyn Store>,
     /// Held while instances are added or removed, so that what is listed is what runs.
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
@@ -110,6 +111,7 @@ impl Hub {
             path: dir.path().to_owned(),
             source,
         })?;
+        let clock = options.clock.clone();
         let journal = open_journal(dir, &options).await;
         for instance in registry.instances() {
             let private = !instance.journal;
@@ -121,7 +123,7 @@ impl Hub {
         let (done, recalled) = watch::channel(None);
         tasks.spawn(recall_all(journal, done));
         let renderer = Arc::new(Renderer::new());
-        let live = Live::new(engine.clone(), renderer.clone());
+        let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
@@ -130,6 +132,7 @@ impl Hub {
             live,
             registry: Mutex::new(registry),
             instances,
+            outbox: Arc::new(Disk::new(dir.file(outbox::FILE))),
             changing: tokio::sync::Mutex::default(),
             put_aside,
             _tasks: tasks,
@@ -140,6 +143,15 @@ impl Hub {
                 .begin(instance, Some(recalled.clone()))
                 .await;
         }
+        let nudged = Arc::downgrade(&hub.0);
+        tokio::spawn(wake::watch(clock, move |cause| match nudged.upgrade() {
+            Some(inner) => {
+                tracing::info!(?cause, "connections are in doubt");
+                inner.instances.nudge_all();
+                true
+            }
+            None => false,
+        }));
         Ok(hub)
     }
 
@@ -156,6 +168,11 @@ impl Hub {
     /// The live feed.
     pub fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// What was sent under which key, in the data directory.
+    pub fn outbox(&self) -> &Arc<dyn Store> {
+        &self.0.outbox
     }
 
     /// A list of instances that could not be read and was put aside at the start.

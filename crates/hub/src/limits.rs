@@ -15,13 +15,18 @@ pub const BATCH_FRAMES: usize = 256;
 /// Sessions and messages of an events-only server that are remembered as announced. Beyond it they are forgotten, and one
 /// may get its made-up row once more.
 pub const ANNOUNCED: usize = 65_536;
-/// Directories whose status is asked of a server, as the first call boots each. The rest stays unknown.
+/// Directories whose status is asked of a server, as the first call boots each, and that are read at once beside a
+/// stream. The rest stays unknown.
 pub const DIRECTORIES: usize = 32;
 /// Sessions read of a directory. Older ones are not listed.
 pub const SESSIONS: usize = 1000;
 /// Messages read at once; older ones are read as a viewer asks for them.
 pub const MESSAGE_PAGE: usize = 100;
-/// Conversations read at once from one server. The rest wait.
+/// How often a directory is tried to be read beside a stream. After it its sessions are shown as they were last told.
+pub const DIRECTORY_TRIES: usize = 3;
+/// How long until a directory is read again that could not be read.
+pub const DIRECTORY_AGAIN: Duration = Duration::from_secs(10);
+/// Conversations and directories read at once from one server. The rest wait.
 pub const READS_AT_ONCE: usize = 4;
 /// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first.
 pub const UNWATCHED_BYTES: usize = 64 << 20;
@@ -110,9 +115,21 @@ pub const READ_STATE: Duration = Duration::from_secs(60);
 pub const STALE_AFTER: Duration = Duration::from_secs(25);
 /// Silence after which a link is made anew.
 pub const DEAD_AFTER: Duration = Duration::from_secs(45);
+/// Least silence that can be set for a link to be stale: two seconds more than a healthy server is ever silent.
+pub const LEAST_STALE_AFTER: Duration = Duration::from_secs(12);
+/// Longest silence that can be set for a link to be made anew.
+pub const MOST_DEAD_AFTER: Duration = Duration::from_secs(3600);
+/// How long a link may be silent once the machine woke or its network changed. After it the link is made anew.
+pub const NUDGE_PROOF: Duration = Duration::from_secs(12);
+/// How often a machine that wakes, or whose network changes, is cause for a try at most. What comes between is put off.
+pub const NUDGE_PACE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the machine woke or its network changed.
+pub const NUDGE_LOOK: Duration = Duration::from_secs(5);
+/// How much further than durations the time of day may go between two looks, until the machine is taken to have slept.
+pub const SLEPT: Duration = Duration::from_secs(5);
 /// How long a link must live until failures before it are forgotten.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(10);
-/// How often a server that was given up is asked for its health.
+/// How often a server that was given up is asked for its health and its state.
 pub const SLOW_PROBE: Duration = Duration::from_secs(60);
 /// First wait before connecting again; each further one is twice as long.
 pub const BACKOFF_BASE: Duration = Duration::from_secs(1);
@@ -127,8 +144,16 @@ pub const CONNECTIONS: usize = 4096;
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of a prompt's body, which may carry files. A longer one is refused.
 pub const PROMPT_BYTES: usize = 16 << 20;
-/// Prompts remembered by their idempotency key. At the bound the oldest is forgotten: sent once more it is a new prompt.
+/// What was sent under an idempotency key and is remembered. At the bound the oldest is forgotten: sent once more it is
+/// new.
 pub const PROMPT_KEYS: usize = 4096;
+/// How long it is remembered at most, which is longer than a page keeps what it could not send.
+pub const PROMPT_KEY_AGE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+/// Answers of this hub's users to permissions and questions that are remembered, to tell a later one who was first. At
+/// the bound the oldest is forgotten: the later one is told only that nothing waits.
+pub const ANSWERS: usize = 1024;
+/// Interrupted sessions that are told to go on at once. The rest wait for them.
+pub const CONTINUED_AT_ONCE: usize = 4;
 /// Characters of an idempotency key. A longer one is refused.
 pub const PROMPT_KEY_CHARS: usize = 255;
 /// How long a command waits for an instance that is connecting. After it the command is refused with the reason.

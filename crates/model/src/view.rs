@@ -3,6 +3,7 @@
 //! [`look`] answers one question: of what this viewer looks at, what changed since the revision it has? Rows own their
 //! (shared) data, so that they can be drawn after the state is let go. Nothing here decides how anything looks.
 
+mod interrupted;
 mod log;
 mod need;
 mod rows;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use crate::ids::{InstanceId, MessageId, SessionId};
 use crate::state::{Instance, Rev, State};
 
+pub use interrupted::{InterruptedRow, interrupted};
 pub use log::{LogRows, LogState, MessageRow, PartRow};
 pub use need::{NeedKind, NeedRow, needs};
 pub use rows::{ComposerRow, HeadRow, LinkRow, Models, SideRow, TabRow};
@@ -45,6 +47,8 @@ pub struct Seen {
     pub notices: Option<Vec<Arc<str>>>,
     /// Everything that waits for a person, over all instances, oldest first.
     pub needs: Option<Vec<NeedRow>>,
+    /// Sessions that were interrupted, over all instances, oldest first.
+    pub interrupted: Option<Vec<InterruptedRow>>,
     /// True if the sessions of the instance in front were read: an empty tree is the truth then.
     pub listed: bool,
     /// Sessions of the instance in front, as a tree drawn flat.
@@ -67,6 +71,7 @@ impl Seen {
         self.tabs.is_none()
             && self.notices.is_none()
             && self.needs.is_none()
+            && self.interrupted.is_none()
             && self.tree.is_none()
             && self.strip.is_none()
             && self.head.is_none()
@@ -104,6 +109,7 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
         tabs: rows_changed.then(|| rows::tabs(state)),
         notices: (all || state.notices_rev > since).then(|| state.notices.clone()),
         needs: requests_changed.then(|| needs(state)),
+        interrupted: rows_changed.then(|| interrupted(state)),
         listed: instance.is_some_and(|instance| instance.listed),
         tree: front_changed(tree_changed).map(|front| tree(state, front.instance)),
         strip: front_changed(tree_changed).map(|front| strip(state, front.instance, front.session)),

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Setting;
 use super::bytes::Bytes;
+use super::watch::Watch;
 use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
 use crate::places::{self, Places};
@@ -35,6 +36,8 @@ pub(crate) struct UpArgs {
     /// Address of an OpenCode server that runs already; its password comes from DROVERS_PASSWORD, never from here
     #[arg(long, value_name = "URL")]
     attach: Vec<String>,
+    #[command(flatten)]
+    watch: Watch,
     #[command(flatten)]
     how: How,
 }
@@ -95,6 +98,7 @@ impl How {
 /// Starts a hub, or hands over to the one that runs.
 pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let named = args.opencode()?;
+    let patience = args.watch.patience()?;
     let mut places = Places::read(&args.folders, &args.attach)?;
     let bare = places.is_empty();
     if bare {
@@ -113,6 +117,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let first = is_first(&dir)?;
     let listen = args.how.listen.unwrap_or_default();
     let options = HubOptions {
+        patience,
         journal: args.how.keep(),
         ..HubOptions::new(serving::launcher(named)?)
     };
@@ -165,9 +170,10 @@ async fn take(path: &Path) -> Result<Taken, Fault> {
 }
 
 async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault> {
-    if args.how.is_for_a_new_hub() {
+    if args.how.is_for_a_new_hub() || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub runs already at {}: --listen, --opencode and --journal-… change nothing. Stop it first if they should",
+            "a hub runs already at {}: --listen, --opencode, --journal-…, --stale-after and --dead-after change nothing. \
+             Stop it first if they should",
             api.url()
         ));
     }

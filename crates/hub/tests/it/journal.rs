@@ -20,25 +20,7 @@ use tokio::time::timeout;
 use crate::feeds::{Events, mark, marked};
 use crate::lab::{Lab, PASSWORD, SOON, ids, send};
 
-/// The same scripted server, with a hub that was ended and started again.
-async fn restarted(lab: Lab) -> Lab {
-    let Lab {
-        fake,
-        hub,
-        cancel,
-        serving,
-        data,
-        home,
-        ..
-    } = lab;
-    cancel.cancel();
-    serving.await.unwrap().unwrap();
-    hub.shutdown().await;
-    drop((hub, data));
-    Lab::at(fake, launcher(), home).await
-}
-
-/// The same without a farewell: what is dropped ends at once, and closes nothing.
+/// A hub after this one, which had no time to end: what is dropped ends at once, and closes nothing.
 async fn killed(lab: Lab) -> Lab {
     let Lab {
         fake,
@@ -51,7 +33,7 @@ async fn killed(lab: Lab) -> Lab {
     serving.abort();
     let _cut = serving.await;
     drop((hub, data));
-    Lab::at(fake, launcher(), home).await
+    Lab::at(home, fake, launcher()).await
 }
 
 fn launcher() -> Launcher {
@@ -113,7 +95,7 @@ async fn a_restart_of_the_hub_is_no_gap() {
         seen.push(events.next().await.unwrap());
     }
     drop(events);
-    let lab = restarted(lab).await;
+    let lab = lab.restarted().await;
     lab.fake.emit_raw(&mark(2));
     let mut events = Events::open(&lab, &format!("?after={}", seen[0].id), None).await;
     let mut again = Vec::new();
@@ -232,7 +214,7 @@ async fn what_ran_when_the_hub_ended_is_judged() {
     serving.abort();
     drop((hub, data));
     fake.restart().await.unwrap();
-    let lab = Lab::at(fake, launcher(), home).await;
+    let lab = Lab::at(home, fake, launcher()).await;
     lab.until("it is interrupted", |state| {
         let session = state.session(&id, &ses);
         session.is_some_and(|session| matches!(session.run, Run::Interrupted { .. }))
@@ -284,7 +266,7 @@ async fn what_is_deleted_or_removed_is_purged() {
     let (id, ses) = ids(&gone);
     lab.until("it is gone", |state| state.session(&id, &ses).is_none())
         .await;
-    let lab = restarted(lab).await;
+    let lab = lab.restarted().await;
     let told = |events: &[crate::feeds::Event]| -> String {
         events.iter().map(|event| event.data.to_string()).collect()
     };
@@ -298,7 +280,7 @@ async fn what_is_deleted_or_removed_is_purged() {
     assert!(text.contains("text-that-stays") && !text.contains("text-that-goes"));
     assert!(text.contains("session.deleted"));
     assert!(lab.delete(&instance).await.status.is_success());
-    let lab = restarted(lab).await;
+    let lab = lab.restarted().await;
     let events = replay(&lab, "").await;
     assert!(!told(&events).contains("text-that-stays"));
     let withheld: u64 = events
@@ -321,7 +303,7 @@ async fn an_instance_can_be_left_out_of_the_journal() {
     let mut events = Events::open(&lab, "", None).await;
     while marked(&events.next().await.unwrap()) != Some(7) {}
     drop(events);
-    let lab = restarted(lab).await;
+    let lab = lab.restarted().await;
     assert_eq!(lab.get(&instance).await.good()["journal"], false);
     let events = replay(&lab, "").await;
     assert!(events.iter().all(|event| marked(event) != Some(7)));
@@ -339,7 +321,7 @@ async fn a_journal_that_cannot_be_had_is_told_and_harms_nothing() {
         password: Some(PASSWORD.into()),
         ..FakeOptions::default()
     });
-    let lab = Lab::at(fake.await.unwrap(), launcher(), home).await;
+    let lab = Lab::at(home, fake.await.unwrap(), launcher()).await;
     lab.instance().await;
     let health = lab.get("/api/health").await.good();
     assert_eq!(health["journal"]["status"], "failed", "{health}");

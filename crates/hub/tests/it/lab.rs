@@ -94,11 +94,22 @@ impl Lab {
     }
 
     pub(crate) async fn with(fake: FakeServer, launcher: Launcher) -> Self {
-        Self::at(fake, launcher, tempfile::tempdir().unwrap()).await
+        let home = tempfile::tempdir().unwrap();
+        Self::at(home, fake, launcher).await
     }
 
-    /// The same, with what a hub before it left in this home.
-    pub(crate) async fn at(fake: FakeServer, launcher: Launcher, home: tempfile::TempDir) -> Self {
+    /// A hub after this one, on the same data and beside the same server.
+    pub(crate) async fn restarted(self) -> Self {
+        self.cancel.cancel();
+        timeout(SOON, self.serving).await.unwrap().unwrap().unwrap();
+        self.hub.shutdown().await;
+        drop((self.hub, self.data));
+        let launcher = Launcher::new(GuardCommand::new("/nowhere/guard", [""]), None);
+        Self::at(self.home, self.fake, launcher).await
+    }
+
+    /// A hub with what another left in this home.
+    pub(crate) async fn at(home: tempfile::TempDir, fake: FakeServer, launcher: Launcher) -> Self {
         let data = DataDir::open(&home.path().join("data")).unwrap();
         let hub = Hub::start(&data, HubOptions::new(launcher)).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -7,5 +7,6 @@ mod bad_input;
 mod feeds;
 mod journal;
 mod lab;
+mod outbox;
 mod pages;
 mod upstreams;

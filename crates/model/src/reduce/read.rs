@@ -184,6 +184,7 @@ impl Session {
                     OpenText::starting_with(told)
                 };
                 self.open.insert(part.id.clone(), open);
+                self.open_text_grew(&part.id);
             }
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Fold;
 use crate::event::Remembered;
 use crate::ids::SessionId;
-use crate::state::{Session, SessionInfo};
+use crate::state::{Run, Session, SessionInfo};
 
 impl Fold<'_> {
     pub(super) fn remembered(&mut self, sessions: BTreeMap<SessionId, Remembered>) {
@@ -37,7 +37,7 @@ impl Fold<'_> {
             return;
         }
         let known = self.instance.remembered.remove(id);
-        if known.is_some_and(|known| known.running) && !session.run.is_running() {
+        if known.is_some_and(|known| known.running) && session.run == Run::Unknown {
             session.end_unseen = true;
             self.ran_before.push(id.clone());
         }

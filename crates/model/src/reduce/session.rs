@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{Effect, Fold};
 use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::state::{
-    Body, ErrorKind, Failure, Loaded, Permission, Question, Rev, Run, RunStatus, Session,
-    SessionInfo, Todos,
+    Answered, Body, ErrorKind, Failure, Loaded, Outcome, Permission, Question, Rev, Run, RunStatus,
+    Session, SessionInfo, Todos,
 };
 
 impl Fold<'_> {
@@ -17,7 +17,9 @@ impl Fold<'_> {
         self.session_changed(info);
         if let (false, Some(session)) = (known, self.instance.sessions.get_mut(&id)) {
             session.body = Body::Loaded(Loaded::default());
-            session.run = Run::Idle;
+            if session.run == Run::Unknown {
+                session.run = Run::Idle;
+            }
             self.ran.push(id);
         }
     }
@@ -43,6 +45,9 @@ impl Fold<'_> {
             None => {
                 let session = self.recalled(info);
                 self.instance.sessions.insert(id.clone(), session);
+                if let Some(status) = self.instance.asked.early.remove(&id) {
+                    self.status(&id, status);
+                }
             }
         }
         self.touch_row(&id);
@@ -52,8 +57,16 @@ impl Fold<'_> {
         }
     }
 
+    /// A row that was read because its session was not known: what the stream told of it meanwhile is newer.
+    pub(super) fn session_read(&mut self, info: SessionInfo) {
+        if !self.instance.sessions.contains_key(&info.id) {
+            self.session_changed(info);
+        }
+    }
+
     pub(super) fn session_deleted(&mut self, id: SessionId) {
         self.instance.tombstones.bury(id.clone());
+        self.instance.asked.early.remove(&id);
         let instance = self.instance.id.clone();
         self.effects.push(Effect::Forget(instance, id.clone()));
         if self.instance.sessions.remove(&id).is_some() {
@@ -75,6 +88,9 @@ impl Fold<'_> {
     pub(super) fn status(&mut self, id: &SessionId, status: RunStatus) {
         let (rev, at) = (self.rev, self.at);
         let Some(session) = self.known(id) else {
+            if !self.instance.tombstones.contains(id) {
+                self.instance.asked.remember(id, status);
+            }
             return;
         };
         let since = match session.run {
@@ -168,7 +184,8 @@ impl Fold<'_> {
         true
     }
 
-    pub(super) fn permission_replied(&mut self, id: &PermissionId) {
+    pub(super) fn permission_replied(&mut self, id: &PermissionId, outcome: Outcome) {
+        self.answered(id.as_str(), outcome);
         if let Some(permission) = self.instance.permissions.remove(id) {
             self.touch_requests();
             self.touch_row(&permission.session);
@@ -184,11 +201,20 @@ impl Fold<'_> {
         }
     }
 
-    pub(super) fn question_closed(&mut self, id: &QuestionId) {
+    pub(super) fn question_closed(&mut self, id: &QuestionId, outcome: Outcome) {
+        self.answered(id.as_str(), outcome);
         if let Some(question) = self.instance.questions.remove(id) {
             self.touch_requests();
             self.touch_row(&question.session);
         }
+    }
+
+    fn answered(&mut self, request: &str, outcome: Outcome) {
+        self.instance.answered.note(Answered {
+            request: request.into(),
+            at: self.at,
+            outcome,
+        });
     }
 
     /// Runs end with their directory, without a word: how each ended has to be read.

@@ -45,10 +45,6 @@ fn place(row: &HeadRow) -> Markup {
 /// The words are those of the requirement; moments are filled in by the page's clock.
 fn indicator(instance: &str, link: &LinkRow) -> Markup {
     let heard = link.last_event_at;
-    let reason = match &link.status {
-        LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => Some(&**reason),
-        _ => None,
-    };
     html! {
         div.link data-link=(words::link(&link.status)) {
             p role="status" {
@@ -68,7 +64,7 @@ fn indicator(instance: &str, link: &LinkRow) -> Markup {
             @if link.status != LinkStatus::Connected {
                 @if let Some(heard) = heard { p.asof { "as of " time data-at=(heard.0) data-form="clock" {} } }
             }
-            @if let Some(reason) = reason { p.reason { (reason) } }
+            @if let Some(reason) = link.status.reason() { p.reason { (reason) } }
             @if matches!(link.status, LinkStatus::Disconnected { .. }) {
                 button type="button" data-do="post" data-url={ "/api/instances/" (encode(instance)) "/reconnect" } {
                     "Reconnect"
