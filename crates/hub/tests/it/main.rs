@@ -8,4 +8,6 @@ mod feeds;
 mod lab;
 mod outbox;
 mod pages;
+mod peer;
+mod reasons;
 mod upstreams;
