@@ -108,7 +108,10 @@ fn bounds(known: &Instance) -> Found {
                         format!("{id} keeps {kept} bytes and counts {}", loaded.bytes),
                     );
                 }
-                loaded.rereading.as_ref().map_or(0, |held| held.events.len())
+                loaded
+                    .rereading
+                    .as_ref()
+                    .map_or(0, |held| held.events.len())
             }
             _ => 0,
         };
@@ -146,7 +149,10 @@ fn live(server: &Server, known: &Instance) -> Found {
         if truth.is_some() != session.run.is_running() && !unasked {
             return wrong(
                 Invariant::Status,
-                format!("{} is {:?}, and truly {truth:?}", session.info.id, session.run),
+                format!(
+                    "{} is {:?}, and truly {truth:?}",
+                    session.info.id, session.run
+                ),
             );
         }
     }
@@ -162,7 +168,12 @@ fn requests(known: &Instance, inner: &Inner, store: &Store, asked: &BTreeSet<Str
         .permissions
         .values()
         .map(|asked| (&asked.id, &asked.session_id))
-        .chain(inner.questions.values().map(|asked| (&asked.id, &asked.session_id)))
+        .chain(
+            inner
+                .questions
+                .values()
+                .map(|asked| (&asked.id, &asked.session_id)),
+        )
         .filter(|(_, session)| heard(session))
         .map(|(id, _)| id.as_str())
         .collect();
@@ -170,12 +181,20 @@ fn requests(known: &Instance, inner: &Inner, store: &Store, asked: &BTreeSet<Str
         .permissions
         .values()
         .map(|asked| (asked.id.as_str(), &asked.session))
-        .chain(known.questions.values().map(|asked| (asked.id.as_str(), &asked.session)))
+        .chain(
+            known
+                .questions
+                .values()
+                .map(|asked| (asked.id.as_str(), &asked.session)),
+        )
         .filter(|(_, session)| heard(session.as_str()))
         .map(|(id, _)| id)
         .collect();
     if truth != told {
-        return wrong(Invariant::Needs, format!("{told:?} wait, and truly {truth:?}"));
+        return wrong(
+            Invariant::Needs,
+            format!("{told:?} wait, and truly {truth:?}"),
+        );
     }
     Ok(())
 }
@@ -286,7 +305,11 @@ fn same_session(
             );
         }
         for (part, truth) in message.parts.values().zip(truth.parts.values()) {
-            same_raw(&format!("{at} {}", part.id), part.raw.get(), truth.raw.get())?;
+            same_raw(
+                &format!("{at} {}", part.id),
+                part.raw.get(),
+                truth.raw.get(),
+            )?;
             let open = session.open.get(&part.id);
             if let Some(truth) = inner.texts.get(part.id.as_str())
                 && part.kind.is_open_text()
@@ -296,7 +319,10 @@ fn same_session(
                 true_text(segments, truth, connection, runs)
                     .map_err(|what| (Invariant::Text, format!("{at} {}: {what}", part.id)))?;
             } else if open.is_some() {
-                return wrong(Invariant::Text, format!("{at} {} has ended and is open", part.id));
+                return wrong(
+                    Invariant::Text,
+                    format!("{at} {} has ended and is open", part.id),
+                );
             }
         }
     }
@@ -348,7 +374,10 @@ fn same_run(session: &Session, kept: &Kept, inner: &Inner, asked: &BTreeSet<Stri
     let cut = inner.cut_off.contains(id);
     wrong(
         Invariant::Status,
-        format!("{id} is {:?}, and truly {truth:?} (cut off: {cut})", session.run),
+        format!(
+            "{id} is {:?}, and truly {truth:?} (cut off: {cut})",
+            session.run
+        ),
     )
 }
 
@@ -385,7 +414,9 @@ fn true_text(
         && *on == connection.id
         && last.is_none_or(|(last, _)| last != on)
     {
-        return Err(format!("{text:?} was heard, and is not known: {segments:?}"));
+        return Err(format!(
+            "{text:?} was heard, and is not known: {segments:?}"
+        ));
     }
     let whole = truth.begun == Some(connection.id)
         && truth.runs.len() == 1
@@ -497,7 +528,10 @@ fn same_log(server: &Server, hub: &HubLife) -> Found {
                 other => {
                     return wrong(
                         Invariant::Log,
-                        format!("s{}: entry {} is {} and truly {other:?}", server.index, entry.seq, entry.event),
+                        format!(
+                            "s{}: entry {} is {} and truly {other:?}",
+                            server.index, entry.seq, entry.event
+                        ),
                     );
                 }
             }

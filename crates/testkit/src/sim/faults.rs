@@ -103,9 +103,15 @@ impl Chaos {
 
     fn refuse(&mut self, server: Arc<Server>) {
         let time = Duration::from_millis(self.random.random_range(500..80_000));
-        let up = if self.random.random_bool(0.5) { Up::No } else { Up::Deaf };
-        self.core
-            .fault("refusal", format_args!("s{} {up:?} for {time:?}", server.index));
+        let up = if self.random.random_bool(0.5) {
+            Up::No
+        } else {
+            Up::Deaf
+        };
+        self.core.fault(
+            "refusal",
+            format_args!("s{} {up:?} for {time:?}", server.index),
+        );
         server.set_up(up);
         if let Some(connection) = server.current() {
             connection.pipe.end(End::Reset);
@@ -118,7 +124,8 @@ impl Chaos {
 
     /// A server dies in the middle of its turns, and comes back without them.
     async fn restart_server(&mut self, server: Arc<Server>) {
-        self.core.fault("server restart", format_args!("s{}", server.index));
+        self.core
+            .fault("server restart", format_args!("s{}", server.index));
         self.note_cut_off(&server);
         server.kill();
         let down = Duration::from_millis(self.random.random_range(50..9000));
@@ -143,8 +150,8 @@ impl Chaos {
                 let mut messages = kept.messages.values().rev();
                 messages.find(|message| message.info.role == opencode::wire::Role::Assistant)
             });
-            let unfinished = last
-                .is_some_and(|last| last.info.completed.is_none() && last.info.error.is_none());
+            let unfinished =
+                last.is_some_and(|last| last.info.completed.is_none() && last.info.error.is_none());
             let seen = hub.engine.read(|state| {
                 let id = SessionId::new(session.as_str());
                 let known = state.session(&instance(server.index), &id);

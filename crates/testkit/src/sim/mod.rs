@@ -108,7 +108,12 @@ async fn story(seed: u64, print: bool) -> Outcome {
     for at in 0..random.random_range(0..3) {
         tokio::spawn(logs::follow(core.clone(), at, chaos.door.clone()));
     }
-    tokio::spawn(watch(core.clone(), servers.clone(), chaos.door.clone(), places));
+    tokio::spawn(watch(
+        core.clone(),
+        servers.clone(),
+        chaos.door.clone(),
+        places,
+    ));
     for _ in 0..random.random_range(1..4) {
         core.calm(false);
         let time = Duration::from_secs(random.random_range(5..45));
@@ -141,8 +146,10 @@ fn servers(core: &Arc<Core>, count: usize) -> Vec<Arc<Server>> {
     let mut servers: Vec<Arc<Server>> = Vec::new();
     let recorded = recorded(&mut random);
     for index in 0..count {
-        let (mut store, mut directory) =
-            (Arc::new(Mutex::new(Store::default())), format!("/w/s{index}"));
+        let (mut store, mut directory) = (
+            Arc::new(Mutex::new(Store::default())),
+            format!("/w/s{index}"),
+        );
         if let Some(before) = servers.last().filter(|_| shared && index + 1 == count) {
             store = before.store.clone();
             if random.random_bool(0.5) {
@@ -150,7 +157,9 @@ fn servers(core: &Arc<Core>, count: usize) -> Vec<Arc<Server>> {
             }
         }
         let mut played = None;
-        if index == 0 && let Some(frames) = &recorded {
+        if index == 0
+            && let Some(frames) = &recorded
+        {
             directory = "/lab/proj".to_owned();
             played = Some(frames.clone());
         }

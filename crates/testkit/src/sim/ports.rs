@@ -53,7 +53,9 @@ impl Upstream for Port {
     async fn connect(&self) -> Result<Connection<Stream, Reader>, UpstreamError> {
         let server = &self.0;
         let wrong = lock(&server.inner).pace.begins(Instant::now());
-        server.core.trace(format_args!("s{} is connected to", server.index));
+        server
+            .core
+            .trace(format_args!("s{} is connected to", server.index));
         server.core.check(
             Invariant::Pace,
             wrong.map(|wrong| format!("s{}: {wrong}", server.index)),
@@ -122,9 +124,10 @@ impl Drop for Stream {
     fn drop(&mut self) {
         self.connection.pipe.close();
         let (server, now) = (&self.server, Instant::now());
-        server
-            .core
-            .trace(format_args!("s{} stream #{} is closed", server.index, self.connection.id));
+        server.core.trace(format_args!(
+            "s{} stream #{} is closed",
+            server.index, self.connection.id
+        ));
         let lived = now - self.connection.since;
         if self.connection.life == server.life.load(Ordering::SeqCst) {
             lock(&server.inner).pace.closed(now, lived);
@@ -326,7 +329,10 @@ impl Rest for Reader {
                     list.await?.ok_or_else(missing)
                 };
                 let (messages, todos) = try_join(read, todos).await?;
-                (messages, Some(todos.map_or_else(no_todos, dialect::answer_todos)))
+                (
+                    messages,
+                    Some(todos.map_or_else(no_todos, dialect::answer_todos)),
+                )
             }
         };
         let read = dialect::message_page(&session, messages, page, todos, self.now());

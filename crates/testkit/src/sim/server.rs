@@ -211,8 +211,11 @@ impl Server {
             frames.push(self.sent(envelope(directory, &sync)));
         }
         let durable = frames.len() > 1;
-        self.core
-            .trace(format_args!("s{} {kind} {}", self.index, subject(properties)));
+        self.core.trace(format_args!(
+            "s{} {kind} {}",
+            self.index,
+            subject(properties)
+        ));
         self.send(frames, durable);
     }
 
@@ -289,8 +292,10 @@ impl Server {
         let connections = lock(&self.inner).connections.clone();
         for connection in connections {
             if Instant::now() < connection.subscribed {
-                self.core
-                    .trace(format_args!("s{} too early for #{}", self.index, connection.id));
+                self.core.trace(format_args!(
+                    "s{} too early for #{}",
+                    self.index, connection.id
+                ));
                 continue;
             }
             let lost = {
@@ -301,7 +306,8 @@ impl Server {
             };
             if lost {
                 connection.lossy.store(true, Ordering::SeqCst);
-                self.core.fault("lost event", format_args!("s{}", self.index));
+                self.core
+                    .fault("lost event", format_args!("s{}", self.index));
                 continue;
             }
             self.send_to(&connection, &frames);
@@ -380,8 +386,10 @@ impl Server {
             connection
         };
         self.core.count(|stats| stats.connects += 1);
-        self.core
-            .trace(format_args!("s{} stream #{} opens", self.index, connection.id));
+        self.core.trace(format_args!(
+            "s{} stream #{} opens",
+            self.index, connection.id
+        ));
         self.send_to(&connection, &[self.bare("server.connected")]);
         let (server, beating) = (self.clone(), connection.clone());
         tokio::spawn(async move {
@@ -572,7 +580,10 @@ fn units(delta: &opencode::DeltaText) -> Vec<u16> {
 }
 
 fn envelope(directory: &str, payload: &str) -> String {
-    format!(r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#, json!(directory))
+    format!(
+        r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#,
+        json!(directory)
+    )
 }
 
 /// The session of an event that OpenCode numbers.
