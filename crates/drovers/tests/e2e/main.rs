@@ -15,6 +15,7 @@ mod legs;
 mod links;
 mod many;
 mod outage;
+mod outbox;
 mod own;
 mod phone;
 mod servers;

@@ -7,10 +7,11 @@ use model::ids::InstanceId;
 use tokio::sync::OwnedMutexGuard;
 
 type Waiting = tokio::sync::Mutex<()>;
+type Of = (InstanceId, Arc<str>);
 
 /// Whose turn it is. Nothing is kept of what nobody waits for.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<BTreeMap<(InstanceId, Arc<str>), Weak<Waiting>>>);
+pub(super) struct Turns(Mutex<BTreeMap<Of, Weak<Waiting>>>);
 
 impl Turns {
     /// Waits until all that came before has ended. The turn ends when the answer is dropped.
