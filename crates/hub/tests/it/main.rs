@@ -5,6 +5,7 @@ mod admission;
 mod api;
 mod bad_input;
 mod feeds;
+mod fuzzed;
 mod lab;
 mod outbox;
 mod pages;
