@@ -117,7 +117,7 @@ const laneOf = (kept: Kept): string => kept.url ?? `${kept.instance}/${kept.sess
 
 /** How something stands, for the person who wrote it. */
 export function standing(kept: Kept): string {
-  if (onTheirWay.has(kept.key)) return "Sending…";
+  if (onTheirWay.has(kept.key) && kept.why === undefined) return "Sending…";
   if (kept.state === "sent") return "Sent";
   if (kept.state === "refused") return `Not sent: ${kept.why ?? ""}`;
   const before = allKept().find((other) => laneOf(other) === laneOf(kept) && other.state !== "sent");

@@ -21,7 +21,8 @@ const AWAY: [&str; 7] = [
     "status of 409",
 ];
 
-const KEPT: &str = "[...document.querySelectorAll('#outbox li .said')].map(said => said.textContent).join()";
+const KEPT: &str =
+    "[...document.querySelectorAll('#outbox li .said')].map(said => said.textContent).join()";
 
 const STATES: &str =
     "[...document.querySelectorAll('#outbox li .state')].map(state => state.textContent).join()";
@@ -224,7 +225,8 @@ async fn the_second_of_two_answers_is_told_who_was_first() -> Result<()> {
     })
     .await?;
     assert!(
-        told.contains("Answered already at") && told.contains("from another page of Drovers: allowed once"),
+        told.contains("Answered already at")
+            && told.contains("from another page of Drovers: allowed once"),
         "{told}"
     );
     for page in &mut pages {
