@@ -20,7 +20,7 @@ use crate::limits;
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use shapes::{
     Discovered, Found, Instance, Link, ModelChoice, NewInstance, NewSession, Prompt, Prompted,
-    Session, SessionMessage, Terminal, Waiting,
+    Session, SessionMessage, Status, Terminal, Waiting,
 };
 use shapes::{Health, Problem};
 

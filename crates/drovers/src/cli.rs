@@ -8,6 +8,7 @@ mod replay;
 mod send;
 mod tail;
 mod up;
+mod watch;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, Origin, Rev};
 use model::{Effect, Event, State, reduce};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
@@ -101,6 +101,8 @@ impl Heard {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: RwLock<State>,
+    /// Wakes who waits for a change.
+    pub(crate) turned: Notify,
     /// Names this run of the hub: revisions of another run mean nothing.
     pub(crate) epoch: Arc<str>,
     pub(crate) journal: Journal,
@@ -149,6 +151,7 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
     let (changed, changes) = watch::channel(Rev::default());
     let shared = Arc::new(Shared {
         state: RwLock::new(State::default()),
+        turned: Notify::new(),
         epoch,
         journal,
         clock,
@@ -306,11 +309,14 @@ impl Engine {
 
     fn publish(&self) {
         let rev = self.shared.read().rev;
-        self.changed.send_if_modified(|published| {
+        let newer = self.changed.send_if_modified(|published| {
             let newer = *published != rev;
             *published = rev;
             newer
         });
+        if newer {
+            self.shared.turned.notify_waiters();
+        }
     }
 }
 

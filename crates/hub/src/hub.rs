@@ -18,9 +18,9 @@ use crate::clock::Clock;
 use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::Live;
+use crate::feed::live::{Drawing, Live};
 use crate::ingest::backoff::Policy;
-use crate::ingest::{LinkedServer, Patience};
+use crate::ingest::{LinkedServer, Patience, wake};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::Launcher;
 use instances::Instances;
@@ -89,9 +89,10 @@ impl Hub {
             path: dir.path().to_owned(),
             source,
         })?;
+        let clock = options.clock.clone();
         let engine = engine::start(options.clock.clone(), new_epoch());
         let renderer = Arc::new(Renderer::new());
-        let live = Live::new(engine.clone(), renderer.clone());
+        let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
@@ -107,6 +108,15 @@ impl Hub {
         for instance in known {
             hub.0.instances.begin(instance).await;
         }
+        let nudged = Arc::downgrade(&hub.0);
+        tokio::spawn(wake::watch(clock, move |cause| match nudged.upgrade() {
+            Some(inner) => {
+                tracing::info!(?cause, "connections are in doubt");
+                inner.instances.nudge_all();
+                true
+            }
+            None => false,
+        }));
         Ok(hub)
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct KnownInstance {
     pub(crate) max_attempts: Option<u32>,
     #[serde(default)]
     pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) reason_kind: Option<String>,
 }
 
 /// How the hub's link to a server stands.
@@ -105,6 +107,9 @@ pub(crate) struct Status {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) message: Option<String>,
+    /// What it was when its server was last heard, where it is not known any more.
+    #[serde(default)]
+    pub(crate) last_known: Option<Box<Status>>,
 }
 
 /// A permission or a question.

@@ -167,6 +167,15 @@ impl Drovers {
             .await?)
     }
 
+    /// Asks for something that needs no words.
+    pub(crate) async fn post(&self, path: &str) -> Result<()> {
+        let asked = reqwest::Client::new()
+            .post(format!("{}{path}", self.url))
+            .json(&json!({}));
+        asked.send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// The instance of a server, once it is connected.
     pub(crate) async fn connected(&self, server: &RealServer) -> Result<String> {
         self.instance(|instance| {

@@ -41,7 +41,7 @@ pub(crate) struct Legs {
     pub(crate) upper: Proxy,
     pub(crate) server: RealServer,
     pub(crate) instance: String,
-    _browser: Chromium,
+    pub(crate) browser: Chromium,
     _bench: Bench,
 }
 
@@ -67,7 +67,7 @@ impl Legs {
             upper,
             server,
             instance,
-            _browser: browser,
+            browser,
             _bench: bench,
         })
     }

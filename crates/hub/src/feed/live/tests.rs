@@ -56,7 +56,11 @@ async fn bench_with(frames: usize) -> Bench {
         .await;
     let (to_viewer, frames) = mpsc::channel(frames);
     let (say, from_viewer) = mpsc::channel(64);
-    let live = Live::new(engine.clone(), Arc::new(Renderer::new()));
+    let live = Live::new(
+        engine.clone(),
+        Arc::new(Renderer::new()),
+        Drawing::on_threads(),
+    );
     let viewer = tokio::spawn(live.serve(Memory {
         to_viewer,
         from_viewer,

@@ -1,0 +1,112 @@
+//! A hub put together as the product does it, over simulated servers, and its ends: orderly, or in the middle of things.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use hub::engine::{self, Handle};
+use hub::feed::live::{Drawing, Live, ViewerLink};
+use hub::ingest::backoff::Policy;
+use hub::ingest::supervisor::Patience;
+use hub::ingest::{Ask, Supervisor};
+use hub::limits;
+use model::ids::InstanceId;
+use model::state::Origin;
+use page::Renderer;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::core::{Core, lock};
+use super::ports::Port;
+use super::server::Server;
+
+/// One life of a hub.
+pub struct HubLife {
+    /// Its engine.
+    pub engine: Handle,
+    /// Its live feed.
+    pub live: Live,
+    asks: Vec<mpsc::Sender<Ask>>,
+    supervisors: Vec<JoinHandle<()>>,
+    viewers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The instance of a server.
+pub fn instance(server: usize) -> InstanceId {
+    InstanceId::new(format!("i{server}"))
+}
+
+impl HubLife {
+    /// Starts a hub that knows these servers.
+    pub async fn start(core: &Arc<Core>, servers: &[Arc<Server>], life: u64) -> Arc<Self> {
+        core.trace(format_args!("hub begins its life {life}"));
+        let engine = engine::start(core.clock(), format!("life{life}").into());
+        let live = Live::new(engine.clone(), Arc::new(Renderer::new()), Drawing::Here);
+        let (mut all, mut supervisors) = (Vec::new(), Vec::new());
+        for server in servers {
+            server.begin_life();
+            let (asks, asked) = mpsc::channel(limits::ASKS);
+            let id = instance(server.index);
+            let name = format!("server {}", server.index);
+            let origin = Origin::Url(format!("http://s{}/", server.index).into());
+            let feeder = engine
+                .add(id.clone(), name.into(), origin, asks.clone())
+                .await;
+            let supervisor = Supervisor {
+                instance: id,
+                upstream: Arc::new(Port(server.clone())),
+                feeder,
+                asks: asked,
+                policy: Policy::default(),
+                patience: Patience::default(),
+                clock: core.clock(),
+                random: core.random(&format!("supervisor {} {life}", server.index)),
+                directories: BTreeSet::new(),
+            };
+            supervisors.push(tokio::spawn(supervisor.run()));
+            all.push(asks);
+        }
+        Arc::new(Self {
+            engine,
+            live,
+            asks: all,
+            supervisors,
+            viewers: Mutex::default(),
+        })
+    }
+
+    /// A person has a server tried again.
+    pub fn reconnect(&self, server: &Server) {
+        // A queue that is full is a hub that is busy: the person presses again.
+        if self.asks[server.index].try_send(Ask::Reconnect).is_ok() {
+            lock(&server.inner).pace.may_try();
+        }
+    }
+
+    /// Serves a viewer.
+    pub fn serve(&self, link: impl ViewerLink + 'static) {
+        let viewer = tokio::spawn(self.live.clone().serve(link));
+        let mut viewers = lock(&self.viewers);
+        viewers.retain(|viewer| !viewer.is_finished());
+        viewers.push(viewer);
+    }
+
+    /// Ends: in order, or at once.
+    pub async fn end(&self, killed: bool) {
+        for viewer in lock(&self.viewers).drain(..) {
+            viewer.abort();
+        }
+        if !killed {
+            for asks in &self.asks {
+                let _ended = asks.send(Ask::Stop).await;
+            }
+        }
+        for supervisor in &self.supervisors {
+            if killed {
+                supervisor.abort();
+            }
+            while !supervisor.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
