@@ -8,6 +8,7 @@ mod journal;
 mod ls;
 mod open;
 mod replay;
+mod resume;
 mod send;
 mod tail;
 mod up;
@@ -81,6 +82,7 @@ enum Command {
     Export(export::ExportArgs),
     Journal(journal::JournalArgs),
     Send(send::SendArgs),
+    Continue(resume::ContinueArgs),
     Check(check::CheckArgs),
     Open(open::OpenArgs),
     Replay(replay::ReplayArgs),
@@ -125,6 +127,7 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Export(args) => run_async(export::run(args, &setting)),
         Command::Journal(args) => run_async(journal::run(args, &setting)),
         Command::Send(args) => run_async(send::run(args, &setting)),
+        Command::Continue(args) => run_async(resume::run(args, &setting)),
         Command::Check(args) => run_async(check::run(&args, &setting)),
         // `main` knows it before anything else does; here it was written in another place.
         Command::Guard => Err(Fault::usage(Cli::command().render_usage())),

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use hub::HubOptions;
 use hub::datadir::DataDir;
 use hub::feed::log::Said;
 use hub::journal::block;
@@ -33,11 +34,14 @@ async fn killed(lab: Lab) -> Lab {
     serving.abort();
     let _cut = serving.await;
     drop((hub, data));
-    Lab::at(home, fake, launcher()).await
+    Lab::at(home, fake, options()).await
 }
 
-fn launcher() -> Launcher {
-    Launcher::new(GuardCommand::new("/nowhere/guard", [""]), None)
+fn options() -> HubOptions {
+    HubOptions::new(Launcher::new(
+        GuardCommand::new("/nowhere/guard", [""]),
+        None,
+    ))
 }
 
 /// Everything in the data directory, as one text.
@@ -214,7 +218,7 @@ async fn what_ran_when_the_hub_ended_is_judged() {
     serving.abort();
     drop((hub, data));
     fake.restart().await.unwrap();
-    let lab = Lab::at(home, fake, launcher()).await;
+    let lab = Lab::at(home, fake, options()).await;
     lab.until("it is interrupted", |state| {
         let session = state.session(&id, &ses);
         session.is_some_and(|session| matches!(session.run, Run::Interrupted { .. }))
@@ -321,7 +325,7 @@ async fn a_journal_that_cannot_be_had_is_told_and_harms_nothing() {
         password: Some(PASSWORD.into()),
         ..FakeOptions::default()
     });
-    let lab = Lab::at(home, fake.await.unwrap(), launcher()).await;
+    let lab = Lab::at(home, fake.await.unwrap(), options()).await;
     lab.instance().await;
     let health = lab.get("/api/health").await.good();
     assert_eq!(health["journal"]["status"], "failed", "{health}");

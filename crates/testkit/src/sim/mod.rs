@@ -90,6 +90,7 @@ async fn story(seed: u64, print: bool) -> Outcome {
         core: core.clone(),
         servers: servers.clone(),
         door: Door::default(),
+        disk: ::hub::journal::memory::Disk::new(),
         lives: 0,
         random: core.random("faults"),
         rate: random.random_range(0..60),
@@ -105,8 +106,9 @@ async fn story(seed: u64, print: bool) -> Outcome {
         shown.push(viewer.shown.clone());
         tokio::spawn(viewer.run());
     }
+    let given = logs::Given::default();
     for at in 0..random.random_range(0..3) {
-        tokio::spawn(logs::follow(core.clone(), at, chaos.door.clone()));
+        tokio::spawn(logs::follow(core.clone(), at, chaos.door.clone(), given.clone()));
     }
     tokio::spawn(watch(
         core.clone(),
@@ -275,7 +277,13 @@ async fn converge(chaos: &Chaos, viewers: &[Arc<Mutex<Shown>>]) {
             continue;
         };
         let shown: Vec<Shown> = viewers.iter().map(|shown| lock(shown).clone()).collect();
-        match check::quiet(&chaos.servers, &hub, &shown) {
+        let mut found = check::quiet(&chaos.servers, &hub, &shown);
+        for server in &chaos.servers {
+            if found.is_ok() {
+                found = check::same_log(server, &hub).await;
+            }
+        }
+        match found {
             Ok(()) => {
                 let took = began.elapsed();
                 core.trace(format_args!("all is told after {took:?}"));

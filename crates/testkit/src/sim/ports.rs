@@ -15,7 +15,9 @@ use hub::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamErro
 use hub::limits;
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::SessionId;
-use model::state::{AgentInfo, Catalog, ModelInfo, ModelRef, SessionInfo};
+use model::state::{
+    AgentInfo, Catalog, ModelInfo, ModelRef, Reason, ReasonKind, SessionInfo,
+};
 use model::time::Timestamp;
 use rand::Rng;
 use tokio::time::{Instant, sleep, timeout};
@@ -43,7 +45,14 @@ pub struct Reader {
 }
 
 fn broken(reason: &str) -> UpstreamError {
-    UpstreamError::Unreachable(reason.into())
+    UpstreamError::down(ReasonKind::Reset, reason)
+}
+
+fn missing() -> UpstreamError {
+    UpstreamError::NotFound(Reason::new(
+        ReasonKind::NotOpenCode,
+        "there is no such session",
+    ))
 }
 
 impl Upstream for Port {
@@ -283,6 +292,14 @@ impl Rest for Reader {
         Ok(whole)
     }
 
+    async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        let read = self.folder(directory.clone()).await?;
+        if let Some(connection) = &self.connection {
+            lock(&connection.asked).insert(directory.to_string());
+        }
+        Ok(read)
+    }
+
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
         self.exchange(|_, _| ()).await?;
         let id = ModelRef {
@@ -308,7 +325,6 @@ impl Rest for Reader {
         session: SessionId,
         before: Option<Arc<str>>,
     ) -> Result<MessagesRead, UpstreamError> {
-        let missing = || UpstreamError::NotFound("there is no such session".into());
         let page = before.clone().map_or(ReadPage::Newest, ReadPage::Older);
         let read = async {
             let page = self
@@ -344,7 +360,6 @@ impl Rest for Reader {
             let kept = store.sessions.get(session.as_str());
             kept.map(|kept| kept.info.clone())
         });
-        let missing = || UpstreamError::NotFound("there is no such session".into());
         Ok(dialect::session(info.await?.ok_or_else(missing)?))
     }
 }
