@@ -19,10 +19,10 @@ use crate::limits;
 
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use shapes::{
-    Discovered, Found, Instance, Link, ModelChoice, NewInstance, NewSession, Prompt, Prompted,
-    Session, SessionMessage, Status, Terminal, Waiting,
+    Discovered, Found, Instance, JournalHealth, Link, ModelChoice, NewInstance, NewSession, Prompt,
+    Prompted, Resumed, Session, SessionMessage, Status, Terminal, Waiting,
 };
-use shapes::{Health, Problem};
+use shapes::{Health, Place, Problem, Which};
 
 /// What to do when there is no hub.
 const START_ONE: &str = "Start one with `drovers`";
@@ -105,6 +105,19 @@ impl Api {
         Ok(health.log.end)
     }
 
+    /// How the journal is.
+    pub(crate) async fn journal(&self) -> Result<JournalHealth, Fault> {
+        let health: Health = self.get(&["health"], &[]).await?;
+        Ok(health.journal)
+    }
+
+    /// Sets whether what an instance says is stored.
+    pub(crate) async fn set_journal(&self, instance: &str, kept: bool) -> Result<Instance, Fault> {
+        let change = serde_json::json!({"journal": kept});
+        let request = self.request(Method::PATCH, &["instances", instance]);
+        self.answer(request.json(&change)).await
+    }
+
     /// Makes a session.
     pub(crate) async fn create(&self, instance: &str, new: &NewSession) -> Result<Session, Fault> {
         self.post(&["instances", instance, "sessions"], new, None)
@@ -145,6 +158,12 @@ impl Api {
     ) -> Result<Prompted, Fault> {
         let path = ["instances", instance, "sessions", session, "prompt"];
         self.post(&path, prompt, Some(key)).await
+    }
+
+    /// Lets an interrupted session go on, or all of them.
+    pub(crate) async fn resume(&self, named: Option<(&str, &str)>) -> Result<Resumed, Fault> {
+        let sessions = named.map(|(instance, session)| [Place { instance, session }]);
+        self.post(&["continue"], &Which { sessions }, None).await
     }
 
     async fn get<T: DeserializeOwned>(

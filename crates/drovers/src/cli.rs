@@ -1,10 +1,14 @@
 //! The command line: what can be asked for, and who answers.
 
+mod bytes;
 mod check;
 mod demo;
+mod export;
+mod journal;
 mod ls;
 mod open;
 mod replay;
+mod resume;
 mod send;
 mod tail;
 mod up;
@@ -75,7 +79,10 @@ enum Command {
     Demo(demo::DemoArgs),
     Ls(ls::LsArgs),
     Tail(tail::TailArgs),
+    Export(export::ExportArgs),
+    Journal(journal::JournalArgs),
     Send(send::SendArgs),
+    Continue(resume::ContinueArgs),
     Check(check::CheckArgs),
     Open(open::OpenArgs),
     Replay(replay::ReplayArgs),
@@ -117,7 +124,10 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Demo(args) => run_async(demo::run(args)),
         Command::Ls(args) => run_async(ls::run(&args, &setting)),
         Command::Tail(args) => run_async(tail::run(args, &setting)),
+        Command::Export(args) => run_async(export::run(args, &setting)),
+        Command::Journal(args) => run_async(journal::run(args, &setting)),
         Command::Send(args) => run_async(send::run(args, &setting)),
+        Command::Continue(args) => run_async(resume::run(args, &setting)),
         Command::Check(args) => run_async(check::run(&args, &setting)),
         // `main` knows it before anything else does; here it was written in another place.
         Command::Guard => Err(Fault::usage(Cli::command().render_usage())),

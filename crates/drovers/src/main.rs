@@ -12,6 +12,7 @@ mod limits;
 mod out;
 mod pick;
 mod places;
+mod redact;
 mod serving;
 mod turn;
 

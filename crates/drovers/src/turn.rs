@@ -106,6 +106,7 @@ impl Turn {
                     }
                     None => None,
                 },
+                Some(Item::Hub(_) | Item::Withheld { .. }) => None,
                 Some(Item::Gap(_)) | None => self.watch.look_at_session().await?,
             };
             if let Some(outcome) = ended {

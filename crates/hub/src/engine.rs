@@ -24,7 +24,8 @@ pub use handle::{Feeder, Handle, Watched};
 use crate::clock::Clock;
 use crate::feed::log::Said;
 use crate::ingest::{Ask, dialect};
-use crate::journal::Journal;
+use crate::journal::word::Word;
+use crate::journal::{Journal, keep};
 use crate::limits;
 use folders::Folders;
 
@@ -60,6 +61,8 @@ pub enum Input {
     Older(InstanceId, SessionId),
     /// A person looked at a session.
     Reviewed(InstanceId, SessionId),
+    /// What a person should know of the hub itself, as it is now.
+    Notices(Vec<Arc<str>>),
     /// A read of a session's row has ended, however.
     SessionUnread(InstanceId, SessionId),
 }
@@ -68,8 +71,9 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Heard {
     events: Vec<Event>,
-    raw: Option<Arc<str>>,
+    said: Option<Said>,
     session: Option<Arc<str>>,
+    bytes: usize,
 }
 
 impl Heard {
@@ -77,23 +81,25 @@ impl Heard {
     pub fn ours(event: Event) -> Self {
         Self {
             events: vec![event],
-            raw: None,
+            said: None,
             session: None,
+            bytes: 0,
         }
     }
 
     /// A frame of the server's, with its text for the log.
     pub fn upstream(heard: dialect::Heard, data: &str) -> Self {
         Self {
+            said: Some(keep::said(&heard.events, data)),
             events: heard.events,
-            raw: Some(data.into()),
             session: heard.session,
+            bytes: data.len(),
         }
     }
 
     /// Bytes of the frame.
     pub fn bytes(&self) -> usize {
-        self.raw.as_ref().map_or(0, |raw| raw.len())
+        self.bytes
     }
 }
 
@@ -208,6 +214,7 @@ impl Engine {
             Input::Unwatch(instance, session) => self.unwatch(instance, session),
             Input::Older(instance, session) => self.older(&instance, &session),
             Input::Reviewed(instance, session) => self.fold(&instance, Event::Reviewed { session }),
+            Input::Notices(notices) => model::reduce::notice(&mut self.shared.write(), notices),
             Input::SessionUnread(instance, session) => {
                 self.fetching.remove(&(instance, session));
             }
@@ -226,6 +233,7 @@ impl Engine {
     fn heard(&mut self, instance: &InstanceId, heard: Vec<Heard>) {
         let at = self.shared.clock.now();
         let shared = self.shared.clone();
+        let log = shared.journal.log();
         let mut effects = Vec::new();
         let mut state = shared.write();
         let mut fold = |state: &mut State, event| {
@@ -240,22 +248,27 @@ impl Engine {
         };
         for Heard {
             events,
-            raw,
+            said,
             session,
+            ..
         } in heard
         {
-            if let Some(raw) = raw {
-                shared
-                    .journal
-                    .log()
-                    .append(instance, session, Said::Upstream(raw), at);
+            if let Some(said) = said {
+                log.append(instance, session, said, at);
                 fold(&mut state, Event::Heard);
             }
             for event in events {
                 self.reads_ended(instance, &event);
                 // Where nothing could be asked, nothing can be read again: what was told is all there is.
                 let gap = matches!(&event, Event::Snapshot(read) if !read.asked.is_empty());
+                let word = match &event {
+                    Event::Link(status) => Some(Word::on(status, &state, instance).json()),
+                    _ => None,
+                };
                 fold(&mut state, event);
+                if let Some(word) = word {
+                    log.append(instance, None, Said::Hub(word), at);
+                }
                 if gap {
                     for event in self.bodies_after_gap(&state, instance) {
                         fold(&mut state, event);
@@ -286,6 +299,10 @@ impl Engine {
                 Effect::ReadMessages(instance, session) => self.read_anew(instance, session),
                 Effect::ReadDirectory(instance, directory) => {
                     self.read_directory(instance, directory);
+                }
+                Effect::Forget(instance, session) => {
+                    let (log, session) = (self.shared.journal.log(), session.as_str().into());
+                    log.withhold(&instance, Some(&session));
                 }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());

@@ -93,7 +93,11 @@ fn routes(app: App, door: Door) -> Router {
         .routes(routes!(health::read))
         .routes(routes!(discover::read))
         .routes(routes!(instances::list, instances::add))
-        .routes(routes!(instances::read, instances::remove))
+        .routes(routes!(
+            instances::read,
+            instances::change,
+            instances::remove
+        ))
         .routes(routes!(instances::reconnect))
         .routes(routes!(sessions::list, sessions::create))
         .routes(routes!(sessions::read, sessions::change, sessions::delete))

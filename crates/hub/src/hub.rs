@@ -11,6 +11,8 @@ use model::ids::InstanceId;
 use page::Renderer;
 use rand::Rng;
 use rand::distr::Alphanumeric;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 pub use instances::{AddError, Added, NewInstance};
 
@@ -21,6 +23,10 @@ use crate::engine::{self, Handle};
 use crate::feed::live::{Drawing, Live};
 use crate::ingest::backoff::Policy;
 use crate::ingest::{LinkedServer, Patience, wake};
+use crate::journal::recall::{self, Recalled};
+use crate::journal::sqlite::{self, SqliteFile};
+use crate::journal::store::Medium;
+use crate::journal::{self, Journal, Retention};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::Launcher;
 use instances::Instances;
@@ -36,6 +42,19 @@ pub struct HubOptions {
     pub patience: Patience,
     /// The time of day.
     pub clock: Clock,
+    /// Whether and where the log is kept.
+    pub journal: Keep,
+}
+
+/// Whether and where the log outlives the hub.
+#[derive(Clone, Debug)]
+pub enum Keep {
+    /// In memory alone. A journal that is there stays as it is.
+    Nothing,
+    /// In a file of the data directory.
+    File(Retention),
+    /// Elsewhere.
+    In(Arc<dyn Medium>, Retention),
 }
 
 impl HubOptions {
@@ -46,6 +65,7 @@ impl HubOptions {
             policy: Policy::default(),
             patience: Patience::default(),
             clock: Clock::system(),
+            journal: Keep::File(Retention::default()),
         }
     }
 }
@@ -76,6 +96,8 @@ struct Inner {
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
     put_aside: Option<PathBuf>,
+    /// End with the hub.
+    _tasks: JoinSet<()>,
 }
 
 impl Hub {
@@ -90,7 +112,16 @@ impl Hub {
             source,
         })?;
         let clock = options.clock.clone();
-        let engine = engine::start(options.clock.clone(), new_epoch());
+        let journal = open_journal(dir, &options).await;
+        for instance in registry.instances() {
+            let private = !instance.journal;
+            journal.log().set_private(&instance.id, private);
+        }
+        let engine = engine::start_with(options.clock.clone(), new_epoch(), journal.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(tell_of_journal(engine.clone(), journal.status()));
+        let (done, recalled) = watch::channel(None);
+        tasks.spawn(recall_all(journal, done));
         let renderer = Arc::new(Renderer::new());
         let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
@@ -104,9 +135,13 @@ impl Hub {
             outbox: Arc::new(Disk::new(dir.file(outbox::FILE))),
             changing: tokio::sync::Mutex::default(),
             put_aside,
+            _tasks: tasks,
         }));
         for instance in known {
-            hub.0.instances.begin(instance).await;
+            hub.0
+                .instances
+                .begin(instance, Some(recalled.clone()))
+                .await;
         }
         let nudged = Arc::downgrade(&hub.0);
         tokio::spawn(wake::watch(clock, move |cause| match nudged.upgrade() {
@@ -150,9 +185,10 @@ impl Hub {
         self.0.instances.server(instance)
     }
 
-    /// Ends every stream and every server that the hub started.
+    /// Ends every stream and every server that the hub started, and closes the journal behind them.
     pub async fn shutdown(&self) {
         self.0.instances.end_all().await;
+        self.engine().journal().close().await;
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -161,6 +197,42 @@ impl Hub {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+async fn open_journal(dir: &DataDir, options: &HubOptions) -> Journal {
+    let (medium, retention): (Arc<dyn Medium>, _) = match &options.journal {
+        Keep::Nothing => return Journal::off(new_epoch()),
+        Keep::File(retention) => {
+            let file = SqliteFile::new(dir.file(sqlite::FILE));
+            (Arc::new(file.for_bytes(retention.bytes)), *retention)
+        }
+        Keep::In(medium, retention) => (medium.clone(), *retention),
+    };
+    Journal::open(journal::Options {
+        medium,
+        retention,
+        clock: options.clock.clone(),
+        names: Arc::new(new_epoch),
+    })
+    .await
+}
+
+/// Shows how the journal is to whoever looks, for as long as it runs.
+async fn tell_of_journal(engine: Handle, mut status: watch::Receiver<journal::Status>) {
+    loop {
+        let notice = status.borrow_and_update().notice();
+        engine.notices(notice.into_iter().collect()).await;
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads what is remembered, beside everything else.
+async fn recall_all(journal: Journal, done: watch::Sender<Option<Arc<Recalled>>>) {
+    let recalled = recall::recall(&journal).await;
+    // Nobody waits for it where no instance is known.
+    let _unwanted = done.send(Some(Arc::new(recalled)));
 }
 
 /// Names one life of a hub: unguessable, so that no viewer takes one life for another.

@@ -17,4 +17,4 @@ pub mod registry;
 pub mod replay;
 pub mod workspace;
 
-pub use hub::{Hub, HubError, HubOptions};
+pub use hub::{Hub, HubError, HubOptions, Keep};

@@ -49,11 +49,14 @@ pub const JOURNAL_BLOCK_BYTES: usize = 96 << 10;
 /// characters were replaced one by one (three bytes each). A larger one is none of ours, and refused.
 pub const JOURNAL_UNPACKED_BYTES: usize = JOURNAL_BLOCK_BYTES + 3 * (32 << 20) + (256 << 10);
 /// Bytes of blocks, before packing, read at once for a reader of the log.
-pub const JOURNAL_READ_BYTES: u64 = 512 << 10;
+pub const JOURNAL_READ_BYTES: u64 = JOURNAL_BLOCK_BYTES as u64;
 /// Reads of the journal at once. Further readers wait.
 pub const JOURNAL_READS: usize = 4;
 /// Bytes of the journal, unless told otherwise. Beyond it the oldest blocks go.
 pub const JOURNAL_BYTES: u64 = 1 << 30;
+/// Bytes that the journal's file may be larger than that at least, until the next look at its size. Beyond it the journal
+/// is full: it fails, and is pruned when it is tried again.
+pub const JOURNAL_SLACK_BYTES: u64 = 64 << 20;
 /// Days that entries stay in the journal, unless told otherwise. Older blocks go.
 pub const JOURNAL_DAYS: u32 = 30;
 /// Lives of the log that are remembered after their entries are gone. A cursor of an older one is of no known life.
@@ -65,8 +68,8 @@ pub const JOURNAL_SLICE: usize = 16;
 /// Bytes of the journal's newest blocks, before packing, read at the start for what was open and what ran. What began
 /// before them is not known again.
 pub const JOURNAL_RECALL_BYTES: u64 = 16 << 20;
-/// Orders waiting for the journal's writer. At the bound who orders waits.
-pub const JOURNAL_ORDERS: usize = 64;
+/// Running sessions named in the log when a link is live again. Those beyond are not known to have run after a restart.
+pub const WORD_SESSIONS: usize = 256;
 /// Viewers at once. Further ones are refused with the reason.
 pub const VIEWERS: usize = 2000;
 /// Batches sent to a viewer that it has not acknowledged. At the bound it is sent nothing until it does.
@@ -166,6 +169,10 @@ pub const OLDER_WAIT: Duration = Duration::from_secs(5);
 pub const DOCUMENT_KEPT: Duration = Duration::from_secs(10);
 /// Entries of the log taken at once for a reader.
 pub const LOG_PAGE: usize = 256;
+/// Bytes of entries after which no more are taken at once; one that is larger by itself is taken alone.
+pub const LOG_PAGE_BYTES: usize = 32 << 10;
+/// Bytes of the log given to HTTP in one piece. It takes up to 16 pieces for a reader that does not read.
+pub const LOG_PIECE: usize = 4 << 10;
 /// How often a reader of the log sees that its link is alive.
 pub const LOG_BEAT: Duration = Duration::from_secs(10);
 /// Bytes that the kernel holds for a viewer who does not read (Linux doubles it). At the bound writes to it wait.

@@ -43,6 +43,8 @@ pub struct Instance {
     pub name: String,
     /// Where it comes from.
     pub origin: Origin,
+    /// True if what it says is stored in the journal.
+    pub journal: bool,
 }
 
 /// What came of adding an instance.
@@ -172,6 +174,7 @@ impl Registry {
             id: self.free_id(),
             name: self.free_name(&name),
             origin,
+            journal: true,
         };
         let mut instances = self.instances.clone();
         instances.push(instance.clone());
@@ -199,6 +202,22 @@ impl Registry {
         let removed = instances.remove(at);
         self.commit(instances, self.recent.clone())?;
         Ok(Some(removed))
+    }
+
+    /// Sets whether what an instance says is stored. False if it is not known. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn set_journal(&mut self, id: &InstanceId, kept: bool) -> Result<bool, RegistryError> {
+        let mut instances = self.instances.clone();
+        let Some(instance) = instances.iter_mut().find(|instance| instance.id == *id) else {
+            return Ok(false);
+        };
+        if instance.journal != kept {
+            instance.journal = kept;
+            self.commit(instances, self.recent.clone())?;
+        }
+        Ok(true)
     }
 
     /// Folders that were used, the latest first. They may be gone by now: see [`crate::workspace::folders::offer`].

@@ -98,7 +98,7 @@ impl Replay {
 }
 
 /// The session whose conversation an event belongs to. A recording may begin in the middle of one.
-fn spoken_of(event: &Event) -> Option<&SessionId> {
+pub(crate) fn spoken_of(event: &Event) -> Option<&SessionId> {
     match event {
         Event::Message(info) => Some(&info.session),
         Event::Part(part) => Some(&part.session),

@@ -11,7 +11,7 @@ use crate::state::{
     Catalog, Failure, LinkStatus, MessageInfo, Origin, Outcome, Part, Permission, Question,
     RunStatus, SessionInfo, Todos,
 };
-use crate::text::Delta;
+use crate::text::{Delta, OpenText};
 use crate::time::Timestamp;
 
 /// One change, for one instance.
@@ -36,6 +36,8 @@ pub enum Event {
     StreamLost,
     /// Bytes arrived on the stream.
     Heard,
+    /// What a hub before this one knew of sessions, told before the server is connected to.
+    Remembered(BTreeMap<SessionId, Remembered>),
     /// The state was read over REST, with the stream already open and held back.
     Snapshot(Snapshot),
     /// Reading a session's messages has begun: hold its events until they arrive.
@@ -179,6 +181,15 @@ pub struct Snapshot {
     pub permissions: Vec<Permission>,
     /// Questions waiting, in the asked directories.
     pub questions: Vec<Question>,
+}
+
+/// What a hub before this one knew of a session, and no server tells.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remembered {
+    /// Texts that were open, each with a gap at its end.
+    pub open: BTreeMap<PartId, OpenText>,
+    /// True if this server was running it when it was last heard of.
+    pub running: bool,
 }
 
 /// A page of a session's messages.

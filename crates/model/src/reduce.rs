@@ -7,6 +7,7 @@ mod directory;
 mod instance;
 mod message;
 mod read;
+mod remembered;
 mod session;
 mod snapshot;
 
@@ -24,6 +25,8 @@ pub enum Effect {
     ReadSession(InstanceId, SessionId),
     /// A session's newest messages are needed, read after now.
     ReadMessages(InstanceId, SessionId),
+    /// A session was deleted: nothing that was said in it is to be kept anywhere.
+    Forget(InstanceId, SessionId),
     /// What a folder's sessions are doing is needed, read after now.
     ReadDirectory(InstanceId, Arc<str>),
 }
@@ -46,6 +49,15 @@ pub fn reduce(state: &mut State, addressed: Addressed) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Sets what a person should know of the hub itself.
+pub fn notice(state: &mut State, notices: Vec<Arc<str>>) {
+    if state.notices != notices {
+        state.rev = Rev(state.rev.0 + 1);
+        state.notices_rev = state.rev;
+        state.notices = notices;
+    }
+}
+
 fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Event) -> Vec<Effect> {
     let Some(instance) = state.instances.get_mut(id) else {
         return Vec::new();
@@ -59,6 +71,7 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         changed: false,
         rows: false,
         ran: Vec::new(),
+        ran_before: Vec::new(),
         listed: Vec::new(),
         gone: Vec::new(),
     };
@@ -70,6 +83,7 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         changed,
         rows,
         ran,
+        ran_before,
         listed,
         gone,
         ..
@@ -82,6 +96,14 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
     }
     for session in ran {
         if state.owners.get(&session) != Some(id) {
+            state.owners.insert(session, id.clone());
+            instance::touch_trees(state, rev);
+        }
+    }
+    for session in ran_before {
+        let owner = state.owners.get(&session).filter(|owner| *owner != id);
+        let elsewhere = owner.and_then(|owner| state.session(owner, &session));
+        if elsewhere.is_some_and(|session| !session.run.is_running()) {
             state.owners.insert(session, id.clone());
             instance::touch_trees(state, rev);
         }
@@ -110,6 +132,8 @@ struct Fold<'a> {
     rows: bool,
     /// Sessions that this server proved to be running.
     ran: Vec<SessionId>,
+    /// Sessions that it was running before this hub began, which is proof unless another runs them now.
+    ran_before: Vec<SessionId>,
     /// Sessions that this server listed.
     listed: Vec<SessionId>,
     /// Sessions that this server no longer has.
@@ -126,6 +150,7 @@ impl Fold<'_> {
             Event::Catalog(catalog) => self.catalog(catalog),
             Event::StreamLost => self.stream_lost(),
             Event::Heard => self.instance.link.last_event_at = Some(self.at),
+            Event::Remembered(sessions) => self.remembered(sessions),
             Event::Snapshot(snapshot) => self.snapshot(snapshot),
             Event::ReadStarted { session } => self.read_started(&session),
             Event::MessagesRead(read) => self.messages_read(read),

@@ -25,6 +25,7 @@ pub use info::{
 pub use link::{Link, LinkStatus, Reason, ReasonKind};
 pub use session::{Body, Held, Loaded, Message, MessageStatus, Run, Session};
 
+use crate::event::Remembered;
 use crate::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use crate::limits;
 
@@ -42,6 +43,10 @@ pub struct State {
     pub instances_rev: Rev,
     /// Revision at which any row shown outside a session last changed.
     pub rows_rev: Rev,
+    /// What a person should know of the hub itself, as it is now.
+    pub notices: Vec<Arc<str>>,
+    /// Revision at which they last changed.
+    pub notices_rev: Rev,
     /// Known instances.
     pub instances: BTreeMap<InstanceId, Instance>,
     /// Which instance a session belongs to, where servers share one database: the one that was seen running it, else the
@@ -105,6 +110,8 @@ pub struct Instance {
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.
     pub questions: BTreeMap<QuestionId, Question>,
+    /// What a hub before this one knew of sessions that are not known yet.
+    pub remembered: BTreeMap<SessionId, Remembered>,
     /// Requests that were answered lately.
     pub answered: AnsweredLately,
     /// Deleted sessions.

@@ -9,6 +9,8 @@ mod need;
 mod rows;
 mod tree;
 
+use std::sync::Arc;
+
 use crate::ids::{InstanceId, MessageId, SessionId};
 use crate::state::{Instance, Rev, State};
 
@@ -41,6 +43,8 @@ pub struct Seen {
     pub look: Look,
     /// Instance tabs.
     pub tabs: Option<Vec<TabRow>>,
+    /// What a person should know of the hub itself.
+    pub notices: Option<Vec<Arc<str>>>,
     /// Everything that waits for a person, over all instances, oldest first.
     pub needs: Option<Vec<NeedRow>>,
     /// Sessions that were interrupted, over all instances, oldest first.
@@ -65,6 +69,7 @@ impl Seen {
     /// True if nothing changed.
     pub fn is_empty(&self) -> bool {
         self.tabs.is_none()
+            && self.notices.is_none()
             && self.needs.is_none()
             && self.interrupted.is_none()
             && self.tree.is_none()
@@ -102,6 +107,7 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
         rev: state.rev,
         look: look.clone(),
         tabs: rows_changed.then(|| rows::tabs(state)),
+        notices: (all || state.notices_rev > since).then(|| state.notices.clone()),
         needs: requests_changed.then(|| needs(state)),
         interrupted: rows_changed.then(|| interrupted(state)),
         listed: instance.is_some_and(|instance| instance.listed),

@@ -7,6 +7,7 @@ mod composer;
 mod head;
 mod interrupted;
 mod log;
+mod notices;
 mod sessions;
 mod side;
 mod tabs;
@@ -27,6 +28,7 @@ pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
         all.push(tabs::tabs(look, rows));
         all.push(tabs::calm(rows));
     }
+    all.extend(seen.notices.as_deref().map(notices::notices));
     if let Some(rows) = &seen.needs {
         all.push(cards::needs(rows));
         all.push(cards::asks(look, rows));

@@ -143,6 +143,7 @@ impl Page<'_> {
             }
             main {
                 @for notice in self.notices { p.notice { (notice.text) } }
+                (self.region("notices"))
                 @if front { (self.region("strip")) (self.region("head")) (self.conversation()) }
                 @else { (self.home()) }
             }

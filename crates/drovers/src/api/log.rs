@@ -30,10 +30,18 @@ pub(crate) struct LogQuery {
     pub(crate) follow: bool,
 }
 
-/// One upstream event, or the lack of some.
+/// One thing of the log, or the lack of some.
 #[derive(Debug)]
 pub(crate) enum Item {
     Event(Entry),
+    /// The hub's own word on a link.
+    Hub(Entry),
+    /// So many events that are not kept.
+    Withheld {
+        cursor: String,
+        instance: String,
+        count: u64,
+    },
     /// Events before this cursor are lost to us.
     Gap(String),
 }
@@ -52,7 +60,31 @@ pub(crate) struct Entry {
 #[derive(Deserialize)]
 struct Data {
     instance: String,
-    event: Box<RawValue>,
+    event: Option<Box<RawValue>>,
+    hub: Option<Box<RawValue>>,
+    count: Option<u64>,
+}
+
+impl Data {
+    fn item(self, cursor: &str) -> Option<Item> {
+        let (cursor, instance) = (cursor.to_owned(), self.instance);
+        let entry = |event| Entry {
+            cursor: cursor.clone(),
+            instance: instance.clone(),
+            event,
+        };
+        match (self.event, self.hub, self.count) {
+            (Some(event), ..) => Some(Item::Event(entry(event))),
+            (None, Some(word), _) => Some(Item::Hub(entry(word))),
+            (None, None, Some(count)) => Some(Item::Withheld {
+                cursor,
+                instance,
+                count,
+            }),
+            // A later hub's.
+            (None, None, None) => None,
+        }
+    }
 }
 
 /// A reader of the log.
@@ -107,7 +139,8 @@ impl Follow {
             };
             if let Some(item) = open.ready.pop_front() {
                 self.query.after = Some(match &item {
-                    Item::Event(entry) => entry.cursor.clone(),
+                    Item::Event(entry) | Item::Hub(entry) => entry.cursor.clone(),
+                    Item::Withheld { cursor, .. } => cursor.clone(),
                     Item::Gap(resume) => resume.clone(),
                 });
                 return Ok(Some(item));
@@ -194,11 +227,7 @@ impl Open {
             if frame.event == "gap" {
                 ready.push_back(Item::Gap(frame.id.to_owned()));
             } else if let Ok(data) = serde_json::from_str::<Data>(frame.data) {
-                ready.push_back(Item::Event(Entry {
-                    cursor: frame.id.to_owned(),
-                    instance: data.instance,
-                    event: data.event,
-                }));
+                ready.extend(data.item(frame.id));
             }
         });
     }

@@ -66,6 +66,10 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
     };
     let launcher = stage.launcher(serving::launcher(program)?);
     let listen = args.how.listen.unwrap_or_default();
+    let options = HubOptions {
+        journal: args.how.keep(),
+        ..HubOptions::new(launcher)
+    };
     let notice = "This is a demo: the agents follow a script, and all is gone once it ends. Say anything to them";
     let options = HubOptions::new(launcher);
     let serving =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Setting;
@@ -27,7 +27,7 @@ pub(crate) struct TailArgs {
     /// End with the newest event instead of waiting for more
     #[arg(long)]
     no_follow: bool,
-    /// Print {"cursor", "instance", "event"} with the event as it came, one a line
+    /// Print {"cursor", "instance", "event"} with the event as it came, or "hub" with the hub's own word, one a line
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> 
     while let Some(item) = follow.next().await? {
         match item {
             Item::Gap(resume) => out::note(&format!(
-                "events before {} are lost here: they are kept no more",
+                "there is a gap here: what may have been said before {} is lost to this reader",
                 out::one_line(&resume)
             )),
             Item::Event(entry) if args.json => {
@@ -77,6 +77,22 @@ pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> 
                     instance: &entry.instance,
                     event: &entry.event,
                 })?;
+            }
+            Item::Hub(entry) if args.json => out::json(&serde_json::json!({
+                "cursor": entry.cursor, "instance": entry.instance, "hub": entry.event,
+            }))?,
+            Item::Hub(entry) => {
+                let name = names.get(&entry.instance).unwrap_or(&entry.instance);
+                out::line(&word(name, &entry))?;
+            }
+            Item::Withheld {
+                instance, count, ..
+            } => {
+                let name = names.get(&instance).unwrap_or(&instance);
+                out::note(&format!(
+                    "{count} events of {} are not kept here: they were deleted, or never stored",
+                    out::one_line(name)
+                ));
             }
             // The durable twin of another event: it says nothing that people have not read.
             Item::Event(entry) if describe::kind(&entry.event) == "sync" => {}
@@ -96,6 +112,24 @@ pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> 
         }
     }
     Ok(())
+}
+
+#[derive(Deserialize)]
+struct Word {
+    #[serde(rename = "type")]
+    kind: String,
+    reason: Option<String>,
+}
+
+/// What the hub says of a link.
+fn word(name: &str, entry: &Entry) -> String {
+    let said = serde_json::from_str::<Word>(entry.event.get()).ok();
+    let said = said.map_or_else(String::new, |word| {
+        let reason = word.reason.map(|reason| format!(": {reason}"));
+        out::one_line(&(word.kind + &reason.unwrap_or_default()))
+    });
+    let name = out::paint(Colour::Bold, &out::one_line(name));
+    format!("{name}  {}  link  {said}", out::paint(Colour::Dim, "-"))
 }
 
 fn line(name: &str, entry: &Entry) -> String {

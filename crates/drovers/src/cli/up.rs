@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use clap::Args;
 use futures_util::future::join_all;
-use hub::HubOptions;
 use hub::access::Listen;
 use hub::datadir::{DataDir, DataDirError};
+use hub::journal::Retention;
 use hub::registry::Registry;
 use hub::workspace::{Folder, binary};
+use hub::{HubOptions, Keep};
 use opencode::ClientError;
 use tokio::time::{Instant, sleep};
 
 use super::Setting;
+use super::bytes::Bytes;
 use super::watch::Watch;
 use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
@@ -52,9 +54,39 @@ pub(crate) struct How {
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_open: bool,
+    /// How large the journal of what the servers say may get, such as 500M or 2G [default: 1G]
+    #[arg(long, value_name = "SIZE", conflicts_with = "no_journal")]
+    journal_size: Option<Bytes>,
+    /// How many days the journal goes back [default: 30]
+    #[arg(long, value_name = "DAYS", conflicts_with = "no_journal", value_parser = clap::value_parser!(u32).range(1..))]
+    journal_days: Option<u32>,
+    /// Keep no journal: what the servers say is shown live and stored nowhere
+    #[arg(long)]
+    no_journal: bool,
 }
 
 impl How {
+    /// Whether and how much of the log is kept.
+    pub(crate) fn keep(&self) -> Keep {
+        if self.no_journal {
+            return Keep::Nothing;
+        }
+        let usual = Retention::default();
+        Keep::File(Retention {
+            bytes: self.journal_size.map_or(usual.bytes, |size| size.0),
+            days: self.journal_days.unwrap_or(usual.days),
+        })
+    }
+
+    /// True if anything is said that only a hub which starts can follow.
+    fn is_for_a_new_hub(&self) -> bool {
+        self.listen.is_some()
+            || self.opencode.is_some()
+            || self.journal_size.is_some()
+            || self.journal_days.is_some()
+            || self.no_journal
+    }
+
     /// Opens a page of the hub, unless that is not wanted.
     pub(crate) fn show(&self, page: &str) {
         if !self.no_open {
@@ -84,13 +116,12 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     warn_without_opencode(&places, &args);
     let first = is_first(&dir)?;
     let listen = args.how.listen.unwrap_or_default();
-    let serving = {
-        let options = HubOptions {
-            patience,
-            ..HubOptions::new(serving::launcher(named)?)
-        };
-        Serving::start(dir, listen, options, first.notices).await?
+    let options = HubOptions {
+        patience,
+        journal: args.how.keep(),
+        ..HubOptions::new(serving::launcher(named)?)
     };
+    let serving = Serving::start(dir, listen, options, first.notices).await?;
     let api = serving.api()?;
     let how = args.how.clone();
     let arrange = tokio::spawn(async move {
@@ -139,10 +170,10 @@ async fn take(path: &Path) -> Result<Taken, Fault> {
 }
 
 async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault> {
-    if args.how.listen.is_some() || args.how.opencode.is_some() || args.watch != Watch::default() {
+    if args.how.is_for_a_new_hub() || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub runs already at {}: --listen, --opencode, --stale-after and --dead-after change nothing. Stop it \
-             first if they should",
+            "a hub runs already at {}: --listen, --opencode, --journal-…, --stale-after and --dead-after change nothing. \
+             Stop it first if they should",
             api.url()
         ));
     }

@@ -107,6 +107,38 @@ async fn send_waits_for_the_answer_and_tells_its_outcome() {
 }
 
 #[tokio::test]
+async fn continue_lets_what_was_interrupted_go_on() {
+    let (scene, ids) = scene(&["Mend the roof", "Paint"]).await;
+    let all = scene.home.run(&["continue", "--all"]).await;
+    assert_eq!(all.ok(), "nothing is interrupted\n");
+    for id in &ids {
+        scene.home.run(&["send", id, "stall 600"]).await.ok();
+    }
+    let marks = async |status: &str| {
+        let path = format!("/api/instances/{}/sessions", scene.instance);
+        let sessions = scene.hub.get(&path).await;
+        let sessions = sessions.as_array().into_iter().flatten();
+        let so = sessions.filter(|session| session["status"]["type"] == status);
+        (so.count() == 2).then_some(())
+    };
+    until(async || marks("busy").await).await;
+    scene.fake.restart().await.unwrap();
+    until(async || marks("interrupted").await).await;
+    scene.hub.connected().await;
+    let one = scene.home.run(&["continue", "mend"]).await;
+    assert_eq!(one.ok(), format!("{} goes on\n", ids[0]));
+    let again = scene.home.run(&["continue", "mend"]).await;
+    again.refused(1, &["is not interrupted"]);
+    let rest = scene
+        .home
+        .run(&["continue", "--all", "--json"])
+        .await
+        .json();
+    assert_eq!(rest["continued"][0]["session"], ids[1].as_str());
+    assert_eq!(rest["failed"], serde_json::json!([]));
+}
+
+#[tokio::test]
 async fn send_takes_its_text_from_standard_input() {
     let (scene, ids) = scene(&["Mend"]).await;
     let mut command = scene.home.command(&["send", &ids[0], "-", "--wait"]);
@@ -321,4 +353,43 @@ async fn open_runs_the_terminal_client_with_the_password_in_its_environment() {
             fake.url
         )
     );
+}
+
+#[tokio::test]
+async fn an_export_has_every_event_and_no_word_of_anyone() {
+    let (scene, ids) = scene(&["Mend the secret gate"]).await;
+    scene
+        .home
+        .run(&["send", &ids[0], "say secret words", "--wait"])
+        .await
+        .ok();
+    let file = scene.home.path("log.ndjson");
+    let name = file.to_str().unwrap();
+    scene.home.run(&["export", "-o", name]).await.ok();
+    let exported = std::fs::read_to_string(&file).unwrap();
+    assert!(!exported.contains("secret") && !exported.contains("Mend"));
+    assert!(exported.contains("session.idle") && exported.contains(&ids[0]));
+    let whole = scene.home.run(&["export", "--whole"]).await.ok();
+    assert!(whole.contains("secret"));
+    assert!(whole.lines().count() >= exported.lines().count());
+    let again = scene.home.run(&["export", "-o", name]).await;
+    assert_eq!(
+        again.code,
+        Some(1),
+        "a file that is there is not written over"
+    );
+}
+
+#[tokio::test]
+async fn an_instance_is_left_out_of_the_journal_by_its_name() {
+    let (scene, _) = scene(&["Mend"]).await;
+    assert_eq!(scene.home.run(&["journal"]).await.ok(), "ok\n");
+    let told = scene
+        .home
+        .run(&["journal", &scene.instance, "off"])
+        .await
+        .ok();
+    assert!(told.contains("not stored"), "{told}");
+    let none = scene.home.run(&["journal", &scene.instance]).await;
+    assert_eq!(none.code, Some(2), "{none:?}");
 }

@@ -121,6 +121,11 @@ impl Handle {
         self.tell(Input::Older(instance, session)).await;
     }
 
+    /// Sets what a person should know of the hub itself.
+    pub async fn notices(&self, notices: Vec<Arc<str>>) {
+        self.tell(Input::Notices(notices)).await;
+    }
+
     /// Notes that a person looked at a session.
     pub async fn reviewed(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Reviewed(instance, session)).await;

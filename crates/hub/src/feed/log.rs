@@ -118,6 +118,11 @@ impl Log {
         self.tail().set_private(instance, private);
     }
 
+    /// True if what an instance says is not stored.
+    pub(crate) fn is_private(&self, instance: &InstanceId) -> bool {
+        self.tail().leaves_out(instance)
+    }
+
     /// From now on the log goes on in this life, which is written to a journal that has these older ones. False, and
     /// nothing is changed, if the life has entries already and others came meanwhile: then it has to be a new one.
     pub(crate) fn begin_life(&self, older: Vec<Stored>, current: Stored) -> bool {

@@ -64,6 +64,8 @@ pub(super) struct InstanceJson {
     /// Version of its server.
     #[schema(value_type = Option<String>)]
     version: Option<Arc<str>>,
+    /// True if what it says is stored in the journal, where there is one.
+    journal: bool,
 }
 
 /// How a link is.
@@ -78,7 +80,7 @@ enum Status {
 }
 
 impl InstanceJson {
-    fn of(instance: &Instance) -> Self {
+    fn of(app: &App, instance: &Instance) -> Self {
         let (folder, url) = match &instance.origin {
             Origin::Folder(folder) => (Some(folder.clone()), None),
             Origin::Url(url) => (None, Some(url.clone())),
@@ -111,11 +113,12 @@ impl InstanceJson {
             reason_kind: reason.map(|reason| reason.kind),
             gaps: instance.counters.gaps,
             version: instance.version.clone(),
+            journal: !app.hub().engine().log().is_private(&instance.id),
         }
     }
 }
 
-fn rfc3339(at: Timestamp) -> String {
+pub(super) fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0)
         .unwrap_or_default()
         .to_string()
@@ -168,8 +171,12 @@ impl Add {
 #[utoipa::path(get, path = "/api/instances", tag = "instances", responses((status = 200, body = [InstanceJson])))]
 pub(super) async fn list(State(app): State<App>) -> Json<Vec<InstanceJson>> {
     let engine = app.hub().engine();
-    let mut all: Vec<_> =
-        engine.read(|state| state.instances.values().map(InstanceJson::of).collect());
+    let mut all: Vec<_> = engine.read(|state| {
+        let instances = state.instances.values();
+        instances
+            .map(|instance| InstanceJson::of(&app, instance))
+            .collect()
+    });
     all.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     Json(all)
 }
@@ -232,6 +239,30 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// What is changed of an instance.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Change {
+    /// Whether what it says is stored in the journal from now on. What was stored before stays.
+    journal: bool,
+}
+
+/// Changes an instance.
+#[utoipa::path(
+    patch, path = "/api/instances/{id}", tag = "instances", params(("id" = String, Path)), request_body = Change,
+    responses((status = 200, body = InstanceJson), (status = 404, body = Problem))
+)]
+pub(super) async fn change(
+    State(app): State<App>,
+    Path(id): Path<InstanceId>,
+    Json(change): Json<Change>,
+) -> Result<Json<InstanceJson>, Problem> {
+    if !app.hub().set_journal(&id, change.journal).await? {
+        return Err(CommandError::UnknownInstance(id).into());
+    }
+    one(&app, &id).map(Json)
+}
+
 /// Tries to connect at once, and forgets the failures before.
 #[utoipa::path(
     post, path = "/api/instances/{id}/reconnect", tag = "instances", params(("id" = String, Path)),
@@ -248,9 +279,11 @@ pub(super) async fn reconnect(
 }
 
 fn one(app: &App, id: &InstanceId) -> Result<InstanceJson, Problem> {
-    let found = app
-        .hub()
-        .engine()
-        .read(|state| state.instances.get(id).map(InstanceJson::of));
+    let found = app.hub().engine().read(|state| {
+        state
+            .instances
+            .get(id)
+            .map(|instance| InstanceJson::of(app, instance))
+    });
     found.ok_or_else(|| CommandError::UnknownInstance(id.clone()).into())
 }

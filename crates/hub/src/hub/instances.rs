@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
+use model::Event;
 use model::ids::InstanceId;
 use model::state;
 use opencode::client::Http;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::{Hub, HubOptions};
 use crate::datadir::Servers;
-use crate::engine::Handle;
+use crate::engine::{Handle, Heard};
 use crate::ingest::{Ask, LinkedServer, ServerSource, Supervisor};
+use crate::journal::recall::Recalled;
 use crate::limits;
 use crate::registry::{self, Login, Origin, RegistryError, Server, ServerUrl, ServerUrlError};
 use crate::workspace::{Folder, FolderError, folders};
@@ -65,6 +68,9 @@ impl Added {
     }
 }
 
+/// What is remembered, once it is read.
+pub(super) type Recalling = watch::Receiver<Option<Arc<Recalled>>>;
+
 pub(super) struct Instances {
     engine: Handle,
     http: Http,
@@ -90,13 +96,14 @@ impl Instances {
         }
     }
 
-    /// Begins to supervise an instance.
-    pub(super) async fn begin(&self, instance: registry::Instance) {
+    /// Begins to supervise an instance, once what is remembered of it is told.
+    pub(super) async fn begin(&self, instance: registry::Instance, recalled: Option<Recalling>) {
         let HubOptions {
             launcher,
             policy,
             patience,
             clock,
+            ..
         } = self.options.clone();
         let origin = match &instance.origin {
             Origin::Folder(folder) => state::Origin::Folder(folder.as_str().into()),
@@ -131,7 +138,15 @@ impl Instances {
             random: StdRng::from_rng(&mut rand::rng()),
             directories: Default::default(),
         };
-        let supervisor = tokio::spawn(supervisor.run());
+        let supervisor = tokio::spawn(async move {
+            if let Some(recalled) = recalled {
+                supervisor
+                    .feeder
+                    .tell(remembered(recalled, &supervisor.instance).await)
+                    .await;
+            }
+            supervisor.run().await;
+        });
         self.write().insert(
             id,
             Running {
@@ -197,6 +212,23 @@ impl Instances {
     }
 }
 
+/// What is remembered of an instance, as soon as it is read; nothing if that takes too long.
+async fn remembered(mut recalled: Recalling, instance: &InstanceId) -> Vec<Heard> {
+    let read = async {
+        let read = recalled.wait_for(Option::is_some).await.ok()?;
+        read.as_ref()?.get(instance).cloned()
+    };
+    let sessions = match timeout(limits::JOURNAL_RECALL, read).await {
+        Ok(sessions) => sessions,
+        Err(_) => {
+            tracing::warn!(%instance, "the journal is read too slowly: what ran before is not known");
+            None
+        }
+    };
+    let told = sessions.map(|sessions| Heard::ours(Event::Remembered(sessions)));
+    told.into_iter().collect()
+}
+
 async fn stop(running: Running) {
     let _gone = running.asks.send(Ask::Stop).await;
     if let Err(error) = running.supervisor.await {
@@ -228,7 +260,7 @@ impl Hub {
         let added = match added {
             registry::Added::New(instance) => {
                 let id = instance.id.clone();
-                self.0.instances.begin(instance).await;
+                self.0.instances.begin(instance, None).await;
                 Added::New(id)
             }
             registry::Added::Known(instance) => Added::Known(instance.id),
@@ -237,7 +269,7 @@ impl Hub {
                 if let Some(running) = self.0.instances.take(&id) {
                     self.0.instances.end(&id, running).await;
                 }
-                self.0.instances.begin(instance).await;
+                self.0.instances.begin(instance, None).await;
                 Added::Known(id)
             }
         };
@@ -255,6 +287,23 @@ impl Hub {
         drop(turn);
         if let Some(running) = running {
             self.0.instances.end(id, running).await;
+        }
+        if known {
+            // Nothing more comes of it: its stream has ended.
+            self.engine().log().withhold(id, None);
+        }
+        Ok(known)
+    }
+
+    /// Sets whether what an instance says is stored from now on. False if the instance is not known.
+    ///
+    /// # Errors
+    /// When the list cannot be kept; everything is as before then.
+    pub async fn set_journal(&self, id: &InstanceId, kept: bool) -> Result<bool, RegistryError> {
+        let _turn = self.0.changing.lock().await;
+        let known = self.registry().set_journal(id, kept)?;
+        if known {
+            self.engine().log().set_private(id, !kept);
         }
         Ok(known)
     }

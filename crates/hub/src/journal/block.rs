@@ -4,7 +4,7 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | what it holds: 0 a server's event, 1 the hub's own word, 2 withheld |
+//! | 1 | what it holds: 0 a server's event, 1 the hub's own word, 2 withheld, 3 the names of a server's event |
 //! | 8 | when it came: milliseconds since 1970, little endian |
 //! | 2 + n | the instance: length (little endian), then UTF-8 |
 //! | 2 + n | the session likewise; empty if it is about none |
@@ -89,6 +89,7 @@ impl Packer {
             Said::Upstream(text) => (0, &**text),
             Said::Hub(text) => (1, &**text),
             Said::Withheld => (2, ""),
+            Said::Names(text) => (3, &**text),
         };
         self.raw.push(kind);
         self.raw.extend_from_slice(&at.0.to_le_bytes());
@@ -102,7 +103,8 @@ impl Packer {
         if kind != 2 {
             self.sources.insert(Source {
                 instance: instance.clone(),
-                session: session.cloned(),
+                // Names stay when their session's texts go.
+                session: session.filter(|_| kind != 3).cloned(),
             });
         }
         self.newest = self.newest.max(at);
@@ -196,6 +198,7 @@ fn record(rest: &mut &[u8]) -> Result<Record, BadBlock> {
             0 => Said::Upstream(said.into()),
             1 => Said::Hub(said.into()),
             2 if said.is_empty() => Said::Withheld,
+            3 => Said::Names(said.into()),
             _ => return Err(BadBlock),
         },
         at,

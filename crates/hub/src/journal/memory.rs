@@ -21,9 +21,17 @@ struct Platters {
     aside: usize,
 }
 
+#[derive(Clone, Debug)]
+struct KeptLife {
+    id: LifeId,
+    epoch: Arc<str>,
+    end: u64,
+    closed: bool,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Kept {
-    lives: Vec<(LifeId, Arc<str>, u64, bool)>,
+    lives: Vec<KeptLife>,
     blocks: Vec<Arc<Block>>,
     purges: Vec<Purge>,
 }
@@ -98,8 +106,8 @@ impl Platters {
         self.before.push(self.kept.clone());
     }
 
-    fn life(&mut self, id: LifeId) -> Option<&mut (LifeId, Arc<str>, u64, bool)> {
-        self.kept.lives.iter_mut().find(|life| life.0 == id)
+    fn life(&mut self, id: LifeId) -> Option<&mut KeptLife> {
+        self.kept.lives.iter_mut().find(|life| life.id == id)
     }
 }
 
@@ -112,24 +120,24 @@ impl Kept {
             Some(known) => *known = new,
             None => self.blocks.push(new),
         }
-        if let Some(life) = self.lives.iter_mut().find(|life| life.0 == block.life) {
-            life.2 = life.2.max(block.last);
+        if let Some(life) = self.lives.iter_mut().find(|life| life.id == block.life) {
+            life.end = life.end.max(block.last);
         }
     }
 
     fn lives(&self) -> Vec<Life> {
         let lives = self.lives.iter();
         lives
-            .map(|(id, epoch, end, closed)| {
-                let mut blocks = self.blocks.iter().filter(|block| block.life == *id);
+            .map(|life| {
+                let mut blocks = self.blocks.iter().filter(|block| block.life == life.id);
                 let first = blocks.next();
                 let newest = blocks.next_back().or(first).map_or(0, |block| block.last);
                 Life {
-                    id: *id,
-                    epoch: epoch.clone(),
-                    begin: first.map_or(*end, |block| block.first - 1),
-                    end: *end,
-                    closed: *closed && (first.is_none() || newest == *end),
+                    id: life.id,
+                    epoch: life.epoch.clone(),
+                    begin: first.map_or(life.end, |block| block.first - 1),
+                    end: life.end,
+                    closed: life.closed && (first.is_none() || newest == life.end),
                 }
             })
             .collect()
@@ -170,13 +178,18 @@ impl Store for Disk {
         let mut platters = self.writable()?;
         platters.unsafe_change();
         let kept = &mut platters.kept;
-        let id = kept.lives.last().map_or(1, |life| life.0 + 1);
-        kept.lives.push((id, epoch.into(), 0, false));
+        let id = kept.lives.last().map_or(1, |life| life.id + 1);
+        kept.lives.push(KeptLife {
+            id,
+            epoch: epoch.into(),
+            end: 0,
+            closed: false,
+        });
         while kept.lives.len() > keep.max(1)
             && !kept
                 .blocks
                 .iter()
-                .any(|block| block.life == kept.lives[0].0)
+                .any(|block| block.life == kept.lives[0].id)
         {
             kept.lives.remove(0);
         }
@@ -186,7 +199,7 @@ impl Store for Disk {
     fn resume(&mut self, life: LifeId) -> Result<(), StoreError> {
         let mut platters = self.writable()?;
         if let Some(life) = platters.life(life) {
-            life.3 = false;
+            life.closed = false;
         }
         platters.before.clear();
         Ok(())
@@ -204,7 +217,7 @@ impl Store for Disk {
     fn close(&mut self, life: LifeId, last: u64) -> Result<(), StoreError> {
         let mut platters = self.writable()?;
         if let Some(life) = platters.life(life) {
-            (life.2, life.3) = (last, true);
+            (life.end, life.closed) = (last, true);
         }
         platters.before.clear();
         Ok(())
@@ -213,14 +226,15 @@ impl Store for Disk {
     fn prune(&mut self, bounds: Bounds, most: usize) -> Result<usize, StoreError> {
         let mut platters = self.writable()?;
         platters.unsafe_change();
+        let mut bytes = size(&platters.kept.blocks);
         let mut pruned = 0;
         while pruned < most
             && let Some(oldest) = platters.kept.blocks.first()
         {
-            let bytes: u64 = size(&platters.kept.blocks);
             if bytes <= bounds.bytes && oldest.newest >= bounds.oldest {
                 break;
             }
+            bytes -= oldest.data.len() as u64;
             platters.kept.blocks.remove(0);
             pruned += 1;
         }
@@ -241,10 +255,7 @@ impl Store for Disk {
 
     fn holding(&mut self, purge: &Purge, most: usize) -> Result<Vec<Block>, StoreError> {
         let platters = self.writable()?;
-        let holds = |block: &&Arc<Block>| {
-            let mut sources = block.sources.iter();
-            sources.any(|source| purge.covers(&source.instance, source.session.as_deref()))
-        };
+        let holds = |block: &&Arc<Block>| block.sources.iter().any(|source| purge.names(source));
         let blocks = platters.kept.blocks.iter().filter(holds).take(most);
         Ok(blocks.map(|block| Block::clone(block)).collect())
     }
@@ -264,11 +275,16 @@ impl Store for Disk {
 impl Reader for Disk {
     fn read(&mut self, epoch: &str, after: u64, raw: u64) -> Result<Vec<Block>, StoreError> {
         let platters = self.readable()?;
-        let Some((id, ..)) = platters.kept.lives.iter().find(|life| *life.1 == *epoch) else {
+        let Some(life) = platters
+            .kept
+            .lives
+            .iter()
+            .find(|life| *life.epoch == *epoch)
+        else {
             return Ok(Vec::new());
         };
         let blocks = platters.kept.blocks.iter();
-        let wanted = blocks.filter(|block| block.life == *id && block.last > after);
+        let wanted = blocks.filter(|block| block.life == life.id && block.last > after);
         let mut bytes = 0;
         let mut read: Vec<Block> = Vec::new();
         for block in wanted {
@@ -294,8 +310,8 @@ impl Reader for Disk {
                 .kept
                 .lives
                 .iter()
-                .find(|life| life.0 == block.life)?;
-            Some((life.1.clone(), Block::clone(block)))
+                .find(|life| life.id == block.life)?;
+            Some((life.epoch.clone(), Block::clone(block)))
         });
         Ok(named.collect())
     }

@@ -1,17 +1,22 @@
 //! The journal: the log on disk, so that it outlives the hub.
 //!
 //! One [`writer`] stores what the log appends, in groups, behind it: nobody who is live ever waits for it. [`store`] is
-//! the port to where it is kept; [`memory`] keeps it in memory. [`block`] is the format of
-//! entries. If it fails, the log goes on in memory, and
+//! the port to where it is kept; [`sqlite`] keeps it in a file, [`memory`] in memory. [`block`] is the format of
+//! entries, [`keep`] what of an event is kept, [`word`] what the hub says itself; [`recall`] reads at the start what a
+//! hub before this one knew. If it fails, the log goes on in memory, and
 //! what follows belongs to a new life of it: see `docs/adr/0006-journal.md`.
 //!
 //! Nothing here decides what a reader is given: that is [`crate::feed::log`].
 
 pub mod block;
+pub(crate) mod keep;
 pub mod memory;
 mod read;
+pub mod recall;
+pub mod sqlite;
 
 pub mod store;
+pub(crate) mod word;
 mod writer;
 
 use std::sync::Arc;
@@ -82,6 +87,34 @@ pub enum Status {
         /// Since when.
         since: Timestamp,
     },
+}
+
+impl Status {
+    /// What a person should know of it, if anything.
+    pub fn notice(&self) -> Option<Arc<str>> {
+        let text = match self {
+            Self::Opening | Self::Ok { put_aside: None } | Self::Off { reason: None } => {
+                return None;
+            }
+            Self::Ok {
+                put_aside: Some(place),
+            } => format!(
+                "The journal was damaged and a new one was begun. What was there is kept as {place}"
+            ),
+            Self::Off {
+                reason: Some(reason),
+            } => format!(
+                "The journal is off: {reason}. What is shown is live; it cannot be read back later. Update Drovers, or \
+                 choose another data directory with `--data-dir`"
+            ),
+            Self::Failed { reason, .. } => format!(
+                "The journal has stopped: {reason}. What is shown is live; it cannot be read back later. It is tried \
+                 again every {} s",
+                limits::JOURNAL_AGAIN.as_secs()
+            ),
+        };
+        Some(text.into())
+    }
 }
 
 /// A log and its journal. Cheap to clone; once all are dropped the writer ends, as it would with its process.

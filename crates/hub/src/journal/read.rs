@@ -54,23 +54,25 @@ impl Journal {
         }
     }
 
-    /// The newest entries that are kept, oldest first, as many as fit `raw` bytes; none if they cannot be read.
-    pub(super) async fn newest(&self, raw: u64) -> Vec<Entry> {
-        let Some(kept) = &self.kept else {
-            return Vec::new();
-        };
+    /// Gives `look` the newest entries that are kept, oldest first, as many as fit `raw` bytes; `None` if they cannot be
+    /// read.
+    pub(super) async fn newest<T: Send + 'static>(
+        &self,
+        raw: u64,
+        look: impl FnOnce(&mut dyn Iterator<Item = Entry>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let kept = self.kept.as_ref()?;
         let medium = kept.medium.clone();
         let read = kept.off_the_loop(move || {
             let blocks = medium.reader()?.newest(raw)?;
-            let entries = blocks
+            let mut entries = blocks
                 .iter()
                 .flat_map(|(epoch, block)| entries(epoch, block).unwrap_or_default());
-            Ok(entries.collect())
+            Ok(look(&mut entries))
         });
-        read.await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the journal cannot be read");
-            Vec::new()
-        })
+        let read = read.await;
+        read.inspect_err(|error| tracing::warn!(%error, "the journal cannot be read"))
+            .ok()
     }
 }
 

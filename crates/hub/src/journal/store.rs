@@ -10,6 +10,8 @@ use std::sync::Arc;
 use model::ids::InstanceId;
 use model::time::Timestamp;
 
+use crate::feed::log::Said;
+
 /// Names a life within one medium; a later life has a greater one.
 pub type LifeId = i64;
 
@@ -47,9 +49,17 @@ pub struct Purge {
 }
 
 impl Purge {
-    /// True if what this source said is to go.
-    pub fn covers(&self, instance: &InstanceId, session: Option<&str>) -> bool {
-        self.instance == *instance && (self.session.is_none() || self.session.as_deref() == session)
+    /// True if what was said there is to go. Names of a session's events stay: nobody wrote them.
+    pub fn covers(&self, instance: &InstanceId, session: Option<&str>, said: &Said) -> bool {
+        let names = matches!(said, Said::Names(_));
+        let here = self.session.is_none() || (self.session.as_deref() == session && !names);
+        self.instance == *instance && here
+    }
+
+    /// True if it takes texts of this source.
+    pub fn names(&self, source: &Source) -> bool {
+        self.instance == source.instance
+            && (self.session.is_none() || self.session == source.session)
     }
 }
 
@@ -172,3 +182,6 @@ pub trait Reader: Send {
     /// The newest blocks of all lives, oldest first, as many as fit `raw` bytes before packing, each with its epoch.
     fn newest(&mut self, raw: u64) -> Result<Vec<(Arc<str>, Block)>, StoreError>;
 }
+
+#[cfg(test)]
+mod tests;

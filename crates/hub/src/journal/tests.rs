@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 //! The journal as the log meets it, on a disk in memory.
 
+mod properties;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::ids::InstanceId;
@@ -71,7 +73,9 @@ async fn all(journal: &Journal, after: &str) -> Vec<String> {
             Read::Entries(entries) => {
                 for entry in &entries {
                     all.push(match &entry.said {
-                        Said::Upstream(text) | Said::Hub(text) => text.to_string(),
+                        Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => {
+                            text.to_string()
+                        }
                         Said::Withheld => "-".to_owned(),
                     });
                 }

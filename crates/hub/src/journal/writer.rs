@@ -327,7 +327,7 @@ impl Open {
             .iter()
             .map(|block| {
                 block::without(block, |record| {
-                    purge.covers(&record.instance, record.session.as_deref())
+                    purge.covers(&record.instance, record.session.as_deref(), &record.said)
                 })
             })
             .collect();

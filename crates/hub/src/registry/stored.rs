@@ -3,7 +3,8 @@
 //! ```json
 //! {"version": 1,
 //!  "instances": [{"id": "iabcdefgh", "name": "proj", "folder": "/home/me/proj"},
-//!                {"id": "iabcdefgi", "name": "box:4096", "url": "http://box:4096", "username": "u", "password": "p"}],
+//!                {"id": "iabcdefgi", "name": "box:4096", "url": "http://box:4096", "username": "u", "password": "p",
+//!                 "journal": false}],
 //!  "recent_folders": ["/home/me/proj"]}
 //! ```
 
@@ -38,6 +39,12 @@ struct Entry {
     username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    journal: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a file said.
@@ -96,6 +103,7 @@ fn instance(value: Value) -> Option<Instance> {
         url,
         username,
         password,
+        journal,
     } = serde_json::from_value(value).ok()?;
     let origin = match (folder, url, username, password) {
         (Some(folder), None, None, None) => Origin::Folder(folder),
@@ -115,7 +123,12 @@ fn instance(value: Value) -> Option<Instance> {
         }
         _ => return None,
     };
-    Some(Instance { id, name, origin })
+    Some(Instance {
+        id,
+        name,
+        origin,
+        journal,
+    })
 }
 
 /// Writes a file.
@@ -140,6 +153,7 @@ fn entry(instance: &Instance) -> Entry {
         url: None,
         username: None,
         password: None,
+        journal: instance.journal,
     };
     match &instance.origin {
         Origin::Folder(folder) => Entry {

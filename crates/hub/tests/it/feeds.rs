@@ -11,21 +11,21 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::lab::{Lab, SOON, ids};
 
 /// A reader of an event stream.
-struct Events {
+pub(crate) struct Events {
     response: Response,
     buffer: String,
 }
 
 /// One event: its id, its name, its data.
 #[derive(Debug, Clone, PartialEq)]
-struct Event {
-    id: String,
-    name: String,
-    data: Value,
+pub(crate) struct Event {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) data: Value,
 }
 
 impl Events {
-    async fn open(lab: &Lab, query: &str, last: Option<&str>) -> Self {
+    pub(crate) async fn open(lab: &Lab, query: &str, last: Option<&str>) -> Self {
         let request = lab.request(Method::GET, &format!("/api/log{query}"));
         let request = match last {
             Some(last) => request.header("Last-Event-ID", last),
@@ -44,7 +44,7 @@ impl Events {
     }
 
     /// The next event; `None` at the end.
-    async fn next(&mut self) -> Option<Event> {
+    pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             while let Some(end) = self.buffer.find("\n\n") {
                 let frame: String = self.buffer.drain(..end + 2).collect();
@@ -71,7 +71,7 @@ impl Events {
         }
     }
 
-    async fn all(mut self) -> Vec<Event> {
+    pub(crate) async fn all(mut self) -> Vec<Event> {
         let mut all = Vec::new();
         while let Some(event) = self.next().await {
             all.push(event);
@@ -80,11 +80,11 @@ impl Events {
     }
 }
 
-fn marked(event: &Event) -> Option<u64> {
+pub(crate) fn marked(event: &Event) -> Option<u64> {
     event.data["event"]["payload"]["properties"]["mark"].as_u64()
 }
 
-fn mark(n: u64) -> String {
+pub(crate) fn mark(n: u64) -> String {
     json!({"payload": {"id": "evt_1", "type": "test.marked", "properties": {"mark": n, "text": "a\u{2028}b"}}}).to_string()
 }
 
@@ -164,7 +164,10 @@ async fn the_log_is_filtered() {
 async fn a_gap_in_the_log_is_told_first() {
     let lab = Lab::new().await;
     lab.instance().await;
-    for lost in ["another-7", &format!("{}-999999", lab.hub.engine().epoch())] {
+    for lost in [
+        "another-7",
+        &format!("{}-999999", lab.hub.engine().log().end().epoch),
+    ] {
         let events = Events::open(&lab, "?follow=false", Some(lost))
             .await
             .all()

@@ -38,6 +38,7 @@ pub(super) fn add(
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
+        remembered: BTreeMap::new(),
         answered: AnsweredLately::default(),
         tombstones: Tombstones::default(),
         counters: Counters::default(),

@@ -46,9 +46,8 @@ impl Fold<'_> {
                 }
             }
             None => {
-                self.instance
-                    .sessions
-                    .insert(id.clone(), Session::new(info));
+                let session = self.recalled(info);
+                self.instance.sessions.insert(id.clone(), session);
                 if let Some(status) = self.instance.asked.early.remove(&id) {
                     self.status(&id, status);
                 }
@@ -71,6 +70,8 @@ impl Fold<'_> {
     pub(super) fn session_deleted(&mut self, id: SessionId) {
         self.instance.tombstones.bury(id.clone());
         self.instance.asked.early.remove(&id);
+        let instance = self.instance.id.clone();
+        self.effects.push(Effect::Forget(instance, id.clone()));
         if self.instance.sessions.remove(&id).is_some() {
             self.gone.push(id.clone());
             self.touch_tree();

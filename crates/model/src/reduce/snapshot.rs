@@ -58,10 +58,12 @@ impl Fold<'_> {
             self.session_deleted(id);
         }
         for info in sessions {
-            if !scope.row_told(&info.id) {
-                self.listed.push(info.id.clone());
+            let id = info.id.clone();
+            if !scope.row_told(&id) {
+                self.listed.push(id.clone());
                 self.session_changed(info);
             }
+            self.recall_run(&id, &asked);
         }
         if !mem::replace(&mut self.instance.listed, true) {
             self.touch_tree();

@@ -2,6 +2,7 @@
 //! The fold, one rule at a time. What whole recordings fold to is tested where they can be translated.
 
 mod missed;
+mod remembered;
 mod told;
 
 use crate::event::{Addressed, Event, MessagesRead, ReadPage, Snapshot};

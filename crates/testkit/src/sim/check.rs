@@ -562,7 +562,7 @@ pub(super) async fn same_log(server: &Server, hub: &HubLife) -> Found {
             let same = match &entry.said {
                 Said::Hub(_) => true,
                 Said::Withheld => taken.next().is_some(),
-                Said::Upstream(text) => taken.next().is_some_and(|frame| same_frame(&frame, text)),
+                Said::Upstream(text) | Said::Names(text) => taken.next().is_some_and(|frame| same_frame(&frame, text)),
             };
             if !same {
                 let seq = entry.seq;
@@ -580,14 +580,16 @@ pub(super) async fn same_log(server: &Server, hub: &HubLife) -> Found {
     }
 }
 
-/// A frame as it came; of the durable twin of an event only its names are kept.
+/// A frame as it came; of the durable twin of an event, and of a deletion, only the names are kept.
 fn same_frame(frame: &Sent, text: &str) -> bool {
     if *frame.data == *text {
         return true;
     }
-    let sync = |text: &str| match opencode::wire::decode(text).ok()?.event {
-        opencode::wire::Event::Sync(sync) => Some((sync.id, sync.seq, sync.aggregate_id)),
+    use opencode::wire::{Event, decode};
+    let names = |text: &str| match decode(text).ok()?.event {
+        Event::Sync(sync) => Some((sync.id, sync.seq, sync.aggregate_id)),
+        Event::SessionDeleted { session_id, .. } => Some((session_id, 0, String::new())),
         _ => None,
     };
-    sync(&frame.data).is_some_and(|names| Some(names) == sync(text))
+    names(&frame.data).is_some_and(|known| Some(known) == names(text))
 }

@@ -64,8 +64,10 @@ pub struct Entry {
 /// What was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
-    /// An event of the server, as it came; of a `sync` twin only its names.
+    /// An event of the server, as it came.
     Upstream(Arc<str>),
+    /// An event of the server of which only type and ids are kept, as JSON: nothing that anyone wrote.
+    Names(Arc<str>),
     /// The hub's own word on the link, as JSON.
     Hub(Arc<str>),
     /// Something that is not kept.
@@ -84,7 +86,7 @@ impl Entry {
     /// Bytes that it takes, its own place included.
     pub fn bytes(&self) -> usize {
         let text = match &self.said {
-            Said::Upstream(text) | Said::Hub(text) => text.len(),
+            Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => text.len(),
             Said::Withheld => 0,
         };
         text + size_of::<Self>()

@@ -111,7 +111,7 @@ impl Tail {
         said: Said,
         at: Timestamp,
     ) {
-        let private = self.is_private(instance, session.as_deref());
+        let private = self.is_private(instance, session.as_deref(), &said);
         let last = self.lives.len() - 1;
         let life = &mut self.lives[last];
         life.last += 1;
@@ -141,9 +141,10 @@ impl Tail {
         self.evict();
     }
 
-    fn is_private(&self, instance: &InstanceId, session: Option<&str>) -> bool {
+    fn is_private(&self, instance: &InstanceId, session: Option<&str>, said: &Said) -> bool {
+        let late = |session| self.is_deleted(instance, session);
         self.private.contains(instance)
-            || session.is_some_and(|session| self.is_deleted(instance, session))
+            || (!matches!(said, Said::Names(_)) && session.is_some_and(late))
     }
 
     fn is_deleted(&self, instance: &InstanceId, session: &str) -> bool {
@@ -253,6 +254,10 @@ impl Tail {
         }
     }
 
+    pub(super) fn leaves_out(&self, instance: &InstanceId) -> bool {
+        self.private.contains(instance)
+    }
+
     pub(super) fn withhold(&mut self, instance: &InstanceId, session: Option<&Arc<str>>) {
         if let Some(session) = session
             && !self.is_deleted(instance, session)
@@ -276,7 +281,7 @@ impl Tail {
             }
         }
         for entry in &mut self.ring {
-            let about = purge.covers(&entry.instance, entry.session.as_deref());
+            let about = purge.covers(&entry.instance, entry.session.as_deref(), &entry.said);
             if about && entry.said != Said::Withheld {
                 let withheld = Entry {
                     said: Said::Withheld,

@@ -31,7 +31,7 @@ fn texts(read: Option<Read>) -> Vec<String> {
         Read::Entries(entries) => entries
             .iter()
             .map(|entry| match &entry.said {
-                Said::Upstream(text) | Said::Hub(text) => text.to_string(),
+                Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => text.to_string(),
                 Said::Withheld => "withheld".to_owned(),
             })
             .collect(),

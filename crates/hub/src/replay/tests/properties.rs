@@ -154,7 +154,7 @@ impl Replay {
                         snapshot,
                     });
                 }
-                Effect::ReadSession(..) => {}
+                Effect::ReadSession(..) | Effect::Forget(..) => {}
             }
         }
     }

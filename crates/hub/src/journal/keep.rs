@@ -1,0 +1,120 @@
+//! What the log keeps of an event: all of it, but for two kinds only their names.
+//!
+//! OpenCode sends every lasting event twice; the `sync` twin (45 % of all bytes) says nothing that the event itself does
+//! not. And the word that a session is deleted must outlive the session's texts, of which it carries the title.
+
+use std::borrow::Cow;
+
+use model::Event;
+use serde::{Deserialize, Serialize};
+
+use crate::feed::log::Said;
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    payload: Payload<'a>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Payload<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, rename = "syncEvent", skip_serializing_if = "Option::is_none")]
+    twin: Option<Twin<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    properties: Option<Properties<'a>>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Twin<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    seq: u64,
+    #[serde(borrow, rename = "aggregateID")]
+    aggregate: Cow<'a, str>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Properties<'a> {
+    #[serde(borrow, rename = "sessionID", skip_serializing_if = "Option::is_none")]
+    session: Option<Cow<'a, str>>,
+}
+
+/// What is kept of an event that means this to us.
+pub(crate) fn said(meaning: &[Event], data: &str) -> Said {
+    // Twins mean nothing to us; what does is never looked into here.
+    let candidate = match meaning {
+        [] => true,
+        [Event::SessionDeleted(_)] => true,
+        _ => false,
+    };
+    let names = if candidate { names(data) } else { None };
+    names.unwrap_or_else(|| Said::Upstream(data.into()))
+}
+
+fn names(data: &str) -> Option<Said> {
+    let payload = match serde_json::from_str::<Envelope<'_>>(data) {
+        Ok(envelope) => envelope.payload,
+        Err(_) => serde_json::from_str::<Payload<'_>>(data).ok()?,
+    };
+    let payload = match (&*payload.kind, &payload.twin) {
+        ("sync", Some(_)) => Payload {
+            properties: None,
+            ..payload
+        },
+        ("session.deleted", None) => payload,
+        _ => return None,
+    };
+    let names = serde_json::json!({"payload": payload});
+    Some(Said::Names(names.to_string().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(meaning: &[Event], data: &str) -> String {
+        match said(meaning, data) {
+            Said::Upstream(text) => format!("as it came: {text}"),
+            Said::Names(text) => text.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn of_a_twin_only_its_names_are_kept() {
+        let twin = r#"{"directory":"/d","payload":{"type":"sync","id":"evt_1","syncEvent":{"id":"evt_1",
+            "type":"message.updated.1","seq":5,"aggregateID":"ses_1","data":{"secret":"text"}}}}"#;
+        assert_eq!(
+            kept(&[], twin),
+            r#"{"payload":{"id":"evt_1","syncEvent":{"aggregateID":"ses_1","id":"evt_1","seq":5,"type":"message.updated.1"},"type":"sync"}}"#
+        );
+    }
+
+    #[test]
+    fn of_a_deleted_session_only_its_id_is_kept() {
+        let deleted = r#"{"id":"evt_2","type":"session.deleted","properties":{"sessionID":"ses_1","info":{"title":"secret"}}}"#;
+        assert_eq!(
+            kept(&[Event::SessionDeleted("ses_1".into())], deleted),
+            r#"{"payload":{"id":"evt_2","properties":{"sessionID":"ses_1"},"type":"session.deleted"}}"#
+        );
+    }
+
+    #[test]
+    fn everything_else_is_kept_as_it_came() {
+        for data in [
+            "not JSON",
+            r#"{"payload":{"type":"lsp.updated","properties":{"sessionID":"ses_1"}}}"#,
+            r#"{"payload":{"type":"sync","data":1}}"#,
+        ] {
+            assert_eq!(kept(&[], data), format!("as it came: {data}"));
+        }
+        let busy = r#"{"payload":{"type":"sync","syncEvent":{"id":"","type":"","seq":1,"aggregateID":""}}}"#;
+        assert_eq!(kept(&[Event::Heard], busy), format!("as it came: {busy}"));
+    }
+}

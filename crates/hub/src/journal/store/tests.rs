@@ -1,0 +1,306 @@
+#![allow(clippy::unwrap_used)]
+//! What every store promises, held against each of them; then what only a file can do.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::*;
+use crate::feed::log::{Entry, Said};
+use crate::journal::block::{self, Packer};
+use crate::journal::memory::Disk;
+use crate::journal::sqlite::{FILE, SqliteFile};
+
+/// Holds a promise against every kind of store.
+fn each(promise: impl Fn(&dyn Medium)) {
+    promise(&Disk::new());
+    let dir = tempfile::tempdir().unwrap();
+    promise(&file(&dir));
+}
+
+fn file(dir: &tempfile::TempDir) -> SqliteFile {
+    SqliteFile::new(dir.path().join(FILE))
+}
+
+fn packed(life: LifeId, first: u64, texts: &[&str]) -> Block {
+    let mut packer = Packer::new(life, first);
+    for (text, seq) in texts.iter().zip(first..) {
+        packer.push(&Entry {
+            epoch: "".into(),
+            seq,
+            instance: "i1".into(),
+            session: text.split_once(' ').map(|(session, _)| session.into()),
+            said: Said::Upstream((*text).into()),
+            at: Timestamp(seq as i64),
+            private: false,
+        });
+    }
+    packer.pack().unwrap()
+}
+
+fn texts(blocks: &[Block]) -> Vec<String> {
+    let records = blocks
+        .iter()
+        .flat_map(|block| block::unpack(&block.data).unwrap());
+    records
+        .map(|record| match record.said {
+            Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => text.to_string(),
+            Said::Withheld => "-".to_owned(),
+        })
+        .collect()
+}
+
+/// A text that does not pack well.
+fn noise(seed: u64, bytes: usize) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'!' + (state % 90) as u8)
+    };
+    (0..bytes).map(|_| letter()).collect()
+}
+
+fn purge(session: Option<&str>) -> Purge {
+    Purge {
+        instance: "i1".into(),
+        session: session.map(Into::into),
+    }
+}
+
+#[test]
+fn blocks_are_kept_in_order_and_the_growing_one_is_replaced() {
+    each(|medium| {
+        let mut store = medium.open().unwrap();
+        let life = store.begin("a", 9).unwrap();
+        store.append(&[packed(life, 1, &["1"])]).unwrap();
+        store
+            .append(&[packed(life, 1, &["1", "2"]), packed(life, 3, &["3"])])
+            .unwrap();
+        let lives = store.lives().unwrap();
+        assert_eq!(
+            (lives[0].begin, lives[0].end, lives[0].closed),
+            (0, 3, false)
+        );
+        let mut reader = medium.reader().unwrap();
+        assert_eq!(
+            texts(&reader.read("a", 0, 1 << 20).unwrap()),
+            ["1", "2", "3"]
+        );
+        assert_eq!(texts(&reader.read("a", 1, 1).unwrap()), ["1", "2"]);
+        assert_eq!(texts(&reader.read("a", 2, 1).unwrap()), ["3"]);
+        assert_eq!(reader.read("a", 3, 1).unwrap(), []);
+        assert_eq!(reader.read("b", 0, 1).unwrap(), []);
+        let newest = reader.newest(packed(life, 3, &["3"]).raw).unwrap();
+        assert_eq!(newest.len(), 1);
+        assert_eq!((&*newest[0].0, newest[0].1.first), ("a", 3));
+    });
+}
+
+#[test]
+fn only_a_closed_life_goes_on() {
+    each(|medium| {
+        let mut store = medium.open().unwrap();
+        let life = store.begin("a", 9).unwrap();
+        store.append(&[packed(life, 1, &["1"])]).unwrap();
+        store.close(life, 1).unwrap();
+        drop(store);
+        let mut store = medium.open().unwrap();
+        assert!(store.lives().unwrap()[0].closed);
+        store.resume(life).unwrap();
+        assert!(!store.lives().unwrap()[0].closed);
+        let next = store.begin("b", 9).unwrap();
+        assert!(next > life);
+        let lives = store.lives().unwrap();
+        let epochs: Vec<&str> = lives.iter().map(|life| &*life.epoch).collect();
+        assert_eq!(epochs, ["a", "b"]);
+        // Closed with more than is there: something is missing.
+        store.append(&[packed(next, 1, &["1"])]).unwrap();
+        store.close(next, 2).unwrap();
+        assert!(!store.lives().unwrap()[1].closed);
+    });
+}
+
+#[test]
+fn lives_without_entries_are_forgotten_beyond_their_bound() {
+    each(|medium| {
+        let mut store = medium.open().unwrap();
+        for epoch in ["a", "b", "c", "d"] {
+            store.begin(epoch, 2).unwrap();
+        }
+        let lives = store.lives().unwrap();
+        let epochs: Vec<&str> = lives.iter().map(|life| &*life.epoch).collect();
+        assert_eq!(epochs, ["c", "d"]);
+    });
+}
+
+#[test]
+fn the_oldest_go_by_size_and_by_age() {
+    each(|medium| {
+        let mut store = medium.open().unwrap();
+        let life = store.begin("a", 9).unwrap();
+        for first in 1..=50 {
+            let block = packed(life, first, &[&noise(first, 20_000)]);
+            store.append(&[block]).unwrap();
+        }
+        let full = store.bytes().unwrap();
+        let bounds = Bounds {
+            bytes: full / 2,
+            oldest: Timestamp(0),
+        };
+        while store.prune(bounds, 4).unwrap() == 4 {}
+        assert!(store.bytes().unwrap() <= full / 2 + (64 << 10));
+        let begin = store.lives().unwrap()[0].begin;
+        assert!((20..30).contains(&begin), "{begin}");
+        let bounds = Bounds {
+            bytes: u64::MAX,
+            oldest: Timestamp(49),
+        };
+        while store.prune(bounds, 4).unwrap() == 4 {}
+        let life = &store.lives().unwrap()[0];
+        assert_eq!((life.begin, life.end), (48, 50));
+    });
+}
+
+#[test]
+fn a_purge_is_noted_until_it_is_done() {
+    each(|medium| {
+        let mut store = medium.open().unwrap();
+        let life = store.begin("a", 9).unwrap();
+        store
+            .append(&[
+                packed(life, 1, &["ses_1 x", "ses_2 y"]),
+                packed(life, 3, &["ses_2 z"]),
+            ])
+            .unwrap();
+        store.note_purge(&purge(Some("ses_1"))).unwrap();
+        store.note_purge(&purge(Some("ses_1"))).unwrap();
+        drop(store);
+        let mut store = medium.open().unwrap();
+        assert_eq!(store.purges().unwrap(), [purge(Some("ses_1"))]);
+        let holding = store.holding(&purge(Some("ses_1")), 9).unwrap();
+        assert_eq!(holding.len(), 1);
+        let goes = |record: &block::Record| record.session.as_deref() == Some("ses_1");
+        store
+            .append(&[block::without(&holding[0], goes).unwrap()])
+            .unwrap();
+        assert_eq!(store.holding(&purge(Some("ses_1")), 9).unwrap(), []);
+        assert_eq!(store.holding(&purge(None), 9).unwrap().len(), 2);
+        assert!(store.purged(&purge(Some("ses_1"))).unwrap());
+        assert_eq!(store.purges().unwrap(), []);
+        let read = medium.reader().unwrap().read("a", 0, 1 << 20).unwrap();
+        assert_eq!(texts(&read), ["-", "ses_2 y", "ses_2 z"]);
+    });
+}
+
+#[test]
+fn only_its_user_reads_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = file(&dir);
+    let mut store = medium.open().unwrap();
+    store.begin("a", 9).unwrap();
+    let mut seen = 0;
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{entry:?}");
+        seen += 1;
+    }
+    assert_eq!(seen, 3, "the file, its log and its index");
+}
+
+#[test]
+fn what_is_purged_leaves_no_byte_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = file(&dir);
+    let mut store = medium.open().unwrap();
+    let life = store.begin("a", 9).unwrap();
+    // Stored as it is, so that a search can find it.
+    let bare = |text: &str| Block {
+        data: text.repeat(4000).into_bytes(),
+        ..packed(life, 1, &["ses_1 x"])
+    };
+    store.append(&[bare("SECRET")]).unwrap();
+    assert!(on_disk(&dir, "SECRET"));
+    store.append(&[bare("PUBLIC")]).unwrap();
+    assert!(store.purged(&purge(Some("ses_1"))).unwrap());
+    assert!(!on_disk(&dir, "SECRET"));
+    assert!(on_disk(&dir, "PUBLIC"));
+}
+
+fn on_disk(dir: &tempfile::TempDir, text: &str) -> bool {
+    let mut files = fs::read_dir(dir.path()).unwrap();
+    files.any(|file| {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    })
+}
+
+#[test]
+fn a_full_disk_says_so_and_keeps_what_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = file(&dir).with_most_pages(60);
+    let mut store = medium.open().unwrap();
+    let life = store.begin("a", 9).unwrap();
+    store.append(&[packed(life, 1, &["1"])]).unwrap();
+    let large = packed(life, 2, &[&noise(1, 600_000)]);
+    let error = store.append(&[large]).unwrap_err();
+    assert!(matches!(error, StoreError::Full(_)), "{error}");
+    let read = medium.reader().unwrap().read("a", 0, 1 << 20).unwrap();
+    assert_eq!(texts(&read), ["1"]);
+}
+
+#[test]
+fn a_torn_tail_is_what_was_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = file(&dir);
+    let mut store = medium.open().unwrap();
+    let life = store.begin("a", 9).unwrap();
+    store.append(&[packed(life, 1, &["1"])]).unwrap();
+    store
+        .append(&[packed(life, 2, &[&noise(2, 50_000)])])
+        .unwrap();
+    // As a crash of the machine leaves it: the file, and a write-ahead log that ends in the middle.
+    let torn = tempfile::tempdir().unwrap();
+    for suffix in ["", "-wal"] {
+        let name = format!("{FILE}{suffix}");
+        fs::copy(dir.path().join(&name), torn.path().join(&name)).unwrap();
+    }
+    let wal = PathBuf::from(torn.path()).join(format!("{FILE}-wal"));
+    let length = fs::metadata(&wal).unwrap().len();
+    let wal = fs::OpenOptions::new().write(true).open(wal).unwrap();
+    wal.set_len(length - 10_000).unwrap();
+    let medium = file(&torn);
+    let mut store = medium.open().unwrap();
+    let lives = store.lives().unwrap();
+    assert_eq!((lives[0].end, lives[0].closed), (1, false));
+}
+
+#[test]
+fn a_file_that_is_none_of_ours_is_damaged_and_a_newer_one_is_newer() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = file(&dir);
+    fs::write(dir.path().join(FILE), noise(3, 9000)).unwrap();
+    let error = medium.open().err().unwrap();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    let aside = medium.put_aside().unwrap();
+    assert!(aside.ends_with(".broken-1"), "{aside}");
+    assert_eq!(fs::read(aside).unwrap(), noise(3, 9000).into_bytes());
+    medium.open().unwrap().begin("a", 9).unwrap();
+    let connection = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    connection.execute_batch("PRAGMA user_version = 7").unwrap();
+    assert_eq!(medium.open().err(), Some(StoreError::Newer(7)));
+}
+
+#[test]
+fn a_file_that_another_holds_is_locked() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = file(&dir);
+    let mut store = medium.open().unwrap();
+    let connection = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(store.begin("a", 9), Err(StoreError::Locked));
+}
