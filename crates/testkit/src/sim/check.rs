@@ -444,7 +444,7 @@ fn true_text(segments: &[Segment], heard: &Heard<'_>) -> Result<(), String> {
     let newest = texts.iter().rev().find(|(_, text)| !text.is_empty());
     if let Some((on, text)) = newest.filter(|_| heard.runs && !heard.elsewhere)
         && *on == heard.connection
-        && last.is_none_or(|(last, _)| last != on)
+        && last.is_none_or(|(_, last)| last != text)
     {
         return Err(format!(
             "{text:?} was heard, and is not known: {segments:?}"
@@ -562,7 +562,9 @@ pub(super) async fn same_log(server: &Server, hub: &HubLife) -> Found {
             let same = match &entry.said {
                 Said::Hub(_) => true,
                 Said::Withheld => taken.next().is_some(),
-                Said::Upstream(text) | Said::Names(text) => taken.next().is_some_and(|frame| same_frame(&frame, text)),
+                Said::Upstream(text) | Said::Names(text) => {
+                    taken.next().is_some_and(|frame| same_frame(&frame, text))
+                }
             };
             if !same {
                 let seq = entry.seq;

@@ -13,7 +13,10 @@ use super::viewer::Door;
 
 /// What readers were given, which nobody may be given otherwise.
 #[derive(Clone, Default)]
-pub(super) struct Given(Arc<Mutex<BTreeMap<(Arc<str>, u64), Said>>>);
+pub(super) struct Given(Arc<Mutex<BTreeMap<Place, Said>>>);
+
+/// A life of the log, and a number in it.
+type Place = (Arc<str>, u64);
 
 impl Given {
     /// What is wrong with an entry, after those that were given before.
