@@ -299,6 +299,39 @@ fn a_text_that_ends_while_its_messages_are_read_is_over() {
 }
 
 #[test]
+fn a_list_that_is_told_during_a_read_is_newer_than_the_read() {
+    let todos = |raw: &str| Todos {
+        items: Vec::new(),
+        raw: Json::of(&serde_json::json!([raw])),
+    };
+    let read = |list| {
+        Event::MessagesRead(MessagesRead {
+            session: "s".into(),
+            messages: Vec::new(),
+            older: None,
+            page: ReadPage::Newest,
+            todos: Some(list),
+        })
+    };
+    let started = || Event::ReadStarted {
+        session: "s".into(),
+    };
+    let mut bench = Bench::new();
+    bench.a([
+        snapshot(&["s"]),
+        started(),
+        Event::Todos {
+            session: "s".into(),
+            todos: todos("told"),
+        },
+        read(todos("older")),
+    ]);
+    assert_eq!(bench.session("s").todos, Some(todos("told")));
+    bench.a([started(), read(todos("read"))]);
+    assert_eq!(bench.session("s").todos, Some(todos("read")));
+}
+
+#[test]
 fn a_session_nobody_loaded_still_keeps_what_streams() {
     let mut bench = Bench::new();
     bench.a([
