@@ -3,6 +3,7 @@
 //! It ties the layers together and owns what outlives a request. It never folds, renders or speaks HTTP.
 
 mod instances;
+mod unfinished;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -105,8 +106,12 @@ impl Hub {
             changing: tokio::sync::Mutex::default(),
             put_aside,
         }));
+        let mut before = unfinished::load(dir.path());
+        let (engine, path) = (hub.engine().clone(), dir.path().to_owned());
+        tokio::spawn(unfinished::keep(engine, path, before.clone()));
         for instance in known {
-            hub.0.instances.begin(instance).await;
+            let ran = before.remove(&instance.id).unwrap_or_default();
+            hub.0.instances.begin(instance, ran).await;
         }
         let nudged = Arc::downgrade(&hub.0);
         tokio::spawn(wake::watch(clock, move |cause| match nudged.upgrade() {

@@ -84,6 +84,11 @@ pub enum Event {
         /// Which.
         session: SessionId,
     },
+    /// A hub before this one saw this server run a session, or end in the middle of it.
+    RanBefore {
+        /// Which.
+        session: SessionId,
+    },
     /// A session was created just now: its conversation is known from its beginning.
     SessionCreated(SessionInfo),
     /// A session changed, or was heard of.

@@ -141,6 +141,9 @@ impl Fold<'_> {
             Event::Durable { session, seq } => self.durable(&session, seq),
             Event::BodyDropped { session } => self.body_dropped(&session),
             Event::Reviewed { session } => self.reviewed(&session),
+            Event::RanBefore { session } => {
+                self.instance.ran_before.insert(session);
+            }
             Event::SessionCreated(info) => self.session_created(info),
             Event::Session(info) => self.session_changed(info),
             Event::SessionDeleted(session) => self.session_deleted(session),

@@ -105,6 +105,8 @@ pub struct Instance {
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.
     pub questions: BTreeMap<QuestionId, Question>,
+    /// Sessions that it ran under an earlier hub, until it is known how they ended.
+    pub ran_before: BTreeSet<SessionId>,
     /// Requests that were answered lately.
     pub answered: AnsweredLately,
     /// Deleted sessions.

@@ -1,9 +1,10 @@
 //! Instances that run: each a supervisor, and the source of its server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
-use model::ids::InstanceId;
+use model::Event;
+use model::ids::{InstanceId, SessionId};
 use model::state;
 use opencode::client::Http;
 use rand::SeedableRng;
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::{Hub, HubOptions};
 use crate::datadir::Servers;
-use crate::engine::Handle;
+use crate::engine::{Handle, Heard};
 use crate::ingest::{Ask, LinkedServer, ServerSource, Supervisor};
 use crate::limits;
 use crate::registry::{self, Login, Origin, RegistryError, Server, ServerUrl, ServerUrlError};
@@ -90,8 +91,8 @@ impl Instances {
         }
     }
 
-    /// Begins to supervise an instance.
-    pub(super) async fn begin(&self, instance: registry::Instance) {
+    /// Begins to supervise an instance, of which an earlier hub saw these sessions run.
+    pub(super) async fn begin(&self, instance: registry::Instance, ran: BTreeSet<SessionId>) {
         let HubOptions {
             launcher,
             policy,
@@ -113,6 +114,9 @@ impl Instances {
                 asks.clone(),
             )
             .await;
+        let ran = ran.into_iter();
+        let ran = ran.map(|session| Heard::ours(Event::RanBefore { session }));
+        feeder.tell(ran.collect()).await;
         let source = Arc::new(ServerSource::new(
             instance,
             self.servers.clone(),
@@ -228,7 +232,7 @@ impl Hub {
         let added = match added {
             registry::Added::New(instance) => {
                 let id = instance.id.clone();
-                self.0.instances.begin(instance).await;
+                self.0.instances.begin(instance, BTreeSet::new()).await;
                 Added::New(id)
             }
             registry::Added::Known(instance) => Added::Known(instance.id),
@@ -237,7 +241,7 @@ impl Hub {
                 if let Some(running) = self.0.instances.take(&id) {
                     self.0.instances.end(&id, running).await;
                 }
-                self.0.instances.begin(instance).await;
+                self.0.instances.begin(instance, BTreeSet::new()).await;
                 Added::Known(id)
             }
         };

@@ -1,6 +1,6 @@
 //! Instances come, go, and change their link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Fold;
@@ -38,6 +38,7 @@ pub(super) fn add(
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
+        ran_before: BTreeSet::new(),
         answered: AnsweredLately::default(),
         tombstones: Tombstones::default(),
         counters: Counters::default(),

@@ -66,6 +66,7 @@ impl Fold<'_> {
     }
 
     pub(super) fn session_deleted(&mut self, id: SessionId) {
+        self.instance.ran_before.remove(&id);
         self.instance.tombstones.bury(id.clone());
         self.instance.asked.early.remove(&id);
         if self.instance.sessions.remove(&id).is_some() {
@@ -85,6 +86,7 @@ impl Fold<'_> {
     }
 
     pub(super) fn status(&mut self, id: &SessionId, status: RunStatus) {
+        self.instance.ran_before.remove(id);
         let (rev, at) = (self.rev, self.at);
         let Some(session) = self.known(id) else {
             if !self.instance.tombstones.contains(id) {

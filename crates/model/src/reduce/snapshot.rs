@@ -102,6 +102,9 @@ impl Fold<'_> {
         let Some(session) = self.instance.sessions.get(id) else {
             return;
         };
+        if asked.contains(&session.info.directory) && self.instance.ran_before.remove(id) {
+            return self.end_unseen(id);
+        }
         let run = match &session.run {
             _ if !asked.contains(&session.info.directory) => match scope {
                 Scope::Server => Run::Unknown,
