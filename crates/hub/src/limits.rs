@@ -49,7 +49,7 @@ pub const JOURNAL_BLOCK_BYTES: usize = 96 << 10;
 /// characters were replaced one by one (three bytes each). A larger one is none of ours, and refused.
 pub const JOURNAL_UNPACKED_BYTES: usize = JOURNAL_BLOCK_BYTES + 3 * (32 << 20) + (256 << 10);
 /// Bytes of blocks, before packing, read at once for a reader of the log.
-pub const JOURNAL_READ_BYTES: u64 = 512 << 10;
+pub const JOURNAL_READ_BYTES: u64 = JOURNAL_BLOCK_BYTES as u64;
 /// Reads of the journal at once. Further readers wait.
 pub const JOURNAL_READS: usize = 4;
 /// Bytes of the journal, unless told otherwise. Beyond it the oldest blocks go.
@@ -170,6 +170,10 @@ pub const OLDER_WAIT: Duration = Duration::from_secs(5);
 pub const DOCUMENT_KEPT: Duration = Duration::from_secs(10);
 /// Entries of the log taken at once for a reader.
 pub const LOG_PAGE: usize = 256;
+/// Bytes of entries after which no more are taken at once; one that is larger by itself is taken alone.
+pub const LOG_PAGE_BYTES: usize = 32 << 10;
+/// Bytes of the log given to HTTP in one piece. It takes up to 16 pieces for a reader that does not read.
+pub const LOG_PIECE: usize = 4 << 10;
 /// How often a reader of the log sees that its link is alive.
 pub const LOG_BEAT: Duration = Duration::from_secs(10);
 /// Bytes that the kernel holds for a viewer who does not read (Linux doubles it). At the bound writes to it wait.

@@ -20,4 +20,5 @@ mod own;
 mod phone;
 mod servers;
 mod turns;
+mod vectors;
 mod viewers;

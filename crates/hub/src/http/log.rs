@@ -106,14 +106,15 @@ pub(super) async fn follow(
         cursor,
         ask,
         pending: VecDeque::new(),
+        frame: Bytes::new(),
         beat: Instant::now() + limits::LOG_BEAT,
         ending: app.ending(),
         greeted: false,
         _place: place,
     };
     let frames = unfold(reader, async |mut reader| {
-        let frame = reader.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(frame), reader))
+        let piece = reader.piece().await?;
+        Some((Ok::<_, std::convert::Infallible>(piece), reader))
     });
     // Compression asks once more after the end.
     let body = Body::from_stream(frames.fuse());
@@ -128,6 +129,8 @@ struct Reader {
     cursor: Cursor,
     ask: Ask,
     pending: VecDeque<Arc<Entry>>,
+    /// What is left of the frame that is being sent.
+    frame: Bytes,
     beat: Instant,
     ending: CancellationToken,
     greeted: bool,
@@ -135,7 +138,17 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next bytes of the stream; `None` at its end.
+    /// The next bytes of the stream; `None` at its end. HTTP takes so many pieces of whatever size for a reader that does
+    /// not read, so they are small.
+    async fn piece(&mut self) -> Option<Bytes> {
+        if self.frame.is_empty() {
+            self.frame = self.next().await?;
+        }
+        let most = self.frame.len().min(limits::LOG_PIECE);
+        Some(self.frame.split_to(most))
+    }
+
+    /// The next frame of the stream.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.greeted, true) {
             // Readers see at once that they are connected, however quiet it is.
@@ -165,7 +178,15 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, entries: Vec<Arc<Entry>>) {
+    /// Takes entries that are to be sent next, and leaves for the next look at the log what is too much to keep.
+    fn take(&mut self, mut entries: Vec<Arc<Entry>>) {
+        let mut bytes = 0;
+        let fit = entries.iter().take_while(|entry| {
+            let fits = bytes < limits::LOG_PAGE_BYTES;
+            bytes += entry.bytes();
+            fits
+        });
+        entries.truncate(fit.count());
         if let Some(last) = entries.last() {
             self.cursor = last.cursor();
         }
