@@ -6,6 +6,7 @@
 
 pub mod captures;
 pub mod chromium;
+pub mod mutants;
 pub mod proxy;
 pub mod real;
 pub mod sim;

@@ -27,7 +27,7 @@ use super::viewer::{Shown, name};
 const GRACE: Duration = Duration::from_millis(60);
 
 /// An invariant that does not hold, and why.
-pub type Wrong = (Invariant, String);
+pub(super) type Wrong = (Invariant, String);
 
 type Found = Result<(), Wrong>;
 
@@ -36,7 +36,7 @@ fn wrong<T>(invariant: Invariant, what: impl Into<String>) -> Result<T, Wrong> {
 }
 
 /// What must hold at every moment.
-pub fn always(core: &Core, servers: &[Arc<Server>], hub: &HubLife) {
+pub(super) fn always(core: &Core, servers: &[Arc<Server>], hub: &HubLife) {
     hub.engine.read(|state| {
         for server in servers {
             let Some(known) = state.instances.get(&instance(server.index)) else {
@@ -208,7 +208,7 @@ fn kept_here<'a>(store: &'a Store, server: &Server, session: &Session) -> Option
 }
 
 /// What must hold once nothing goes wrong any more and there was time.
-pub fn quiet(servers: &[Arc<Server>], hub: &HubLife, viewers: &[Shown]) -> Found {
+pub(super) fn quiet(servers: &[Arc<Server>], hub: &HubLife, viewers: &[Shown]) -> Found {
     hub.engine.read(|state| {
         for server in servers {
             same_state(server, state)
@@ -317,6 +317,10 @@ fn same_session(
                 let lossy = inner.lossy.contains(&connection.id);
                 // In a folder that was just heard of, a text may begin before its session is known.
                 let elsewhere = kept.info.directory != server.directory;
+                // What was heard of a turn before this one may be forgotten.
+                let newest = kept.messages.last_key_value();
+                let runs =
+                    runs && newest.is_some_and(|((_, id), _)| *id == message.info.id.as_str());
                 let heard = Heard {
                     truth,
                     connection: connection.id,
@@ -532,7 +536,7 @@ fn masked(html: &str) -> String {
 
 /// The log has what the hub took, once and in order. What was held back on a stream that broke before its server's state
 /// was read is told nowhere, as it is read instead.
-pub async fn same_log(server: &Server, hub: &HubLife) -> Found {
+pub(super) async fn same_log(server: &Server, hub: &HubLife) -> Found {
     let taken: VecDeque<Arc<Sent>> = {
         let inner = lock(&server.inner);
         let told = inner.taken.iter();

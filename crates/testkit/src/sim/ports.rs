@@ -27,17 +27,17 @@ use super::store::Store;
 
 /// A server as a supervisor reaches it.
 #[derive(Clone)]
-pub struct Port(pub Arc<Server>);
+pub(super) struct Port(pub Arc<Server>);
 
 /// An event stream, as the hub holds it.
-pub struct Stream {
+pub(super) struct Stream {
     server: Arc<Server>,
     connection: Arc<server::Connection>,
 }
 
 /// A server's state, read beside one stream.
 #[derive(Clone)]
-pub struct Reader {
+pub(super) struct Reader {
     server: Arc<Server>,
     connection: Option<Arc<server::Connection>>,
 }
