@@ -34,7 +34,7 @@ export function complain(at: Element, text: string, calm = false): void {
   if (!problem || (problem.textContent === text && problem.hidden === (text === ""))) return;
   problem.textContent = text;
   problem.hidden = text === "";
-  problem.classList.toggle("calm", calm);
+  problem.classList.toggle("quiet", calm);
 }
 
 export function inWords(problem: Problem, status: number): string {

@@ -61,6 +61,14 @@ export async function openFolder(button: HTMLElement): Promise<void> {
   await add(button, server === undefined ? { folder: folder ?? "" } : { url: server });
 }
 
+/** Gives a server another login. */
+export async function login(form: HTMLFormElement): Promise<void> {
+  const data = new FormData(form);
+  const [username, password] = ["username", "password"].map((name) => String(data.get(name) ?? ""));
+  const given = username === "" ? { password } : { username, password };
+  if (await send(form, "POST", "/api/instances", { url: form.dataset.server ?? "", ...given })) form.reset();
+}
+
 export async function addFrom(form: HTMLFormElement): Promise<void> {
   const data = new FormData(form);
   const field = (name: string): string => String(data.get(name) ?? "").trim();

@@ -2,7 +2,7 @@
 
 import { send } from "./api";
 import { setClock, tick } from "./clock";
-import { addFrom, continueAll, openDialog, openFolder, remove, sheet } from "./dialogs";
+import { addFrom, continueAll, login, openDialog, openFolder, remove, sheet } from "./dialogs";
 import { byId, root, say } from "./dom";
 import { keyboard } from "./keys";
 import { live } from "./live";
@@ -44,6 +44,7 @@ const clicks: Record<string, (control: HTMLElement) => unknown> = {
 
 const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> = {
   add: addFrom,
+  login,
   prompt: sendPrompt,
   permission: answerPermission,
   question: answerQuestion,

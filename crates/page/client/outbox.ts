@@ -3,6 +3,7 @@
 
 import { exchange, inWords, isGood, type Problem, type Reply } from "./api";
 import { clock } from "./clock";
+import { root } from "./dom";
 
 /** Something that is to be sent. */
 export interface Kept {
@@ -117,7 +118,7 @@ const laneOf = (kept: Kept): string => kept.url ?? `${kept.instance}/${kept.sess
 
 /** How something stands, for the person who wrote it. */
 export function standing(kept: Kept): string {
-  if (onTheirWay.has(kept.key)) return "Sending…";
+  if (onTheirWay.has(kept.key) && kept.why === undefined) return "Sending…";
   if (kept.state === "sent") return "Sent";
   if (kept.state === "refused") return `Not sent: ${kept.why ?? ""}`;
   const before = allKept().find((other) => laneOf(other) === laneOf(kept) && other.state !== "sent");
@@ -144,7 +145,7 @@ function refusal(problem: Problem, status: number): string {
 }
 
 /** Notes what came of a try. True if the next one may go. */
-function settle(kept: Kept, reply: Reply): boolean {
+function settle(kept: Kept, reply: Reply, wasOffline: boolean): boolean {
   const { status, json } = reply;
   if (isGood(reply)) {
     if (kept.kind === "answer") forget(kept);
@@ -153,11 +154,13 @@ function settle(kept: Kept, reply: Reply): boolean {
   }
   const problem: Problem = json;
   if (status === 0) {
-    changeKept(kept, { why: "Waiting for the link to Drovers", unclear: true });
+    // Over a link that was known to be broken nothing arrives.
+    changeKept(kept, { why: "Waiting for the link to Drovers", unclear: kept.unclear || !wasOffline });
   } else if (status >= 500 || status === 408 || status === 429) {
     const certain = status === 503 || status === 507;
     const whose = status === 507 ? "Waiting for the hub" : "Waiting for its server";
-    const why = problem.detail === undefined ? whose : `${whose}: ${problem.detail}`;
+    // Why a server is not connected is said at its link.
+    const why = problem.detail === undefined || status === 503 ? whose : `${whose}: ${problem.detail}`;
     changeKept(kept, { why, unclear: kept.unclear || !certain });
   } else {
     changeKept(kept, { state: "refused", why: refusal(problem, status) });
@@ -167,16 +170,17 @@ function settle(kept: Kept, reply: Reply): boolean {
 
 async function deliver(kept: Kept): Promise<boolean> {
   const headers = { "idempotency-key": kept.key };
-  if (kept.url !== undefined) return settle(kept, await exchange("POST", kept.url, kept.body, headers));
+  const offline = root.hasAttribute("data-offline");
+  if (kept.url !== undefined) return settle(kept, await exchange("POST", kept.url, kept.body, headers), offline);
   const sessions = `/api/instances/${encodeURIComponent(kept.instance)}/sessions`;
   let mine = kept;
   if (mine.session === undefined) {
     const made = await exchange("POST", sessions, {}, headers);
-    if (!isGood(made) || typeof made.json.id !== "string") return settle(mine, made);
+    if (!isGood(made) || typeof made.json.id !== "string") return settle(mine, made, offline);
     mine = changeKept(mine, { session: made.json.id });
   }
   const url = `${sessions}/${encodeURIComponent(mine.session ?? "")}/prompt`;
-  const done = settle(mine, await exchange("POST", url, mine.body, headers));
+  const done = settle(mine, await exchange("POST", url, mine.body, headers), offline);
   if (kept.session === undefined) onBegun(mine);
   return done;
 }

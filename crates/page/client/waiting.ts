@@ -2,14 +2,20 @@
 
 import { complain } from "./api";
 import { clock } from "./clock";
-import { byId, find, root } from "./dom";
+import { byId, find, root, say } from "./dom";
 import { allKept, forget, isOnItsWay, type Kept, sendAgain, standing, tidyKept } from "./outbox";
 
-function control(label: string, act: () => void): HTMLButtonElement {
+type Act = (kept: Kept) => void;
+
+/** A button that does something with what is kept as it is then, not as it was drawn. */
+function control(kept: Kept, label: string, act: Act): HTMLButtonElement {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = label;
-  button.addEventListener("click", act);
+  button.addEventListener("click", () => {
+    const now = allKept().find((one) => one.key === kept.key);
+    if (now) act(now);
+  });
   return button;
 }
 
@@ -30,18 +36,17 @@ function edit(kept: Kept): void {
   forget(kept);
 }
 
-async function copyKept(kept: Kept): Promise<void> {
-  await navigator.clipboard.writeText(kept.text);
+function copyKept(kept: Kept): void {
+  void navigator.clipboard.writeText(kept.text).then(() => say("Copied"));
 }
 
-function controlsOf(kept: Kept): HTMLElement[] {
-  if (kept.state === "sent" || isOnItsWay(kept)) return [];
+function controlsOf(kept: Kept): [string, Act][] {
+  if (kept.state === "sent" || (isOnItsWay(kept) && kept.why === undefined)) return [];
   const writable = byId<HTMLTextAreaElement>("text")?.readOnly === false;
-  const refused = kept.state === "refused" ? [control("Send again", () => sendAgain(kept))] : [];
+  const again: [string, Act][] = kept.state === "refused" ? [["Send again", sendAgain]] : [];
   // What may have arrived cannot be taken back.
-  const change = writable ? control("Edit", () => edit(kept)) : control("Copy", () => void copyKept(kept));
-  const back = kept.unclear ? [] : [change];
-  return [...refused, ...back, control("Discard", () => forget(kept))];
+  const back: [string, Act][] = kept.unclear ? [] : [writable ? ["Edit", edit] : ["Copy", copyKept]];
+  return [...again, ...back, ["Discard", forget]];
 }
 
 function inFront(kept: Kept): boolean {
@@ -49,44 +54,50 @@ function inFront(kept: Kept): boolean {
   return kept.kind === "prompt" && kept.instance === instance && kept.session === session;
 }
 
-function drawPrompt(kept: Kept): HTMLElement {
-  const item = document.createElement("li");
-  item.dataset.kept = kept.state;
-  const state = line("p", kept.state === "refused" ? "state bad" : "state", standing(kept));
-  if (kept.state !== "sent") state.append(` · written ${clock(kept.at)}`);
-  const row = line("div", "row", "");
-  row.append(...controlsOf(kept));
-  item.append(line("div", "said", kept.text), state, row);
-  return item;
+function setText(element: Element | null, text: string): void {
+  if (element && element.textContent !== text) element.textContent = text;
 }
 
-/** Draws a list anew if it would read differently; whoever is about to press one of its buttons is not disturbed. */
-function redraw(list: HTMLElement, all: Kept[], draw: (kept: Kept) => HTMLElement): void {
-  const writable = byId<HTMLTextAreaElement>("text")?.readOnly === false;
-  const reads = JSON.stringify([writable, all.map((kept) => [kept.key, kept.state, standing(kept)])]);
-  if (list.dataset.reads === reads || (all.length === 0 && !list.hasChildNodes())) return;
-  list.dataset.reads = reads;
-  list.replaceChildren(...all.map(draw));
-}
-
-function drawNote(kept: Kept): HTMLElement {
-  const item = document.createElement("li");
-  const text = document.createElement("span");
-  if (kept.kind === "prompt") {
-    const link = document.createElement("a");
-    const session = kept.session === undefined ? "" : `/s/${encodeURIComponent(kept.session)}`;
-    link.href = `/i/${encodeURIComponent(kept.instance)}${session}`;
-    link.textContent = kept.text.length > 60 ? `${kept.text.slice(0, 60)}…` : kept.text;
-    text.append(link, ` · ${standing(kept)}`);
-  } else {
-    text.append(kept.state === "refused" ? `${kept.text}: ${kept.why ?? ""}` : `${kept.text}: ${standing(kept)}`);
+function drawPrompt(kept: Kept, item: HTMLElement): void {
+  if (!item.hasChildNodes()) item.append(line("div", "said", kept.text), line("p", "state", ""), line("div", "row", ""));
+  const [state, row] = [item.querySelector(".state"), item.querySelector(".row")];
+  state?.classList.toggle("bad", kept.state === "refused");
+  setText(state, kept.state === "sent" ? standing(kept) : `${standing(kept)} · written ${clock(kept.at)}`);
+  const controls = controlsOf(kept);
+  const labels = controls.map(([label]) => label).join();
+  if ([...(row?.children ?? [])].map((button) => button.textContent).join() !== labels) {
+    row?.replaceChildren(...controls.map(([label, act]) => control(kept, label, act)));
   }
-  const shut = control("×", () => forget(kept));
-  shut.className = "icon";
-  shut.setAttribute("aria-label", "Discard");
-  item.append(text);
-  if (!isOnItsWay(kept)) item.append(shut);
-  return item;
+  for (const button of row?.querySelectorAll("button") ?? []) button.disabled = isOnItsWay(kept);
+}
+
+/** Brings a list up to date in place: whoever is about to press one of its buttons is not disturbed. */
+function redraw(list: HTMLElement, all: Kept[], draw: (kept: Kept, item: HTMLElement) => void): void {
+  const items = new Map([...list.querySelectorAll<HTMLElement>("[data-key]")].map((item) => [item.dataset.key, item]));
+  for (const [key, item] of items) if (!all.some((kept) => kept.key === key)) item.remove();
+  all.forEach((kept, at) => {
+    const item = items.get(kept.key) ?? document.createElement("li");
+    item.dataset.key = kept.key;
+    draw(kept, item);
+    if (list.children[at] !== item) list.insertBefore(item, list.children[at] ?? null);
+  });
+}
+
+function drawNote(kept: Kept, item: HTMLElement): void {
+  const said = kept.state === "refused" && kept.kind === "answer" ? (kept.why ?? "") : standing(kept);
+  if (!item.hasChildNodes()) {
+    const shut = control(kept, "×", forget);
+    shut.className = "icon";
+    shut.setAttribute("aria-label", "Discard");
+    item.append(line("span", "", ""), shut);
+  }
+  const span = item.querySelector("span");
+  const words = `${kept.text.slice(0, 60)}${kept.text.length > 60 ? "…" : ""}`;
+  if (!span || span.textContent === `${words}: ${said}`) return;
+  const session = kept.session === undefined ? "" : `/s/${encodeURIComponent(kept.session)}`;
+  const place = line(kept.kind === "prompt" ? "a" : "b", "", words);
+  if (place instanceof HTMLAnchorElement) place.href = `/i/${encodeURIComponent(kept.instance)}${session}`;
+  span.replaceChildren(place, `: ${said}`);
 }
 
 /** The card of a request that an answer is for. */
@@ -111,9 +122,6 @@ function showAnswers(answers: Kept[]): void {
     }
   }
 }
-
-/** True while a prompt waits that the conversation in front ends with. */
-export const isPending = (): boolean => allKept().some(inFront);
 
 /** Brings everything that shows what is kept up to date. */
 export function showKept(): void {

@@ -121,6 +121,7 @@ impl Writer {
             };
             // Nothing is stored, so there is nothing to close.
             tokio::select! {
+                biased;
                 () = sleep(again) => {}
                 _done = self.closing.recv() => return,
             }

@@ -9,4 +9,6 @@ mod fuzzed;
 mod lab;
 mod outbox;
 mod pages;
+mod peer;
+mod reasons;
 mod upstreams;

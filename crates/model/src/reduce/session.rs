@@ -12,11 +12,14 @@ use crate::state::{
 
 impl Fold<'_> {
     pub(super) fn session_created(&mut self, info: SessionInfo) {
-        let id = info.id.clone();
+        let (rev, id) = (self.rev, info.id.clone());
         let known = self.instance.sessions.contains_key(&id);
         self.session_changed(info);
         if let (false, Some(session)) = (known, self.instance.sessions.get_mut(&id)) {
-            session.body = Body::Loaded(Loaded::default());
+            session.body = Body::Loaded(Loaded {
+                since: rev,
+                ..Loaded::default()
+            });
             if session.run == Run::Unknown {
                 session.run = Run::Idle;
             }

@@ -119,6 +119,8 @@ pub struct Loaded {
     pub orphans: BTreeMap<PartId, Part>,
     /// Set while it is being read again: what arrives changes the body, and is applied once more after the read.
     pub rereading: Option<Held>,
+    /// Revision from which on it has been here without a break: a viewer that is behind it shows none of it.
+    pub since: Rev,
     /// Revision at which the list of messages (not their content) last changed.
     pub list_rev: Rev,
     /// Bytes of JSON kept.

@@ -84,6 +84,7 @@ pub struct Core {
     began: Instant,
     jump: AtomicI64,
     ended: AtomicBool,
+    lossy: AtomicBool,
     trace: Mutex<Trace>,
     stats: Mutex<Stats>,
     violation: Mutex<Option<Violation>>,
@@ -112,6 +113,7 @@ impl Core {
             began: Instant::now(),
             jump: AtomicI64::new(0),
             ended: AtomicBool::new(false),
+            lossy: AtomicBool::new(false),
             trace: Mutex::new(trace),
             stats: Mutex::default(),
             violation: Mutex::default(),
@@ -216,6 +218,16 @@ impl Core {
     /// True once actors should stop acting.
     pub fn is_calm(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
+    }
+
+    /// True once something happened that the log may have lost entries by.
+    pub fn may_lose(&self) -> bool {
+        self.lossy.load(Ordering::SeqCst)
+    }
+
+    /// Something happens that the log may lose entries by.
+    pub fn lose(&self) {
+        self.lossy.store(true, Ordering::SeqCst);
     }
 
     /// Has actors stop, or go on.

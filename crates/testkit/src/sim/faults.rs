@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hub::journal::memory::Disk;
+use hub::journal::store::StoreError;
 use model::ids::SessionId;
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -12,6 +14,7 @@ use super::core::{Core, lock};
 use super::hub::{HubLife, instance};
 use super::pipe::End;
 use super::server::{Server, Up};
+use super::turn;
 use super::viewer::Door;
 
 /// Everything that faults can be done to.
@@ -22,6 +25,8 @@ pub struct Chaos {
     pub servers: Vec<Arc<Server>>,
     /// The hub.
     pub door: Door,
+    /// The disk of its journal, which outlives it.
+    pub disk: Disk,
     /// Its lives so far.
     pub lives: u64,
     /// Chance.
@@ -91,6 +96,21 @@ impl Chaos {
                 core.fault("clock jump", format_args!("{by} ms"));
                 core.jump(by);
             }
+            31..33 => {
+                let full = self.random.random_bool(0.5);
+                let fault = full.then(|| StoreError::Full("simulated".into()));
+                if full {
+                    core.fault("disk full", "");
+                } else {
+                    core.trace("the disk is whole");
+                }
+                core.lose();
+                self.disk.fail(fault);
+            }
+            33..36 => {
+                core.trace(format_args!("{name} is to lose an event"));
+                lock(&server.inner).lose += 1;
+            }
             30 => {
                 if let Some(hub) = lock(&self.door).clone() {
                     core.trace(format_args!("a person has {name} tried again"));
@@ -103,9 +123,15 @@ impl Chaos {
 
     fn refuse(&mut self, server: Arc<Server>) {
         let time = Duration::from_millis(self.random.random_range(500..80_000));
-        let up = if self.random.random_bool(0.5) { Up::No } else { Up::Deaf };
-        self.core
-            .fault("refusal", format_args!("s{} {up:?} for {time:?}", server.index));
+        let up = if self.random.random_bool(0.5) {
+            Up::No
+        } else {
+            Up::Deaf
+        };
+        self.core.fault(
+            "refusal",
+            format_args!("s{} {up:?} for {time:?}", server.index),
+        );
         server.set_up(up);
         if let Some(connection) = server.current() {
             connection.pipe.end(End::Reset);
@@ -118,7 +144,8 @@ impl Chaos {
 
     /// A server dies in the middle of its turns, and comes back without them.
     async fn restart_server(&mut self, server: Arc<Server>) {
-        self.core.fault("server restart", format_args!("s{}", server.index));
+        self.core
+            .fault("server restart", format_args!("s{}", server.index));
         self.note_cut_off(&server);
         server.kill();
         let down = Duration::from_millis(self.random.random_range(50..9000));
@@ -143,8 +170,8 @@ impl Chaos {
                 let mut messages = kept.messages.values().rev();
                 messages.find(|message| message.info.role == opencode::wire::Role::Assistant)
             });
-            let unfinished = last
-                .is_some_and(|last| last.info.completed.is_none() && last.info.error.is_none());
+            let unfinished =
+                last.is_some_and(|last| last.info.completed.is_none() && last.info.error.is_none());
             let seen = hub.engine.read(|state| {
                 let id = SessionId::new(session.as_str());
                 let known = state.session(&instance(server.index), &id);
@@ -161,6 +188,9 @@ impl Chaos {
         let killed = self.random.random_bool(0.5);
         let kind = if killed { "hub kill" } else { "hub restart" };
         self.core.fault(kind, "");
+        if killed {
+            self.core.lose();
+        }
         let hub = lock(&self.door).take();
         if let Some(hub) = hub {
             hub.end(killed).await;
@@ -173,17 +203,23 @@ impl Chaos {
     /// A new life of the hub.
     pub async fn begin_hub(&mut self) {
         self.lives += 1;
-        let hub = HubLife::start(&self.core, &self.servers, self.lives).await;
+        let hub = HubLife::start(&self.core, &self.servers, &self.disk, self.lives).await;
         *lock(&self.door) = Some(hub);
     }
 
     /// Nothing goes wrong any more.
     pub fn heal(&self) {
         self.core.trace("faults stop");
+        self.disk.fail(None);
         for server in &self.servers {
             let mut inner = lock(&server.inner);
             inner.rest_faults = 0;
             inner.lose = 0;
+            let lost = std::mem::take(&mut inner.lost);
+            drop(inner);
+            for session in lost {
+                turn::touch(server, &session, None);
+            }
         }
     }
 

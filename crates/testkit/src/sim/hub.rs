@@ -1,13 +1,16 @@
 //! A hub put together as the product does it, over simulated servers, and its ends: orderly, or in the middle of things.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hub::engine::{self, Handle};
 use hub::feed::live::{Drawing, Live, ViewerLink};
 use hub::ingest::backoff::Policy;
-use hub::ingest::supervisor::Patience;
-use hub::ingest::{Ask, Supervisor};
+use hub::feed::log::Cursor;
+use hub::ingest::{Ask, Patience, Supervisor};
+use hub::journal::memory::Disk;
+use hub::journal::{self, Journal, Retention};
 use hub::limits;
 use model::ids::InstanceId;
 use model::state::Origin;
@@ -25,6 +28,8 @@ pub struct HubLife {
     pub engine: Handle,
     /// Its live feed.
     pub live: Live,
+    /// Where its log was when it began.
+    pub log_begin: Cursor,
     asks: Vec<mpsc::Sender<Ask>>,
     supervisors: Vec<JoinHandle<()>>,
     viewers: Mutex<Vec<JoinHandle<()>>>,
@@ -37,10 +42,27 @@ pub fn instance(server: usize) -> InstanceId {
 
 impl HubLife {
     /// Starts a hub that knows these servers.
-    pub async fn start(core: &Arc<Core>, servers: &[Arc<Server>], life: u64) -> Arc<Self> {
+    pub async fn start(
+        core: &Arc<Core>,
+        servers: &[Arc<Server>],
+        disk: &Disk,
+        life: u64,
+    ) -> Arc<Self> {
         core.trace(format_args!("hub begins its life {life}"));
-        let engine = engine::start(core.clock(), format!("life{life}").into());
+        let names = AtomicU64::new(0);
+        let journal = Journal::open(journal::Options {
+            medium: Arc::new(disk.clone()),
+            retention: Retention::default(),
+            clock: core.clock(),
+            names: Arc::new(move || {
+                let name = names.fetch_add(1, Ordering::SeqCst);
+                format!("log{life}x{name}").into()
+            }),
+        })
+        .await;
+        let engine = engine::start_with(core.clock(), format!("life{life}").into(), journal);
         let live = Live::new(engine.clone(), Arc::new(Renderer::new()), Drawing::Here);
+        let log_begin = engine.log().end();
         let (mut all, mut supervisors) = (Vec::new(), Vec::new());
         for server in servers {
             server.begin_life();
@@ -68,6 +90,7 @@ impl HubLife {
         Arc::new(Self {
             engine,
             live,
+            log_begin,
             asks: all,
             supervisors,
             viewers: Mutex::default(),
@@ -107,6 +130,9 @@ impl HubLife {
             while !supervisor.is_finished() {
                 tokio::task::yield_now().await;
             }
+        }
+        if !killed {
+            self.engine.journal().close().await;
         }
     }
 }

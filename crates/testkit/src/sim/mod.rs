@@ -90,6 +90,7 @@ async fn story(seed: u64, print: bool) -> Outcome {
         core: core.clone(),
         servers: servers.clone(),
         door: Door::default(),
+        disk: ::hub::journal::memory::Disk::new(),
         lives: 0,
         random: core.random("faults"),
         rate: random.random_range(0..60),
@@ -105,10 +106,16 @@ async fn story(seed: u64, print: bool) -> Outcome {
         shown.push(viewer.shown.clone());
         tokio::spawn(viewer.run());
     }
+    let given = logs::Given::default();
     for at in 0..random.random_range(0..3) {
-        tokio::spawn(logs::follow(core.clone(), at, chaos.door.clone()));
+        tokio::spawn(logs::follow(core.clone(), at, chaos.door.clone(), given.clone()));
     }
-    tokio::spawn(watch(core.clone(), servers.clone(), chaos.door.clone(), places));
+    tokio::spawn(watch(
+        core.clone(),
+        servers.clone(),
+        chaos.door.clone(),
+        places,
+    ));
     for _ in 0..random.random_range(1..4) {
         core.calm(false);
         let time = Duration::from_secs(random.random_range(5..45));
@@ -141,8 +148,10 @@ fn servers(core: &Arc<Core>, count: usize) -> Vec<Arc<Server>> {
     let mut servers: Vec<Arc<Server>> = Vec::new();
     let recorded = recorded(&mut random);
     for index in 0..count {
-        let (mut store, mut directory) =
-            (Arc::new(Mutex::new(Store::default())), format!("/w/s{index}"));
+        let (mut store, mut directory) = (
+            Arc::new(Mutex::new(Store::default())),
+            format!("/w/s{index}"),
+        );
         if let Some(before) = servers.last().filter(|_| shared && index + 1 == count) {
             store = before.store.clone();
             if random.random_bool(0.5) {
@@ -150,7 +159,9 @@ fn servers(core: &Arc<Core>, count: usize) -> Vec<Arc<Server>> {
             }
         }
         let mut played = None;
-        if index == 0 && let Some(frames) = &recorded {
+        if index == 0
+            && let Some(frames) = &recorded
+        {
             directory = "/lab/proj".to_owned();
             played = Some(frames.clone());
         }
@@ -266,7 +277,13 @@ async fn converge(chaos: &Chaos, viewers: &[Arc<Mutex<Shown>>]) {
             continue;
         };
         let shown: Vec<Shown> = viewers.iter().map(|shown| lock(shown).clone()).collect();
-        match check::quiet(&chaos.servers, &hub, &shown) {
+        let mut found = check::quiet(&chaos.servers, &hub, &shown);
+        for server in &chaos.servers {
+            if found.is_ok() {
+                found = check::same_log(server, &hub).await;
+            }
+        }
+        match found {
             Ok(()) => {
                 let took = began.elapsed();
                 core.trace(format_args!("all is told after {took:?}"));

@@ -32,7 +32,9 @@ impl Pace {
             return Some(format!("{} streams are open beside a new one", self.open));
         }
         match since {
-            Some(since) if !asked && self.failed > 0 && since + Duration::from_millis(2) < least => {
+            Some(since)
+                if !asked && self.failed > 0 && since + Duration::from_millis(2) < least =>
+            {
                 Some(format!(
                     "connected {since:?} after failure {}, not {least:?}",
                     self.failed

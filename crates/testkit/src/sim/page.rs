@@ -50,7 +50,9 @@ impl Page {
         if let Some(found) = self.app.as_mut().and_then(|app| app.find(key)) {
             return Some(found);
         }
-        self.aside.values_mut().find_map(|waiting| waiting.find(key))
+        self.aside
+            .values_mut()
+            .find_map(|waiting| waiting.find(key))
     }
 
     /// The element is now this; it waits for a list that names it if it is new.

@@ -30,7 +30,9 @@ pub async fn live(server: Arc<Server>) {
             sleep(Duration::from_millis(300)).await;
             continue;
         }
-        let steps = lock(&server.inner).random.random_range(1..if busy { 8 } else { 3 });
+        let steps = lock(&server.inner)
+            .random
+            .random_range(1..if busy { 8 } else { 3 });
         for _ in 0..steps {
             act(&server).await;
         }
@@ -60,7 +62,9 @@ async fn act(server: &Arc<Server>) {
         120..220 => answer(server, dice),
         220..228 => {
             if let Some(session) = pick(server, true) {
-                server.core.trace(format_args!("s{} abort {session}", server.index));
+                server
+                    .core
+                    .trace(format_args!("s{} abort {session}", server.index));
                 turn::abort(server, &session);
             }
         }
@@ -186,7 +190,9 @@ fn delete(server: &Arc<Server>, session: &str) {
             let kept = store.sessions.get(&id);
             kept.map(|kept| (kept.info.raw.get().to_owned(), kept.info.directory.clone()))
         };
-        let Some((raw, directory)) = info else { continue };
+        let Some((raw, directory)) = info else {
+            continue;
+        };
         let ran = lock(&server.inner).turns.contains_key(&id);
         let properties = format!(r#"{{"sessionID":"{id}","info":{raw}}}"#);
         server.tell(&directory, "session.deleted", &properties);

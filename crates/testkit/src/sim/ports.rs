@@ -15,7 +15,9 @@ use hub::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamErro
 use hub::limits;
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::SessionId;
-use model::state::{AgentInfo, Catalog, ModelInfo, ModelRef, SessionInfo};
+use model::state::{
+    AgentInfo, Catalog, ModelInfo, ModelRef, Reason, ReasonKind, SessionInfo,
+};
 use model::time::Timestamp;
 use rand::Rng;
 use tokio::time::{Instant, sleep, timeout};
@@ -43,7 +45,14 @@ pub struct Reader {
 }
 
 fn broken(reason: &str) -> UpstreamError {
-    UpstreamError::Unreachable(reason.into())
+    UpstreamError::down(ReasonKind::Reset, reason)
+}
+
+fn missing() -> UpstreamError {
+    UpstreamError::NotFound(Reason::new(
+        ReasonKind::NotOpenCode,
+        "there is no such session",
+    ))
 }
 
 impl Upstream for Port {
@@ -53,7 +62,9 @@ impl Upstream for Port {
     async fn connect(&self) -> Result<Connection<Stream, Reader>, UpstreamError> {
         let server = &self.0;
         let wrong = lock(&server.inner).pace.begins(Instant::now());
-        server.core.trace(format_args!("s{} is connected to", server.index));
+        server
+            .core
+            .trace(format_args!("s{} is connected to", server.index));
         server.core.check(
             Invariant::Pace,
             wrong.map(|wrong| format!("s{}: {wrong}", server.index)),
@@ -122,9 +133,10 @@ impl Drop for Stream {
     fn drop(&mut self) {
         self.connection.pipe.close();
         let (server, now) = (&self.server, Instant::now());
-        server
-            .core
-            .trace(format_args!("s{} stream #{} is closed", server.index, self.connection.id));
+        server.core.trace(format_args!(
+            "s{} stream #{} is closed",
+            server.index, self.connection.id
+        ));
         let lived = now - self.connection.since;
         if self.connection.life == server.life.load(Ordering::SeqCst) {
             lock(&server.inner).pace.closed(now, lived);
@@ -280,6 +292,14 @@ impl Rest for Reader {
         Ok(whole)
     }
 
+    async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        let read = self.folder(directory.clone()).await?;
+        if let Some(connection) = &self.connection {
+            lock(&connection.asked).insert(directory.to_string());
+        }
+        Ok(read)
+    }
+
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
         self.exchange(|_, _| ()).await?;
         let id = ModelRef {
@@ -305,7 +325,6 @@ impl Rest for Reader {
         session: SessionId,
         before: Option<Arc<str>>,
     ) -> Result<MessagesRead, UpstreamError> {
-        let missing = || UpstreamError::NotFound("there is no such session".into());
         let page = before.clone().map_or(ReadPage::Newest, ReadPage::Older);
         let read = async {
             let page = self
@@ -326,7 +345,10 @@ impl Rest for Reader {
                     list.await?.ok_or_else(missing)
                 };
                 let (messages, todos) = try_join(read, todos).await?;
-                (messages, Some(todos.map_or_else(no_todos, dialect::answer_todos)))
+                (
+                    messages,
+                    Some(todos.map_or_else(no_todos, dialect::answer_todos)),
+                )
             }
         };
         let read = dialect::message_page(&session, messages, page, todos, self.now());
@@ -338,7 +360,6 @@ impl Rest for Reader {
             let kept = store.sessions.get(session.as_str());
             kept.map(|kept| kept.info.clone())
         });
-        let missing = || UpstreamError::NotFound("there is no such session".into());
         Ok(dialect::session(info.await?.ok_or_else(missing)?))
     }
 }

@@ -132,12 +132,14 @@ impl Summary {
         let speed = self.seeds as f64 / self.took.as_secs_f64().max(0.001);
         row("seeds per second", format!("{speed:.1}"));
         let kinds: BTreeMap<String, usize> =
-            self.failures.iter().fold(BTreeMap::new(), |mut kinds, failure| {
-                if let Some(violation) = &failure.violation {
-                    *kinds.entry(violation.invariant.to_string()).or_default() += 1;
-                }
-                kinds
-            });
+            self.failures
+                .iter()
+                .fold(BTreeMap::new(), |mut kinds, failure| {
+                    if let Some(violation) = &failure.violation {
+                        *kinds.entry(violation.invariant.to_string()).or_default() += 1;
+                    }
+                    kinds
+                });
         for (kind, count) in kinds {
             row(&format!("failed: {kind}"), count.to_string());
         }
@@ -148,9 +150,17 @@ impl Summary {
 /// A failure, and how to see it again.
 #[must_use]
 pub fn failure(outcome: &Outcome) -> String {
-    let what = outcome.violation.as_ref().map_or_else(String::new, |found| {
-        format!("{} at {:.3} s: {}", found.invariant, found.at.as_secs_f64(), found.what)
-    });
+    let what = outcome
+        .violation
+        .as_ref()
+        .map_or_else(String::new, |found| {
+            format!(
+                "{} at {:.3} s: {}",
+                found.invariant,
+                found.at.as_secs_f64(),
+                found.what
+            )
+        });
     format!(
         "seed {} failed: {what}\n  again: cargo run -p testkit -- sim --seed {} --trace",
         outcome.seed, outcome.seed

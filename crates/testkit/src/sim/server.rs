@@ -68,8 +68,6 @@ pub struct Connection {
     pub heard: Mutex<Instant>,
     /// True once the hub has read the state beside it.
     pub released: AtomicBool,
-    /// True once an event was lost on it.
-    pub lossy: AtomicBool,
     /// Folders that the hub knew when it read the state.
     pub asked: Mutex<BTreeSet<String>>,
     /// The next event is cut in its middle, and the stream with it.
@@ -139,6 +137,10 @@ pub struct Inner {
     pub rest_faults: u32,
     /// Durable events that are to be lost on the stream.
     pub lose: u32,
+    /// Sessions of which some were, without another that proves it.
+    pub lost: BTreeSet<String>,
+    /// Streams on which some were.
+    pub lossy: BTreeSet<u64>,
     /// Recorded frames that are still to be played.
     pub recorded: VecDeque<String>,
     next_id: u64,
@@ -176,6 +178,8 @@ impl Server {
                 pace: super::pace::Pace::default(),
                 rest_faults: 0,
                 lose: 0,
+                lost: BTreeSet::new(),
+                lossy: BTreeSet::new(),
                 recorded: VecDeque::new(),
                 next_id: 0,
                 next_connection: 0,
@@ -204,16 +208,18 @@ impl Server {
         let main = envelope(directory, &payload);
         let seq = self.apply(&main);
         let mut frames = vec![self.sent(main)];
-        if let Some((session, seq)) = seq {
+        if let Some((session, seq)) = &seq {
             let sync = format!(
                 r#""type":"sync","syncEvent":{{"id":"{id}","type":"{kind}.1","seq":{seq},"aggregateID":"{session}","data":{properties}}},"id":"{id}""#
             );
             frames.push(self.sent(envelope(directory, &sync)));
         }
-        let durable = frames.len() > 1;
+        // That a session is gone is told once, and nothing after it could prove that it was missed.
+        let numbered = seq.map(|(session, _)| session);
+        let provable = numbered.filter(|_| kind != "session.deleted");
         self.core
             .trace(format_args!("s{} {kind} {}", self.index, subject(properties)));
-        self.send(frames, durable);
+        self.send(frames, provable.as_deref());
     }
 
     /// Something that was recorded happens again.
@@ -228,7 +234,7 @@ impl Server {
         self.core
             .trace(format_args!("s{} replays {} bytes", self.index, data.len()));
         let frame = self.sent(data.to_owned());
-        self.send(vec![frame], false);
+        self.send(vec![frame], None);
     }
 
     /// Keeps what a recorded event says; its number follows in an event of its own.
@@ -284,7 +290,8 @@ impl Server {
         })
     }
 
-    fn send(&self, frames: Vec<Arc<Sent>>, durable: bool) {
+    /// `provable` names the session whose next event tells that this one was missed.
+    fn send(&self, frames: Vec<Arc<Sent>>, provable: Option<&str>) {
         self.core.count(|stats| stats.events += frames.len() as u64);
         let connections = lock(&self.inner).connections.clone();
         for connection in connections {
@@ -293,15 +300,10 @@ impl Server {
                     .trace(format_args!("s{} too early for #{}", self.index, connection.id));
                 continue;
             }
-            let lost = {
-                let mut inner = lock(&self.inner);
-                let lost = durable && inner.lose > 0 && connection.released.load(Ordering::SeqCst);
-                inner.lose -= u32::from(lost);
-                lost
-            };
-            if lost {
-                connection.lossy.store(true, Ordering::SeqCst);
-                self.core.fault("lost event", format_args!("s{}", self.index));
+            let released = connection.released.load(Ordering::SeqCst);
+            if let Some(session) = provable.filter(|_| released)
+                && self.loses(connection.id, session)
+            {
                 continue;
             }
             self.send_to(&connection, &frames);
@@ -309,6 +311,21 @@ impl Server {
         lock(&self.inner)
             .connections
             .retain(|connection| connection.pipe.is_open());
+    }
+
+    /// Loses a durable event, if one is to be lost.
+    fn loses(&self, connection: u64, session: &str) -> bool {
+        let mut inner = lock(&self.inner);
+        if inner.lose == 0 {
+            inner.lost.remove(session);
+            return false;
+        }
+        inner.lose -= 1;
+        inner.lost.insert(session.to_owned());
+        inner.lossy.insert(connection);
+        drop(inner);
+        self.core.fault("lost event", format_args!("s{} of {session}", self.index));
+        true
     }
 
     /// Sends frames on one stream, cut anywhere.
@@ -371,7 +388,6 @@ impl Server {
                 subscribed: now + late,
                 heard: Mutex::new(now),
                 released: AtomicBool::new(false),
-                lossy: AtomicBool::new(false),
                 asked: Mutex::default(),
                 truncate: AtomicBool::new(false),
             });
@@ -493,6 +509,7 @@ impl Server {
         inner.taken.clear();
         inner.heard_of.clear();
         inner.cut_off.clear();
+        inner.lossy.clear();
         inner.pace = super::pace::Pace::default();
         for text in inner.texts.values_mut() {
             text.runs.clear();

@@ -17,7 +17,9 @@ enum Step {
     Retry,
     Assistant,
     StepStart,
-    Begin { reasoning: bool },
+    Begin {
+        reasoning: bool,
+    },
     /// A JSON string.
     Delta(&'static str),
     End,
@@ -29,9 +31,13 @@ enum Step {
     Ask,
     Question,
     Child,
-    Done { error: bool },
+    Done {
+        error: bool,
+    },
     StepFinish,
-    Complete { last: bool },
+    Complete {
+        last: bool,
+    },
     Idle,
     Late,
     Todo,
@@ -393,7 +399,8 @@ impl Turn {
         match step {
             Step::Tool(name) => {
                 self.part = self.new_part(server, session, "tool");
-                self.part["callID"] = json!(format!("call_{}", self.part["id"].as_str().unwrap_or("")));
+                self.part["callID"] =
+                    json!(format!("call_{}", self.part["id"].as_str().unwrap_or("")));
                 self.part["tool"] = json!(name);
                 self.part["state"] = json!({"status": "pending", "input": {}, "raw": ""});
             }

@@ -54,14 +54,17 @@ impl ViewerLink for Socket {
         }
         if text.starts_with(r#"{"t":"batch""#) {
             let frame: Value = serde_json::from_str(&text).unwrap_or_default();
-            self.open.push_back(frame["rev"].as_u64().unwrap_or_default());
+            self.open
+                .push_back(frame["rev"].as_u64().unwrap_or_default());
             let open = self.open.len();
-            let wrong = (open > limits::UNACKNOWLEDGED).then(|| format!("{open} batches wait for a viewer"));
+            let wrong = (open > limits::UNACKNOWLEDGED)
+                .then(|| format!("{open} batches wait for a viewer"));
             self.core.check(Invariant::Bounds, wrong);
         }
         self.down.send(text, self.latency);
         let waiting = self.down.len();
-        let wrong = (waiting > KERNEL_FRAMES).then(|| format!("{waiting} frames wait for a viewer"));
+        let wrong =
+            (waiting > KERNEL_FRAMES).then(|| format!("{waiting} frames wait for a viewer"));
         self.core.check(Invariant::Bounds, wrong);
         true
     }
@@ -179,7 +182,8 @@ impl Viewer {
             4 => self.toggle_hidden(),
             5 => {
                 self.note("loses its link");
-                self.core.fault("viewer link cut", format_args!("v{}", self.index));
+                self.core
+                    .fault("viewer link cut", format_args!("v{}", self.index));
                 self.line = None;
                 let pause = Duration::from_millis(self.random.random_range(1..8000));
                 sleep(pause).await;
@@ -187,8 +191,10 @@ impl Viewer {
             }
             6 => {
                 let pause = Duration::from_millis(self.random.random_range(200..20_000));
-                self.core
-                    .fault("viewer stops reading", format_args!("v{} for {pause:?}", self.index));
+                self.core.fault(
+                    "viewer stops reading",
+                    format_args!("v{} for {pause:?}", self.index),
+                );
                 sleep(pause).await;
             }
             7 => self.go(None).await,
@@ -481,7 +487,9 @@ impl Viewer {
         let hub = self.hub().ok_or(())?;
         let look = lock(&self.shown).look.clone();
         let fetched = place::element(&hub.live, look, key.to_owned(), Some(Rev(rev)), false);
-        let fetched = timeout(Duration::from_secs(15), fetched).await.map_err(drop)?;
+        let fetched = timeout(Duration::from_secs(15), fetched)
+            .await
+            .map_err(drop)?;
         sleep(self.latency()).await;
         Ok(fetched)
     }

@@ -348,3 +348,30 @@ async fn what_a_viewer_showed_before_a_gap_is_read_again() {
         Some(Ask::Older("s".into(), "cursor".into()))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_was_let_go_of_comes_back_whole() {
+    let mut bench = bench().await;
+    bench.look(0, false).await;
+    bench.news().await;
+    bench.tell([Event::BodyDropped { session: "s".into() }]).await;
+    let gone = bench.news().await.to_string();
+    assert!(gone.contains(r#"["o","ms",[]]"#), "{gone}");
+    let completed = MessageInfo {
+        completed: Some(Timestamp(2)),
+        ..message()
+    };
+    let read = MessagesRead {
+        session: "s".into(),
+        messages: vec![(completed, vec![text()])],
+        older: None,
+        page: ReadPage::Newest,
+        todos: None,
+    };
+    bench.tell([Event::MessagesRead(read)]).await;
+    let back = bench.news().await.to_string();
+    // The page let go of the message with everything in it.
+    for part in [r#"["f","m:m","#, r#"["f","p:p","#, r#"["o","ps:m",["p:p"]]"#] {
+        assert!(back.contains(part), "{part} in {back}");
+    }
+}

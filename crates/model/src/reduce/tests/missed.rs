@@ -174,7 +174,7 @@ fn what_is_told_while_a_folder_is_read_is_newer() {
         idle("done"),
         permission("asked", "new"),
         permission("answered", "new"),
-        Event::PermissionReplied("answered".into()),
+        Event::PermissionReplied("answered".into(), Outcome::Once),
         Event::SessionCreated(elsewhere("gone")),
         Event::SessionDeleted("gone".into()),
     ]);
