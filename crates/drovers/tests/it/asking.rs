@@ -129,7 +129,11 @@ async fn continue_lets_what_was_interrupted_go_on() {
     assert_eq!(one.ok(), format!("{} goes on\n", ids[0]));
     let again = scene.home.run(&["continue", "mend"]).await;
     again.refused(1, &["is not interrupted"]);
-    let rest = scene.home.run(&["continue", "--all", "--json"]).await.json();
+    let rest = scene
+        .home
+        .run(&["continue", "--all", "--json"])
+        .await
+        .json();
     assert_eq!(rest["continued"][0]["session"], ids[1].as_str());
     assert_eq!(rest["failed"], serde_json::json!([]));
 }
