@@ -70,7 +70,7 @@ async fn a_server_that_was_cut_off_is_marked_and_then_shown_without_a_hole() -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_that_only_fall_silent_are_found_out_and_made_anew() -> Result<()> {
     // Sooner than a hub does unless it is told to, to save time.
-    let mut legs = Legs::open_with(&["--stale-after", "16", "--dead-after", "22"]).await?;
+    let mut legs = Legs::open_with(&["--stale-after", "16s", "--dead-after", "22s"]).await?;
     let session = legs.growing(REPLY).await?;
 
     let silent = Instant::now();
