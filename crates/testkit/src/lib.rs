@@ -5,6 +5,7 @@
 
 pub mod captures;
 pub mod chromium;
+pub mod perf;
 pub mod real;
 
 mod lock;
