@@ -53,7 +53,7 @@ async fn measure(options: &HashMap<String, String>) -> Result<Vec<Figure>> {
             let binary = tokio::task::spawn_blocking(binary).await??;
             let hub = Hub::start(&binary, source.url()).await?;
             if wants(options, "wire") {
-                figures.extend(on_the_wire(&hub, &sessions.hundred).await?);
+                figures.extend(wire::figures(&hub, &sessions.hundred).await?);
             }
             (target(&hub.sessions(), options), Some(hub))
         }
@@ -123,21 +123,6 @@ impl Sessions {
                 .collect::<Result<_>>()?,
         })
     }
-}
-
-async fn on_the_wire(hub: &Hub, session: &str) -> Result<Vec<Figure>> {
-    let page = hub.sessions().replace("{session}", session);
-    let shell = wire::load(&format!("{}/i/{}", hub.url, hub.instance)).await?;
-    // Once more: the first one may have come before its conversation was read.
-    wire::load(&page).await?;
-    let hundred = wire::load(&page).await?;
-    let figure = |name: &str, bytes: usize| Figure::new(name, Screen::Desktop, bytes as f64, "B");
-    Ok(vec![
-        figure("shell.bytes", shell.bytes()),
-        figure("shell.document_bytes", shell.document),
-        figure("hundred.bytes", hundred.bytes()),
-        figure("hundred.document_bytes", hundred.document),
-    ])
 }
 
 fn target(url: &str, options: &HashMap<String, String>) -> Target {

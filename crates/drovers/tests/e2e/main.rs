@@ -16,3 +16,4 @@ mod own;
 mod phone;
 mod servers;
 mod turns;
+mod weight;

@@ -27,11 +27,11 @@ pub const SHELL_BYTES: f64 = 40_000.0;
 /// Bytes of the page with a hundred messages, by brotli.
 pub const HUNDRED_MESSAGES_BYTES: f64 = 120_000.0;
 /// Elements and texts of the document of a long session.
-pub const NODES: f64 = 20_000.0;
+pub const NODES: f64 = 10_000.0;
 /// Requests of a first load: document, script, style, icon, socket.
 pub const REQUESTS: f64 = 6.0;
 /// Bytes of the script heap after a long session has been opened.
-pub const HEAP_BYTES: f64 = 16e6;
+pub const HEAP_BYTES: f64 = 4e6;
 
 /// Figure, goal on a desktop, goal on a phone.
 const GOALS: [(&str, Option<Bound>, Option<Bound>); 12] = {

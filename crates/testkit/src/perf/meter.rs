@@ -93,6 +93,8 @@ pub struct Counters {
     pub at: f64,
     /// Main thread, in all.
     pub busy: f64,
+    /// Of that, what the processor worked: unlike the rest it does not grow with what else the machine does.
+    pub cpu: f64,
     /// Of that, script.
     pub script: f64,
     /// Of that, style and layout.
@@ -157,6 +159,7 @@ impl Metered {
         Ok(Counters {
             at: of("Timestamp")?,
             busy: of("TaskDuration")?,
+            cpu: of("ThreadTime")?,
             script: of("ScriptDuration")?,
             layout: of("LayoutDuration")? + of("RecalcStyleDuration")?,
             nodes: of("Nodes")?,
@@ -248,6 +251,7 @@ impl Counters {
         Self {
             at: seconds,
             busy: share(self.busy, before.busy),
+            cpu: share(self.cpu, before.cpu),
             script: share(self.script, before.script),
             layout: share(self.layout, before.layout),
             bytes: self.bytes - before.bytes,

@@ -172,6 +172,7 @@ pub async fn follow(
     let mut figures = vec![
         figure("longest_block", noted.longest_block, "ms"),
         figure("busy", to.busy, "ms/s"),
+        figure("busy_cpu", to.cpu, "ms/s"),
         figure("busy_of_probe", from.since(idle_from).busy, "ms/s"),
         figure("script", to.script, "ms/s"),
         figure("layout", to.layout, "ms/s"),

@@ -2,6 +2,9 @@
 
 use anyhow::{Context, Result};
 
+use super::stage::Hub;
+use super::{Figure, Screen};
+
 /// A document and the files that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
@@ -19,6 +22,26 @@ impl Load {
     pub fn bytes(self) -> usize {
         self.document + self.assets
     }
+}
+
+/// What the page of an instance takes without a conversation, and with that of a session.
+///
+/// # Errors
+/// When a page cannot be fetched.
+pub async fn figures(hub: &Hub, session: &str) -> Result<Vec<Figure>> {
+    let page = hub.sessions().replace("{session}", session);
+    let shell = load(&format!("{}/i/{}", hub.url, hub.instance)).await?;
+    // Once before: the first one may come before its conversation was read.
+    load(&page).await?;
+    let hundred = load(&page).await?;
+    #[allow(clippy::cast_precision_loss)]
+    let figure = |name: &str, bytes: usize| Figure::new(name, Screen::Desktop, bytes as f64, "B");
+    Ok(vec![
+        figure("shell.bytes", shell.bytes()),
+        figure("shell.document_bytes", shell.document),
+        figure("hundred.bytes", hundred.bytes()),
+        figure("hundred.document_bytes", hundred.document),
+    ])
 }
 
 /// Fetches a document and the files that it names, each by brotli where the server can.
