@@ -3,6 +3,7 @@
 //!
 //! Every test ends by asserting that the page reported nothing: no console error, no refusal by its own policy.
 
+mod access;
 mod adding;
 mod bench;
 mod census;
