@@ -35,11 +35,10 @@ function seconds(ms: number): Words {
   return ms < 2 * minute ? [`${Math.max(0, Math.round(ms / 1000))} s`, 0] : ago(ms);
 }
 
-function clock(at: number, from: number): Words {
-  const midnight = new Date(from).setHours(24, 0, 0, 0) - from;
-  const time = hours.format(at);
+/** A moment as people write it. */
+export function clock(at: number, from = now()): string {
   const today = new Date(from).toDateString() === new Date(at).toDateString();
-  return [today ? time : `${days.format(at)} ${time}`, midnight];
+  return today ? hours.format(at) : `${days.format(at)} ${hours.format(at)}`;
 }
 
 function words(at: number, form: string | null, from: number): Words {
@@ -55,7 +54,7 @@ function words(at: number, form: string | null, from: number): Words {
     case "left":
       return [seconds(at - from)[0], 0];
     default:
-      return clock(at, from);
+      return [clock(at, from), new Date(from).setHours(24, 0, 0, 0) - from];
   }
 }
 
