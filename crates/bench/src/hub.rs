@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use crate::measure::{self, Memory};
-use crate::view::Look;
+use crate::view::{Look, Site};
 
 /// How long a hub may take for anything that is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -25,11 +25,10 @@ const LISTENING: &str = "drovers listening on ";
 
 /// A running hub. It ends with this.
 pub(crate) struct Hub {
-    pub(crate) url: Url,
-    pub(crate) pid: u32,
+    pub(crate) site: Site,
     pub(crate) started: Started,
+    pid: u32,
     instances: Vec<Instance>,
-    http: reqwest::Client,
     _process: Child,
     _folder: TempDir,
 }
@@ -77,11 +76,17 @@ impl Hub {
             bail!("the hub printed {line}");
         };
         Ok(Self {
-            url: url.parse()?,
-            pid,
+            site: Site {
+                url: url.parse()?,
+                // Connections that are kept cost the hub memory, which is not the viewers' that are measured.
+                http: reqwest::Client::builder()
+                    .no_proxy()
+                    .pool_max_idle_per_host(0)
+                    .build()?,
+            },
             started: Started { began, listening },
+            pid,
             instances: Vec::new(),
-            http: reqwest::Client::builder().no_proxy().build()?,
             _process: process,
             _folder: folder,
         })
@@ -115,8 +120,8 @@ impl Hub {
         };
         let found = self.instances.iter().find(of);
         Ok(Look {
-            instance: Some(found.context("no such instance")?.id.clone()),
-            session: Some(session),
+            instance: found.context("no such instance")?.id.clone(),
+            session,
         })
     }
 
@@ -132,24 +137,24 @@ impl Hub {
 
     /// The log feed, from now on.
     pub(crate) fn log(&self) -> Result<Url> {
-        Ok(self.url.join("/api/log?after=now")?)
+        Ok(self.site.url.join("/api/log?after=now")?)
     }
 
     async fn get<T: for<'de> Deserialize<'de>>(&self, path: &str) -> Result<T> {
-        let answer = self.http.get(self.url.join(path)?).send().await?;
+        let answer = self.site.http.get(self.site.url.join(path)?).send().await?;
         Ok(answer.error_for_status()?.json().await?)
     }
 
     /// Waits until it has answered a request; tells the body as it came over the wire, compressed.
     pub(crate) async fn body(&self, path: &str) -> Result<Vec<u8>> {
-        let request = self.http.get(self.url.join(path)?);
+        let request = self.site.http.get(self.site.url.join(path)?);
         let answer = request.header("accept-encoding", "br").send().await?;
         Ok(answer.error_for_status()?.bytes().await?.to_vec())
     }
 
     /// A body as text.
     pub(crate) async fn text(&self, path: &str) -> Result<String> {
-        let answer = self.http.get(self.url.join(path)?).send().await?;
+        let answer = self.site.http.get(self.site.url.join(path)?).send().await?;
         Ok(answer.error_for_status()?.text().await?)
     }
 }

@@ -125,7 +125,7 @@ pub(crate) async fn live(load: &Load, hub: &Hub, slots: Vec<usize>) -> Result<Wa
     let mut watching = Watching::of(load, Sees::Slots(slots.clone()));
     for slot in slots {
         let look = look(load, hub, slot).await?;
-        let live = Live::connect(&hub.url, watching.tally.clone(), Manner::default()).await?;
+        let live = Live::connect(&hub.site, watching.tally.clone(), Manner::default()).await?;
         watching.viewers.begin(live.watch(look));
     }
     Ok(watching)

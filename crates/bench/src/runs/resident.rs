@@ -83,7 +83,7 @@ async fn silent(hub: &Hub, look: &Look, tally: std::sync::Arc<Tally>) -> Result<
     let manner = Manner {
         buffer: Some(BUFFER),
     };
-    let mut live = Live::connect(&hub.url, tally, manner).await?;
+    let mut live = Live::connect(&hub.site, tally, manner).await?;
     live.look(look).await?;
     Ok(live)
 }

@@ -23,7 +23,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
     };
     let stage = Stage::start(setup, options).await?;
     let tally = Tally::new(stage.load.sent.clone());
-    let mut viewer = Live::connect(&stage.hub.url, tally, Manner::default()).await?;
+    let mut viewer = Live::connect(&stage.hub.site, tally, Manner::default()).await?;
     viewer.look(&stage.look(0).await?).await?;
     let [mut away, mut beyond, mut own, mut settle] = [const { Vec::new() }; 4];
     for time in 0..times {

@@ -26,8 +26,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
     };
     let stage = Stage::start(setup, options).await?;
     let look = stage.look(0).await?;
-    let [instance, session] = [look.instance, look.session].map(Option::unwrap_or_default);
-    let path = format!("/i/{instance}/s/{session}");
+    let path = look.path();
     // The first document has the conversation read; the next has all of it.
     stage.hub.body(&path).await?;
     sleep(SETTLE).await;

@@ -18,10 +18,24 @@ use super::wire::Counted;
 use crate::load::{Token, each};
 
 /// What a viewer looks at.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Look {
-    pub(crate) instance: Option<String>,
-    pub(crate) session: Option<String>,
+    pub(crate) instance: String,
+    pub(crate) session: String,
+}
+
+impl Look {
+    /// Its page.
+    pub(crate) fn path(&self) -> String {
+        format!("/i/{}/s/{}", self.instance, self.session)
+    }
+}
+
+/// A hub as browsers see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    pub(crate) url: Url,
+    pub(crate) http: reqwest::Client,
 }
 
 /// How a viewer behaves.
@@ -38,8 +52,8 @@ enum Say<'a> {
         n: u64,
         epoch: &'a str,
         rev: u64,
-        instance: Option<&'a str>,
-        session: Option<&'a str>,
+        instance: &'a str,
+        session: &'a str,
         from: Option<&'a str>,
         hidden: bool,
     },
@@ -52,8 +66,6 @@ enum Say<'a> {
 #[derive(Deserialize)]
 struct Heard<'a> {
     t: Kind,
-    #[serde(default)]
-    epoch: String,
     #[serde(default)]
     rev: u64,
     #[serde(borrow, default)]
@@ -72,42 +84,44 @@ enum Kind {
 /// An open link, before anything is looked at.
 pub(crate) struct Live {
     socket: WebSocketStream<Counted>,
-    hub: Url,
-    epoch: String,
+    site: Site,
     looks: u64,
     tally: Arc<Tally>,
 }
 
 impl Live {
     /// Connects to a hub.
-    pub(crate) async fn connect(hub: &Url, tally: Arc<Tally>, manner: Manner) -> Result<Self> {
-        let socket = Counted::connect(hub, tally.bytes.clone(), manner.buffer).await?;
-        let mut url = hub.join("/api/live")?;
+    pub(crate) async fn connect(site: &Site, tally: Arc<Tally>, manner: Manner) -> Result<Self> {
+        let socket = Counted::connect(&site.url, tally.bytes.clone(), manner.buffer).await?;
+        let mut url = site.url.join("/api/live")?;
         if url.set_scheme("ws").is_err() {
-            bail!("{hub} is no address of a hub");
+            bail!("{url} is no address of a hub");
         }
         let (mut socket, _) = client_async(url.as_str().into_client_request()?, socket).await?;
         let hello = socket.next().await.context("no greeting")??;
-        let Heard { t, epoch, .. } = serde_json::from_str(hello.to_text()?)?;
+        let Heard { t, .. } = serde_json::from_str(hello.to_text()?)?;
         ensure!(t == Kind::Hello, "the first frame is no greeting");
         Ok(Self {
             socket,
-            hub: hub.clone(),
-            epoch,
+            site: site.clone(),
             looks: 0,
             tally,
         })
     }
 
-    /// Looks at something, having nothing of it yet.
+    /// Fetches the page of something, and looks at it from then on.
     pub(crate) async fn look(&mut self, look: &Look) -> Result<()> {
         self.looks += 1;
+        let request = self.site.http.get(self.site.url.join(&look.path())?);
+        let page = request.send().await?.text().await?;
+        let size = page.len() as u64;
+        self.tally.bytes.down.fetch_add(size, Ordering::Relaxed);
         let say = Say::Look {
             n: self.looks,
-            epoch: &self.epoch,
-            rev: 0,
-            instance: look.instance.as_deref(),
-            session: look.session.as_deref(),
+            epoch: attribute(&page, "data-epoch")?,
+            rev: attribute(&page, "data-rev")?.parse()?,
+            instance: &look.instance,
+            session: &look.session,
             from: None,
             hidden: false,
         };
@@ -119,7 +133,7 @@ impl Live {
     pub(crate) async fn watch(mut self, look: Look) -> Result<()> {
         self.look(&look).await?;
         let mut places = Places::default();
-        let fetcher = Fetcher::start(self.hub.clone(), self.tally.clone());
+        let fetcher = Fetcher::start(self.site.clone(), self.tally.clone());
         let mut words: Vec<Token> = Vec::new();
         while let Some(message) = self.socket.next().await {
             let Message::Text(text) = message? else {
@@ -168,17 +182,24 @@ impl Live {
     }
 }
 
+/// The value of an attribute of the page's first element.
+fn attribute<'a>(page: &'a str, name: &str) -> Result<&'a str> {
+    let value = page.split_once(&format!("{name}=\"")).map(|(_, rest)| rest);
+    let value = value.and_then(|rest| rest.split('"').next());
+    value.with_context(|| format!("the page has no {name}"))
+}
+
 /// Fetches elements that are too large for the socket, one after the other, and counts their bytes.
 struct Fetcher {
-    hub: Url,
+    site: Site,
     urls: mpsc::UnboundedSender<Url>,
 }
 
 impl Fetcher {
-    fn start(hub: Url, tally: Arc<Tally>) -> Self {
+    fn start(site: Site, tally: Arc<Tally>) -> Self {
         let (urls, mut inbox) = mpsc::unbounded_channel::<Url>();
+        let client = site.http.clone();
         tokio::spawn(async move {
-            let client = reqwest::Client::new();
             while let Some(url) = inbox.recv().await {
                 let answer = client.get(url).header("accept-encoding", "br").send().await;
                 // An element that is gone by now is no loss to anyone.
@@ -190,14 +211,14 @@ impl Fetcher {
                 }
             }
         });
-        Self { hub, urls }
+        Self { site, urls }
     }
 
     fn fetch_if_told(&self, op: &RawValue) -> Result<()> {
         if op.get().starts_with("[\"g\"") {
             let (_, _, url): (&str, String, String) = serde_json::from_str(op.get())?;
             // It ends with this.
-            let _going = self.urls.send(self.hub.join(&url)?);
+            let _going = self.urls.send(self.site.url.join(&url)?);
         }
         Ok(())
     }

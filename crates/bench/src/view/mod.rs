@@ -6,7 +6,7 @@ mod tally;
 mod wire;
 
 pub(crate) use events::{drain, follow};
-pub(crate) use live::{Live, Look, Manner};
+pub(crate) use live::{Live, Look, Manner, Site};
 pub(crate) use tally::{Seen, Tally};
 
 use tokio::task::JoinSet;
