@@ -150,3 +150,7 @@ async fn speak(world: Rc<RefCell<World>>, mut inbox: mpsc::UnboundedReceiver<Cha
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -162,3 +162,45 @@ impl Body {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn chunks_are_joined_wherever_they_are_cut() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/x?y=z", listener.local_addr().unwrap());
+        let url: Url = url.parse().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 1000];
+            let read = socket.read(&mut request).await.unwrap();
+            let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\na\r\n, 7\r\nthere\r\n";
+            for byte in answer.bytes() {
+                socket.write_all(&[byte]).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        });
+        let bytes = Arc::new(Bytes::default());
+        let socket = Counted::connect(&url, bytes.clone(), None).await.unwrap();
+        let mut body = Body::open(&url, socket).await.unwrap();
+        let mut text = Vec::new();
+        while body
+            .next(|bytes| text.extend_from_slice(bytes))
+            .await
+            .unwrap()
+        {}
+        assert_eq!(String::from_utf8(text).unwrap(), "hello, 7\r\nthere");
+        let request = server.await.unwrap();
+        assert!(
+            request.starts_with("GET /x?y=z HTTP/1.1\r\nhost: 127.0.0.1:"),
+            "{request}"
+        );
+        assert_eq!(bytes.up.load(Ordering::Relaxed), request.len() as u64);
+    }
+}
