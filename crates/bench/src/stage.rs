@@ -19,9 +19,6 @@ const LATE: Duration = Duration::from_secs(5);
 /// How often it is looked whether they have.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// How long viewers get to see what they look at, before anything is measured.
-pub(crate) const SETTLE: Duration = Duration::from_millis(1500);
-
 /// A load, and a hub on it.
 pub(crate) struct Stage {
     pub(crate) load: Load,
@@ -36,6 +33,9 @@ pub(crate) enum Sees {
     /// Each viewer the session of a slot.
     Slots(Vec<usize>),
 }
+
+/// How long viewers may take until all of them look.
+const BEGIN: Duration = Duration::from_secs(120);
 
 /// Viewers of one kind.
 pub(crate) struct Watching {
@@ -96,12 +96,13 @@ impl Stage {
     }
 
     /// Readers of the log feed.
-    pub(crate) fn log(&self, count: usize) -> Result<Watching> {
+    pub(crate) async fn log(&self, count: usize) -> Result<Watching> {
         let mut watching = Watching::of(&self.load, Sees::All(count));
         for _ in 0..count {
             let tally = watching.tally.clone();
             watching.viewers.begin(follow(self.hub.log()?, tally));
         }
+        watching.all(count).await?;
         Ok(watching)
     }
 
@@ -122,23 +123,26 @@ async fn look(load: &Load, hub: &Hub, slot: usize) -> Result<Look> {
 
 /// Viewers of a hub's live feed.
 pub(crate) async fn live(load: &Load, hub: &Hub, slots: Vec<usize>) -> Result<Watching> {
+    let count = slots.len();
     let mut watching = Watching::of(load, Sees::Slots(slots.clone()));
     for slot in slots {
         let look = look(load, hub, slot).await?;
         let live = Live::connect(&hub.site, watching.tally.clone(), Manner::default()).await?;
         watching.viewers.begin(live.watch(look));
     }
+    watching.all(count).await?;
     Ok(watching)
 }
 
 /// Readers of the servers' own streams, one for each server: the floor.
-pub(crate) fn direct(load: &Load) -> Result<Watching> {
+pub(crate) async fn direct(load: &Load) -> Result<Watching> {
     let mut watching = Watching::of(load, Sees::All(1));
     for url in &load.urls {
         let url = format!("{url}/global/event").parse()?;
         let tally = watching.tally.clone();
         watching.viewers.begin(follow(url, tally));
     }
+    watching.all(load.urls.len()).await?;
     Ok(watching)
 }
 
@@ -150,6 +154,17 @@ impl Watching {
             sees,
             viewers: Viewers::default(),
         }
+    }
+
+    /// Waits until so many viewers look.
+    async fn all(&mut self, count: usize) -> Result<()> {
+        let deadline = Instant::now() + BEGIN;
+        while self.tally.looking.load(Ordering::Relaxed) < count as u64 {
+            self.viewers.check()?;
+            ensure!(Instant::now() < deadline, "not all viewers come to look");
+            sleep(AGAIN).await;
+        }
+        Ok(())
     }
 
     /// Words that each viewer should have seen, of those said between two marks.

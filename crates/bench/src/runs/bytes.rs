@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use super::Setup;
 use crate::load::{Load, Options};
 use crate::report::{Section, Table, number};
-use crate::stage::{SETTLE, Stage, speak};
+use crate::stage::{Stage, speak};
 
 /// Words per second of each session.
 const RATE: f64 = 10.0;
@@ -39,7 +39,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
         if busy > 0 {
             speak(&stage.load, busy, RATE).await?;
         }
-        sleep(SETTLE).await;
+        sleep(setup.settle()).await;
         let window = stage.window(length, &mut [&mut viewer]).await?;
         let (up, down) = (window.frame_bytes as f64, window.seen[0].down as f64);
         let share = if up == 0.0 { 0.0 } else { down / up };

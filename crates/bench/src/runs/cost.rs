@@ -7,7 +7,7 @@ use super::Setup;
 use crate::load::Options;
 use crate::measure::median;
 use crate::report::{Section, Table, number};
-use crate::stage::{SETTLE, Stage, speak};
+use crate::stage::{Stage, speak};
 
 const VIEWERS: usize = 10;
 
@@ -46,10 +46,10 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
             for (kind, windows) in windows.iter_mut().enumerate() {
                 let mut viewers = match kind {
                     0 => None,
-                    1 => Some(stage.log(VIEWERS)?),
+                    1 => Some(stage.log(VIEWERS).await?),
                     _ => Some(stage.live((0..VIEWERS).collect()).await?),
                 };
-                sleep(SETTLE).await;
+                sleep(setup.settle()).await;
                 let mut watching: Vec<_> = viewers.iter_mut().collect();
                 windows.push(stage.window(length, &mut watching).await?);
             }

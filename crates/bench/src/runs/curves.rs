@@ -7,7 +7,7 @@ use super::Setup;
 use crate::load::Options;
 use crate::measure::{Latency, median};
 use crate::report::{Chart, Line, Section, Table, number};
-use crate::stage::{SETTLE, Stage, speak};
+use crate::stage::{Stage, speak};
 
 /// Words per second of the session that is looked at.
 const RATE: f64 = 100.0;
@@ -114,7 +114,7 @@ impl Curve {
         let stage = Stage::start(setup, options).await?;
         let mut watching = stage.live(vec![0; viewers]).await?;
         speak(&stage.load, 1, RATE).await?;
-        sleep(SETTLE).await;
+        sleep(setup.settle()).await;
         let mut windows = Vec::new();
         for _ in 0..setup.rounds {
             windows.push(

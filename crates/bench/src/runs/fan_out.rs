@@ -8,7 +8,7 @@ use super::latency::TICK;
 use crate::load::Options;
 use crate::measure::{Latency, median};
 use crate::report::{Section, Table, number};
-use crate::stage::{SETTLE, Stage, direct, speak};
+use crate::stage::{Stage, direct, speak};
 
 /// Words per second.
 const RATE: f64 = 100.0;
@@ -27,10 +27,10 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
         ..Options::default()
     };
     let stage = Stage::start(setup, options).await?;
-    let mut floor = direct(&stage.load)?;
+    let mut floor = direct(&stage.load).await?;
     speak(&stage.load, 1, RATE).await?;
     let mut watching = stage.live(vec![0; viewers]).await?;
-    sleep(SETTLE).await;
+    sleep(setup.settle()).await;
     let mut windows = Vec::new();
     for _ in 0..setup.rounds {
         windows.push(

@@ -7,7 +7,7 @@ use super::Setup;
 use crate::load::Options;
 use crate::measure::{Latency, median};
 use crate::report::{Section, Table, number};
-use crate::stage::{SETTLE, Stage, Window, direct, speak};
+use crate::stage::{Stage, Window, direct, speak};
 
 /// The live feed's tick, in milliseconds (`hub::limits::TICK`).
 pub(crate) const TICK: f64 = 50.0;
@@ -39,12 +39,12 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
         ..Options::default()
     };
     let stage = Stage::start(setup, options).await?;
-    let mut floor = direct(&stage.load)?;
+    let mut floor = direct(&stage.load).await?;
     speak(&stage.load, speaking, RATE).await?;
     let (mut log, mut live) = (Rounds::default(), Rounds::default());
     for _ in 0..setup.rounds {
-        let mut readers = stage.log(VIEWERS)?;
-        sleep(SETTLE).await;
+        let mut readers = stage.log(VIEWERS).await?;
+        sleep(setup.settle()).await;
         log.add(
             stage
                 .window(length, &mut [&mut floor, &mut readers])
@@ -53,7 +53,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
         drop(readers);
         let slots = (0..VIEWERS).map(|at| at % speaking).collect();
         let mut viewers = stage.live(slots).await?;
-        sleep(SETTLE).await;
+        sleep(setup.settle()).await;
         live.add(
             stage
                 .window(length, &mut [&mut floor, &mut viewers])

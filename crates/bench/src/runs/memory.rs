@@ -9,7 +9,7 @@ use super::{Setup, megabytes};
 use crate::load::{Load, Options, Pace};
 use crate::measure::{Memory, slope};
 use crate::report::{Chart, Line, Section, Table, number};
-use crate::stage::{SETTLE, Stage};
+use crate::stage::Stage;
 
 /// Sessions that speak, of all.
 const SPEAKING: usize = 100;
@@ -33,7 +33,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
         ..Options::default()
     };
     let stage = Stage::start(setup, options).await?;
-    sleep(SETTLE).await;
+    sleep(setup.settle()).await;
     let idle = stage.hub.memory()?;
     let samples = under_load(setup, &stage, servers * sessions, length).await?;
     stage.load.pace(Pace::default()).await?;

@@ -103,6 +103,11 @@ impl Setup {
         }
     }
 
+    /// How long everything gets to settle before it is measured.
+    fn settle(&self) -> Duration {
+        self.seconds(1.5, 0.4)
+    }
+
     /// The size of something in a whole run, or in a short one.
     pub(crate) fn size(&self, whole: usize, short: usize) -> usize {
         if self.short { short } else { whole }

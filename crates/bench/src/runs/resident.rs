@@ -9,7 +9,7 @@ use super::Setup;
 use crate::hub::Hub;
 use crate::load::Options;
 use crate::report::{Section, Table, number};
-use crate::stage::{SETTLE, Stage, speak};
+use crate::stage::{Stage, speak};
 use crate::view::{Live, Look, Manner, Tally};
 
 /// Bytes that the kernel holds for a viewer that does not read: little, so that the hub is what waits.
@@ -41,10 +41,10 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
     let (quiet, busy) = (stage.look(0).await?, stage.look(1).await?);
 
     let _first = stage.live(vec![0; 10]).await?;
-    sleep(SETTLE).await;
+    sleep(setup.settle()).await;
     let before = stage.hub.memory()?.rss;
     let more = stage.live(vec![0; idle]).await?;
-    sleep(SETTLE).await;
+    sleep(setup.settle()).await;
     let per_idle = per_viewer(before, stage.hub.memory()?.rss, idle);
     drop(more);
     drop(quiet);

@@ -7,7 +7,7 @@ use super::Setup;
 use crate::load::Options;
 use crate::measure::median;
 use crate::report::{Section, Table, number};
-use crate::stage::{SETTLE, Stage};
+use crate::stage::Stage;
 use crate::view::{Live, Manner, Tally};
 
 pub(super) async fn run(setup: &Setup) -> Result<Section> {
@@ -28,7 +28,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
     let [mut away, mut beyond, mut own, mut settle] = [const { Vec::new() }; 4];
     for time in 0..times {
         // A link that lived long enough is tried again after the first wait, not after a longer one.
-        sleep(setup.seconds(11.0, 1.0).max(SETTLE)).await;
+        sleep(setup.seconds(11.0, 1.0).max(setup.settle())).await;
         let name = format!("renamed {time} meanwhile");
         let wanted = name.clone();
         let cut = Instant::now();

@@ -9,7 +9,7 @@ use super::Setup;
 use crate::load::{Load, Options, Pace};
 use crate::measure::Latency;
 use crate::report::{Section, Table, number};
-use crate::stage::{self, SETTLE, Stage, Watching, Window};
+use crate::stage::{self, Stage, Watching, Window};
 use crate::view::{Viewers, drain};
 
 /// Frames are written at once that fall into so long.
@@ -20,6 +20,12 @@ const IN_TIME: f64 = 100.0;
 
 /// Of the words that were to be said, so many must have been: otherwise it is the generator that was measured.
 const KEPT_UP: f64 = 0.97;
+
+/// Words per second beyond which nothing is tried.
+const TOP: f64 = 1_000_000.0;
+
+/// Words per second of a short run, which does not search.
+const SHORT: f64 = 4_000.0;
 
 const VIEWERS: usize = 10;
 
@@ -83,22 +89,20 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
 impl Search<'_> {
     /// Words per second that were in time for a moment.
     async fn most(&mut self, taker: Taker) -> Result<f64> {
+        if self.setup.short {
+            return Ok(SHORT);
+        }
         let length = self.setup.seconds(3.0, 1.0);
         let (mut good, mut rate) = (0.0, 4_000.0);
-        let top = if self.setup.short {
-            8_000.0
-        } else {
-            1_000_000.0
-        };
         let mut bad = None;
-        while rate <= top && bad.is_none() {
+        while rate <= TOP && bad.is_none() {
             match self.one(taker, rate, length).await?.good {
                 true => good = rate,
                 false => bad = Some(rate),
             }
             rate *= 2.0;
         }
-        if let Some(mut bad) = bad.filter(|_| !self.setup.short) {
+        if let Some(mut bad) = bad {
             for _ in 0..3 {
                 let middle = f64::midpoint(good, bad);
                 match self.one(taker, middle, length).await?.good {
@@ -134,14 +138,14 @@ impl Search<'_> {
                 let slots = (0..VIEWERS).collect();
                 let mut watching = stage::live(&self.load, &hub, slots).await?;
                 self.load.pace(pace).await?;
-                sleep(SETTLE).await;
+                sleep(self.setup.settle()).await;
                 stage::window(&self.load, Some(&hub), length, &mut [&mut watching]).await?
             }
             Taker::Drain => {
                 let mut watching = Watching::of(&self.load, stage::Sees::All(1));
                 let _drain = Drain::start(&self.load, &watching)?;
                 self.load.pace(pace).await?;
-                sleep(SETTLE).await;
+                sleep(self.setup.settle()).await;
                 stage::window(&self.load, None, length, &mut [&mut watching]).await?
             }
         };

@@ -7,7 +7,7 @@ use super::{Setup, megabytes};
 use crate::hub::Hub;
 use crate::load::Options;
 use crate::report::{Section, Table, number};
-use crate::stage::{SETTLE, Stage};
+use crate::stage::Stage;
 
 pub(super) async fn run(setup: &Setup) -> Result<Section> {
     let setting = "The program as it was built. The page as a browser that takes brotli gets it: the document, and every script, style and icon that it names. Shell: a hub with one server and no session. With messages: a session of 100 messages.".to_owned();
@@ -29,7 +29,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
     let path = look.path();
     // The first document has the conversation read; the next has all of it.
     stage.hub.body(&path).await?;
-    sleep(SETTLE).await;
+    sleep(setup.settle()).await;
     let messages = page(&stage.hub, &path).await?;
 
     let mut table = Table::new(["", "document, KB", "the rest, KB", "whole, KB"]);

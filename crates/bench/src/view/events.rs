@@ -20,6 +20,7 @@ const DELTA: &[u8] = b"message.part.delta";
 pub(crate) async fn follow(url: Url, tally: Arc<Tally>) -> Result<()> {
     let socket = Counted::connect(&url, tally.bytes.clone(), None).await?;
     let mut body = Body::open(&url, socket).await?;
+    tally.looking.fetch_add(1, Ordering::Relaxed);
     let mut parser = Parser::default();
     let mut places = Places::default();
     let mut words: Vec<Token> = Vec::new();
@@ -52,6 +53,7 @@ pub(crate) async fn follow(url: Url, tally: Arc<Tally>) -> Result<()> {
 pub(crate) async fn drain(url: Url, tally: Arc<Tally>) -> Result<()> {
     let socket = Counted::connect(&url, tally.bytes.clone(), None).await?;
     let mut body = Body::open(&url, socket).await?;
+    tally.looking.fetch_add(1, Ordering::Relaxed);
     let mut parser = Parser::default();
     let mut places = Places::default();
     let mut words: Vec<Token> = Vec::new();

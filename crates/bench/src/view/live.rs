@@ -132,6 +132,7 @@ impl Live {
     /// Applies what comes until the link ends, as a page does.
     pub(crate) async fn watch(mut self, look: Look) -> Result<()> {
         self.look(&look).await?;
+        self.tally.looking.fetch_add(1, Ordering::Relaxed);
         let mut places = Places::default();
         let fetcher = Fetcher::start(self.site.clone(), self.tally.clone());
         let mut words: Vec<Token> = Vec::new();

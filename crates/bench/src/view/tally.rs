@@ -22,6 +22,8 @@ pub(crate) struct Tally {
     unknown: AtomicU64,
     /// Words that came twice, or that a later one overtook.
     out_of_order: AtomicU64,
+    /// Viewers that have begun to look.
+    pub(crate) looking: AtomicU64,
     /// Frames that were decoded.
     pub(crate) frames: AtomicU64,
     pub(crate) bytes: Arc<Bytes>,
@@ -55,6 +57,7 @@ impl Tally {
             }),
             unknown: AtomicU64::new(0),
             out_of_order: AtomicU64::new(0),
+            looking: AtomicU64::new(0),
             frames: AtomicU64::new(0),
             bytes: Arc::default(),
         })

@@ -5,6 +5,7 @@ mod asking;
 mod bad_input;
 mod demo;
 mod ending;
+mod figures;
 mod program;
 mod replay;
 mod starting;
