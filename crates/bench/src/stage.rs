@@ -157,7 +157,7 @@ impl Watching {
     }
 
     /// Waits until so many viewers look.
-    async fn all(&mut self, count: usize) -> Result<()> {
+    pub(crate) async fn all(&mut self, count: usize) -> Result<()> {
         let deadline = Instant::now() + BEGIN;
         while self.tally.looking.load(Ordering::Relaxed) < count as u64 {
             self.viewers.check()?;

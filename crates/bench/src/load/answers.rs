@@ -1,7 +1,7 @@
 //! What a server answers to requests: the routes of OpenCode 1.18 that a hub uses. No request changes anything.
 
+use super::server::Server;
 use super::wording::{AGENTS, PROVIDERS, VERSION};
-use super::world::Server;
 
 /// Sessions listed where the request does not say how many.
 const LISTED: usize = 100;

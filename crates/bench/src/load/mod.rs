@@ -7,6 +7,7 @@ mod answers;
 mod link;
 mod recorded;
 mod sent;
+mod server;
 mod serving;
 mod session;
 mod token;

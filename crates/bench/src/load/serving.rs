@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::answers::{Answer, Target, answer, refused, unauthorized};
 use super::link::{Form, Link};
-use super::world::{World, own_event};
+use super::server::own_event;
+use super::world::World;
 
 /// Bytes of a request's head. A longer one ends the connection.
 const HEAD_BYTES: usize = 16 << 10;

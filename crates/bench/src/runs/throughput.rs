@@ -43,7 +43,16 @@ struct Try {
     events: f64,
     latency: Latency,
     cores: f64,
-    good: bool,
+    outcome: Outcome,
+}
+
+/// Whether a rate can be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    InTime,
+    Late,
+    /// It was the generator that could not keep it.
+    NotSaid,
 }
 
 struct Search<'a> {
@@ -96,7 +105,7 @@ impl Search<'_> {
         let (mut good, mut rate) = (0.0, 4_000.0);
         let mut bad = None;
         while rate <= TOP && bad.is_none() {
-            match self.one(taker, rate, length).await?.good {
+            match self.one(taker, rate, length).await?.good() {
                 true => good = rate,
                 false => bad = Some(rate),
             }
@@ -105,7 +114,7 @@ impl Search<'_> {
         if let Some(mut bad) = bad {
             for _ in 0..3 {
                 let middle = f64::midpoint(good, bad);
-                match self.one(taker, middle, length).await?.good {
+                match self.one(taker, middle, length).await?.good() {
                     true => good = middle,
                     false => bad = middle,
                 }
@@ -118,7 +127,7 @@ impl Search<'_> {
     async fn hold(&mut self, taker: Taker, mut rate: f64, length: Duration) -> Result<f64> {
         while rate >= 1000.0 {
             let tried = self.one(taker, rate, length).await?;
-            if tried.good {
+            if tried.good() {
                 return Ok(tried.events);
             }
             rate *= 0.9;
@@ -144,6 +153,7 @@ impl Search<'_> {
             Taker::Drain => {
                 let mut watching = Watching::of(&self.load, stage::Sees::All(1));
                 let _drain = Drain::start(&self.load, &watching)?;
+                watching.all(self.load.urls.len()).await?;
                 self.load.pace(pace).await?;
                 sleep(self.setup.settle()).await;
                 stage::window(&self.load, None, length, &mut [&mut watching]).await?
@@ -157,7 +167,7 @@ impl Search<'_> {
             number(tried.latency.p50),
             number(tried.latency.p99),
             number(tried.cores),
-            if tried.good { "in time" } else { "late" }.to_owned(),
+            tried.outcome.words().to_owned(),
         ]);
         Ok(tried)
     }
@@ -168,12 +178,31 @@ impl Try {
         let caught = &window.seen[0];
         let latency = Latency::of(&caught.seen.all);
         let said = window.words as f64 / window.seconds;
-        let in_time = latency.count > 0 && latency.p99 <= IN_TIME;
+        let in_time = latency.count > 0 && latency.p99 <= IN_TIME && caught.complete() > 99.9;
+        let outcome = match in_time {
+            _ if said < rate * KEPT_UP => Outcome::NotSaid,
+            true => Outcome::InTime,
+            false => Outcome::Late,
+        };
         Self {
             events: window.frames_per_second(),
             latency,
             cores: window.cores(),
-            good: in_time && caught.complete() > 99.9 && said >= rate * KEPT_UP,
+            outcome,
+        }
+    }
+
+    fn good(&self) -> bool {
+        self.outcome == Outcome::InTime
+    }
+}
+
+impl Outcome {
+    fn words(self) -> &'static str {
+        match self {
+            Self::InTime => "in time",
+            Self::Late => "late",
+            Self::NotSaid => "the generator was late",
         }
     }
 }
