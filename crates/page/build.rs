@@ -17,15 +17,17 @@ use oxc::span::SourceType;
 use oxc::transformer::{TransformOptions, Transformer};
 
 /// Modules in an order in which what one needs at once comes before it.
-const MODULES: [&str; 11] = [
+const MODULES: [&str; 13] = [
     "dom.ts",
     "clock.ts",
     "api.ts",
+    "outbox.ts",
     "morph.ts",
     "patch.ts",
     "live.ts",
     "navigate.ts",
     "dialogs.ts",
+    "waiting.ts",
     "prompt.ts",
     "keys.ts",
     "main.ts",

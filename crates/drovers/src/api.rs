@@ -20,9 +20,9 @@ use crate::limits;
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use shapes::{
     Discovered, Found, Instance, Link, ModelChoice, NewInstance, NewSession, Prompt, Prompted,
-    Session, SessionMessage, Terminal, Waiting,
+    Resumed, Session, SessionMessage, Status, Terminal, Waiting,
 };
-use shapes::{Health, Problem};
+use shapes::{Health, Place, Problem, Which};
 
 /// What to do when there is no hub.
 const START_ONE: &str = "Start one with `drovers`";
@@ -145,6 +145,12 @@ impl Api {
     ) -> Result<Prompted, Fault> {
         let path = ["instances", instance, "sessions", session, "prompt"];
         self.post(&path, prompt, Some(key)).await
+    }
+
+    /// Lets an interrupted session go on, or all of them.
+    pub(crate) async fn resume(&self, named: Option<(&str, &str)>) -> Result<Resumed, Fault> {
+        let sessions = named.map(|(instance, session)| [Place { instance, session }]);
+        self.post(&["continue"], &Which { sessions }, None).await
     }
 
     async fn get<T: DeserializeOwned>(

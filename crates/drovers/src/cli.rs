@@ -5,9 +5,11 @@ mod demo;
 mod ls;
 mod open;
 mod replay;
+mod resume;
 mod send;
 mod tail;
 mod up;
+mod watch;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -75,6 +77,7 @@ enum Command {
     Ls(ls::LsArgs),
     Tail(tail::TailArgs),
     Send(send::SendArgs),
+    Continue(resume::ContinueArgs),
     Check(check::CheckArgs),
     Open(open::OpenArgs),
     Replay(replay::ReplayArgs),
@@ -117,6 +120,7 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Ls(args) => run_async(ls::run(&args, &setting)),
         Command::Tail(args) => run_async(tail::run(args, &setting)),
         Command::Send(args) => run_async(send::run(args, &setting)),
+        Command::Continue(args) => run_async(resume::run(args, &setting)),
         Command::Check(args) => run_async(check::run(&args, &setting)),
         // `main` knows it before anything else does; here it was written in another place.
         Command::Guard => Err(Fault::usage(Cli::command().render_usage())),

@@ -76,7 +76,7 @@ impl Serving {
     pub(crate) async fn start(
         mut dir: DataDir,
         listen: Listen,
-        launcher: Launcher,
+        options: HubOptions,
         notices: Vec<Arc<str>>,
     ) -> Result<Self, Fault> {
         raise_open_files();
@@ -85,7 +85,7 @@ impl Serving {
         let listener = bind(listen).await?;
         let address = listener.local_addr().map_err(Fault::cannot_start)?;
         let url = Url::parse(&format!("http://{address}")).map_err(Fault::cannot_start)?;
-        let hub = Hub::start(&dir, HubOptions::new(launcher))
+        let hub = Hub::start(&dir, options)
             .await
             .map_err(Fault::cannot_start)?;
         let cancel = CancellationToken::new();

@@ -3,12 +3,15 @@
 //! Together with `ingest` it is the only place that talks to OpenCode. It never changes the state: what a command does
 //! comes back as an event, and is shown then. It knows nothing of HTTP.
 
+mod answers;
 mod ids;
-mod keys;
+pub mod outbox;
 mod prompt;
 mod read;
 mod reply;
+mod resume;
 mod session;
+mod turns;
 
 use std::sync::Arc;
 
@@ -19,9 +22,11 @@ use opencode::wire::SessionInfo;
 use opencode::{Client, ClientError};
 use tokio::time::timeout;
 
+pub use answers::{First, Who};
 pub use prompt::{ModelChoice, Prompt, Prompted};
 pub use read::{Messages, Read};
 pub use reply::Answer;
+pub use resume::{CONTINUE, Continued, Interrupted};
 pub use session::{Change, ChangeTime, Create};
 
 use crate::hub::Hub;
@@ -47,10 +52,14 @@ pub enum CommandError {
         session: SessionId,
     },
     /// Nothing waits under this id.
-    #[error("no permission {0} waits here: it was answered already, or never asked")]
+    #[error(
+        "no permission {0} waits here: it was answered already, its turn ended meanwhile, or it was never asked"
+    )]
     UnknownPermission(PermissionId),
     /// Nothing waits under this id.
-    #[error("no question {0} waits here: it was answered already, or never asked")]
+    #[error(
+        "no question {0} waits here: it was answered already, its turn ended meanwhile, or it was never asked"
+    )]
     UnknownQuestion(QuestionId),
     /// The server cannot be asked now.
     #[error("instance {instance} is not connected: {reason}")]
@@ -63,9 +72,21 @@ pub enum CommandError {
     /// The server only tells.
     #[error("the server of instance {0} has events only, and cannot be asked or told anything")]
     OnlyEvents(InstanceId),
-    /// The same key came with another prompt before.
-    #[error("this idempotency key was used for another prompt")]
+    /// Somebody was first.
+    #[error("{0}")]
+    Answered(First),
+    /// It was not interrupted, or goes on already.
+    #[error("session {0} is not interrupted: it goes on already, or it came to its end")]
+    NotInterrupted(SessionId),
+    /// The same key came with other content before.
+    #[error("this idempotency key was used for something else")]
     KeyReused,
+    /// A key cannot be remembered, and without that what it names could be sent twice.
+    #[error(transparent)]
+    NotRemembered(#[from] outbox::StoreError),
+    /// The hub ended before the command did.
+    #[error("the hub ended before this was done")]
+    Ended,
     /// What is asked makes no sense.
     #[error("{0}")]
     Invalid(&'static str),
@@ -79,16 +100,26 @@ pub enum CommandError {
 pub struct Commands {
     hub: Hub,
     ids: Arc<ids::Ids>,
-    keys: Arc<keys::Keys>,
+    outbox: Arc<dyn outbox::Store>,
+    turns: Arc<turns::Turns>,
+    answers: Arc<answers::Answers>,
 }
 
 impl Commands {
-    /// Commands to the servers of a hub.
+    /// Commands to the servers of a hub, which remember in its data directory what they sent.
     pub fn new(hub: Hub) -> Self {
+        let outbox = hub.outbox().clone();
+        Self::with(hub, outbox)
+    }
+
+    /// Commands to the servers of a hub, which remember elsewhere what they sent.
+    pub fn with(hub: Hub, outbox: Arc<dyn outbox::Store>) -> Self {
         Self {
             hub,
             ids: Arc::default(),
-            keys: Arc::default(),
+            outbox,
+            turns: Arc::default(),
+            answers: Arc::default(),
         }
     }
 
@@ -167,11 +198,22 @@ impl Commands {
     }
 }
 
+/// Does what must not stop half-way, also if nobody waits for it any more.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, CommandError>> + Send + 'static,
+) -> Result<T, CommandError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| {
+        tracing::error!(%error, "a command ended badly");
+        Err(CommandError::Ended)
+    })
+}
+
 fn not_connected(instance: &InstanceId, link: LinkStatus) -> CommandError {
     let reason = match link {
         LinkStatus::Connecting { .. } => "it is still connecting".into(),
         LinkStatus::Connected | LinkStatus::Stale => "it is being removed".into(),
-        LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => reason,
+        LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => reason.text,
     };
     CommandError::NotConnected {
         instance: instance.clone(),

@@ -5,6 +5,7 @@
 //! IO, renders, or waits for anyone but its next input.
 
 mod bodies;
+mod folders;
 mod handle;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,15 +16,17 @@ use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, Origin, Rev};
 use model::{Effect, Event, State, reduce};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
 
 use crate::clock::Clock;
-use crate::feed::log::Log;
+use crate::feed::log::Said;
 use crate::ingest::{Ask, dialect};
+use crate::journal::Journal;
 use crate::limits;
+use folders::Folders;
 
 /// How often conversations that nobody looks at are weighed.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -98,9 +101,11 @@ impl Heard {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: RwLock<State>,
+    /// Wakes who waits for a change.
+    pub(crate) turned: Notify,
     /// Names this run of the hub: revisions of another run mean nothing.
     pub(crate) epoch: Arc<str>,
-    pub(crate) log: Log,
+    pub(crate) journal: Journal,
     pub(crate) clock: Clock,
 }
 
@@ -115,27 +120,40 @@ struct Engine {
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
     fetching: BTreeSet<(InstanceId, SessionId)>,
+    /// Folders that are to be read beside a stream.
+    folders: Folders,
 }
 
 /// What is read of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
+    /// Its newest messages, which nobody has begun to read.
+    Asked,
     /// Its newest messages.
     Newest,
+    /// Its newest messages, and then once more: something was missed since the read began.
+    NewestAgain,
     /// A page of older ones.
     Older,
     /// A page of older ones, and after it the newest.
     OlderThenNewest,
 }
 
-/// Starts an engine; it ends when every handle and feeder is gone.
+/// Starts an engine whose log is in memory alone; it ends when every handle and feeder is gone.
 pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
+    let journal = Journal::off(epoch.clone());
+    start_with(clock, epoch, journal)
+}
+
+/// Starts an engine with this log and journal.
+pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
     let (sender, inputs) = mpsc::channel(limits::ENGINE_INPUTS);
     let (changed, changes) = watch::channel(Rev::default());
     let shared = Arc::new(Shared {
         state: RwLock::new(State::default()),
-        epoch: epoch.clone(),
-        log: Log::new(epoch, limits::LOG_BYTES),
+        turned: Notify::new(),
+        epoch,
+        journal,
         clock,
     });
     let engine = Engine {
@@ -146,6 +164,7 @@ pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
         watched: BTreeMap::new(),
         reading: BTreeMap::new(),
         fetching: BTreeSet::new(),
+        folders: Folders::default(),
     };
     tokio::spawn(engine.run());
     Handle::new(sender, shared, changes)
@@ -199,6 +218,7 @@ impl Engine {
         self.supervisors.remove(instance);
         self.reading.retain(|(of, _), _| of != instance);
         self.fetching.retain(|(of, _)| of != instance);
+        self.folders.forget(instance);
         self.fold(instance, Event::InstanceRemoved);
     }
 
@@ -225,7 +245,10 @@ impl Engine {
         } in heard
         {
             if let Some(raw) = raw {
-                shared.log.append(instance, session, raw, at);
+                shared
+                    .journal
+                    .log()
+                    .append(instance, session, Said::Upstream(raw), at);
                 fold(&mut state, Event::Heard);
             }
             for event in events {
@@ -260,8 +283,9 @@ impl Engine {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::ReadMessages(instance, session) => {
-                    let _asked = self.read(instance, session);
+                Effect::ReadMessages(instance, session) => self.read_anew(instance, session),
+                Effect::ReadDirectory(instance, directory) => {
+                    self.read_directory(instance, directory);
                 }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());
@@ -285,11 +309,14 @@ impl Engine {
 
     fn publish(&self) {
         let rev = self.shared.read().rev;
-        self.changed.send_if_modified(|published| {
+        let newer = self.changed.send_if_modified(|published| {
             let newer = *published != rev;
             *published = rev;
             newer
         });
+        if newer {
+            self.shared.turned.notify_waiters();
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod permissions;
 mod problem;
 mod prompts;
 mod questions;
+mod resume;
 mod sessions;
 mod shield;
 mod spec;
@@ -98,6 +99,8 @@ fn routes(app: App, door: Door) -> Router {
         .routes(routes!(sessions::read, sessions::change, sessions::delete))
         .routes(routes!(sessions::abort))
         .routes(routes!(sessions::reviewed))
+        .routes(routes!(resume::one))
+        .routes(routes!(resume::all))
         .routes(routes!(messages::list))
         .routes(routes!(prompts::send).layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)))
         .routes(routes!(permissions::list))

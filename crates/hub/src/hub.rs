@@ -15,12 +15,12 @@ use rand::distr::Alphanumeric;
 pub use instances::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
+use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::Live;
-use crate::ingest::LinkedServer;
+use crate::feed::live::{Drawing, Live};
 use crate::ingest::backoff::Policy;
-use crate::ingest::supervisor::Patience;
+use crate::ingest::{LinkedServer, Patience, wake};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::Launcher;
 use instances::Instances;
@@ -71,6 +71,7 @@ struct Inner {
     live: Live,
     registry: Mutex<Registry>,
     instances: Instances,
+    outbox: Arc<dyn Store>,
     /// Held while instances are added or removed, so that what is listed is what runs.
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
@@ -88,9 +89,10 @@ impl Hub {
             path: dir.path().to_owned(),
             source,
         })?;
+        let clock = options.clock.clone();
         let engine = engine::start(options.clock.clone(), new_epoch());
         let renderer = Arc::new(Renderer::new());
-        let live = Live::new(engine.clone(), renderer.clone());
+        let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
@@ -99,12 +101,22 @@ impl Hub {
             live,
             registry: Mutex::new(registry),
             instances,
+            outbox: Arc::new(Disk::new(dir.file(outbox::FILE))),
             changing: tokio::sync::Mutex::default(),
             put_aside,
         }));
         for instance in known {
             hub.0.instances.begin(instance).await;
         }
+        let nudged = Arc::downgrade(&hub.0);
+        tokio::spawn(wake::watch(clock, move |cause| match nudged.upgrade() {
+            Some(inner) => {
+                tracing::info!(?cause, "connections are in doubt");
+                inner.instances.nudge_all();
+                true
+            }
+            None => false,
+        }));
         Ok(hub)
     }
 
@@ -121,6 +133,11 @@ impl Hub {
     /// The live feed.
     pub fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// What was sent under which key, in the data directory.
+    pub fn outbox(&self) -> &Arc<dyn Store> {
+        &self.0.outbox
     }
 
     /// A list of instances that could not be read and was put aside at the start.

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod ingest;
+pub mod journal;
 pub mod limits;
 pub mod registry;
 pub mod replay;

@@ -15,18 +15,58 @@ pub const BATCH_FRAMES: usize = 256;
 /// Sessions and messages of an events-only server that are remembered as announced. Beyond it they are forgotten, and one
 /// may get its made-up row once more.
 pub const ANNOUNCED: usize = 65_536;
-/// Directories whose status is asked of a server, as the first call boots each. The rest stays unknown.
+/// Directories whose status is asked of a server, as the first call boots each, and that are read at once beside a
+/// stream. The rest stays unknown.
 pub const DIRECTORIES: usize = 32;
 /// Sessions read of a directory. Older ones are not listed.
 pub const SESSIONS: usize = 1000;
 /// Messages read at once; older ones are read as a viewer asks for them.
 pub const MESSAGE_PAGE: usize = 100;
-/// Conversations read at once from one server. The rest wait.
+/// How often a directory is tried to be read beside a stream. After it its sessions are shown as they were last told.
+pub const DIRECTORY_TRIES: usize = 3;
+/// How long until a directory is read again that could not be read.
+pub const DIRECTORY_AGAIN: Duration = Duration::from_secs(10);
+/// Conversations and directories read at once from one server. The rest wait.
 pub const READS_AT_ONCE: usize = 4;
 /// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first.
 pub const UNWATCHED_BYTES: usize = 64 << 20;
-/// Bytes of upstream events that the log keeps. The oldest go first; readers who come later are told of the gap.
+/// Bytes of upstream events that the log keeps in memory while there is no journal. The oldest go first; readers who come
+/// later are told of the gap.
 pub const LOG_BYTES: usize = 32 << 20;
+/// The same while there is one, beside what is not stored yet. Readers who come later get the rest from the journal.
+pub const JOURNALED_LOG_BYTES: usize = 8 << 20;
+/// Bytes of entries that wait to be stored. Beyond it the journal counts as failed, and the log goes on without.
+pub const JOURNAL_BEHIND_BYTES: usize = 64 << 20;
+/// Entries that wait to be stored. Beyond it the same.
+pub const JOURNAL_BEHIND_ENTRIES: u64 = 200_000;
+/// Bytes of entries after which a group is stored at once.
+pub const JOURNAL_GROUP_BYTES: usize = 256 << 10;
+/// Entries stored in one transaction at most, and bytes of them. The rest follows in the next.
+pub const JOURNAL_GROUP_ENTRIES: usize = 4096;
+/// Bytes of entries packed into one block, before packing, after which the next begins.
+pub const JOURNAL_BLOCK_BYTES: usize = 96 << 10;
+/// Bytes that a block unpacks to at most: a whole block, and the largest event a server may send behind it, whose
+/// characters were replaced one by one (three bytes each). A larger one is none of ours, and refused.
+pub const JOURNAL_UNPACKED_BYTES: usize = JOURNAL_BLOCK_BYTES + 3 * (32 << 20) + (256 << 10);
+/// Bytes of blocks, before packing, read at once for a reader of the log.
+pub const JOURNAL_READ_BYTES: u64 = JOURNAL_BLOCK_BYTES as u64;
+/// Reads of the journal at once. Further readers wait.
+pub const JOURNAL_READS: usize = 4;
+/// Bytes of the journal, unless told otherwise. Beyond it the oldest blocks go.
+pub const JOURNAL_BYTES: u64 = 1 << 30;
+/// Days that entries stay in the journal, unless told otherwise. Older blocks go.
+pub const JOURNAL_DAYS: u32 = 30;
+/// Lives of the log that are remembered after their entries are gone. A cursor of an older one is of no known life.
+pub const JOURNAL_LIVES: usize = 256;
+/// Deleted sessions whose late events are not stored. Beyond it the oldest is forgotten.
+pub const JOURNAL_DELETED: usize = 4096;
+/// Blocks pruned or purged in one transaction. The rest follows in the next.
+pub const JOURNAL_SLICE: usize = 16;
+/// Bytes of the journal's newest blocks, before packing, read at the start for what was open and what ran. What began
+/// before them is not known again.
+pub const JOURNAL_RECALL_BYTES: u64 = 16 << 20;
+/// Orders waiting for the journal's writer. At the bound who orders waits.
+pub const JOURNAL_ORDERS: usize = 64;
 /// Viewers at once. Further ones are refused with the reason.
 pub const VIEWERS: usize = 2000;
 /// Batches sent to a viewer that it has not acknowledged. At the bound it is sent nothing until it does.
@@ -38,6 +78,19 @@ pub const BATCH_BYTES: usize = 64 << 10;
 pub const OLDER_PAGES: usize = 20;
 /// Bytes of one message from a viewer. A longer one ends its connection.
 pub const VIEWER_MESSAGE_BYTES: usize = 64 << 10;
+
+/// How long entries wait for others to be stored with them.
+pub const JOURNAL_GROUP: Duration = Duration::from_millis(250);
+/// How long until a journal that failed is tried again.
+pub const JOURNAL_AGAIN: Duration = Duration::from_secs(30);
+/// How often the journal is held against its bounds.
+pub const JOURNAL_PRUNE: Duration = Duration::from_secs(60);
+/// How long the hub's start waits for its journal. After it the hub begins without, and takes it up once it is open.
+pub const JOURNAL_OPEN: Duration = Duration::from_secs(2);
+/// How long connecting waits for what the journal remembers. After it the hub connects without.
+pub const JOURNAL_RECALL: Duration = Duration::from_secs(5);
+/// How long the hub's end waits for the journal. After it the next start begins a new life of the log.
+pub const JOURNAL_CLOSE: Duration = Duration::from_secs(5);
 
 /// How long one state lasts for viewers: changes are sent at most this often, the first after quiet at once.
 pub const TICK: Duration = Duration::from_millis(50);
@@ -59,9 +112,21 @@ pub const READ_STATE: Duration = Duration::from_secs(60);
 pub const STALE_AFTER: Duration = Duration::from_secs(25);
 /// Silence after which a link is made anew.
 pub const DEAD_AFTER: Duration = Duration::from_secs(45);
+/// Least silence that can be set for a link to be stale: two seconds more than a healthy server is ever silent.
+pub const LEAST_STALE_AFTER: Duration = Duration::from_secs(12);
+/// Longest silence that can be set for a link to be made anew.
+pub const MOST_DEAD_AFTER: Duration = Duration::from_secs(3600);
+/// How long a link may be silent once the machine woke or its network changed. After it the link is made anew.
+pub const NUDGE_PROOF: Duration = Duration::from_secs(12);
+/// How often a machine that wakes, or whose network changes, is cause for a try at most. What comes between is put off.
+pub const NUDGE_PACE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the machine woke or its network changed.
+pub const NUDGE_LOOK: Duration = Duration::from_secs(5);
+/// How much further than durations the time of day may go between two looks, until the machine is taken to have slept.
+pub const SLEPT: Duration = Duration::from_secs(5);
 /// How long a link must live until failures before it are forgotten.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(10);
-/// How often a server that was given up is asked for its health.
+/// How often a server that was given up is asked for its health and its state.
 pub const SLOW_PROBE: Duration = Duration::from_secs(60);
 /// First wait before connecting again; each further one is twice as long.
 pub const BACKOFF_BASE: Duration = Duration::from_secs(1);
@@ -76,8 +141,16 @@ pub const CONNECTIONS: usize = 4096;
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of a prompt's body, which may carry files. A longer one is refused.
 pub const PROMPT_BYTES: usize = 16 << 20;
-/// Prompts remembered by their idempotency key. At the bound the oldest is forgotten: sent once more it is a new prompt.
+/// What was sent under an idempotency key and is remembered. At the bound the oldest is forgotten: sent once more it is
+/// new.
 pub const PROMPT_KEYS: usize = 4096;
+/// How long it is remembered at most, which is longer than a page keeps what it could not send.
+pub const PROMPT_KEY_AGE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
+/// Answers of this hub's users to permissions and questions that are remembered, to tell a later one who was first. At
+/// the bound the oldest is forgotten: the later one is told only that nothing waits.
+pub const ANSWERS: usize = 1024;
+/// Interrupted sessions that are told to go on at once. The rest wait for them.
+pub const CONTINUED_AT_ONCE: usize = 4;
 /// Characters of an idempotency key. A longer one is refused.
 pub const PROMPT_KEY_CHARS: usize = 255;
 /// How long a command waits for an instance that is connecting. After it the command is refused with the reason.
@@ -93,6 +166,10 @@ pub const OLDER_WAIT: Duration = Duration::from_secs(5);
 pub const DOCUMENT_KEPT: Duration = Duration::from_secs(10);
 /// Entries of the log taken at once for a reader.
 pub const LOG_PAGE: usize = 256;
+/// Bytes of entries after which no more are taken at once; one that is larger by itself is taken alone.
+pub const LOG_PAGE_BYTES: usize = 32 << 10;
+/// Bytes of the log given to HTTP in one piece. It takes up to 16 pieces for a reader that does not read.
+pub const LOG_PIECE: usize = 4 << 10;
 /// How often a reader of the log sees that its link is alive.
 pub const LOG_BEAT: Duration = Duration::from_secs(10);
 /// Bytes that the kernel holds for a viewer who does not read (Linux doubles it). At the bound writes to it wait.

@@ -6,7 +6,7 @@ use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Instance, LinkStatus, Origin, SessionInfo};
 use model::time::Timestamp;
-use model::{Event, State, reduce};
+use model::{Effect, Event, State, reduce};
 use opencode::{limits, sse};
 
 use crate::ingest::dialect::{Dialect, Translator};
@@ -68,7 +68,8 @@ impl Replay {
         &self.state
     }
 
-    fn fold(&mut self, event: Event) {
+    /// Tells what would be read over REST because of an event, which a recording cannot: it is all there is.
+    fn fold(&mut self, event: Event) -> Vec<Effect> {
         let event = match event {
             Event::Session(info) if !self.knows(&info.id) => Event::SessionCreated(info),
             event => event,
@@ -79,19 +80,16 @@ impl Replay {
                 Timestamp(0),
             )));
         }
-        self.reduce(event);
+        self.reduce(event)
     }
 
-    fn reduce(&mut self, event: Event) {
-        // What would be read over REST cannot be: the recording is all there is.
-        let _unreadable = reduce(
-            &mut self.state,
-            Addressed {
-                instance: self.instance.clone(),
-                at: Timestamp(0),
-                event,
-            },
-        );
+    fn reduce(&mut self, event: Event) -> Vec<Effect> {
+        let addressed = Addressed {
+            instance: self.instance.clone(),
+            at: Timestamp(0),
+            event,
+        };
+        reduce(&mut self.state, addressed)
     }
 
     fn knows(&self, session: &SessionId) -> bool {

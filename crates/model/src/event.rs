@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::ids::{InstanceId, MessageId, PartId, PermissionId, QuestionId, SessionId};
 use crate::state::{
-    Catalog, Failure, LinkStatus, MessageInfo, Origin, Part, Permission, Question, RunStatus,
-    SessionInfo, Todos,
+    Catalog, Failure, LinkStatus, MessageInfo, Origin, Outcome, Part, Permission, Question,
+    RunStatus, SessionInfo, Todos,
 };
 use crate::text::Delta;
 use crate::time::Timestamp;
@@ -51,6 +51,28 @@ pub enum Event {
         session: SessionId,
         /// Why, for a person.
         reason: Arc<str>,
+    },
+    /// Something happened in a folder: its state should be known.
+    DirectoryHeard(Arc<str>),
+    /// Reading a folder beside the stream has begun: what is told from here on is newer than the read.
+    DirectoryReadStarted(Arc<str>),
+    /// A folder was read beside the stream. Sessions of other folders are not touched.
+    DirectoryRead {
+        /// Which.
+        directory: Arc<str>,
+        /// What REST said of it.
+        snapshot: Snapshot,
+    },
+    /// A folder could not be read.
+    DirectoryUnread(Arc<str>),
+    /// A session's row was read, because it was not known.
+    SessionRead(SessionInfo),
+    /// The place of the event before this one in its session's history: contiguous as long as none is missed.
+    Durable {
+        /// Whose.
+        session: SessionId,
+        /// Its number.
+        seq: u64,
     },
     /// A session's messages are no longer kept.
     BodyDropped {
@@ -116,11 +138,11 @@ pub enum Event {
     /// A tool waits for a person's leave.
     PermissionAsked(Permission),
     /// A permission was answered, by anyone.
-    PermissionReplied(PermissionId),
+    PermissionReplied(PermissionId, Outcome),
     /// A model asks a person.
     QuestionAsked(Question),
     /// A question was answered or refused, by anyone.
-    QuestionClosed(QuestionId),
+    QuestionClosed(QuestionId, Outcome),
     /// A session's to-do list.
     Todos {
         /// Whose.

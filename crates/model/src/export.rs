@@ -111,6 +111,20 @@ pub fn status(run: &Run) -> Value {
     }
 }
 
+/// What a session is doing, as far as its server can be heard now. Where it cannot, `stale` says so, and what ran when it
+/// last could is `unknown`, with that as `last_known`.
+pub fn status_now(instance: &Instance, session: &Session) -> Value {
+    let mut status = status(&session.run);
+    if instance.is_live() {
+        return status;
+    }
+    if session.run.is_running() {
+        return json!({"type": "unknown", "stale": true, "last_known": status});
+    }
+    status["stale"] = true.into();
+    status
+}
+
 fn empty_list() -> Json {
     Json::of(&json!([]))
 }

@@ -2,13 +2,20 @@
 
 /// Deleted sessions remembered per instance, so that their late events stay dead. Beyond it the oldest is forgotten.
 pub const TOMBSTONES: usize = 4096;
+/// Answered requests remembered per instance. Beyond it the oldest is forgotten: who answers it again is told only that
+/// nothing waits.
+pub const ANSWERED: usize = 256;
 /// Bytes kept of one open text. Beyond it its older half is dropped and a gap is marked.
 pub const OPEN_TEXT_BYTES: usize = 8 << 20;
-/// Open texts kept per session. Beyond it the oldest (lowest part id) is dropped; the closing update brings it back.
+/// Open texts kept per session. Beyond it the one that grew longest ago is dropped; the closing update brings it back.
 pub const OPEN_TEXTS: usize = 256;
-/// Events held for one session while its messages are being read. Beyond it the read is asked for again.
+/// Events held for one session while its messages are being read, and things noted of a folder while that is read.
+/// Beyond it the read is asked for again.
 pub const HELD_EVENTS: usize = 8192;
 /// Parts held for a message that was not announced yet, per session. Beyond it the newest is dropped and counted.
 pub const ORPHAN_PARTS: usize = 256;
+/// Statuses remembered per instance of sessions whose rows are still to be read. Beyond it the newest is not: its session
+/// shows nothing of what it does until its next status.
+pub const EARLY_STATUSES: usize = 1024;
 /// Kinds of unknown events counted by name per instance. Beyond it they are counted together as `other`.
 pub const UNKNOWN_KINDS: usize = 64;

@@ -3,11 +3,14 @@
 //! It cannot fail, wait, or look at a clock. What it does not understand is counted; what contradicts itself is kept
 //! as the server last told it. A change stamps every object it touches with the next revision.
 
+mod directory;
 mod instance;
 mod message;
 mod read;
 mod session;
 mod snapshot;
+
+use std::sync::Arc;
 
 use crate::event::{Addressed, Event};
 use crate::ids::{InstanceId, SessionId};
@@ -19,8 +22,10 @@ use crate::time::Timestamp;
 pub enum Effect {
     /// A session was heard of that is not known.
     ReadSession(InstanceId, SessionId),
-    /// A session's newest messages are needed.
+    /// A session's newest messages are needed, read after now.
     ReadMessages(InstanceId, SessionId),
+    /// What a folder's sessions are doing is needed, read after now.
+    ReadDirectory(InstanceId, Arc<str>),
 }
 
 /// Folds one event into the state.
@@ -113,6 +118,7 @@ struct Fold<'a> {
 
 impl Fold<'_> {
     fn apply(&mut self, event: Event) {
+        self.instance.asked.note(&event);
         match event {
             Event::InstanceAdded { .. } | Event::InstanceRemoved => {}
             Event::Link(status) => self.link(status),
@@ -124,6 +130,15 @@ impl Fold<'_> {
             Event::ReadStarted { session } => self.read_started(&session),
             Event::MessagesRead(read) => self.messages_read(read),
             Event::ReadFailed { session, reason } => self.read_failed(&session, reason),
+            Event::DirectoryHeard(directory) => self.directory_heard(directory),
+            Event::DirectoryReadStarted(directory) => self.directory_read_started(directory),
+            Event::DirectoryRead {
+                directory,
+                snapshot,
+            } => self.directory_read(directory, snapshot),
+            Event::DirectoryUnread(directory) => self.directory_unread(&directory),
+            Event::SessionRead(info) => self.session_read(info),
+            Event::Durable { session, seq } => self.durable(&session, seq),
             Event::BodyDropped { session } => self.body_dropped(&session),
             Event::Reviewed { session } => self.reviewed(&session),
             Event::SessionCreated(info) => self.session_created(info),
@@ -135,9 +150,9 @@ impl Fold<'_> {
             }
             Event::Todos { session, todos } => self.todos(&session, todos),
             Event::PermissionAsked(permission) => self.permission_asked(permission),
-            Event::PermissionReplied(id) => self.permission_replied(&id),
+            Event::PermissionReplied(id, outcome) => self.permission_replied(&id, outcome),
             Event::QuestionAsked(question) => self.question_asked(question),
-            Event::QuestionClosed(id) => self.question_closed(&id),
+            Event::QuestionClosed(id, outcome) => self.question_closed(&id, outcome),
             Event::DirectoryDisposed(directory) => self.directory_disposed(&directory),
             Event::Unknown { kind } => Counters::count(&mut self.instance.counters.unknown, kind),
             Event::Malformed { kind } => {
@@ -149,11 +164,10 @@ impl Fold<'_> {
                 part,
                 delta,
             } => self.delta(&session, &message, &part, &delta),
-            event @ (Event::Message(_)
-            | Event::MessageRemoved { .. }
-            | Event::Part(_)
-            | Event::PartRemoved { .. }) => {
-                self.conversation(event);
+            Event::Message(ref info) => self.conversation(info.session.clone(), event),
+            Event::Part(ref part) => self.conversation(part.session.clone(), event),
+            Event::MessageRemoved { ref session, .. } | Event::PartRemoved { ref session, .. } => {
+                self.conversation(session.clone(), event);
             }
         }
     }

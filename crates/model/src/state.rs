@@ -4,7 +4,10 @@
 //! revision at which it last changed; a viewer that has seen revision `n` needs only what is newer.
 //! Fields are public to read; only [`crate::reduce`] writes them, through the one owner of the [`State`].
 
+mod answered;
+mod asked;
 mod info;
+mod link;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,16 +15,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use answered::{Answered, AnsweredLately, Outcome};
+pub use asked::{Asked, Meanwhile};
 pub use info::{
     AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
     Permission, Question, QuestionItem, QuestionOption, Role, RunStatus, SessionInfo, Todo,
     TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
 };
+pub use link::{Link, LinkStatus, Reason, ReasonKind};
 pub use session::{Body, Held, Loaded, Message, MessageStatus, Run, Session};
 
 use crate::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use crate::limits;
-use crate::time::Timestamp;
 
 /// Counts changes since the hub started. Zero is before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -75,47 +80,6 @@ pub enum Origin {
     Url(Arc<str>),
 }
 
-/// The state of a link, as its supervisor tells it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LinkStatus {
-    /// Connecting, or reading the state after a connection.
-    Connecting {
-        /// Tries that failed in a row before this one.
-        attempt: u32,
-    },
-    /// Live: everything shown is true.
-    Connected,
-    /// Open, but silent for too long: what is shown may be old.
-    Stale,
-    /// Down; another try is due.
-    Error {
-        /// Tries that failed in a row.
-        attempt: u32,
-        /// Tries after which it is given up.
-        of: u32,
-        /// When the next is due.
-        retry_at: Timestamp,
-        /// Why, for a person.
-        reason: Arc<str>,
-    },
-    /// Given up until someone asks, or a slow probe finds the server again.
-    Disconnected {
-        /// Why, for a person.
-        reason: Arc<str>,
-    },
-}
-
-/// A link, and since when it is so.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Link {
-    /// Its state.
-    pub status: LinkStatus,
-    /// Since when.
-    pub since: Timestamp,
-    /// When bytes last arrived.
-    pub last_event_at: Option<Timestamp>,
-}
-
 /// One OpenCode server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
@@ -133,12 +97,16 @@ pub struct Instance {
     pub catalog: Option<Catalog>,
     /// True once its sessions were read: before that none are known, which does not mean that there are none.
     pub listed: bool,
+    /// What was asked of it since its stream began.
+    pub asked: Asked,
     /// Its sessions.
     pub sessions: BTreeMap<SessionId, Session>,
     /// Permissions that wait.
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.
     pub questions: BTreeMap<QuestionId, Question>,
+    /// Requests that were answered lately.
+    pub answered: AnsweredLately,
     /// Deleted sessions.
     pub tombstones: Tombstones,
     /// Events counted without use.
@@ -215,6 +183,8 @@ pub struct Counters {
     pub late_deltas: u64,
     /// Parts dropped for want of their message.
     pub orphans_dropped: u64,
+    /// Gaps in an open stream: events were missing, and what they told was read again.
+    pub gaps: u64,
 }
 
 impl Counters {

@@ -41,6 +41,7 @@ pub struct OpenText {
     segments: Vec<Segment>,
     pending_high: Option<u16>,
     bytes: usize,
+    grown: u64,
 }
 
 impl OpenText {
@@ -88,6 +89,15 @@ impl OpenText {
                 Segment::Gap => None,
             })
             .collect()
+    }
+
+    /// When it last grew, by its session's count.
+    pub(crate) fn grown(&self) -> u64 {
+        self.grown
+    }
+
+    pub(crate) fn grew_at(&mut self, growth: u64) {
+        self.grown = growth;
     }
 
     /// Marks that increments may have been missed here.

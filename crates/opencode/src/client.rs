@@ -51,6 +51,8 @@ struct Server {
 }
 
 struct Reply {
+    status: StatusCode,
+    path: String,
     headers: HeaderMap,
     text: String,
 }
@@ -180,11 +182,17 @@ impl Client {
     ) -> Result<Reply, ClientError> {
         let exchange = async {
             let mut response = self.accepted(request).await?;
+            let (status, path) = (response.status(), response.url().path().to_owned());
             let headers = std::mem::take(response.headers_mut());
             let bytes = self.body(response, limit).await?;
             let text = String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-            Ok(Reply { headers, text })
+            Ok(Reply {
+                status,
+                path,
+                headers,
+                text,
+            })
         };
         timeout(REQUEST_TIMEOUT, exchange)
             .await
@@ -214,7 +222,7 @@ impl Client {
             let location = response
                 .headers()
                 .get("location")
-                .map(|to| one_line(&String::from_utf8_lossy(to.as_bytes())));
+                .map(|to| error::place(&String::from_utf8_lossy(to.as_bytes())));
             return ClientError::Redirect {
                 server,
                 status: status.as_u16(),
@@ -230,6 +238,7 @@ impl Client {
                 server,
                 given: self.has_credentials(),
             },
+            StatusCode::FORBIDDEN => ClientError::Forbidden { server, excerpt },
             StatusCode::NOT_FOUND => ClientError::NotFound {
                 server,
                 path,
@@ -282,7 +291,12 @@ impl Client {
             }
         }
         body.truncate(ERROR_BODY_BYTES);
-        error::excerpt(&String::from_utf8_lossy(&body))
+        let text = error::excerpt(&String::from_utf8_lossy(&body));
+        // A server that repeats what it was sent must not make a password part of a message.
+        match &self.server.credentials {
+            Some(Credentials { password, .. }) if text.contains(password.as_str()) => String::new(),
+            _ => text,
+        }
     }
 
     fn failed(&self, error: &reqwest::Error) -> ClientError {
@@ -305,6 +319,13 @@ impl fmt::Debug for Client {
 
 impl Reply {
     fn expect_json(&self, client: &Client) -> Result<(), ClientError> {
+        if self.status == StatusCode::NO_CONTENT || self.status == StatusCode::RESET_CONTENT {
+            return Err(ClientError::Empty {
+                server: client.name(),
+                path: self.path.clone(),
+                status: self.status.as_u16(),
+            });
+        }
         let found = media_type(&self.headers);
         if found.as_deref() == Some("application/json") {
             return Ok(());

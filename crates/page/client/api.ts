@@ -1,31 +1,77 @@
 // Commands go to the JSON API; what goes wrong is said beside the control that was used.
 
-interface Problem {
+/** What the API says of a refusal, as RFC 9457 has it. */
+export interface Problem {
+  type?: string;
   title?: string;
   detail?: string;
   next?: string;
+  first?: { who: string; at: number; outcome: string };
 }
+
+/** An answer; its `status` is 0 if there was none. */
+export interface Reply {
+  status: number;
+  json: Record<string, unknown>;
+}
+
+/** How long an answer may take: longer than the hub waits for a server. */
+const answerPatience = 45_000;
 
 /** Where problems of a control are shown. */
 function place(at: Element): HTMLElement | null {
   for (let near: Element | null = at; near; near = near.parentElement) {
-    const problem = near.querySelector<HTMLElement>(".problem");
+    const own = near.querySelector<HTMLElement>(":scope > .problem");
+    const problem = own ?? near.querySelector<HTMLElement>(".problem");
     if (problem) return problem;
   }
   return null;
 }
 
-export function complain(at: Element, text: string): void {
+/** Says something beside a control; `calm` if nothing is wrong. */
+export function complain(at: Element, text: string, calm = false): void {
   const problem = place(at);
-  if (!problem) return;
+  if (!problem || (problem.textContent === text && problem.hidden === (text === ""))) return;
   problem.textContent = text;
   problem.hidden = text === "";
+  problem.classList.toggle("quiet", calm);
 }
 
-function inWords(problem: Problem, status: number): string {
+export function inWords(problem: Problem, status: number): string {
   const said = [problem.title, problem.detail, problem.next].filter(Boolean).join(". ").replaceAll("..", ".");
   return said === "" ? `It was refused (${status}).` : said;
 }
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null ? (json as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Asks the API. */
+export async function exchange(
+  method: string,
+  url: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Reply> {
+  const init: RequestInit = { method, headers, signal: AbortSignal.timeout(answerPatience) };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { ...headers, "content-type": "application/json" };
+  }
+  try {
+    const answer = await fetch(url, init);
+    return { status: answer.status, json: parsed(await answer.text()) };
+  } catch {
+    return { status: 0, json: {} };
+  }
+}
+
+export const isGood = (reply: Reply): boolean => reply.status >= 200 && reply.status < 300;
 
 /** Sends a command. Gives back the answer, or `null` after saying what went wrong. */
 export async function send(
@@ -33,22 +79,11 @@ export async function send(
   method: string,
   url: string,
   body?: unknown,
-  headers: Record<string, string> = {},
 ): Promise<Record<string, unknown> | null> {
   complain(at, "");
-  try {
-    const init: RequestInit = { method, headers: { ...headers } };
-    if (body !== undefined) {
-      init.body = JSON.stringify(body);
-      init.headers = { ...headers, "content-type": "application/json" };
-    }
-    const answer = await fetch(url, init);
-    const text = await answer.text();
-    const json: unknown = text === "" ? {} : JSON.parse(text);
-    if (answer.ok) return json as Record<string, unknown>;
-    complain(at, inWords(json as Problem, answer.status));
-  } catch {
-    complain(at, "Drovers did not answer. What you wrote is kept; try again.");
-  }
+  const reply = await exchange(method, url, body);
+  if (isGood(reply)) return reply.json;
+  const silent = "Drovers did not answer. Nothing was lost here; try again.";
+  complain(at, reply.status === 0 ? silent : inWords(reply.json, reply.status));
   return null;
 }

@@ -25,7 +25,8 @@ function seconds(ms: number): string {
   return ms < 2 * minute ? `${Math.max(0, Math.round(ms / 1000))} s` : ago(ms);
 }
 
-function clock(at: number): string {
+/** A moment as people write it. */
+export function clock(at: number): string {
   const date = new Date(at);
   const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
   const today = new Date(now()).toDateString() === date.toDateString();

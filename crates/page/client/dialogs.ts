@@ -1,6 +1,6 @@
 // Dialogs and sheets, and the commands behind them.
 
-import { send } from "./api";
+import { complain, type Problem, send } from "./api";
 import { byId } from "./dom";
 import { go } from "./navigate";
 
@@ -15,11 +15,15 @@ export function sheet(side?: string): void {
   else document.body.dataset.sheet = side;
 }
 
-async function confirmed(text: string): Promise<boolean> {
+async function confirmed(text: string, yes: string, no: string): Promise<boolean> {
   const dialog = byId<HTMLDialogElement>("confirm");
   const line = byId("confirm-text");
   if (!dialog || !line) return false;
   line.textContent = text;
+  for (const [value, label] of Object.entries({ yes, no })) {
+    const button = dialog.querySelector(`button[value=${value}]`);
+    if (button) button.textContent = label;
+  }
   dialog.returnValue = "no";
   dialog.showModal();
   await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
@@ -29,9 +33,20 @@ async function confirmed(text: string): Promise<boolean> {
 /** Removes an instance; asks first if work would end with it. */
 export async function remove(button: HTMLElement): Promise<void> {
   const { url, ask, home } = button.dataset;
-  if (url === undefined || (ask !== undefined && !(await confirmed(ask)))) return;
+  if (url === undefined || (ask !== undefined && !(await confirmed(ask, "Remove", "Keep")))) return;
   const done = await send(button, "DELETE", url);
   if (done && home !== undefined) await go(home);
+}
+
+/** Lets everything go on that was interrupted, and says what could not. */
+export async function continueAll(button: HTMLElement): Promise<void> {
+  const { ask } = button.dataset;
+  if (ask === undefined || !(await confirmed(ask, "Continue", "Cancel"))) return;
+  const told = await send(button, "POST", "/api/continue", {});
+  const [continued, failed] = [told?.continued, told?.failed];
+  if (!Array.isArray(continued) || !Array.isArray(failed) || failed.length === 0) return;
+  const problems = (failed as { problem: Problem }[]).map(({ problem }) => problem.detail ?? problem.title);
+  complain(button, `${continued.length} go on. ${failed.length} could not: ${[...new Set(problems)].join("; ")}`);
 }
 
 async function add(at: Element, body: Record<string, string>): Promise<boolean> {
@@ -44,6 +59,14 @@ async function add(at: Element, body: Record<string, string>): Promise<boolean> 
 export async function openFolder(button: HTMLElement): Promise<void> {
   const { folder, server } = button.dataset;
   await add(button, server === undefined ? { folder: folder ?? "" } : { url: server });
+}
+
+/** Gives a server another login. */
+export async function login(form: HTMLFormElement): Promise<void> {
+  const data = new FormData(form);
+  const [username, password] = ["username", "password"].map((name) => String(data.get(name) ?? ""));
+  const given = username === "" ? { password } : { username, password };
+  if (await send(form, "POST", "/api/instances", { url: form.dataset.server ?? "", ...given })) form.reset();
 }
 
 export async function addFrom(form: HTMLFormElement): Promise<void> {

@@ -10,18 +10,42 @@ type Frame =
   | { t: "beat"; at: number; needs: number }
   | { t: "reset" };
 
-const silence = 12_000;
-const shortest = 500;
-const longest = 5_000;
+/** What the page does about its link. */
+interface Listening {
+  /** Something changed, or as many requests wait. */
+  changed: (needs?: number) => void;
+  /** The page must fetch itself again. */
+  reset: () => Promise<void>;
+  /** The link is there (again). */
+  back: () => void;
+}
+
+/** Beats come every 5 s; with the time between two looks a dead link is shown 12 s after its last one. */
+const silence = 11_000;
+const lookEvery = 1_000;
+/** How long a new connection may take to say something before another is tried. A half-open network never says no. */
+const opening = 4_000;
+/** Between two looks this long the page itself did not run: that it heard nothing says nothing of the link. */
+const slept = 5_000;
+const shortest = 250;
+/** Between tries of a page that is seen, which is to be right within a second of its link's return; and of one that is not. */
+const longest = 800;
+const longestHidden = 5_000;
+/** Sockets in a row that did not open, after which the page asks why: a browser does not tell. */
+const askWhyAfter = 5;
 
 let socket: WebSocket | null = null;
 let looks = 0;
 let heard = 0;
+let looked = 0;
+let greeted = false;
+let failures = 0;
 let delay = shortest;
 let retry: number | undefined;
 let work: Promise<void> = Promise.resolve();
-let changed: (needs?: number) => void = () => undefined;
-let reload: () => Promise<void> = () => Promise.resolve();
+let listening: Listening | null = null;
+
+const reload = (): Promise<void> => listening?.reset() ?? Promise.resolve();
 
 function tell(said: object): void {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(said));
@@ -44,8 +68,11 @@ export function leave(): Promise<void> {
   return work;
 }
 
-function show(offline: boolean): void {
+const usualWhy = "Page offline: reconnecting. What you send is kept";
+
+function show(offline: boolean, why?: string): void {
   const line = document.getElementById("offline");
+  if (line && (line.hidden || why !== undefined)) line.textContent = why ?? usualWhy;
   if (line) line.hidden = !offline;
   root.toggleAttribute("data-offline", offline);
 }
@@ -57,7 +84,7 @@ async function batch(n: number, rev: number, ops: Op[]): Promise<void> {
   root.dataset.rev = String(rev);
   if (n === looks) tell({ t: "ack", rev });
   tick();
-  changed();
+  listening?.changed();
 }
 
 function take(frame: Frame): void {
@@ -65,6 +92,7 @@ function take(frame: Frame): void {
     case "hello":
       if (String(frame.version) !== root.dataset.version) location.reload();
       else if (frame.epoch !== root.dataset.epoch) void reload();
+      listening?.back();
       break;
     case "batch":
       // Not waited for: the new page itself waits for this chain.
@@ -72,7 +100,7 @@ function take(frame: Frame): void {
       break;
     case "beat":
       setClock(frame.at);
-      changed(frame.needs);
+      listening?.changed(frame.needs);
       break;
     case "reset":
       void reload();
@@ -80,14 +108,25 @@ function take(frame: Frame): void {
   }
 }
 
+/** Says why a hub that answers takes no link. */
+async function explain(): Promise<void> {
+  const answer = await fetch("/api/health", { signal: AbortSignal.timeout(opening) }).catch(() => null);
+  if (!answer || !root.hasAttribute("data-offline")) return;
+  const refused = answer.status === 401 || answer.status === 403;
+  if (refused) show(true, "Drovers does not let this page in. Open the address that it printed when it started");
+  else if (answer.ok) show(true, "Drovers answers, but takes no link: perhaps too many pages are open. Trying again");
+}
+
 function lost(from: WebSocket): void {
   if (from !== socket) return;
   socket = null;
   from.close();
   show(true);
+  failures += 1;
+  if (failures % askWhyAfter === 0) void explain();
   clearTimeout(retry);
   retry = setTimeout(connect, delay * (0.5 + Math.random() / 2));
-  delay = Math.min(delay * 2, longest);
+  delay = Math.min(delay * 2, document.hidden ? longestHidden : longest);
 }
 
 function connect(): void {
@@ -95,11 +134,14 @@ function connect(): void {
   const fresh = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/live`);
   socket = fresh;
   heard = Date.now();
+  greeted = false;
   fresh.onopen = look;
   fresh.onmessage = (event: MessageEvent<string>) => {
     if (fresh !== socket) return;
     heard = Date.now();
+    greeted = true;
     delay = shortest;
+    failures = 0;
     show(false);
     take(JSON.parse(event.data) as Frame);
   };
@@ -110,22 +152,31 @@ function connect(): void {
 function wake(): void {
   if (document.hidden) return look();
   if (!socket) return connect();
-  if (Date.now() - heard < silence / 2) return look();
+  if (socket.readyState === WebSocket.OPEN && Date.now() - heard < silence / 2) return look();
   const old = socket;
   socket = null;
   old.close();
   connect();
 }
 
-/** Begins. `onChange` runs after every change, `onReset` when the page must fetch itself again. */
-export function live(onChange: (needs?: number) => void, onReset: () => Promise<void>): void {
-  changed = onChange;
-  reload = onReset;
+/** Looks whether the link is still there. */
+function watchLink(): void {
+  const now = Date.now();
+  const asleep = now - looked > slept;
+  looked = now;
+  if (asleep) return wake();
+  if (!socket) return;
+  if (now - heard > (greeted ? silence : opening)) lost(socket);
+}
+
+/** Begins. */
+export function live(to: Listening): void {
+  listening = to;
+  looked = Date.now();
   connect();
-  setInterval(() => {
-    if (socket && Date.now() - heard > silence) lost(socket);
-  }, 1000);
+  setInterval(watchLink, lookEvery);
   document.addEventListener("visibilitychange", wake);
+  document.addEventListener("resume", wake);
   addEventListener("online", wake);
   addEventListener("pageshow", (event) => {
     if (event.persisted) wake();

@@ -2,14 +2,16 @@
 
 import { send } from "./api";
 import { setClock, tick } from "./clock";
-import { addFrom, openDialog, openFolder, remove, sheet } from "./dialogs";
+import { addFrom, continueAll, login, openDialog, openFolder, remove, sheet } from "./dialogs";
 import { byId, root, say } from "./dom";
 import { keyboard } from "./keys";
 import { live } from "./live";
 import { chosen } from "./morph";
 import { again, navigation } from "./navigate";
+import { outbox, sendKept } from "./outbox";
 import { fetchElement } from "./patch";
-import { answerPermission, answerQuestion, saveDraft, sendPrompt, showDraft, syncPrompt } from "./prompt";
+import { answerPermission, answerQuestion, followBegun, saveDraft, sendPrompt, showDraft, syncPrompt } from "./prompt";
+import { showKept } from "./waiting";
 
 async function copy(button: HTMLElement): Promise<void> {
   const code = button.closest(".code")?.querySelector("pre")?.textContent ?? "";
@@ -31,6 +33,7 @@ async function showWhole(link: HTMLElement): Promise<void> {
 const clicks: Record<string, (control: HTMLElement) => unknown> = {
   copy,
   remove,
+  "continue-all": continueAll,
   folder: openFolder,
   whole: showWhole,
   dialog: (control) => openDialog(control.dataset.dialog ?? ""),
@@ -41,6 +44,7 @@ const clicks: Record<string, (control: HTMLElement) => unknown> = {
 
 const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> = {
   add: addFrom,
+  login,
   prompt: sendPrompt,
   permission: answerPermission,
   question: answerQuestion,
@@ -88,6 +92,17 @@ function reveal(): void {
   if (keyboardAtHand && instance !== undefined && session === undefined) byId("text")?.focus({ preventScroll: true });
 }
 
+let linksWere = "";
+
+/** True if a server's link is another one than the last time: what waits for it may be sent now. */
+function linksChanged(): boolean {
+  const links = [...document.querySelectorAll(".tab, [data-link]")];
+  const now = links.map((link) => link.className + (link.getAttribute("data-link") ?? "")).join();
+  const changed = now !== linksWere;
+  linksWere = now;
+  return changed;
+}
+
 setClock(Number(root.dataset.now));
 tick();
 setInterval(tick, 1000);
@@ -103,7 +118,13 @@ navigation(() => {
   reveal();
 });
 keyboard();
-live((needs) => {
-  syncPrompt();
-  count(needs);
-}, again);
+outbox(showKept, followBegun);
+live({
+  changed: (needs) => {
+    syncPrompt();
+    count(needs);
+    if (linksChanged()) sendKept();
+  },
+  reset: again,
+  back: sendKept,
+});

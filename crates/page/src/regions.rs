@@ -5,6 +5,7 @@
 mod cards;
 mod composer;
 mod head;
+mod interrupted;
 mod log;
 mod sessions;
 mod side;
@@ -30,6 +31,7 @@ pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
         all.push(cards::needs(rows));
         all.push(cards::asks(look, rows));
     }
+    all.extend(seen.interrupted.as_deref().map(interrupted::interrupted));
     all.extend(
         seen.tree
             .as_ref()
@@ -41,7 +43,7 @@ pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
         if rows.order.is_some() {
             all.push(log::before(look, rows));
         }
-        all.push(log::after(rows));
+        all.push(log::after(look, rows));
     }
     all.extend(
         seen.composer

@@ -59,6 +59,7 @@ impl Renderer {
             fragment.order(base, &mut ops);
         }
         if let Some(log) = &seen.log {
+            let since = if log.anew { Rev(0) } else { since };
             for row in &log.messages {
                 self.message_changes(seen, row, since, &mut ops);
             }

@@ -6,8 +6,8 @@ use model::json::Json;
 use model::reduce;
 use model::state::{
     AgentInfo, Catalog, ErrorKind, Failure, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin,
-    Part, PartKind, Permission, Question, QuestionItem, QuestionOption, Role, RunStatus,
-    SessionInfo, State, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
+    Part, PartKind, Permission, Question, QuestionItem, QuestionOption, Reason, ReasonKind, Role,
+    RunStatus, SessionInfo, State, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
 };
 use model::text::Delta;
 use model::time::Timestamp;
@@ -46,7 +46,7 @@ pub(crate) fn state() -> State {
         attempt: 3,
         of: 5,
         retry_at: Timestamp(NOW + 4_000),
-        reason: "connection refused".into(),
+        reason: Reason::new(ReasonKind::Refused, "connection refused"),
     };
     world.instance(
         "i2",
@@ -55,7 +55,10 @@ pub(crate) fn state() -> State {
         LinkStatus::Connected,
     );
     let gone = LinkStatus::Disconnected {
-        reason: "Connection refused. Is the server running?".into(),
+        reason: Reason::new(
+            ReasonKind::Refused,
+            "Connection refused. Is the server running?",
+        ),
     };
     world.instance(
         "i3",

@@ -90,7 +90,8 @@ pub(crate) fn document(seen: &Seen, context: &Context<'_>, messages: &[String]) 
                 script type="module" src=(asset_path(asset::SCRIPT)) {}
             }
             body {
-                p #offline role="status" hidden { "Page offline: reconnecting" }
+                p #offline role="status" hidden {}
+                ul #notes aria-label="Notes" aria-live="polite" hidden {}
                 div #app { (page.app()) }
                 (dialogs::dialogs(recent, context.version))
                 p #said.hear role="status" {}
@@ -136,7 +137,9 @@ impl Page<'_> {
             }
             aside #left aria-label="What needs you, and sessions" {
                 button.icon.shut type="button" data-do="sheet" data-sheet="left" aria-label="Close" { "×" }
-                (self.region("calm")) (self.region("needs")) (self.region("tree"))
+                (self.region("calm")) (self.region("needs"))
+                @if front { (self.region("interrupted")) }
+                (self.region("tree"))
             }
             main {
                 @for notice in self.notices { p.notice { (notice.text) } }
@@ -159,10 +162,11 @@ impl Page<'_> {
                     @if self.seen.log.is_some() {
                         (self.region("before"))
                         div data-k="ms" data-list { @for message in self.messages { (PreEscaped(message)) } }
-                        div #pending hidden {}
+                        ul #outbox aria-label="What waits to be sent" {}
                         (self.region("after"))
                     } @else {
                         p.empty { "What should be done? Write it below." }
+                        ul #outbox aria-label="What waits to be sent" {}
                     }
                     (self.region("asks"))
                 }
@@ -187,6 +191,7 @@ impl Page<'_> {
                     @else if any { "Choose an instance above, or open a folder." }
                     @else { "Open a folder to begin." }
                 }
+                (self.region("interrupted"))
                 @if !self.recent.is_empty() {
                     ul.folders {
                         @for folder in self.recent {

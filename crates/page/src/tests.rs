@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use model::event::Event;
-use model::state::{PartKind, Rev, State, ToolState};
+use model::state::{LinkStatus, PartKind, Reason, ReasonKind, Rev, Run, State, ToolState};
 use model::time::Timestamp;
 use model::view::{Look, look};
 use proptest::prelude::*;
@@ -77,6 +77,53 @@ fn nothing_inline_is_ever_written() {
             assert!(!tag.starts_with("style"), "{tag}");
         }
     }
+}
+
+/// The sample with sessions that were interrupted, one of a server that cannot be heard.
+fn interrupted() -> State {
+    let mut state = sample::state();
+    for (instance, session) in [("i1", "ses_failed"), ("i1", "ses_asks"), ("i2", "ses_docs")] {
+        let instance = state.instances.get_mut(instance).unwrap();
+        let session = instance.sessions.get_mut(session).unwrap();
+        session.run = Run::Interrupted {
+            at: Timestamp(sample::NOW),
+        };
+    }
+    state
+}
+
+/// The element with this key, from its beginning to where it ends.
+fn element<'a>(html: &'a str, key: &str, end: &str) -> &'a str {
+    let at = html.find(&format!(" data-k=\"{key}\"")).unwrap();
+    let begin = html[..at].rfind('<').unwrap();
+    &html[begin..begin + html[begin..].find(end).unwrap() + end.len()]
+}
+
+#[test]
+fn what_was_interrupted_can_go_on() {
+    let state = interrupted();
+    let home = document(&state, &Look::default());
+    insta::assert_snapshot!(readable(element(&home, "interrupted", "</section>")));
+    let session = document(&state, &front("i1", "ses_failed"));
+    insta::assert_snapshot!(readable(element(&session, "after", "</p></div>")));
+}
+
+#[test]
+fn a_server_that_refuses_the_login_asks_for_another() {
+    let mut state = sample::state();
+    let reason = Reason::new(ReasonKind::Unauthorized, "It refuses the password.");
+    let mut world = World {
+        state: &mut state,
+        at: sample::NOW,
+    };
+    world.tell("i3", Event::Link(LinkStatus::Disconnected { reason }));
+    let look = Look {
+        instance: Some("i3".into()),
+        ..Look::default()
+    };
+    let html = document(&state, &look);
+    insta::assert_snapshot!(readable(element(&html, "login", "</form>")));
+    assert!(!document(&sample::state(), &look).contains("data-k=\"login\""));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use model::ids::{InstanceId, SessionId};
 use model::state::LinkStatus;
 use model::view::{Look, Mark};
 
@@ -47,6 +48,12 @@ pub(crate) fn instance_path(instance: &str) -> String {
 /// The address of a session's page.
 pub(crate) fn session_path(instance: &str, session: &str) -> String {
     format!("/i/{}/s/{}", encode(instance), encode(session))
+}
+
+/// Where a session is told to go on that was interrupted.
+pub(crate) fn continue_url(instance: &InstanceId, session: &SessionId) -> String {
+    let (instance, session) = (encode(instance.as_str()), encode(session.as_str()));
+    format!("/api/instances/{instance}/sessions/{session}/continue")
 }
 
 /// Percent-encodes all but unreserved characters of RFC 3986, and `:`, which paths and queries allow.

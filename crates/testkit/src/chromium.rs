@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 pub use crate::page::{Page, Scheme, Viewport};
 
@@ -95,6 +96,27 @@ impl Chromium {
     /// When the browser is gone.
     pub async fn page(&self) -> Result<Page> {
         Page::new(self.browser.new_page("about:blank").await?).await
+    }
+
+    /// The same page once more, with a copy of what the first keeps for its session, as a duplicated tab has.
+    ///
+    /// # Errors
+    /// When the browser opens none within its time for a command.
+    pub async fn duplicate(&self, page: &Page) -> Result<Page> {
+        let known: Vec<_> = self.browser.pages().await?;
+        let known: Vec<_> = known.iter().map(|page| page.target_id().clone()).collect();
+        page.gesture("Boolean(window.open(location.href))").await?;
+        let opened = async {
+            loop {
+                let mut pages = self.browser.pages().await?.into_iter();
+                if let Some(new) = pages.find(|page| !known.contains(page.target_id())) {
+                    return Page::new(new).await;
+                }
+            }
+        };
+        timeout(COMMAND, opened)
+            .await
+            .context("no page was opened")?
     }
 }
 

@@ -1,11 +1,14 @@
-//! What the tests stand on: recorded transcripts, the real OpenCode, and a browser. Never part of the product.
+//! What the tests stand on: recorded transcripts, the real OpenCode, a browser, and a simulation of everything around the
+//! hub. Never part of the product.
 //!
 //! Tools that are missing are installed once per checkout into `.testenv/` (OpenCode, through npm) or on the
 //! machine (Chromium, through apt when root). Where that cannot be done the error says what to do.
 
 pub mod captures;
 pub mod chromium;
+pub mod proxy;
 pub mod real;
+pub mod sim;
 
 mod lock;
 mod page;

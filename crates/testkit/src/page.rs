@@ -81,9 +81,6 @@ impl Page {
     pub(crate) async fn new(page: chromiumoxide::Page) -> Result<Self> {
         page.enable_log().await?;
         page.enable_runtime().await?;
-        // As in a window of its own: in front, whatever other pages there are.
-        page.execute(SetFocusEmulationEnabledParams::new(true))
-            .await?;
         let made = Self {
             console: page.event_listener().await?,
             exceptions: page.event_listener().await?,
@@ -92,6 +89,7 @@ impl Page {
             problems: Vec::new(),
             page,
         };
+        made.pretend(true).await?;
         made.viewport(Viewport::DESKTOP).await?;
         Ok(made)
     }
@@ -119,8 +117,21 @@ impl Page {
     /// # Errors
     /// When it throws, or is not such a value.
     pub async fn eval<T: DeserializeOwned>(&self, expression: &str) -> Result<T> {
+        self.ask(expression, false).await
+    }
+
+    /// Evaluates an expression as if a person had just acted, and fails unless it is true.
+    pub(crate) async fn gesture(&self, expression: &str) -> Result<()> {
+        if !self.ask::<bool>(expression, true).await? {
+            bail!("the browser refused {expression}");
+        }
+        Ok(())
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, expression: &str, gesture: bool) -> Result<T> {
         let question = EvaluateParams::builder()
             .expression(expression)
+            .user_gesture(gesture)
             .await_promise(true)
             .return_by_value(true)
             .build()
@@ -229,6 +240,26 @@ impl Page {
                 .execute(event.build().map_err(|error| anyhow!(error))?)
                 .await?;
         }
+        Ok(())
+    }
+
+    /// Comes to the front as a tab does, hiding the others of its browser that do not pretend to be in front themselves.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn front(&self) -> Result<()> {
+        self.page.bring_to_front().await?;
+        Ok(())
+    }
+
+    /// Whether it pretends to be in front whatever other pages there are, as each does from its beginning.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn pretend(&self, front: bool) -> Result<()> {
+        self.page
+            .execute(SetFocusEmulationEnabledParams::new(front))
+            .await?;
         Ok(())
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct KnownInstance {
     pub(crate) max_attempts: Option<u32>,
     #[serde(default)]
     pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) reason_kind: Option<String>,
 }
 
 /// How the hub's link to a server stands.
@@ -105,6 +107,9 @@ pub(crate) struct Status {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) message: Option<String>,
+    /// What it was when its server was last heard, where it is not known any more.
+    #[serde(default)]
+    pub(crate) last_known: Option<Box<Status>>,
 }
 
 /// A permission or a question.
@@ -326,9 +331,49 @@ pub(super) struct LogHealth {
     pub(super) end: String,
 }
 
+/// Which sessions are to go on; all that were interrupted if none are named.
+#[derive(Debug, Serialize)]
+pub(super) struct Which<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sessions: Option<[Place<'a>; 1]>,
+}
+
+/// A session by its instance.
+#[derive(Debug, Serialize)]
+pub(super) struct Place<'a> {
+    pub(super) instance: &'a str,
+    pub(super) session: &'a str,
+}
+
+/// What became of sessions that were to go on.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Resumed {
+    /// Those that do.
+    pub(crate) continued: Vec<Continued>,
+    /// Those that do not.
+    pub(crate) failed: Vec<Stays>,
+}
+
+/// A session that goes on.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Continued {
+    pub(crate) instance: String,
+    pub(crate) session: String,
+    #[serde(rename = "messageID")]
+    pub(crate) message: String,
+}
+
+/// A session that does not.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Stays {
+    pub(crate) instance: String,
+    pub(crate) session: String,
+    pub(crate) problem: Problem,
+}
+
 /// A refusal (RFC 9457).
-#[derive(Debug, Deserialize)]
-pub(super) struct Problem {
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Problem {
     #[serde(default)]
     title: Option<String>,
     #[serde(default)]

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use hub::Hub;
 use hub::hub::NewInstance;
 use hub::registry::{Login, Secret};
 use hub::workspace::binary;
+use hub::{Hub, HubOptions};
 use model::ids::InstanceId;
 use rand::Rng;
 use rand::distr::Alphanumeric;
@@ -67,8 +67,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
     let launcher = stage.launcher(serving::launcher(program)?);
     let listen = args.how.listen.unwrap_or_default();
     let notice = "This is a demo: the agents follow a script, and all is gone once it ends. Say anything to them";
+    let options = HubOptions::new(launcher);
     let serving =
-        Serving::start(stage.data_dir()?, listen, launcher, vec![Arc::from(notice)]).await?;
+        Serving::start(stage.data_dir()?, listen, options, vec![Arc::from(notice)]).await?;
     let play = Play {
         api: serving.api()?,
         hub: serving.hub().clone(),

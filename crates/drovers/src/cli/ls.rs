@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Setting;
-use crate::api::{Api, Instance, Link, Session, Terminal, Waiting};
+use crate::api::{Api, Instance, Link, Session, Status, Terminal, Waiting};
 use crate::census::{self, Counted};
 use crate::fault::Fault;
 use crate::out::{self, Colour};
@@ -96,8 +96,7 @@ fn json(counted: &[Counted], terminals: &[Terminal]) -> Result<(), Fault> {
 fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
     let mut lines = vec![head(&counted.instance)];
     let tree = tree(&counted.sessions);
-    let busy =
-        |session: &Session| session.status.kind != "idle" && session.status.kind != "unknown";
+    let busy = |session: &Session| !matches!(state(&session.status), "idle" | "recorded");
     let mut quiet = 0;
     let mut hidden = 0;
     let mut rows = Vec::new();
@@ -140,8 +139,18 @@ fn head(instance: &Instance) -> String {
         Link::Disconnected => (Colour::Red, "disconnected"),
     };
     let tries = match (instance.status, instance.attempt, instance.max_attempts) {
-        (Link::Error, Some(attempt), Some(most)) => format!(" (try {attempt} of {most})"),
-        _ => String::new(),
+        (Link::Error, Some(attempt), Some(most)) => Some(format!("try {attempt} of {most}")),
+        _ => None,
+    };
+    let aside: Vec<_> = instance
+        .reason_kind
+        .clone()
+        .into_iter()
+        .chain(tries)
+        .collect();
+    let aside = match aside.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", out::one_line(&aside.join(", "))),
     };
     let reason = instance
         .reason
@@ -153,7 +162,7 @@ fn head(instance: &Instance) -> String {
         _ => "",
     };
     format!(
-        "{}  {}  {}  {}{tries}{reason}{old}",
+        "{}  {}  {}  {}{aside}{reason}{old}",
         out::paint(Colour::Bold, &out::one_line(&instance.name)),
         out::paint(Colour::Dim, &instance.id),
         out::paint(Colour::Dim, &out::one_line(place)),
@@ -167,7 +176,7 @@ fn row(counted: &Counted, session: &Session, depth: usize, now: f64) -> Vec<Stri
         .map(|waiting| out::one_line(&waiting.words()))
         .collect();
     let state = if waiting.is_empty() {
-        state(&session.status.kind)
+        state(&session.status)
     } else {
         "needs you"
     };
@@ -196,9 +205,11 @@ pub(crate) fn title(session: &Session) -> String {
     }
 }
 
-fn state(status: &str) -> &'static str {
-    match status {
+fn state(status: &Status) -> &'static str {
+    match status.kind.as_str() {
         "idle" => "idle",
+        // Its server cannot be heard: whether it still does is not known.
+        _ if status.last_known.is_some() => "was working",
         "busy" => "working",
         "retry" => "retrying",
         "interrupted" => "interrupted",

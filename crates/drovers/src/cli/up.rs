@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use futures_util::future::join_all;
+use hub::HubOptions;
 use hub::access::Listen;
 use hub::datadir::{DataDir, DataDirError};
 use hub::registry::Registry;
@@ -13,6 +14,7 @@ use opencode::ClientError;
 use tokio::time::{Instant, sleep};
 
 use super::Setting;
+use super::watch::Watch;
 use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
 use crate::places::{self, Places};
@@ -32,6 +34,8 @@ pub(crate) struct UpArgs {
     /// Address of an OpenCode server that runs already; its password comes from DROVERS_PASSWORD, never from here
     #[arg(long, value_name = "URL")]
     attach: Vec<String>,
+    #[command(flatten)]
+    watch: Watch,
     #[command(flatten)]
     how: How,
 }
@@ -62,6 +66,7 @@ impl How {
 /// Starts a hub, or hands over to the one that runs.
 pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let named = args.opencode()?;
+    let patience = args.watch.patience()?;
     let mut places = Places::read(&args.folders, &args.attach)?;
     let bare = places.is_empty();
     if bare {
@@ -79,7 +84,13 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     warn_without_opencode(&places, &args);
     let first = is_first(&dir)?;
     let listen = args.how.listen.unwrap_or_default();
-    let serving = Serving::start(dir, listen, serving::launcher(named)?, first.notices).await?;
+    let serving = {
+        let options = HubOptions {
+            patience,
+            ..HubOptions::new(serving::launcher(named)?)
+        };
+        Serving::start(dir, listen, options, first.notices).await?
+    };
     let api = serving.api()?;
     let how = args.how.clone();
     let arrange = tokio::spawn(async move {
@@ -128,9 +139,10 @@ async fn take(path: &Path) -> Result<Taken, Fault> {
 }
 
 async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault> {
-    if args.how.listen.is_some() || args.how.opencode.is_some() {
+    if args.how.listen.is_some() || args.how.opencode.is_some() || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub runs already at {}: --listen and --opencode change nothing. Stop it first if they should",
+            "a hub runs already at {}: --listen, --opencode, --stale-after and --dead-after change nothing. Stop it \
+             first if they should",
             api.url()
         ));
     }

@@ -75,8 +75,17 @@ impl Bench {
 
     /// The binary, in the home of the bench, with a real OpenCode of its own in a folder; what it logs goes to a file.
     pub(crate) async fn drovers_in(&self, folder: &str, log: &Path) -> Result<Command> {
+        self.owning(self.drovers(), folder, log).await
+    }
+
+    /// The same, for a command of the binary that says where it listens.
+    pub(crate) async fn owning(
+        &self,
+        mut command: Command,
+        folder: &str,
+        log: &Path,
+    ) -> Result<Command> {
         let binary = tokio::task::spawn_blocking(testkit::real::binary).await??;
-        let mut command = self.drovers();
         testkit::real::isolate(&mut command, &self.options(folder)).await?;
         command
             .arg("-vv")
@@ -134,10 +143,14 @@ impl Drovers {
         Ok(Self { url, process })
     }
 
+    /// The id of the process.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.process.id().context("it runs")
+    }
+
     /// Sends a signal to the process itself.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
-        let id = self.process.id().context("it runs")?;
-        Ok(kill(Pid::from_raw(id.cast_signed()), signal)?)
+        Ok(kill(Pid::from_raw(self.pid()?.cast_signed()), signal)?)
     }
 
     /// Its exit code, once it has ended; none if a signal ended it.
@@ -152,6 +165,15 @@ impl Drovers {
             .error_for_status()?
             .json()
             .await?)
+    }
+
+    /// Asks for something that needs no words.
+    pub(crate) async fn post(&self, path: &str) -> Result<()> {
+        let asked = reqwest::Client::new()
+            .post(format!("{}{path}", self.url))
+            .json(&json!({}));
+        asked.send().await?.error_for_status()?;
+        Ok(())
     }
 
     /// The instance of a server, once it is connected.
@@ -220,8 +242,13 @@ impl Front {
 
 /// A page on a running hub.
 pub(crate) async fn page(browser: &Chromium, drovers: &Drovers, path: &str) -> Result<Page> {
+    page_at(browser, &format!("{}{path}", drovers.url)).await
+}
+
+/// A page at an address, of which something is connected.
+pub(crate) async fn page_at(browser: &Chromium, url: &str) -> Result<Page> {
     let page = browser.page().await?;
-    page.goto(&format!("{}{path}", drovers.url)).await?;
+    page.goto(url).await?;
     page.wait_for("document.querySelector('[data-link=connected]')", PATIENCE)
         .await?;
     Ok(page)

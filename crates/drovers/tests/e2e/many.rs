@@ -10,9 +10,18 @@ use testkit::chromium::Chromium;
 use crate::bench::{
     Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, elsewhere, page, plain, run,
 };
+use crate::legs::figure;
+use crate::turns::first_delta;
 
-/// Pages of one browser: more than the connections that HTTP/1.1 gives one origin.
-const PAGES: usize = 8;
+/// Pages of one browser: many more than the connections that HTTP/1.1 gives one origin.
+const PAGES: usize = 20;
+
+/// Notes when a reply was seen first, and looks without being asked to.
+const SEEN: &str = "(() => {
+    const look = () => { if (document.querySelector('article[data-role=assistant] .text')?.textContent.length > 0) window.seen ??= Date.now(); };
+    new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true});
+    return true;
+})()";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_a_browser_is_live() -> Result<()> {
@@ -25,8 +34,11 @@ async fn every_page_of_a_browser_is_live() -> Result<()> {
     let browser = Chromium::start().await?;
     let mut pages = Vec::new();
     for _ in 0..PAGES {
-        pages.push(page(&browser, &drovers, &path).await?);
+        let page = page(&browser, &drovers, &path).await?;
+        page.eval::<bool>(SEEN).await?;
+        pages.push(page);
     }
+    let first = first_delta(&drovers).await?;
     let body = json!({ "text": "echo 120 rate=30" });
     let sent = reqwest::Client::new()
         .post(format!(
@@ -43,10 +55,18 @@ async fn every_page_of_a_browser_is_live() -> Result<()> {
     let complete = "document.querySelector('article[data-role=assistant][data-status=complete]')";
     try_join_all(pages.iter().map(|page| page.wait_for(complete, PATIENCE))).await?;
     let truth = plain(&crate::bench::answer(&server, &session).await?);
+    let first = first.await??;
+    let mut latest = 0.0_f64;
     for page in &mut pages {
+        latest = latest.max(page.eval::<f64>("seen").await? - first);
         assert_eq!(page.eval::<String>(LAST_TEXT).await?, truth);
         page.assert_clean().await?;
     }
+    figure(
+        "the last of 20 pages shows a reply after its first increment, ms",
+        latest,
+    );
+    assert!(latest < 1000.0, "the last page was {latest} ms late");
     Ok(())
 }
 

@@ -15,7 +15,7 @@ struct Shown {
 }
 
 /// When the first increment of a text came to the hub, by the log feed, in ms since 1970.
-async fn first_delta(drovers: &Drovers) -> Result<tokio::task::JoinHandle<Result<f64>>> {
+pub(crate) async fn first_delta(drovers: &Drovers) -> Result<tokio::task::JoinHandle<Result<f64>>> {
     let mut log = reqwest::get(format!("{}/api/log", drovers.url))
         .await?
         .bytes_stream();

@@ -107,6 +107,34 @@ async fn send_waits_for_the_answer_and_tells_its_outcome() {
 }
 
 #[tokio::test]
+async fn continue_lets_what_was_interrupted_go_on() {
+    let (scene, ids) = scene(&["Mend the roof", "Paint"]).await;
+    let all = scene.home.run(&["continue", "--all"]).await;
+    assert_eq!(all.ok(), "nothing is interrupted\n");
+    for id in &ids {
+        scene.home.run(&["send", id, "stall 600"]).await.ok();
+    }
+    let marks = async |status: &str| {
+        let path = format!("/api/instances/{}/sessions", scene.instance);
+        let sessions = scene.hub.get(&path).await;
+        let sessions = sessions.as_array().into_iter().flatten();
+        let so = sessions.filter(|session| session["status"]["type"] == status);
+        (so.count() == 2).then_some(())
+    };
+    until(async || marks("busy").await).await;
+    scene.fake.restart().await.unwrap();
+    until(async || marks("interrupted").await).await;
+    scene.hub.connected().await;
+    let one = scene.home.run(&["continue", "mend"]).await;
+    assert_eq!(one.ok(), format!("{} goes on\n", ids[0]));
+    let again = scene.home.run(&["continue", "mend"]).await;
+    again.refused(1, &["is not interrupted"]);
+    let rest = scene.home.run(&["continue", "--all", "--json"]).await.json();
+    assert_eq!(rest["continued"][0]["session"], ids[1].as_str());
+    assert_eq!(rest["failed"], serde_json::json!([]));
+}
+
+#[tokio::test]
 async fn send_takes_its_text_from_standard_input() {
     let (scene, ids) = scene(&["Mend"]).await;
     let mut command = scene.home.command(&["send", &ids[0], "-", "--wait"]);

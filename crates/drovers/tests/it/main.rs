@@ -3,6 +3,7 @@
 
 mod asking;
 mod bad_input;
+mod cost;
 mod demo;
 mod ending;
 mod figures;

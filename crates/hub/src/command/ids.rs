@@ -28,6 +28,11 @@ impl Ids {
         self.next("prt", now)
     }
 
+    /// The mark of a session that is to be made: its own id is the server's choice.
+    pub(super) fn mark(&self, now: Timestamp) -> String {
+        self.next("new", now)
+    }
+
     fn next(&self, prefix: &str, now: Timestamp) -> String {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let time = u64::try_from(now.0).unwrap_or(0) << 12;

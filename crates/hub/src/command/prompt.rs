@@ -1,16 +1,14 @@
-//! Prompts, sent exactly once: we name the message and its parts, so that the same prompt twice is one.
+//! Prompts, sent exactly once and in order: we name the message and its parts, so that the same prompt twice is one.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use model::ids::{InstanceId, SessionId};
 use opencode::Client;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::keys::Sending;
-use super::{CommandError, Commands, gone};
+use super::outbox::{Claim, Fingerprint, Key, Sending};
+use super::{CommandError, Commands, gone, to_the_end};
 use crate::limits;
 
 /// What a person says to a session.
@@ -49,7 +47,8 @@ pub struct ModelChoice {
 pub struct Prompted {
     /// The id of the message that it became.
     #[serde(rename = "messageID")]
-    pub message_id: String,
+    #[schema(value_type = String)]
+    pub message_id: Arc<str>,
 }
 
 /// The prompt as OpenCode takes it.
@@ -65,16 +64,19 @@ struct Body<'a> {
 }
 
 impl Commands {
-    /// Sends a prompt. The same key again gives the same answer, and the server has the prompt once; so it has after a
-    /// failure, however far the first try came.
+    /// Sends a prompt, after those that came before it for the same session. The same key again gives the same answer,
+    /// and the server has the prompt once; so it has after a failure or a restart, however far the first try came.
+    ///
+    /// A prompt that began to be sent is sent to its end, also if who asked goes away.
     ///
     /// # Errors
-    /// The session or instance is not there, the prompt is empty, the key named another prompt, or the server refuses.
+    /// The session or instance is not there, the prompt is empty, the key named another prompt or cannot be remembered,
+    /// or the server refuses.
     pub async fn prompt(
         &self,
         instance: &InstanceId,
         session: &SessionId,
-        prompt: &Prompt,
+        prompt: Prompt,
         key: Option<&str>,
     ) -> Result<Prompted, CommandError> {
         if prompt.text.trim().is_empty() && prompt.parts.is_empty() {
@@ -82,58 +84,116 @@ impl Commands {
                 "there is nothing to send: `text` is empty, and there are no `parts`",
             ));
         }
-        let client = self.at_session(instance, session).await?;
-        let sending = self.sending(instance, session, prompt, key)?;
-        let body = body(prompt, &sending);
-        let send = async || {
-            let again = sending.tried.swap(true, Ordering::AcqRel);
-            if again && arrived(&client, session, &sending.message).await? {
-                return Ok(());
-            }
-            client
-                .prompt_async(session.as_str(), &body)
-                .await
-                .map_err(gone(instance, session))
-        };
-        sending.taken.get_or_try_init(send).await?;
-        Ok(Prompted {
-            message_id: sending.message.clone(),
+        let key = checked(instance, session.as_str(), key)?;
+        let turn = self.turns.take(instance, session.as_str()).await;
+        let (commands, instance, session) = (self.clone(), instance.clone(), session.clone());
+        to_the_end(async move {
+            let _turn = turn;
+            commands.send(&instance, &session, &prompt, key).await
         })
+        .await
     }
 
-    fn sending(
+    async fn send(
         &self,
         instance: &InstanceId,
         session: &SessionId,
         prompt: &Prompt,
-        key: Option<&str>,
-    ) -> Result<Arc<Sending>, CommandError> {
-        let now = self.hub.engine().now();
-        let message = self.ids.message(now);
-        let parts = (0..=prompt.parts.len())
-            .map(|_| self.ids.part(now))
-            .collect();
-        let new = Sending::new(message, parts, fingerprint(prompt));
+        key: Option<Key>,
+    ) -> Result<Prompted, CommandError> {
+        let client = self.at_session(instance, session).await?;
+        let new = self.sending(prompt);
         let Some(key) = key else {
-            return Ok(Arc::new(new));
+            let body = body(prompt, &new);
+            let sent = client.prompt_async(session.as_str(), &body).await;
+            sent.map_err(gone(instance, session))?;
+            return Ok(Prompted { message_id: new.id });
         };
-        if key.is_empty() || key.chars().count() > limits::PROMPT_KEY_CHARS {
-            return Err(CommandError::Invalid(
-                "an idempotency key has 1 to 255 characters",
-            ));
+        let sending = match self.claim(&key, &new).await? {
+            Claim::New => new,
+            Claim::Known(Sending {
+                taken: Some(message_id),
+                ..
+            }) => return Ok(Prompted { message_id }),
+            Claim::Known(known) => {
+                if arrived(&client, instance, session, &known.id).await? {
+                    return Ok(self.prompted(key, known.id).await);
+                }
+                known
+            }
+        };
+        let body = body(prompt, &sending);
+        match client.prompt_async(session.as_str(), &body).await {
+            Ok(()) => Ok(self.prompted(key, sending.id).await),
+            Err(error) => {
+                self.refused(key, &error).await;
+                Err(gone(instance, session)(error))
+            }
         }
-        self.keys
-            .claim((instance.clone(), session.clone(), key.into()), new)
+    }
+
+    async fn prompted(&self, key: Key, message_id: Arc<str>) -> Prompted {
+        self.taken(key, &message_id).await;
+        Prompted { message_id }
+    }
+
+    fn sending(&self, prompt: &Prompt) -> Sending {
+        let now = self.hub.engine().now();
+        let parts = (0..=prompt.parts.len()).map(|_| self.ids.part(now).into());
+        Sending {
+            id: self.ids.message(now).into(),
+            parts: parts.collect(),
+            fingerprint: Fingerprint::of(prompt),
+            at: now,
+            taken: None,
+        }
+    }
+
+    /// What is known under a key, which names this content from now on.
+    pub(super) async fn claim(&self, key: &Key, new: &Sending) -> Result<Claim, CommandError> {
+        let claim = self.outbox.claim(key.clone(), new.clone()).await?;
+        match &claim {
+            Claim::Known(known) if known.fingerprint != new.fingerprint => {
+                Err(CommandError::KeyReused)
+            }
+            _ => Ok(claim),
+        }
+    }
+
+    /// Notes that what a key names was taken.
+    pub(super) async fn taken(&self, key: Key, id: &Arc<str>) {
+        if let Err(error) = self.outbox.taken(key, id.clone()).await {
+            tracing::warn!(%error, "the same key again will ask the server first");
+        }
+    }
+
+    /// Lets go of a key under which the server took nothing, so that it may be used for what is corrected.
+    pub(super) async fn refused(&self, key: Key, error: &opencode::ClientError) {
+        if error.is_refusal()
+            && let Err(error) = self.outbox.release(key).await
+        {
+            tracing::warn!(%error, "the same key stays bound to what was refused");
+        }
     }
 }
 
-fn fingerprint(prompt: &Prompt) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    // Maps of strings always have JSON.
-    serde_json::to_string(prompt)
-        .unwrap_or_default()
-        .hash(&mut hasher);
-    hasher.finish()
+/// A key as its sender gave it.
+pub(super) fn checked(
+    instance: &InstanceId,
+    of: &str,
+    key: Option<&str>,
+) -> Result<Option<Key>, CommandError> {
+    let Some(key) = key else { return Ok(None) };
+    if key.is_empty() || key.chars().count() > limits::PROMPT_KEY_CHARS {
+        return Err(CommandError::Invalid(
+            "an idempotency key has 1 to 255 characters",
+        ));
+    }
+    Ok(Some(Key {
+        instance: instance.clone(),
+        of: of.into(),
+        key: key.into(),
+    }))
 }
 
 fn body<'a>(prompt: &'a Prompt, sending: &'a Sending) -> Body<'a> {
@@ -149,10 +209,10 @@ fn body<'a>(prompt: &'a Prompt, sending: &'a Sending) -> Body<'a> {
         .chain(prompt.parts.iter().cloned())
         .collect();
     for (part, id) in parts.iter_mut().zip(&sending.parts) {
-        part.entry("id").or_insert_with(|| id.as_str().into());
+        part.entry("id").or_insert_with(|| (**id).into());
     }
     Body {
-        message_id: &sending.message,
+        message_id: &sending.id,
         parts,
         agent: prompt.agent.as_deref(),
         model: prompt.model.as_ref(),
@@ -162,11 +222,10 @@ fn body<'a>(prompt: &'a Prompt, sending: &'a Sending) -> Body<'a> {
 /// Whether a try whose end was not seen came through after all.
 async fn arrived(
     client: &Client,
+    instance: &InstanceId,
     session: &SessionId,
     message: &str,
 ) -> Result<bool, CommandError> {
-    let newest = client
-        .messages(session.as_str(), Some(limits::MESSAGE_PAGE), None)
-        .await?;
-    Ok(newest.messages.iter().any(|known| known.info.id == message))
+    let arrived = client.has_message(session.as_str(), message).await;
+    arrived.map_err(gone(instance, session))
 }

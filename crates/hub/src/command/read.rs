@@ -35,7 +35,9 @@ impl Commands {
         let listed = self.known(instance, |state, instance| {
             let sessions = instance.sessions.values();
             let shown = sessions.filter(|session| state.shows(&instance.id, &session.info.id));
-            shown.map(parts_of).collect::<Vec<_>>()
+            shown
+                .map(|session| parts_of(instance, session))
+                .collect::<Vec<_>>()
         });
         let listed = listed.await?;
         Ok(listed
@@ -169,7 +171,7 @@ impl Commands {
         let (raw, status) = self
             .hub
             .engine()
-            .read(|state| state.session(instance, session).map(parts_of))?;
+            .read(|state| find(state, instance, session))?;
         Some(described(raw.get(), Some(status)))
     }
 
@@ -177,13 +179,20 @@ impl Commands {
         let known = self
             .hub
             .engine()
-            .read(|state| state.session(instance, session).map(parts_of));
+            .read(|state| find(state, instance, session));
         known.map(|(_, status)| status)
     }
 }
 
-fn parts_of(session: &Session) -> (Json, Value) {
-    (session.info.raw.clone(), export::status(&session.run))
+fn find(state: &State, instance: &InstanceId, session: &SessionId) -> Option<(Json, Value)> {
+    let instance = state.instances.get(instance)?;
+    let session = instance.sessions.get(session)?;
+    Some(parts_of(instance, session))
+}
+
+fn parts_of(instance: &Instance, session: &Session) -> (Json, Value) {
+    let status = export::status_now(instance, session);
+    (session.info.raw.clone(), status)
 }
 
 /// A session's own JSON with our word of what it is doing.

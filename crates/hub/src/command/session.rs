@@ -1,17 +1,26 @@
 //! Sessions: made, changed, stopped, removed.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use model::ids::{InstanceId, SessionId};
 use model::state::Origin;
 use opencode::client::NewSession;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::outbox::{Claim, Fingerprint, Key, Sending};
+use super::prompt::checked;
 use super::read::described;
-use super::{CommandError, Commands, gone, unknown};
+use super::{CommandError, Commands, gone, to_the_end, unknown};
+use crate::ingest::LinkedServer;
 use crate::limits;
 
+/// Names our mark in a session's `metadata`, which OpenCode keeps as it is given (1.18).
+const MARK: &str = "drovers";
+
 /// A session to be made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// Its title; the server makes one up if absent.
@@ -47,14 +56,92 @@ pub struct ChangeTime {
 }
 
 impl Commands {
-    /// Makes a session, and waits a moment for it to be heard of.
+    /// Makes a session, and waits a moment for it to be heard of. The same key again gives the same session, also after
+    /// a failure or a restart: a mark in its `metadata` tells whether an unclear try came through.
     ///
     /// # Errors
-    /// The instance or parent is not there, or the server refuses.
+    /// The instance or parent is not there, the key named another session or cannot be remembered, or the server
+    /// refuses.
     pub async fn create_session(
         &self,
         instance: &InstanceId,
         new: Create,
+        key: Option<&str>,
+    ) -> Result<Value, CommandError> {
+        let Some(key) = checked(instance, Key::NEW_SESSION, key)? else {
+            return self.create(instance, new, None).await;
+        };
+        let turn = self.turns.take(instance, &key.key).await;
+        let (commands, instance) = (self.clone(), instance.clone());
+        to_the_end(async move {
+            let _turn = turn;
+            commands.create_once(&instance, new, key).await
+        })
+        .await
+    }
+
+    async fn create_once(
+        &self,
+        instance: &InstanceId,
+        new: Create,
+        key: Key,
+    ) -> Result<Value, CommandError> {
+        let server = self.server(instance).await?;
+        let now = self.hub.engine().now();
+        let mut sending = Sending {
+            id: self.ids.mark(now).into(),
+            parts: Vec::new(),
+            fingerprint: Fingerprint::of(&new),
+            at: now,
+            taken: None,
+        };
+        if let Claim::Known(known) = self.claim(&key, &sending).await? {
+            let made = match &known.taken {
+                Some(session) => Some(session.clone()),
+                None => self.marked(&server, &new, &known.id).await?,
+            };
+            if let Some(session) = made {
+                self.taken(key, &session).await;
+                return self.session(instance, &SessionId::from(&*session)).await;
+            }
+            sending = known;
+        }
+        let made = self.create(instance, new, Some(&sending.id)).await;
+        match &made {
+            Ok(session) => {
+                let id = session["id"].as_str().unwrap_or_default();
+                self.taken(key, &id.into()).await;
+            }
+            Err(CommandError::Upstream(error)) => self.refused(key, error).await,
+            Err(_) => {}
+        }
+        made
+    }
+
+    /// The session that an unclear try made, if it did.
+    async fn marked(
+        &self,
+        server: &LinkedServer,
+        new: &Create,
+        mark: &str,
+    ) -> Result<Option<Arc<str>>, CommandError> {
+        let client = match &new.directory {
+            Some(directory) => server.client.at(directory),
+            None => server.here(),
+        };
+        let listed = client.sessions(Some(limits::SESSIONS)).await?.value;
+        let marked = listed.into_iter().find(|session| {
+            let raw: Value = serde_json::from_str(session.raw.get()).unwrap_or_default();
+            raw["metadata"][MARK] == mark
+        });
+        Ok(marked.map(|session| session.id.into()))
+    }
+
+    async fn create(
+        &self,
+        instance: &InstanceId,
+        new: Create,
+        mark: Option<&str>,
     ) -> Result<Value, CommandError> {
         let server = self.server(instance).await?;
         if let Some(directory) = &new.directory {
@@ -69,6 +156,7 @@ impl Commands {
         let new = NewSession {
             title: new.title,
             parent_id: new.parent,
+            metadata: mark.map(|mark| BTreeMap::from([(MARK.to_owned(), mark.into())])),
             ..NewSession::default()
         };
         let made = client.create_session(&new).await;

@@ -48,9 +48,20 @@ impl Engine {
         }
         let asked = self.ask(&instance, Ask::Messages(session));
         if asked {
-            self.reading.insert(key, Reading::Newest);
+            self.reading.insert(key, Reading::Asked);
         }
         asked
+    }
+
+    /// Asks for a session's newest messages as they are now: a read that has begun already may miss something.
+    pub(super) fn read_anew(&mut self, instance: InstanceId, session: SessionId) {
+        let key = (instance.clone(), session.clone());
+        if let Some(reading @ Reading::Newest) = self.reading.get_mut(&key) {
+            *reading = Reading::NewestAgain;
+        } else if !self.read(instance.clone(), session.clone()) {
+            // What is kept is not proven. It is read once it is looked at, or its end has to be judged.
+            self.fold(&instance, Event::BodyDropped { session });
+        }
     }
 
     pub(super) fn older(&mut self, instance: &InstanceId, session: &SessionId) {
@@ -72,11 +83,18 @@ impl Engine {
 
     /// Notes the end of a read, so that the next can begin.
     pub(super) fn reads_ended(&mut self, instance: &InstanceId, event: &Event) {
+        self.directory_reads(instance, event);
         match event {
+            Event::ReadStarted { session } => {
+                let key = (instance.clone(), session.clone());
+                if let Some(reading @ Reading::Asked) = self.reading.get_mut(&key) {
+                    *reading = Reading::Newest;
+                }
+            }
             Event::MessagesRead(MessagesRead { session, .. })
             | Event::ReadFailed { session, .. } => {
                 let ended = self.reading.remove(&(instance.clone(), session.clone()));
-                if ended == Some(Reading::OlderThenNewest) {
+                if let Some(Reading::OlderThenNewest | Reading::NewestAgain) = ended {
                     self.read(instance.clone(), session.clone());
                 }
             }
@@ -143,17 +161,23 @@ impl Engine {
         }
     }
 
-    /// Reads once more what is watched and could not be read, where there is a server to ask.
+    /// Reads once more, where there is a server to ask, what is watched and could not be read, and what tells how a run
+    /// ended that nobody saw the end of.
     pub(super) fn read_failed(&mut self) {
-        let failed: Vec<_> = {
+        self.read_refused_directories();
+        let mut failed = Vec::new();
+        {
             let state = self.shared.read();
-            let has_failed = |(of, id): &&(InstanceId, SessionId)| {
-                let live = state.instances.get(of).filter(|of| of.is_live());
-                let session = live.and_then(|instance| instance.sessions.get(id));
-                session.is_some_and(|session| matches!(session.body, Body::Failed { .. }))
-            };
-            self.watched.keys().filter(has_failed).cloned().collect()
-        };
+            for instance in state.instances.values().filter(|of| of.is_live()) {
+                for session in instance.sessions.values() {
+                    let key = (instance.id.clone(), session.info.id.clone());
+                    let unread = matches!(session.body, Body::Failed { .. });
+                    if session.end_unseen || (unread && self.watched.contains_key(&key)) {
+                        failed.push(key);
+                    }
+                }
+            }
+        }
         for (instance, session) in failed {
             self.read(instance, session);
         }

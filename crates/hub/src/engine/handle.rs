@@ -1,5 +1,6 @@
 //! Ways to the engine: to read, to tell, to watch.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use model::State;
@@ -11,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::{Heard, Input, Shared};
 use crate::feed::log::Log;
 use crate::ingest::Ask;
+use crate::journal::Journal;
 
 /// A way to the engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,16 +46,16 @@ impl Handle {
     }
 
     /// Waits until the state is so; for ever if it never is, or once the hub ends.
+    ///
+    /// Those who wait are woken in the order in which they came, which a `watch` channel would leave to chance.
     pub async fn until(&self, so: impl Fn(&State) -> bool) {
-        let mut changes = self.changes.clone();
         loop {
-            changes.borrow_and_update();
+            let mut turned = pin!(self.shared.turned.notified());
+            turned.as_mut().enable();
             if self.read(&so) {
                 return;
             }
-            if changes.changed().await.is_err() {
-                return std::future::pending().await;
-            }
+            turned.await;
         }
     }
 
@@ -64,7 +66,12 @@ impl Handle {
 
     /// Every event as it came.
     pub fn log(&self) -> &Log {
-        &self.shared.log
+        self.shared.journal.log()
+    }
+
+    /// The log and its journal.
+    pub fn journal(&self) -> &Journal {
+        &self.shared.journal
     }
 
     /// The time of day.

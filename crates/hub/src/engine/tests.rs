@@ -151,3 +151,86 @@ async fn what_is_looked_at_and_could_not_be_read_is_tried_again() {
     bench.tell([failed]).await;
     assert_eq!(bench.next().await, messages("s"));
 }
+
+fn durable(seq: u64) -> Event {
+    Event::Durable {
+        session: "s".into(),
+        seq,
+    }
+}
+
+fn folder() -> Ask {
+    Ask::Directory("/p".into())
+}
+
+fn folder_read() -> Event {
+    Event::DirectoryRead {
+        directory: "/p".into(),
+        snapshot: Snapshot::default(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_while_messages_are_read_has_them_read_once_more() {
+    let mut bench = Bench::new(64).await;
+    bench.tell([snapshot(&["s"]), durable(1)]).await;
+    let _watched = bench.watch("s").await;
+    assert_eq!(bench.next().await, messages("s"));
+    let begun = Event::ReadStarted {
+        session: "s".into(),
+    };
+    bench.tell([begun, durable(3), durable(5)]).await;
+    assert_eq!(bench.next().await, folder());
+    bench.tell([read(ReadPage::Newest)]).await;
+    assert_eq!(bench.next().await, messages("s"));
+    bench.tell([read(ReadPage::Newest)]).await;
+    bench.until_loaded("s", true).await;
+    assert!(
+        bench.asked.try_recv().is_err(),
+        "two gaps are one more read"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_folder_one_read_is_under_way_and_at_most_one_due() {
+    let mut bench = Bench::new(64).await;
+    let begun = || Event::DirectoryReadStarted("/p".into());
+    bench.tell([snapshot(&["s"]), durable(1), durable(3)]).await;
+    bench.tell([durable(5)]).await;
+    assert_eq!(bench.next().await, folder());
+    bench.tell([begun(), durable(7), durable(9)]).await;
+    bench.tell([folder_read()]).await;
+    assert_eq!(bench.next().await, folder());
+    bench.tell([begun(), folder_read()]).await;
+    bench.tell([Event::SessionCreated(info("end"))]).await;
+    bench.until_loaded("end", true).await;
+    assert!(bench.asked.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_an_overrun_supervisor_refused_is_asked_for_again() {
+    let mut bench = Bench::new(1).await;
+    bench.tell([Event::SessionCreated(info("s"))]).await;
+    bench.tell([durable(1), durable(3)]).await;
+    assert_eq!(bench.next().await, messages("s"));
+    assert_eq!(bench.next().await, folder());
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_a_run_ended_is_asked_until_it_is_known() {
+    let mut bench = Bench::new(64).await;
+    let busy = Event::Status {
+        session: "s".into(),
+        status: RunStatus::Busy,
+    };
+    bench.tell([snapshot(&["s"]), busy]).await;
+    bench.tell([Event::StreamLost, snapshot(&["s"])]).await;
+    assert_eq!(bench.next().await, messages("s"));
+    let failed = Event::ReadFailed {
+        session: "s".into(),
+        reason: "no answer".into(),
+    };
+    bench.tell([failed]).await;
+    // Nobody looks at it.
+    assert_eq!(bench.next().await, messages("s"));
+}

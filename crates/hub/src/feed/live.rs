@@ -29,26 +29,47 @@ pub trait ViewerLink: Send {
     fn receive(&mut self) -> impl Future<Output = Option<String>> + Send;
 }
 
+/// Where pages are drawn.
+#[derive(Clone, Debug)]
+pub enum Drawing {
+    /// On threads of their own, off the event loop, so many at a time.
+    Threads(Arc<Semaphore>),
+    /// At once, where it is asked for: what a simulation needs, in which nothing may happen beside it.
+    Here,
+}
+
+impl Drawing {
+    /// On as many threads as there are cores.
+    pub fn on_threads() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::Threads(Arc::new(Semaphore::new(cores)))
+    }
+}
+
 /// What all viewers share.
 #[derive(Clone, Debug)]
 pub struct Live {
     handle: Handle,
     renderer: Arc<Renderer>,
     ticks: Ticks,
-    drawing: Arc<Semaphore>,
+    drawing: Drawing,
 }
 
 impl Live {
     /// The live feed of an engine.
-    pub fn new(handle: Handle, renderer: Arc<Renderer>) -> Self {
+    pub fn new(handle: Handle, renderer: Arc<Renderer>, drawing: Drawing) -> Self {
         let ticks = Ticks::start(handle.changes(), limits::TICK);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             handle,
             renderer,
             ticks,
-            drawing: Arc::new(Semaphore::new(cores)),
+            drawing,
         }
+    }
+
+    /// The engine whose state is shown.
+    pub fn engine(&self) -> &Handle {
+        &self.handle
     }
 
     /// Serves one viewer until it is gone.
@@ -67,12 +88,16 @@ impl Live {
         viewer.run().await;
     }
 
-    /// Draws off the event loop, a few at a time.
-    pub(crate) async fn draw<T: Send + 'static>(
+    /// Draws where this hub draws. `None` if that went wrong.
+    pub async fn draw<T: Send + 'static>(
         &self,
         draw: impl FnOnce(&Renderer) -> T + Send + 'static,
     ) -> Option<T> {
-        let _turn = self.drawing.acquire().await.ok()?;
+        let turns = match &self.drawing {
+            Drawing::Here => return Some(draw(&self.renderer)),
+            Drawing::Threads(turns) => turns,
+        };
+        let _turn = turns.acquire().await.ok()?;
         let renderer = self.renderer.clone();
         tokio::task::spawn_blocking(move || draw(&renderer))
             .await

@@ -1,81 +1,36 @@
 //! The lossless feed: every upstream event in order, by cursor.
 //!
-//! A cursor is `epoch-seq`: the epoch is the life of this log, the sequence counts its entries from one. A reader whose
-//! cursor is of another life, or older than what is kept, is told of the gap before it gets anything else.
+//! A cursor is `epoch-seq`: the epoch names a life of the log, the sequence counts its entries from one. A life goes on
+//! over a clean restart of the hub and ends with anything less. A reader is told of a gap wherever it cannot be given
+//! the very next entry: between lives, and where entries are kept no more.
+//!
+//! The newest entries are in memory, where who follows finds them; the rest is in the journal, if there is one. This file
+//! decides which of them a reader is given, so that nothing falls between. It never waits for the journal: at the bounds
+//! in [`limits`] what is not stored yet counts as lost to it.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::str::FromStr;
+mod entry;
+mod tail;
+
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use model::ids::InstanceId;
 use model::time::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-/// A place in the log: after the entry that it names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// Which life of the log.
-    pub epoch: Arc<str>,
-    /// Which entry; zero is before the first.
-    pub seq: u64,
-}
+pub use entry::{BadCursor, Cursor, Entry, Said};
+pub(crate) use tail::Stored;
+use tail::Tail;
 
-/// A text that is no cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a cursor looks like `epoch-123`: take it from the `id` of an event")]
-pub struct BadCursor;
-
-impl FromStr for Cursor {
-    type Err = BadCursor;
-
-    fn from_str(text: &str) -> Result<Self, BadCursor> {
-        let (epoch, seq) = text.rsplit_once('-').ok_or(BadCursor)?;
-        if epoch.is_empty() {
-            return Err(BadCursor);
-        }
-        Ok(Self {
-            epoch: epoch.into(),
-            seq: seq.parse().map_err(|_| BadCursor)?,
-        })
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.epoch, self.seq)
-    }
-}
-
-/// One upstream event.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its place.
-    pub seq: u64,
-    /// The server it came from.
-    pub instance: InstanceId,
-    /// The session it is about, if it is about one.
-    pub session: Option<Arc<str>>,
-    /// As it came.
-    pub event: Arc<str>,
-    /// When it came.
-    pub at: Timestamp,
-}
+use crate::journal::store::Purge;
+use crate::limits;
 
 /// The log.
 #[derive(Debug)]
 pub struct Log {
-    epoch: Arc<str>,
-    bound: usize,
-    ring: Mutex<Ring>,
+    tail: Mutex<Tail>,
     newest: watch::Sender<u64>,
-}
-
-#[derive(Debug, Default)]
-struct Ring {
-    entries: VecDeque<Arc<Entry>>,
-    bytes: usize,
-    last: u64,
+    /// Wakes the journal's writer.
+    pending: Notify,
 }
 
 /// What a reader gets next.
@@ -91,73 +46,49 @@ pub enum Read {
 }
 
 impl Log {
-    /// A log that keeps up to `bound` bytes of events.
+    /// A log in memory alone, of a life with this name, that keeps up to `bound` bytes.
     pub fn new(epoch: Arc<str>, bound: usize) -> Self {
         Self {
-            epoch,
-            bound,
-            ring: Mutex::default(),
+            tail: Mutex::new(Tail::new(epoch, bound)),
             newest: watch::Sender::new(0),
+            pending: Notify::new(),
         }
     }
 
-    /// Appends an event; the oldest give way to it.
+    /// Appends what a server or the hub said; the oldest give way to it.
     pub(crate) fn append(
         &self,
         instance: &InstanceId,
         session: Option<Arc<str>>,
-        event: Arc<str>,
+        said: Said,
         at: Timestamp,
     ) {
-        let mut ring = self.ring();
-        ring.last += 1;
-        ring.bytes += event.len();
-        let (seq, instance) = (ring.last, instance.clone());
-        ring.entries.push_back(Arc::new(Entry {
-            seq,
-            instance,
-            session,
-            event,
-            at,
-        }));
-        while ring.bytes > self.bound
-            && let Some(oldest) = ring.entries.pop_front()
-        {
-            ring.bytes -= oldest.event.len();
+        let mut tail = self.tail();
+        let before = tail.unstored_bytes();
+        tail.append(instance, session, said, at);
+        let after = tail.unstored_bytes();
+        drop(tail);
+        self.newest.send_modify(|appended| *appended += 1);
+        let group = limits::JOURNAL_GROUP_BYTES;
+        if (before == 0 && after > 0) || (before < group && after >= group) || after < before {
+            self.pending.notify_one();
         }
-        drop(ring);
-        self.newest.send_replace(seq);
     }
 
     /// The place after the newest entry.
     pub fn end(&self) -> Cursor {
-        self.cursor(self.ring().last)
+        self.tail().end()
     }
 
-    /// The place before the oldest entry that is kept.
+    /// The place before the oldest entry that is kept, here or in the journal.
     pub fn begin(&self) -> Cursor {
-        self.cursor(self.ring().first() - 1)
+        self.tail().begin()
     }
 
-    /// The place after an entry.
-    pub fn cursor(&self, seq: u64) -> Cursor {
-        Cursor {
-            epoch: self.epoch.clone(),
-            seq,
-        }
-    }
-
-    /// Up to `most` entries after a place.
-    pub fn read(&self, after: &Cursor, most: usize) -> Read {
-        let ring = self.ring();
-        let first = ring.first();
-        if after.epoch != self.epoch || after.seq > ring.last || after.seq + 1 < first {
-            return Read::Gap {
-                resume: self.cursor(first - 1),
-            };
-        }
-        let skip = usize::try_from(after.seq + 1 - first).unwrap_or(usize::MAX);
-        Read::Entries(ring.entries.iter().skip(skip).take(most).cloned().collect())
+    /// Up to `most` entries after a place; `None` if they are in the journal alone: see
+    /// [`Journal::read`](crate::journal::Journal::read).
+    pub fn read(&self, after: &Cursor, most: usize) -> Option<Read> {
+        self.tail().read(after, most)
     }
 
     /// Wakes whenever an entry was appended.
@@ -165,81 +96,84 @@ impl Log {
         self.newest.subscribe()
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring
+    /// Takes the texts of an instance, or of one session of it, out of what is in memory and out of the journal. What
+    /// still comes of that session is not stored.
+    pub(crate) fn withhold(&self, instance: &InstanceId, session: Option<&Arc<str>>) {
+        self.tail().withhold(instance, session);
+        self.pending.notify_one();
+    }
+
+    /// There is a journal: what it is to purge is noted for it.
+    pub(crate) fn expect_journal(&self) {
+        self.tail().expect_journal();
+    }
+
+    /// What the journal is to purge, each once.
+    pub(crate) fn take_purges(&self) -> Vec<Purge> {
+        self.tail().take_purges()
+    }
+
+    /// Sets whether what an instance says is stored.
+    pub(crate) fn set_private(&self, instance: &InstanceId, private: bool) {
+        self.tail().set_private(instance, private);
+    }
+
+    /// From now on the log goes on in this life, which is written to a journal that has these older ones. False, and
+    /// nothing is changed, if the life has entries already and others came meanwhile: then it has to be a new one.
+    pub(crate) fn begin_life(&self, older: Vec<Stored>, current: Stored) -> bool {
+        let begun = self.tail().begin_life(older, current);
+        self.newest.send_modify(|_| {});
+        begun
+    }
+
+    /// True if no entry was appended since the log began.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.tail().is_untouched()
+    }
+
+    /// Entries that are to be stored, oldest first, up to these bounds; at least one if there is one. `None` once they
+    /// were too many to wait for the journal.
+    pub(crate) fn unstored(&self, most: usize, bytes: usize) -> Option<Vec<Arc<Entry>>> {
+        self.tail().unstored(most, bytes)
+    }
+
+    /// Bytes of entries that are to be stored; `None` once they were too many.
+    pub(crate) fn pending_bytes(&self) -> Option<usize> {
+        let tail = self.tail();
+        tail.is_stored().then(|| tail.unstored_bytes())
+    }
+
+    /// Waits until there is something to be stored, or a whole group of it, or too much.
+    pub(crate) async fn pending(&self) {
+        self.pending.notified().await;
+    }
+
+    /// Entries up to this one are stored.
+    pub(crate) fn stored(&self, seq: u64) {
+        self.tail().stored(seq);
+    }
+
+    /// What the journal still has of each life: the rest was pruned.
+    pub(crate) fn pruned(&self, lives: &[Stored]) {
+        self.tail().pruned(lives);
+    }
+
+    /// Nothing is stored any more: the log goes on in memory alone.
+    pub(crate) fn unstore(&self) {
+        self.tail().unstore();
+    }
+
+    /// Where a reader goes on for whom what is stored after its place is lost: up to `lost`, or all of its life.
+    pub(crate) fn resume_after(&self, after: &Cursor, lost: Option<u64>) -> Cursor {
+        self.tail().resume_after(after, lost)
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-impl Ring {
-    /// Number of the oldest entry that is kept; of the next one, if none is.
-    fn first(&self) -> u64 {
-        self.entries
-            .front()
-            .map_or(self.last + 1, |entry| entry.seq)
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn log_of(events: &[&str], bound: usize) -> Log {
-        let log = Log::new("e".into(), bound);
-        for event in events {
-            log.append(&"i".into(), None, (*event).into(), Timestamp(0));
-        }
-        log
-    }
-
-    fn texts(read: Read) -> Vec<String> {
-        match read {
-            Read::Entries(entries) => entries
-                .iter()
-                .map(|entry| entry.event.to_string())
-                .collect(),
-            Read::Gap { resume } => vec![format!("gap, then after {resume}")],
-        }
-    }
-
-    #[test]
-    fn a_reader_gets_what_is_after_its_cursor() {
-        let log = log_of(&["a", "b", "c"], 100);
-        assert_eq!(texts(log.read(&log.begin(), 9)), ["a", "b", "c"]);
-        assert_eq!(texts(log.read(&"e-1".parse().unwrap(), 1)), ["b"]);
-        assert_eq!(texts(log.read(&log.end(), 9)), [""; 0]);
-    }
-
-    #[test]
-    fn what_is_lost_is_said() {
-        let log = log_of(&["aaaa", "bbbb", "cccc"], 8);
-        assert_eq!(
-            texts(log.read(&"e-0".parse().unwrap(), 9)),
-            ["gap, then after e-1"]
-        );
-        assert_eq!(
-            texts(log.read(&"other-3".parse().unwrap(), 9)),
-            ["gap, then after e-1"]
-        );
-        assert_eq!(
-            texts(log.read(&"e-99".parse().unwrap(), 9)),
-            ["gap, then after e-1"]
-        );
-        assert_eq!(
-            texts(log.read(&"e-1".parse().unwrap(), 9)),
-            ["bbbb", "cccc"]
-        );
-    }
-
-    #[test]
-    fn a_cursor_reads_as_it_is_written() {
-        let cursor: Cursor = "2026-a-17".parse().unwrap();
-        assert_eq!((&*cursor.epoch, cursor.seq), ("2026-a", 17));
-        assert_eq!(cursor.to_string(), "2026-a-17");
-        for bad in ["", "17", "-17", "a-", "a-b"] {
-            assert_eq!(bad.parse::<Cursor>(), Err(BadCursor));
-        }
-    }
-}
+mod tests;

@@ -1,33 +1,70 @@
 //! One clock for all viewers, so that they share what is rendered for a tick.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use model::state::Rev;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-/// Tells the revision that viewers are brought to: the first change after quiet at once, further ones once per tick.
+/// Tells when viewers are to be brought up to date: the first change after quiet at once, further ones once per tick.
+///
+/// Viewers are woken in the order in which they came to wait, which a `watch` channel would leave to chance.
 #[derive(Clone, Debug)]
-pub struct Ticks(watch::Receiver<Rev>);
+pub struct Ticks {
+    shared: Arc<Shared>,
+    seen: u64,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    count: AtomicU64,
+    ended: AtomicBool,
+    wake: Notify,
+}
+
+/// Tells the end of the clock, however it comes.
+struct Clock(Arc<Shared>);
 
 impl Ticks {
     /// Starts the clock over an engine's changes; it ends with the engine.
     pub fn start(mut changes: watch::Receiver<Rev>, tick: Duration) -> Self {
-        let (sender, receiver) = watch::channel(*changes.borrow());
+        let shared = Arc::new(Shared::default());
+        let clock = Clock(shared.clone());
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
-                let rev = *changes.borrow_and_update();
-                if sender.send(rev).is_err() {
-                    return;
-                }
+                changes.borrow_and_update();
+                clock.0.count.fetch_add(1, Ordering::SeqCst);
+                clock.0.wake.notify_waiters();
                 sleep(tick).await;
             }
         });
-        Self(receiver)
+        Self { shared, seen: 0 }
     }
 
-    /// Waits for the next tick with a change. False once the hub ends.
+    /// Waits for the next tick with a change. False once the hub ends. Cancel safe.
     pub async fn next(&mut self) -> bool {
-        self.0.changed().await.is_ok()
+        loop {
+            let mut woken = pin!(self.shared.wake.notified());
+            woken.as_mut().enable();
+            let count = self.shared.count.load(Ordering::SeqCst);
+            if count != self.seen {
+                self.seen = count;
+                return true;
+            }
+            if self.shared.ended.load(Ordering::SeqCst) {
+                return false;
+            }
+            woken.await;
+        }
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::SeqCst);
+        self.0.wake.notify_waiters();
     }
 }

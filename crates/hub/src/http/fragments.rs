@@ -4,12 +4,12 @@ use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::state::Rev;
-use model::view::{self, Look};
+use model::view::Look;
 use serde::Deserialize;
 
 use super::app::App;
-use super::documents;
 use super::problem::Problem;
+use crate::feed::place;
 
 /// Which element of what is looked at.
 #[derive(Debug, Deserialize)]
@@ -60,19 +60,10 @@ pub(super) async fn session(
 }
 
 async fn fragment(app: &App, look: Look, wanted: Wanted) -> Result<Html<String>, Problem> {
-    // The viewer's own socket keeps the conversation; this is for one that has just lost it.
-    let _kept = documents::load(app, &look).await;
-    let seen = app
-        .hub()
-        .engine()
-        .read(|state| view::look(state, &look, Rev(0)));
     let whole = wanted
         .whole
         .is_some_and(|whole| !matches!(&*whole, "0" | "false"));
-    let drawn = app
-        .hub()
-        .live()
-        .draw(move |renderer| renderer.fragment(&seen, &wanted.key, wanted.at.map(Rev), whole));
-    let html = drawn.await.flatten();
+    let at = wanted.at.map(Rev);
+    let html = place::element(app.hub().live(), look, wanted.key, at, whole).await;
     html.map(Html).ok_or_else(Problem::no_fragment)
 }

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use model::ids::InstanceId;
-use model::state::{Instance, LinkStatus, Origin};
+use model::state::{Instance, LinkStatus, Origin, ReasonKind};
 use model::time::Timestamp;
 use opencode::Credentials;
 use serde::{Deserialize, Serialize};
@@ -51,9 +51,16 @@ pub(super) struct InstanceJson {
     max_attempts: u32,
     /// When the next try is due.
     retry_at: Option<String>,
-    /// Why it is not connected.
+    /// Why it is not connected, in a sentence with the next step.
     #[schema(value_type = Option<String>)]
     reason: Option<Arc<str>>,
+    /// The same as one word: `bad_address`, `not_started`, `dns`, `refused`, `unreachable`, `tls`, `timeout`, `ended`,
+    /// `reset`, `silent`, `unauthorized`, `redirect`, `server_error`, `empty_answer`, `content_type`, `bad_answer`,
+    /// `not_opencode`, `opencode2`, `state_unreadable` or `flooded`.
+    #[schema(value_type = Option<String>)]
+    reason_kind: Option<ReasonKind>,
+    /// How often events were missing in its stream while it was open, and what they told was read again.
+    gaps: u64,
     /// Version of its server.
     #[schema(value_type = Option<String>)]
     version: Option<Arc<str>>,
@@ -77,28 +84,18 @@ impl InstanceJson {
             Origin::Url(url) => (None, Some(url.clone())),
         };
         let link = &instance.link;
-        let (status, attempt, retry_at, reason) = match &link.status {
-            LinkStatus::Connecting { attempt } => (Status::Connecting, *attempt, None, None),
-            LinkStatus::Connected => (Status::Connected, 0, None, None),
-            LinkStatus::Stale => (Status::Stale, 0, None, None),
+        let (status, attempt, retry_at) = match &link.status {
+            LinkStatus::Connecting { attempt } => (Status::Connecting, *attempt, None),
+            LinkStatus::Connected => (Status::Connected, 0, None),
+            LinkStatus::Stale => (Status::Stale, 0, None),
             LinkStatus::Error {
-                attempt,
-                retry_at,
-                reason,
-                ..
-            } => (
-                Status::Error,
-                *attempt,
-                Some(*retry_at),
-                Some(reason.clone()),
-            ),
-            LinkStatus::Disconnected { reason } => (
-                Status::Disconnected,
-                limits::BACKOFF_ATTEMPTS,
-                None,
-                Some(reason.clone()),
-            ),
+                attempt, retry_at, ..
+            } => (Status::Error, *attempt, Some(*retry_at)),
+            LinkStatus::Disconnected { .. } => {
+                (Status::Disconnected, limits::BACKOFF_ATTEMPTS, None)
+            }
         };
+        let reason = link.status.reason();
         Self {
             id: instance.id.clone(),
             name: instance.name.clone(),
@@ -110,7 +107,9 @@ impl InstanceJson {
             attempt,
             max_attempts: limits::BACKOFF_ATTEMPTS,
             retry_at: retry_at.map(rfc3339),
-            reason,
+            reason: reason.map(|reason| reason.text.clone()),
+            reason_kind: reason.map(|reason| reason.kind),
+            gaps: instance.counters.gaps,
             version: instance.version.clone(),
         }
     }

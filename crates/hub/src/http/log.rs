@@ -1,4 +1,15 @@
 //! `GET /api/log`: every upstream event in order, as an event stream of our own with cursors.
+//!
+//! Frames, by the name of the event:
+//!
+//! | event | data | what |
+//! |---|---|---|
+//! | (none) | `{"instance", "event"}` | an event as the server sent it; of a `sync` twin only its names |
+//! | (none) | `{"instance", "hub"}` | the hub's own word on the link: see `docs/journal.md` |
+//! | `withheld` | `{"instance", "count"}` | so many entries of that instance are not kept: deleted, or never stored |
+//! | `gap` | `{"after", "resume"}` | whatever lies between these two cursors is lost to this reader |
+//!
+//! Each carries as its `id` the cursor after it. Comments are sent while nothing happens; they carry the cursor, too.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,7 +32,7 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 use super::app::App;
 use super::problem::Problem;
 use crate::engine::Handle;
-use crate::feed::log::{Cursor, Entry, Read};
+use crate::feed::log::{Cursor, Entry, Read, Said};
 use crate::limits;
 
 /// What to tell of the log.
@@ -65,7 +76,9 @@ impl tower_http::compression::Predicate for EventStream {
 }
 
 /// Every upstream event in order, as server-sent events: `id` is the cursor, `data` is `{"instance", "event"}` with the
-/// event as it came. Where events are lost to the reader there is first an event `gap` with `{"after", "resume"}`.
+/// event as it came, or `{"instance", "hub"}` with the hub's own word on the link. It begins with what the journal has,
+/// and goes on over restarts of the hub. Where events are lost to the reader there is first an event `gap` with
+/// `{"after", "resume"}`; for those that are not kept there is an event `withheld` with `{"instance", "count"}`.
 #[utoipa::path(
     get, path = "/api/log", tag = "feeds", params(Ask, ("Last-Event-ID" = Option<String>, Header)),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem))
@@ -93,14 +106,15 @@ pub(super) async fn follow(
         cursor,
         ask,
         pending: VecDeque::new(),
+        frame: Bytes::new(),
         beat: Instant::now() + limits::LOG_BEAT,
         ending: app.ending(),
         greeted: false,
         _place: place,
     };
     let frames = unfold(reader, async |mut reader| {
-        let frame = reader.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(frame), reader))
+        let piece = reader.piece().await?;
+        Some((Ok::<_, std::convert::Infallible>(piece), reader))
     });
     // Compression asks once more after the end.
     let body = Body::from_stream(frames.fuse());
@@ -115,6 +129,8 @@ struct Reader {
     cursor: Cursor,
     ask: Ask,
     pending: VecDeque<Arc<Entry>>,
+    /// What is left of the frame that is being sent.
+    frame: Bytes,
     beat: Instant,
     ending: CancellationToken,
     greeted: bool,
@@ -122,7 +138,17 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next bytes of the stream; `None` at its end.
+    /// The next bytes of the stream; `None` at its end. HTTP takes so many pieces of whatever size for a reader that does
+    /// not read, so they are small.
+    async fn piece(&mut self) -> Option<Bytes> {
+        if self.frame.is_empty() {
+            self.frame = self.next().await?;
+        }
+        let most = self.frame.len().min(limits::LOG_PIECE);
+        Some(self.frame.split_to(most))
+    }
+
+    /// The next frame of the stream.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.greeted, true) {
             // Readers see at once that they are connected, however quiet it is.
@@ -133,10 +159,11 @@ impl Reader {
                 return None;
             }
             if let Some(entry) = self.pending.pop_front() {
-                return Some(event(&self.engine.log().cursor(entry.seq), &entry));
+                return Some(self.frame(&entry));
             }
             self.newest.borrow_and_update();
-            match self.engine.log().read(&self.cursor, limits::LOG_PAGE) {
+            let journal = self.engine.journal();
+            match journal.read(&self.cursor, limits::LOG_PAGE).await {
                 Read::Gap { resume } => return Some(self.gap(resume)),
                 Read::Entries(entries) if entries.is_empty() => {
                     if self.ask.follow == Some(false) {
@@ -151,9 +178,17 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, entries: Vec<Arc<Entry>>) {
+    /// Takes entries that are to be sent next, and leaves for the next look at the log what is too much to keep.
+    fn take(&mut self, mut entries: Vec<Arc<Entry>>) {
+        let mut bytes = 0;
+        let fit = entries.iter().take_while(|entry| {
+            let fits = bytes < limits::LOG_PAGE_BYTES;
+            bytes += entry.bytes();
+            fits
+        });
+        entries.truncate(fit.count());
         if let Some(last) = entries.last() {
-            self.cursor = self.engine.log().cursor(last.seq);
+            self.cursor = last.cursor();
         }
         let Ask {
             instance, session, ..
@@ -167,6 +202,27 @@ impl Reader {
                     .is_none_or(|session| entry.session.as_deref() == Some(session.as_str()))
         };
         self.pending.extend(entries.into_iter().filter(wanted));
+    }
+
+    /// An entry as a frame, and with one that is withheld those that follow it.
+    fn frame(&mut self, entry: &Entry) -> Bytes {
+        match &entry.said {
+            Said::Upstream(text) => event(entry, "event", text),
+            Said::Hub(text) => event(entry, "hub", text),
+            Said::Withheld => {
+                let (mut last, mut count) = (entry.cursor(), 1);
+                let same = |next: &&Arc<Entry>| {
+                    next.said == Said::Withheld && next.instance == entry.instance
+                };
+                while let Some(next) = self.pending.front().filter(same) {
+                    last = next.cursor();
+                    count += 1;
+                    self.pending.pop_front();
+                }
+                let data = serde_json::json!({"instance": entry.instance, "count": count});
+                format!("id: {last}\nevent: withheld\ndata: {data}\n\n").into()
+            }
+        }
     }
 
     fn gap(&mut self, resume: Cursor) -> Bytes {
@@ -190,22 +246,23 @@ impl Reader {
     }
 }
 
-/// An entry as a frame. What is no JSON travels as a string.
-fn event(cursor: &Cursor, entry: &Entry) -> Bytes {
+/// A text as a frame. What is no JSON travels as a string.
+fn event(entry: &Entry, name: &str, text: &str) -> Bytes {
     let quoted;
-    let event = match serde_json::from_str::<&RawValue>(&entry.event) {
+    let json = match serde_json::from_str::<&RawValue>(text) {
         Ok(raw) => raw.get(),
         Err(_) => {
-            quoted = serde_json::Value::from(&*entry.event).to_string();
+            quoted = serde_json::Value::from(text).to_string();
             &quoted
         }
     };
-    let mut frame = String::with_capacity(event.len() + 96);
+    let mut frame = String::with_capacity(json.len() + 96);
     frame.push_str(&format!(
-        "id: {cursor}\ndata: {{\"instance\":\"{}\",\"event\":",
+        "id: {}\ndata: {{\"instance\":\"{}\",\"{name}\":",
+        entry.cursor(),
         entry.instance
     ));
-    for (at, line) in event.split(['\n', '\r']).enumerate() {
+    for (at, line) in json.split(['\n', '\r']).enumerate() {
         frame.push_str(if at == 0 { "" } else { "\ndata: " });
         frame.push_str(line);
     }

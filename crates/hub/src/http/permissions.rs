@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use model::ids::{InstanceId, PermissionId};
 use model::json::Json as Raw;
 use opencode::wire::PermissionReply;
@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::app::App;
 use super::problem::Problem;
+use super::prompts::key_of;
 use crate::command::Read;
 
 /// An answer.
@@ -36,20 +37,23 @@ pub(super) async fn list(
     Ok(Json(app.commands().waiting(&id, Read::Permissions).await?))
 }
 
-/// Answers a permission request.
+/// Answers a permission request. The same `Idempotency-Key` again is the same answer.
 #[utoipa::path(
     post, path = "/api/instances/{id}/permissions/{pid}", tag = "requests", request_body = Reply,
-    params(("id" = String, Path), ("pid" = String, Path)),
-    responses((status = 204), (status = 404, description = "It was answered already", body = Problem))
+    params(("id" = String, Path), ("pid" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 204), (status = 404, description = "Nothing waits under this id", body = Problem),
+        (status = 409, description = "Somebody was first: `first` tells who", body = Problem))
 )]
 pub(super) async fn reply(
     State(app): State<App>,
     Path((id, permission)): Path<(InstanceId, PermissionId)>,
+    headers: HeaderMap,
     Json(reply): Json<Reply>,
 ) -> Result<StatusCode, Problem> {
+    let key = key_of(&headers)?;
     let Reply { reply, message } = reply;
     app.commands()
-        .reply_permission(&id, &permission, reply, message.as_deref())
+        .reply_permission(&id, &permission, reply, message, key)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,11 +8,12 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use model::state::Outcome;
 use opencode::ClientError;
 use serde::Serialize;
 
 use crate::access::Refusal;
-use crate::command::CommandError;
+use crate::command::{CommandError, First, Who};
 use crate::feed::log::BadCursor;
 use crate::hub::AddError;
 use crate::registry::RegistryError;
@@ -37,6 +38,32 @@ pub(super) struct Problem {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// Of an answer that came too late: the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<FirstJson>,
+}
+
+/// The first answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+struct FirstJson {
+    /// `drovers` for a page or program of this hub, `other` for another client of the server.
+    #[schema(value_type = String)]
+    who: Who,
+    /// When, in milliseconds since 1970.
+    at: i64,
+    /// `once`, `always`, `rejected`, `answered` or `unknown`.
+    #[schema(value_type = String)]
+    outcome: Outcome,
+}
+
+impl From<First> for FirstJson {
+    fn from(first: First) -> Self {
+        Self {
+            who: first.who,
+            at: first.at.0,
+            outcome: first.outcome,
+        }
+    }
 }
 
 impl Problem {
@@ -48,6 +75,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.to_string(),
             next: None,
+            first: None,
         }
     }
 
@@ -151,6 +179,23 @@ impl From<CommandError> for Problem {
                 Self::new(StatusCode::CONFLICT, "only-events", "This server has events only", detail)
                     .next("Follow it through /api/log or the page")
             }
+            E::Answered(first) => {
+                let problem = Self::new(StatusCode::CONFLICT, "answered-already", "Answered already", detail)
+                    .next("Nothing is left to do: the first answer counts");
+                Self { first: Some(first.into()), ..problem }
+            }
+            E::NotInterrupted(_) => {
+                Self::new(StatusCode::CONFLICT, "not-interrupted", "Not interrupted", detail)
+                    .next("Send a prompt if it should do more")
+            }
+            E::NotRemembered(_) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-remembered", "It was not sent", detail)
+                    .next("Mend what the disk says and send it again, or send it without an `Idempotency-Key`")
+            }
+            E::Ended => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "ended", "The hub ended", detail)
+                    .next("Ask again: under the same `Idempotency-Key` nothing is done twice")
+            }
             E::KeyReused => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key used before", detail)
                     .next("Give each prompt a key of its own, and repeat a key only with the same prompt")
@@ -182,7 +227,7 @@ impl From<ClientError> for Problem {
                 StatusCode::GATEWAY_TIMEOUT,
                 "Try again; the server may be busy or hang",
             ),
-            E::Unauthorized { .. } => (
+            E::Unauthorized { .. } | E::Forbidden { .. } => (
                 StatusCode::BAD_GATEWAY,
                 "POST the instance to /api/instances again, with its `username` and `password`",
             ),

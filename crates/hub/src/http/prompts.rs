@@ -11,11 +11,13 @@ use crate::command::{Prompt, Prompted};
 
 /// Sends a prompt. It is taken at once, and queued while the session is busy; the reply comes through the feeds.
 ///
-/// The same `Idempotency-Key` again gives the same answer, and the session has the prompt once.
+/// The same `Idempotency-Key` again gives the same answer, and the session has the prompt once, also if the hub or the
+/// server ended in between. Prompts of one session are sent in the order in which they came.
 #[utoipa::path(
     post, path = "/api/instances/{id}/sessions/{sid}/prompt", tag = "sessions", request_body = Prompt,
     params(("id" = String, Path), ("sid" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = Prompted), (status = 404, body = Problem), (status = 422, body = Problem))
+    responses((status = 202, body = Prompted), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 507, description = "The key cannot be remembered; nothing was sent", body = Problem))
 )]
 pub(super) async fn send(
     State(app): State<App>,
@@ -23,10 +25,14 @@ pub(super) async fn send(
     headers: HeaderMap,
     Json(prompt): Json<Prompt>,
 ) -> Result<(StatusCode, Json<Prompted>), Problem> {
-    let key = headers.get("idempotency-key").map(|key| key.to_str());
-    let key = key
-        .transpose()
-        .map_err(|_| Problem::invalid("an `Idempotency-Key` is plain ASCII"))?;
-    let prompted = app.commands().prompt(&id, &session, &prompt, key).await?;
+    let key = key_of(&headers)?;
+    let prompted = app.commands().prompt(&id, &session, prompt, key).await?;
     Ok((StatusCode::ACCEPTED, Json(prompted)))
+}
+
+/// The key under which a request may be repeated.
+pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let key = headers.get("idempotency-key").map(|key| key.to_str());
+    key.transpose()
+        .map_err(|_| Problem::invalid("an `Idempotency-Key` is plain ASCII"))
 }

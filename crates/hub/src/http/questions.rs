@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use model::ids::{InstanceId, QuestionId};
 use model::json::Json as Raw;
 use serde::Deserialize;
 
 use super::app::App;
 use super::problem::Problem;
+use super::prompts::key_of;
 use crate::command::{Answer, Read};
 
 /// An answer: `answers`, or `reject`.
@@ -35,24 +36,27 @@ pub(super) async fn list(
     Ok(Json(app.commands().waiting(&id, Read::Questions).await?))
 }
 
-/// Answers a question.
+/// Answers a question. The same `Idempotency-Key` again is the same answer.
 #[utoipa::path(
     post, path = "/api/instances/{id}/questions/{qid}", tag = "requests", request_body = Reply,
-    params(("id" = String, Path), ("qid" = String, Path)),
-    responses((status = 204), (status = 404, description = "It was answered already", body = Problem))
+    params(("id" = String, Path), ("qid" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 204), (status = 404, description = "Nothing waits under this id", body = Problem),
+        (status = 409, description = "Somebody was first: `first` tells who", body = Problem))
 )]
 pub(super) async fn reply(
     State(app): State<App>,
     Path((id, question)): Path<(InstanceId, QuestionId)>,
+    headers: HeaderMap,
     Json(reply): Json<Reply>,
 ) -> Result<StatusCode, Problem> {
+    let key = key_of(&headers)?;
     let answer = match (reply.answers, reply.reject) {
         (Some(answers), false) => Answer::Given(answers),
         (None, true) => Answer::Rejected,
         _ => return Err(Problem::invalid("give either `answers`, or `reject: true`")),
     };
     app.commands()
-        .reply_question(&id, &question, &answer)
+        .reply_question(&id, &question, answer, key)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

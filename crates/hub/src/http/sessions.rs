@@ -2,14 +2,15 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::ids::{InstanceId, SessionId};
 use serde_json::Value;
 
 use super::app::App;
 use super::problem::Problem;
+use super::prompts::key_of;
 use crate::command::{Change, Create};
 
 /// Names a session.
@@ -27,19 +28,24 @@ pub(super) async fn list(
     Ok(Json(app.commands().sessions(&id).await?))
 }
 
-/// Makes a session.
+/// Makes a session. The same `Idempotency-Key` again gives the same session.
 #[utoipa::path(
-    post, path = "/api/instances/{id}/sessions", tag = "sessions", params(("id" = String, Path)),
+    post, path = "/api/instances/{id}/sessions", tag = "sessions",
+    params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     request_body = Option<Create>,
     responses((status = 201, body = Object), (status = 404, body = Problem), (status = 503, body = Problem))
 )]
 pub(super) async fn create(
     State(app): State<App>,
     Path(id): Path<InstanceId>,
+    headers: HeaderMap,
     new: Option<Json<Create>>,
 ) -> Result<Response, Problem> {
     let Json(new) = new.unwrap_or_default();
-    let made = app.commands().create_session(&id, new).await?;
+    let made = app
+        .commands()
+        .create_session(&id, new, key_of(&headers)?)
+        .await?;
     let session = made["id"].as_str().unwrap_or_default();
     let location = [(LOCATION, format!("/api/instances/{id}/sessions/{session}"))];
     Ok((StatusCode::CREATED, location, Json(made)).into_response())

@@ -170,6 +170,13 @@ impl Instances {
         Some(self.read().get(id)?.asks.clone())
     }
 
+    /// Puts every connection in doubt. A supervisor that is overrun has work enough to notice by itself.
+    pub(super) fn nudge_all(&self) {
+        for running in self.read().values() {
+            let _overrun = running.asks.try_send(Ask::Nudge);
+        }
+    }
+
     pub(super) fn pids(&self) -> Vec<u32> {
         self.read()
             .values()

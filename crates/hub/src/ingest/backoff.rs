@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand::Rng;
+use tokio::time::Instant;
 
 use crate::limits;
 
@@ -46,12 +47,17 @@ pub enum Next {
 pub struct Backoff {
     policy: Policy,
     failed: u32,
+    nudged: Option<Instant>,
 }
 
 impl Backoff {
     /// No failure yet.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, failed: 0 }
+        Self {
+            policy,
+            failed: 0,
+            nudged: None,
+        }
     }
 
     /// Tries that are due or under way since the last health.
@@ -71,6 +77,24 @@ impl Backoff {
             attempt: self.failed,
             delay: delay + delay * jitter / 100,
         }
+    }
+
+    /// The machine woke, or its network changed: true if that is cause for a try at once. It leaves one further try
+    /// after that, at the longest wait, so that no storm of causes makes a server hear of us more often than once in
+    /// [`limits::NUDGE_PACE`] for long.
+    pub fn nudged(&mut self, now: Instant) -> bool {
+        let soon = |before: Instant| now < before + limits::NUDGE_PACE;
+        if self.nudged.is_some_and(soon) {
+            return false;
+        }
+        self.nudged = Some(now);
+        self.resume();
+        true
+    }
+
+    /// A server that was given up may be back: it gets a try at once, and one more.
+    pub fn resume(&mut self) {
+        self.failed = self.failed.min(self.policy.attempts.saturating_sub(1));
     }
 
     /// The link has proven healthy, or a person asked to begin anew.
@@ -108,6 +132,27 @@ mod tests {
         );
         backoff.reset();
         assert_eq!(backoff.failed(&mut rand::rng()), retry(1, 1));
+    }
+
+    #[test]
+    fn nudges_are_paced_and_leave_one_try() {
+        let mut backoff = Backoff::new(Policy {
+            jitter_percent: 0,
+            ..Policy::default()
+        });
+        let began = Instant::now();
+        let after = |seconds| began + Duration::from_secs(seconds);
+        while backoff.failed(&mut rand::rng()) != Next::GiveUp {}
+        assert!(backoff.nudged(began));
+        assert!(!backoff.nudged(after(9)), "too soon");
+        let last = Next::Retry {
+            attempt: 5,
+            delay: Duration::from_secs(16),
+        };
+        assert_eq!(backoff.failed(&mut rand::rng()), last);
+        assert_eq!(backoff.failed(&mut rand::rng()), Next::GiveUp);
+        assert!(backoff.nudged(after(10)));
+        assert_eq!(backoff.failed(&mut rand::rng()), last);
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! The upstream leg: one supervised event stream per server, turned into [`model::Event`]s.
 //!
 //! [`supervisor`] keeps the stream alive, [`resync`] closes the gap after every connection, [`backoff`] is the policy of
-//! trying again, [`dialect`] translates, [`upstream`] is the port to the server. Only the supervisor decides what is said
+//! trying again, [`silence`] the one of waiting, [`wake`] notices a machine that slept, [`dialect`] translates, [`upstream`]
+//! is the port to the server. Only the supervisor decides what is said
 //! of a link; nothing here changes state.
 
 pub mod backoff;
 pub mod dialect;
 mod opencode_server;
 mod reads;
+mod reason;
 mod resync;
+mod silence;
 pub mod supervisor;
 pub mod upstream;
+pub(crate) mod wake;
 
 pub use opencode_server::{LinkedServer, Server, ServerSource};
+pub use silence::{Patience, PatienceError};
 pub use supervisor::{Ask, Supervisor};

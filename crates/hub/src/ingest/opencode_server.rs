@@ -9,13 +9,14 @@ use futures_util::FutureExt;
 use futures_util::future::{join_all, try_join, try_join3, try_join4};
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, SessionId};
-use model::state::{Catalog, SessionInfo};
+use model::state::{Catalog, ReasonKind, SessionInfo};
 use opencode::client::Http;
 use opencode::{Client, ClientError, Credentials, EventStream, Spoken, Url};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::dialect::{self, Dialect};
+use super::reason;
 use super::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::datadir::Servers;
@@ -23,15 +24,16 @@ use crate::limits;
 use crate::registry::{self, Login, Origin};
 use crate::workspace::{Launcher, Running, USERNAME};
 
-/// How long one try to get an answer lasts: connections that OpenCode accepts too early are never answered.
+/// How long the first try to get an answer lasts: connections that OpenCode accepts too early are never answered.
+/// Further ones last longer, for a server that is slow.
 const ONE_TRY: Duration = Duration::from_millis(500);
 
 impl From<ClientError> for UpstreamError {
     fn from(error: ClientError) -> Self {
-        let reason = error.to_string().into();
+        let reason = reason::of(&error);
         match error {
             ClientError::NotFound { .. } => Self::NotFound(reason),
-            _ => Self::Unreachable(reason),
+            _ => Self::Down(reason),
         }
     }
 }
@@ -109,8 +111,8 @@ impl ServerSource {
             return Ok(own(server));
         }
         let started = self.launcher.start(folder).await;
-        let server =
-            started.map_err(|error| UpstreamError::Unreachable(error.to_string().into()))?;
+        let server = started
+            .map_err(|error| UpstreamError::down(ReasonKind::NotStarted, error.to_string()))?;
         let address = own(&server);
         *running = Some(server);
         Ok(address)
@@ -138,12 +140,46 @@ impl ServerSource {
         }
     }
 
+    /// Asks it for a little of everything that a connection reads.
+    async fn answers(&self) -> Result<(), UpstreamError> {
+        let client = self.client().await?;
+        let health = client.health().await;
+        // One that has events only has neither health nor state: that something answers has to do.
+        if matches!(health, Err(ClientError::NotOpenCode { .. })) && self.speaks(Dialect::Sketch) {
+            return Ok(());
+        }
+        if !health?.healthy {
+            let text = "it says that it is not healthy";
+            return Err(UpstreamError::down(ReasonKind::ServerError, text));
+        }
+        let client = client.at(&client.path().await?.directory);
+        try_join4(
+            client.sessions(Some(1)),
+            client.status(),
+            client.permissions(),
+            client.questions(),
+        )
+        .await?;
+        Ok(())
+    }
+
+    fn speaks(&self, dialect: Dialect) -> bool {
+        self.linked()
+            .is_some_and(|linked| linked.dialect == dialect)
+    }
+
     /// Asks how it speaks, again and again for a short while: a young server does not answer every connection.
     async fn spoken(&self, client: &Client) -> Result<Spoken, UpstreamError> {
         let deadline = Instant::now() + limits::FIRST_ANSWER;
+        let mut patience = ONE_TRY;
         loop {
-            match client.probe(ONE_TRY).await {
-                Err(ClientError::Timeout { .. }) if Instant::now() < deadline => {}
+            let left = deadline.saturating_duration_since(Instant::now());
+            match client.probe(patience.min(left)).await {
+                Err(ClientError::Timeout { .. }) if patience < left => patience *= 2,
+                Err(ClientError::Timeout { server, .. }) => {
+                    let after = limits::FIRST_ANSWER;
+                    return Err(ClientError::Timeout { server, after }.into());
+                }
                 answer => return Ok(answer?),
             }
         }
@@ -182,8 +218,10 @@ impl Upstream for ServerSource {
         };
         let (stream, directory) = match dialect {
             Dialect::V1 => {
+                // Asked first: a server that does not answer this must not be left with a stream that ended.
+                let directory = client.path().await?.directory.into();
                 let stream = client.global_events(limits::FIRST_ANSWER).await?;
-                (stream, Some(client.path().await?.directory.into()))
+                (stream, Some(directory))
             }
             Dialect::Sketch => (client.sketch_events(limits::FIRST_ANSWER).await?, None),
         };
@@ -207,10 +245,11 @@ impl Upstream for ServerSource {
     }
 
     async fn is_healthy(&self) -> bool {
-        match self.client().await {
-            Ok(client) => client.health().await.is_ok_and(|health| health.healthy),
-            Err(_) => false,
+        let answered = self.answers().await;
+        if let Err(error) = &answered {
+            tracing::debug!(%error, instance = %self.instance, "a server that was given up is not back");
         }
+        answered.is_ok()
     }
 
     async fn release(&self) {
@@ -256,6 +295,11 @@ impl Rest for LinkedServer {
             whole.questions.extend(part.questions);
         }
         Ok(whole)
+    }
+
+    async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        self.readable()?;
+        self.directory_state(directory).await
     }
 
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
@@ -306,9 +350,10 @@ impl LinkedServer {
     fn readable(&self) -> Result<(), UpstreamError> {
         match self.dialect {
             Dialect::V1 => Ok(()),
-            Dialect::Sketch => Err(UpstreamError::Unreachable(
-                "its server has events only, and what they told is no longer kept".into(),
-            )),
+            Dialect::Sketch => {
+                let text = "its server has events only, and what they told is no longer kept";
+                Err(UpstreamError::down(ReasonKind::StateUnreadable, text))
+            }
         }
     }
 

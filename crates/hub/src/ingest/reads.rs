@@ -46,8 +46,27 @@ impl<R: Rest> Reads<R> {
                     messages(&rest, &feeder, session, Some(cursor)).await
                 }
                 Ask::Session(id) => session(&rest, &feeder, id).await,
-                Ask::Reconnect | Ask::Stop => {}
+                Ask::Directory(_) | Ask::Reconnect | Ask::Nudge | Ask::Stop => {}
             }
+        });
+    }
+
+    /// Begins reading a folder, a few times if it fails.
+    pub(super) fn directory(&mut self, directory: Arc<str>) {
+        let (rest, feeder, turns) = (self.rest.clone(), self.feeder.clone(), self.turns.clone());
+        self.running.spawn(async move {
+            for _ in 0..limits::DIRECTORY_TRIES {
+                let read = match turns.acquire().await {
+                    Ok(_turn) => read_directory(&rest, &feeder, &directory).await,
+                    Err(_closed) => return,
+                };
+                if read {
+                    return;
+                }
+                sleep(limits::DIRECTORY_AGAIN).await;
+            }
+            let unread = Event::DirectoryUnread(directory);
+            feeder.tell(vec![Heard::ours(unread)]).await;
         });
     }
 
@@ -97,14 +116,39 @@ async fn messages<R: Rest>(
     let event = match rest.messages(session.clone(), before).await {
         Ok(read) => Event::MessagesRead(read),
         Err(UpstreamError::NotFound(_)) => Event::SessionDeleted(session),
-        Err(UpstreamError::Unreachable(reason)) => Event::ReadFailed { session, reason },
+        Err(UpstreamError::Down(reason)) => Event::ReadFailed {
+            session,
+            reason: reason.text,
+        },
     };
     feeder.tell(vec![Heard::ours(event)]).await;
 }
 
+async fn read_directory<R: Rest>(rest: &R, feeder: &Feeder, directory: &Arc<str>) -> bool {
+    let started = Event::DirectoryReadStarted(directory.clone());
+    feeder.tell(vec![Heard::ours(started)]).await;
+    match rest.directory(directory.clone()).await {
+        Ok(snapshot) => {
+            let read = Event::DirectoryRead {
+                directory: directory.clone(),
+                snapshot,
+            };
+            feeder.tell(vec![Heard::ours(read)]).await;
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, %directory, "a folder's state could not be read");
+            false
+        }
+    }
+}
+
 async fn session<R: Rest>(rest: &R, feeder: &Feeder, id: SessionId) {
     match rest.session(id.clone()).await {
-        Ok(info) => feeder.tell(vec![Heard::ours(Event::Session(info))]).await,
+        Ok(info) => {
+            let read = Event::SessionRead(info);
+            feeder.tell(vec![Heard::ours(read)]).await;
+        }
         Err(UpstreamError::NotFound(_)) => {
             feeder
                 .tell(vec![Heard::ours(Event::SessionDeleted(id.clone()))])

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::Event;
 use model::event::Snapshot;
+use model::state::{LinkStatus, ReasonKind};
 use opencode::sse;
 use tokio::time::timeout;
 
@@ -24,8 +25,10 @@ pub(super) struct Live<S> {
     clock: Clock,
     /// Frames that wait for the snapshot; `None` once it was told.
     held: Option<HeldFrames>,
-    /// Folders that were seen on the stream.
+    /// Folders that were seen on this stream and the ones before it.
     directories: BTreeSet<Arc<str>>,
+    /// Folders that were seen on this one.
+    seen: BTreeSet<Arc<str>>,
 }
 
 #[derive(Default)]
@@ -50,6 +53,7 @@ impl<S: EventBytes> Live<S> {
             clock,
             held: Some(HeldFrames::default()),
             directories,
+            seen: BTreeSet::new(),
         }
     }
 
@@ -65,35 +69,39 @@ impl<S: EventBytes> Live<S> {
 
     /// Waits for the first event, which proves that the server serves this connection.
     pub(super) async fn first_event(&mut self) -> Result<(), UpstreamError> {
-        let reason = format!(
-            "it sent no event within {} s",
-            limits::FIRST_ANSWER.as_secs()
-        );
         let chunk = timeout(limits::FIRST_ANSWER, self.chunk())
             .await
-            .unwrap_or_else(|_| Err(UpstreamError::Unreachable(reason.into())))?;
+            .unwrap_or_else(|_| Err(no_event()))?;
         self.take(&chunk).await
     }
 
     /// The next bytes. Cancel safe: nothing is taken before it is given back.
     pub(super) async fn chunk(&mut self) -> Result<Bytes, UpstreamError> {
-        let ended = || UpstreamError::Unreachable("the server ended the event stream".into());
+        let ended = || {
+            let text = "the server ended its event stream: it was stopped or restarted";
+            UpstreamError::down(ReasonKind::Ended, text)
+        };
         self.stream.next_chunk().await?.ok_or_else(ended)
     }
 
     /// Tells what the bytes say. Not cancel safe: they are told to their end.
     pub(super) async fn take(&mut self, chunk: &[u8]) -> Result<(), UpstreamError> {
         let at = self.clock.now();
-        let (translator, directories) = (&mut self.translator, &mut self.directories);
+        let (translator, directories, seen) =
+            (&mut self.translator, &mut self.directories, &mut self.seen);
         let mut frames = vec![];
         self.parser.feed(chunk, |frame| {
             let heard = translator.frame(frame.data, at);
-            if let Some(directory) = &heard.directory
-                && directories.len() < limits::DIRECTORIES
-            {
-                directories.insert(directory.clone());
-            }
+            let news = heard
+                .directory
+                .as_ref()
+                .filter(|directory| !seen.contains(*directory) && remember(directories, directory));
+            let news = news.cloned();
             frames.push(Heard::upstream(heard, frame.data));
+            if let Some(directory) = news {
+                seen.insert(directory.clone());
+                frames.push(Heard::ours(Event::DirectoryHeard(directory)));
+            }
         });
         match &mut self.held {
             Some(held) => held.hold(frames)?,
@@ -102,12 +110,22 @@ impl<S: EventBytes> Live<S> {
         Ok(())
     }
 
-    /// Tells the snapshot, then what was held, as one change.
+    /// Tells the snapshot, then what was held, as one change: what is shown is true from then on.
     pub(super) async fn release(&mut self, snapshot: Snapshot) {
         let mut batch = vec![Heard::ours(Event::Snapshot(snapshot))];
         batch.extend(self.held.take().unwrap_or_default().frames);
+        batch.push(Heard::ours(Event::Link(LinkStatus::Connected)));
         self.feeder.tell(batch).await;
     }
+}
+
+/// Keeps a folder in mind, as far as there is room. What concerns the whole server names none, or `global`.
+fn remember(known: &mut BTreeSet<Arc<str>>, directory: &Arc<str>) -> bool {
+    if known.contains(directory) {
+        return true;
+    }
+    let room = known.len() < limits::DIRECTORIES && **directory != *"global";
+    room && known.insert(directory.clone())
 }
 
 impl HeldFrames {
@@ -115,11 +133,17 @@ impl HeldFrames {
         self.bytes += frames.iter().map(Heard::bytes).sum::<usize>();
         self.frames.extend(frames);
         if self.frames.len() > limits::HELD_FRAMES || self.bytes > limits::HELD_BYTES {
-            let reason = "more events arrived than can be held while the state is read";
-            return Err(UpstreamError::Unreachable(reason.into()));
+            let text = "more events arrived than can be held while the state is read";
+            return Err(UpstreamError::down(ReasonKind::Flooded, text));
         }
         Ok(())
     }
+}
+
+fn no_event() -> UpstreamError {
+    let seconds = limits::FIRST_ANSWER.as_secs();
+    let text = format!("it accepted the event stream and sent nothing within {seconds} s");
+    UpstreamError::down(ReasonKind::Timeout, text)
 }
 
 async fn tell_in_batches(feeder: &Feeder, mut frames: Vec<Heard>) {

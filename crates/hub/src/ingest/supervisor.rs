@@ -12,16 +12,18 @@ use std::time::Duration;
 use model::Event;
 use model::event::Snapshot;
 use model::ids::{InstanceId, SessionId};
-use model::state::LinkStatus;
+use model::state::{LinkStatus, Reason, ReasonKind};
 use model::time::Timestamp;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backoff::{Backoff, Next, Policy};
 use super::dialect::Dialect;
 use super::reads::Reads;
+use super::reason;
 use super::resync::Live;
+use super::silence::{Meaning, Patience, Silence};
 use super::upstream::{Connection, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::engine::{Feeder, Heard};
@@ -36,28 +38,15 @@ pub enum Ask {
     Older(SessionId, Arc<str>),
     /// Read a session that was heard of.
     Session(SessionId),
+    /// Read the sessions, statuses and requests of a folder.
+    Directory(Arc<str>),
     /// Try at once, and forget the failures.
     Reconnect,
+    /// The machine woke, or its network changed: a server that is waited for is tried at once, a connection has to prove
+    /// that it stands.
+    Nudge,
     /// Close the stream and let go of the server.
     Stop,
-}
-
-/// Silences that mean something.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// Shown as stale after this.
-    pub stale: Duration,
-    /// Made anew after this.
-    pub dead: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            stale: limits::STALE_AFTER,
-            dead: limits::DEAD_AFTER,
-        }
-    }
 }
 
 /// The supervisor of one server.
@@ -86,9 +75,18 @@ pub struct Supervisor<U: Upstream> {
 enum End {
     /// The stream ended, or never began.
     Lost(UpstreamError),
+    /// A wait is over.
+    Due,
     /// A person asked to try anew.
     Again,
     /// The instance is removed, or the hub ends.
+    Stop,
+}
+
+/// What is asked while there is no connection.
+enum Idle {
+    Again,
+    Nudge,
     Stop,
 }
 
@@ -98,43 +96,58 @@ impl<U: Upstream> Supervisor<U> {
         let mut backoff = Backoff::new(self.policy);
         loop {
             let attempt = backoff.attempt();
-            self.say(Event::Link(LinkStatus::Connecting { attempt }))
+            self.say([Event::Link(LinkStatus::Connecting { attempt })])
                 .await;
-            let end = match self.connected(&mut backoff).await {
-                End::Lost(error) => self.wait(&mut backoff, error).await,
-                end => end,
+            let (end, opened) = self.connected(&mut backoff).await;
+            // Told together with what follows from it: nobody sees a lost stream as connected.
+            let lost = opened.then_some(Event::StreamLost);
+            let end = match end {
+                End::Lost(error) => self.wait(&mut backoff, error.reason(), lost).await,
+                end => {
+                    self.say(lost).await;
+                    end
+                }
             };
             match end {
                 End::Again => backoff.reset(),
                 End::Stop => break,
-                End::Lost(_) => {}
+                End::Due | End::Lost(_) => {}
             }
         }
         self.upstream.release().await;
     }
 
-    /// Connects and stays connected as long as it goes.
-    async fn connected(&mut self, backoff: &mut Backoff) -> End {
-        let connecting = self.upstream.connect();
-        let connection = tokio::select! {
-            biased;
-            end = idle_asks(&mut self.asks, &self.feeder) => return end,
-            connection = connecting => connection,
+    /// Connects and stays connected as long as it goes. True if a stream was opened.
+    async fn connected(&mut self, backoff: &mut Backoff) -> (End, bool) {
+        let connection = {
+            let connecting = self.upstream.connect();
+            tokio::pin!(connecting);
+            loop {
+                tokio::select! {
+                    biased;
+                    idle = idle_asks(&mut self.asks, &self.feeder) => match idle {
+                        Idle::Stop => return (End::Stop, false),
+                        Idle::Again => return (End::Again, false),
+                        // It is being tried already.
+                        Idle::Nudge => {}
+                    },
+                    connection = &mut connecting => break connection,
+                }
+            }
         };
         let connection = match connection {
             Ok(connection) => connection,
-            Err(error) => return End::Lost(error),
+            Err(error) => return (End::Lost(error), false),
         };
         if let Some(version) = connection.version.clone() {
-            self.say(Event::Version(version)).await;
+            self.say([Event::Version(version)]).await;
         }
         let opened = Instant::now();
         let (end, was_live) = self.listen(connection).await;
         if was_live && opened.elapsed() >= limits::HEALTHY_AFTER {
             backoff.reset();
         }
-        self.say(Event::StreamLost).await;
-        end
+        (end, true)
     }
 
     /// Follows an open stream to its end. True if the server's state was read meanwhile.
@@ -169,15 +182,9 @@ impl<U: Upstream> Supervisor<U> {
         let reading = read_state(&rest, heard);
         tokio::pin!(reading);
         let mut reads = Reads::new(rest.clone(), self.feeder.clone());
-        let mut snapshot_read = false;
-        let mut heard_at = Instant::now();
-        let mut stale = false;
+        let mut silence = Silence::new(self.patience, Instant::now());
         loop {
-            let silence = if stale {
-                self.patience.dead
-            } else {
-                self.patience.stale
-            };
+            let shown = live.is_released();
             tokio::select! {
                 // Asks are few and done at once. Bytes go before the timer of silence, which they put off: what has
                 // arrived was not silence. A read and its end come between, so that a flood of bytes cannot delay them.
@@ -185,17 +192,17 @@ impl<U: Upstream> Supervisor<U> {
                 ask = self.asks.recv() => match ask {
                     None | Some(Ask::Stop) => return End::Stop,
                     Some(Ask::Reconnect) => return End::Again,
-                    Some(ask) if snapshot_read => reads.ask(ask),
+                    Some(Ask::Nudge) => silence.doubt(Instant::now()),
+                    Some(Ask::Directory(directory)) if shown => reads.directory(directory),
+                    Some(ask) if shown => reads.ask(ask),
                     // A read that began before the stream is sure to be heard could miss something for ever. The
                     // engine asks again once the state is told.
                     Some(_) => {}
                 },
-                snapshot = &mut reading, if !snapshot_read => match snapshot {
-                    Err(error) => return End::Lost(error),
+                snapshot = &mut reading, if !shown => match snapshot {
+                    Err(error) => return End::Lost(UpstreamError::Down(reason::unreadable(error.reason()))),
                     Ok(snapshot) => {
-                        snapshot_read = true;
                         live.release(snapshot).await;
-                        self.say(Event::Link(LinkStatus::Connected)).await;
                         if offers_models {
                             reads.catalog();
                         }
@@ -210,73 +217,78 @@ impl<U: Upstream> Supervisor<U> {
                     if let Err(error) = taken {
                         return End::Lost(error);
                     }
-                    heard_at = Instant::now();
-                    if mem::take(&mut stale) {
-                        self.say(Event::Link(LinkStatus::Connected)).await;
+                    if silence.broken(Instant::now()) {
+                        self.say([Event::Link(LinkStatus::Connected)]).await;
                     }
                 }
-                () = tokio::time::sleep_until(heard_at + silence), if snapshot_read => {
-                    if stale {
-                        let reason = format!("nothing was heard for {} s", self.patience.dead.as_secs());
-                        return End::Lost(UpstreamError::Unreachable(reason.into()));
-                    }
-                    stale = true;
-                    self.say(Event::Link(LinkStatus::Stale)).await;
+                () = sleep_until(silence.due(shown)) => match silence.passed(Instant::now(), shown) {
+                    Some(Meaning::Dead(reason)) => return End::Lost(UpstreamError::Down(reason)),
+                    Some(Meaning::Stale) => self.say([Event::Link(LinkStatus::Stale)]).await,
+                    None => {}
                 }
             }
         }
     }
 
-    /// Waits until the next try is due, or someone asks for it.
-    async fn wait(&mut self, backoff: &mut Backoff, error: UpstreamError) -> End {
+    /// Waits until the next try is due, or there is cause for one.
+    async fn wait(&mut self, backoff: &mut Backoff, reason: Reason, lost: Option<Event>) -> End {
         let next = backoff.failed(&mut self.random);
-        match next {
+        let (status, due) = match next {
             Next::Retry { attempt, delay } => {
-                let retry_at = Timestamp(
-                    self.clock
-                        .now()
-                        .0
-                        .saturating_add_unsigned(delay.as_millis() as u64),
-                );
-                let reason = error.reason();
-                self.say(Event::Link(LinkStatus::Error {
+                let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+                let retry_at = Timestamp(self.clock.now().0.saturating_add_unsigned(millis));
+                let of = self.policy.attempts;
+                let status = LinkStatus::Error {
                     attempt,
-                    of: self.policy.attempts,
+                    of,
                     retry_at,
                     reason,
-                }))
-                .await;
-                tokio::select! {
-                    biased;
-                    end = idle_asks(&mut self.asks, &self.feeder) => end,
-                    () = sleep(delay) => End::Lost(error),
-                }
-            }
-            Next::GiveUp => {
-                self.say(Event::Link(LinkStatus::Disconnected {
-                    reason: error.reason(),
-                }))
-                .await;
-                let upstream = self.upstream.clone();
-                let probing = async move {
-                    loop {
-                        sleep(limits::SLOW_PROBE).await;
-                        if upstream.is_healthy().await {
-                            return;
-                        }
-                    }
                 };
-                tokio::select! {
-                    biased;
-                    end = idle_asks(&mut self.asks, &self.feeder) => end,
-                    () = probing => End::Again,
+                (status, Some(delay))
+            }
+            Next::GiveUp => (LinkStatus::Disconnected { reason }, None),
+        };
+        self.say(lost.into_iter().chain([Event::Link(status)]))
+            .await;
+        let waiting = wait_or_probe(self.upstream.clone(), due);
+        tokio::pin!(waiting);
+        loop {
+            tokio::select! {
+                biased;
+                idle = idle_asks(&mut self.asks, &self.feeder) => match idle {
+                    Idle::Stop => return End::Stop,
+                    Idle::Again => return End::Again,
+                    Idle::Nudge if backoff.nudged(Instant::now()) => return End::Due,
+                    Idle::Nudge => {}
+                },
+                () = &mut waiting => {
+                    if due.is_none() {
+                        backoff.resume();
+                    }
+                    return End::Due;
                 }
             }
         }
     }
 
-    async fn say(&self, event: Event) {
-        self.feeder.tell(vec![Heard::ours(event)]).await;
+    async fn say(&self, events: impl IntoIterator<Item = Event>) {
+        let heard: Vec<_> = events.into_iter().map(Heard::ours).collect();
+        if !heard.is_empty() {
+            self.feeder.tell(heard).await;
+        }
+    }
+}
+
+/// Waits for the next try; for a server that was given up, until it answers again.
+async fn wait_or_probe<U: Upstream>(upstream: Arc<U>, due: Option<Duration>) {
+    if let Some(delay) = due {
+        return sleep(delay).await;
+    }
+    loop {
+        sleep(limits::SLOW_PROBE).await;
+        if upstream.is_healthy().await {
+            return;
+        }
     }
 }
 
@@ -285,25 +297,28 @@ async fn read_state<R: Rest>(rest: &R, heard: Vec<Arc<str>>) -> Result<Snapshot,
     sleep(limits::SETTLE).await;
     let read = timeout(limits::READ_STATE, rest.snapshot(heard)).await;
     read.unwrap_or_else(|_| {
-        let seconds = limits::READ_STATE.as_secs();
-        let reason = format!("its state could not be read within {seconds} s");
-        Err(UpstreamError::Unreachable(reason.into()))
+        let text = format!("no whole answer within {} s", limits::READ_STATE.as_secs());
+        Err(UpstreamError::down(ReasonKind::Timeout, text))
     })
 }
 
 /// Answers asks while there is no connection to ask with.
-async fn idle_asks(asks: &mut mpsc::Receiver<Ask>, feeder: &Feeder) -> End {
+async fn idle_asks(asks: &mut mpsc::Receiver<Ask>, feeder: &Feeder) -> Idle {
     loop {
         match asks.recv().await {
-            None | Some(Ask::Stop) => return End::Stop,
-            Some(Ask::Reconnect) => return End::Again,
+            None | Some(Ask::Stop) => return Idle::Stop,
+            Some(Ask::Reconnect) => return Idle::Again,
+            Some(Ask::Nudge) => return Idle::Nudge,
             Some(Ask::Messages(session) | Ask::Older(session, _)) => {
                 let reason = "the server cannot be reached now".into();
-                feeder
-                    .tell(vec![Heard::ours(Event::ReadFailed { session, reason })])
-                    .await;
+                let failed = Event::ReadFailed { session, reason };
+                feeder.tell(vec![Heard::ours(failed)]).await;
             }
             Some(Ask::Session(session)) => feeder.session_unread(session).await,
+            Some(Ask::Directory(directory)) => {
+                let unread = Event::DirectoryUnread(directory);
+                feeder.tell(vec![Heard::ours(unread)]).await;
+            }
         }
     }
 }

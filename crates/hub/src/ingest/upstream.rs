@@ -6,26 +6,31 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
-use model::state::{Catalog, SessionInfo};
+use model::state::{Catalog, Reason, ReasonKind, SessionInfo};
 
 use super::dialect::Dialect;
 
-/// Why a server cannot be heard or asked, in a sentence for a person.
+/// Why a server cannot be heard or asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
-    /// It cannot be reached, or broke off.
+    /// It cannot be reached, broke off, or gave no usable answer.
     #[error("{0}")]
-    Unreachable(Arc<str>),
+    Down(Reason),
     /// It does not know what was asked for.
     #[error("{0}")]
-    NotFound(Arc<str>),
+    NotFound(Reason),
 }
 
 impl UpstreamError {
-    /// The sentence.
-    pub fn reason(&self) -> Arc<str> {
+    /// A server that is down.
+    pub fn down(kind: ReasonKind, text: impl Into<Arc<str>>) -> Self {
+        Self::Down(Reason::new(kind, text))
+    }
+
+    /// The reason.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Unreachable(reason) | Self::NotFound(reason) => reason.clone(),
+            Self::Down(reason) | Self::NotFound(reason) => reason,
         }
     }
 }
@@ -42,7 +47,8 @@ pub trait Upstream: Send + Sync + 'static {
         &self,
     ) -> impl Future<Output = Result<Connection<Self::Stream, Self::Rest>, UpstreamError>> + Send;
 
-    /// Asks for its health without opening a stream.
+    /// Asks for its health, and whether it gives its state, without opening a stream: each stream that ends costs it
+    /// memory for ever.
     fn is_healthy(&self) -> impl Future<Output = bool> + Send;
 
     /// Lets go of it for good: a server that was started for it ends.
@@ -74,6 +80,12 @@ pub trait Rest: Clone + Send + Sync + 'static {
     fn snapshot(
         &self,
         heard: Vec<Arc<str>>,
+    ) -> impl Future<Output = Result<Snapshot, UpstreamError>> + Send;
+
+    /// The same of one folder.
+    fn directory(
+        &self,
+        directory: Arc<str>,
     ) -> impl Future<Output = Result<Snapshot, UpstreamError>> + Send;
 
     /// Agents and models.

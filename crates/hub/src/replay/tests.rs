@@ -38,6 +38,7 @@ fn fold(file: &str, piece: usize) -> Value {
     let mut replay = Replay::new(Dialect::V1);
     bytes.chunks(piece).for_each(|chunk| replay.feed(chunk));
     assert!(replay.instance().counters.malformed.is_empty());
+    assert_eq!(replay.instance().counters.gaps, 0, "{file}");
     serde_json::to_value(model::export::rest(replay.instance())).unwrap()
 }
 

@@ -264,37 +264,13 @@ async fn a_permission_is_asked_listed_answered_and_gone() {
     let second = lab
         .post(&path, json!({"reply": "once"}))
         .await
-        .problem(404, "nothing-waits");
+        .problem(409, "answered-already");
     assert!(
         second["detail"]
             .as_str()
             .unwrap()
             .contains("answered already")
     );
-}
-
-#[tokio::test]
-async fn a_permission_answered_elsewhere_is_told_as_such() {
-    let lab = Lab::new().await;
-    let instance = lab.instance().await;
-    let session = lab.session(&instance).await;
-    let asked = asked(&lab, &instance, &session, "permission", "permissions").await;
-    let id = asked["id"].as_str().unwrap();
-    let elsewhere = lab
-        .client
-        .post(format!("{}/permission/{id}/reply", lab.fake.url));
-    let elsewhere = elsewhere
-        .basic_auth("opencode", Some(PASSWORD))
-        .json(&json!({"reply": "once"}));
-    assert_eq!(elsewhere.send().await.unwrap().status(), 200);
-    // Whether the hub has heard of it or not, the answer is the same.
-    let late = lab
-        .post(
-            &format!("{instance}/permissions/{id}"),
-            json!({"reply": "once"}),
-        )
-        .await;
-    late.problem(404, "nothing-waits");
 }
 
 #[tokio::test]
@@ -322,7 +298,9 @@ async fn a_question_is_answered_or_rejected() {
             .await
             .problem(422, "invalid-request");
         assert_eq!(lab.post(&path, answer.clone()).await.status, 204);
-        lab.post(&path, answer).await.problem(404, "nothing-waits");
+        lab.post(&path, answer)
+            .await
+            .problem(409, "answered-already");
     }
 }
 
@@ -461,12 +439,14 @@ async fn every_route_is_described() {
         "get /api/live",
         "get /api/log",
         "patch /api/instances/{id}/sessions/{sid}",
+        "post /api/continue",
         "post /api/instances",
         "post /api/instances/{id}/permissions/{pid}",
         "post /api/instances/{id}/questions/{qid}",
         "post /api/instances/{id}/reconnect",
         "post /api/instances/{id}/sessions",
         "post /api/instances/{id}/sessions/{sid}/abort",
+        "post /api/instances/{id}/sessions/{sid}/continue",
         "post /api/instances/{id}/sessions/{sid}/prompt",
         "post /api/instances/{id}/sessions/{sid}/reviewed",
     ];

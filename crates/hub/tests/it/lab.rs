@@ -94,9 +94,27 @@ impl Lab {
     }
 
     pub(crate) async fn with(fake: FakeServer, launcher: Launcher) -> Self {
+        Self::with_options(fake, HubOptions::new(launcher)).await
+    }
+
+    pub(crate) async fn with_options(fake: FakeServer, options: HubOptions) -> Self {
         let home = tempfile::tempdir().unwrap();
+        Self::at(home, fake, options).await
+    }
+
+    /// A hub after this one, on the same data and beside the same server.
+    pub(crate) async fn restarted(self) -> Self {
+        self.cancel.cancel();
+        timeout(SOON, self.serving).await.unwrap().unwrap().unwrap();
+        self.hub.shutdown().await;
+        drop((self.hub, self.data));
+        let launcher = Launcher::new(GuardCommand::new("/nowhere/guard", [""]), None);
+        Self::at(self.home, self.fake, HubOptions::new(launcher)).await
+    }
+
+    async fn at(home: tempfile::TempDir, fake: FakeServer, options: HubOptions) -> Self {
         let data = DataDir::open(&home.path().join("data")).unwrap();
-        let hub = Hub::start(&data, HubOptions::new(launcher)).await.unwrap();
+        let hub = Hub::start(&data, options).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let cancel = CancellationToken::new();

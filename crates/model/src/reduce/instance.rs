@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Fold;
 use crate::ids::{InstanceId, SessionId};
 use crate::state::{
-    Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State, Tombstones,
+    AnsweredLately, Asked, Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State,
+    Tombstones,
 };
 use crate::time::Timestamp;
 
@@ -33,9 +34,11 @@ pub(super) fn add(
         version: None,
         catalog: None,
         listed: false,
+        asked: Asked::default(),
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
+        answered: AnsweredLately::default(),
         tombstones: Tombstones::default(),
         counters: Counters::default(),
         rev,
@@ -131,15 +134,10 @@ impl Fold<'_> {
                 Body::Loaded(loaded) => loaded.rereading = None,
                 Body::NotLoaded | Body::Failed { .. } => {}
             }
-            let parts: Vec<_> = session.open.keys().cloned().collect();
-            session
-                .open
-                .values_mut()
-                .for_each(crate::text::OpenText::mark_gap);
-            for part in parts {
-                session.touch_part(rev, &part);
-            }
+            session.mark_gaps(rev);
+            session.seq = None;
         }
+        self.instance.asked = Asked::default();
         self.changed = true;
     }
 }

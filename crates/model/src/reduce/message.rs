@@ -8,9 +8,9 @@ use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, Rev, Role, Se
 use crate::text::{Delta, OpenText};
 
 impl Fold<'_> {
-    /// Something in a conversation changed: to the streaming texts at once, to the messages if they are kept.
-    pub(super) fn conversation(&mut self, event: Event) {
-        let (rev, id) = (self.rev, session_of(&event).clone());
+    /// Something in a session's conversation changed: to the streaming texts at once, to the messages if they are kept.
+    pub(super) fn conversation(&mut self, id: SessionId, event: Event) {
+        let rev = self.rev;
         let Some(session) = self.known(&id) else {
             return;
         };
@@ -62,7 +62,7 @@ impl Fold<'_> {
             .entry(part.clone())
             .or_insert_with(OpenText::after_gap)
             .push(delta);
-        session.bound_open_texts();
+        session.open_text_grew(part);
         if session.touch_part_of(rev, message, part) {
             self.changed = true;
         }
@@ -74,15 +74,6 @@ impl Fold<'_> {
             self.instance.id.clone(),
             session.clone(),
         ));
-    }
-}
-
-fn session_of(event: &Event) -> &SessionId {
-    match event {
-        Event::Message(info) => &info.session,
-        Event::Part(part) => &part.session,
-        Event::MessageRemoved { session, .. } | Event::PartRemoved { session, .. } => session,
-        _ => unreachable!("only events of a conversation are routed here"),
     }
 }
 
@@ -236,7 +227,7 @@ impl Session {
                     Some(open) if told.is_empty() => open.begin_proven(),
                     Some(open) => *open = OpenText::starting_with(told),
                 }
-                self.bound_open_texts();
+                self.open_text_grew(&part.id);
             }
             Event::Part(part) => {
                 self.open.remove(&part.id);
@@ -257,9 +248,26 @@ impl Session {
         }
     }
 
-    fn bound_open_texts(&mut self) {
+    /// Notes that a text grew just now, and lets go of the one that grew longest ago where there are too many.
+    pub(super) fn open_text_grew(&mut self, part: &PartId) {
+        self.growth += 1;
+        if let Some(open) = self.open.get_mut(part) {
+            open.grew_at(self.growth);
+        }
         if self.open.len() > limits::OPEN_TEXTS {
-            self.open.pop_first();
+            let oldest = self.open.iter().min_by_key(|(_, open)| open.grown());
+            if let Some(oldest) = oldest.map(|(part, _)| part.clone()) {
+                self.open.remove(&oldest);
+            }
+        }
+    }
+
+    /// Marks that pieces of every open text may have been missed here.
+    pub(super) fn mark_gaps(&mut self, rev: Rev) {
+        let parts: Vec<_> = self.open.keys().cloned().collect();
+        self.open.values_mut().for_each(OpenText::mark_gap);
+        for part in parts {
+            self.touch_part(rev, &part);
         }
     }
 

@@ -118,13 +118,13 @@ impl Session {
                 let held = loaded.rereading.take().unwrap_or_default();
                 (loaded, held)
             }
-            Body::Loading(held) => (Loaded::default(), held),
-            Body::NotLoaded | Body::Failed { .. } => (Loaded::default(), Held::default()),
+            Body::Loading(held) => (Loaded::beginning(rev), held),
+            Body::NotLoaded | Body::Failed { .. } => (Loaded::beginning(rev), Held::default()),
         };
         let mut loaded = Loaded {
             older,
             list_rev: rev,
-            ..Loaded::default()
+            ..Loaded::beginning(known.since)
         };
         for (info, parts) in read {
             self.follow_read_texts(&parts);
@@ -184,12 +184,21 @@ impl Session {
                     OpenText::starting_with(told)
                 };
                 self.open.insert(part.id.clone(), open);
+                self.open_text_grew(&part.id);
             }
         }
     }
 }
 
 impl Loaded {
+    /// Nothing yet, from a revision on.
+    fn beginning(since: Rev) -> Self {
+        Self {
+            since,
+            ..Self::default()
+        }
+    }
+
     /// How a message stands depends on whether it is the last one that a model wrote.
     fn touch_where_last_changed(&mut self, rev: Rev, known: &Loaded) {
         let last = |loaded: &Loaded| Some(loaded.last_assistant()?.info.id.clone());

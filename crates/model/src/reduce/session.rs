@@ -6,18 +6,23 @@ use std::sync::Arc;
 use super::{Effect, Fold};
 use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::state::{
-    Body, ErrorKind, Failure, Loaded, Permission, Question, Rev, Run, RunStatus, Session,
-    SessionInfo, Todos,
+    Answered, Body, ErrorKind, Failure, Loaded, Outcome, Permission, Question, Rev, Run, RunStatus,
+    Session, SessionInfo, Todos,
 };
 
 impl Fold<'_> {
     pub(super) fn session_created(&mut self, info: SessionInfo) {
-        let id = info.id.clone();
+        let (rev, id) = (self.rev, info.id.clone());
         let known = self.instance.sessions.contains_key(&id);
         self.session_changed(info);
         if let (false, Some(session)) = (known, self.instance.sessions.get_mut(&id)) {
-            session.body = Body::Loaded(Loaded::default());
-            session.run = Run::Idle;
+            session.body = Body::Loaded(Loaded {
+                since: rev,
+                ..Loaded::default()
+            });
+            if session.run == Run::Unknown {
+                session.run = Run::Idle;
+            }
             self.ran.push(id);
         }
     }
@@ -44,6 +49,9 @@ impl Fold<'_> {
                 self.instance
                     .sessions
                     .insert(id.clone(), Session::new(info));
+                if let Some(status) = self.instance.asked.early.remove(&id) {
+                    self.status(&id, status);
+                }
             }
         }
         self.touch_row(&id);
@@ -53,8 +61,16 @@ impl Fold<'_> {
         }
     }
 
+    /// A row that was read because its session was not known: what the stream told of it meanwhile is newer.
+    pub(super) fn session_read(&mut self, info: SessionInfo) {
+        if !self.instance.sessions.contains_key(&info.id) {
+            self.session_changed(info);
+        }
+    }
+
     pub(super) fn session_deleted(&mut self, id: SessionId) {
         self.instance.tombstones.bury(id.clone());
+        self.instance.asked.early.remove(&id);
         if self.instance.sessions.remove(&id).is_some() {
             self.gone.push(id.clone());
             self.touch_tree();
@@ -74,6 +90,9 @@ impl Fold<'_> {
     pub(super) fn status(&mut self, id: &SessionId, status: RunStatus) {
         let (rev, at) = (self.rev, self.at);
         let Some(session) = self.known(id) else {
+            if !self.instance.tombstones.contains(id) {
+                self.instance.asked.remember(id, status);
+            }
             return;
         };
         let since = match session.run {
@@ -167,7 +186,8 @@ impl Fold<'_> {
         true
     }
 
-    pub(super) fn permission_replied(&mut self, id: &PermissionId) {
+    pub(super) fn permission_replied(&mut self, id: &PermissionId, outcome: Outcome) {
+        self.answered(id.as_str(), outcome);
         if let Some(permission) = self.instance.permissions.remove(id) {
             self.touch_requests();
             self.touch_row(&permission.session);
@@ -183,11 +203,20 @@ impl Fold<'_> {
         }
     }
 
-    pub(super) fn question_closed(&mut self, id: &QuestionId) {
+    pub(super) fn question_closed(&mut self, id: &QuestionId, outcome: Outcome) {
+        self.answered(id.as_str(), outcome);
         if let Some(question) = self.instance.questions.remove(id) {
             self.touch_requests();
             self.touch_row(&question.session);
         }
+    }
+
+    fn answered(&mut self, request: &str, outcome: Outcome) {
+        self.instance.answered.note(Answered {
+            request: request.into(),
+            at: self.at,
+            outcome,
+        });
     }
 
     /// Runs end with their directory, without a word: how each ended has to be read.

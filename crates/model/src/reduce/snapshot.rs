@@ -1,15 +1,42 @@
-//! The state as REST tells it, after a connection.
+//! The state as REST tells it: of the whole server after a connection, or of one folder beside the stream.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 
 use super::Fold;
 use crate::event::Snapshot;
 use crate::ids::SessionId;
-use crate::state::{Permission, Question, Run, RunStatus};
+use crate::state::{Meanwhile, Permission, Question, Run, RunStatus};
+
+/// What a snapshot speaks for.
+pub(super) enum Scope {
+    /// The whole server: what was not asked is not known.
+    Server,
+    /// The folders that were asked, apart from what the stream told meanwhile. The rest stays as it is.
+    Folders(Meanwhile),
+}
+
+impl Scope {
+    fn row_told(&self, id: &SessionId) -> bool {
+        matches!(self, Self::Folders(meanwhile) if meanwhile.rows.contains(id))
+    }
+
+    fn status_told(&self, id: &SessionId) -> bool {
+        matches!(self, Self::Folders(meanwhile) if meanwhile.statuses.contains(id))
+    }
+
+    fn request_told(&self, id: &str) -> bool {
+        matches!(self, Self::Folders(meanwhile) if meanwhile.requests.contains(id))
+    }
+}
 
 impl Fold<'_> {
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
+        self.take_snapshot(snapshot, &Scope::Server);
+    }
+
+    pub(super) fn take_snapshot(&mut self, snapshot: Snapshot, scope: &Scope) {
         let Snapshot {
             sessions,
             listed,
@@ -24,55 +51,73 @@ impl Fold<'_> {
             .sessions
             .values()
             .filter(|s| listed.contains(&s.info.directory) && !present.contains(&s.info.id))
+            .filter(|s| !scope.row_told(&s.info.id))
             .map(|s| s.info.id.clone())
             .collect();
         for id in gone {
             self.session_deleted(id);
         }
         for info in sessions {
-            self.listed.push(info.id.clone());
-            self.session_changed(info);
+            if !scope.row_told(&info.id) {
+                self.listed.push(info.id.clone());
+                self.session_changed(info);
+            }
         }
-        if !std::mem::replace(&mut self.instance.listed, true) {
+        if !mem::replace(&mut self.instance.listed, true) {
             self.touch_tree();
         }
-        self.statuses(&asked, &statuses);
-        self.requests(&asked, permissions, questions);
+        self.statuses(&asked, statuses, scope);
+        self.requests(&asked, permissions, questions, scope);
+        self.instance.asked.folders.extend(asked);
     }
 
     /// What a server does not name in an asked directory, it does not run; the rest is not known.
-    fn statuses(&mut self, asked: &[Arc<str>], statuses: &BTreeMap<SessionId, RunStatus>) {
+    fn statuses(
+        &mut self,
+        asked: &[Arc<str>],
+        mut statuses: BTreeMap<SessionId, RunStatus>,
+        scope: &Scope,
+    ) {
         let ids: Vec<_> = self.instance.sessions.keys().cloned().collect();
         for id in ids {
-            let Some(session) = self.instance.sessions.get(&id) else {
+            let told = statuses.remove(&id);
+            if scope.status_told(&id) {
                 continue;
-            };
-            let was_running = session.run.is_running();
-            let interrupted = matches!(session.run, Run::Interrupted { .. });
-            let run = match statuses.get(&id) {
-                Some(status) => {
-                    self.status(&id, status.clone());
-                    continue;
-                }
-                None if !asked.contains(&session.info.directory) => Run::Unknown,
-                None if was_running => {
-                    self.end_unseen(&id);
-                    continue;
-                }
-                None if session.end_unseen => {
-                    // The read that was to judge it did not come through.
-                    self.ask_messages(&id);
-                    continue;
-                }
-                None if interrupted => continue,
-                None => Run::Idle,
-            };
-            let rev = self.rev;
-            if let Some(session) = self.instance.sessions.get_mut(&id)
-                && session.set_run(rev, run)
-            {
-                self.touch_row(&id);
             }
+            match told {
+                Some(status) => self.status(&id, status),
+                None => self.not_named(asked, &id, scope),
+            }
+        }
+        // What runs and is not listed, as one of very many sessions may not be, is read by its id.
+        for (id, status) in statuses {
+            if !scope.status_told(&id) {
+                self.status(&id, status);
+            }
+        }
+    }
+
+    /// A session that the answer does not name.
+    fn not_named(&mut self, asked: &[Arc<str>], id: &SessionId, scope: &Scope) {
+        let Some(session) = self.instance.sessions.get(id) else {
+            return;
+        };
+        let run = match &session.run {
+            _ if !asked.contains(&session.info.directory) => match scope {
+                Scope::Server => Run::Unknown,
+                Scope::Folders(_) => return,
+            },
+            run if run.is_running() => return self.end_unseen(id),
+            // The read that was to judge it did not come through.
+            _ if session.end_unseen => return self.ask_messages(id),
+            Run::Interrupted { .. } => return,
+            _ => Run::Idle,
+        };
+        let rev = self.rev;
+        if let Some(session) = self.instance.sessions.get_mut(id)
+            && session.set_run(rev, run)
+        {
+            self.touch_row(id);
         }
     }
 
@@ -83,29 +128,37 @@ impl Fold<'_> {
         asked: &[Arc<str>],
         permissions: Vec<Permission>,
         questions: Vec<Question>,
+        scope: &Scope,
     ) {
         let sessions = &self.instance.sessions;
-        let unasked = |session: &SessionId| {
-            let session = sessions.get(session);
-            session.is_some_and(|session| !asked.contains(&session.info.directory))
+        let unasked = |session: &SessionId| match (sessions.get(session), scope) {
+            (Some(session), _) => !asked.contains(&session.info.directory),
+            (None, Scope::Server) => false,
+            (None, Scope::Folders(_)) => true,
         };
-        let mut old = std::mem::take(&mut self.instance.permissions);
+        let mut old = mem::take(&mut self.instance.permissions);
         let had = (
             old.keys().cloned().collect::<Vec<_>>(),
             self.instance.questions.keys().cloned().collect::<Vec<_>>(),
         );
         for permission in permissions {
-            let known = old.remove(&permission.id).unwrap_or(permission);
-            self.instance.permissions.insert(known.id.clone(), known);
+            let known = old.remove(&permission.id);
+            if known.is_some() || !scope.request_told(permission.id.as_str()) {
+                let known = known.unwrap_or(permission);
+                self.instance.permissions.insert(known.id.clone(), known);
+            }
         }
-        old.retain(|_, permission| unasked(&permission.session));
+        old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));
         self.instance.permissions.append(&mut old);
-        let mut old = std::mem::take(&mut self.instance.questions);
+        let mut old = mem::take(&mut self.instance.questions);
         for question in questions {
-            let known = old.remove(&question.id).unwrap_or(question);
-            self.instance.questions.insert(known.id.clone(), known);
+            let known = old.remove(&question.id);
+            if known.is_some() || !scope.request_told(question.id.as_str()) {
+                let known = known.unwrap_or(question);
+                self.instance.questions.insert(known.id.clone(), known);
+            }
         }
-        old.retain(|_, question| unasked(&question.session));
+        old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));
         self.instance.questions.append(&mut old);
         let same = had.0.iter().eq(self.instance.permissions.keys())
             && had.1.iter().eq(self.instance.questions.keys());

@@ -1,14 +1,15 @@
 #![allow(clippy::unwrap_used)]
 //! The fold, one rule at a time. What whole recordings fold to is tested where they can be translated.
 
+mod missed;
 mod told;
 
 use crate::event::{Addressed, Event, MessagesRead, ReadPage, Snapshot};
 use crate::ids::{InstanceId, MessageId, PartId, SessionId};
 use crate::json::Json;
 use crate::state::{
-    Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Part, PartKind, Permission, Rev, Role,
-    Run, RunStatus, SessionInfo, State,
+    Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Outcome, Part, PartKind, Permission,
+    Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State,
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
@@ -382,7 +383,7 @@ fn a_request_of_any_depth_reaches_its_root() {
     assert_eq!(bench.marks("a"), [row("s", 0), row("c", 1), row("g", 2)]);
     let waiting = needs(&bench.state);
     assert_eq!((waiting.len(), waiting[0].root.as_str()), (1, "s"));
-    bench.a([Event::PermissionReplied("per".into())]);
+    bench.a([Event::PermissionReplied("per".into(), Outcome::Once)]);
     assert!(needs(&bench.state).is_empty());
 }
 
@@ -414,7 +415,7 @@ fn servers_of_one_database_show_each_session_once() {
     bench.at(
         "a",
         Event::Link(LinkStatus::Disconnected {
-            reason: "gone".into(),
+            reason: Reason::new(ReasonKind::Refused, "gone"),
         }),
     );
     assert_eq!(

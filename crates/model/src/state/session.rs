@@ -69,6 +69,10 @@ pub struct Session {
     pub body: Body,
     /// Texts that stream, kept whether or not the rest of the conversation is.
     pub open: BTreeMap<PartId, OpenText>,
+    /// How often its open texts grew, so that each knows when it did.
+    pub growth: u64,
+    /// Number of its newest event that was proven to be heard, on this stream.
+    pub seq: Option<u64>,
     /// Revision at which its row (title, status, age) last changed.
     pub rev: Rev,
     /// Revision at which anything in its conversation last changed.
@@ -115,6 +119,8 @@ pub struct Loaded {
     pub orphans: BTreeMap<PartId, Part>,
     /// Set while it is being read again: what arrives changes the body, and is applied once more after the read.
     pub rereading: Option<Held>,
+    /// Revision from which on it has been here without a break: a viewer that is behind it shows none of it.
+    pub since: Rev,
     /// Revision at which the list of messages (not their content) last changed.
     pub list_rev: Rev,
     /// Bytes of JSON kept.
@@ -200,6 +206,8 @@ impl Session {
             todos: None,
             body: Body::NotLoaded,
             open: BTreeMap::new(),
+            growth: 0,
+            seq: None,
             rev: Rev::default(),
             body_rev: Rev::default(),
             todos_rev: Rev::default(),

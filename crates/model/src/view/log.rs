@@ -26,6 +26,8 @@ pub struct LogRows {
     pub older: bool,
     /// Messages that changed.
     pub messages: Vec<MessageRow>,
+    /// True if the viewer shows none of them: they were not here, or not all the time, since the revision that it has.
+    pub anew: bool,
     /// Why and since when the session does not go on, if it does not.
     pub run: Run,
 }
@@ -113,6 +115,8 @@ impl Front<'_> {
         from: Option<&MessageId>,
         since: Rev,
     ) -> LogRows {
+        let anew = loaded.since > since;
+        let since = if anew { Rev(0) } else { since };
         let window = window(loaded, from);
         let last = loaded.last_assistant().map(|message| &message.info.id);
         let reverted = session
@@ -156,6 +160,7 @@ impl Front<'_> {
             }),
             older: loaded.older.is_some() || window.len() < loaded.messages.len(),
             messages,
+            anew,
             run: session.run.clone(),
         }
     }
@@ -184,6 +189,7 @@ fn empty(id: &SessionId, state: LogState, run: Run) -> LogRows {
         order: Some(Vec::new()),
         older: false,
         messages: Vec::new(),
+        anew: false,
         run,
     }
 }

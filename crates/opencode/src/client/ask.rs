@@ -1,6 +1,8 @@
 //! Asking a server to do something. A folder's requests must go to that folder ([`Client::at`]): what waits in one is
 //! not known in another.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 use serde::Serialize;
 
@@ -23,6 +25,9 @@ pub struct NewSession {
     /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<NewSessionModel>,
+    /// Anything of the caller's; the server keeps it and gives it back as `metadata`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 /// A model as a new session names it.

@@ -76,7 +76,7 @@ pub enum ClientError {
         server: String,
         /// The HTTP status, 3xx.
         status: u16,
-        /// Where it points.
+        /// Where it points, without user, password and query.
         location: Option<String>,
     },
     /// 401.
@@ -86,6 +86,14 @@ pub enum ClientError {
         server: String,
         /// Whether one was sent.
         given: bool,
+    },
+    /// 403.
+    #[error("{server} does not let Drovers in (status 403){}", told(excerpt))]
+    Forbidden {
+        /// Its address.
+        server: String,
+        /// What the server says.
+        excerpt: String,
     },
     /// 404.
     #[error("{server} does not know {path}{}", told(excerpt))]
@@ -127,6 +135,16 @@ pub enum ClientError {
         /// The HTTP status, 2xx but not 200.
         status: u16,
     },
+    /// A reply was asked for, and nothing came (204 and the like).
+    #[error("{server} answered {path} with nothing (status {status})")]
+    Empty {
+        /// Its address.
+        server: String,
+        /// What was asked for.
+        path: String,
+        /// The HTTP status, 2xx.
+        status: u16,
+    },
     /// The reply is of another kind.
     #[error("{server} answered with {} instead of {wanted}", found.as_deref().unwrap_or("data of no kind"))]
     ContentType {
@@ -166,6 +184,20 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// True if the server answered that it does not do what it was asked, so that nothing came of it. After any other
+    /// failure it may have been done.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. } | Self::NotFound { .. } | Self::Conflict { .. } => true,
+            // 408 and 429 ask to try again.
+            Self::Status { status, .. } => {
+                matches!(status, 400..=499) && ![408, 429].contains(status)
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn bad_json(error: serde_json::Error) -> Self {
         Self::BadJson {
             reason: reason(&error),
@@ -251,6 +283,19 @@ pub(super) fn excerpt(body: &str) -> String {
     let message = told.and_then(|told| told.message.or_else(|| told.data?.message));
     let text = message.as_deref().unwrap_or(body);
     one_line(text)
+}
+
+/// Where a redirect points, as far as it may be shown.
+pub(super) fn place(location: &str) -> String {
+    let Ok(mut url) = Url::parse(location) else {
+        let path = location.split(['?', '#']).next().unwrap_or_default();
+        return one_line(path);
+    };
+    // Both fail only where there is no host, and so nothing to hide.
+    let _hostless = url.set_username("").and_then(|()| url.set_password(None));
+    url.set_query(None);
+    url.set_fragment(None);
+    one_line(url.as_str())
 }
 
 /// The last cause, which names what really happened.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::{Client, ClientError};
 
@@ -61,13 +62,19 @@ impl Client {
         }
     }
 
-    /// Which dialect is spoken. Only a server without `/global/health` is asked for `/events`, with its headers to
-    /// come within `patience`.
+    /// Which dialect is spoken. Each answer must come within `patience`. Only a server without `/global/health` is asked
+    /// for `/events`.
     ///
     /// # Errors
     /// [`NotOpenCode`](ClientError::NotOpenCode) when none is; any [`ClientError`] of the connection.
     pub async fn probe(&self, patience: Duration) -> Result<Spoken, ClientError> {
-        match self.answer().await? {
+        let answer = timeout(patience, self.answer()).await.unwrap_or_else(|_| {
+            Err(ClientError::Timeout {
+                server: self.name(),
+                after: patience,
+            })
+        });
+        match answer? {
             Answer::Healthy(health) if is_v2(&health) => Ok(Spoken::V2NotSpoken),
             Answer::Healthy(health) => Ok(Spoken::V1 {
                 version: health.version,

@@ -111,6 +111,19 @@ impl Client {
         })
     }
 
+    /// `GET /session/{id}/message/{message}`: whether the session has this message.
+    ///
+    /// # Errors
+    /// Any [`ClientError`] but [`NotFound`](ClientError::NotFound).
+    pub async fn has_message(&self, id: &str, message: &str) -> Result<bool, ClientError> {
+        let request = self.request(Method::GET, &["session", id, "message", message]);
+        match self.exchange(request, MAX_MESSAGES_BYTES).await {
+            Ok(_) => Ok(true),
+            Err(ClientError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// `GET /session/{id}/todo`.
     ///
     /// # Errors

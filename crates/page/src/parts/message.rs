@@ -77,7 +77,7 @@ fn end(row: &MessageRow) -> Markup {
             },
             MessageStatus::Aborted => p.quiet { "Stopped" },
             MessageStatus::Interrupted => p.bad {
-                span aria-hidden="true" { "⚡ " } "Interrupted: its server ended before it did. Send a prompt to go on."
+                span aria-hidden="true" { "⚡ " } "Interrupted: its server ended before it did."
             },
             MessageStatus::Unknown => p.quiet { "Not finished, as far as is known. Perhaps another server runs it." },
         }

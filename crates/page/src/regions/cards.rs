@@ -52,7 +52,7 @@ fn card(prefix: &str, row: &NeedRow, large: bool) -> Block {
         class,
         html! {
             (body)
-            @if !row.live { p.quiet { "Its server cannot be heard. It may have been answered meanwhile." } }
+            @if !row.live { p.quiet { "Its server cannot be heard. Your answer is kept, and sent once it is back; it may have been answered meanwhile." } }
             p.problem role="alert" hidden {}
         },
     )
@@ -93,15 +93,15 @@ fn permission_card(row: &NeedRow, permission: &Permission, large: bool) -> Marku
         (from(row))
         form data-do="permission" data-url=(url) {
             div.row {
-                button.main type="submit" name="reply" value="once" disabled[!row.live] { "Allow once" }
-                button type="submit" name="reply" value="always" disabled[!row.live] { "Always" }
-                button type="submit" name="reply" value="reject" disabled[!row.live] { "Reject" }
+                button.main type="submit" name="reply" value="once" { "Allow once" }
+                button type="submit" name="reply" value="always" { "Always" }
+                button type="submit" name="reply" value="reject" { "Reject" }
             }
             @if !permission.always.is_empty() {
                 p.quiet { "Always covers" @for pattern in &permission.always { " " code { (pattern) } } }
             }
             @if large {
-                input type="text" name="message" autocomplete="off" disabled[!row.live]
+                input type="text" name="message" autocomplete="off"
                     aria-label="What to do instead" placeholder="If rejected: what to do instead";
             }
         }
@@ -117,11 +117,11 @@ fn question_card(row: &NeedRow, question: &Question, large: bool) -> Markup {
     html! {
         @if large {
             form data-do="question" data-url=(url) {
-                @for (at, one) in question.items.iter().enumerate() { (fieldset(question, at, one, row.live)) }
+                @for (at, one) in question.items.iter().enumerate() { (fieldset(question, at, one)) }
                 (from(row))
                 div.row {
-                    button.main type="submit" name="reply" value="answer" disabled[!row.live] { "Answer" }
-                    button type="submit" name="reply" value="reject" disabled[!row.live] { "Reject" }
+                    button.main type="submit" name="reply" value="answer" { "Answer" }
+                    button type="submit" name="reply" value="reject" { "Reject" }
                 }
             }
         } @else {
@@ -137,10 +137,10 @@ fn question_card(row: &NeedRow, question: &Question, large: bool) -> Markup {
     }
 }
 
-fn fieldset(question: &Question, at: usize, one: &QuestionItem, live: bool) -> Markup {
+fn fieldset(question: &Question, at: usize, one: &QuestionItem) -> Markup {
     let name = format!("{}-{at}", question.id);
     html! {
-        fieldset disabled[!live] {
+        fieldset {
             legend { span.mark.need aria-hidden="true" { "◆" } " " (one.question) }
             @for option in &one.options {
                 label.option {

@@ -12,6 +12,7 @@ pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
         div.controls data-k="composer" data-blocked[blocked.is_some()] data-running[row.running]
             data-known[row.session_known] data-session=[look.session.as_ref()] data-instance=[look.instance.as_ref()] {
             @if let Some(why) = &blocked { p.why { (why) } }
+            @else if !row.live { p.why { "Its server cannot be heard. What you send is kept, and sent once it is back." } }
             div.row {
                 (agents(look, row)) (models(look, row))
                 span.grow {}
@@ -23,7 +24,7 @@ pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
                         }
                     }
                 }
-                button.main.send type="submit" disabled[blocked.is_some()] { @if row.running { "Queue" } @else { "Send" } }
+                button.main.send type="submit" disabled[blocked.is_some()] { @if row.running && row.live { "Queue" } @else { "Send" } }
             }
         }
     };
@@ -32,7 +33,7 @@ pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
 
 /// Why nothing can be sent, and what to do.
 fn blocked(look: &Look, row: &ComposerRow) -> Option<Markup> {
-    if !row.live {
+    if !row.live && look.session.is_some() && !row.session_known {
         return Some(html! { "Its server cannot be heard. What you write is kept." });
     }
     if row.models == Models::None {

@@ -1,7 +1,7 @@
 //! The title of what is in front, and the indicator of its link.
 
 use maud::{Markup, html};
-use model::state::{LinkStatus, Origin};
+use model::state::{LinkStatus, Origin, ReasonKind};
 use model::view::{HeadRow, LinkRow, Mark};
 
 use super::shape;
@@ -27,7 +27,7 @@ pub(super) fn head(row: &HeadRow) -> Fragment {
                 }
                 p.where { (place(row)) }
             }
-            (indicator(instance, &row.link))
+            (indicator(instance, &row.origin, &row.link))
             button.icon.sheet type="button" data-do="sheet" data-sheet="right" aria-label="Details" { "⋯" }
         }
     };
@@ -43,12 +43,8 @@ fn place(row: &HeadRow) -> Markup {
 }
 
 /// The words are those of the requirement; moments are filled in by the page's clock.
-fn indicator(instance: &str, link: &LinkRow) -> Markup {
+fn indicator(instance: &str, origin: &Origin, link: &LinkRow) -> Markup {
     let heard = link.last_event_at;
-    let reason = match &link.status {
-        LinkStatus::Error { reason, .. } | LinkStatus::Disconnected { reason } => Some(&**reason),
-        _ => None,
-    };
     html! {
         div.link data-link=(words::link(&link.status)) {
             p role="status" {
@@ -68,13 +64,36 @@ fn indicator(instance: &str, link: &LinkRow) -> Markup {
             @if link.status != LinkStatus::Connected {
                 @if let Some(heard) = heard { p.asof { "as of " time data-at=(heard.0) data-form="clock" {} } }
             }
-            @if let Some(reason) = reason { p.reason { (reason) } }
+            @if let Some(reason) = link.status.reason() { p.reason { (reason) } }
+            @if let Some(url) = refused(origin, link) { (login(url)) }
             @if matches!(link.status, LinkStatus::Disconnected { .. }) {
                 button type="button" data-do="post" data-url={ "/api/instances/" (encode(instance)) "/reconnect" } {
                     "Reconnect"
                 }
             }
             p.problem role="alert" hidden {}
+        }
+    }
+}
+
+/// The address of a server that lets nobody in with the login that is known.
+fn refused<'a>(origin: &'a Origin, link: &LinkRow) -> Option<&'a str> {
+    let reason = link.status.reason()?;
+    match origin {
+        Origin::Url(url) if reason.kind == ReasonKind::Unauthorized => Some(url),
+        _ => None,
+    }
+}
+
+/// Takes another login; it is the same instance afterwards.
+fn login(url: &str) -> Markup {
+    html! {
+        form.login data-k="login" data-do="login" data-server=(url) {
+            input type="text" name="username" autocomplete="off" spellcheck="false"
+                aria-label="The server's user" placeholder="opencode";
+            input type="password" name="password" autocomplete="off" required
+                aria-label="The server's password" placeholder="Password";
+            button type="submit" { "Log in" }
         }
     }
 }

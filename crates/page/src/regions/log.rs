@@ -5,7 +5,7 @@ use model::state::Run;
 use model::view::{LogRows, LogState, Look};
 
 use crate::render::Fragment;
-use crate::words::{encode, path};
+use crate::words::{continue_url, encode, path};
 
 pub(super) fn before(look: &Look, log: &LogRows) -> Fragment {
     let first = log.order.as_ref().and_then(|order| order.first());
@@ -34,8 +34,8 @@ pub(super) fn before(look: &Look, log: &LogRows) -> Fragment {
     Fragment::whole("before", html.into_string())
 }
 
-pub(super) fn after(log: &LogRows) -> Fragment {
-    let line = run(&log.run);
+pub(super) fn after(look: &Look, log: &LogRows) -> Fragment {
+    let line = run(look, &log.run);
     Fragment::whole(
         "after",
         html! {
@@ -48,10 +48,20 @@ pub(super) fn after(log: &LogRows) -> Fragment {
     )
 }
 
-fn run(run: &Run) -> Markup {
+fn run(look: &Look, run: &Run) -> Markup {
     html! {
         @match run {
-            Run::Idle | Run::Unknown | Run::Interrupted { .. } => {},
+            Run::Idle | Run::Unknown => {},
+            Run::Interrupted { .. } => {
+                @if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
+                    div.row.if-live {
+                        button.main type="button" data-do="post" data-url=(continue_url(instance, session)) { "Continue" }
+                        span.quiet { "lets it go on from where it was." }
+                    }
+                    p.quiet.if-not { "It can go on once its server is back." }
+                    p.problem role="alert" hidden {}
+                }
+            },
             Run::Busy { since } => p.working.busy {
                 span.mark.work aria-hidden="true" { "◐" }
                 span.if-live { " Working" time data-at=(since.0) data-form="for" {} }

@@ -72,5 +72,6 @@ fn counted(counters: &Counters) -> Markup {
     html! {
         @if unknown > 0 { dt { "Unknown events" } dd { (unknown) } }
         @if malformed > 0 { dt { "Unreadable events" } dd { (malformed) } }
+        @if counters.gaps > 0 { dt { "Gaps, read again" } dd { (counters.gaps) } }
     }
 }

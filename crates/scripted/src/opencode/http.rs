@@ -45,6 +45,7 @@ pub(super) fn router(shared: Handle) -> Router {
         .route("/session/status", get(status))
         .route("/session/{id}", get(read).patch(update).delete(delete))
         .route("/session/{id}/message", get(messages))
+        .route("/session/{id}/message/{message}", get(message))
         .route("/session/{id}/todo", get(todo))
         .route("/session/{id}/children", get(children))
         .route("/session/{id}/diff", get(diff))
@@ -188,6 +189,11 @@ async fn create(
             body["title"].as_str(),
             body["parentID"].as_str(),
         )?;
+        if body["metadata"].is_object()
+            && let Some(session) = world.sessions.get_mut(&id)
+        {
+            session.info["metadata"] = body["metadata"].clone();
+        }
         info(world, &id).map(Json)
     })
 }
@@ -276,6 +282,17 @@ async fn messages(
             response.headers_mut().insert(NEXT_CURSOR, cursor);
         }
         Ok(response)
+    })
+}
+
+async fn message(
+    State(shared): State<Handle>,
+    Path((id, message)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    shared.with(|world| {
+        session(world, &id)?;
+        let found = world.message(&id, &message);
+        Ok(Json(found.ok_or(Refusal::NotFound("Message"))?).into_response())
     })
 }
 

@@ -4,3 +4,4 @@
 mod browser;
 mod captures;
 mod opencode;
+mod proxy;

@@ -56,7 +56,11 @@ async fn bench_with(frames: usize) -> Bench {
         .await;
     let (to_viewer, frames) = mpsc::channel(frames);
     let (say, from_viewer) = mpsc::channel(64);
-    let live = Live::new(engine.clone(), Arc::new(Renderer::new()));
+    let live = Live::new(
+        engine.clone(),
+        Arc::new(Renderer::new()),
+        Drawing::on_threads(),
+    );
     let viewer = tokio::spawn(live.serve(Memory {
         to_viewer,
         from_viewer,
@@ -343,4 +347,31 @@ async fn what_a_viewer_showed_before_a_gap_is_read_again() {
         asked.unwrap(),
         Some(Ask::Older("s".into(), "cursor".into()))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_was_let_go_of_comes_back_whole() {
+    let mut bench = bench().await;
+    bench.look(0, false).await;
+    bench.news().await;
+    bench.tell([Event::BodyDropped { session: "s".into() }]).await;
+    let gone = bench.news().await.to_string();
+    assert!(gone.contains(r#"["o","ms",[]]"#), "{gone}");
+    let completed = MessageInfo {
+        completed: Some(Timestamp(2)),
+        ..message()
+    };
+    let read = MessagesRead {
+        session: "s".into(),
+        messages: vec![(completed, vec![text()])],
+        older: None,
+        page: ReadPage::Newest,
+        todos: None,
+    };
+    bench.tell([Event::MessagesRead(read)]).await;
+    let back = bench.news().await.to_string();
+    // The page let go of the message with everything in it.
+    for part in [r#"["f","m:m","#, r#"["f","p:p","#, r#"["o","ps:m",["p:p"]]"#] {
+        assert!(back.contains(part), "{part} in {back}");
+    }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use model::Event;
 use model::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
-use model::state::{ErrorKind, Failure, RunStatus};
+use model::state::{ErrorKind, Failure, Outcome, RunStatus};
 use model::text::Delta;
 use model::time::Timestamp;
-use opencode::wire::{self, ErrorInfo};
+use opencode::wire::{self, ErrorInfo, PermissionReply};
 
 use super::rest::{message, part, permission, question, run_status, session, todos};
 use super::{Heard, malformed};
@@ -30,10 +30,23 @@ pub(super) fn frame(data: &str, at: Timestamp) -> Heard {
     }
 }
 
+fn outcome(reply: Option<PermissionReply>) -> Outcome {
+    match reply {
+        Some(PermissionReply::Once) => Outcome::Once,
+        Some(PermissionReply::Always) => Outcome::Always,
+        Some(PermissionReply::Reject) => Outcome::Rejected,
+        None => Outcome::Unknown,
+    }
+}
+
 fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) -> Option<Event> {
     use wire::Event as W;
     Some(match event {
-        W::ServerConnected | W::ServerHeartbeat | W::Sync(_) => return None,
+        W::ServerConnected | W::ServerHeartbeat => return None,
+        W::Sync(sync) => Event::Durable {
+            session: SessionId::new(sync.aggregate_id),
+            seq: sync.seq,
+        },
         W::SessionCompacted { .. } | W::SessionDiff { .. } | W::VcsBranchUpdated { .. } => {
             return None;
         }
@@ -73,12 +86,15 @@ fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) ->
             part: PartId::new(part_id),
         },
         W::PermissionAsked(request) => Event::PermissionAsked(permission(*request, at)),
-        W::PermissionReplied { request_id, .. } => {
-            Event::PermissionReplied(PermissionId::new(request_id))
-        }
+        W::PermissionReplied {
+            request_id, reply, ..
+        } => Event::PermissionReplied(PermissionId::new(request_id), outcome(reply)),
         W::QuestionAsked(request) => Event::QuestionAsked(question(*request, at)),
-        W::QuestionReplied { request_id, .. } | W::QuestionRejected { request_id, .. } => {
-            Event::QuestionClosed(QuestionId::new(request_id))
+        W::QuestionReplied { request_id, .. } => {
+            Event::QuestionClosed(QuestionId::new(request_id), Outcome::Answered)
+        }
+        W::QuestionRejected { request_id, .. } => {
+            Event::QuestionClosed(QuestionId::new(request_id), Outcome::Rejected)
         }
         W::TodoUpdated {
             session_id,

@@ -39,6 +39,8 @@ struct Script {
     released: AtomicUsize,
     /// Never tells its state.
     mute: AtomicBool,
+    /// Folders that were read beside the stream.
+    folders: Mutex<Vec<String>>,
     /// Sessions that it was asked for.
     asked: AtomicUsize,
     began: Mutex<Option<Instant>>,
@@ -85,6 +87,19 @@ impl Rest for NoRest {
         Ok(Snapshot::default())
     }
 
+    async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        let mut folders = self.0.folders.lock().unwrap();
+        folders.push(directory.to_string());
+        // The first time, nothing comes of it.
+        if folders.len() == 1 {
+            return Err(none());
+        }
+        Ok(Snapshot {
+            asked: vec![directory],
+            ..Snapshot::default()
+        })
+    }
+
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
         Ok(Catalog::default())
     }
@@ -94,13 +109,17 @@ impl Rest for NoRest {
         _: SessionId,
         _: Option<Arc<str>>,
     ) -> Result<MessagesRead, UpstreamError> {
-        Err(UpstreamError::NotFound("none".into()))
+        Err(none())
     }
 
     async fn session(&self, _: SessionId) -> Result<SessionInfo, UpstreamError> {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
-        Err(UpstreamError::NotFound("none".into()))
+        Err(none())
     }
+}
+
+fn none() -> UpstreamError {
+    UpstreamError::NotFound(Reason::new(ReasonKind::NotOpenCode, "none"))
 }
 
 impl Upstream for Arc<Script> {
@@ -117,7 +136,7 @@ impl Upstream for Arc<Script> {
             .pop_front()
             .unwrap_or(Plan::Refuse);
         let Plan::Stream(chunks, after) = plan else {
-            return Err(UpstreamError::Unreachable("nothing listens".into()));
+            return Err(UpstreamError::down(ReasonKind::Refused, "nothing listens"));
         };
         self.open.fetch_add(1, Ordering::SeqCst);
         let stream = Bytes1 {
@@ -157,6 +176,10 @@ const HELLO: (Duration, &str) = (
 );
 
 async fn bench(plans: Vec<Plan>, healthy: Vec<bool>) -> Bench {
+    bench_with(plans, healthy, Patience::default()).await
+}
+
+async fn bench_with(plans: Vec<Plan>, healthy: Vec<bool>, patience: Patience) -> Bench {
     let script = Arc::new(Script {
         plans: Mutex::new(plans.into()),
         healthy: Mutex::new(healthy.into()),
@@ -183,7 +206,7 @@ async fn bench(plans: Vec<Plan>, healthy: Vec<bool>) -> Bench {
             jitter_percent: 0,
             ..Policy::default()
         },
-        patience: Patience::default(),
+        patience,
         clock,
         random: StdRng::seed_from_u64(1),
         directories: BTreeSet::new(),
@@ -351,7 +374,8 @@ async fn silence_is_stale_and_then_the_end() {
     let LinkStatus::Error { reason, .. } = error else {
         panic!("matched above")
     };
-    assert_eq!(&*reason, "nothing was heard for 45 s");
+    assert_eq!(reason.kind, ReasonKind::Silent);
+    assert!(reason.text.starts_with("nothing was heard for 45 s"));
     assert_eq!(bench.script.open.load(Ordering::SeqCst), 0);
 }
 
@@ -373,7 +397,8 @@ async fn a_stream_without_a_first_event_is_given_up() {
     let LinkStatus::Error { reason, .. } = error else {
         panic!("matched above")
     };
-    assert_eq!(&*reason, "it sent no event within 3 s");
+    assert_eq!(reason.kind, ReasonKind::Timeout);
+    assert!(reason.text.contains("nothing within 3 s"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -404,4 +429,113 @@ async fn stopping_closes_the_stream_and_lets_go_of_the_server() {
     bench.supervisor.await.unwrap();
     assert_eq!(bench.script.open.load(Ordering::SeqCst), 0);
     assert_eq!(bench.script.released.load(Ordering::SeqCst), 1);
+}
+
+fn nudge(bench: &Bench) {
+    bench.asks.try_send(Ask::Nudge).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_dies_while_the_state_is_read_is_noticed() {
+    let mut bench = bench(vec![Plan::Stream(vec![HELLO], After::Silence)], vec![]).await;
+    bench.script.mute.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    let error = bench
+        .link(|status| matches!(status, LinkStatus::Error { .. }))
+        .await;
+    assert_eq!(error.reason().unwrap().kind, ReasonKind::Silent);
+    assert_eq!(began.elapsed().as_secs(), 45);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_means_what_is_set() {
+    let patience = Patience::new(Duration::from_secs(12), Duration::from_secs(20)).unwrap();
+    let stream = Plan::Stream(vec![HELLO], After::Silence);
+    let mut bench = bench_with(vec![stream], vec![], patience).await;
+    bench.connected().await;
+    let began = Instant::now();
+    bench.link(|status| *status == LinkStatus::Stale).await;
+    assert_eq!(began.elapsed().as_millis().div_ceil(500) * 500, 12_000);
+    let error = bench
+        .link(|status| matches!(status, LinkStatus::Error { .. }))
+        .await;
+    let text = &error.reason().unwrap().text;
+    assert!(text.starts_with("nothing was heard for 20 s"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nudge_is_cause_for_a_try_at_once() {
+    let mut bench = bench(vec![], vec![]).await;
+    bench.disconnected().await;
+    nudge(&bench);
+    bench
+        .link(|status| matches!(status, LinkStatus::Error { attempt: 5, .. }))
+        .await;
+    bench.disconnected().await;
+    // One try at once, and one more at the longest wait.
+    assert_eq!(bench.connects()[6..], [31, 47]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_nudges_is_no_storm_of_tries() {
+    let mut bench = bench(vec![], vec![]).await;
+    bench.disconnected().await;
+    for _ in 0..600 {
+        sleep(Duration::from_millis(100)).await;
+        nudge(&bench);
+    }
+    let tries = bench.connects().len() - 6;
+    assert!((5..=7).contains(&tries), "{tries} in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_nudged_has_to_be_heard_soon() {
+    let beats = (0..3).map(|_| (Duration::from_secs(10), "{}"));
+    let beating = Plan::Stream([HELLO].into_iter().chain(beats).collect(), After::Silence);
+    let mut bench = bench(vec![beating], vec![]).await;
+    bench.connected().await;
+    let began = Instant::now();
+    sleep(Duration::from_secs(3)).await;
+    nudge(&bench);
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(bench.connects(), [0], "it was heard in time");
+    sleep(Duration::from_secs(12)).await;
+    nudge(&bench);
+    let error = bench
+        .link(|status| matches!(status, LinkStatus::Error { .. }))
+        .await;
+    assert_eq!(error.reason().unwrap().kind, ReasonKind::Silent);
+    assert_eq!(began.elapsed().as_secs(), 35 + 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_is_heard_of_is_read_beside_the_stream() {
+    let elsewhere = r#"{"directory":"/other","payload":{"type":"session.status","properties":{"sessionID":"ses_o","status":{"type":"busy"}}}}"#;
+    let global = r#"{"directory":"global","payload":{"type":"x","properties":{}}}"#;
+    let stream = Plan::Stream(
+        vec![
+            HELLO,
+            (Duration::from_secs(1), global),
+            (Duration::from_secs(1), elsewhere),
+        ],
+        After::Silence,
+    );
+    let mut bench = bench(vec![stream], vec![]).await;
+    bench.connected().await;
+    while bench.script.folders.lock().unwrap().len() < 2 {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let folders = bench.script.folders.lock().unwrap().clone();
+    assert_eq!(folders, ["/other", "/other"], "it failed once");
+    let asked = |state: &model::State| {
+        let asked = &state.instances.values().next().unwrap().asked;
+        asked.folders.contains("/other")
+    };
+    timeout(Duration::from_secs(60), async {
+        while !bench.engine.read(asked) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .expect("the folder is read");
 }

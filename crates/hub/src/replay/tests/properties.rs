@@ -1,5 +1,6 @@
 //! What must hold for every stream, wherever it is cut, doubled, read beside, or mixed up.
 
+use model::Effect;
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::state::{MessageInfo, Part, SessionInfo};
 use proptest::prelude::*;
@@ -82,6 +83,80 @@ impl Replay {
 
     fn rest(&self) -> Value {
         serde_json::to_value(model::export::rest(self.instance())).unwrap()["sessions"].take()
+    }
+}
+
+impl Recording {
+    /// Durable events whose loss can be proven, each with the twin that proves it: their session was numbered before, it
+    /// is numbered again, and REST was asked for it.
+    fn provable(&self) -> Vec<(usize, usize)> {
+        let session = |at: usize| -> Option<String> {
+            let frame: Value = serde_json::from_str(&self.frames[at]).ok()?;
+            let of = frame["payload"]["syncEvent"]["aggregateID"].as_str()?;
+            Some(of.to_owned())
+        };
+        let twins: Vec<(usize, String)> = (0..self.frames.len())
+            .filter_map(|at| Some((at, session(at)?)))
+            .filter(|(_, of)| {
+                let read =
+                    |read: &MessagesRead| read.session.as_str() == of && !read.messages.is_empty();
+                self.reads.iter().any(read)
+            })
+            .collect();
+        let mut provable = Vec::new();
+        for (place, (at, of)) in twins.iter().enumerate() {
+            let before = twins[..place].iter().any(|(_, session)| session == of);
+            let after = twins[place + 1..].iter().find(|(_, session)| session == of);
+            if let (true, Some((proof, _))) = (before, after) {
+                // Every recording has the twin right after its event.
+                provable.push((at - 1, *proof));
+            }
+        }
+        provable
+    }
+
+    /// A folder as it is in the end.
+    fn folder(&self, directory: &Arc<str>) -> Snapshot {
+        let here = |info: &&SessionInfo| info.directory == *directory;
+        Snapshot {
+            sessions: self.sessions.iter().filter(here).cloned().collect(),
+            asked: vec![directory.clone()],
+            ..Snapshot::default()
+        }
+    }
+}
+
+impl Replay {
+    /// Folds a frame, and tells what should be read because of it.
+    fn hear(&mut self, data: &str) -> Vec<Effect> {
+        let events = self.translator.frame(data, Timestamp(0)).events;
+        let mut effects = Vec::new();
+        for event in events {
+            effects.extend(self.fold(event));
+        }
+        effects
+    }
+
+    /// Reads what should be read, from what REST said in the end.
+    fn perform(&mut self, effects: Vec<Effect>, recording: &Recording) {
+        for effect in effects {
+            match effect {
+                Effect::ReadMessages(_, session) => {
+                    let read = recording.reads.iter().find(|read| read.session == session);
+                    self.fold(Event::ReadStarted { session });
+                    self.fold(Event::MessagesRead(read.unwrap().clone()));
+                }
+                Effect::ReadDirectory(_, directory) => {
+                    let snapshot = recording.folder(&directory);
+                    self.fold(Event::DirectoryReadStarted(directory.clone()));
+                    self.fold(Event::DirectoryRead {
+                        directory,
+                        snapshot,
+                    });
+                }
+                Effect::ReadSession(..) => {}
+            }
+        }
     }
 }
 
@@ -178,6 +253,24 @@ proptest! {
                     replay.fold(Event::MessagesRead(read.clone()));
                 }
             }
+        }
+        prop_assert_eq!(replay.rest(), folded(&recording.frames).rest(), "{}", name);
+    }
+
+    /// One durable event is lost with its twin: the next twin of its session tells, and what is read then mends it.
+    #[test]
+    fn a_lost_event_is_noticed_and_mended((name, recording) in any_recording(), pick in any::<prop::sample::Index>()) {
+        let provable = recording.provable();
+        prop_assume!(!provable.is_empty());
+        let (lost, proof) = provable[pick.index(provable.len())];
+        let mut replay = Replay::new(Dialect::V1);
+        for (at, frame) in recording.frames.iter().enumerate() {
+            if at == lost || at == lost + 1 {
+                continue;
+            }
+            let effects = replay.hear(frame);
+            prop_assert_eq!(replay.instance().counters.gaps, u64::from(at >= proof), "{} {}", name, at);
+            replay.perform(effects, &recording);
         }
         prop_assert_eq!(replay.rest(), folded(&recording.frames).rest(), "{}", name);
     }

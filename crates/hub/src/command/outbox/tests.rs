@@ -1,0 +1,182 @@
+//! What is remembered, where, and for how long; the same for every store.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::*;
+use crate::limits;
+
+const NOW: Timestamp = Timestamp(1_758_000_000_000);
+
+fn key(n: usize) -> Key {
+    Key {
+        instance: "i".into(),
+        of: "ses_1".into(),
+        key: format!("k{n}").into(),
+    }
+}
+
+fn sending(id: &str, at: Timestamp) -> Sending {
+    Sending {
+        id: id.into(),
+        parts: vec!["prt_1".into(), "prt_2".into()],
+        fingerprint: Fingerprint::of(&"text"),
+        at,
+        taken: None,
+    }
+}
+
+async fn holds_to_its_word(store: &dyn Store) {
+    let new = sending("msg_1", NOW);
+    assert_eq!(store.claim(key(1), new.clone()).await.unwrap(), Claim::New);
+    let again = store.claim(key(1), sending("msg_2", NOW)).await.unwrap();
+    assert_eq!(again, Claim::Known(new.clone()));
+    store.taken(key(1), "msg_1".into()).await.unwrap();
+    let taken = Sending {
+        taken: Some("msg_1".into()),
+        ..new
+    };
+    let known = store.claim(key(1), sending("msg_2", NOW)).await.unwrap();
+    assert_eq!(known, Claim::Known(taken));
+    store.release(key(1)).await.unwrap();
+    let fresh = store.claim(key(1), sending("msg_3", NOW)).await.unwrap();
+    assert_eq!(fresh, Claim::New);
+}
+
+async fn forgets_the_oldest(store: &dyn Store) {
+    for n in 0..=limits::PROMPT_KEYS {
+        store.claim(key(n), sending("a", NOW)).await.unwrap();
+    }
+    let second = store.claim(key(1), sending("b", NOW)).await.unwrap();
+    assert!(matches!(second, Claim::Known(_)));
+    let first = store.claim(key(0), sending("b", NOW)).await.unwrap();
+    assert_eq!(first, Claim::New);
+}
+
+fn on_disk(dir: &Path) -> Disk {
+    Disk::new(dir.join(disk::FILE))
+}
+
+#[tokio::test]
+async fn memory_and_disk_remember_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    holds_to_its_word(&Memory::default()).await;
+    holds_to_its_word(&on_disk(dir.path())).await;
+}
+
+#[tokio::test]
+async fn the_oldest_is_forgotten_in_memory() {
+    forgets_the_oldest(&Memory::default()).await;
+}
+
+#[tokio::test]
+async fn the_oldest_is_forgotten_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = on_disk(dir.path());
+    // Writing each to the disk would only test how fast that is.
+    disk.with(|connection| {
+        let insert = "INSERT INTO sending (instance, of, key, id, parts, fingerprint, at)
+            SELECT 'i', 'ses_1', 'k' || value, 'a', '', zeroblob(32), ?1 FROM generate(?2)";
+        let numbers = insert.replace(
+            "generate(?2)",
+            "(WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n WHERE value < ?2) SELECT value FROM n)",
+        );
+        connection.execute(
+            &numbers,
+            rusqlite::params![NOW.0, i64::try_from(limits::PROMPT_KEYS).unwrap() - 1],
+        )
+    })
+    .await
+    .unwrap();
+    let newest = disk
+        .claim(key(limits::PROMPT_KEYS), sending("b", NOW))
+        .await;
+    assert_eq!(newest.unwrap(), Claim::New);
+    let second = disk.claim(key(1), sending("b", NOW)).await.unwrap();
+    assert!(matches!(second, Claim::Known(_)));
+    assert_eq!(
+        disk.claim(key(0), sending("b", NOW)).await.unwrap(),
+        Claim::New
+    );
+}
+
+#[tokio::test]
+async fn what_is_old_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = on_disk(dir.path());
+    disk.claim(key(1), sending("a", NOW)).await.unwrap();
+    let age = i64::try_from(limits::PROMPT_KEY_AGE.as_millis()).unwrap();
+    let later = Timestamp(NOW.0 + age);
+    disk.claim(key(2), sending("b", later)).await.unwrap();
+    let known = disk.claim(key(1), sending("c", later)).await.unwrap();
+    assert!(matches!(known, Claim::Known(_)), "not older than it may be");
+    let too_late = Timestamp(later.0 + 1);
+    disk.claim(key(3), sending("d", too_late)).await.unwrap();
+    let fresh = disk.claim(key(1), sending("e", too_late)).await.unwrap();
+    assert_eq!(fresh, Claim::New);
+}
+
+#[tokio::test]
+async fn another_process_finds_what_was_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let new = sending("msg_1", NOW);
+    // The first is not closed: a process that is killed closes nothing.
+    let first = on_disk(dir.path());
+    first.claim(key(1), new.clone()).await.unwrap();
+    let second = on_disk(dir.path());
+    let known = second.claim(key(1), sending("msg_2", NOW)).await.unwrap();
+    assert_eq!(known, Claim::Known(new));
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_is_put_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(disk::FILE);
+    std::fs::write(
+        &path,
+        "no database, but long enough to be looked at".repeat(100),
+    )
+    .unwrap();
+    let claimed = on_disk(dir.path()).claim(key(1), sending("a", NOW)).await;
+    assert_eq!(claimed.unwrap(), Claim::New);
+    let aside = std::fs::read(dir.path().join("outbox.sqlite.aside")).unwrap();
+    assert!(aside.starts_with(b"no database"));
+
+    let later = on_disk(dir.path());
+    later
+        .with(|connection| connection.pragma_update(None, "user_version", 2))
+        .await
+        .unwrap();
+    drop(later);
+    let claimed = on_disk(dir.path()).claim(key(1), sending("a", NOW)).await;
+    assert_eq!(claimed.unwrap(), Claim::New, "begun anew");
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_is_told_and_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("gone");
+    let disk = on_disk(&missing);
+    let error = disk.claim(key(1), sending("a", NOW)).await.unwrap_err();
+    assert!(error.to_string().contains("outbox.sqlite"), "{error}");
+    std::fs::create_dir(&missing).unwrap();
+    let claimed = disk.claim(key(1), sending("a", NOW)).await;
+    assert_eq!(claimed.unwrap(), Claim::New);
+}
+
+#[test]
+fn a_fingerprint_is_of_the_content_alone() {
+    let one: serde_json::Value =
+        serde_json::from_str(r#"{"a": 1, "b": {"c": 2, "d": 3}}"#).unwrap();
+    let other: serde_json::Value =
+        serde_json::from_str(r#"{"b": {"d": 3, "c": 2}, "a": 1}"#).unwrap();
+    assert_eq!(Fingerprint::of(&one), Fingerprint::of(&other));
+    assert_ne!(Fingerprint::of(&one), Fingerprint::of(&1));
+    // Kept on disks: it may not change with a build.
+    let known = Fingerprint::of(&serde_json::json!({"text": "hello"}));
+    assert_eq!(known.0[..4], Sha256::digest(r#"{"text":"hello"}"#)[..4]);
+}

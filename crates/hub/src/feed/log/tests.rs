@@ -1,0 +1,157 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn log_of(events: &[&str], bound: usize) -> Log {
+    let log = Log::new("e".into(), bound * (size_of::<Entry>() + 4));
+    for event in events {
+        add(&log, event);
+    }
+    log
+}
+
+fn add(log: &Log, event: &str) {
+    log.append(
+        &"i".into(),
+        Some("s".into()),
+        Said::Upstream(event.into()),
+        Timestamp(0),
+    );
+}
+
+fn at(cursor: &str) -> Cursor {
+    cursor.parse().unwrap()
+}
+
+fn texts(read: Option<Read>) -> Vec<String> {
+    let Some(read) = read else {
+        return vec!["stored".to_owned()];
+    };
+    match read {
+        Read::Entries(entries) => entries
+            .iter()
+            .map(|entry| match &entry.said {
+                Said::Upstream(text) | Said::Hub(text) => text.to_string(),
+                Said::Withheld => "withheld".to_owned(),
+            })
+            .collect(),
+        Read::Gap { resume } => vec![format!("gap, then after {resume}")],
+    }
+}
+
+fn stored(epoch: &str, begin: u64, end: u64) -> Stored {
+    Stored {
+        epoch: epoch.into(),
+        begin,
+        end,
+    }
+}
+
+#[test]
+fn a_reader_gets_what_is_after_its_cursor() {
+    let log = log_of(&["a", "b", "c"], 100);
+    assert_eq!(texts(log.read(&log.begin(), 9)), ["a", "b", "c"]);
+    assert_eq!(texts(log.read(&at("e-1"), 1)), ["b"]);
+    assert_eq!(texts(log.read(&log.end(), 9)), [""; 0]);
+}
+
+#[test]
+fn what_is_lost_is_said() {
+    let log = log_of(&["aaaa", "bbbb", "cccc"], 2);
+    for lost in ["e-0", "other-3", "e-99"] {
+        assert_eq!(texts(log.read(&at(lost), 9)), ["gap, then after e-1"]);
+    }
+    assert_eq!(texts(log.read(&at("e-1"), 9)), ["bbbb", "cccc"]);
+}
+
+#[test]
+fn an_older_life_is_read_to_its_end_and_then_there_is_a_gap() {
+    let log = log_of(&[], 2);
+    assert!(log.begin_life(
+        vec![stored("a", 2, 5), stored("b", 0, 0)],
+        stored("c", 0, 0)
+    ));
+    add(&log, "new");
+    assert_eq!(log.begin(), at("a-2"));
+    assert_eq!(texts(log.read(&at("a-1"), 9)), ["gap, then after a-2"]);
+    assert_eq!(texts(log.read(&at("a-4"), 9)), ["stored"]);
+    // Told from memory, and lost with the process: what follows is of the next life.
+    for end in ["a-5", "a-9", "b-0", "b-3"] {
+        assert_eq!(texts(log.read(&at(end), 9)), ["gap, then after c-0"]);
+    }
+    assert_eq!(texts(log.read(&at("c-0"), 9)), ["new"]);
+    assert_eq!(texts(log.read(&at("c-2"), 9)), ["gap, then after a-2"]);
+}
+
+#[test]
+fn a_life_goes_on_where_it_was_closed() {
+    let log = log_of(&[], 9);
+    assert!(log.begin_life(Vec::new(), stored("a", 0, 5)));
+    add(&log, "six");
+    assert_eq!(log.end(), at("a-6"));
+    assert_eq!(texts(log.read(&at("a-5"), 9)), ["six"]);
+    assert_eq!(texts(log.read(&at("a-4"), 9)), ["stored"]);
+    assert!(
+        !log.begin_life(Vec::new(), stored("b", 0, 3)),
+        "others came meanwhile"
+    );
+}
+
+#[test]
+fn what_is_not_stored_yet_stays_in_memory() {
+    let log = log_of(&[], 2);
+    log.begin_life(Vec::new(), stored("a", 0, 0));
+    for event in ["1", "2", "3", "4"] {
+        add(&log, event);
+    }
+    assert_eq!(texts(log.read(&at("a-0"), 9)), ["1", "2", "3", "4"]);
+    assert_eq!(log.unstored(9, 1 << 20).unwrap().len(), 4);
+    log.stored(3);
+    assert_eq!(texts(log.read(&at("a-0"), 9)), ["stored"]);
+    assert_eq!(texts(log.read(&at("a-2"), 9)), ["3", "4"]);
+    assert_eq!(log.unstored(9, 1 << 20).unwrap()[0].seq, 4);
+    log.pruned(&[stored("a", 1, 3)]);
+    assert_eq!(texts(log.read(&at("a-0"), 9)), ["gap, then after a-1"]);
+}
+
+#[test]
+fn a_journal_that_falls_behind_costs_no_more_than_its_bound() {
+    let log = log_of(&[], 1000);
+    log.begin_life(Vec::new(), stored("a", 0, 0));
+    let text = "x".repeat(1 << 20);
+    for _ in 0..80 {
+        add(&log, &text);
+    }
+    assert_eq!(log.unstored(9, 1 << 20), None);
+    assert!(log.tail().is_within(2 << 20));
+    // The next life follows what is still in memory.
+    log.begin_life(vec![stored("a", 0, 0)], stored("b", 0, 0));
+    add(&log, "new");
+    assert_eq!(texts(log.read(&at("a-80"), 9)), ["gap, then after b-0"]);
+    assert_eq!(texts(log.read(&at("b-0"), 9)), ["new"]);
+}
+
+#[test]
+fn what_is_deleted_is_withheld_and_stays_so() {
+    let log = log_of(&["a"], 100);
+    log.expect_journal();
+    log.withhold(&"i".into(), Some(&"s".into()));
+    add(&log, "late");
+    assert_eq!(texts(log.read(&at("e-0"), 9)), ["withheld", "late"]);
+    let Some(Read::Entries(entries)) = log.read(&at("e-1"), 9) else {
+        panic!()
+    };
+    assert!(entries[0].private);
+    assert_eq!(log.take_purges().len(), 1);
+    assert_eq!(log.take_purges().len(), 0);
+}
+
+#[test]
+fn a_cursor_reads_as_it_is_written() {
+    let cursor: Cursor = "2026-a-17".parse().unwrap();
+    assert_eq!((&*cursor.epoch, cursor.seq), ("2026-a", 17));
+    assert_eq!(cursor.to_string(), "2026-a-17");
+    for bad in ["", "17", "-17", "a-", "a-b"] {
+        assert_eq!(bad.parse::<Cursor>(), Err(BadCursor));
+    }
+}

@@ -1,0 +1,143 @@
+//! Reading what is no longer in memory, beside the event loop.
+
+use std::sync::Arc;
+
+use super::block;
+use super::store::{Block, Medium, StoreError};
+use super::{Journal, Kept};
+use crate::feed::log::{Cursor, Entry, Read, Said};
+use crate::limits;
+
+/// What came of reading the journal.
+enum Found {
+    Entries(Vec<Arc<Entry>>),
+    /// Entries up to this one are lost.
+    Lost(u64),
+    /// There are none.
+    Nothing,
+}
+
+impl Journal {
+    /// What a reader gets next: from memory up to `most` entries, from the journal as many as are read at once.
+    pub async fn read(&self, after: &Cursor, most: usize) -> Read {
+        match (self.log.read(after, most), &self.kept) {
+            (Some(read), _) => read,
+            (None, Some(kept)) => self.read_kept(kept, after, most).await,
+            // Without a journal everything is in memory.
+            (None, None) => self.gap(after, None),
+        }
+    }
+
+    async fn read_kept(&self, kept: &Kept, after: &Cursor, most: usize) -> Read {
+        let (from, medium) = (after.clone(), kept.medium.clone());
+        let found = match kept.off_the_loop(move || find(&*medium, &from)).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "the journal cannot be read");
+                Found::Nothing
+            }
+        };
+        match found {
+            Found::Entries(entries) => Read::Entries(entries),
+            Found::Lost(last) => self.gap(after, Some(last)),
+            // It may have been pruned between the two looks.
+            Found::Nothing => {
+                let again = self.log.read(after, most);
+                again.unwrap_or_else(|| self.gap(after, None))
+            }
+        }
+    }
+
+    fn gap(&self, after: &Cursor, lost: Option<u64>) -> Read {
+        Read::Gap {
+            resume: self.log.resume_after(after, lost),
+        }
+    }
+
+    /// The newest entries that are kept, oldest first, as many as fit `raw` bytes; none if they cannot be read.
+    pub(super) async fn newest(&self, raw: u64) -> Vec<Entry> {
+        let Some(kept) = &self.kept else {
+            return Vec::new();
+        };
+        let medium = kept.medium.clone();
+        let read = kept.off_the_loop(move || {
+            let blocks = medium.reader()?.newest(raw)?;
+            let entries = blocks
+                .iter()
+                .flat_map(|(epoch, block)| entries(epoch, block).unwrap_or_default());
+            Ok(entries.collect())
+        });
+        read.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the journal cannot be read");
+            Vec::new()
+        })
+    }
+}
+
+impl Kept {
+    /// Runs what may wait for a disk where it holds up nobody, a few at a time.
+    async fn off_the_loop<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // The semaphore is never closed.
+        let _turn = self.reads.acquire().await;
+        if !self.medium.may_wait() {
+            return work();
+        }
+        let read = tokio::task::spawn_blocking(work).await;
+        read.unwrap_or_else(|error| Err(StoreError::Refused(error.to_string())))
+    }
+}
+
+fn find(medium: &dyn Medium, after: &Cursor) -> Result<Found, StoreError> {
+    let blocks = medium
+        .reader()?
+        .read(&after.epoch, after.seq, limits::JOURNAL_READ_BYTES)?;
+    let mut found = Vec::new();
+    let mut next = after.seq + 1;
+    for block in &blocks {
+        let read = entries(&after.epoch, block).filter(|_| block.first <= next);
+        let Some(entries) = read else {
+            // What is before it is whole; the next read tells of the loss.
+            let lost = if block.first > next {
+                block.first - 1
+            } else {
+                block.last
+            };
+            return Ok(if found.is_empty() {
+                Found::Lost(lost)
+            } else {
+                Found::Entries(found)
+            });
+        };
+        let new = entries.into_iter().filter(|entry| entry.seq >= next);
+        found.extend(new.map(Arc::new));
+        next = block.last + 1;
+    }
+    Ok(if found.is_empty() {
+        Found::Nothing
+    } else {
+        Found::Entries(found)
+    })
+}
+
+/// The entries of a block; `None` if it makes no sense.
+fn entries(epoch: &Arc<str>, block: &Block) -> Option<Vec<Entry>> {
+    let records = block::unpack(&block.data).ok()?;
+    let whole = records.len() as u64 == block.last.checked_sub(block.first)?.checked_add(1)?;
+    let numbered = records.into_iter().zip(block.first..);
+    whole.then(|| {
+        numbered
+            .map(|(record, seq)| Entry {
+                epoch: epoch.clone(),
+                seq,
+                instance: record.instance,
+                session: record.session,
+                private: record.said == Said::Withheld,
+                said: record.said,
+                at: record.at,
+            })
+            .collect()
+    })
+}

@@ -1,0 +1,252 @@
+#![allow(clippy::unwrap_used)]
+//! The journal as the log meets it, on a disk in memory.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model::ids::InstanceId;
+use tokio::task::yield_now;
+
+use super::memory::Disk;
+use super::store::StoreError;
+use super::*;
+use crate::feed::log::{Cursor, Read, Said};
+
+/// A hub's journal on this disk. Names of lives are `a`, `b`, … over all hubs of a disk.
+struct Lab {
+    disk: Disk,
+    lives: Arc<AtomicU64>,
+}
+
+impl Lab {
+    fn new() -> Self {
+        Self {
+            disk: Disk::new(),
+            lives: Arc::default(),
+        }
+    }
+
+    async fn open(&self) -> Journal {
+        let lives = self.lives.clone();
+        Journal::open(Options {
+            medium: Arc::new(self.disk.clone()),
+            retention: Retention::default(),
+            clock: Clock::new(|| Timestamp(0)),
+            names: Arc::new(move || {
+                format!("life{}", lives.fetch_add(1, Ordering::Relaxed)).into()
+            }),
+        })
+        .await
+    }
+}
+
+fn id() -> InstanceId {
+    "i1".into()
+}
+
+fn say(journal: &Journal, text: &str) {
+    let session = text.split_once(' ').map(|(session, _)| session.into());
+    journal
+        .log()
+        .append(&id(), session, Said::Upstream(text.into()), Timestamp(0));
+}
+
+/// Lets the writer do what is due.
+async fn settle() {
+    tokio::time::sleep(2 * limits::JOURNAL_GROUP).await;
+    for _ in 0..200 {
+        yield_now().await;
+    }
+}
+
+/// Everything from a place to the end of the log: texts, and gaps.
+async fn all(journal: &Journal, after: &str) -> Vec<String> {
+    let mut cursor: Cursor = match after {
+        "begin" => journal.log().begin(),
+        after => after.parse().unwrap(),
+    };
+    let mut all = Vec::new();
+    loop {
+        match journal.read(&cursor, 3).await {
+            Read::Entries(entries) if entries.is_empty() => return all,
+            Read::Entries(entries) => {
+                for entry in &entries {
+                    all.push(match &entry.said {
+                        Said::Upstream(text) | Said::Hub(text) => text.to_string(),
+                        Said::Withheld => "-".to_owned(),
+                    });
+                }
+                cursor = entries.last().unwrap().cursor();
+            }
+            Read::Gap { resume } => {
+                all.push(format!("gap to {resume}"));
+                cursor = resume;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clean_restart_loses_nothing_and_says_nothing() {
+    let lab = Lab::new();
+    let first = lab.open().await;
+    say(&first, "1");
+    settle().await;
+    say(&first, "2");
+    let cursor = first.log().end().to_string();
+    say(&first, "3");
+    first.close().await;
+    let second = lab.open().await;
+    say(&second, "4");
+    assert_eq!(all(&second, "begin").await, ["1", "2", "3", "4"]);
+    assert_eq!(all(&second, &cursor).await, ["3", "4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_hub_leaves_what_was_stored_and_then_a_gap() {
+    let lab = Lab::new();
+    let first = lab.open().await;
+    say(&first, "1");
+    settle().await;
+    say(&first, "told and not stored");
+    let told = first.log().end().to_string();
+    let begin = first.log().begin().to_string();
+    drop(first);
+    let second = lab.open().await;
+    say(&second, "2");
+    let end = second.log().end();
+    let next = Cursor { seq: 0, ..end };
+    let gap = format!("gap to {next}");
+    assert_eq!(all(&second, &begin).await, ["1", &gap, "2"]);
+    assert_eq!(all(&second, &told).await, [&gap, "2"]);
+    assert_eq!(all(&second, "nobody-7").await[1..], ["1", &gap, "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_torn_tail_begins_a_new_life() {
+    let lab = Lab::new();
+    let first = lab.open().await;
+    say(&first, "1");
+    settle().await;
+    say(&first, "2");
+    settle().await;
+    drop(first);
+    assert_eq!(lab.disk.tear(1), 1);
+    let second = lab.open().await;
+    let read = all(&second, "begin").await;
+    assert_eq!(read[0], "1");
+    assert!(read[1].starts_with("gap to "), "{read:?}");
+    assert_eq!(read.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumed_life_is_not_closed_even_if_the_power_goes() {
+    let lab = Lab::new();
+    lab.open().await.close().await;
+    let second = lab.open().await;
+    say(&second, "told");
+    settle().await;
+    let told = second.log().end().to_string();
+    drop(second);
+    lab.disk.tear(9);
+    let third = lab.open().await;
+    say(&third, "other");
+    let read = all(&third, &told).await;
+    assert!(
+        read[0].starts_with("gap to ") && read[1] == "other",
+        "{read:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_stops_the_journal_and_nothing_else() {
+    let lab = Lab::new();
+    let journal = lab.open().await;
+    say(&journal, "1");
+    settle().await;
+    lab.disk.fail(Some(StoreError::Full("no".into())));
+    say(&journal, "2");
+    settle().await;
+    let status = journal.status().borrow().clone();
+    assert!(matches!(status, Status::Failed { .. }), "{status:?}");
+    say(&journal, "3");
+    let before = journal.log().begin();
+    assert_eq!(all(&journal, &before.to_string()).await, ["1", "2", "3"]);
+    lab.disk.fail(None);
+    tokio::time::sleep(limits::JOURNAL_AGAIN).await;
+    settle().await;
+    assert_eq!(*journal.status().borrow(), Status::Ok { put_aside: None });
+    say(&journal, "4");
+    let read = all(&journal, &before.to_string()).await;
+    assert_eq!(read.len(), 5, "{read:?}");
+    assert!(read[3].starts_with("gap to ") && read[4] == "4", "{read:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_journal_is_put_aside_and_a_newer_one_left_alone() {
+    let lab = Lab::new();
+    lab.disk.fail(Some(StoreError::Damaged("torn".into())));
+    let journal = lab.open().await;
+    let aside = Status::Ok {
+        put_aside: Some("aside-1".into()),
+    };
+    assert_eq!(*journal.status().borrow(), aside);
+    drop(journal);
+    lab.disk.fail(Some(StoreError::Newer(9)));
+    let journal = lab.open().await;
+    let status = journal.status().borrow().clone();
+    assert!(
+        matches!(status, Status::Off { reason: Some(_) }),
+        "{status:?}"
+    );
+    say(&journal, "live");
+    assert_eq!(all(&journal, "begin").await, ["live"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_a_gap() {
+    let lab = Lab::new();
+    let first = lab.open().await;
+    say(&first, "1");
+    first.close().await;
+    let second = lab.open().await;
+    say(&second, "2");
+    lab.disk.fail_reads(Some(StoreError::Refused("no".into())));
+    let read = all(&second, "begin").await;
+    assert!(read[0].starts_with("gap to ") && read[1] == "2", "{read:?}");
+    lab.disk.fail_reads(None);
+    assert_eq!(all(&second, "begin").await, ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_is_gone_from_the_disk() {
+    let lab = Lab::new();
+    let first = lab.open().await;
+    say(&first, "ses_1 secret");
+    say(&first, "ses_2 kept");
+    settle().await;
+    say(&first, "ses_1 secret, not stored yet");
+    first.log().withhold(&id(), Some(&"ses_1".into()));
+    say(&first, "ses_1 secret, late");
+    settle().await;
+    let bytes = String::from_utf8_lossy(&lab.disk.bytes()).into_owned();
+    assert!(
+        bytes.contains("kept") && !bytes.contains("secret"),
+        "{bytes}"
+    );
+    first.close().await;
+    let second = lab.open().await;
+    assert_eq!(all(&second, "begin").await, ["-", "ses_2 kept", "-", "-"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_can_be_left_out() {
+    let lab = Lab::new();
+    let first = lab.open().await;
+    first.log().set_private(&id(), true);
+    say(&first, "secret");
+    assert_eq!(all(&first, "begin").await, ["secret"]);
+    first.close().await;
+    let second = lab.open().await;
+    assert_eq!(all(&second, "begin").await, ["-"]);
+    assert!(!String::from_utf8_lossy(&lab.disk.bytes()).contains("secret"));
+}

@@ -1,0 +1,305 @@
+//! What is missed is noticed and read again, and what a server did when it ended is never said to go on.
+
+use super::*;
+use crate::limits;
+use crate::state::Session;
+
+fn durable(seq: u64) -> Event {
+    Event::Durable {
+        session: "s".into(),
+        seq,
+    }
+}
+
+fn gaps(bench: &Bench) -> u64 {
+    bench.state.instances[&InstanceId::from("a")].counters.gaps
+}
+
+fn elsewhere(id: &str) -> SessionInfo {
+    SessionInfo {
+        directory: "/other".into(),
+        ..info(id, None)
+    }
+}
+
+fn folder(id: &str) -> Snapshot {
+    Snapshot {
+        sessions: vec![elsewhere(id)],
+        listed: vec!["/other".into()],
+        asked: vec!["/other".into()],
+        ..Snapshot::default()
+    }
+}
+
+fn read_folder(snapshot: Snapshot) -> Event {
+    Event::DirectoryRead {
+        directory: "/other".into(),
+        snapshot,
+    }
+}
+
+fn started() -> Event {
+    Event::DirectoryReadStarted("/other".into())
+}
+
+fn retry(session: &str) -> Event {
+    Event::Status {
+        session: session.into(),
+        status: RunStatus::Retry {
+            attempt: 2,
+            message: "overloaded".into(),
+            next: Timestamp(9),
+        },
+    }
+}
+
+#[test]
+fn numbers_in_order_prove_that_nothing_is_missing() {
+    let mut bench = streaming();
+    bench.a([durable(7), durable(8), durable(8), durable(3), durable(9)]);
+    assert_eq!(gaps(&bench), 0);
+    assert!(bench.effects.is_empty());
+}
+
+#[test]
+fn a_jump_is_a_gap_and_its_session_and_folder_are_read_again() {
+    let mut bench = streaming();
+    bench.a([durable(1)]);
+    let seen = bench.news([durable(3)]);
+    assert_eq!(gaps(&bench), 1);
+    assert!(seen.side.is_some(), "it is counted in front of a person");
+    let effects = [
+        Effect::ReadMessages("a".into(), "s".into()),
+        Effect::ReadDirectory("a".into(), "/p".into()),
+    ];
+    assert_eq!(bench.effects, effects);
+    bench.a([delta("p", "two")]);
+    let pieces = [known("one "), Segment::Gap, known("two")];
+    assert_eq!(bench.open("p"), pieces);
+}
+
+#[test]
+fn a_gap_of_a_conversation_that_is_not_kept_reads_its_folder_only() {
+    let mut bench = Bench::new();
+    bench.a([snapshot(&["s"]), durable(1), durable(5)]);
+    let effects = [Effect::ReadDirectory("a".into(), "/p".into())];
+    assert_eq!((gaps(&bench), &bench.effects[..]), (1, &effects[..]));
+}
+
+#[test]
+fn after_a_lost_stream_continuity_begins_anew() {
+    let mut bench = streaming();
+    bench.a([durable(1), Event::StreamLost, durable(9), durable(10)]);
+    assert_eq!(gaps(&bench), 0);
+}
+
+#[test]
+fn a_status_that_comes_before_its_row_waits_for_it() {
+    let mut bench = Bench::new();
+    bench.a([busy("s"), Event::SessionRead(elsewhere("s"))]);
+    assert_eq!(bench.marks("a")[0].2, Mark::Working);
+    bench.a([busy("t"), Event::SessionCreated(info("t", None))]);
+    assert!(bench.session("t").run.is_running());
+    bench.a([busy("u"), idle("u"), Event::SessionRead(info("u", None))]);
+    assert_eq!(bench.session("u").run, Run::Idle);
+}
+
+#[test]
+fn statuses_of_unknown_sessions_are_bounded_and_forgotten_with_the_stream() {
+    let mut bench = Bench::new();
+    let many = limits::EARLY_STATUSES + 10;
+    bench.a((0..many).map(|at| busy(&format!("s{at}"))));
+    let early = |bench: &Bench| {
+        bench.state.instances[&InstanceId::from("a")]
+            .asked
+            .early
+            .len()
+    };
+    assert_eq!(early(&bench), limits::EARLY_STATUSES);
+    bench.a([Event::StreamLost]);
+    assert_eq!(early(&bench), 0);
+}
+
+#[test]
+fn a_row_that_was_read_is_older_than_what_was_told_meanwhile() {
+    let mut bench = Bench::new();
+    let told = SessionInfo {
+        title: "new".into(),
+        ..info("s", None)
+    };
+    bench.a([busy("s"), Event::Session(told)]);
+    bench.a([Event::SessionRead(info("s", None))]);
+    assert_eq!(bench.session("s").info.title(), "new");
+}
+
+#[test]
+fn a_folder_that_is_heard_of_is_asked_for_until_it_was_read() {
+    let mut bench = Bench::new();
+    let heard = || Event::DirectoryHeard("/other".into());
+    bench.a([snapshot(&["s"]), heard()]);
+    let asked = [Effect::ReadDirectory("a".into(), "/other".into())];
+    assert_eq!(bench.effects, asked);
+    bench.a([started(), heard()]);
+    assert!(bench.effects.is_empty(), "it is being read");
+    bench.a([read_folder(folder("o")), heard()]);
+    assert!(bench.effects.is_empty(), "it was read");
+    assert_eq!(bench.session("o").run, Run::Idle);
+}
+
+#[test]
+fn a_folder_that_is_read_changes_nothing_of_another() {
+    let mut bench = Bench::new();
+    bench.a([snapshot(&["s"]), busy("s"), permission("per", "s")]);
+    bench.a([
+        permission("early", "unknown"),
+        started(),
+        read_folder(folder("o")),
+    ]);
+    assert!(bench.session("s").run.is_running());
+    let waiting = &bench.state.instances[&InstanceId::from("a")].permissions;
+    assert_eq!(waiting.len(), 2);
+}
+
+#[test]
+fn what_is_told_while_a_folder_is_read_is_newer() {
+    let mut bench = Bench::new();
+    bench.a([
+        started(),
+        Event::SessionCreated(elsewhere("new")),
+        busy("new"),
+    ]);
+    bench.a([
+        Event::SessionCreated(elsewhere("done")),
+        busy("done"),
+        idle("done"),
+        permission("asked", "new"),
+        permission("answered", "new"),
+        Event::PermissionReplied("answered".into(), Outcome::Once),
+        Event::SessionCreated(elsewhere("gone")),
+        Event::SessionDeleted("gone".into()),
+    ]);
+    let Event::PermissionAsked(answered) = permission("answered", "new") else {
+        panic!("a permission")
+    };
+    let busy = RunStatus::Busy;
+    bench.a([read_folder(Snapshot {
+        sessions: vec![elsewhere("done"), elsewhere("gone"), elsewhere("o")],
+        statuses: [("done", busy.clone()), ("gone", busy.clone()), ("o", busy)]
+            .map(|(id, status)| (id.into(), status))
+            .into(),
+        permissions: vec![answered],
+        ..folder("o")
+    })]);
+    assert!(bench.session("new").run.is_running());
+    assert!(bench.session("o").run.is_running());
+    assert_eq!(bench.session("done").run, Run::Idle);
+    let instance = &bench.state.instances[&InstanceId::from("a")];
+    assert!(!instance.sessions.contains_key(&SessionId::from("gone")));
+    let waiting: Vec<_> = instance.permissions.keys().map(|id| id.as_str()).collect();
+    assert_eq!(waiting, ["asked"]);
+}
+
+#[test]
+fn a_read_that_was_overtaken_is_repeated() {
+    let mut bench = Bench::new();
+    bench.a([snapshot(&["s"]), started()]);
+    bench.a([
+        Event::DirectoryDisposed("/other".into()),
+        read_folder(folder("o")),
+    ]);
+    let again = [Effect::ReadDirectory("a".into(), "/other".into())];
+    assert_eq!(bench.effects, again);
+    assert!(bench.state.session(&"a".into(), &"o".into()).is_none());
+    bench.a([started(), Event::StreamLost, read_folder(folder("o"))]);
+    assert!(bench.effects.is_empty(), "the next connection asks");
+}
+
+#[test]
+fn what_runs_in_a_folder_and_is_not_listed_is_asked_for() {
+    let mut bench = Bench::new();
+    let statuses = [("old".into(), RunStatus::Busy)].into();
+    bench.a([
+        started(),
+        read_folder(Snapshot {
+            statuses,
+            ..folder("o")
+        }),
+    ]);
+    let asked = [Effect::ReadSession("a".into(), "old".into())];
+    assert_eq!(bench.effects, asked);
+    bench.a([Event::SessionRead(elsewhere("old"))]);
+    assert!(bench.session("old").run.is_running());
+}
+
+#[test]
+fn of_too_many_open_texts_the_one_that_grew_longest_ago_goes() {
+    let mut bench = streaming();
+    // Ids wrap: the newest part has the lowest one.
+    let id = |at: usize| format!("p{:04}", limits::OPEN_TEXTS - at);
+    bench.a((0..limits::OPEN_TEXTS).map(|at| delta(&id(at), "x")));
+    bench.a([delta(&id(0), "y")]);
+    let newest = id(limits::OPEN_TEXTS);
+    bench.a([delta(&newest, "z")]);
+    let open = &bench.session("s").open;
+    assert_eq!(open.len(), limits::OPEN_TEXTS);
+    for kept in [&newest, &id(0), &id(2)] {
+        assert!(open.contains_key(&PartId::from(kept.as_str())), "{kept}");
+    }
+    assert!(!open.contains_key(&PartId::from(id(1).as_str())));
+}
+
+fn unfinished(session: &str) -> Event {
+    let message = MessageInfo::bare(
+        MessageId::from(format!("m-{session}").as_str()),
+        session.into(),
+        Role::Assistant,
+        Timestamp(1),
+    );
+    Event::MessagesRead(MessagesRead {
+        session: session.into(),
+        messages: vec![(message, vec![])],
+        older: None,
+        page: ReadPage::Newest,
+        todos: None,
+    })
+}
+
+/// The server ended in the middle of everything, and came back with nothing running.
+#[test]
+fn whatever_ran_on_a_server_that_ended_is_interrupted() {
+    let mut bench = Bench::new();
+    bench.a([snapshot(&["row", "retrying", "quiet"])]);
+    bench.a([Event::SessionCreated(info("parent", None))]);
+    bench.a([Event::SessionCreated(info("child", Some("parent")))]);
+    bench.a([
+        busy("row"),
+        busy("parent"),
+        busy("child"),
+        retry("retrying"),
+    ]);
+    let down = Event::Link(LinkStatus::Disconnected {
+        reason: Reason::new(ReasonKind::Refused, "gone"),
+    });
+    bench.a([Event::StreamLost, down]);
+    let working = |bench: &Bench| bench.marks("a").iter().any(|row| row.2 == Mark::Working);
+    assert!(!working(&bench));
+    bench.a([Event::Link(LinkStatus::Connecting { attempt: 1 })]);
+    let names = ["row", "retrying", "quiet", "parent", "child"];
+    bench.a([snapshot(&names)]);
+    let asked = bench.effects.len();
+    assert_eq!(asked, 4, "how each ended is read: {:?}", bench.effects);
+    bench.a([Event::Link(LinkStatus::Connected)]);
+    assert!(!working(&bench));
+    for id in ["row", "retrying", "parent", "child"] {
+        bench.a([Event::ReadStarted { session: id.into() }, unfinished(id)]);
+        let run = &bench.session(id).run;
+        assert!(matches!(run, Run::Interrupted { .. }), "{id}: {run:?}");
+    }
+    assert_eq!(bench.session("quiet").run, Run::Idle);
+    // Nothing but a run of its own makes it anything else.
+    bench.a([Event::StreamLost, snapshot(&names)]);
+    let still = |session: &Session| matches!(session.run, Run::Interrupted { .. });
+    assert!(still(bench.session("child")));
+    bench.a([busy("child")]);
+    assert!(bench.session("child").run.is_running());
+}

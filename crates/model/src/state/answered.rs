@@ -1,0 +1,90 @@
+//! Requests that were answered lately: who comes too late is told what was said, and when.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::limits;
+use crate::time::Timestamp;
+
+/// What somebody answered to a permission or question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Allowed this once.
+    Once,
+    /// Allowed from now on.
+    Always,
+    /// Rejected.
+    Rejected,
+    /// Answered, in words or by choice.
+    Answered,
+    /// Something that this version does not know.
+    Unknown,
+}
+
+/// A request that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Its id.
+    pub request: Arc<str>,
+    /// When we heard of it.
+    pub at: Timestamp,
+    /// What was answered.
+    pub outcome: Outcome,
+}
+
+/// The newest [`limits::ANSWERED`] of them; the oldest is forgotten first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnsweredLately(VecDeque<Answered>);
+
+impl AnsweredLately {
+    /// How a request was answered, if that is still known.
+    pub fn find(&self, request: &str) -> Option<&Answered> {
+        self.0.iter().rev().find(|one| &*one.request == request)
+    }
+
+    /// Remembers an answer; the first one to a request counts.
+    pub(crate) fn note(&mut self, answered: Answered) {
+        if self.find(&answered.request).is_some() {
+            return;
+        }
+        self.0.push_back(answered);
+        if self.0.len() > limits::ANSWERED {
+            self.0.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_answer_counts_and_the_oldest_is_forgotten() {
+        let mut lately = AnsweredLately::default();
+        let mut note = |n: usize, outcome| {
+            let (request, at) = (n.to_string().into(), Timestamp(0));
+            lately.note(Answered {
+                request,
+                at,
+                outcome,
+            });
+        };
+        note(0, Outcome::Once);
+        note(0, Outcome::Rejected);
+        for n in 1..limits::ANSWERED {
+            note(n, Outcome::Always);
+        }
+        assert_eq!(lately.find("0").map(|one| one.outcome), Some(Outcome::Once));
+        let (request, at) = ("new".into(), Timestamp(0));
+        lately.note(Answered {
+            request,
+            at,
+            outcome: Outcome::Once,
+        });
+        assert_eq!(lately.find("0"), None);
+        assert!(lately.find("1").is_some() && lately.find("new").is_some());
+    }
+}

@@ -1,0 +1,82 @@
+//! What was asked of a server since its stream began, folder by folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::RunStatus;
+use crate::event::Event;
+use crate::ids::SessionId;
+use crate::limits;
+
+/// Folders that were asked, and what was told of sessions that are not known yet. It begins anew with every stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// Folders whose sessions, statuses and requests were read.
+    pub folders: BTreeSet<Arc<str>>,
+    /// Folders that are being read beside the stream, and what the stream told meanwhile.
+    pub reading: BTreeMap<Arc<str>, Meanwhile>,
+    /// Statuses of sessions whose rows are still to be read.
+    pub early: BTreeMap<SessionId, RunStatus>,
+}
+
+/// What a stream told while a folder was read: there its word is newer than the read, or as new.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Meanwhile {
+    /// Sessions whose row was told.
+    pub rows: BTreeSet<SessionId>,
+    /// Sessions whose status was told.
+    pub statuses: BTreeSet<SessionId>,
+    /// Requests that were asked or answered.
+    pub requests: BTreeSet<Arc<str>>,
+    /// True if the read is of no use: more was told than is kept, or the folder was let go of.
+    pub overtaken: bool,
+}
+
+impl Asked {
+    /// Remembers a status until its session is known.
+    pub(crate) fn remember(&mut self, session: &SessionId, status: RunStatus) {
+        if self.early.len() < limits::EARLY_STATUSES || self.early.contains_key(session) {
+            self.early.insert(session.clone(), status);
+        }
+    }
+
+    /// Notes what an event tells for every folder that is being read.
+    pub(crate) fn note(&mut self, event: &Event) {
+        for (folder, meanwhile) in &mut self.reading {
+            meanwhile.note(folder, event);
+        }
+    }
+}
+
+impl Meanwhile {
+    fn note(&mut self, folder: &Arc<str>, event: &Event) {
+        match event {
+            Event::SessionCreated(info) | Event::Session(info) => {
+                self.rows.insert(info.id.clone());
+            }
+            Event::SessionDeleted(session) => {
+                self.rows.insert(session.clone());
+                self.statuses.insert(session.clone());
+            }
+            Event::Status { session, .. } => {
+                self.statuses.insert(session.clone());
+            }
+            Event::PermissionAsked(permission) => {
+                self.requests.insert(permission.id.as_str().into());
+            }
+            Event::PermissionReplied(id, _) => {
+                self.requests.insert(id.as_str().into());
+            }
+            Event::QuestionAsked(question) => {
+                self.requests.insert(question.id.as_str().into());
+            }
+            Event::QuestionClosed(id, _) => {
+                self.requests.insert(id.as_str().into());
+            }
+            Event::DirectoryDisposed(disposed) if disposed == folder => self.overtaken = true,
+            _ => {}
+        }
+        let noted = self.rows.len() + self.statuses.len() + self.requests.len();
+        self.overtaken |= noted > limits::HELD_EVENTS;
+    }
+}

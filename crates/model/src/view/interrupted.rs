@@ -1,0 +1,67 @@
+//! What was interrupted, wherever it is: each can be told to go on.
+
+use std::sync::Arc;
+
+use crate::ids::{InstanceId, SessionId};
+use crate::state::{Instance, Run, Session, State};
+use crate::time::Timestamp;
+
+/// A session whose server ended before it did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InterruptedRow {
+    /// Its instance.
+    pub instance: InstanceId,
+    /// The instance's name.
+    pub instance_name: Arc<str>,
+    /// False while its server cannot be heard: it cannot go on then.
+    pub live: bool,
+    /// The session.
+    pub session: SessionId,
+    /// Its title.
+    pub title: Arc<str>,
+    /// When we learned of it.
+    pub at: Timestamp,
+}
+
+/// Every interrupted session that is not below another one, of every instance, oldest first: what was below goes on with
+/// the session that asked for it.
+pub fn interrupted(state: &State) -> Vec<InterruptedRow> {
+    let mut rows = Vec::new();
+    for instance in state.instances.values() {
+        for session in instance.sessions.values() {
+            let Run::Interrupted { at } = session.run else {
+                continue;
+            };
+            let hidden = session.info.archived.is_some()
+                || !state.shows(&instance.id, &session.info.id)
+                || below_another(instance, session);
+            if !hidden {
+                rows.push(InterruptedRow {
+                    instance: instance.id.clone(),
+                    instance_name: instance.name.clone(),
+                    live: instance.is_live(),
+                    session: session.info.id.clone(),
+                    title: session.info.title().into(),
+                    at,
+                });
+            }
+        }
+    }
+    rows.sort_by(|a, b| (a.at, &a.session).cmp(&(b.at, &b.session)));
+    rows
+}
+
+fn below_another(instance: &Instance, session: &Session) -> bool {
+    let mut above = session.info.parent.as_ref();
+    // No chain of parents is longer, unless it is a loop.
+    for _ in 0..instance.sessions.len() {
+        let Some(parent) = above.and_then(|id| instance.sessions.get(id)) else {
+            return false;
+        };
+        if matches!(parent.run, Run::Interrupted { .. }) {
+            return true;
+        }
+        above = parent.info.parent.as_ref();
+    }
+    false
+}

@@ -1,0 +1,79 @@
+//! Simulates the whole hub, and checks that the simulation would notice.
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use testkit::sim;
+
+/// Checks of the whole hub without a server, a browser or a network.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulates servers, viewers, people and faults around a hub, and checks what must hold.
+    Sim(SimArgs),
+}
+
+#[derive(Debug, Args)]
+struct SimArgs {
+    /// How many seeds.
+    #[arg(long, default_value_t = 1000)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// One seed only.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Shows everything that happens in it.
+    #[arg(long, requires = "seed")]
+    trace: bool,
+    /// Stops at the first failure.
+    #[arg(long)]
+    stop: bool,
+    /// Seeds at once; as many as there are cores if not given.
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Sim(args) => simulate(&args),
+    }
+}
+
+#[allow(clippy::print_stdout)]
+fn simulate(args: &SimArgs) -> ExitCode {
+    if let Some(seed) = args.seed {
+        let outcome = sim::simulate(seed, args.trace);
+        println!(
+            "seed {seed}: {:.1} s simulated, {} events, trace {:016x}",
+            outcome.elapsed.as_secs_f64(),
+            outcome.stats.events,
+            outcome.hash
+        );
+        if outcome.violation.is_none() {
+            return ExitCode::SUCCESS;
+        }
+        println!("{}", sim::failure(&outcome));
+        return ExitCode::FAILURE;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let summary = sim::run(sim::Options {
+        from: args.from,
+        seeds: args.seeds,
+        jobs: args.jobs.unwrap_or(cores),
+        stop: args.stop,
+        progress: true,
+    });
+    print!("{}", summary.table());
+    if summary.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,232 @@
+//! What goes wrong, when and where: drawn from the seed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::journal::memory::Disk;
+use hub::journal::store::StoreError;
+use model::ids::SessionId;
+use rand::Rng;
+use rand::rngs::StdRng;
+use tokio::time::{Instant, sleep};
+
+use super::core::{Core, lock};
+use super::hub::{HubLife, instance};
+use super::pipe::End;
+use super::server::{Server, Up};
+use super::turn;
+use super::viewer::Door;
+
+/// Everything that faults can be done to.
+pub struct Chaos {
+    /// Shared by all.
+    pub core: Arc<Core>,
+    /// The servers.
+    pub servers: Vec<Arc<Server>>,
+    /// The hub.
+    pub door: Door,
+    /// The disk of its journal, which outlives it.
+    pub disk: Disk,
+    /// Its lives so far.
+    pub lives: u64,
+    /// Chance.
+    pub random: StdRng,
+    /// Faults on average in a minute.
+    pub rate: u32,
+}
+
+impl Chaos {
+    /// Lets things go wrong for a while.
+    pub async fn reign(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until && self.core.violation().is_none() {
+            let mean = 120_000 / self.rate.max(1);
+            let pause = Duration::from_millis(self.random.random_range(1..u64::from(mean)));
+            sleep(pause).await;
+            self.strike().await;
+        }
+    }
+
+    async fn strike(&mut self) {
+        let at = self.random.random_range(0..self.servers.len());
+        let server = self.servers[at].clone();
+        let core = self.core.clone();
+        let name = format!("s{at}");
+        let connection = server.current();
+        match self.random.random_range(0..40) {
+            0..4 => {
+                if let Some(connection) = connection {
+                    core.fault("cut", &name);
+                    connection.pipe.end(End::Reset);
+                }
+            }
+            4..7 => {
+                if let Some(connection) = connection {
+                    let time = Duration::from_millis(self.random.random_range(100..38_000));
+                    core.fault("stall", format_args!("{name} for {time:?}"));
+                    connection.pipe.stall(time);
+                }
+            }
+            7..9 => {
+                if let Some(connection) = connection {
+                    core.fault("half-open", &name);
+                    connection.pipe.set_dead(true);
+                }
+            }
+            9..12 => {
+                core.fault("truncation", &name);
+                server.truncate_next();
+            }
+            12..15 => {
+                let kind = self.random.random_range(0..5);
+                core.fault("garbage", format_args!("{name} {kind}"));
+                server.babble(kind);
+            }
+            15..18 => self.restart_server(server).await,
+            18..20 => self.refuse(server),
+            20..23 => {
+                let percent = self.random.random_range(5..60);
+                core.trace(format_args!("{name} fails {percent} % of REST"));
+                lock(&server.inner).rest_faults = percent;
+            }
+            23..25 => lock(&server.inner).rest_faults = 0,
+            25..27 => self.restart_hub().await,
+            27..30 => {
+                let by = self.random.random_range(-7_200_000..7_200_000);
+                core.fault("clock jump", format_args!("{by} ms"));
+                core.jump(by);
+            }
+            31..33 => {
+                let full = self.random.random_bool(0.5);
+                let fault = full.then(|| StoreError::Full("simulated".into()));
+                if full {
+                    core.fault("disk full", "");
+                } else {
+                    core.trace("the disk is whole");
+                }
+                core.lose();
+                self.disk.fail(fault);
+            }
+            33..36 => {
+                core.trace(format_args!("{name} is to lose an event"));
+                lock(&server.inner).lose += 1;
+            }
+            30 => {
+                if let Some(hub) = lock(&self.door).clone() {
+                    core.trace(format_args!("a person has {name} tried again"));
+                    hub.reconnect(&server);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn refuse(&mut self, server: Arc<Server>) {
+        let time = Duration::from_millis(self.random.random_range(500..80_000));
+        let up = if self.random.random_bool(0.5) {
+            Up::No
+        } else {
+            Up::Deaf
+        };
+        self.core.fault(
+            "refusal",
+            format_args!("s{} {up:?} for {time:?}", server.index),
+        );
+        server.set_up(up);
+        if let Some(connection) = server.current() {
+            connection.pipe.end(End::Reset);
+        }
+        tokio::spawn(async move {
+            sleep(time).await;
+            server.set_up(Up::Yes);
+        });
+    }
+
+    /// A server dies in the middle of its turns, and comes back without them.
+    async fn restart_server(&mut self, server: Arc<Server>) {
+        self.core
+            .fault("server restart", format_args!("s{}", server.index));
+        self.note_cut_off(&server);
+        server.kill();
+        let down = Duration::from_millis(self.random.random_range(50..9000));
+        let deaf = Duration::from_millis(self.random.random_range(1..900));
+        tokio::spawn(async move {
+            sleep(down).await;
+            server.set_up(Up::Deaf);
+            sleep(deaf).await;
+            server.set_up(Up::Yes);
+        });
+    }
+
+    /// Runs that the hub saw, and that end without their messages' end: these it has to call interrupted.
+    fn note_cut_off(&self, server: &Server) {
+        let Some(hub) = lock(&self.door).clone() else {
+            return;
+        };
+        let running: Vec<String> = lock(&server.inner).running.keys().cloned().collect();
+        let store = lock(&server.store);
+        for session in running {
+            let last = store.sessions.get(&session).and_then(|kept| {
+                let mut messages = kept.messages.values().rev();
+                messages.find(|message| message.info.role == opencode::wire::Role::Assistant)
+            });
+            let unfinished =
+                last.is_some_and(|last| last.info.completed.is_none() && last.info.error.is_none());
+            let seen = hub.engine.read(|state| {
+                let id = SessionId::new(session.as_str());
+                let known = state.session(&instance(server.index), &id);
+                known.is_some_and(|known| known.run.is_running())
+            });
+            if unfinished && seen {
+                lock(&server.inner).cut_off.insert(session);
+            }
+        }
+    }
+
+    /// The hub ends, in order or at once, and begins anew.
+    async fn restart_hub(&mut self) {
+        let killed = self.random.random_bool(0.5);
+        let kind = if killed { "hub kill" } else { "hub restart" };
+        self.core.fault(kind, "");
+        if killed {
+            self.core.lose();
+        }
+        let hub = lock(&self.door).take();
+        if let Some(hub) = hub {
+            hub.end(killed).await;
+        }
+        let pause = Duration::from_millis(self.random.random_range(1..4000));
+        sleep(pause).await;
+        self.begin_hub().await;
+    }
+
+    /// A new life of the hub.
+    pub async fn begin_hub(&mut self) {
+        self.lives += 1;
+        let hub = HubLife::start(&self.core, &self.servers, &self.disk, self.lives).await;
+        *lock(&self.door) = Some(hub);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn heal(&self) {
+        self.core.trace("faults stop");
+        self.disk.fail(None);
+        for server in &self.servers {
+            let mut inner = lock(&server.inner);
+            inner.rest_faults = 0;
+            inner.lose = 0;
+            let lost = std::mem::take(&mut inner.lost);
+            drop(inner);
+            for session in lost {
+                turn::touch(server, &session, None);
+            }
+        }
+    }
+
+    /// True once every server answers again. Lines that are dead stay so: the hub has to find that out.
+    pub fn is_healed(&self) -> bool {
+        self.servers
+            .iter()
+            .all(|server| lock(&server.inner).up == Up::Yes)
+    }
+}

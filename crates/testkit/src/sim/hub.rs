@@ -1,0 +1,138 @@
+//! A hub put together as the product does it, over simulated servers, and its ends: orderly, or in the middle of things.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hub::engine::{self, Handle};
+use hub::feed::live::{Drawing, Live, ViewerLink};
+use hub::ingest::backoff::Policy;
+use hub::feed::log::Cursor;
+use hub::ingest::{Ask, Patience, Supervisor};
+use hub::journal::memory::Disk;
+use hub::journal::{self, Journal, Retention};
+use hub::limits;
+use model::ids::InstanceId;
+use model::state::Origin;
+use page::Renderer;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::core::{Core, lock};
+use super::ports::Port;
+use super::server::Server;
+
+/// One life of a hub.
+pub struct HubLife {
+    /// Its engine.
+    pub engine: Handle,
+    /// Its live feed.
+    pub live: Live,
+    /// Where its log was when it began.
+    pub log_begin: Cursor,
+    asks: Vec<mpsc::Sender<Ask>>,
+    supervisors: Vec<JoinHandle<()>>,
+    viewers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The instance of a server.
+pub fn instance(server: usize) -> InstanceId {
+    InstanceId::new(format!("i{server}"))
+}
+
+impl HubLife {
+    /// Starts a hub that knows these servers.
+    pub async fn start(
+        core: &Arc<Core>,
+        servers: &[Arc<Server>],
+        disk: &Disk,
+        life: u64,
+    ) -> Arc<Self> {
+        core.trace(format_args!("hub begins its life {life}"));
+        let names = AtomicU64::new(0);
+        let journal = Journal::open(journal::Options {
+            medium: Arc::new(disk.clone()),
+            retention: Retention::default(),
+            clock: core.clock(),
+            names: Arc::new(move || {
+                let name = names.fetch_add(1, Ordering::SeqCst);
+                format!("log{life}x{name}").into()
+            }),
+        })
+        .await;
+        let engine = engine::start_with(core.clock(), format!("life{life}").into(), journal);
+        let live = Live::new(engine.clone(), Arc::new(Renderer::new()), Drawing::Here);
+        let log_begin = engine.log().end();
+        let (mut all, mut supervisors) = (Vec::new(), Vec::new());
+        for server in servers {
+            server.begin_life();
+            let (asks, asked) = mpsc::channel(limits::ASKS);
+            let id = instance(server.index);
+            let name = format!("server {}", server.index);
+            let origin = Origin::Url(format!("http://s{}/", server.index).into());
+            let feeder = engine
+                .add(id.clone(), name.into(), origin, asks.clone())
+                .await;
+            let supervisor = Supervisor {
+                instance: id,
+                upstream: Arc::new(Port(server.clone())),
+                feeder,
+                asks: asked,
+                policy: Policy::default(),
+                patience: Patience::default(),
+                clock: core.clock(),
+                random: core.random(&format!("supervisor {} {life}", server.index)),
+                directories: BTreeSet::new(),
+            };
+            supervisors.push(tokio::spawn(supervisor.run()));
+            all.push(asks);
+        }
+        Arc::new(Self {
+            engine,
+            live,
+            log_begin,
+            asks: all,
+            supervisors,
+            viewers: Mutex::default(),
+        })
+    }
+
+    /// A person has a server tried again.
+    pub fn reconnect(&self, server: &Server) {
+        // A queue that is full is a hub that is busy: the person presses again.
+        if self.asks[server.index].try_send(Ask::Reconnect).is_ok() {
+            lock(&server.inner).pace.may_try();
+        }
+    }
+
+    /// Serves a viewer.
+    pub fn serve(&self, link: impl ViewerLink + 'static) {
+        let viewer = tokio::spawn(self.live.clone().serve(link));
+        let mut viewers = lock(&self.viewers);
+        viewers.retain(|viewer| !viewer.is_finished());
+        viewers.push(viewer);
+    }
+
+    /// Ends: in order, or at once.
+    pub async fn end(&self, killed: bool) {
+        for viewer in lock(&self.viewers).drain(..) {
+            viewer.abort();
+        }
+        if !killed {
+            for asks in &self.asks {
+                let _ended = asks.send(Ask::Stop).await;
+            }
+        }
+        for supervisor in &self.supervisors {
+            if killed {
+                supervisor.abort();
+            }
+            while !supervisor.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        }
+        if !killed {
+            self.engine.journal().close().await;
+        }
+    }
+}

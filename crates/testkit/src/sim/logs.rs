@@ -1,0 +1,65 @@
+//! Readers of the log: each follows by its cursor, at its own pace, and notices what is missing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hub::feed::log::{Cursor, Entry, Read, Said};
+use rand::Rng;
+use tokio::time::sleep;
+
+use super::core::{Core, Invariant, lock};
+use super::viewer::Door;
+
+/// What readers were given, which nobody may be given otherwise.
+#[derive(Clone, Default)]
+pub struct Given(Arc<Mutex<BTreeMap<(Arc<str>, u64), Said>>>);
+
+impl Given {
+    /// What is wrong with an entry, after those that were given before.
+    fn same(&self, entry: &Entry) -> Option<String> {
+        let mut given = lock(&self.0);
+        let place = (entry.epoch.clone(), entry.seq);
+        let known = given.entry(place).or_insert_with(|| entry.said.clone());
+        let same = *known == entry.said || entry.said == Said::Withheld;
+        (!same).then(|| format!("{} is {:?} and was {known:?}", entry.cursor(), entry.said))
+    }
+}
+
+/// Reads the log until the end.
+pub async fn follow(core: Arc<Core>, index: usize, door: Door, seen: Given) {
+    let mut random = core.random(&format!("reader {index}"));
+    let mut cursor: Option<Cursor> = None;
+    loop {
+        sleep(Duration::from_millis(random.random_range(20..6000))).await;
+        let Some(hub) = lock(&door).clone() else {
+            continue;
+        };
+        let log = hub.engine.log();
+        let at = cursor.clone().unwrap_or_else(|| log.begin());
+        let most = random.random_range(1..400);
+        match hub.engine.journal().read(&at, most).await {
+            Read::Gap { resume } => {
+                // Only what was never stored can be lost: by a hub that was killed, or a disk that refused.
+                let wrong = (!core.may_lose())
+                    .then(|| format!("reader {index} is told of a gap at {at} that is none"));
+                core.check(Invariant::Log, wrong);
+                core.trace(format_args!("reader {index}: gap before {resume}"));
+                cursor = Some(resume);
+            }
+            Read::Entries(entries) => {
+                let expected = (at.seq + 1..).zip(&entries);
+                let odd = expected
+                    .filter(|(seq, entry)| *seq != entry.seq)
+                    .map(|(seq, entry)| format!("reader {index} got {} for {seq}", entry.seq))
+                    .next();
+                core.check(Invariant::Log, odd);
+                let seen = entries.iter().map(|entry| seen.same(entry));
+                core.check(Invariant::Log, seen.flatten().next());
+                let last = entries.last().map_or(at, |entry| entry.cursor());
+                core.trace(format_args!("reader {index} is at {last}"));
+                cursor = Some(last);
+            }
+        }
+    }
+}

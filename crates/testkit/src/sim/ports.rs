@@ -1,0 +1,372 @@
+//! A simulated server behind the hub's own port to servers.
+//!
+//! What `hub::ingest` does with a real server's answers is done here with simulated ones, by the same functions. Each
+//! exchange takes time, is read at one moment between its request and its answer, and can fail.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{join_all, try_join, try_join4};
+use hub::ingest::dialect::{self, Dialect};
+use hub::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
+use hub::limits;
+use model::event::{MessagesRead, ReadPage, Snapshot};
+use model::ids::SessionId;
+use model::state::{
+    AgentInfo, Catalog, ModelInfo, ModelRef, Reason, ReasonKind, SessionInfo,
+};
+use model::time::Timestamp;
+use rand::Rng;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::core::{Invariant, lock};
+use super::pipe::End;
+use super::server::{self, Inner, Server, Up};
+use super::store::Store;
+
+/// A server as a supervisor reaches it.
+#[derive(Clone)]
+pub struct Port(pub Arc<Server>);
+
+/// An event stream, as the hub holds it.
+pub struct Stream {
+    server: Arc<Server>,
+    connection: Arc<server::Connection>,
+}
+
+/// A server's state, read beside one stream.
+#[derive(Clone)]
+pub struct Reader {
+    server: Arc<Server>,
+    connection: Option<Arc<server::Connection>>,
+}
+
+fn broken(reason: &str) -> UpstreamError {
+    UpstreamError::down(ReasonKind::Reset, reason)
+}
+
+fn missing() -> UpstreamError {
+    UpstreamError::NotFound(Reason::new(
+        ReasonKind::NotOpenCode,
+        "there is no such session",
+    ))
+}
+
+impl Upstream for Port {
+    type Stream = Stream;
+    type Rest = Reader;
+
+    async fn connect(&self) -> Result<Connection<Stream, Reader>, UpstreamError> {
+        let server = &self.0;
+        let wrong = lock(&server.inner).pace.begins(Instant::now());
+        server
+            .core
+            .trace(format_args!("s{} is connected to", server.index));
+        server.core.check(
+            Invariant::Pace,
+            wrong.map(|wrong| format!("s{}: {wrong}", server.index)),
+        );
+        let probing = Reader {
+            server: server.clone(),
+            connection: None,
+        };
+        let answer = timeout(limits::FIRST_ANSWER, probing.exchange(|_, _| ())).await;
+        let answer = answer.unwrap_or_else(|_| Err(broken("it does not answer")));
+        if let Err(error) = answer {
+            lock(&server.inner).pace.failed(Instant::now());
+            return Err(error);
+        }
+        let connection = server.open();
+        lock(&server.inner).pace.opened();
+        let stream = Stream {
+            server: server.clone(),
+            connection: connection.clone(),
+        };
+        let rest = Reader {
+            server: server.clone(),
+            connection: Some(connection),
+        };
+        rest.exchange(|_, _| ()).await?;
+        Ok(Connection {
+            dialect: Dialect::V1,
+            version: Some("1.18.33".into()),
+            stream,
+            rest,
+        })
+    }
+
+    async fn is_healthy(&self) -> bool {
+        let reader = Reader {
+            server: self.0.clone(),
+            connection: None,
+        };
+        let healthy = reader.exchange(|_, _| ()).await.is_ok();
+        self.0
+            .core
+            .trace(format_args!("s{} healthy: {healthy}", self.0.index));
+        if healthy {
+            lock(&self.0.inner).pace.may_try();
+        }
+        healthy
+    }
+
+    async fn release(&self) {}
+}
+
+impl EventBytes for Stream {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        match self.connection.pipe.receive().await {
+            Ok(chunk) => {
+                self.server.taken(&self.connection, &chunk);
+                Ok(Some(chunk.bytes))
+            }
+            Err(End::Finished) => Ok(None),
+            Err(End::Reset) => Err(broken("the connection broke")),
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connection.pipe.close();
+        let (server, now) = (&self.server, Instant::now());
+        server.core.trace(format_args!(
+            "s{} stream #{} is closed",
+            server.index, self.connection.id
+        ));
+        let lived = now - self.connection.since;
+        if self.connection.life == server.life.load(Ordering::SeqCst) {
+            lock(&server.inner).pace.closed(now, lived);
+        }
+    }
+}
+
+impl Reader {
+    /// One exchange: request, a moment at which it is read, answer.
+    async fn exchange<T>(
+        &self,
+        read: impl FnOnce(&Inner, &Store) -> T,
+    ) -> Result<T, UpstreamError> {
+        let (up, there, back, fault, generation) = {
+            let mut inner = lock(&self.server.inner);
+            let slow = inner.random.random_ratio(1, 40);
+            let mut leg = || {
+                let most = if slow { 1500 } else { 25 };
+                Duration::from_millis(inner.random.random_range(0..most))
+            };
+            let (there, back) = (leg(), leg());
+            let faults = inner.rest_faults;
+            let fault = inner.random.random_range(0..100) < faults;
+            let fault = fault.then(|| inner.random.random_range(0..3));
+            (inner.up, there, back, fault, inner.generation)
+        };
+        match up {
+            Up::No => return Err(broken("nothing listens")),
+            Up::Deaf => {
+                sleep(opencode::limits::REQUEST_TIMEOUT).await;
+                return Err(broken("it did not answer in time"));
+            }
+            Up::Yes => {}
+        }
+        sleep(there).await;
+        match fault {
+            Some(0) => {
+                self.server
+                    .core
+                    .fault("REST timeout", format_args!("s{}", self.server.index));
+                sleep(opencode::limits::REQUEST_TIMEOUT).await;
+                return Err(broken("it did not answer in time"));
+            }
+            Some(_) => {
+                self.server
+                    .core
+                    .fault("REST 500", format_args!("s{}", self.server.index));
+                sleep(back).await;
+                return Err(broken("it answered 500"));
+            }
+            None => {}
+        }
+        let answer = {
+            let store = lock(&self.server.store);
+            let inner = lock(&self.server.inner);
+            if inner.generation != generation {
+                return Err(broken("the connection broke"));
+            }
+            read(&inner, &store)
+        };
+        sleep(back).await;
+        if lock(&self.server.inner).generation != generation {
+            return Err(broken("the connection broke"));
+        }
+        Ok(answer)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.server.core.clock().now()
+    }
+
+    /// What is asked of one folder, each at its own moment.
+    async fn folder(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        let sessions = self.exchange(|_, store| {
+            let mut all: Vec<_> = store
+                .sessions
+                .values()
+                .filter(|kept| kept.info.directory == *directory)
+                .map(|kept| kept.info.clone())
+                .collect();
+            all.sort_by_key(|info| std::cmp::Reverse(info.time.updated));
+            all.truncate(limits::SESSIONS);
+            all
+        });
+        let here = |store: &Store, id: &str| {
+            let kept = store.sessions.get(id);
+            kept.is_some_and(|kept| kept.info.directory == *directory)
+        };
+        let statuses = self.exchange(|inner, store| {
+            let mut running = inner.running.clone();
+            running.retain(|id, _| here(store, id));
+            running
+        });
+        let permissions = self.exchange(|inner, store| {
+            let all = inner.permissions.values();
+            all.filter(|asked| here(store, &asked.session_id))
+                .cloned()
+                .collect()
+        });
+        let questions = self.exchange(|inner, store| {
+            let all = inner.questions.values();
+            all.filter(|asked| here(store, &asked.session_id))
+                .cloned()
+                .collect()
+        });
+        let (sessions, statuses, permissions, questions) =
+            try_join4(sessions, statuses, permissions, questions).await?;
+        let complete = sessions.len() < limits::SESSIONS;
+        let now = self.now();
+        Ok(Snapshot {
+            sessions: sessions.into_iter().map(dialect::session).collect(),
+            listed: complete.then(|| directory.clone()).into_iter().collect(),
+            asked: vec![directory.clone()],
+            statuses: dialect::statuses(statuses),
+            permissions: dialect::permissions(permissions, now),
+            questions: dialect::questions(questions, now),
+        })
+    }
+}
+
+impl Rest for Reader {
+    async fn snapshot(&self, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+        let own: Arc<str> = self.server.directory.as_str().into();
+        let mut directories: BTreeSet<_> =
+            heard.into_iter().take(limits::DIRECTORIES - 1).collect();
+        directories.insert(own.clone());
+        let reads = directories
+            .into_iter()
+            .map(async |directory| (directory.clone(), self.folder(directory).await));
+        let mut whole = Snapshot::default();
+        for (directory, part) in join_all(reads).await {
+            let part = match part {
+                Err(_) if directory != own => continue,
+                part => part?,
+            };
+            whole.sessions.extend(part.sessions);
+            whole.listed.extend(part.listed);
+            whole.asked.extend(part.asked);
+            whole.statuses.extend(part.statuses);
+            whole.permissions.extend(part.permissions);
+            whole.questions.extend(part.questions);
+        }
+        if let Some(connection) = &self.connection {
+            let asked = whole.asked.iter().map(ToString::to_string).collect();
+            *lock(&connection.asked) = asked;
+            connection.released.store(true, Ordering::SeqCst);
+            lock(&self.server.inner).released.insert(connection.id);
+            self.server.core.trace(format_args!(
+                "s{} state is read beside #{}",
+                self.server.index, connection.id
+            ));
+        }
+        Ok(whole)
+    }
+
+    async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        let read = self.folder(directory.clone()).await?;
+        if let Some(connection) = &self.connection {
+            lock(&connection.asked).insert(directory.to_string());
+        }
+        Ok(read)
+    }
+
+    async fn catalog(&self) -> Result<Catalog, UpstreamError> {
+        self.exchange(|_, _| ()).await?;
+        let id = ModelRef {
+            provider: "lab".into(),
+            model: "m".into(),
+        };
+        Ok(Catalog {
+            agents: vec![AgentInfo {
+                name: "build".into(),
+                description: "Builds".into(),
+            }],
+            models: vec![ModelInfo {
+                id: id.clone(),
+                name: "Model".into(),
+                context: 1000,
+            }],
+            default_model: Some(id),
+        })
+    }
+
+    async fn messages(
+        &self,
+        session: SessionId,
+        before: Option<Arc<str>>,
+    ) -> Result<MessagesRead, UpstreamError> {
+        let page = before.clone().map_or(ReadPage::Newest, ReadPage::Older);
+        let read = async {
+            let page = self
+                .exchange(|_, store| {
+                    let kept = store.sessions.get(session.as_str())?;
+                    Some(kept.page(limits::MESSAGE_PAGE, before.as_deref()))
+                })
+                .await?;
+            page.ok_or_else(missing)
+        };
+        let (messages, todos) = match &page {
+            ReadPage::Older(_) => (read.await?, None),
+            ReadPage::Newest => {
+                let todos = async {
+                    let list = self.exchange(|_, store| {
+                        Some(store.sessions.get(session.as_str())?.todos.clone())
+                    });
+                    list.await?.ok_or_else(missing)
+                };
+                let (messages, todos) = try_join(read, todos).await?;
+                (
+                    messages,
+                    Some(todos.map_or_else(no_todos, dialect::answer_todos)),
+                )
+            }
+        };
+        let read = dialect::message_page(&session, messages, page, todos, self.now());
+        Ok(read)
+    }
+
+    async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {
+        let info = self.exchange(|_, store| {
+            let kept = store.sessions.get(session.as_str());
+            kept.map(|kept| kept.info.clone())
+        });
+        Ok(dialect::session(info.await?.ok_or_else(missing)?))
+    }
+}
+
+fn no_todos() -> model::state::Todos {
+    model::state::Todos {
+        items: Vec::new(),
+        raw: model::json::Json::of(&serde_json::json!([])),
+    }
+}

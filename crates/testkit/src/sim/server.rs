@@ -1,0 +1,615 @@
+//! An OpenCode server in memory: what it runs and asks, and the streams that it sends.
+//!
+//! It makes real wire text, and knows of each piece whether the hub has it, so that the hub can be judged.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use opencode::wire::{self, Event, PermissionRequest, QuestionRequest, SessionStatus};
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::core::{Core, lock};
+use super::pipe::{End, Pipe};
+use super::store::Store;
+use super::turn::Turn;
+
+/// How often a stream shows that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Whether a server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Up {
+    /// It does.
+    Yes,
+    /// Nothing listens.
+    No,
+    /// It accepts, and never answers: OpenCode does in its first second.
+    Deaf,
+}
+
+/// A frame that was sent, and what it means for what can be known.
+pub struct Sent {
+    /// Its data.
+    pub data: Arc<str>,
+    /// The folder that it names.
+    pub directory: Option<Arc<str>>,
+    /// The part whose text it begins, and the units of a part's text that it brings.
+    pub text: Option<(String, Option<Range<usize>>)>,
+}
+
+/// Bytes on a stream, and the frames that end in them.
+pub struct Chunk {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The frames.
+    pub frames: Vec<Arc<Sent>>,
+}
+
+/// An event stream, as the server sees it.
+pub struct Connection {
+    /// Counted over all of the server's life.
+    pub id: u64,
+    /// The hub's life in which it was made.
+    pub life: u64,
+    /// Its bytes.
+    pub pipe: Arc<Pipe<Chunk>>,
+    /// When it was made.
+    pub since: Instant,
+    /// Events before this are lost to it.
+    subscribed: Instant,
+    /// When the hub last took bytes from it.
+    pub heard: Mutex<Instant>,
+    /// True once the hub has read the state beside it.
+    pub released: AtomicBool,
+    /// Folders that the hub knew when it read the state.
+    pub asked: Mutex<BTreeSet<String>>,
+    /// The next event is cut in its middle, and the stream with it.
+    truncate: AtomicBool,
+}
+
+/// A text as it truly is, and the pieces of it that the hub was sent.
+#[derive(Clone, Debug, Default)]
+pub struct TextTruth {
+    /// All of it, in UTF-16 units.
+    pub units: Vec<u16>,
+    /// The connection on which the hub heard it begin.
+    pub begun: Option<u64>,
+    /// What the hub heard, without interruption each, and on which connection.
+    pub runs: Vec<(u64, Range<usize>)>,
+}
+
+/// A server.
+pub struct Server {
+    /// Shared by all.
+    pub core: Arc<Core>,
+    /// Its place among the servers.
+    pub index: usize,
+    /// The folder that it works in.
+    pub directory: String,
+    /// What it keeps.
+    pub store: Arc<Mutex<Store>>,
+    /// What it does.
+    pub inner: Mutex<Inner>,
+    /// The hub's life: counted up with each restart of it.
+    pub life: AtomicU64,
+}
+
+/// What a server does now.
+pub struct Inner {
+    /// Its chance.
+    pub random: StdRng,
+    /// Whether it answers.
+    pub up: Up,
+    /// Counted up when it is killed.
+    pub generation: u64,
+    /// What runs.
+    pub running: BTreeMap<String, SessionStatus>,
+    /// What waits for leave.
+    pub permissions: BTreeMap<String, PermissionRequest>,
+    /// What waits for an answer.
+    pub questions: BTreeMap<String, QuestionRequest>,
+    /// Turns under way.
+    pub turns: BTreeMap<String, Turn>,
+    /// Streams that it sends to.
+    pub connections: Vec<Arc<Connection>>,
+    /// The newest of all streams.
+    pub newest: Option<Arc<Connection>>,
+    /// Texts that are open, and those that never ended.
+    pub texts: BTreeMap<String, TextTruth>,
+    /// Streams beside which the hub read the state.
+    pub released: BTreeSet<u64>,
+    /// Frames that the hub of this life took, with their connection.
+    pub taken: Vec<(u64, Arc<Sent>)>,
+    /// Folders that the hub of this life heard of.
+    pub heard_of: BTreeSet<String>,
+    /// Sessions whose run was seen by the hub of this life, and ended with the server, unfinished.
+    pub cut_off: BTreeSet<String>,
+    /// When the hub tried to connect, and how it ended: for the policy.
+    pub pace: super::pace::Pace,
+    /// Chance of a REST exchange to fail, in percent.
+    pub rest_faults: u32,
+    /// Durable events that are to be lost on the stream.
+    pub lose: u32,
+    /// Sessions of which some were, without another that proves it.
+    pub lost: BTreeSet<String>,
+    /// Streams on which some were.
+    pub lossy: BTreeSet<u64>,
+    /// Recorded frames that are still to be played.
+    pub recorded: VecDeque<String>,
+    next_id: u64,
+    next_connection: u64,
+}
+
+impl Server {
+    /// A server that runs.
+    pub fn new(
+        core: Arc<Core>,
+        index: usize,
+        directory: String,
+        store: Arc<Mutex<Store>>,
+    ) -> Arc<Self> {
+        let random = core.random(&format!("server {index}"));
+        Arc::new(Self {
+            index,
+            directory,
+            store,
+            inner: Mutex::new(Inner {
+                random,
+                up: Up::Yes,
+                generation: 0,
+                running: BTreeMap::new(),
+                permissions: BTreeMap::new(),
+                questions: BTreeMap::new(),
+                turns: BTreeMap::new(),
+                connections: Vec::new(),
+                newest: None,
+                texts: BTreeMap::new(),
+                released: BTreeSet::new(),
+                taken: Vec::new(),
+                heard_of: BTreeSet::new(),
+                cut_off: BTreeSet::new(),
+                pace: super::pace::Pace::default(),
+                rest_faults: 0,
+                lose: 0,
+                lost: BTreeSet::new(),
+                lossy: BTreeSet::new(),
+                recorded: VecDeque::new(),
+                next_id: 0,
+                next_connection: 0,
+            }),
+            life: AtomicU64::new(0),
+            core,
+        })
+    }
+
+    /// A new id.
+    pub fn id(&self, kind: &str) -> String {
+        let mut inner = lock(&self.inner);
+        inner.next_id += 1;
+        format!("{kind}_{}{:06}", self.index, inner.next_id)
+    }
+
+    /// Something happens, with properties as a value.
+    pub fn emit(&self, directory: &str, kind: &str, properties: &Value) {
+        self.tell(directory, kind, &properties.to_string());
+    }
+
+    /// Something happens, with properties as text.
+    pub fn tell(&self, directory: &str, kind: &str, properties: &str) {
+        let id = self.id("evt");
+        let payload = format!(r#""id":"{id}","type":"{kind}","properties":{properties}"#);
+        let main = envelope(directory, &payload);
+        let seq = self.apply(&main);
+        let mut frames = vec![self.sent(main)];
+        if let Some((session, seq)) = &seq {
+            let sync = format!(
+                r#""type":"sync","syncEvent":{{"id":"{id}","type":"{kind}.1","seq":{seq},"aggregateID":"{session}","data":{properties}}},"id":"{id}""#
+            );
+            frames.push(self.sent(envelope(directory, &sync)));
+        }
+        // That a session is gone is told once, and nothing after it could prove that it was missed.
+        let numbered = seq.map(|(session, _)| session);
+        let provable = numbered.filter(|_| kind != "session.deleted");
+        self.core
+            .trace(format_args!("s{} {kind} {}", self.index, subject(properties)));
+        self.send(frames, provable.as_deref());
+    }
+
+    /// Something that was recorded happens again.
+    pub fn replay(&self, data: &str) {
+        if let Ok(incoming) = wire::decode(data)
+            && let Event::Sync(_) = incoming.event
+        {
+            lock(&self.store).apply(self.index, &incoming.event);
+        } else {
+            self.keep_recorded(data);
+        }
+        self.core
+            .trace(format_args!("s{} replays {} bytes", self.index, data.len()));
+        let frame = self.sent(data.to_owned());
+        self.send(vec![frame], None);
+    }
+
+    /// Keeps what a recorded event says; its number follows in an event of its own.
+    pub fn keep_recorded(&self, data: &str) {
+        if let Ok(incoming) = wire::decode(data) {
+            lock(&self.store).apply(self.index, &incoming.event);
+            lock(&self.inner).apply(&incoming.event);
+        }
+    }
+
+    /// Keeps what an event says. Gives its session and its number there, if it is durable.
+    fn apply(&self, data: &str) -> Option<(String, u64)> {
+        let incoming = wire::decode(data).ok()?;
+        let mut store = lock(&self.store);
+        let numbered = durable(&incoming.event).map(|session| {
+            let seq = store.sessions.get(&session).map_or(0, |kept| kept.seq);
+            (session, seq)
+        });
+        store.apply(self.index, &incoming.event);
+        if let Some((session, seq)) = &numbered
+            && let Some(kept) = store.sessions.get_mut(session)
+        {
+            kept.seq = seq + 1;
+        }
+        lock(&self.inner).apply(&incoming.event);
+        numbered
+    }
+
+    fn sent(&self, data: String) -> Arc<Sent> {
+        let incoming = wire::decode(&data).ok();
+        let directory = incoming
+            .as_ref()
+            .and_then(|incoming| incoming.directory.as_deref())
+            .map(Into::into);
+        let text = incoming.and_then(|incoming| match incoming.event {
+            Event::PartUpdated { part, .. } => {
+                let inner = lock(&self.inner);
+                let begins = inner.texts.get(&part.id)?.units.is_empty();
+                begins.then_some((part.id, None))
+            }
+            Event::PartDelta(delta) => {
+                let inner = lock(&self.inner);
+                let all = inner.texts.get(&delta.part_id)?.units.len();
+                let units = units(&delta.delta).len();
+                Some((delta.part_id, Some(all - units..all)))
+            }
+            _ => None,
+        });
+        Arc::new(Sent {
+            data: data.into(),
+            directory,
+            text,
+        })
+    }
+
+    /// `provable` names the session whose next event tells that this one was missed.
+    fn send(&self, frames: Vec<Arc<Sent>>, provable: Option<&str>) {
+        self.core.count(|stats| stats.events += frames.len() as u64);
+        let connections = lock(&self.inner).connections.clone();
+        for connection in connections {
+            if Instant::now() < connection.subscribed {
+                self.core
+                    .trace(format_args!("s{} too early for #{}", self.index, connection.id));
+                continue;
+            }
+            let released = connection.released.load(Ordering::SeqCst);
+            if let Some(session) = provable.filter(|_| released)
+                && self.loses(connection.id, session)
+            {
+                continue;
+            }
+            self.send_to(&connection, &frames);
+        }
+        lock(&self.inner)
+            .connections
+            .retain(|connection| connection.pipe.is_open());
+    }
+
+    /// Loses a durable event, if one is to be lost.
+    fn loses(&self, connection: u64, session: &str) -> bool {
+        let mut inner = lock(&self.inner);
+        if inner.lose == 0 {
+            inner.lost.remove(session);
+            return false;
+        }
+        inner.lose -= 1;
+        inner.lost.insert(session.to_owned());
+        inner.lossy.insert(connection);
+        drop(inner);
+        self.core.fault("lost event", format_args!("s{} of {session}", self.index));
+        true
+    }
+
+    /// Sends frames on one stream, cut anywhere.
+    fn send_to(&self, connection: &Connection, frames: &[Arc<Sent>]) {
+        let mut bytes = Vec::new();
+        let mut ends = Vec::new();
+        for frame in frames {
+            bytes.extend_from_slice(b"data: ");
+            bytes.extend_from_slice(frame.data.as_bytes());
+            bytes.extend_from_slice(b"\n\n");
+            ends.push(bytes.len());
+        }
+        let mut inner = lock(&self.inner);
+        if connection.truncate.swap(false, Ordering::SeqCst) {
+            let first = ends.first().map_or(2, |end| end - 1);
+            let at = inner.random.random_range(1..first);
+            drop(inner);
+            let bytes = Bytes::copy_from_slice(&bytes[..at]);
+            let frames = Vec::new();
+            connection
+                .pipe
+                .send(Chunk { bytes, frames }, Duration::from_millis(1));
+            connection.pipe.end(End::Finished);
+            return;
+        }
+        let mut cuts = vec![bytes.len()];
+        if inner.random.random_ratio(1, 8) {
+            for _ in 0..inner.random.random_range(1..4) {
+                cuts.push(inner.random.random_range(1..bytes.len()));
+            }
+            cuts.sort_unstable();
+            cuts.dedup();
+        }
+        let mut from = 0;
+        for cut in cuts {
+            let ended = |end: &usize| *end > from && *end <= cut;
+            let ended = ends.iter().zip(frames).filter(|(end, _)| ended(end));
+            let chunk = Chunk {
+                bytes: Bytes::copy_from_slice(&bytes[from..cut]),
+                frames: ended.map(|(_, frame)| frame.clone()).collect(),
+            };
+            let delay = Duration::from_millis(inner.random.random_range(0..8));
+            connection.pipe.send(chunk, delay);
+            from = cut;
+        }
+    }
+
+    /// Opens an event stream.
+    pub fn open(self: &Arc<Self>) -> Arc<Connection> {
+        let now = Instant::now();
+        let connection = {
+            let mut inner = lock(&self.inner);
+            inner.next_connection += 1;
+            let late = Duration::from_millis(inner.random.random_range(0..6));
+            let connection = Arc::new(Connection {
+                id: inner.next_connection,
+                life: self.life.load(Ordering::SeqCst),
+                pipe: Pipe::new(),
+                since: now,
+                subscribed: now + late,
+                heard: Mutex::new(now),
+                released: AtomicBool::new(false),
+                asked: Mutex::default(),
+                truncate: AtomicBool::new(false),
+            });
+            inner.connections.push(connection.clone());
+            inner.newest = Some(connection.clone());
+            connection
+        };
+        self.core.count(|stats| stats.connects += 1);
+        self.core
+            .trace(format_args!("s{} stream #{} opens", self.index, connection.id));
+        self.send_to(&connection, &[self.bare("server.connected")]);
+        let (server, beating) = (self.clone(), connection.clone());
+        tokio::spawn(async move {
+            loop {
+                sleep(HEARTBEAT).await;
+                if !beating.pipe.is_open() {
+                    return;
+                }
+                server.send_to(&beating, &[server.bare("server.heartbeat")]);
+            }
+        });
+        connection
+    }
+
+    fn bare(&self, kind: &str) -> Arc<Sent> {
+        let id = self.id("evt");
+        self.core.count(|stats| stats.events += 1);
+        self.sent(format!(
+            r#"{{"payload":{{"id":"{id}","type":"{kind}","properties":{{}}}}}}"#
+        ))
+    }
+
+    /// The hub took bytes.
+    pub fn taken(&self, connection: &Connection, chunk: &Chunk) {
+        *lock(&connection.heard) = Instant::now();
+        if connection.life != self.life.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut inner = lock(&self.inner);
+        for frame in &chunk.frames {
+            if let Some(directory) = &frame.directory {
+                inner.heard_of.insert(directory.to_string());
+            }
+            if let Some((part, units)) = &frame.text
+                && let Some(text) = inner.texts.get_mut(part)
+            {
+                text.heard(connection.id, units.clone());
+            }
+            inner.taken.push((connection.id, frame.clone()));
+        }
+    }
+
+    /// The stream that the hub holds now, whether or not the server still does.
+    pub fn current(&self) -> Option<Arc<Connection>> {
+        let newest = lock(&self.inner).newest.clone();
+        newest.filter(|connection| !connection.pipe.is_closed())
+    }
+
+    /// Ends at once, in the middle of everything.
+    pub fn kill(&self) {
+        let mut inner = lock(&self.inner);
+        inner.up = Up::No;
+        inner.generation += 1;
+        inner.running.clear();
+        inner.permissions.clear();
+        inner.questions.clear();
+        inner.turns.clear();
+        inner.recorded.clear();
+        for connection in inner.connections.drain(..) {
+            connection.pipe.end(End::Finished);
+        }
+        drop(inner);
+        self.core.trace(format_args!("s{} is killed", self.index));
+    }
+
+    /// Whether it answers, from now on.
+    pub fn set_up(&self, up: Up) {
+        lock(&self.inner).up = up;
+        self.core.trace(format_args!("s{} up: {up:?}", self.index));
+    }
+
+    /// The next event is cut in its middle.
+    pub fn truncate_next(&self) {
+        if let Some(connection) = self.current() {
+            connection.truncate.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Sends something that is no event.
+    pub fn babble(&self, kind: u32) {
+        let Some(connection) = self.current() else {
+            return;
+        };
+        let (bytes, data): (&[u8], Option<&str>) = match kind % 5 {
+            0 => (b": a comment\n\n", None),
+            1 => (b"data: {\"payload\":\n\n", Some("{\"payload\":")),
+            2 => (b"\xff\xfe\x00 no field\n\n", None),
+            3 => (b"event: odd\ndata: {}\nid: 7\n\n", Some("{}")),
+            _ => (b"retry: 5\n\n\n\r\n", None),
+        };
+        let frames = data.map(|data| {
+            Arc::new(Sent {
+                data: data.into(),
+                directory: None,
+                text: None,
+            })
+        });
+        let chunk = Chunk {
+            bytes: Bytes::from_static(bytes),
+            frames: frames.into_iter().collect(),
+        };
+        connection.pipe.send(chunk, Duration::ZERO);
+    }
+
+    /// A new life of the hub: it has heard nothing.
+    pub fn begin_life(&self) {
+        self.life.fetch_add(1, Ordering::SeqCst);
+        let mut inner = lock(&self.inner);
+        inner.taken.clear();
+        inner.heard_of.clear();
+        inner.cut_off.clear();
+        inner.lossy.clear();
+        inner.pace = super::pace::Pace::default();
+        for text in inner.texts.values_mut() {
+            text.runs.clear();
+            text.begun = None;
+        }
+    }
+}
+
+impl Inner {
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::SessionStatus { session_id, status } => match status {
+                SessionStatus::Idle => {
+                    self.running.remove(session_id);
+                }
+                status => {
+                    self.running.insert(session_id.clone(), status.clone());
+                    self.cut_off.remove(session_id);
+                }
+            },
+            Event::SessionIdle { session_id } => {
+                self.running.remove(session_id);
+            }
+            Event::SessionDeleted { session_id, .. } => {
+                self.running.remove(session_id);
+                self.turns.remove(session_id);
+                self.cut_off.remove(session_id);
+                self.permissions
+                    .retain(|_, asked| asked.session_id != *session_id);
+                self.questions
+                    .retain(|_, asked| asked.session_id != *session_id);
+            }
+            Event::PermissionAsked(asked) => {
+                self.permissions.insert(asked.id.clone(), (**asked).clone());
+            }
+            Event::PermissionReplied { request_id, .. } => {
+                self.permissions.remove(request_id);
+            }
+            Event::QuestionAsked(asked) => {
+                self.questions.insert(asked.id.clone(), (**asked).clone());
+            }
+            Event::QuestionReplied { request_id, .. }
+            | Event::QuestionRejected { request_id, .. } => {
+                self.questions.remove(request_id);
+            }
+            Event::PartUpdated { part, .. } => {
+                self.texts.entry(part.id.clone()).or_default();
+            }
+            Event::PartDelta(delta) => {
+                let text = self.texts.entry(delta.part_id.clone()).or_default();
+                text.units.extend(units(&delta.delta));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl TextTruth {
+    fn heard(&mut self, connection: u64, units: Option<Range<usize>>) {
+        let Some(units) = units else {
+            if self.runs.is_empty() {
+                self.begun.get_or_insert(connection);
+            }
+            return;
+        };
+        match self.runs.last_mut() {
+            Some((of, run)) if *of == connection && run.end == units.start => run.end = units.end,
+            _ => self.runs.push((connection, units)),
+        }
+    }
+}
+
+fn units(delta: &opencode::DeltaText) -> Vec<u16> {
+    let body = delta.body().encode_utf16();
+    let (low, high) = (delta.lead_low(), delta.trail_high());
+    low.into_iter().chain(body).chain(high).collect()
+}
+
+fn envelope(directory: &str, payload: &str) -> String {
+    format!(r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#, json!(directory))
+}
+
+/// The session of an event that OpenCode numbers.
+fn durable(event: &Event) -> Option<String> {
+    match event {
+        Event::SessionCreated(info) | Event::SessionUpdated(info) => Some(info.id.clone()),
+        Event::SessionDeleted { session_id, .. }
+        | Event::MessageRemoved { session_id, .. }
+        | Event::PartRemoved { session_id, .. } => Some(session_id.clone()),
+        Event::MessageUpdated(info) => Some(info.session_id.clone()),
+        Event::PartUpdated { part, .. } => Some(part.session_id.clone()),
+        _ => None,
+    }
+}
+
+/// The beginning of an event's properties, for the trace.
+fn subject(properties: &str) -> &str {
+    let end = properties
+        .char_indices()
+        .nth(100)
+        .map_or(properties.len(), |(at, _)| at);
+    &properties[..end]
+}

@@ -1,0 +1,7 @@
+//! The fold: events of any kind in any order, looked at now and then, and drawn.
+#![no_main]
+
+#[path = "../fold.rs"]
+mod fold;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fold::fold(input));
