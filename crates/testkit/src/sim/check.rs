@@ -108,7 +108,10 @@ fn bounds(known: &Instance) -> Found {
                         format!("{id} keeps {kept} bytes and counts {}", loaded.bytes),
                     );
                 }
-                loaded.rereading.as_ref().map_or(0, |held| held.events.len())
+                loaded
+                    .rereading
+                    .as_ref()
+                    .map_or(0, |held| held.events.len())
             }
             _ => 0,
         };
@@ -148,7 +151,10 @@ fn live(server: &Server, known: &Instance) -> Found {
         if truth.is_some() != session.run.is_running() && !unasked {
             return wrong(
                 Invariant::Status,
-                format!("{} is {:?}, and truly {truth:?}", session.info.id, session.run),
+                format!(
+                    "{} is {:?}, and truly {truth:?}",
+                    session.info.id, session.run
+                ),
             );
         }
     }
@@ -164,7 +170,12 @@ fn requests(known: &Instance, inner: &Inner, store: &Store, asked: &BTreeSet<Str
         .permissions
         .values()
         .map(|asked| (&asked.id, &asked.session_id))
-        .chain(inner.questions.values().map(|asked| (&asked.id, &asked.session_id)))
+        .chain(
+            inner
+                .questions
+                .values()
+                .map(|asked| (&asked.id, &asked.session_id)),
+        )
         .filter(|(_, session)| heard(session))
         .map(|(id, _)| id.as_str())
         .collect();
@@ -172,12 +183,20 @@ fn requests(known: &Instance, inner: &Inner, store: &Store, asked: &BTreeSet<Str
         .permissions
         .values()
         .map(|asked| (asked.id.as_str(), &asked.session))
-        .chain(known.questions.values().map(|asked| (asked.id.as_str(), &asked.session)))
+        .chain(
+            known
+                .questions
+                .values()
+                .map(|asked| (asked.id.as_str(), &asked.session)),
+        )
         .filter(|(_, session)| heard(session.as_str()))
         .map(|(id, _)| id)
         .collect();
     if truth != told {
-        return wrong(Invariant::Needs, format!("{told:?} wait, and truly {truth:?}"));
+        return wrong(
+            Invariant::Needs,
+            format!("{told:?} wait, and truly {truth:?}"),
+        );
     }
     Ok(())
 }
@@ -284,7 +303,11 @@ fn same_session(
             );
         }
         for (part, truth) in message.parts.values().zip(truth.parts.values()) {
-            same_raw(&format!("{at} {}", part.id), part.raw.get(), truth.raw.get())?;
+            same_raw(
+                &format!("{at} {}", part.id),
+                part.raw.get(),
+                truth.raw.get(),
+            )?;
             let open = session.open.get(&part.id);
             if let Some(truth) = inner.texts.get(part.id.as_str())
                 && part.kind.is_open_text()
@@ -304,7 +327,10 @@ fn same_session(
                 true_text(segments, &heard)
                     .map_err(|what| (Invariant::Text, format!("{at} {}: {what}", part.id)))?;
             } else if open.is_some() {
-                return wrong(Invariant::Text, format!("{at} {} has ended and is open", part.id));
+                return wrong(
+                    Invariant::Text,
+                    format!("{at} {} has ended and is open", part.id),
+                );
             }
         }
     }
@@ -356,7 +382,10 @@ fn same_run(session: &Session, kept: &Kept, inner: &Inner, asked: &BTreeSet<Stri
     let cut = inner.cut_off.contains(id);
     wrong(
         Invariant::Status,
-        format!("{id} is {:?}, and truly {truth:?} (cut off: {cut})", session.run),
+        format!(
+            "{id} is {:?}, and truly {truth:?} (cut off: {cut})",
+            session.run
+        ),
     )
 }
 
@@ -413,7 +442,9 @@ fn true_text(segments: &[Segment], heard: &Heard<'_>) -> Result<(), String> {
         && *on == heard.connection
         && last.is_none_or(|(last, _)| last != on)
     {
-        return Err(format!("{text:?} was heard, and is not known: {segments:?}"));
+        return Err(format!(
+            "{text:?} was heard, and is not known: {segments:?}"
+        ));
     }
     let whole = truth.begun == Some(heard.connection)
         && matches!(&truth.runs[..], [(on, run)] if *on == heard.connection && run.start == 0);
@@ -538,7 +569,10 @@ pub async fn same_log(server: &Server, hub: &HubLife) -> Found {
     }
     match taken.next() {
         None => Ok(()),
-        Some(frame) => wrong(Invariant::Log, format!("s{} lacks {}", server.index, frame.data)),
+        Some(frame) => wrong(
+            Invariant::Log,
+            format!("s{} lacks {}", server.index, frame.data),
+        ),
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use hub::engine::{self, Handle};
 use hub::feed::live::{Drawing, Live, ViewerLink};
-use hub::ingest::backoff::Policy;
 use hub::feed::log::Cursor;
+use hub::ingest::backoff::Policy;
 use hub::ingest::{Ask, Patience, Supervisor};
 use hub::journal::memory::Disk;
 use hub::journal::{self, Journal, Retention};

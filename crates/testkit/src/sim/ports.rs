@@ -15,9 +15,7 @@ use hub::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamErro
 use hub::limits;
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::SessionId;
-use model::state::{
-    AgentInfo, Catalog, ModelInfo, ModelRef, Reason, ReasonKind, SessionInfo,
-};
+use model::state::{AgentInfo, Catalog, ModelInfo, ModelRef, Reason, ReasonKind, SessionInfo};
 use model::time::Timestamp;
 use rand::Rng;
 use tokio::time::{Instant, sleep, timeout};

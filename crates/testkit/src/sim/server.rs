@@ -217,8 +217,11 @@ impl Server {
         // That a session is gone is told once, and nothing after it could prove that it was missed.
         let numbered = seq.map(|(session, _)| session);
         let provable = numbered.filter(|_| kind != "session.deleted");
-        self.core
-            .trace(format_args!("s{} {kind} {}", self.index, subject(properties)));
+        self.core.trace(format_args!(
+            "s{} {kind} {}",
+            self.index,
+            subject(properties)
+        ));
         self.send(frames, provable.as_deref());
     }
 
@@ -296,8 +299,10 @@ impl Server {
         let connections = lock(&self.inner).connections.clone();
         for connection in connections {
             if Instant::now() < connection.subscribed {
-                self.core
-                    .trace(format_args!("s{} too early for #{}", self.index, connection.id));
+                self.core.trace(format_args!(
+                    "s{} too early for #{}",
+                    self.index, connection.id
+                ));
                 continue;
             }
             let released = connection.released.load(Ordering::SeqCst);
@@ -324,7 +329,8 @@ impl Server {
         inner.lost.insert(session.to_owned());
         inner.lossy.insert(connection);
         drop(inner);
-        self.core.fault("lost event", format_args!("s{} of {session}", self.index));
+        self.core
+            .fault("lost event", format_args!("s{} of {session}", self.index));
         true
     }
 
@@ -396,8 +402,10 @@ impl Server {
             connection
         };
         self.core.count(|stats| stats.connects += 1);
-        self.core
-            .trace(format_args!("s{} stream #{} opens", self.index, connection.id));
+        self.core.trace(format_args!(
+            "s{} stream #{} opens",
+            self.index, connection.id
+        ));
         self.send_to(&connection, &[self.bare("server.connected")]);
         let (server, beating) = (self.clone(), connection.clone());
         tokio::spawn(async move {
@@ -589,7 +597,10 @@ fn units(delta: &opencode::DeltaText) -> Vec<u16> {
 }
 
 fn envelope(directory: &str, payload: &str) -> String {
-    format!(r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#, json!(directory))
+    format!(
+        r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#,
+        json!(directory)
+    )
 }
 
 /// The session of an event that OpenCode numbers.
