@@ -6,6 +6,8 @@ mod bad_input;
 mod cost;
 mod demo;
 mod ending;
+mod faults;
+mod figures;
 mod program;
 mod replay;
 mod starting;
