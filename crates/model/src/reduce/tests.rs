@@ -10,7 +10,7 @@ use crate::ids::{InstanceId, MessageId, PartId, SessionId};
 use crate::json::Json;
 use crate::state::{
     Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Outcome, Part, PartKind, Permission,
-    Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State,
+    Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State, Todos,
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
