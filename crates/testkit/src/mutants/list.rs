@@ -113,9 +113,9 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a conversation that comes back is told as changes",
-        file: "crates/page/src/render.rs",
-        text: "            let since = if log.anew { Rev(0) } else { since };",
-        instead: "",
+        file: "crates/model/src/view/log.rs",
+        text: "        let anew = loaded.since > since;",
+        instead: "        let anew = false;",
     },
     Mutant {
         name: "an entry is skipped between memory and journal",
@@ -130,10 +130,10 @@ pub const MUTANTS: &[Mutant] = &[
         instead: "        frames.reverse();\n        feeder.tell(frames).await;\n        frames = rest;",
     },
     Mutant {
-        name: "a row that was read wins over what was told meanwhile",
-        file: "crates/model/src/reduce/session.rs",
-        text: "        if !self.instance.sessions.contains_key(&info.id) {",
-        instead: "        {",
+        name: "a folder that was read wins over what was told meanwhile",
+        file: "crates/model/src/reduce/snapshot.rs",
+        text: "            if scope.status_told(&id) {\n                continue;\n            }\n            match told {",
+        instead: "            match told {",
     },
     Mutant {
         name: "sessions that went during a gap stay",

@@ -18,10 +18,10 @@ pub use list::{MUTANTS, Mutant};
 use crate::workspace;
 
 /// Seeds in which a mutant has to be caught.
-const SEEDS: &str = "400";
+const SEEDS: &str = "2000";
 
 /// How long they may take. A mutant that hangs the hub is caught as well.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
