@@ -71,7 +71,6 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
         ..HubOptions::new(launcher)
     };
     let notice = "This is a demo: the agents follow a script, and all is gone once it ends. Say anything to them";
-    let options = HubOptions::new(launcher);
     let serving =
         Serving::start(stage.data_dir()?, listen, options, vec![Arc::from(notice)]).await?;
     let play = Play {

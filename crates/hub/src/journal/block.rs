@@ -229,7 +229,7 @@ mod tests {
             epoch: "e".into(),
             seq,
             instance: "i1".into(),
-            session: (seq % 2 == 0).then(|| "ses_1".into()),
+            session: seq.is_multiple_of(2).then(|| "ses_1".into()),
             said,
             at: Timestamp(seq as i64),
             private,

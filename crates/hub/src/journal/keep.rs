@@ -48,11 +48,7 @@ struct Properties<'a> {
 /// What is kept of an event that means this to us.
 pub(crate) fn said(meaning: &[Event], data: &str) -> Said {
     // Twins mean nothing to us; what does is never looked into here.
-    let candidate = match meaning {
-        [] => true,
-        [Event::SessionDeleted(_)] => true,
-        _ => false,
-    };
+    let candidate = matches!(meaning, [] | [Event::SessionDeleted(_)]);
     let names = if candidate { names(data) } else { None };
     names.unwrap_or_else(|| Said::Upstream(data.into()))
 }
