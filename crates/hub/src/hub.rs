@@ -3,6 +3,7 @@
 //! It ties the layers together and owns what outlives a request. It never folds, renders or speaks HTTP.
 
 mod instances;
+mod unfinished;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -137,10 +138,14 @@ impl Hub {
             put_aside,
             _tasks: tasks,
         }));
+        let mut before = unfinished::load(dir.path());
+        let (engine, path) = (hub.engine().clone(), dir.path().to_owned());
+        tokio::spawn(unfinished::keep(engine, path, before.clone()));
         for instance in known {
+            let ran = before.remove(&instance.id).unwrap_or_default();
             hub.0
                 .instances
-                .begin(instance, Some(recalled.clone()))
+                .begin(instance, Some(recalled.clone()), ran)
                 .await;
         }
         let nudged = Arc::downgrade(&hub.0);

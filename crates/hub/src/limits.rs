@@ -152,6 +152,10 @@ pub const PROMPT_KEY_AGE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 /// Answers of this hub's users to permissions and questions that are remembered, to tell a later one who was first. At
 /// the bound the oldest is forgotten: the later one is told only that nothing waits.
 pub const ANSWERS: usize = 1024;
+/// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.
+pub const UNFINISHED: usize = 4096;
+/// How often they are noted at most.
+pub const UNFINISHED_EVERY: Duration = Duration::from_secs(1);
 /// Interrupted sessions that are told to go on at once. The rest wait for them.
 pub const CONTINUED_AT_ONCE: usize = 4;
 /// Characters of an idempotency key. A longer one is refused.

@@ -15,43 +15,61 @@ const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-function ago(ms: number): string {
-  if (ms < minute) return "now";
-  if (ms < hour) return `${Math.floor(ms / minute)} min`;
-  return ms < day ? `${Math.floor(ms / hour)} h` : `${Math.floor(ms / day)} d`;
+const hours = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit", hour12: false });
+const days = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
+
+/** A moment in words, and when they will be others. */
+type Words = [text: string, until: number];
+
+/** What each element says, and of which moment. */
+const shown = new WeakMap<Element, { of: string; until: number }>();
+
+/** In steps of the largest unit that fits: words for a time of `ms`, and how long they hold. */
+function ago(ms: number): Words {
+  if (ms < minute) return ["now", minute - ms];
+  const [unit, name] = ms < hour ? ([minute, "min"] as const) : ms < day ? ([hour, "h"] as const) : ([day, "d"] as const);
+  return [`${Math.floor(ms / unit)} ${name}`, unit - (ms % unit)];
 }
 
-function seconds(ms: number): string {
-  return ms < 2 * minute ? `${Math.max(0, Math.round(ms / 1000))} s` : ago(ms);
+function seconds(ms: number): Words {
+  return ms < 2 * minute ? [`${Math.max(0, Math.round(ms / 1000))} s`, 0] : ago(ms);
 }
 
 /** A moment as people write it. */
-export function clock(at: number): string {
-  const date = new Date(at);
-  const time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
-  const today = new Date(now()).toDateString() === date.toDateString();
-  return today ? time : `${date.toLocaleDateString([], { day: "numeric", month: "short" })} ${time}`;
+export function clock(at: number, from = now()): string {
+  const today = new Date(from).toDateString() === new Date(at).toDateString();
+  return today ? hours.format(at) : `${days.format(at)} ${hours.format(at)}`;
 }
 
-function words(at: number, form: string | undefined): string {
+function words(at: number, form: string | null, from: number): Words {
   switch (form) {
     case "ago":
-      return ago(now() - at);
-    case "for":
-      return now() - at < minute ? "" : ` for ${ago(now() - at)}`;
+      return ago(from - at);
+    case "for": {
+      const [text, left] = ago(from - at);
+      return [from - at < minute ? "" : ` for ${text}`, left];
+    }
     case "seconds":
-      return seconds(now() - at);
+      return seconds(from - at);
     case "left":
-      return seconds(at - now());
+      return [seconds(at - from)[0], 0];
     default:
-      return clock(at);
+      return [clock(at, from), new Date(from).setHours(24, 0, 0, 0) - from];
   }
 }
 
-/** Writes every moment that reads differently now. */
+/** Writes every moment that reads differently now. It runs after every change: what still holds costs a look-up. */
 export function tick(): void {
-  for (const time of document.querySelectorAll<HTMLElement>("time[data-at]")) {
-    const text = words(Number(time.dataset.at), time.dataset.form);
+  const from = now();
+  for (const time of document.getElementsByTagName("time")) {
+    const at = time.getAttribute("data-at");
+    if (at === null) continue;
+    const form = time.getAttribute("data-form");
+    const of = `${form} ${at}`;
+    const known = shown.get(time);
+    if (known?.of === of && from < known.until) continue;
+    const [text, left] = words(Number(at), form, from);
+    shown.set(time, { of, until: from + left });
     if (time.textContent !== text) time.textContent = text;
   }
 }

@@ -17,9 +17,37 @@ function selected(element: Element): boolean {
   return !!selection && !selection.isCollapsed && selection.containsNode(element, true);
 }
 
+/** Makes what is in `old` what is in `fresh`. What is the same stays, so that only what came is laid out and drawn. */
+function follow(old: Node, fresh: Node): void {
+  let at = old.firstChild;
+  for (const want of [...fresh.childNodes]) {
+    if (!at) {
+      old.appendChild(want);
+      continue;
+    }
+    const next: ChildNode | null = at.nextSibling;
+    if (at instanceof Text && want instanceof Text) {
+      if (want.data.startsWith(at.data)) at.appendData(want.data.slice(at.length));
+      else at.data = want.data;
+    } else if (!at.isEqualNode(want)) {
+      if (at.cloneNode().isEqualNode(want.cloneNode())) follow(at, want);
+      else at.replaceWith(want);
+    }
+    at = next;
+  }
+  while (at) {
+    const next: ChildNode | null = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
 function write(element: Element): void {
   const source = sources.get(element);
-  if (source !== undefined && element.innerHTML !== source) element.innerHTML = source;
+  if (source === undefined) return;
+  const fresh = element.cloneNode() as Element;
+  fresh.innerHTML = source;
+  follow(element, fresh);
 }
 
 document.addEventListener("selectionchange", () => {
@@ -84,7 +112,7 @@ async function grow(key: string, keep: number, tail: string, length: number, rev
   }
   sources.set(element, source.slice(0, keep) + tail);
   if (selected(element)) held.add(element);
-  else element.innerHTML = source.slice(0, keep) + tail;
+  else write(element);
 }
 
 /** Applies a batch that brings the page to `rev`. */

@@ -18,8 +18,9 @@ pub(crate) const TEXT_STEP: usize = 64 << 10;
 /// Bytes of a code block that is still being written up to which it is highlighted. Beyond it, it stays plain until it
 /// ends.
 pub(crate) const OPEN_CODE_BYTES: usize = 8 << 10;
-/// Bytes of a finished code block up to which it is highlighted.
-pub(crate) const CODE_BYTES: usize = 128 << 10;
+/// Bytes of a finished code block up to which it is highlighted. A longer one stays plain: a phone would stand still while
+/// it styles so many words.
+pub(crate) const CODE_BYTES: usize = 32 << 10;
 /// Lines on either side of an edit up to which it is shown as a diff; a larger one is shown as its two texts.
 pub(crate) const DIFF_LINES: usize = 2000;
 /// Folders offered when one is to be opened.

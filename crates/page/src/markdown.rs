@@ -6,6 +6,7 @@
 //! at the end. Nothing here decides which text is drawn.
 
 mod code;
+mod scan;
 mod wall;
 mod write;
 

@@ -91,6 +91,11 @@ impl maud::Render for Open<'_> {
             buffer.push_str("\" class=\"");
             class.render_to(buffer);
         }
-        buffer.push_str("\">");
+        buffer.push('"');
+        if *tag == "pre" {
+            // What is longer than its box can be moved by keyboard as well.
+            buffer.push_str(" tabindex=\"0\"");
+        }
+        buffer.push('>');
     }
 }

@@ -4,8 +4,11 @@
 //! Tools that are missing are installed once per checkout into `.testenv/` (OpenCode, through npm) or on the
 //! machine (Chromium, through apt when root). Where that cannot be done the error says what to do.
 
+pub mod axe;
 pub mod captures;
 pub mod chromium;
+pub mod mutants;
+pub mod perf;
 pub mod proxy;
 pub mod real;
 pub mod sim;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use testkit::sim;
+use testkit::{mutants, sim};
 
 /// Checks of the whole hub without a server, a browser or a network.
 #[derive(Debug, Parser)]
@@ -16,6 +16,8 @@ struct Cli {
 enum Command {
     /// Simulates servers, viewers, people and faults around a hub, and checks what must hold.
     Sim(SimArgs),
+    /// Breaks the hub in one place after the other, and checks that the simulation notices each.
+    Mutants(MutantArgs),
 }
 
 #[derive(Debug, Args)]
@@ -40,9 +42,17 @@ struct SimArgs {
     jobs: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+struct MutantArgs {
+    /// Only those whose name holds this.
+    #[arg(default_value = "")]
+    filter: String,
+}
+
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Sim(args) => simulate(&args),
+        Command::Mutants(args) => mutate(&args),
     }
 }
 
@@ -75,5 +85,20 @@ fn simulate(args: &SimArgs) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+#[allow(clippy::print_stdout, clippy::print_stderr)]
+fn mutate(args: &MutantArgs) -> ExitCode {
+    match mutants::run(&args.filter, |line| println!("{line}")) {
+        Ok((_, 0)) => ExitCode::SUCCESS,
+        Ok((_, survivors)) => {
+            eprintln!("{survivors} survived: the simulation does not notice what they break");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

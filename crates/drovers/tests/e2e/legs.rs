@@ -47,11 +47,16 @@ pub(crate) struct Legs {
 
 impl Legs {
     pub(crate) async fn open() -> Result<Self> {
+        Self::open_with(&[]).await
+    }
+
+    /// The same, with a hub that is told more.
+    pub(crate) async fn open_with(told: &[&str]) -> Result<Self> {
         let bench = Bench::new().await?;
         let server = bench.server("proj").await?;
         let upper = Proxy::of(&server.url).await?;
         let mut command = bench.drovers();
-        command.args(["--attach", &upper.url()]);
+        command.args(["--attach", &upper.url()]).args(told);
         let drovers = Drovers::of(command).await?;
         let instance = drovers
             .instance(|instance| instance["status"] == "connected")

@@ -3,6 +3,7 @@
 //!
 //! Every test ends by asserting that the page reported nothing: no console error, no refusal by its own policy.
 
+mod access;
 mod adding;
 mod bench;
 mod census;
@@ -22,3 +23,4 @@ mod servers;
 mod turns;
 mod vectors;
 mod viewers;
+mod weight;

@@ -115,7 +115,7 @@ async fn continue_lets_what_was_interrupted_go_on() {
         scene.home.run(&["send", id, "stall 600"]).await.ok();
     }
     let marks = async |status: &str| {
-        let path = format!("/api/instances/{}/sessions", scene.instance);
+        let path = format!("instances/{}/sessions", scene.instance);
         let sessions = scene.hub.get(&path).await;
         let sessions = sessions.as_array().into_iter().flatten();
         let so = sessions.filter(|session| session["status"]["type"] == status);

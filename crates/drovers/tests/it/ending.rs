@@ -44,13 +44,16 @@ async fn term_ends_streams_and_servers_with_code_zero() {
 }
 
 #[tokio::test]
-async fn a_killed_hub_leaves_no_server_behind() {
-    let home = Home::new();
-    let (mut hub, server) = with_server(&home).await;
-    assert!(runs(server));
-    hub.signal(Signal::SIGKILL);
-    hub.ended().await;
-    until(async || (!runs(server)).then_some(())).await;
+async fn a_hub_that_dies_leaves_no_server_behind() {
+    // Killed, or ended by a fault of its own.
+    for signal in [Signal::SIGKILL, Signal::SIGABRT] {
+        let home = Home::new();
+        let (mut hub, server) = with_server(&home).await;
+        assert!(runs(server));
+        hub.signal(signal);
+        assert_eq!(hub.ended().await, None, "{signal}");
+        until(async || (!runs(server)).then_some(())).await;
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod bad_input;
 mod cost;
 mod demo;
 mod ending;
+mod faults;
 mod program;
 mod replay;
 mod starting;

@@ -1,10 +1,11 @@
 //! Instances that run: each a supervisor, and the source of its server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
 use model::Event;
-use model::ids::InstanceId;
+use model::event::Remembered;
+use model::ids::{InstanceId, SessionId};
 use model::state;
 use opencode::client::Http;
 use rand::SeedableRng;
@@ -96,8 +97,14 @@ impl Instances {
         }
     }
 
-    /// Begins to supervise an instance, once what is remembered of it is told.
-    pub(super) async fn begin(&self, instance: registry::Instance, recalled: Option<Recalling>) {
+    /// Begins to supervise an instance, once what is remembered of it is told: an earlier hub saw these sessions run, and
+    /// the journal may know more.
+    pub(super) async fn begin(
+        &self,
+        instance: registry::Instance,
+        recalled: Option<Recalling>,
+        ran: BTreeSet<SessionId>,
+    ) {
         let HubOptions {
             launcher,
             policy,
@@ -120,6 +127,11 @@ impl Instances {
                 asks.clone(),
             )
             .await;
+        if !ran.is_empty() {
+            let ran = ran.into_iter().map(|session| (session, ran_before()));
+            let remembered = Event::Remembered(ran.collect());
+            feeder.tell(vec![Heard::ours(remembered)]).await;
+        }
         let source = Arc::new(ServerSource::new(
             instance,
             self.servers.clone(),
@@ -212,6 +224,13 @@ impl Instances {
     }
 }
 
+fn ran_before() -> Remembered {
+    Remembered {
+        running: true,
+        ..Remembered::default()
+    }
+}
+
 /// What is remembered of an instance, as soon as it is read; nothing if that takes too long.
 async fn remembered(mut recalled: Recalling, instance: &InstanceId) -> Vec<Heard> {
     let read = async {
@@ -260,7 +279,10 @@ impl Hub {
         let added = match added {
             registry::Added::New(instance) => {
                 let id = instance.id.clone();
-                self.0.instances.begin(instance, None).await;
+                self.0
+                    .instances
+                    .begin(instance, None, BTreeSet::new())
+                    .await;
                 Added::New(id)
             }
             registry::Added::Known(instance) => Added::Known(instance.id),
@@ -269,7 +291,10 @@ impl Hub {
                 if let Some(running) = self.0.instances.take(&id) {
                     self.0.instances.end(&id, running).await;
                 }
-                self.0.instances.begin(instance, None).await;
+                self.0
+                    .instances
+                    .begin(instance, None, BTreeSet::new())
+                    .await;
                 Added::Known(id)
             }
         };

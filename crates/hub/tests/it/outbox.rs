@@ -10,13 +10,14 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use futures_util::poll;
 use hub::command::{Commands, Prompt};
-use model::state::Run;
+use model::state::{Instance, Run};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use crate::lab::{Answer, Lab, PASSWORD, ids, send};
+use crate::lab::{Answer, Lab, PASSWORD, SOON, ids, send};
 
 /// What a link does with posted requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -382,9 +383,11 @@ async fn crash(lab: &Lab, sessions: &[&str]) {
     lab.fake.restart().await.unwrap();
     for session in sessions {
         let (i, s) = ids(session);
+        lab.hub.reconnect(&i).await;
         lab.until("it is interrupted", |state| {
-            let run = &state.session(&i, &s).unwrap().run;
-            state.instances[&i].is_live() && matches!(run, Run::Interrupted { .. })
+            let run = state.session(&i, &s).map(|session| &session.run);
+            let live = state.instances.get(&i).is_some_and(Instance::is_live);
+            live && matches!(run, Some(Run::Interrupted { .. }))
         })
         .await;
     }
@@ -413,6 +416,32 @@ async fn an_interrupted_session_goes_on_once() {
     lab.post(&path, json!({}))
         .await
         .problem(409, "not-interrupted");
+}
+
+#[tokio::test]
+async fn what_ended_together_with_the_hub_is_interrupted_under_the_next_one() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let session = interrupted(&lab, &instance).await;
+    let noted = async || {
+        let noted = std::fs::read_to_string(lab.data.file("unfinished.json")).unwrap_or_default();
+        noted.contains(ids(&session).1.as_str()).then_some(())
+    };
+    timeout(SOON, async {
+        while noted().await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    lab.fake.shutdown().await;
+    let lab = lab.restarted().await;
+    // Once more, before its server is back: what is not judged yet is not forgotten.
+    let lab = lab.restarted().await;
+    crash(&lab, &[&session]).await;
+    let told = lab.post("/api/continue", json!({})).await.good();
+    assert_eq!(told["continued"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(said(&lab, &session).await.len(), 2);
 }
 
 #[tokio::test]

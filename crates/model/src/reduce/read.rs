@@ -137,7 +137,22 @@ impl Session {
         for event in held.events {
             self.change_body(rev, event);
         }
+        self.forget_ended_texts();
         held.overflowed
+    }
+
+    /// A text that ended during the read was open once more in what was read.
+    fn forget_ended_texts(&mut self) {
+        let Body::Loaded(loaded) = &self.body else {
+            return;
+        };
+        let parts = loaded
+            .messages
+            .values()
+            .flat_map(|message| message.parts.values());
+        for part in parts.filter(|part| !part.kind.is_open_text()) {
+            self.open.remove(&part.id);
+        }
     }
 
     fn extend_body(

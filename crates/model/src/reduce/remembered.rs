@@ -14,7 +14,11 @@ use crate::state::{Run, Session, SessionInfo};
 
 impl Fold<'_> {
     pub(super) fn remembered(&mut self, sessions: BTreeMap<SessionId, Remembered>) {
-        self.instance.remembered = sessions;
+        for (id, told) in sessions {
+            let known = self.instance.remembered.entry(id).or_default();
+            known.running |= told.running;
+            known.open.extend(told.open);
+        }
     }
 
     /// A session that becomes known, with what is remembered of it.

@@ -68,6 +68,7 @@ impl Fold<'_> {
     }
 
     pub(super) fn session_deleted(&mut self, id: SessionId) {
+        self.instance.remembered.remove(&id);
         self.instance.tombstones.bury(id.clone());
         self.instance.asked.early.remove(&id);
         let instance = self.instance.id.clone();

@@ -284,6 +284,21 @@ fn a_text_whose_beginning_was_not_heard_begins_with_a_hole() {
 }
 
 #[test]
+fn a_text_that_ends_while_its_messages_are_read_is_over() {
+    let mut bench = Bench::new();
+    bench.a([
+        snapshot(&["s"]),
+        Event::ReadStarted {
+            session: "s".into(),
+        },
+        delta("p", "all"),
+        Event::Part(text("p", "all of it", true)),
+        read(vec![(message("m"), vec![text("p", "", false)])]),
+    ]);
+    assert!(bench.session("s").open.is_empty());
+}
+
+#[test]
 fn a_session_nobody_loaded_still_keeps_what_streams() {
     let mut bench = Bench::new();
     bench.a([

@@ -4,33 +4,35 @@ use std::sync::{Arc, LazyLock};
 
 use arborium::{Config, GrammarStore, Highlighter, HtmlFormat};
 
+use super::scan;
 use super::wall::COPY_PLACE;
 use crate::limits;
 use crate::words::escape;
 
 /// Classes that highlighted code may carry; the style sheet names them too.
-pub(super) const TOKEN_CLASSES: [&str; 20] = [
+pub(super) const TOKEN_CLASSES: [&str; 17] = [
     "h-keyword",
     "h-function",
     "h-string",
     "h-comment",
     "h-type",
-    "h-variable",
     "h-constant",
     "h-number",
     "h-operator",
-    "h-punctuation",
     "h-property",
     "h-attribute",
     "h-tag",
     "h-macro",
-    "h-label",
     "h-namespace",
     "h-constructor",
     "h-title",
     "h-diff-add",
     "h-diff-delete",
 ];
+
+/// Classes of the highlighter that have no colour here. Their words are written plainly: half of the elements of a page of
+/// code would be brackets.
+const PLAIN_CLASSES: [&str; 3] = ["h-label", "h-punctuation", "h-variable"];
 
 static GRAMMARS: LazyLock<Arc<GrammarStore>> = LazyLock::new(|| Arc::new(GrammarStore::new()));
 
@@ -60,7 +62,14 @@ pub(super) fn block(language: &str, text: &str, growing: bool) -> String {
 
 /// Code as escaped text with coloured words; only escaped where its language is not known or it is too long.
 pub(crate) fn highlight(language: &str, code: &str) -> String {
-    let Some(grammar) = grammar(language).filter(|_| code.len() <= limits::CODE_BYTES) else {
+    let language = language.to_ascii_lowercase();
+    if code.len() > limits::CODE_BYTES {
+        return escape(code);
+    }
+    if let Some(language) = scanned(&language) {
+        return scan::highlight(language, code);
+    }
+    let Some(grammar) = grammar(&language) else {
         return escape(code);
     };
     let config = Config {
@@ -71,39 +80,74 @@ pub(crate) fn highlight(language: &str, code: &str) -> String {
     let body = code.trim_end_matches('\n');
     Highlighter::with_store_and_config(GRAMMARS.clone(), config)
         .highlight(grammar, body)
-        .map_or_else(|_| escape(code), |html| html + &code[body.len()..])
+        .map_or_else(
+            |_| escape(code),
+            |html| coloured(&html) + &code[body.len()..],
+        )
+}
+
+/// What the highlighter wrote, without elements that have no colour. They never nest, and code cannot look like one: its
+/// own `<` is escaped.
+fn coloured(html: &str) -> String {
+    let mut pieces = html.split("<span class=\"");
+    let mut out = String::with_capacity(html.len());
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let plain = piece
+            .split_once("\">")
+            .filter(|(class, _)| PLAIN_CLASSES.contains(class))
+            .and_then(|(_, inside)| inside.split_once("</span>"));
+        match plain {
+            Some((word, after)) => out.extend([word, after]),
+            None => out.extend(["<span class=\"", piece]),
+        }
+    }
+    out
 }
 
 /// The language of a file by its name, for [`highlight`].
 pub(crate) fn language_of_path(path: &str) -> &str {
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    if name.eq_ignore_ascii_case("dockerfile") {
-        return "dockerfile";
+    for named in ["dockerfile", "makefile"] {
+        if name.eq_ignore_ascii_case(named) {
+            return named;
+        }
     }
     name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
+/// Languages whose grammars weigh as much as the rest of the program: see `docs/adr`.
+fn scanned(language: &str) -> Option<&'static scan::Language> {
+    Some(match language {
+        "cpp" | "c++" | "cc" | "cxx" | "hpp" | "hh" => &scan::CPP,
+        "sql" | "mysql" | "postgresql" | "sqlite" => &scan::SQL,
+        _ => return None,
+    })
+}
+
 fn grammar(language: &str) -> Option<&'static str> {
-    Some(match language.to_ascii_lowercase().as_str() {
+    Some(match language {
         "bash" | "sh" | "shell" | "zsh" | "console" => "bash",
         "c" | "h" => "c",
-        "cpp" | "c++" | "cc" | "cxx" | "hpp" | "hh" => "cpp",
         "css" | "scss" => "css",
         "diff" | "patch" => "diff",
         "dockerfile" | "docker" => "dockerfile",
         "go" | "golang" => "go",
-        "html" | "htm" | "xml" | "svg" | "vue" => "html",
+        "html" | "htm" | "vue" => "html",
+        "ini" | "cfg" | "conf" | "env" | "properties" => "ini",
         "java" => "java",
         "javascript" | "js" | "jsx" | "mjs" | "cjs" => "javascript",
         "json" | "jsonc" | "json5" | "jsonl" => "json",
+        "lua" => "lua",
+        "make" | "makefile" | "mk" => "make",
         "markdown" | "md" => "markdown",
         "python" | "py" => "python",
         "ruby" | "rb" => "ruby",
         "rust" | "rs" => "rust",
-        "sql" => "sql",
         "toml" => "toml",
         "tsx" => "tsx",
         "typescript" | "ts" | "mts" | "cts" => "typescript",
+        "xml" | "svg" | "xsd" | "plist" => "xml",
         "yaml" | "yml" => "yaml",
         _ => return None,
     })

@@ -28,7 +28,7 @@ fn common_markdown_is_drawn() {
 
 #[test]
 fn code_is_coloured_by_class_and_can_be_copied() {
-    insta::assert_snapshot!(html("```rust\nlet a = \"<b>\"; // c\n```"), @r#"<div class="code"><div class="bar"><span>rust</span><button type="button" class="copy" data-do="copy">Copy</button></div><pre><code><span class="h-keyword">let</span> a = <span class="h-string">"&lt;b&gt;"</span><span class="h-punctuation">;</span> <span class="h-comment">// c</span></code></pre></div>"#);
+    insta::assert_snapshot!(html("```rust\nlet a = \"<b>\"; // c\n```"), @r#"<div class="code"><div class="bar"><span>rust</span><button type="button" class="copy" data-do="copy">Copy</button></div><pre tabindex="0"><code><span class="h-keyword">let</span> a = <span class="h-string">"&lt;b&gt;"</span>; <span class="h-comment">// c</span></code></pre></div>"#);
 }
 
 #[test]

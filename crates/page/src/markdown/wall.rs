@@ -64,6 +64,8 @@ static WALL: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .url_schemes(HashSet::from(super::write::SCHEMES))
         .url_relative(ammonia::UrlRelative::Deny)
         .set_tag_attribute_value("a", "target", "_blank")
+        // What is wider than the page can be moved by keyboard as well.
+        .set_tag_attribute_value("pre", "tabindex", "0")
         .link_rel(Some("noopener noreferrer"));
     wall
 });

@@ -12,7 +12,7 @@ pub(super) fn diff(old: &str, new: &str) -> Option<Markup> {
     }
     let diff = TextDiff::from_lines(old, new);
     Some(html! {
-        div.diff {
+        div.diff tabindex="0" {
             @for (at, group) in diff.grouped_ops(3).iter().enumerate() {
                 @if at > 0 { div.skip { "⋯" } }
                 @for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
@@ -26,7 +26,7 @@ pub(super) fn diff(old: &str, new: &str) -> Option<Markup> {
 /// Draws a text that is a patch already.
 pub(super) fn patch(text: &str) -> Markup {
     html! {
-        div.diff {
+        div.diff tabindex="0" {
             @for text in text.lines().take(limits::DIFF_LINES) {
                 @match text.as_bytes().first() {
                     Some(b'+') => (line(ChangeTag::Insert, &text[1..])),

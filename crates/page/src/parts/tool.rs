@@ -190,5 +190,5 @@ fn result(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Vec<Blo
 
 fn code(html: &str) -> Markup {
     let html = PreEscaped(html);
-    html! { pre.in { (html) } }
+    html! { pre.in tabindex="0" { (html) } }
 }

@@ -11,7 +11,8 @@ use crate::words::{self, encode, session_path};
 pub(super) fn head(row: &HeadRow) -> Fragment {
     let instance = row.instance.as_str();
     let html = html! {
-        header.head data-k="head" data-title=(row.title.as_ref().unwrap_or(&row.name)) {
+        header.head data-k="head" data-title=(row.title.as_ref().unwrap_or(&row.name))
+            data-live=(if row.link.status == LinkStatus::Connected { "yes" } else { "no" }) {
             button.icon.sheet type="button" data-do="sheet" data-sheet="left" aria-label="Sessions" { "☰" }
             div.title {
                 @if !row.ancestors.is_empty() {

@@ -5,7 +5,7 @@
 //!
 //! | statement | reply |
 //! |---|---|
-//! | `echo N [rate=R] [chunk=C] [uni] [big=K]` | `N` text tokens, `R` a second, `C` per delta; `uni`: emoji, CJK, combining; `big`: `K` bytes each |
+//! | `echo N [rate=R] [chunk=C] [uni] [code] [big=K]` | `N` text tokens, `R` a second, `C` per delta; `uni`: emoji, CJK, combining; `code`: one block of code; `big`: `K` bytes each |
 //! | `reason N …` | the same as reasoning |
 //! | `say TEXT` | the text, word by word |
 //! | `markdown [rate=R]` | a page of markdown: headings, list, table, code, link |
@@ -84,6 +84,8 @@ pub enum FillKind {
     Words,
     /// Emoji sequences, CJK, right-to-left, combining marks and U+2028.
     Unicode,
+    /// One block of Rust.
+    Code,
     /// Numbered tokens of this many bytes.
     Big(usize),
 }

@@ -117,6 +117,8 @@ fn fill(rest: &str) -> Fill {
     let first = rest.split(' ').next().unwrap_or_default();
     let kind = if rest.split(' ').any(|word| word == "uni") {
         FillKind::Unicode
+    } else if rest.split(' ').any(|word| word == "code") {
+        FillKind::Code
     } else {
         match option(rest, "big").and_then(|size| size.parse::<usize>().ok()) {
             Some(size) if size > 0 => FillKind::Big(size.min(limits::TOKEN_BYTES)),

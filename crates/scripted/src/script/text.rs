@@ -76,6 +76,42 @@ const UNICODE: [&str; 10] = [
     "\u{2028}",
 ];
 
+/// A statement or two of Rust, as a model's tokens come.
+const CODE: [&str; 32] = [
+    "    ",
+    "let ",
+    "balance ",
+    "= ",
+    "self",
+    ".balance",
+    "(from)",
+    ";\n",
+    "    ",
+    "if ",
+    "balance ",
+    "< ",
+    "amount ",
+    "{\n",
+    "        ",
+    "return ",
+    "Err",
+    "(Short ",
+    "{ ",
+    "missing",
+    ": 42 ",
+    "})",
+    ";\n",
+    "    ",
+    "}\n",
+    "    ",
+    "// settled ",
+    "at last\n",
+    "    ",
+    "self.log",
+    "(\"settled\")",
+    ";\n",
+];
+
 /// The reply of the verb `markdown`.
 pub(crate) const SAMPLE_MARKDOWN: &str = r#"## Keeping the counter honest
 
@@ -191,12 +227,15 @@ impl Statement {
 }
 
 fn filler(fill: &Fill) -> Box<dyn Iterator<Item = Piece> + Send> {
-    let kind = fill.kind;
-    Box::new((0..fill.count).map(move |index| {
+    let Fill { kind, count, .. } = *fill;
+    Box::new((0..count).map(move |index| {
         Piece::Text(match kind {
             FillKind::Words if index % 20 == 19 => format!("[{index}]\n"),
             FillKind::Words => format!("{} ", WORDS[index % WORDS.len()]),
             FillKind::Unicode => UNICODE[index % UNICODE.len()].to_owned(),
+            FillKind::Code if index == 0 => "\n\n```rust\n".to_owned(),
+            FillKind::Code if index + 1 == count => "\n```\n\n".to_owned(),
+            FillKind::Code => CODE[(index - 1) % CODE.len()].to_owned(),
             FillKind::Big(size) => format!("{:x<size$}", format!("{index:07} ")),
         })
     }))

@@ -27,7 +27,7 @@ use super::viewer::{Shown, name};
 const GRACE: Duration = Duration::from_millis(60);
 
 /// An invariant that does not hold, and why.
-pub type Wrong = (Invariant, String);
+pub(super) type Wrong = (Invariant, String);
 
 type Found = Result<(), Wrong>;
 
@@ -36,7 +36,7 @@ fn wrong<T>(invariant: Invariant, what: impl Into<String>) -> Result<T, Wrong> {
 }
 
 /// What must hold at every moment.
-pub fn always(core: &Core, servers: &[Arc<Server>], hub: &HubLife) {
+pub(super) fn always(core: &Core, servers: &[Arc<Server>], hub: &HubLife) {
     hub.engine.read(|state| {
         for server in servers {
             let Some(known) = state.instances.get(&instance(server.index)) else {
@@ -108,7 +108,10 @@ fn bounds(known: &Instance) -> Found {
                         format!("{id} keeps {kept} bytes and counts {}", loaded.bytes),
                     );
                 }
-                loaded.rereading.as_ref().map_or(0, |held| held.events.len())
+                loaded
+                    .rereading
+                    .as_ref()
+                    .map_or(0, |held| held.events.len())
             }
             _ => 0,
         };
@@ -148,7 +151,10 @@ fn live(server: &Server, known: &Instance) -> Found {
         if truth.is_some() != session.run.is_running() && !unasked {
             return wrong(
                 Invariant::Status,
-                format!("{} is {:?}, and truly {truth:?}", session.info.id, session.run),
+                format!(
+                    "{} is {:?}, and truly {truth:?}",
+                    session.info.id, session.run
+                ),
             );
         }
     }
@@ -164,7 +170,12 @@ fn requests(known: &Instance, inner: &Inner, store: &Store, asked: &BTreeSet<Str
         .permissions
         .values()
         .map(|asked| (&asked.id, &asked.session_id))
-        .chain(inner.questions.values().map(|asked| (&asked.id, &asked.session_id)))
+        .chain(
+            inner
+                .questions
+                .values()
+                .map(|asked| (&asked.id, &asked.session_id)),
+        )
         .filter(|(_, session)| heard(session))
         .map(|(id, _)| id.as_str())
         .collect();
@@ -172,12 +183,20 @@ fn requests(known: &Instance, inner: &Inner, store: &Store, asked: &BTreeSet<Str
         .permissions
         .values()
         .map(|asked| (asked.id.as_str(), &asked.session))
-        .chain(known.questions.values().map(|asked| (asked.id.as_str(), &asked.session)))
+        .chain(
+            known
+                .questions
+                .values()
+                .map(|asked| (asked.id.as_str(), &asked.session)),
+        )
         .filter(|(_, session)| heard(session.as_str()))
         .map(|(id, _)| id)
         .collect();
     if truth != told {
-        return wrong(Invariant::Needs, format!("{told:?} wait, and truly {truth:?}"));
+        return wrong(
+            Invariant::Needs,
+            format!("{told:?} wait, and truly {truth:?}"),
+        );
     }
     Ok(())
 }
@@ -189,7 +208,7 @@ fn kept_here<'a>(store: &'a Store, server: &Server, session: &Session) -> Option
 }
 
 /// What must hold once nothing goes wrong any more and there was time.
-pub fn quiet(servers: &[Arc<Server>], hub: &HubLife, viewers: &[Shown]) -> Found {
+pub(super) fn quiet(servers: &[Arc<Server>], hub: &HubLife, viewers: &[Shown]) -> Found {
     hub.engine.read(|state| {
         for server in servers {
             same_state(server, state)
@@ -284,7 +303,11 @@ fn same_session(
             );
         }
         for (part, truth) in message.parts.values().zip(truth.parts.values()) {
-            same_raw(&format!("{at} {}", part.id), part.raw.get(), truth.raw.get())?;
+            same_raw(
+                &format!("{at} {}", part.id),
+                part.raw.get(),
+                truth.raw.get(),
+            )?;
             let open = session.open.get(&part.id);
             if let Some(truth) = inner.texts.get(part.id.as_str())
                 && part.kind.is_open_text()
@@ -294,6 +317,10 @@ fn same_session(
                 let lossy = inner.lossy.contains(&connection.id);
                 // In a folder that was just heard of, a text may begin before its session is known.
                 let elsewhere = kept.info.directory != server.directory;
+                // What was heard of a turn before this one may be forgotten.
+                let newest = kept.messages.last_key_value();
+                let runs =
+                    runs && newest.is_some_and(|((_, id), _)| *id == message.info.id.as_str());
                 let heard = Heard {
                     truth,
                     connection: connection.id,
@@ -304,7 +331,10 @@ fn same_session(
                 true_text(segments, &heard)
                     .map_err(|what| (Invariant::Text, format!("{at} {}: {what}", part.id)))?;
             } else if open.is_some() {
-                return wrong(Invariant::Text, format!("{at} {} has ended and is open", part.id));
+                return wrong(
+                    Invariant::Text,
+                    format!("{at} {} has ended and is open", part.id),
+                );
             }
         }
     }
@@ -356,7 +386,10 @@ fn same_run(session: &Session, kept: &Kept, inner: &Inner, asked: &BTreeSet<Stri
     let cut = inner.cut_off.contains(id);
     wrong(
         Invariant::Status,
-        format!("{id} is {:?}, and truly {truth:?} (cut off: {cut})", session.run),
+        format!(
+            "{id} is {:?}, and truly {truth:?} (cut off: {cut})",
+            session.run
+        ),
     )
 }
 
@@ -413,7 +446,9 @@ fn true_text(segments: &[Segment], heard: &Heard<'_>) -> Result<(), String> {
         && *on == heard.connection
         && last.is_none_or(|(last, _)| last != on)
     {
-        return Err(format!("{text:?} was heard, and is not known: {segments:?}"));
+        return Err(format!(
+            "{text:?} was heard, and is not known: {segments:?}"
+        ));
     }
     let whole = truth.begun == Some(heard.connection)
         && matches!(&truth.runs[..], [(on, run)] if *on == heard.connection && run.start == 0);
@@ -501,7 +536,7 @@ fn masked(html: &str) -> String {
 
 /// The log has what the hub took, once and in order. What was held back on a stream that broke before its server's state
 /// was read is told nowhere, as it is read instead.
-pub async fn same_log(server: &Server, hub: &HubLife) -> Found {
+pub(super) async fn same_log(server: &Server, hub: &HubLife) -> Found {
     let taken: VecDeque<Arc<Sent>> = {
         let inner = lock(&server.inner);
         let told = inner.taken.iter();
@@ -527,7 +562,9 @@ pub async fn same_log(server: &Server, hub: &HubLife) -> Found {
             let same = match &entry.said {
                 Said::Hub(_) => true,
                 Said::Withheld => taken.next().is_some(),
-                Said::Upstream(text) | Said::Names(text) => taken.next().is_some_and(|frame| same_frame(&frame, text)),
+                Said::Upstream(text) | Said::Names(text) => {
+                    taken.next().is_some_and(|frame| same_frame(&frame, text))
+                }
             };
             if !same {
                 let seq = entry.seq;
@@ -538,7 +575,10 @@ pub async fn same_log(server: &Server, hub: &HubLife) -> Found {
     }
     match taken.next() {
         None => Ok(()),
-        Some(frame) => wrong(Invariant::Log, format!("s{} lacks {}", server.index, frame.data)),
+        Some(frame) => wrong(
+            Invariant::Log,
+            format!("s{} lacks {}", server.index, frame.data),
+        ),
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Stats {
 }
 
 /// Shared by everything in one simulation.
-pub struct Core {
+pub(super) struct Core {
     seed: u64,
     began: Instant,
     jump: AtomicI64,
@@ -100,7 +100,7 @@ struct Trace {
 
 impl Core {
     /// The beginning of a simulation. `print` shows its trace.
-    pub fn new(seed: u64, print: bool) -> Arc<Self> {
+    pub(super) fn new(seed: u64, print: bool) -> Arc<Self> {
         let trace = Trace {
             hash: 0xcbf2_9ce4_8422_2325,
             lines: 0,
@@ -121,35 +121,35 @@ impl Core {
     }
 
     /// Chance for one actor: the same in every run of this seed, whatever others draw.
-    pub fn random(&self, actor: &str) -> StdRng {
+    pub(super) fn random(&self, actor: &str) -> StdRng {
         let mut seed = self.seed ^ 0x9e37_79b9_7f4a_7c15;
         fold(&mut seed, actor.as_bytes());
         StdRng::seed_from_u64(seed)
     }
 
     /// Simulated time since the beginning.
-    pub fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// The servers' time of day, in milliseconds since 1970.
-    pub fn server_time(&self) -> i64 {
+    pub(super) fn server_time(&self) -> i64 {
         BEGAN_AT + i64::try_from(self.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The hub's time of day, which can jump.
-    pub fn clock(self: &Arc<Self>) -> Clock {
+    pub(super) fn clock(self: &Arc<Self>) -> Clock {
         let core = self.clone();
         Clock::new(move || Timestamp(core.server_time() + core.jump.load(Ordering::SeqCst)))
     }
 
     /// Moves the hub's time of day.
-    pub fn jump(&self, milliseconds: i64) {
+    pub(super) fn jump(&self, milliseconds: i64) {
         self.jump.fetch_add(milliseconds, Ordering::SeqCst);
     }
 
     /// Notes an event.
-    pub fn trace(&self, event: impl Display) {
+    pub(super) fn trace(&self, event: impl Display) {
         let at = self.elapsed();
         let mut trace = lock(&self.trace);
         let mut line = std::mem::take(&mut trace.line);
@@ -171,33 +171,33 @@ impl Core {
     }
 
     /// Names the trace: two runs with the same events have the same.
-    pub fn trace_hash(&self) -> u64 {
+    pub(super) fn trace_hash(&self) -> u64 {
         lock(&self.trace).hash
     }
 
     /// The newest lines of the trace.
-    pub fn last_lines(&self) -> Vec<String> {
+    pub(super) fn last_lines(&self) -> Vec<String> {
         lock(&self.trace).last.iter().cloned().collect()
     }
 
     /// Counts a fault.
-    pub fn fault(&self, kind: &'static str, what: impl Display) {
+    pub(super) fn fault(&self, kind: &'static str, what: impl Display) {
         *lock(&self.stats).faults.entry(kind).or_default() += 1;
         self.trace(format_args!("fault {kind}: {what}"));
     }
 
     /// Counts something else.
-    pub fn count(&self, count: impl FnOnce(&mut Stats)) {
+    pub(super) fn count(&self, count: impl FnOnce(&mut Stats)) {
         count(&mut lock(&self.stats));
     }
 
     /// What was counted.
-    pub fn stats(&self) -> Stats {
+    pub(super) fn stats(&self) -> Stats {
         lock(&self.stats).clone()
     }
 
     /// Notes that an invariant was looked at, and what is wrong with it.
-    pub fn check(&self, invariant: Invariant, found: Option<String>) {
+    pub(super) fn check(&self, invariant: Invariant, found: Option<String>) {
         lock(&self.stats).checks += 1;
         if let Some(what) = found {
             self.trace(format_args!("VIOLATED {invariant}: {what}"));
@@ -211,33 +211,33 @@ impl Core {
     }
 
     /// The first invariant that did not hold.
-    pub fn violation(&self) -> Option<Violation> {
+    pub(super) fn violation(&self) -> Option<Violation> {
         lock(&self.violation).clone()
     }
 
     /// True once actors should stop acting.
-    pub fn is_calm(&self) -> bool {
+    pub(super) fn is_calm(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
     }
 
     /// True once something happened that the log may have lost entries by.
-    pub fn may_lose(&self) -> bool {
+    pub(super) fn may_lose(&self) -> bool {
         self.lossy.load(Ordering::SeqCst)
     }
 
     /// Something happens that the log may lose entries by.
-    pub fn lose(&self) {
+    pub(super) fn lose(&self) {
         self.lossy.store(true, Ordering::SeqCst);
     }
 
     /// Has actors stop, or go on.
-    pub fn calm(&self, calm: bool) {
+    pub(super) fn calm(&self, calm: bool) {
         self.ended.store(calm, Ordering::SeqCst);
     }
 }
 
 /// A lock that a panic elsewhere leaves usable: the simulation fails by that panic anyway.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

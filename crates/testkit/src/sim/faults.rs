@@ -18,7 +18,7 @@ use super::turn;
 use super::viewer::Door;
 
 /// Everything that faults can be done to.
-pub struct Chaos {
+pub(super) struct Chaos {
     /// Shared by all.
     pub core: Arc<Core>,
     /// The servers.
@@ -37,7 +37,7 @@ pub struct Chaos {
 
 impl Chaos {
     /// Lets things go wrong for a while.
-    pub async fn reign(&mut self, time: Duration) {
+    pub(super) async fn reign(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until && self.core.violation().is_none() {
             let mean = 120_000 / self.rate.max(1);
@@ -201,14 +201,14 @@ impl Chaos {
     }
 
     /// A new life of the hub.
-    pub async fn begin_hub(&mut self) {
+    pub(super) async fn begin_hub(&mut self) {
         self.lives += 1;
         let hub = HubLife::start(&self.core, &self.servers, &self.disk, self.lives).await;
         *lock(&self.door) = Some(hub);
     }
 
     /// Nothing goes wrong any more.
-    pub fn heal(&self) {
+    pub(super) fn heal(&self) {
         self.core.trace("faults stop");
         self.disk.fail(None);
         for server in &self.servers {
@@ -224,7 +224,7 @@ impl Chaos {
     }
 
     /// True once every server answers again. Lines that are dead stay so: the hub has to find that out.
-    pub fn is_healed(&self) -> bool {
+    pub(super) fn is_healed(&self) -> bool {
         self.servers
             .iter()
             .all(|server| lock(&server.inner).up == Up::Yes)

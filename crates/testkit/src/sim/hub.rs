@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use hub::engine::{self, Handle};
 use hub::feed::live::{Drawing, Live, ViewerLink};
-use hub::ingest::backoff::Policy;
 use hub::feed::log::Cursor;
+use hub::ingest::backoff::Policy;
 use hub::ingest::{Ask, Patience, Supervisor};
 use hub::journal::memory::Disk;
 use hub::journal::{self, Journal, Retention};
@@ -23,7 +23,7 @@ use super::ports::Port;
 use super::server::Server;
 
 /// One life of a hub.
-pub struct HubLife {
+pub(super) struct HubLife {
     /// Its engine.
     pub engine: Handle,
     /// Its live feed.
@@ -36,13 +36,13 @@ pub struct HubLife {
 }
 
 /// The instance of a server.
-pub fn instance(server: usize) -> InstanceId {
+pub(super) fn instance(server: usize) -> InstanceId {
     InstanceId::new(format!("i{server}"))
 }
 
 impl HubLife {
     /// Starts a hub that knows these servers.
-    pub async fn start(
+    pub(super) async fn start(
         core: &Arc<Core>,
         servers: &[Arc<Server>],
         disk: &Disk,
@@ -98,7 +98,7 @@ impl HubLife {
     }
 
     /// A person has a server tried again.
-    pub fn reconnect(&self, server: &Server) {
+    pub(super) fn reconnect(&self, server: &Server) {
         // A queue that is full is a hub that is busy: the person presses again.
         if self.asks[server.index].try_send(Ask::Reconnect).is_ok() {
             lock(&server.inner).pace.may_try();
@@ -106,7 +106,7 @@ impl HubLife {
     }
 
     /// Serves a viewer.
-    pub fn serve(&self, link: impl ViewerLink + 'static) {
+    pub(super) fn serve(&self, link: impl ViewerLink + 'static) {
         let viewer = tokio::spawn(self.live.clone().serve(link));
         let mut viewers = lock(&self.viewers);
         viewers.retain(|viewer| !viewer.is_finished());
@@ -114,7 +114,7 @@ impl HubLife {
     }
 
     /// Ends: in order, or at once.
-    pub async fn end(&self, killed: bool) {
+    pub(super) async fn end(&self, killed: bool) {
         for viewer in lock(&self.viewers).drain(..) {
             viewer.abort();
         }

@@ -13,7 +13,7 @@ use super::viewer::Door;
 
 /// What readers were given, which nobody may be given otherwise.
 #[derive(Clone, Default)]
-pub struct Given(Arc<Mutex<BTreeMap<(Arc<str>, u64), Said>>>);
+pub(super) struct Given(Arc<Mutex<BTreeMap<(Arc<str>, u64), Said>>>);
 
 impl Given {
     /// What is wrong with an entry, after those that were given before.
@@ -27,7 +27,7 @@ impl Given {
 }
 
 /// Reads the log until the end.
-pub async fn follow(core: Arc<Core>, index: usize, door: Door, seen: Given) {
+pub(super) async fn follow(core: Arc<Core>, index: usize, door: Door, seen: Given) {
     let mut random = core.random(&format!("reader {index}"));
     let mut cursor: Option<Cursor> = None;
     loop {

@@ -108,7 +108,12 @@ async fn story(seed: u64, print: bool) -> Outcome {
     }
     let given = logs::Given::default();
     for at in 0..random.random_range(0..3) {
-        tokio::spawn(logs::follow(core.clone(), at, chaos.door.clone(), given.clone()));
+        tokio::spawn(logs::follow(
+            core.clone(),
+            at,
+            chaos.door.clone(),
+            given.clone(),
+        ));
     }
     tokio::spawn(watch(
         core.clone(),

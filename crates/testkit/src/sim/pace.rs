@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// What a server has seen of connecting.
 #[derive(Clone, Debug, Default)]
-pub struct Pace {
+pub(super) struct Pace {
     /// Tries in a row that failed, or lived too short.
     failed: u32,
     /// When the last one ended, and whether it has.
@@ -20,7 +20,7 @@ pub struct Pace {
 
 impl Pace {
     /// A try begins. What is wrong with that, if anything.
-    pub fn begins(&mut self, now: Instant) -> Option<String> {
+    pub(super) fn begins(&mut self, now: Instant) -> Option<String> {
         let since = self.ended.map(|ended| now - ended);
         let least = limits::BACKOFF_BASE * 2_u32.pow(self.failed.saturating_sub(1).min(8));
         let asked = self.asked > 0;
@@ -45,18 +45,18 @@ impl Pace {
     }
 
     /// A stream opened.
-    pub fn opened(&mut self) {
+    pub(super) fn opened(&mut self) {
         self.open += 1;
     }
 
     /// A try failed before it was a stream.
-    pub fn failed(&mut self, now: Instant) {
+    pub(super) fn failed(&mut self, now: Instant) {
         self.failed += 1;
         self.ended = Some(now);
     }
 
     /// A stream is closed that lived so long.
-    pub fn closed(&mut self, now: Instant, lived: Duration) {
+    pub(super) fn closed(&mut self, now: Instant, lived: Duration) {
         self.open = self.open.saturating_sub(1);
         self.ended = Some(now);
         self.failed = if lived >= limits::HEALTHY_AFTER {
@@ -67,7 +67,7 @@ impl Pace {
     }
 
     /// Trying at once is right now: a person asked, or the server answered a probe.
-    pub fn may_try(&mut self) {
+    pub(super) fn may_try(&mut self) {
         self.asked += 1;
     }
 }

@@ -14,7 +14,7 @@ enum Node {
 
 /// An element of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Element {
+pub(super) struct Element {
     name: String,
     open: String,
     key: Option<String>,
@@ -24,7 +24,7 @@ pub struct Element {
 
 /// A page.
 #[derive(Clone, Debug, Default)]
-pub struct Page {
+pub(super) struct Page {
     app: Option<Element>,
     /// Elements that no list has named yet.
     aside: BTreeMap<String, Element>,
@@ -36,7 +36,7 @@ const VOID: [&str; 9] = [
 
 impl Page {
     /// The changing part of a document.
-    pub fn of(document: &str) -> Self {
+    pub(super) fn of(document: &str) -> Self {
         let nodes = parse(document);
         let app = nodes.iter().find_map(|node| find_app(node)).cloned();
         Self {
@@ -56,7 +56,7 @@ impl Page {
     }
 
     /// The element is now this; it waits for a list that names it if it is new.
-    pub fn put(&mut self, key: &str, html: &str) {
+    pub(super) fn put(&mut self, key: &str, html: &str) {
         let Some(fresh) = element(html) else { return };
         match self.find(key) {
             None => {
@@ -68,7 +68,7 @@ impl Page {
     }
 
     /// Which of the children that a list is to have are neither in it nor waiting.
-    pub fn lacking(&mut self, key: &str, children: &[String]) -> Vec<String> {
+    pub(super) fn lacking(&mut self, key: &str, children: &[String]) -> Vec<String> {
         let Some(list) = self.find(key) else {
             return Vec::new();
         };
@@ -81,7 +81,12 @@ impl Page {
     }
 
     /// The keyed children of a list, in order; those that are not named go.
-    pub fn order(&mut self, key: &str, children: &[String], fetched: &BTreeMap<String, String>) {
+    pub(super) fn order(
+        &mut self,
+        key: &str,
+        children: &[String],
+        fetched: &BTreeMap<String, String>,
+    ) {
         let mut waiting = BTreeMap::new();
         for name in children {
             waiting.extend(self.aside.remove_entry(name));
@@ -105,7 +110,7 @@ impl Page {
     }
 
     /// The inside of an element grows from its middle on. False if it is not what it should be before.
-    pub fn grow(&mut self, key: &str, keep: usize, tail: &str, length: usize) -> bool {
+    pub(super) fn grow(&mut self, key: &str, keep: usize, tail: &str, length: usize) -> bool {
         let Some(element) = self.find(key) else {
             return false;
         };
@@ -119,12 +124,12 @@ impl Page {
     }
 
     /// A batch was applied: what no list named is not shown.
-    pub fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.aside.clear();
     }
 
     /// All of it, as text.
-    pub fn html(&self) -> String {
+    pub(super) fn html(&self) -> String {
         let mut html = String::new();
         if let Some(app) = &self.app {
             app.write(&mut html);

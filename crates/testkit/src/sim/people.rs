@@ -17,7 +17,7 @@ use super::turn::{self, Turn};
 const TURNS: usize = 3;
 
 /// Has a server live until the end.
-pub async fn live(server: Arc<Server>) {
+pub(super) async fn live(server: Arc<Server>) {
     loop {
         let (pause, busy) = {
             let mut inner = lock(&server.inner);
@@ -40,7 +40,7 @@ pub async fn live(server: Arc<Server>) {
 }
 
 /// Ends what is under way, as far as it does not wait for anyone.
-pub fn finish(server: &Server) {
+pub(super) fn finish(server: &Server) {
     for _ in 0..200 {
         answer(server, 2);
         let all: Vec<String> = lock(&server.inner).turns.keys().cloned().collect();
@@ -116,7 +116,7 @@ fn pick(server: &Server, under_way: bool) -> Option<String> {
 }
 
 /// Recorded ids are longer.
-pub fn is_made_here(id: &str) -> bool {
+pub(super) fn is_made_here(id: &str) -> bool {
     id.len() == 11
 }
 
@@ -215,6 +215,14 @@ async fn haunt(server: &Server, session: &str, directory: &str) {
             "sessionID": session, "messageID": message, "partID": part, "field": "text", "delta": "late",
         });
         server.emit(directory, "message.part.delta", &delta);
+        if at == 4 {
+            let info = json!({"id": session, "directory": directory, "title": "late", "time": {"created": 1, "updated": 2}});
+            server.haunt(
+                directory,
+                "session.updated",
+                &json!({"sessionID": session, "info": info}),
+            );
+        }
         if at == 3 {
             let part = json!({"id": part, "messageID": message, "sessionID": session, "type": "text", "text": "late"});
             let about = json!({"sessionID": session, "part": part});

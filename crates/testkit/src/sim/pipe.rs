@@ -11,7 +11,7 @@ use super::core::lock;
 
 /// How a line ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(super) enum End {
     /// In order, after everything that was sent.
     Finished,
     /// Broken off.
@@ -19,7 +19,7 @@ pub enum End {
 }
 
 /// The line. Both ends hold it.
-pub struct Pipe<T> {
+pub(super) struct Pipe<T> {
     line: Mutex<Line<T>>,
     arrival: Notify,
     room: Notify,
@@ -38,7 +38,7 @@ struct Line<T> {
 
 impl<T> Pipe<T> {
     /// An open line.
-    pub fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             line: Mutex::new(Line {
                 queue: VecDeque::new(),
@@ -53,7 +53,7 @@ impl<T> Pipe<T> {
     }
 
     /// Sends something that takes `delay`, and never overtakes.
-    pub fn send(&self, thing: T, delay: Duration) {
+    pub(super) fn send(&self, thing: T, delay: Duration) {
         let mut line = lock(&self.line);
         if line.ended.is_some() || line.closed {
             return;
@@ -66,7 +66,7 @@ impl<T> Pipe<T> {
     }
 
     /// Waits until fewer than `bound` things are on their way. False once the other side is gone.
-    pub async fn has_room(&self, bound: usize) -> bool {
+    pub(super) async fn has_room(&self, bound: usize) -> bool {
         loop {
             {
                 let line = lock(&self.line);
@@ -82,7 +82,7 @@ impl<T> Pipe<T> {
     }
 
     /// The next thing. Cancel safe.
-    pub async fn receive(&self) -> Result<T, End> {
+    pub(super) async fn receive(&self) -> Result<T, End> {
         loop {
             let due = {
                 let mut line = lock(&self.line);
@@ -117,7 +117,7 @@ impl<T> Pipe<T> {
     }
 
     /// Ends the line. A reset loses what is on its way.
-    pub fn end(&self, end: End) {
+    pub(super) fn end(&self, end: End) {
         let mut line = lock(&self.line);
         line.ended.get_or_insert(end);
         if end == End::Reset {
@@ -129,7 +129,7 @@ impl<T> Pipe<T> {
     }
 
     /// Nothing arrives for a while.
-    pub fn stall(&self, time: Duration) {
+    pub(super) fn stall(&self, time: Duration) {
         let mut line = lock(&self.line);
         let until = Instant::now() + time;
         line.not_before = line.not_before.max(until);
@@ -141,36 +141,36 @@ impl<T> Pipe<T> {
     }
 
     /// Nothing arrives any more, without a word; or it does again.
-    pub fn set_dead(&self, dead: bool) {
+    pub(super) fn set_dead(&self, dead: bool) {
         lock(&self.line).dead = dead;
         self.arrival.notify_one();
     }
 
     /// The receiver goes.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         lock(&self.line).closed = true;
         self.room.notify_one();
     }
 
     /// True once the receiver is gone.
-    pub fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         lock(&self.line).closed
     }
 
     /// True while neither end is gone.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         let line = lock(&self.line);
         !line.closed && line.ended.is_none()
     }
 
     /// True while something is on its way, or nothing can arrive.
-    pub fn is_behind(&self) -> bool {
+    pub(super) fn is_behind(&self) -> bool {
         let line = lock(&self.line);
         line.dead || !line.queue.is_empty()
     }
 
     /// Things on their way.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         lock(&self.line).queue.len()
     }
 }

@@ -15,9 +15,7 @@ use hub::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamErro
 use hub::limits;
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::SessionId;
-use model::state::{
-    AgentInfo, Catalog, ModelInfo, ModelRef, Reason, ReasonKind, SessionInfo,
-};
+use model::state::{AgentInfo, Catalog, ModelInfo, ModelRef, Reason, ReasonKind, SessionInfo};
 use model::time::Timestamp;
 use rand::Rng;
 use tokio::time::{Instant, sleep, timeout};
@@ -29,17 +27,17 @@ use super::store::Store;
 
 /// A server as a supervisor reaches it.
 #[derive(Clone)]
-pub struct Port(pub Arc<Server>);
+pub(super) struct Port(pub Arc<Server>);
 
 /// An event stream, as the hub holds it.
-pub struct Stream {
+pub(super) struct Stream {
     server: Arc<Server>,
     connection: Arc<server::Connection>,
 }
 
 /// A server's state, read beside one stream.
 #[derive(Clone)]
-pub struct Reader {
+pub(super) struct Reader {
     server: Arc<Server>,
     connection: Option<Arc<server::Connection>>,
 }

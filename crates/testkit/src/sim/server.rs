@@ -25,7 +25,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// Whether a server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Up {
+pub(super) enum Up {
     /// It does.
     Yes,
     /// Nothing listens.
@@ -35,7 +35,7 @@ pub enum Up {
 }
 
 /// A frame that was sent, and what it means for what can be known.
-pub struct Sent {
+pub(super) struct Sent {
     /// Its data.
     pub data: Arc<str>,
     /// The folder that it names.
@@ -45,7 +45,7 @@ pub struct Sent {
 }
 
 /// Bytes on a stream, and the frames that end in them.
-pub struct Chunk {
+pub(super) struct Chunk {
     /// The bytes.
     pub bytes: Bytes,
     /// The frames.
@@ -53,7 +53,7 @@ pub struct Chunk {
 }
 
 /// An event stream, as the server sees it.
-pub struct Connection {
+pub(super) struct Connection {
     /// Counted over all of the server's life.
     pub id: u64,
     /// The hub's life in which it was made.
@@ -76,7 +76,7 @@ pub struct Connection {
 
 /// A text as it truly is, and the pieces of it that the hub was sent.
 #[derive(Clone, Debug, Default)]
-pub struct TextTruth {
+pub(super) struct TextTruth {
     /// All of it, in UTF-16 units.
     pub units: Vec<u16>,
     /// The connection on which the hub heard it begin.
@@ -86,7 +86,7 @@ pub struct TextTruth {
 }
 
 /// A server.
-pub struct Server {
+pub(super) struct Server {
     /// Shared by all.
     pub core: Arc<Core>,
     /// Its place among the servers.
@@ -102,7 +102,7 @@ pub struct Server {
 }
 
 /// What a server does now.
-pub struct Inner {
+pub(super) struct Inner {
     /// Its chance.
     pub random: StdRng,
     /// Whether it answers.
@@ -139,6 +139,8 @@ pub struct Inner {
     pub lose: u32,
     /// Sessions of which some were, without another that proves it.
     pub lost: BTreeSet<String>,
+    /// Streams, and sessions of which they carried a number: only a later one can prove that one between was missed.
+    pub(super) numbered: BTreeSet<(u64, String)>,
     /// Streams on which some were.
     pub lossy: BTreeSet<u64>,
     /// Recorded frames that are still to be played.
@@ -149,7 +151,7 @@ pub struct Inner {
 
 impl Server {
     /// A server that runs.
-    pub fn new(
+    pub(super) fn new(
         core: Arc<Core>,
         index: usize,
         directory: String,
@@ -179,6 +181,7 @@ impl Server {
                 rest_faults: 0,
                 lose: 0,
                 lost: BTreeSet::new(),
+                numbered: BTreeSet::new(),
                 lossy: BTreeSet::new(),
                 recorded: VecDeque::new(),
                 next_id: 0,
@@ -190,19 +193,19 @@ impl Server {
     }
 
     /// A new id.
-    pub fn id(&self, kind: &str) -> String {
+    pub(super) fn id(&self, kind: &str) -> String {
         let mut inner = lock(&self.inner);
         inner.next_id += 1;
         format!("{kind}_{}{:06}", self.index, inner.next_id)
     }
 
     /// Something happens, with properties as a value.
-    pub fn emit(&self, directory: &str, kind: &str, properties: &Value) {
+    pub(super) fn emit(&self, directory: &str, kind: &str, properties: &Value) {
         self.tell(directory, kind, &properties.to_string());
     }
 
     /// Something happens, with properties as text.
-    pub fn tell(&self, directory: &str, kind: &str, properties: &str) {
+    pub(super) fn tell(&self, directory: &str, kind: &str, properties: &str) {
         let id = self.id("evt");
         let payload = format!(r#""id":"{id}","type":"{kind}","properties":{properties}"#);
         let main = envelope(directory, &payload);
@@ -217,13 +220,25 @@ impl Server {
         // That a session is gone is told once, and nothing after it could prove that it was missed.
         let numbered = seq.map(|(session, _)| session);
         let provable = numbered.filter(|_| kind != "session.deleted");
-        self.core
-            .trace(format_args!("s{} {kind} {}", self.index, subject(properties)));
+        self.core.trace(format_args!(
+            "s{} {kind} {}",
+            self.index,
+            subject(properties)
+        ));
         self.send(frames, provable.as_deref());
     }
 
+    /// A late word on a session that is gone: it is told, and nothing is kept of it.
+    pub(super) fn haunt(&self, directory: &str, kind: &str, properties: &Value) {
+        let id = self.id("evt");
+        let payload = format!(r#""id":"{id}","type":"{kind}","properties":{properties}"#);
+        self.core.trace(format_args!("s{} late {kind}", self.index));
+        let frame = self.sent(envelope(directory, &payload));
+        self.send(vec![frame], None);
+    }
+
     /// Something that was recorded happens again.
-    pub fn replay(&self, data: &str) {
+    pub(super) fn replay(&self, data: &str) {
         if let Ok(incoming) = wire::decode(data)
             && let Event::Sync(_) = incoming.event
         {
@@ -238,7 +253,7 @@ impl Server {
     }
 
     /// Keeps what a recorded event says; its number follows in an event of its own.
-    pub fn keep_recorded(&self, data: &str) {
+    pub(super) fn keep_recorded(&self, data: &str) {
         if let Ok(incoming) = wire::decode(data) {
             lock(&self.store).apply(self.index, &incoming.event);
             lock(&self.inner).apply(&incoming.event);
@@ -296,8 +311,10 @@ impl Server {
         let connections = lock(&self.inner).connections.clone();
         for connection in connections {
             if Instant::now() < connection.subscribed {
-                self.core
-                    .trace(format_args!("s{} too early for #{}", self.index, connection.id));
+                self.core.trace(format_args!(
+                    "s{} too early for #{}",
+                    self.index, connection.id
+                ));
                 continue;
             }
             let released = connection.released.load(Ordering::SeqCst);
@@ -316,7 +333,8 @@ impl Server {
     /// Loses a durable event, if one is to be lost.
     fn loses(&self, connection: u64, session: &str) -> bool {
         let mut inner = lock(&self.inner);
-        if inner.lose == 0 {
+        let first = inner.numbered.insert((connection, session.to_owned()));
+        if inner.lose == 0 || first {
             inner.lost.remove(session);
             return false;
         }
@@ -324,7 +342,8 @@ impl Server {
         inner.lost.insert(session.to_owned());
         inner.lossy.insert(connection);
         drop(inner);
-        self.core.fault("lost event", format_args!("s{} of {session}", self.index));
+        self.core
+            .fault("lost event", format_args!("s{} of {session}", self.index));
         true
     }
 
@@ -374,7 +393,7 @@ impl Server {
     }
 
     /// Opens an event stream.
-    pub fn open(self: &Arc<Self>) -> Arc<Connection> {
+    pub(super) fn open(self: &Arc<Self>) -> Arc<Connection> {
         let now = Instant::now();
         let connection = {
             let mut inner = lock(&self.inner);
@@ -396,8 +415,10 @@ impl Server {
             connection
         };
         self.core.count(|stats| stats.connects += 1);
-        self.core
-            .trace(format_args!("s{} stream #{} opens", self.index, connection.id));
+        self.core.trace(format_args!(
+            "s{} stream #{} opens",
+            self.index, connection.id
+        ));
         self.send_to(&connection, &[self.bare("server.connected")]);
         let (server, beating) = (self.clone(), connection.clone());
         tokio::spawn(async move {
@@ -421,7 +442,7 @@ impl Server {
     }
 
     /// The hub took bytes.
-    pub fn taken(&self, connection: &Connection, chunk: &Chunk) {
+    pub(super) fn taken(&self, connection: &Connection, chunk: &Chunk) {
         *lock(&connection.heard) = Instant::now();
         if connection.life != self.life.load(Ordering::SeqCst) {
             return;
@@ -441,13 +462,13 @@ impl Server {
     }
 
     /// The stream that the hub holds now, whether or not the server still does.
-    pub fn current(&self) -> Option<Arc<Connection>> {
+    pub(super) fn current(&self) -> Option<Arc<Connection>> {
         let newest = lock(&self.inner).newest.clone();
         newest.filter(|connection| !connection.pipe.is_closed())
     }
 
     /// Ends at once, in the middle of everything.
-    pub fn kill(&self) {
+    pub(super) fn kill(&self) {
         let mut inner = lock(&self.inner);
         inner.up = Up::No;
         inner.generation += 1;
@@ -464,20 +485,20 @@ impl Server {
     }
 
     /// Whether it answers, from now on.
-    pub fn set_up(&self, up: Up) {
+    pub(super) fn set_up(&self, up: Up) {
         lock(&self.inner).up = up;
         self.core.trace(format_args!("s{} up: {up:?}", self.index));
     }
 
     /// The next event is cut in its middle.
-    pub fn truncate_next(&self) {
+    pub(super) fn truncate_next(&self) {
         if let Some(connection) = self.current() {
             connection.truncate.store(true, Ordering::SeqCst);
         }
     }
 
     /// Sends something that is no event.
-    pub fn babble(&self, kind: u32) {
+    pub(super) fn babble(&self, kind: u32) {
         let Some(connection) = self.current() else {
             return;
         };
@@ -503,7 +524,7 @@ impl Server {
     }
 
     /// A new life of the hub: it has heard nothing.
-    pub fn begin_life(&self) {
+    pub(super) fn begin_life(&self) {
         self.life.fetch_add(1, Ordering::SeqCst);
         let mut inner = lock(&self.inner);
         inner.taken.clear();
@@ -589,7 +610,10 @@ fn units(delta: &opencode::DeltaText) -> Vec<u16> {
 }
 
 fn envelope(directory: &str, payload: &str) -> String {
-    format!(r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#, json!(directory))
+    format!(
+        r#"{{"directory":{},"project":"p","payload":{{{payload}}}}}"#,
+        json!(directory)
+    )
 }
 
 /// The session of an event that OpenCode numbers.

@@ -10,13 +10,13 @@ use opencode::wire::{Event, MessageInfo, MessageWithParts, PartInfo, SessionInfo
 
 /// The store.
 #[derive(Default)]
-pub struct Store {
+pub(super) struct Store {
     /// Sessions by id.
     pub sessions: BTreeMap<String, Kept>,
 }
 
 /// A session and its conversation.
-pub struct Kept {
+pub(super) struct Kept {
     /// The session.
     pub info: SessionInfo,
     /// Its messages by time and id.
@@ -31,7 +31,7 @@ pub struct Kept {
 
 /// A message and its parts.
 #[derive(Clone)]
-pub struct KeptMessage {
+pub(super) struct KeptMessage {
     /// The message.
     pub info: MessageInfo,
     /// Its parts.
@@ -40,7 +40,7 @@ pub struct KeptMessage {
 
 impl Store {
     /// Takes an event of server `home`.
-    pub fn apply(&mut self, home: usize, event: &Event) {
+    pub(super) fn apply(&mut self, home: usize, event: &Event) {
         match event {
             Event::SessionCreated(info) | Event::SessionUpdated(info) => {
                 let info = (**info).clone();
@@ -112,7 +112,7 @@ impl Store {
     }
 
     /// A session and all below it, children first.
-    pub fn family(&self, id: &str) -> Vec<String> {
+    pub(super) fn family(&self, id: &str) -> Vec<String> {
         let mut family = Vec::new();
         let children = self
             .sessions
@@ -139,7 +139,7 @@ impl Kept {
     }
 
     /// The newest `limit` messages, or those before a cursor, which is the id of a message.
-    pub fn page(&self, limit: usize, before: Option<&str>) -> MessagePage {
+    pub(super) fn page(&self, limit: usize, before: Option<&str>) -> MessagePage {
         let end = before.and_then(|id| self.messages.keys().position(|(_, known)| known == id));
         let end = end.unwrap_or(self.messages.len());
         let begin = end.saturating_sub(limit);

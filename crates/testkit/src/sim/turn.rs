@@ -52,7 +52,7 @@ enum Wait {
 }
 
 /// A turn under way.
-pub struct Turn {
+pub(super) struct Turn {
     directory: String,
     steps: VecDeque<Step>,
     wait: Option<Wait>,
@@ -95,7 +95,7 @@ const WORDS: [&str; 28] = [
 
 impl Turn {
     /// A turn that a person or a parent begins.
-    pub fn new(directory: &str, text: &str, random: &mut StdRng, depth: usize) -> Self {
+    pub(super) fn new(directory: &str, text: &str, random: &mut StdRng, depth: usize) -> Self {
         let mut steps: VecDeque<_> = [Step::User(text.to_owned()), Step::Busy].into();
         if random.random_ratio(1, 8) {
             steps.push_back(Step::Retry);
@@ -176,7 +176,7 @@ fn tool(steps: &mut VecDeque<Step>, random: &mut StdRng, depth: usize) {
 }
 
 /// Takes the next step of a session's turn. False if there is none, or it waits.
-pub fn advance(server: &Server, session: &str) -> bool {
+pub(super) fn advance(server: &Server, session: &str) -> bool {
     let Some(mut turn) = lock(&server.inner).turns.remove(session) else {
         return false;
     };
@@ -197,7 +197,7 @@ pub fn advance(server: &Server, session: &str) -> bool {
 }
 
 /// A person stops a session's turn.
-pub fn abort(server: &Server, session: &str) {
+pub(super) fn abort(server: &Server, session: &str) {
     let Some(mut turn) = lock(&server.inner).turns.remove(session) else {
         return;
     };
@@ -248,7 +248,7 @@ fn close_requests(server: &Server, session: &str, directory: &str) {
 }
 
 /// A session begins. Gives its id.
-pub fn create(server: &Server, directory: &str, parent: Option<&str>) -> String {
+pub(super) fn create(server: &Server, directory: &str, parent: Option<&str>) -> String {
     let id = server.id("ses");
     let now = server.core.server_time();
     let mut info = json!({
@@ -264,7 +264,7 @@ pub fn create(server: &Server, directory: &str, parent: Option<&str>) -> String 
 }
 
 /// A session's row changes.
-pub fn touch(server: &Server, session: &str, title: Option<&str>) {
+pub(super) fn touch(server: &Server, session: &str, title: Option<&str>) {
     let info = {
         let store = lock(&server.store);
         let kept = store.sessions.get(session);

@@ -25,11 +25,11 @@ use super::pipe::{End, Pipe};
 const KERNEL_FRAMES: usize = 6;
 
 /// The hub as viewers find it: none while it restarts.
-pub type Door = Arc<Mutex<Option<Arc<HubLife>>>>;
+pub(super) type Door = Arc<Mutex<Option<Arc<HubLife>>>>;
 
 /// Where someone goes next.
 #[derive(Clone, Debug, Default)]
-pub struct Places(pub Arc<Mutex<Vec<Look>>>);
+pub(super) struct Places(pub Arc<Mutex<Vec<Look>>>);
 
 /// The hub's end of a viewer's link.
 struct Socket {
@@ -96,7 +96,7 @@ impl Drop for Line {
 
 /// What a page shows and has told.
 #[derive(Clone, Debug, Default)]
-pub struct Shown {
+pub(super) struct Shown {
     /// What it shows.
     pub page: Page,
     /// Where.
@@ -112,7 +112,7 @@ pub struct Shown {
 }
 
 /// A viewer.
-pub struct Viewer {
+pub(super) struct Viewer {
     core: Arc<Core>,
     index: usize,
     door: Door,
@@ -137,7 +137,7 @@ enum Turn {
 
 impl Viewer {
     /// A viewer who has not opened anything yet.
-    pub fn new(core: Arc<Core>, index: usize, door: Door, places: Places) -> Self {
+    pub(super) fn new(core: Arc<Core>, index: usize, door: Door, places: Places) -> Self {
         Self {
             random: core.random(&format!("viewer {index}")),
             core,
@@ -152,7 +152,7 @@ impl Viewer {
     }
 
     /// Looks at things until the end.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         self.go(None).await;
         loop {
             let patience = Duration::from_millis(self.random.random_range(500..9000));
@@ -496,7 +496,7 @@ impl Viewer {
 }
 
 /// A place in a word.
-pub fn name(look: &Look) -> String {
+pub(super) fn name(look: &Look) -> String {
     let part = |part: Option<&str>| part.unwrap_or("-").to_owned();
     format!(
         "{}/{}/{}",

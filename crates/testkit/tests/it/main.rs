@@ -5,3 +5,4 @@ mod browser;
 mod captures;
 mod opencode;
 mod proxy;
+mod simulation;

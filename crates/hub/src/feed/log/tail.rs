@@ -302,17 +302,19 @@ impl Tail {
         if current.end > 0 && !self.is_untouched() {
             return false;
         }
-        let mut lives: Vec<Life> = older.into_iter().map(Life::new).collect();
-        for life in self.lives.drain(..).filter(|life| life.last > 0) {
-            match lives
-                .iter_mut()
-                .find(|known| known.stored.epoch == life.stored.epoch)
-            {
+        // What this hub wrote follows what it found, in its own order, which is that of the ring; also a life without
+        // entries, in which a reader may wait.
+        let mut found = older;
+        let mut own: Vec<Life> = self.lives.drain(..).collect();
+        for life in &mut own {
+            let same = |found: &Stored| found.epoch == life.stored.epoch;
+            if let Some(at) = found.iter().position(same) {
                 // The journal has less of it than was told, and not more.
-                Some(known) => (known.last, known.here) = (life.last, life.here),
-                None => lives.push(life),
+                life.stored = found.remove(at);
             }
         }
+        let mut lives: Vec<Life> = found.into_iter().map(Life::new).collect();
+        lives.append(&mut own);
         let surplus = lives.len().saturating_sub(limits::JOURNAL_LIVES);
         let bare = |life: &&Life| life.here == 0;
         let droppable = lives.iter().take(surplus).take_while(bare).count();

@@ -98,6 +98,35 @@ fn a_life_goes_on_where_it_was_closed() {
 }
 
 #[test]
+fn lives_stay_in_the_order_in_which_they_were_written() {
+    let log = log_of(&["before the journal was open"], 9);
+    assert!(log.begin_life(vec![stored("old", 0, 3)], stored("a", 0, 0)));
+    add(&log, "stored");
+    log.stored(1);
+    log.unstore();
+    add(&log, "while it had failed");
+    let journal = vec![stored("old", 0, 3), stored("a", 0, 1)];
+    assert!(log.begin_life(journal, stored("b", 0, 0)));
+    assert_eq!(
+        texts(log.read(&at("e-0"), 9)),
+        ["before the journal was open"]
+    );
+    assert_eq!(texts(log.read(&at("e-1"), 9)), ["gap, then after a-0"]);
+    assert_eq!(
+        texts(log.read(&at("a-0"), 9)),
+        ["stored", "while it had failed"]
+    );
+    assert_eq!(texts(log.read(&at("a-2"), 9)), ["gap, then after b-0"]);
+}
+
+#[test]
+fn who_waits_in_a_life_without_entries_is_told_nothing_again() {
+    let log = log_of(&[], 9);
+    assert!(log.begin_life(vec![stored("old", 0, 3)], stored("a", 0, 0)));
+    assert_eq!(texts(log.read(&at("e-0"), 9)), ["gap, then after a-0"]);
+}
+
+#[test]
 fn what_is_not_stored_yet_stays_in_memory() {
     let log = log_of(&[], 2);
     log.begin_life(Vec::new(), stored("a", 0, 0));

@@ -1,0 +1,144 @@
+//! The mutants, as data. Each breaks one promise, and the simulation has to notice.
+
+/// A change of the sources that breaks something.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// What it breaks.
+    pub name: &'static str,
+    /// The file, from the root of the workspace.
+    pub file: &'static str,
+    /// A text that it holds exactly once.
+    pub text: &'static str,
+    /// What stands there instead.
+    pub instead: &'static str,
+}
+
+/// All of them.
+pub const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "what is held while the state is read is dropped",
+        file: "crates/hub/src/ingest/resync.rs",
+        text: "batch.extend(self.held.take().unwrap_or_default().frames);",
+        instead: "drop(self.held.take());",
+    },
+    Mutant {
+        name: "a deleted session comes back",
+        file: "crates/model/src/reduce/session.rs",
+        text: "        if self.instance.tombstones.contains(&id) {\n            self.instance.counters.zombies += 1;\n            return;\n        }\n        let known = self",
+        instead: "        let known = self",
+    },
+    Mutant {
+        name: "a silent link is shown as connected",
+        file: "crates/hub/src/ingest/silence.rs",
+        text: "            return Some(Meaning::Stale);",
+        instead: "            return None;",
+    },
+    Mutant {
+        name: "a text goes on across a hole",
+        file: "crates/model/src/text.rs",
+        text: "        if self.segments.last() != Some(&Segment::Gap) {",
+        instead: "        if self.segments.is_empty() {",
+    },
+    Mutant {
+        name: "what happens during a read is dropped",
+        file: "crates/model/src/reduce/read.rs",
+        text: "        for event in held.events {",
+        instead: "        for event in held.events.into_iter().take(0) {",
+    },
+    Mutant {
+        name: "conversations are kept after a gap",
+        file: "crates/hub/src/engine/bodies.rs",
+        text: "                events.push(Event::BodyDropped { session });",
+        instead: "                drop(session);",
+    },
+    Mutant {
+        name: "a missing number proves nothing",
+        file: "crates/model/src/reduce/directory.rs",
+        text: "        if seq > last.saturating_add(1) {",
+        instead: "        if seq > last.saturating_add(1_000_000) {",
+    },
+    Mutant {
+        name: "requests that were answered during a gap still wait",
+        file: "crates/model/src/reduce/snapshot.rs",
+        text: "        old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));\n        self.instance.permissions.append(&mut old);",
+        instead: "        self.instance.permissions.append(&mut old);",
+    },
+    Mutant {
+        name: "a run that its server's end cut off is idle",
+        file: "crates/model/src/reduce/snapshot.rs",
+        text: "            run if run.is_running() => return self.end_unseen(id),",
+        instead: "            run if run.is_running() => Run::Idle,",
+    },
+    Mutant {
+        name: "a run that its server's end cut off goes on",
+        file: "crates/model/src/reduce/snapshot.rs",
+        text: "            run if run.is_running() => return self.end_unseen(id),",
+        instead: "            run if run.is_running() => return,",
+    },
+    Mutant {
+        name: "failures are forgotten at once",
+        file: "crates/hub/src/ingest/supervisor.rs",
+        text: "        if was_live && opened.elapsed() >= limits::HEALTHY_AFTER {",
+        instead: "        if was_live || opened.elapsed() >= limits::HEALTHY_AFTER {",
+    },
+    Mutant {
+        name: "a viewer's revision goes on without what was to be sent",
+        file: "crates/hub/src/feed/live.rs",
+        text: "        self.unacknowledged.push_back(rev);",
+        instead: "        if !self.unacknowledged.is_empty() {\n            return true;\n        }\n        self.unacknowledged.push_back(rev);",
+    },
+    Mutant {
+        name: "a viewer is taken to have what it has not",
+        file: "crates/hub/src/feed/live.rs",
+        text: "                self.rev = Rev(rev);",
+        instead: "                self.rev = known;",
+    },
+    Mutant {
+        name: "increments of a part that is not known are dropped",
+        file: "crates/model/src/reduce/message.rs",
+        text: "        session\n            .open\n            .entry(part.clone())\n            .or_insert_with(OpenText::after_gap)\n            .push(delta);",
+        instead: "        if let Some(open) = session.open.get_mut(part) {\n            open.push(delta);\n        }",
+    },
+    Mutant {
+        name: "the order of parts is not told",
+        file: "crates/page/src/render.rs",
+        text: "        shell.order(base, ops);",
+        instead: "",
+    },
+    Mutant {
+        name: "a patch fits what another viewer has",
+        file: "crates/page/src/render/ring.rs",
+        text: "            .find(|drawn| drawn.at <= rev)",
+        instead: "            .next()",
+    },
+    Mutant {
+        name: "a conversation that comes back is told as changes",
+        file: "crates/page/src/render.rs",
+        text: "            let since = if log.anew { Rev(0) } else { since };",
+        instead: "",
+    },
+    Mutant {
+        name: "an entry is skipped between memory and journal",
+        file: "crates/hub/src/journal/read.rs",
+        text: "    let mut next = after.seq + 1;",
+        instead: "    let mut next = after.seq + 2;",
+    },
+    Mutant {
+        name: "frames of one chunk change places",
+        file: "crates/hub/src/ingest/resync.rs",
+        text: "        feeder.tell(frames).await;\n        frames = rest;",
+        instead: "        frames.reverse();\n        feeder.tell(frames).await;\n        frames = rest;",
+    },
+    Mutant {
+        name: "a row that was read wins over what was told meanwhile",
+        file: "crates/model/src/reduce/session.rs",
+        text: "        if !self.instance.sessions.contains_key(&info.id) {",
+        instead: "        {",
+    },
+    Mutant {
+        name: "sessions that went during a gap stay",
+        file: "crates/model/src/reduce/snapshot.rs",
+        text: "        for id in gone {",
+        instead: "        for id in gone.into_iter().take(0) {",
+    },
+];
