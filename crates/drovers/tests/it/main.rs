@@ -7,6 +7,7 @@ mod cost;
 mod demo;
 mod ending;
 mod faults;
+mod figures;
 mod program;
 mod replay;
 mod starting;

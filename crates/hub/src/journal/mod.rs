@@ -4,7 +4,7 @@
 //! the port to where it is kept; [`sqlite`] keeps it in a file, [`memory`] in memory. [`block`] is the format of
 //! entries, [`keep`] what of an event is kept, [`word`] what the hub says itself; [`recall`] reads at the start what a
 //! hub before this one knew. If it fails, the log goes on in memory, and
-//! what follows belongs to a new life of it: see `docs/adr/0006-journal.md`.
+//! what follows belongs to a new life of it: see `docs/adr/0008-journal.md`.
 //!
 //! Nothing here decides what a reader is given: that is [`crate::feed::log`].
 

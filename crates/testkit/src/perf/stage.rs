@@ -112,7 +112,7 @@ impl Reply {
                     let heard = std::mem::take(&mut line);
                     let heard = String::from_utf8_lossy(&heard);
                     if heard.contains("message.part.delta") && heard.contains(text) {
-                        return Ok(now()?);
+                        return now();
                     }
                 }
             }

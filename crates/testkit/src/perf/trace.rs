@@ -116,19 +116,14 @@ fn shares(events: &[Value]) -> Result<Vec<(String, f64)>> {
 
 /// Process and thread that did most of the drawing: there may be other pages.
 fn main_thread(events: &[Value]) -> Option<(&Value, &Value)> {
-    let mut layouts: HashMap<(String, String), (usize, (&Value, &Value))> = HashMap::new();
+    let mut layouts: HashMap<[i64; 2], (usize, &Value)> = HashMap::new();
     for event in events
         .iter()
         .filter(|event| event["name"] == "UpdateLayoutTree" || event["name"] == "Layout")
     {
-        let thread = (&event["pid"], &event["tid"]);
-        let known = layouts
-            .entry((thread.0.to_string(), thread.1.to_string()))
-            .or_insert((0, thread));
-        known.0 += 1;
+        let thread = [&event["pid"], &event["tid"]].map(|id| id.as_i64().unwrap_or_default());
+        layouts.entry(thread).or_insert((0, event)).0 += 1;
     }
-    layouts
-        .into_values()
-        .max_by_key(|(count, _)| *count)
-        .map(|(_, thread)| thread)
+    let (_, most) = layouts.into_values().max_by_key(|(count, _)| *count)?;
+    Some((&most["pid"], &most["tid"]))
 }

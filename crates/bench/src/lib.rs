@@ -1,0 +1,30 @@
+//! The figures of Drovers: a load generator, viewers, and what they measure of a running hub. Never part of the product.
+//!
+//! * `load`: servers that speak OpenCode over TCP, from one thread.
+//! * `view`: viewers of several kinds, each noting how old the words are that it sees.
+//! * `stage`: a load, a hub, viewers, and a window of time over them.
+//! * `runs`: the measurements, one file for each subject.
+//! * `report`: tables, goals, charts.
+//!
+//! What is measured is another process, by what the kernel and the wire tell of it: nothing here looks inside.
+
+mod cli;
+mod hub;
+mod load;
+mod measure;
+mod report;
+mod runs;
+mod stage;
+mod view;
+
+use std::path::PathBuf;
+
+pub use cli::main;
+
+/// Measures everything shortly, with small loads, and returns what it has to say as Markdown.
+///
+/// # Errors
+/// Something cannot be measured, or a figure that does not depend on the machine's speed is above its short bound.
+pub async fn short(hub: PathBuf) -> anyhow::Result<String> {
+    cli::short(hub).await
+}

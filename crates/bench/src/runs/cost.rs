@@ -1,0 +1,79 @@
+//! CPU time of the hub for each upstream event, by who looks on and how much is said.
+
+use anyhow::Result;
+use tokio::time::sleep;
+
+use super::Setup;
+use crate::load::Options;
+use crate::measure::median;
+use crate::report::{Section, Table, number};
+use crate::stage::{Stage, speak};
+
+const VIEWERS: usize = 10;
+
+/// Who looks on.
+const KINDS: [&str; 3] = ["nobody", "10 readers of the log", "10 live viewers"];
+
+pub(super) async fn run(setup: &Setup) -> Result<Section> {
+    let (servers, sessions) = (setup.size(20, 4), setup.size(5, 3));
+    let speaking = servers * sessions;
+    let length = setup.seconds(10.0, 1.5);
+    let rates: &[f64] = if setup.short { &[20.0] } else { &[10.0, 50.0] };
+    let setting = format!(
+        "{servers} servers, {speaking} sessions, each word written by itself; {} rounds, kinds of viewers in turn; CPU time of the hub's process by the kernel's count, over windows of {} s; medians.",
+        setup.rounds,
+        length.as_secs_f64()
+    );
+    let mut section = Section::new("CPU per event", setting);
+    let mut table = Table::new([
+        "viewers",
+        "events/s",
+        "µs per event",
+        "cores",
+        "bytes/event",
+    ]);
+    let mut goal = None;
+    for rate in rates {
+        let options = Options {
+            servers,
+            sessions,
+            ..Options::default()
+        };
+        let stage = Stage::start(setup, options).await?;
+        speak(&stage.load, speaking, *rate).await?;
+        let mut windows = [const { Vec::new() }; KINDS.len()];
+        for _ in 0..setup.rounds {
+            for (kind, windows) in windows.iter_mut().enumerate() {
+                let mut viewers = match kind {
+                    0 => None,
+                    1 => Some(stage.log(VIEWERS).await?),
+                    _ => Some(stage.live((0..VIEWERS).collect()).await?),
+                };
+                sleep(setup.settle()).await;
+                let mut watching: Vec<_> = viewers.iter_mut().collect();
+                windows.push(stage.window(length, &mut watching).await?);
+            }
+        }
+        for (name, windows) in KINDS.iter().zip(&windows) {
+            let per_event = median(windows.iter().map(|window| window.cpu_per_frame()));
+            if *name == KINDS[2] {
+                goal.get_or_insert(per_event);
+            }
+            let bytes = windows
+                .iter()
+                .map(|window| window.frame_bytes as f64 / window.frames as f64);
+            table.row([
+                (*name).to_owned(),
+                number(median(
+                    windows.iter().map(|window| window.frames_per_second()),
+                )),
+                number(per_event),
+                number(median(windows.iter().map(|window| window.cores()))),
+                number(median(bytes)),
+            ]);
+        }
+    }
+    section.tables.push(table);
+    section.figures = vec![setup.figure("cpu_per_event", goal.unwrap_or_default())?];
+    Ok(section)
+}

@@ -1,0 +1,125 @@
+//! The measurements, one file for each row of the table of goals.
+
+mod bytes;
+mod cost;
+mod curves;
+mod fan_out;
+mod latency;
+mod memory;
+mod resident;
+mod resync;
+mod start;
+mod throughput;
+mod weight;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::report::{Figure, Goals, Section};
+
+/// How measurements are made.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// The program that is measured.
+    pub(crate) hub: PathBuf,
+    /// Seconds and small loads.
+    pub(crate) short: bool,
+    /// Rounds of comparisons.
+    pub(crate) rounds: usize,
+    /// What whole windows are multiplied with.
+    pub(crate) scale: f64,
+    pub(crate) goals: Goals,
+}
+
+/// A measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Run {
+    /// How much later viewers see a word than the server's own readers
+    Latency,
+    /// CPU time of the hub for each upstream event
+    Cost,
+    /// The most events per second, beside a drain that only parses
+    Throughput,
+    /// Memory at start, with idle servers, under load
+    Memory,
+    /// Memory of each viewer, idle and stalled
+    Resident,
+    /// Many viewers of one stream
+    FanOut,
+    /// Bytes to viewers, of the upstream bytes
+    Bytes,
+    /// From the start to the first answer, and to the first page
+    Start,
+    /// Reading the state again after a drop
+    Resync,
+    /// The program's size, and the page's bytes
+    Weight,
+    /// What cost depends on, and what not
+    Curves,
+}
+
+impl Run {
+    /// All of them, in the order of the report.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Latency,
+        Self::Cost,
+        Self::Throughput,
+        Self::Memory,
+        Self::Resident,
+        Self::FanOut,
+        Self::Bytes,
+        Self::Start,
+        Self::Resync,
+        Self::Weight,
+        Self::Curves,
+    ];
+
+    /// Measures.
+    pub(crate) async fn section(self, setup: &Setup) -> Result<Section> {
+        match self {
+            Self::Latency => latency::run(setup).await,
+            Self::Cost => cost::run(setup).await,
+            Self::Throughput => throughput::run(setup).await,
+            Self::Memory => memory::run(setup).await,
+            Self::Resident => resident::run(setup).await,
+            Self::FanOut => fan_out::run(setup).await,
+            Self::Bytes => bytes::run(setup).await,
+            Self::Start => start::run(setup).await,
+            Self::Resync => resync::run(setup).await,
+            Self::Weight => weight::run(setup).await,
+            Self::Curves => curves::run(setup).await,
+        }
+    }
+}
+
+impl Setup {
+    /// The whole length of a window, or that of a short run.
+    pub(crate) fn seconds(&self, whole: f64, short: f64) -> Duration {
+        match self.short {
+            true => Duration::from_secs_f64(short),
+            false => Duration::from_secs_f64(whole * self.scale),
+        }
+    }
+
+    /// How long everything gets to settle before it is measured.
+    fn settle(&self) -> Duration {
+        self.seconds(1.5, 0.4)
+    }
+
+    /// The size of something in a whole run, or in a short one.
+    pub(crate) fn size(&self, whole: usize, short: usize) -> usize {
+        if self.short { short } else { whole }
+    }
+
+    /// A value beside its goal.
+    pub(crate) fn figure(&self, id: &'static str, value: f64) -> Result<Figure> {
+        self.goals.judge(id, value, self.short)
+    }
+}
+
+/// Bytes as megabytes.
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
