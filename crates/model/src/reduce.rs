@@ -173,7 +173,7 @@ impl Fold<'_> {
             Event::SessionError { session, failure } => {
                 self.session_error(session.as_ref(), failure)
             }
-            Event::Todos { session, todos } => self.todos(&session, todos),
+            Event::Todos { session, todos } => self.todos_told(&session, todos),
             Event::PermissionAsked(permission) => self.permission_asked(permission),
             Event::PermissionReplied(id, outcome) => self.permission_replied(&id, outcome),
             Event::QuestionAsked(question) => self.question_asked(question),

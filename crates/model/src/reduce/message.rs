@@ -77,6 +77,21 @@ impl Fold<'_> {
     }
 }
 
+impl Session {
+    /// Notes an event for the read that is under way, if there is one.
+    pub(super) fn hold(&mut self, event: Event) {
+        match &mut self.body {
+            Body::Loading(held) => held.hold(event),
+            Body::Loaded(loaded) => {
+                if let Some(held) = &mut loaded.rereading {
+                    held.hold(event);
+                }
+            }
+            Body::NotLoaded | Body::Failed { .. } => {}
+        }
+    }
+}
+
 impl Held {
     fn hold(&mut self, event: Event) {
         if self.events.len() < limits::HELD_EVENTS {

@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::Fold;
-use crate::event::{MessagesRead, ReadPage};
+use crate::event::{Event, MessagesRead, ReadPage};
 use crate::ids::SessionId;
 use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, Rev, Run, Session};
 use crate::text::OpenText;
@@ -66,6 +66,7 @@ impl Fold<'_> {
         let Some(session) = self.instance.sessions.get_mut(&id) else {
             return;
         };
+        let todos = todos.filter(|_| !session.was_told_todos());
         let overflowed = match page {
             ReadPage::Newest => session.replace_body(rev, messages, older),
             ReadPage::Older(before) => {
@@ -106,6 +107,20 @@ impl Message {
 }
 
 impl Session {
+    /// Events that wait for a read of the messages, if there is one.
+    fn held(&self) -> Option<&Held> {
+        match &self.body {
+            Body::Loading(held) => Some(held),
+            Body::Loaded(loaded) => loaded.rereading.as_ref(),
+            Body::NotLoaded | Body::Failed { .. } => None,
+        }
+    }
+
+    fn was_told_todos(&self) -> bool {
+        let mut held = self.held().into_iter().flat_map(|held| &held.events);
+        held.any(|event| matches!(event, Event::Todos { .. }))
+    }
+
     /// Takes the newest page instead of what was known, then the events that were held. True if some were not.
     fn replace_body(
         &mut self,

@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::{Effect, Fold};
+use crate::event::Event;
 use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::state::{
     Answered, Body, ErrorKind, Failure, Loaded, Outcome, Permission, Question, Rev, Run, RunStatus,
@@ -145,6 +146,17 @@ impl Fold<'_> {
             session.failure = Some(failure);
             self.touch_row(id);
         }
+    }
+
+    /// A to-do list as the stream tells it: newer than any read that is under way.
+    pub(super) fn todos_told(&mut self, id: &SessionId, todos: Todos) {
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.hold(Event::Todos {
+                session: id.clone(),
+                todos: todos.clone(),
+            });
+        }
+        self.todos(id, todos);
     }
 
     pub(super) fn todos(&mut self, id: &SessionId, todos: Todos) {

@@ -10,7 +10,7 @@ use crate::ids::{InstanceId, MessageId, PartId, SessionId};
 use crate::json::Json;
 use crate::state::{
     Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Outcome, Part, PartKind, Permission,
-    Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State,
+    Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State, Todos,
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
@@ -296,6 +296,39 @@ fn a_text_that_ends_while_its_messages_are_read_is_over() {
         read(vec![(message("m"), vec![text("p", "", false)])]),
     ]);
     assert!(bench.session("s").open.is_empty());
+}
+
+#[test]
+fn a_list_that_is_told_during_a_read_is_newer_than_the_read() {
+    let todos = |raw: &str| Todos {
+        items: Vec::new(),
+        raw: Json::of(&serde_json::json!([raw])),
+    };
+    let read = |list| {
+        Event::MessagesRead(MessagesRead {
+            session: "s".into(),
+            messages: Vec::new(),
+            older: None,
+            page: ReadPage::Newest,
+            todos: Some(list),
+        })
+    };
+    let started = || Event::ReadStarted {
+        session: "s".into(),
+    };
+    let mut bench = Bench::new();
+    bench.a([
+        snapshot(&["s"]),
+        started(),
+        Event::Todos {
+            session: "s".into(),
+            todos: todos("told"),
+        },
+        read(todos("older")),
+    ]);
+    assert_eq!(bench.session("s").todos, Some(todos("told")));
+    bench.a([started(), read(todos("read"))]);
+    assert_eq!(bench.session("s").todos, Some(todos("read")));
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod list;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -70,16 +70,17 @@ pub fn run(filter: &str, tell: impl Fn(&str)) -> Result<(String, usize)> {
 /// # Errors
 /// The file cannot be read.
 pub fn found(mutant: &Mutant) -> Result<usize> {
-    Ok(source(mutant)?.matches(mutant.text).count())
+    Ok(source(mutant, &workspace())?.matches(mutant.text).count())
 }
 
-fn source(mutant: &Mutant) -> Result<String> {
-    let path = workspace().join(mutant.file);
+fn source(mutant: &Mutant, root: &Path) -> Result<String> {
+    let path = root.join(mutant.file);
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn try_one(mutant: &Mutant, tree: &Path, build: &Path) -> Result<Fate> {
-    let whole = source(mutant)?;
+    // Of the copy: the sources may change while mutants are tried.
+    let whole = source(mutant, tree)?;
     ensure!(
         whole.matches(mutant.text).count() == 1,
         "its text is not in {} exactly once",
@@ -177,28 +178,38 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Begins the mutants' build with what is built of the dependencies, where that can be linked.
+/// Begins the mutants' build with what is built of the dependencies, where that can be linked. What is ours is built
+/// there: it has the same names, and a mutant must not be written over it.
 fn share_build(home: &Path) -> Result<()> {
     let (from, to) = (workspace().join("target/debug"), home.join("build/debug"));
     if to.exists() {
         return Ok(());
     }
+    let mut ours = Vec::new();
+    for entry in fs::read_dir(workspace().join("crates"))? {
+        ours.push(format!("{}-", entry?.file_name().display()));
+    }
     for part in ["deps", "build", ".fingerprint"] {
-        link_folder(&from.join(part), &to.join(part))?;
+        link_folder(&from.join(part), &to.join(part), &ours)?;
     }
     Ok(())
 }
 
-fn link_folder(from: &Path, to: &Path) -> Result<()> {
+fn link_folder(from: &Path, to: &Path, without: &[String]) -> Result<()> {
     fs::create_dir_all(to)?;
     let Ok(entries) = fs::read_dir(from) else {
         return Ok(());
     };
     for entry in entries {
         let entry = entry?;
-        let (from, to): (PathBuf, PathBuf) = (entry.path(), to.join(entry.file_name()));
+        let name = entry.file_name().display().to_string();
+        let bare = name.strip_prefix("lib").unwrap_or(&name);
+        if without.iter().any(|ours| bare.starts_with(ours)) {
+            continue;
+        }
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
         if entry.file_type()?.is_dir() {
-            link_folder(&from, &to)?;
+            link_folder(&from, &to, &[])?;
         } else {
             fs::hard_link(&from, &to)?;
         }

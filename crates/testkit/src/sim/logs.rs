@@ -13,15 +13,20 @@ use super::viewer::Door;
 
 /// What readers were given, which nobody may be given otherwise.
 #[derive(Clone, Default)]
-pub(super) struct Given(Arc<Mutex<BTreeMap<(Arc<str>, u64), Said>>>);
+pub(super) struct Given(Arc<Mutex<BTreeMap<Place, Said>>>);
+
+/// A life of the log, and a number in it.
+type Place = (Arc<str>, u64);
 
 impl Given {
     /// What is wrong with an entry, after those that were given before.
     fn same(&self, entry: &Entry) -> Option<String> {
         let mut given = lock(&self.0);
         let place = (entry.epoch.clone(), entry.seq);
-        let known = given.entry(place).or_insert_with(|| entry.said.clone());
-        let same = *known == entry.said || entry.said == Said::Withheld;
+        let known = &*given.entry(place).or_insert_with(|| entry.said.clone());
+        // What was deleted is withheld at once in one place, and a moment later in the other.
+        let withheld = [&entry.said, known].contains(&&Said::Withheld);
+        let same = *known == entry.said || withheld;
         (!same).then(|| format!("{} is {:?} and was {known:?}", entry.cursor(), entry.said))
     }
 }

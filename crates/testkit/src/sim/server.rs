@@ -545,6 +545,7 @@ impl Inner {
             Event::SessionStatus { session_id, status } => match status {
                 SessionStatus::Idle => {
                     self.running.remove(session_id);
+                    self.cut_off.remove(session_id);
                 }
                 status => {
                     self.running.insert(session_id.clone(), status.clone());

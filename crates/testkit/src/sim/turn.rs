@@ -16,7 +16,7 @@ enum Step {
     Busy,
     Retry,
     Assistant,
-    StepStart,
+    RoundBegins,
     Begin {
         reasoning: bool,
     },
@@ -34,7 +34,7 @@ enum Step {
     Done {
         error: bool,
     },
-    StepFinish,
+    RoundEnds,
     Complete {
         last: bool,
     },
@@ -104,7 +104,7 @@ impl Turn {
         let rounds = random.random_range(1..4);
         for round in 0..rounds {
             let last = round + 1 == rounds;
-            steps.extend([Step::Assistant, Step::StepStart]);
+            steps.extend([Step::Assistant, Step::RoundBegins]);
             if random.random_ratio(1, 3) {
                 text_of(&mut steps, random, true);
             }
@@ -112,7 +112,7 @@ impl Turn {
             if !last {
                 tool(&mut steps, random, depth);
             }
-            steps.extend([Step::StepFinish, Step::Complete { last }]);
+            steps.extend([Step::RoundEnds, Step::Complete { last }]);
             if !last {
                 steps.push_back(Step::Busy);
             }
@@ -296,7 +296,7 @@ impl Turn {
                 self.status(server, session, &status);
             }
             Step::Assistant => self.assistant(server, session),
-            Step::StepStart => {
+            Step::RoundBegins => {
                 self.part = self.new_part(server, session, "step-start");
                 self.tell_part(server);
             }
@@ -324,7 +324,7 @@ impl Turn {
                 self.tool(server, session, &step);
             }
             Step::Ask | Step::Question | Step::Child => self.wait(server, session, &step),
-            Step::StepFinish => {
+            Step::RoundEnds => {
                 self.part = self.new_part(server, session, "step-finish");
                 self.part["reason"] = json!("stop");
                 self.part["cost"] = json!(0.25);

@@ -450,11 +450,7 @@ impl Viewer {
                         return false;
                     }
                 }
-                Some("g") => {
-                    if !self.replace(key, rev).await {
-                        return false;
-                    }
-                }
+                Some("g") if !self.replace(key, rev).await => return false,
                 _ => {}
             }
         }
