@@ -123,6 +123,12 @@ impl Hub {
         tasks.spawn(tell_of_journal(engine.clone(), journal.status()));
         let (done, recalled) = watch::channel(None);
         tasks.spawn(recall_all(journal, done));
+        let mut before = unfinished::load(dir.path());
+        tasks.spawn(unfinished::keep(
+            engine.clone(),
+            dir.path().to_owned(),
+            before.clone(),
+        ));
         let renderer = Arc::new(Renderer::new());
         let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
@@ -138,9 +144,6 @@ impl Hub {
             put_aside,
             _tasks: tasks,
         }));
-        let mut before = unfinished::load(dir.path());
-        let (engine, path) = (hub.engine().clone(), dir.path().to_owned());
-        tokio::spawn(unfinished::keep(engine, path, before.clone()));
         for instance in known {
             let ran = before.remove(&instance.id).unwrap_or_default();
             hub.0

@@ -11,8 +11,8 @@ use opencode::client::Http;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Hub, HubOptions};
 use crate::datadir::Servers;
@@ -83,7 +83,8 @@ pub(super) struct Instances {
 pub(super) struct Running {
     asks: mpsc::Sender<Ask>,
     source: Arc<ServerSource>,
-    supervisor: JoinHandle<()>,
+    /// Ends with the hub, however that ends: it and the engine know each other.
+    supervisor: AbortOnDropHandle<()>,
 }
 
 impl Instances {
@@ -164,7 +165,7 @@ impl Instances {
             Running {
                 asks,
                 source,
-                supervisor,
+                supervisor: AbortOnDropHandle::new(supervisor),
             },
         );
     }

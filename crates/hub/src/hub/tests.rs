@@ -93,3 +93,21 @@ async fn a_hundred_instances_come_and_go_without_a_trace() {
     );
     assert_eq!(servers[0].connections().ever, rounds);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_dropped_leaves_nothing_that_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = hub(&DataDir::open(&dir.path().join("data")).unwrap()).await;
+    let server = FakeServer::start(FakeOptions::default()).await.unwrap();
+    let new = NewInstance::Url {
+        url: server.url.clone(),
+        login: None,
+    };
+    hub.add(new, None).await.unwrap();
+    until(&hub, |state| connected(state, 1)).await;
+    let mut journal = hub.engine().journal().status();
+    drop(hub);
+    // The writer of the journal ends last, once nothing can say anything any more.
+    let ended = async { while journal.changed().await.is_ok() {} };
+    timeout(PATIENCE, ended).await.expect("the journal ends");
+}

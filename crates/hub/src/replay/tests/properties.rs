@@ -147,7 +147,12 @@ impl Replay {
                     self.fold(Event::MessagesRead(read.unwrap().clone()));
                 }
                 Effect::ReadDirectory(_, directory) => {
-                    let snapshot = recording.folder(&directory);
+                    let mut snapshot = recording.folder(&directory);
+                    // What was recorded at the end lists sessions that do not exist yet.
+                    let known = &self.instance().sessions;
+                    snapshot
+                        .sessions
+                        .retain(|info| known.contains_key(&info.id));
                     self.fold(Event::DirectoryReadStarted(directory.clone()));
                     self.fold(Event::DirectoryRead {
                         directory,
