@@ -13,9 +13,10 @@ use crate::bench::{Bench, Drovers, PATIENCE, answer, page_at, plain, prompt, ses
 /// What the browser itself notes of a hub that is away.
 pub(crate) const AWAY: [&str; 3] = ["WebSocket", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE"];
 
-/// The page says that its own link is broken, and greys out all that it shows.
+/// The page says that its own link is broken, and greys out all that it shows, and calls no server connected.
 pub(crate) const OFFLINE: &str = "!document.querySelector('#offline').hidden && document.documentElement.dataset.offline !== undefined \
-     && getComputedStyle(document.querySelector('#app')).filter.includes('grayscale')";
+     && getComputedStyle(document.querySelector('#app')).filter.includes('grayscale') \
+     && !document.querySelector('.link').innerText.includes('Connected')";
 
 /// Both links are up.
 pub(crate) const ONLINE: &str = "document.querySelector('#offline').hidden && document.documentElement.dataset.offline === undefined \

@@ -12,7 +12,8 @@ use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, elsewhere, page, 
 const AWAY: [&str; 3] = ["WebSocket", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE"];
 
 const OFFLINE: &str = "!document.querySelector('#offline').hidden && document.documentElement.dataset.offline !== undefined \
-     && getComputedStyle(document.querySelector('#app')).filter.includes('grayscale')";
+     && getComputedStyle(document.querySelector('#app')).filter.includes('grayscale') \
+     && !document.querySelector('.link').innerText.includes('Connected')";
 
 const ONLINE: &str = "document.querySelector('#offline').hidden && document.documentElement.dataset.offline === undefined \
      && document.querySelector('[data-link=connected]')";
