@@ -102,6 +102,9 @@ pub const BEAT: Duration = Duration::from_secs(5);
 /// How long a write to a viewer, or to any other client, may wait for it to read. After it the connection is closed; a
 /// viewer comes back with its cursor.
 pub const VIEWER_WRITE: Duration = Duration::from_secs(15);
+/// How long a viewer may leave a batch unacknowledged. After it the viewer is closed, and comes back with its cursor. A page
+/// gives what a batch has it fetch 15 s.
+pub const VIEWER_ACKNOWLEDGES: Duration = Duration::from_secs(20);
 /// How long a server may take to answer with response headers, and then with its first event. OpenCode never answers
 /// connections that it accepts in the first second of its life.
 pub const FIRST_ANSWER: Duration = Duration::from_secs(3);

@@ -14,7 +14,7 @@ use model::view::{self, Look, Seen};
 use page::Renderer;
 use page::wire::{self, Frame, Op, Said};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::Ticks;
 use crate::engine::{Handle, Watched};
@@ -115,12 +115,18 @@ struct Viewer<L> {
     /// What it has.
     rev: Rev,
     /// Batches that it has not acknowledged.
-    unacknowledged: VecDeque<Rev>,
+    unacknowledged: VecDeque<Sent>,
     watched: Option<(Look, Watched)>,
     /// Pages of older messages asked for, to show what this look shows.
     older_pages: usize,
     /// The cursor of the page that was asked for last.
     asked_before: Option<Arc<str>>,
+}
+
+/// A batch that was sent.
+struct Sent {
+    rev: Rev,
+    at: Instant,
 }
 
 impl<L: ViewerLink> Viewer<L> {
@@ -133,6 +139,7 @@ impl<L: ViewerLink> Viewer<L> {
         }
         loop {
             let ready = self.look.is_some() && self.unacknowledged.len() < limits::UNACKNOWLEDGED;
+            let overdue = self.overdue();
             let going = tokio::select! {
                 // The beat first, as it is due seldom; then what the viewer says, which may change what it is to be
                 // sent: one that never stops talking delays its own ticks only.
@@ -143,11 +150,18 @@ impl<L: ViewerLink> Viewer<L> {
                     None => false,
                 },
                 more = ticks.next(), if ready => more && self.bring_up_to_date().await,
+                () = sleep_until(overdue.unwrap_or_else(Instant::now)), if overdue.is_some() => false,
             };
             if !going {
                 return;
             }
         }
+    }
+
+    /// When a viewer is given up that takes what it is sent, or leaves it to the kernel, and acknowledges none of it.
+    fn overdue(&self) -> Option<Instant> {
+        let oldest = self.unacknowledged.front()?;
+        Some(oldest.at + limits::VIEWER_ACKNOWLEDGES)
     }
 
     async fn hello(&mut self) -> bool {
@@ -174,7 +188,7 @@ impl<L: ViewerLink> Viewer<L> {
         };
         match said {
             Said::Ack { rev } => {
-                self.unacknowledged.retain(|sent| sent.0 > rev);
+                self.unacknowledged.retain(|sent| sent.rev.0 > rev);
                 true
             }
             Said::Look {
@@ -251,7 +265,10 @@ impl<L: ViewerLink> Viewer<L> {
         if ops.is_empty() {
             return true;
         }
-        self.unacknowledged.push_back(rev);
+        self.unacknowledged.push_back(Sent {
+            rev,
+            at: Instant::now(),
+        });
         let n = self.number;
         self.send(&Frame::Batch { n, rev, ops: &ops }).await
     }

@@ -211,7 +211,7 @@ async fn a_viewer_that_acknowledges_nothing_is_sent_little() {
     let mut batches = 0;
     for _ in 0..20 {
         bench.grow("x").await;
-        if let Ok(Some(frame)) = timeout(Duration::from_secs(1), bench.frames.recv()).await {
+        if let Ok(Some(frame)) = timeout(Duration::from_millis(100), bench.frames.recv()).await {
             batches += usize::from(frame.contains("batch"));
         }
     }
@@ -231,6 +231,16 @@ async fn a_viewer_that_stops_reading_is_closed() {
     bench.look(0, false).await;
     let closed = timeout(limits::VIEWER_WRITE + limits::BEAT * 2, &mut bench.viewer).await;
     closed.expect("it is closed by its write deadline").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_takes_everything_and_acknowledges_nothing_is_closed() {
+    let mut bench = bench_with(64).await;
+    bench.look(0, false).await;
+    let began = Instant::now();
+    let closed = timeout(limits::VIEWER_ACKNOWLEDGES * 2, &mut bench.viewer).await;
+    closed.expect("it is closed").unwrap();
+    assert!(began.elapsed() >= limits::VIEWER_ACKNOWLEDGES);
 }
 
 #[tokio::test(start_paused = true)]
