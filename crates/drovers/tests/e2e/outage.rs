@@ -9,7 +9,12 @@ use testkit::chromium::Chromium;
 use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, elsewhere, page, prompt, session};
 
 /// What the browser itself notes of a hub that is away.
-const AWAY: [&str; 3] = ["WebSocket", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE"];
+const AWAY: [&str; 4] = [
+    "WebSocket",
+    "ERR_CONNECTION",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_SOCKET_NOT_CONNECTED",
+];
 
 const OFFLINE: &str = "!document.querySelector('#offline').hidden && document.documentElement.dataset.offline !== undefined \
      && getComputedStyle(document.querySelector('#app')).filter.includes('grayscale') \

@@ -84,8 +84,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a viewer's revision goes on without what was to be sent",
         file: "crates/hub/src/feed/live.rs",
-        text: "        self.unacknowledged.push_back(rev);",
-        instead: "        if !self.unacknowledged.is_empty() {\n            return true;\n        }\n        self.unacknowledged.push_back(rev);",
+        text: "        self.unacknowledged.push_back(Sent {",
+        instead: "        if !self.unacknowledged.is_empty() {\n            return true;\n        }\n        self.unacknowledged.push_back(Sent {",
     },
     Mutant {
         name: "a viewer is taken to have what it has not",
