@@ -23,6 +23,12 @@ use crate::lab::{Lab, PASSWORD, SOON, ids, send};
 
 /// A hub after this one, which had no time to end: what is dropped ends at once, and closes nothing.
 async fn killed(lab: Lab) -> Lab {
+    let (home, fake) = left_by(lab).await;
+    Lab::at(home, fake, options()).await
+}
+
+/// What a hub leaves that ends without a word: its home, and the server.
+async fn left_by(lab: Lab) -> (tempfile::TempDir, FakeServer) {
     let Lab {
         fake,
         hub,
@@ -34,7 +40,7 @@ async fn killed(lab: Lab) -> Lab {
     serving.abort();
     let _cut = serving.await;
     drop((hub, data));
-    Lab::at(home, fake, options()).await
+    (home, fake)
 }
 
 fn options() -> HubOptions {
@@ -211,16 +217,7 @@ async fn what_ran_when_the_hub_ended_is_judged() {
         session.is_some_and(|session| session.run.is_running())
     })
     .await;
-    let Lab {
-        fake,
-        hub,
-        serving,
-        data,
-        home,
-        ..
-    } = lab;
-    serving.abort();
-    drop((hub, data));
+    let (home, fake) = left_by(lab).await;
     fake.restart().await.unwrap();
     let lab = Lab::at(home, fake, options()).await;
     lab.until("it is interrupted", |state| {
