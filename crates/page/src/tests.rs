@@ -185,11 +185,18 @@ fn a_word_more_is_a_short_patch() {
     }
     .delta("de");
     let ops = renderer.patch(&look(&state, &at, before), before);
-    let [Op::Tail { key, tail, .. }] = &ops[..] else {
+    let [
+        Op::Splice {
+            key: Some(key),
+            text,
+            gone: 0,
+            ..
+        },
+    ] = &ops[..]
+    else {
         panic!("{ops:?}")
     };
-    assert_eq!(key, "b:prt_33:2");
-    assert_eq!(tail.trim_end(), "de</p>");
+    assert_eq!((&**key, &**text), ("b:prt_33:2", "de"));
 }
 
 #[test]
@@ -358,11 +365,17 @@ impl Viewer {
                 self.blocks.insert(key, html.to_string());
             }
             Op::Order { key, children } if key == PART => self.order = children,
-            Op::Tail {
-                key,
-                keep,
-                tail,
+            Op::Extend { key, come, gone } if key == PART => {
+                self.order.retain(|key| !gone.contains(key));
+                self.order.extend(come);
+            }
+            Op::Tag { tag } if tag.contains(&format!(" data-k=\"{PART}\"")) => self.open = tag,
+            Op::Splice {
+                key: Some(key),
                 length,
+                end,
+                text,
+                gone,
             } if key.starts_with("b:prt_33:") => {
                 let block = self.blocks.get_mut(&key).unwrap();
                 let start = block.find('>').unwrap() + 1;
@@ -372,8 +385,9 @@ impl Viewer {
                     .encode_utf16()
                     .collect();
                 assert_eq!(inside.len(), length);
-                let kept = String::from_utf16(&inside[..keep]).unwrap();
-                *block = format!("{}{kept}{tail}</div>", &block[..start]);
+                let [begin, end] = [&inside[..length - end - gone], &inside[length - end..]]
+                    .map(|kept| String::from_utf16(kept).unwrap());
+                *block = format!("{}{begin}{text}{end}</div>", &block[..start]);
             }
             _ => {}
         }
