@@ -166,7 +166,9 @@ impl Fragment {
 
     /// True if both differ in nothing but their start tags' attributes and their children.
     fn is_framed_as(&self, base: &Fragment) -> bool {
-        base.open == self.open && base.close == self.close && base.tag.is_empty() == self.tag.is_empty()
+        base.open == self.open
+            && base.close == self.close
+            && base.tag.is_empty() == self.tag.is_empty()
     }
 
     /// The order of the children, if it is not that of `base`.
@@ -200,7 +202,11 @@ impl Fragment {
     fn whole_order(&self) -> Op {
         Op::Order {
             key: self.list.clone(),
-            children: self.children.iter().map(|child| child.key().to_owned()).collect(),
+            children: self
+                .children
+                .iter()
+                .map(|child| child.key().to_owned())
+                .collect(),
         }
     }
 }

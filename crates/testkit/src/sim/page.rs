@@ -154,8 +154,7 @@ impl Page {
             return false;
         }
         let end = source.len() - splice.end;
-        let [begin, end] =
-            [&source[..keep], &source[end..]].map(String::from_utf16_lossy);
+        let [begin, end] = [&source[..keep], &source[end..]].map(String::from_utf16_lossy);
         element.children = parse(&[&begin, splice.text, &end].concat());
         true
     }

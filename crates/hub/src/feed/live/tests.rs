@@ -181,6 +181,26 @@ async fn a_viewer_gets_everything_once_and_then_what_changed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_goes_on_growing_is_named_once_for_each_look() {
+    let mut bench = bench().await;
+    bench.look(0, false).await;
+    bench.news().await;
+    let mut kinds = Vec::new();
+    for word in ["first", " second", " third", " fourth"] {
+        if word == " fourth" {
+            let had = bench.rev();
+            bench.look(had, false).await;
+        }
+        bench.grow(word).await;
+        let batch = bench.news().await;
+        bench.say(json!({"t": "ack", "rev": batch[1]})).await;
+        kinds.push(batch[2][0].clone());
+    }
+    let length = "<p>first second</p>\n".len();
+    assert_eq!(kinds, [json!("f"), json!("b"), json!(length), json!("b")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_viewer_skips_what_lies_between_and_ends_at_the_truth() {
     let mut bench = bench().await;
     bench.look(0, false).await;
