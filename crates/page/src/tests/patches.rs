@@ -167,6 +167,23 @@ fn lists_that_are_extended_tell_what_comes_and_goes() {
 }
 
 #[test]
+fn a_session_that_comes_to_rest_does_not_send_the_models_again() {
+    let ops = last_patch(|world| {
+        let status = model::state::RunStatus::Idle;
+        let session = "ses_parse".into();
+        world.tell("i1", Event::Status { session, status });
+    });
+    let is_tag = |op: &Op| matches!(op, Op::Tag { tag } if tag.contains("\"composer\""));
+    assert!(ops.iter().any(is_tag), "{ops:?}");
+    let keys = ops.iter().filter_map(|op| match op {
+        Op::Fragment { key, .. } => Some(&**key),
+        _ => None,
+    });
+    let composer: Vec<&str> = keys.filter(|key| key.starts_with("composer")).collect();
+    assert_eq!(composer, ["composer:buttons"]);
+}
+
+#[test]
 fn one_new_state_in_a_long_tree_sends_its_row_alone() {
     let mut state = sample::state();
     let at = front("i1", "ses_parse");
