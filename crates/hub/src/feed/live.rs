@@ -2,7 +2,7 @@
 //!
 //! A viewer is a cursor: the revision it has, and what it looks at. Nothing is queued for it; when it can take
 //! something, it gets the difference between what it has and what is true then, so that a slow one skips what lies
-//! between and costs no more than a fast one. Drawing happens here, outside the engine.
+//! between and costs no more than a fast one. Of what it was sent, one key is known. Drawing happens here, outside the engine.
 
 use std::collections::VecDeque;
 use std::future::Future;
