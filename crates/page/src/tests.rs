@@ -5,7 +5,7 @@
 mod patches;
 
 use model::event::Event;
-use model::state::{LinkStatus, PartKind, Reason, ReasonKind, Rev, Run, State, ToolState};
+use model::state::{LinkStatus, Reason, ReasonKind, Rev, Run, State, ToolState};
 use model::time::Timestamp;
 use model::view::{Look, look};
 
