@@ -249,9 +249,9 @@ async fn watch(socket: &mut Socket, look: Value, so: impl Fn(&str) -> bool) -> S
     let mut ops = String::new();
     while !so(&ops) {
         let frame = frame(socket).await.unwrap();
-        if frame["t"] == "batch" {
-            ops.push_str(&frame["ops"].to_string());
-            let ack = json!({"t": "ack", "rev": frame["rev"]});
+        if frame.is_array() {
+            ops.push_str(&frame.to_string());
+            let ack = json!({"t": "ack", "rev": frame[1]});
             socket.send(Message::text(ack.to_string())).await.unwrap();
         }
     }
