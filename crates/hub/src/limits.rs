@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Inputs waiting for the engine. At the bound, supervisors wait, and with them their servers' sockets.
 pub const ENGINE_INPUTS: usize = 1024;
+/// Inputs that the engine takes before it tells of the change. The rest is taken next.
+pub const INPUTS_AT_ONCE: usize = 32;
 /// Requests waiting for a supervisor. At the bound the newest is refused and asked again on the next cause.
 pub const ASKS: usize = 256;
 /// Frames of a server held while its state is read. At the bound the connection is given up and made anew.

@@ -12,33 +12,34 @@ use serde_json::value::RawValue;
 
 use crate::feed::log::Said;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
     payload: Payload<'a>,
 }
 
+/// What is kept of a payload; the fields are written in this order.
 #[derive(Deserialize, Serialize)]
 struct Payload<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     id: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, rename = "syncEvent", skip_serializing_if = "Option::is_none")]
-    twin: Option<Twin<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     properties: Option<Properties<'a>>,
+    #[serde(borrow, rename = "syncEvent", skip_serializing_if = "Option::is_none")]
+    twin: Option<Twin<'a>>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
 }
 
 #[derive(Deserialize, Serialize)]
 struct Twin<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    seq: u64,
     #[serde(borrow, rename = "aggregateID")]
     aggregate: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    seq: u64,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -52,7 +53,7 @@ pub(crate) fn said(meaning: &[Event], data: &str) -> Said {
     // Whatever means more than a number or an end is kept whole, and never looked into here.
     let names_might_do =
         |event: &Event| matches!(event, Event::Durable { .. } | Event::SessionDeleted(_));
-    let candidate = meaning.iter().all(names_might_do);
+    let candidate = !meaning.is_empty() && meaning.iter().all(names_might_do);
     let names = if candidate { names(data) } else { None };
     names.unwrap_or_else(|| Said::Upstream(line(data)))
 }
@@ -82,8 +83,8 @@ fn names(data: &str) -> Option<Said> {
         ("session.deleted", None) => payload,
         _ => return None,
     };
-    let names = serde_json::json!({"payload": payload});
-    Some(Said::Names(names.to_string().into()))
+    let names = serde_json::to_string(&Envelope { payload }).ok()?;
+    Some(Said::Names(names.into()))
 }
 
 #[cfg(test)]
