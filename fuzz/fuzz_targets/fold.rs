@@ -1,4 +1,4 @@
-//! The fold: events of any kind in any order, looked at now and then, and drawn.
+//! The fold: events of any kind in any order, looked at now and then.
 #![no_main]
 
 #[path = "../fold.rs"]

@@ -121,7 +121,8 @@ struct Engine {
     inputs: mpsc::Receiver<Input>,
     changed: watch::Sender<Rev>,
     supervisors: BTreeMap<InstanceId, mpsc::Sender<Ask>>,
-    watched: BTreeMap<(InstanceId, SessionId), usize>,
+    /// How many viewers look at a session.
+    watched: BTreeMap<InstanceId, BTreeMap<SessionId, usize>>,
     /// Reads of conversations that were asked for and have not ended.
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
@@ -182,16 +183,19 @@ impl Engine {
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut again = interval(TRY_AGAIN);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut inputs = Vec::with_capacity(limits::INPUTS_AT_ONCE);
         loop {
             tokio::select! {
                 // The timers first: they fire seldom, while inputs may never run out.
                 biased;
                 _ = sweep.tick() => self.drop_unwatched(),
                 _ = again.tick() => self.read_failed(),
-                input = self.inputs.recv() => match input {
-                    Some(input) => self.take(input),
-                    None => return,
-                },
+                taken = self.inputs.recv_many(&mut inputs, limits::INPUTS_AT_ONCE) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    inputs.drain(..).for_each(|input| self.take(input));
+                }
             }
             self.publish();
         }
@@ -241,6 +245,7 @@ impl Engine {
         let shared = self.shared.clone();
         let log = shared.journal.log();
         let mut effects = Vec::new();
+        let mut log_said = Vec::with_capacity(heard.len());
         let mut state = shared.write();
         let mut fold = |state: &mut State, event| {
             effects.extend(reduce(
@@ -252,6 +257,9 @@ impl Engine {
                 },
             ));
         };
+        if heard.iter().any(|heard| heard.said.is_some()) {
+            fold(&mut state, Event::Heard);
+        }
         for Heard {
             events,
             said,
@@ -259,10 +267,7 @@ impl Engine {
             ..
         } in heard
         {
-            if let Some(said) = said {
-                log.append(instance, session, said, at);
-                fold(&mut state, Event::Heard);
-            }
+            log_said.extend(said.map(|said| (session, said)));
             for event in events {
                 self.reads_ended(instance, &event);
                 // Where nothing could be asked, nothing can be read again: what was told is all there is.
@@ -272,9 +277,7 @@ impl Engine {
                     _ => None,
                 };
                 fold(&mut state, event);
-                if let Some(word) = word {
-                    log.append(instance, None, Said::Hub(word), at);
-                }
+                log_said.extend(word.map(|word| (None, Said::Hub(word))));
                 if gap {
                     for event in self.bodies_after_gap(&state, instance) {
                         fold(&mut state, event);
@@ -282,6 +285,7 @@ impl Engine {
                 }
             }
         }
+        log.append(instance, log_said, at);
         drop(state);
         self.perform(effects);
         self.read_watched(instance);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Inputs waiting for the engine. At the bound, supervisors wait, and with them their servers' sockets.
 pub const ENGINE_INPUTS: usize = 1024;
+/// Inputs that the engine takes before it tells of the change. The rest is taken next.
+pub const INPUTS_AT_ONCE: usize = 32;
 /// Requests waiting for a supervisor. At the bound the newest is refused and asked again on the next cause.
 pub const ASKS: usize = 256;
 /// Frames of a server held while its state is read. At the bound the connection is given up and made anew.
@@ -179,11 +181,13 @@ pub const LOG_PAGE: usize = 256;
 /// Bytes of entries after which no more are taken at once; one that is larger by itself is taken alone.
 pub const LOG_PAGE_BYTES: usize = 32 << 10;
 /// Bytes of the log given to HTTP in one piece. It takes up to 16 pieces for a reader that does not read.
-pub const LOG_PIECE: usize = 4 << 10;
+pub const LOG_PIECE: usize = 2 << 10;
+/// Bytes of what was sent that are remembered for a reader who takes gzip. What is said again after more is told anew.
+pub const LOG_GZIP_MEMORY: usize = 8 << 10;
 /// How often a reader of the log sees that its link is alive.
 pub const LOG_BEAT: Duration = Duration::from_secs(10);
 /// Bytes that the kernel holds for a viewer who does not read (Linux doubles it). At the bound writes to it wait.
-pub const SEND_BUFFER: usize = 64 << 10;
+pub const SEND_BUFFER: usize = 32 << 10;
 /// Bytes read at once from a viewer's socket.
 pub const VIEWER_READ_BUFFER: usize = 4 << 10;
 /// How long requests may take to end once the hub ends. After it their connections are cut.

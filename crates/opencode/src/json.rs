@@ -7,6 +7,7 @@
 mod delta;
 mod lenient;
 mod raw;
+mod text;
 
 use std::borrow::Cow;
 
@@ -17,6 +18,7 @@ use crate::limits::EXCERPT_CHARS;
 pub use delta::DeltaText;
 pub(crate) use lenient::{Count, lenient, null_default};
 pub use raw::Raw;
+pub(crate) use text::Text;
 
 /// Replaces the escapes of unpaired surrogates by the escape of U+FFFD; anything else is kept verbatim.
 ///

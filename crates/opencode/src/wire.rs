@@ -11,10 +11,12 @@ mod part;
 mod session;
 mod time;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::{Raw, sanitize};
+use crate::json::{Raw, Text, sanitize};
 
 pub use asking::{
     PermissionReply, PermissionRequest, QuestionInfo, QuestionOption, QuestionRequest, Todo,
@@ -26,18 +28,18 @@ pub use part::{PartInfo, PartKind, ToolState};
 pub use session::{ModelRef, Revert, SessionInfo, SessionStatus, SessionTime, Tokens};
 pub use time::Millis;
 
-/// One event of a stream, with where it happened.
+/// One event of a stream, with where it happened. It borrows from the frame what stands there without escapes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Incoming {
+pub struct Incoming<'a> {
     /// The folder whose OpenCode instance spoke; absent on the bare `/event` and on events of the whole server, where
     /// it may also be `"global"`.
-    pub directory: Option<String>,
+    pub directory: Option<Cow<'a, str>>,
     /// The project's id.
-    pub project: Option<String>,
+    pub project: Option<Cow<'a, str>>,
     /// The workspace's id.
-    pub workspace: Option<String>,
+    pub workspace: Option<Cow<'a, str>>,
     /// The event's own id; a [`Sync`] has the same one as the event it doubles.
-    pub id: Option<String>,
+    pub id: Option<Cow<'a, str>>,
     /// What happened.
     pub event: Event,
 }
@@ -55,23 +57,28 @@ pub enum NotAnEvent {
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    directory: Option<String>,
-    project: Option<String>,
-    workspace: Option<String>,
+    #[serde(borrow)]
+    directory: Option<Text<'a>>,
+    #[serde(borrow)]
+    project: Option<Text<'a>>,
+    #[serde(borrow)]
+    workspace: Option<Text<'a>>,
     #[serde(borrow)]
     payload: Option<Payload<'a>>,
-    id: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
     #[serde(borrow)]
     properties: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Payload<'a> {
-    id: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Text<'a>>,
     #[serde(borrow)]
     properties: Option<&'a RawValue>,
     #[serde(borrow, rename = "syncEvent")]
@@ -82,15 +89,28 @@ struct Payload<'a> {
 ///
 /// # Errors
 /// When it is not JSON or names no event type. An event that is unknown or does not decode is not an error here.
-pub fn decode(data: &str) -> Result<Incoming, NotAnEvent> {
+pub fn decode(data: &str) -> Result<Incoming<'_>, NotAnEvent> {
     match serde_json::from_str::<Envelope<'_>>(data) {
         Ok(envelope) => opened(envelope),
         // Only a lone surrogate in the envelope itself can be helped.
-        Err(_) => opened(serde_json::from_str(&sanitize(data))?),
+        Err(_) => opened(serde_json::from_str(&sanitize(data))?).map(Incoming::into_owned),
     }
 }
 
-fn opened(envelope: Envelope<'_>) -> Result<Incoming, NotAnEvent> {
+impl Incoming<'_> {
+    fn into_owned(self) -> Incoming<'static> {
+        let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        Incoming {
+            directory: owned(self.directory),
+            project: owned(self.project),
+            workspace: owned(self.workspace),
+            id: owned(self.id),
+            event: self.event,
+        }
+    }
+}
+
+fn opened(envelope: Envelope<'_>) -> Result<Incoming<'_>, NotAnEvent> {
     let Envelope {
         directory,
         project,
@@ -106,18 +126,17 @@ fn opened(envelope: Envelope<'_>) -> Result<Incoming, NotAnEvent> {
         properties,
         sync: None,
     });
-    let kind = payload.kind.ok_or(NotAnEvent::NoType)?;
+    let Text(kind) = payload.kind.ok_or(NotAnEvent::NoType)?;
     let body = payload
         .sync
         .or(payload.properties)
         .unwrap_or(RawValue::NULL);
-    let event = Event::decode(kind, body);
     Ok(Incoming {
-        directory,
-        project,
-        workspace,
-        id: payload.id,
-        event,
+        directory: directory.map(Text::get),
+        project: project.map(Text::get),
+        workspace: workspace.map(Text::get),
+        id: payload.id.map(Text::get),
+        event: Event::decode(&kind, body),
     })
 }
 
@@ -128,6 +147,6 @@ pub(crate) trait FromRaw: Sized {
 
     /// Decodes from the text of a value.
     fn from_value(value: &RawValue) -> Result<Self, serde_json::Error> {
-        Raw::parse(value.get()).and_then(Self::from_raw)
+        Raw::of(value).and_then(Self::from_raw)
     }
 }

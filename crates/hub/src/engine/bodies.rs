@@ -11,10 +11,8 @@ use crate::limits;
 
 impl Engine {
     pub(super) fn watch(&mut self, instance: InstanceId, session: SessionId) {
-        *self
-            .watched
-            .entry((instance.clone(), session.clone()))
-            .or_default() += 1;
+        let of_instance = self.watched.entry(instance.clone()).or_default();
+        *of_instance.entry(session.clone()).or_default() += 1;
         let lacking = {
             let state = self.shared.read();
             let body = state
@@ -28,13 +26,23 @@ impl Engine {
     }
 
     pub(super) fn unwatch(&mut self, instance: InstanceId, session: SessionId) {
-        let key = (instance, session);
-        if let Some(viewers) = self.watched.get_mut(&key) {
+        let Some(of_instance) = self.watched.get_mut(&instance) else {
+            return;
+        };
+        if let Some(viewers) = of_instance.get_mut(&session) {
             *viewers -= 1;
             if *viewers == 0 {
-                self.watched.remove(&key);
+                of_instance.remove(&session);
             }
         }
+        if of_instance.is_empty() {
+            self.watched.remove(&instance);
+        }
+    }
+
+    fn is_watched(&self, instance: &InstanceId, session: &SessionId) -> bool {
+        let of_instance = self.watched.get(instance);
+        of_instance.is_some_and(|sessions| sessions.contains_key(session))
     }
 
     /// Asks for a session's newest messages, unless that was done already. False if its supervisor cannot be asked now.
@@ -125,9 +133,7 @@ impl Engine {
         let ids: Vec<_> = kept.map(|session| session.info.id.clone()).collect();
         let mut events = Vec::new();
         for session in ids {
-            let watched = self
-                .watched
-                .contains_key(&(instance.clone(), session.clone()));
+            let watched = self.is_watched(instance, &session);
             // One that cannot be asked for now is asked for again for want of its messages.
             if watched && self.read(instance.clone(), session.clone()) {
                 events.push(Event::ReadStarted { session });
@@ -140,24 +146,23 @@ impl Engine {
 
     /// Reads what is watched and not kept: sessions that were watched before they, or their server, were known.
     pub(super) fn read_watched(&mut self, instance: &InstanceId) {
-        if self.watched.is_empty() {
+        let Some(watched) = self.watched.get(instance) else {
             return;
-        }
+        };
         let lacking: Vec<_> = {
             let state = self.shared.read();
             let live = state
                 .instances
                 .get(instance)
                 .filter(|instance| instance.is_live());
-            let watched = self.watched.keys().filter(|(of, _)| of == instance);
-            let lacks = |(_, id): &&(InstanceId, SessionId)| {
-                let session = live.and_then(|instance| instance.sessions.get(id));
+            let lacks = |id: &&SessionId| {
+                let session = live.and_then(|instance| instance.sessions.get(*id));
                 session.is_some_and(|session| lacks_messages(&session.body))
             };
-            watched.filter(lacks).cloned().collect()
+            watched.keys().filter(lacks).cloned().collect()
         };
-        for (instance, session) in lacking {
-            self.read(instance, session);
+        for session in lacking {
+            self.read(instance.clone(), session);
         }
     }
 
@@ -170,10 +175,10 @@ impl Engine {
             let state = self.shared.read();
             for instance in state.instances.values().filter(|of| of.is_live()) {
                 for session in instance.sessions.values() {
-                    let key = (instance.id.clone(), session.info.id.clone());
                     let unread = matches!(session.body, Body::Failed { .. });
-                    if session.end_unseen || (unread && self.watched.contains_key(&key)) {
-                        failed.push(key);
+                    let id = &session.info.id;
+                    if session.end_unseen || (unread && self.is_watched(&instance.id, id)) {
+                        failed.push((instance.id.clone(), id.clone()));
                     }
                 }
             }
@@ -194,9 +199,10 @@ impl Engine {
                     let Some(loaded) = session.loaded() else {
                         continue;
                     };
-                    let key = (instance.id.clone(), session.info.id.clone());
-                    if !self.watched.contains_key(&key) {
+                    let id = &session.info.id;
+                    if !self.is_watched(&instance.id, id) {
                         bytes += loaded.bytes;
+                        let key = (instance.id.clone(), id.clone());
                         unwatched.push((session.body_rev, loaded.bytes, key));
                     }
                 }

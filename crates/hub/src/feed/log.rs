@@ -55,22 +55,29 @@ impl Log {
         }
     }
 
-    /// Appends what a server or the hub said; the oldest give way to it.
+    /// Appends what a server or the hub said, in order, each with the session it is about; the oldest give way to it.
+    /// Readers are woken once for all of it.
     pub(crate) fn append(
         &self,
         instance: &InstanceId,
-        session: Option<Arc<str>>,
-        said: Said,
+        said: impl IntoIterator<Item = (Option<Arc<str>>, Said)>,
         at: Timestamp,
     ) {
         let mut tail = self.tail();
-        let before = tail.unstored_bytes();
-        tail.append(instance, session, said, at);
-        let after = tail.unstored_bytes();
+        let (storing, before) = (tail.is_stored(), tail.unstored_bytes());
+        let mut count = 0;
+        for (session, said) in said {
+            tail.append(instance, session, said, at);
+            count += 1;
+        }
+        let (given_up, after) = (storing && !tail.is_stored(), tail.unstored_bytes());
         drop(tail);
-        self.newest.send_modify(|appended| *appended += 1);
+        if count == 0 {
+            return;
+        }
+        self.newest.send_modify(|appended| *appended += count);
         let group = limits::JOURNAL_GROUP_BYTES;
-        if (before == 0 && after > 0) || (before < group && after >= group) || after < before {
+        if (before == 0 && after > 0) || (before < group && after >= group) || given_up {
             self.pending.notify_one();
         }
     }

@@ -183,8 +183,15 @@ impl<U: Upstream> Supervisor<U> {
         tokio::pin!(reading);
         let mut reads = Reads::new(rest.clone(), self.feeder.clone());
         let mut silence = Silence::new(self.patience, Instant::now());
+        // Every byte puts off what it waits for: it is set anew once it rings too early, not with every byte.
+        let alarm = sleep_until(silence.due(false));
+        tokio::pin!(alarm);
         loop {
             let shown = live.is_released();
+            let due = silence.due(shown);
+            if due < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(due);
+            }
             tokio::select! {
                 // Asks are few and done at once. Bytes go before the timer of silence, which they put off: what has
                 // arrived was not silence. A read and its end come between, so that a flood of bytes cannot delay them.
@@ -221,7 +228,7 @@ impl<U: Upstream> Supervisor<U> {
                         self.say([Event::Link(LinkStatus::Connected)]).await;
                     }
                 }
-                () = sleep_until(silence.due(shown)) => match silence.passed(Instant::now(), shown) {
+                () = &mut alarm => match silence.passed(Instant::now(), shown) {
                     Some(Meaning::Dead(reason)) => return End::Lost(UpstreamError::Down(reason)),
                     Some(Meaning::Stale) => self.say([Event::Link(LinkStatus::Stale)]).await,
                     None => {}

@@ -47,9 +47,8 @@ fn id() -> InstanceId {
 
 fn say(journal: &Journal, text: &str) {
     let session = text.split_once(' ').map(|(session, _)| session.into());
-    journal
-        .log()
-        .append(&id(), session, Said::Upstream(text.into()), Timestamp(0));
+    let said = (session, Said::Upstream(text.into()));
+    journal.log().append(&id(), [said], Timestamp(0));
 }
 
 /// Lets the writer do what is due.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::tree::{Mark, SessionRow, mark_of, tree};
+use super::tree::{Mark, mark_of, marks};
 use super::{Front, need};
 use crate::ids::InstanceId;
 use crate::state::{
@@ -137,18 +137,22 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
         .instances
         .values()
         .map(|instance| {
-            let rows = tree(state, instance);
+            let (mut mark, mut working) = (quietest(instance), 0);
+            for own in marks(state, instance) {
+                mark = mark.max(own);
+                working += usize::from(own == Mark::Working);
+            }
             TabRow {
                 id: instance.id.clone(),
                 name: instance.name.clone(),
                 origin: instance.origin.clone(),
                 link: link_row(instance),
-                mark: loudest(instance, &rows),
+                mark,
                 needs: needs
                     .iter()
                     .filter(|need| need.instance == instance.id)
                     .count(),
-                working: rows.iter().filter(|row| row.own == Mark::Working).count(),
+                working,
             }
         })
         .collect();
@@ -156,18 +160,13 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
     tabs
 }
 
-/// The loudest state of an instance's sessions; of one that cannot be heard, nothing quieter than that is known.
-fn loudest(instance: &Instance, rows: &[SessionRow]) -> Mark {
-    let quietest = if instance.is_live() {
+/// Of an instance that cannot be heard, nothing quieter than that is known.
+fn quietest(instance: &Instance) -> Mark {
+    if instance.is_live() {
         Mark::Idle
     } else {
         Mark::Stale
-    };
-    rows.iter()
-        .map(|row| row.own)
-        .max()
-        .unwrap_or(Mark::Idle)
-        .max(quietest)
+    }
 }
 
 impl Front<'_> {

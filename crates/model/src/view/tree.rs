@@ -71,6 +71,35 @@ pub fn tree(state: &State, instance: &Instance) -> Vec<SessionRow> {
     rows
 }
 
+/// The own states of the sessions that [`tree`] draws, in no order: every viewer is told of those of every instance.
+pub(super) fn marks(state: &State, instance: &Instance) -> impl Iterator<Item = Mark> {
+    let sessions = instance.sessions.values();
+    sessions
+        .filter(|session| is_drawn(state, instance, session))
+        .map(|session| mark_of(instance, session))
+}
+
+/// True if a session hangs below a root that is shown, or is one.
+fn is_drawn(state: &State, instance: &Instance, session: &Session) -> bool {
+    let shown = |session: &Session| state.shows(&instance.id, &session.info.id);
+    let mut at = session;
+    if !shown(at) {
+        return false;
+    }
+    // No chain of parents is longer, unless it is a loop, which hangs nowhere.
+    for _ in 0..instance.sessions.len() {
+        if at.info.archived.is_some() {
+            return false;
+        }
+        let parent = at.info.parent.as_ref();
+        match parent.and_then(|id| instance.sessions.get(id)) {
+            Some(parent) if shown(parent) => at = parent,
+            _ => return true,
+        }
+    }
+    false
+}
+
 /// Tabs: the family of the session in front, and every other root that is not quiet.
 pub fn strip(state: &State, instance: &Instance, front: Option<&SessionId>) -> Vec<SessionRow> {
     let family = Family::of(state, instance);
@@ -219,5 +248,84 @@ fn row(instance: &Instance, session: &Session, depth: usize, own: Mark) -> Sessi
             Run::Retry { message, next, .. } => Some((message.clone(), *next)),
             _ => None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Addressed, Event};
+    use crate::reduce;
+    use crate::state::{LinkStatus, Origin, RunStatus, SessionInfo};
+
+    fn fold(state: &mut State, instance: &str, event: Event) {
+        let addressed = Addressed {
+            instance: instance.into(),
+            at: Timestamp(1),
+            event,
+        };
+        reduce(state, addressed);
+    }
+
+    fn session(id: &str, parent: Option<&str>) -> SessionInfo {
+        SessionInfo {
+            parent: parent.map(Into::into),
+            ..SessionInfo::bare(id.into(), Timestamp(1))
+        }
+    }
+
+    #[test]
+    fn the_sessions_of_a_tab_are_those_of_its_tree() {
+        let mut state = State::default();
+        for name in ["a", "b"] {
+            let origin = Origin::Url(name.into());
+            let name: Arc<str> = name.into();
+            fold(
+                &mut state,
+                &name,
+                Event::InstanceAdded {
+                    name: name.clone(),
+                    origin,
+                },
+            );
+            fold(&mut state, &name, Event::Link(LinkStatus::Connected));
+        }
+        let archived = SessionInfo {
+            archived: Some(Timestamp(2)),
+            ..session("archived", None)
+        };
+        let sessions = [
+            session("root", None),
+            session("child", Some("root")),
+            session("grandchild", Some("child")),
+            session("of a stranger", Some("not known")),
+            archived,
+            session("of the archived", Some("archived")),
+            session("loop", Some("pool")),
+            session("pool", Some("loop")),
+            session("self", Some("self")),
+            session("of the other", Some("the other's")),
+            session("the other's", None),
+        ];
+        for info in sessions {
+            let id = info.id.clone();
+            fold(&mut state, "a", Event::SessionCreated(info));
+            let status = RunStatus::Busy;
+            fold(
+                &mut state,
+                "a",
+                Event::Status {
+                    session: id,
+                    status,
+                },
+            );
+        }
+        let other = session("the other's", None);
+        fold(&mut state, "b", Event::SessionCreated(other));
+        for instance in state.instances.values() {
+            let rows = tree(&state, instance);
+            assert_eq!(rows.len(), marks(&state, instance).count(), "{rows:?}");
+        }
+        assert_eq!(tree(&state, &state.instances["a"]).len(), 5);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer as _, Visitor};
-use serde_json::value::RawValue;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
 
 /// One increment of streamed text.
 ///
@@ -17,16 +17,6 @@ pub struct DeltaText {
 }
 
 impl DeltaText {
-    /// Decodes a JSON string.
-    ///
-    /// # Errors
-    /// When `json` is not one JSON string.
-    pub fn from_json(json: &RawValue) -> Result<Self, serde_json::Error> {
-        let mut text = serde_json::Deserializer::from_str(json.get());
-        // Asked for bytes, serde_json gives lone surrogates in WTF-8 where it would refuse to give a string.
-        text.deserialize_bytes(Wtf8)
-    }
-
     /// The low half (0xDC00–0xDFFF) of a character whose high half ends an earlier delta.
     #[must_use]
     pub fn lead_low(&self) -> Option<u16> {
@@ -67,6 +57,12 @@ impl DeltaText {
         }
         self.body.push_str(&next.body);
         self.trail_high = next.trail_high;
+    }
+
+    /// The half character before the text, the text, and the half character after it.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<u16>, String, Option<u16>) {
+        (self.lead_low, self.body, self.trail_high)
     }
 
     /// The text with the half characters at the edges as U+FFFD.
@@ -114,6 +110,14 @@ fn joined(high: u16, low: u16) -> char {
         .next()
         .and_then(Result::ok)
         .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// A JSON string, with its lone surrogates.
+impl<'de> Deserialize<'de> for DeltaText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Asked for bytes, serde_json gives lone surrogates in WTF-8 where it would refuse to give a string.
+        deserializer.deserialize_bytes(Wtf8)
+    }
 }
 
 struct Wtf8;
@@ -179,7 +183,7 @@ mod tests {
     use super::*;
 
     fn delta(json: &str) -> DeltaText {
-        DeltaText::from_json(serde_json::from_str(json).unwrap()).unwrap()
+        serde_json::from_str(json).unwrap()
     }
 
     #[test]
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     fn only_a_string_is_text() {
         for json in ["1", "null", "[1]", "{}"] {
-            assert!(DeltaText::from_json(serde_json::from_str(json).unwrap()).is_err());
+            assert!(serde_json::from_str::<DeltaText>(json).is_err());
         }
     }
 

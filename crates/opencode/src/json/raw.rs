@@ -1,5 +1,6 @@
 //! An object's own JSON text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +18,17 @@ impl Raw {
     /// When `json` is not one JSON value.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
         RawValue::from_string(super::sanitize(json).into_owned()).map(|raw| Self(Arc::from(raw)))
+    }
+
+    /// Keeps a value with its lone surrogates replaced.
+    ///
+    /// # Errors
+    /// None of a value that was parsed: replacing keeps JSON what it is.
+    pub(crate) fn of(value: &RawValue) -> Result<Self, serde_json::Error> {
+        match super::sanitize(value.get()) {
+            Cow::Borrowed(_) => Ok(Self(Arc::from(value.to_owned()))),
+            Cow::Owned(text) => RawValue::from_string(text).map(|raw| Self(Arc::from(raw))),
+        }
     }
 
     /// The JSON text.

@@ -195,12 +195,14 @@ pub struct ProjectInfo {
 
 impl Event {
     /// Decodes the properties of an event of the type `kind`.
-    pub(super) fn decode(kind: String, properties: &RawValue) -> Self {
-        match body::decode(&kind, properties) {
+    pub(super) fn decode(kind: &str, properties: &RawValue) -> Self {
+        match body::decode(kind, properties) {
             Ok(Some(event)) => event,
-            Ok(None) => Self::Unknown { kind },
+            Ok(None) => Self::Unknown {
+                kind: kind.to_owned(),
+            },
             Err(error) => Self::Malformed {
-                kind,
+                kind: kind.to_owned(),
                 error: reason(&error),
             },
         }

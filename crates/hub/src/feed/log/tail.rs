@@ -371,9 +371,18 @@ impl Tail {
 
     pub(super) fn stored(&mut self, seq: u64) {
         let last = self.lives.len() - 1;
-        let life = &mut self.lives[last];
-        life.stored.end = seq.clamp(life.stored.end, life.last);
-        self.unstored = self.weigh_unstored();
+        let life = &self.lives[last];
+        let end = seq.clamp(life.stored.end, life.last);
+        let count = usize::try_from(end - life.stored.end).unwrap_or(usize::MAX);
+        if self.storing {
+            let done: usize = self
+                .not_stored()
+                .take(count)
+                .map(|entry| entry.bytes())
+                .sum();
+            self.unstored -= done;
+        }
+        self.lives[last].stored.end = end;
         self.evict();
     }
 

@@ -11,12 +11,8 @@ fn log_of(events: &[&str], bound: usize) -> Log {
 }
 
 fn add(log: &Log, event: &str) {
-    log.append(
-        &"i".into(),
-        Some("s".into()),
-        Said::Upstream(event.into()),
-        Timestamp(0),
-    );
+    let said = (Some("s".into()), Said::Upstream(event.into()));
+    log.append(&"i".into(), [said], Timestamp(0));
 }
 
 fn at(cursor: &str) -> Cursor {

@@ -145,14 +145,15 @@ fn part_delta(delta: wire::PartDelta) -> Option<Event> {
             kind: format!("message.part.delta of {}", delta.field).into(),
         });
     }
+    let (lead_low, body, trail_high) = delta.delta.into_parts();
     Some(Event::PartDelta {
         session: SessionId::new(delta.session_id),
         message: MessageId::new(delta.message_id),
         part: PartId::new(delta.part_id),
         delta: Delta {
-            lead_low: delta.delta.lead_low(),
-            body: delta.delta.body().to_owned(),
-            trail_high: delta.delta.trail_high(),
+            lead_low,
+            body,
+            trail_high,
         },
     })
 }

@@ -1,6 +1,6 @@
 //! The one connection that writes.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
 use super::{block, natural, number, said, text};
 use crate::journal::store::{Block, Bounds, Life, LifeId, Purge, Store, StoreError};
@@ -103,7 +103,10 @@ impl Store for Writing {
     }
 
     fn append(&mut self, group: &[Block]) -> Result<(), StoreError> {
-        self.change(|change| group.iter().try_for_each(|block| put(change, block)))
+        self.change(|change| {
+            let mut putting = Putting::new(change)?;
+            group.iter().try_for_each(|block| putting.put(block))
+        })
     }
 
     fn close(&mut self, life: LifeId, last: u64) -> Result<(), StoreError> {
@@ -200,40 +203,55 @@ impl Store for Writing {
     }
 }
 
-/// Keeps a block, and whose texts are in it.
-fn put(change: &Transaction<'_>, block: &Block) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO block (life, first, last, newest, raw, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-        ON CONFLICT (life, first) DO UPDATE SET last = excluded.last, newest = excluded.newest, raw = excluded.raw,
-            data = excluded.data
-        RETURNING id";
-    let (first, last) = (number(block.first), number(block.last));
-    let id: i64 = change.prepare(sql)?.query_row(
-        params![
-            block.life,
-            first,
-            last,
-            block.newest.0,
-            number(block.raw),
-            block.data
-        ],
-        |row| row.get(0),
-    )?;
-    let sql = "UPDATE life SET last = max(last, ?2) WHERE id = ?1";
-    change.prepare(sql)?.execute(params![block.life, last])?;
-    change
-        .prepare("DELETE FROM mention WHERE block = ?1")?
-        .execute([id])?;
-    for source in &block.sources {
-        let (instance, session) = (source.instance.as_str(), text(source.session.as_deref()));
-        change
-            .prepare("INSERT OR IGNORE INTO source (instance, session) VALUES (?1, ?2)")?
-            .execute(params![instance, session])?;
-        change
-            .prepare(
+/// Keeps blocks, and whose texts are in them. Each statement is compiled once for a group.
+struct Putting<'a> {
+    block: Statement<'a>,
+    life: Statement<'a>,
+    unmention: Statement<'a>,
+    source: Statement<'a>,
+    mention: Statement<'a>,
+}
+
+impl<'a> Putting<'a> {
+    fn new(change: &'a Transaction<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            block: change.prepare(
+                "INSERT INTO block (life, first, last, newest, raw, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (life, first) DO UPDATE SET last = excluded.last, newest = excluded.newest,
+                     raw = excluded.raw, data = excluded.data
+                 RETURNING id",
+            )?,
+            life: change.prepare("UPDATE life SET last = max(last, ?2) WHERE id = ?1")?,
+            unmention: change.prepare("DELETE FROM mention WHERE block = ?1")?,
+            source: change
+                .prepare("INSERT OR IGNORE INTO source (instance, session) VALUES (?1, ?2)")?,
+            mention: change.prepare(
                 "INSERT INTO mention (source, block)
                  SELECT id, ?3 FROM source WHERE instance = ?1 AND session = ?2",
-            )?
-            .execute(params![instance, session, id])?;
+            )?,
+        })
     }
-    Ok(())
+
+    fn put(&mut self, block: &Block) -> rusqlite::Result<()> {
+        let (first, last) = (number(block.first), number(block.last));
+        let id: i64 = self.block.query_row(
+            params![
+                block.life,
+                first,
+                last,
+                block.newest.0,
+                number(block.raw),
+                block.data
+            ],
+            |row| row.get(0),
+        )?;
+        self.life.execute(params![block.life, last])?;
+        self.unmention.execute([id])?;
+        for source in &block.sources {
+            let (instance, session) = (source.instance.as_str(), text(source.session.as_deref()));
+            self.source.execute(params![instance, session])?;
+            self.mention.execute(params![instance, session, id])?;
+        }
+        Ok(())
+    }
 }

@@ -87,7 +87,7 @@ fn session_id(json: &str) -> Result<String, serde_json::Error> {
 
 fn part_delta(properties: &RawValue) -> Result<Event, serde_json::Error> {
     #[derive(Deserialize)]
-    struct Delta<'a> {
+    struct Delta {
         #[serde(rename = "sessionID")]
         session_id: String,
         #[serde(rename = "messageID")]
@@ -95,16 +95,15 @@ fn part_delta(properties: &RawValue) -> Result<Event, serde_json::Error> {
         #[serde(rename = "partID")]
         part_id: String,
         field: String,
-        #[serde(borrow)]
-        delta: &'a RawValue,
+        delta: DeltaText,
     }
-    let wire: Delta<'_> = serde_json::from_str(properties.get())?;
+    let wire: Delta = serde_json::from_str(properties.get())?;
     Ok(Event::PartDelta(PartDelta {
         session_id: wire.session_id,
         message_id: wire.message_id,
         part_id: wire.part_id,
         field: wire.field,
-        delta: DeltaText::from_json(wire.delta)?,
+        delta: wire.delta,
     }))
 }
 
