@@ -46,7 +46,7 @@ pub enum Input {
         name: Arc<str>,
         /// Where it is.
         origin: Origin,
-        /// Its supervisor.
+        /// Its supervisor; of an instance that is known it follows another one.
         asks: mpsc::Sender<Ask>,
     },
     /// An instance ends.
@@ -209,6 +209,7 @@ impl Engine {
                 origin,
                 asks,
             } => {
+                self.forget_asked(&instance);
                 self.supervisors.insert(instance.clone(), asks);
                 self.fold(&instance, Event::InstanceAdded { name, origin });
             }
@@ -226,11 +227,16 @@ impl Engine {
     }
 
     fn remove(&mut self, instance: &InstanceId) {
+        self.forget_asked(instance);
         self.supervisors.remove(instance);
+        self.fold(instance, Event::InstanceRemoved);
+    }
+
+    /// What its supervisor was asked is not answered any more.
+    fn forget_asked(&mut self, instance: &InstanceId) {
         self.reading.retain(|(of, _), _| of != instance);
         self.fetching.retain(|(of, _)| of != instance);
         self.folders.forget(instance);
-        self.fold(instance, Event::InstanceRemoved);
     }
 
     /// Folds what a supervisor heard as one change: no reader sees the middle of it.

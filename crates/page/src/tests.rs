@@ -122,7 +122,20 @@ fn a_server_that_refuses_the_login_asks_for_another() {
     };
     let html = document(&state, &look);
     insta::assert_snapshot!(readable(element(&html, "login", "</form>")));
-    assert!(!document(&sample::state(), &look).contains("data-k=\"login\""));
+    let asks = |state: &State| document(state, &look).contains("data-k=\"login\"");
+    assert!(!asks(&sample::state()));
+    for (status, still) in [
+        (LinkStatus::Connecting { attempt: 5 }, true),
+        (LinkStatus::Connected, false),
+        (LinkStatus::Connecting { attempt: 0 }, false),
+    ] {
+        let mut world = World {
+            state: &mut state,
+            at: sample::NOW,
+        };
+        world.tell("i3", Event::Link(status.clone()));
+        assert_eq!(asks(&state), still, "{status:?}");
+    }
 }
 
 #[test]

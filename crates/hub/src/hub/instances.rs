@@ -289,8 +289,9 @@ impl Hub {
             registry::Added::Known(instance) => Added::Known(instance.id),
             registry::Added::NewLogin(instance) => {
                 let id = instance.id.clone();
+                // What is known of it stays: only who asks for it changes.
                 if let Some(running) = self.0.instances.take(&id) {
-                    self.0.instances.end(&id, running).await;
+                    stop(running).await;
                 }
                 self.0
                     .instances
