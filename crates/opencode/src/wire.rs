@@ -1,6 +1,7 @@
 //! What OpenCode 1.18 says, in tolerant types.
 //!
-//! A frame is decoded in two steps: the envelope first, then the properties by the event's type. An unknown event or an
+//! A frame is decoded in two steps: the envelope first, then the properties by the event's type; the two most frequent
+//! types in one. An unknown event or an
 //! odd field is never an error of the stream: it becomes [`Event::Unknown`] or [`Event::Malformed`], to be counted.
 //! Objects keep their own text (`raw`), since replies to REST questions are answered from it.
 
@@ -9,6 +10,7 @@ mod event;
 mod message;
 mod part;
 mod session;
+mod straight;
 mod time;
 
 use std::borrow::Cow;
@@ -90,6 +92,9 @@ struct Payload<'a> {
 /// # Errors
 /// When it is not JSON or names no event type. An event that is unknown or does not decode is not an error here.
 pub fn decode(data: &str) -> Result<Incoming<'_>, NotAnEvent> {
+    if let Some(incoming) = straight::decode(data) {
+        return Ok(incoming);
+    }
     match serde_json::from_str::<Envelope<'_>>(data) {
         Ok(envelope) => opened(envelope),
         // Only a lone surrogate in the envelope itself can be helped.

@@ -2,6 +2,7 @@
 
 mod body;
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
@@ -153,13 +154,16 @@ pub enum Event {
 }
 
 /// An increment of a part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PartDelta {
     /// Whose.
+    #[serde(rename = "sessionID")]
     pub session_id: String,
     /// In which message.
+    #[serde(rename = "messageID")]
     pub message_id: String,
     /// Which part.
+    #[serde(rename = "partID")]
     pub part_id: String,
     /// Which of its fields grew: `text`, for reasoning too.
     pub field: String,
@@ -168,15 +172,17 @@ pub struct PartDelta {
 }
 
 /// The place of a durable event in its session's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Sync {
     /// The doubled event's type with its version, for example `message.updated.1`.
+    #[serde(rename = "type")]
     pub event_type: String,
     /// The doubled event's id.
     pub id: String,
     /// Contiguous within one aggregate, from 0.
     pub seq: u64,
     /// The session.
+    #[serde(rename = "aggregateID")]
     pub aggregate_id: String,
 }
 

@@ -79,6 +79,64 @@ fn unknown_and_malformed_events_are_named() {
 }
 
 #[test]
+fn frequent_events_are_read_the_same_wherever_their_type_stands() {
+    for (kind, key, body) in [
+        (
+            "message.part.delta",
+            "properties",
+            r#"{"sessionID":"s","messageID":"m","partID":"p","field":"text","delta":"a\ud83e"}"#,
+        ),
+        (
+            "sync",
+            "syncEvent",
+            r#"{"id":"e","type":"message.updated.1","seq":7,"aggregateID":"s","data":{"text":"\ud83e"}}"#,
+        ),
+    ] {
+        let (kind, body) = (format!(r#""type":"{kind}""#), format!(r#""{key}":{body}"#));
+        let far = format!("/{}", "d".repeat(2000));
+        let read = |directory: &str, payload: &str| {
+            let data = format!(
+                r#"{{"directory":"{directory}","project":"p","payload":{{{payload},"id":"e"}}}}"#
+            );
+            let incoming = wire::decode(&data).unwrap();
+            let told = (
+                incoming.directory.as_deref(),
+                incoming.project.as_deref(),
+                incoming.id.as_deref(),
+            );
+            assert_eq!(told, (Some(directory), Some("p"), Some("e")));
+            incoming.event
+        };
+        let first = read("/d", &format!("{kind},{body}"));
+        assert!(
+            matches!(first, Event::PartDelta(_) | Event::Sync(_)),
+            "{first:?}"
+        );
+        assert_eq!(read("/d", &format!("{body},{kind}")), first);
+        assert_eq!(read(&far, &format!("{kind},{body}")), first);
+    }
+}
+
+#[test]
+fn a_frequent_event_that_does_not_decode_is_named() {
+    for (kind, key, body) in [
+        (
+            "message.part.delta",
+            "properties",
+            r#"{"sessionID":"s","delta":7}"#,
+        ),
+        ("sync", "syncEvent", r#"{"id":"e","seq":"x"}"#),
+    ] {
+        let data = format!(r#"{{"directory":"/d","payload":{{"type":"{kind}","{key}":{body}}}}}"#);
+        let event = wire::decode(&data).unwrap().event;
+        assert!(
+            matches!(&event, Event::Malformed { kind: named, .. } if named == kind),
+            "{event:?}"
+        );
+    }
+}
+
+#[test]
 fn a_deletion_counts_whatever_its_description_is() {
     let wanted = Event::SessionDeleted {
         session_id: "s".to_owned(),

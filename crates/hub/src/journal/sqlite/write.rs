@@ -1,9 +1,11 @@
 //! The one connection that writes.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
 use super::{block, natural, number, said, text};
-use crate::journal::store::{Block, Bounds, Life, LifeId, Purge, Store, StoreError};
+use crate::journal::store::{Block, Bounds, Life, LifeId, Purge, Source, Store, StoreError};
 
 /// Free pages given back to the system at once; the rest waits, or is used again.
 const GIVEN_BACK: u32 = 256;
@@ -11,11 +13,24 @@ const GIVEN_BACK: u32 = 256;
 /// Free pages kept for what comes next.
 const SPARE: i64 = 1024;
 
-pub(super) struct Writing(Connection);
+pub(super) struct Writing {
+    connection: Connection,
+    /// Whose texts the block that grows is known to hold, so that its row alone is written anew.
+    growing: Option<Mentioned>,
+}
+
+/// A block, and the sources that are stored with it.
+struct Mentioned {
+    block: i64,
+    sources: BTreeSet<Source>,
+}
 
 impl Writing {
     pub(super) fn new(connection: Connection) -> Self {
-        Self(connection)
+        Self {
+            connection,
+            growing: None,
+        }
     }
 
     fn change<T>(
@@ -23,7 +38,10 @@ impl Writing {
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let behavior = TransactionBehavior::Immediate;
-        let changing = self.0.transaction_with_behavior(behavior).map_err(said)?;
+        let changing = self
+            .connection
+            .transaction_with_behavior(behavior)
+            .map_err(said)?;
         let changed = change(&changing).map_err(said)?;
         changing.commit().map_err(said)?;
         Ok(changed)
@@ -34,11 +52,11 @@ impl Writing {
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
-        self.0
+        self.connection
             .execute_batch("PRAGMA synchronous = FULL")
             .map_err(said)?;
         let changed = self.change(change);
-        self.0
+        self.connection
             .execute_batch("PRAGMA synchronous = NORMAL")
             .map_err(said)?;
         changed
@@ -47,13 +65,18 @@ impl Writing {
     /// Moves everything from the write-ahead log into the file, and empties it. False if a reader is in the way.
     fn checkpoint(&self) -> Result<bool, StoreError> {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let busy: i64 = self.0.query_row(sql, [], |row| row.get(0)).map_err(said)?;
+        let busy: i64 = self
+            .connection
+            .query_row(sql, [], |row| row.get(0))
+            .map_err(said)?;
         Ok(busy == 0)
     }
 
     fn pragma(&self, name: &str) -> Result<i64, StoreError> {
         let sql = format!("PRAGMA {name}");
-        self.0.query_row(&sql, [], |row| row.get(0)).map_err(said)
+        self.connection
+            .query_row(&sql, [], |row| row.get(0))
+            .map_err(said)
     }
 }
 
@@ -65,7 +88,7 @@ impl Store for Writing {
                     AND first = (SELECT max(first) FROM block WHERE life = life.id))
             FROM life ORDER BY id";
         let sql = sql.replace("WHERE life = life.id", "WHERE block.life = life.id");
-        let mut statement = self.0.prepare(&sql).map_err(said)?;
+        let mut statement = self.connection.prepare(&sql).map_err(said)?;
         let lives = statement.query_map([], |row| {
             let (end, newest): (i64, Option<i64>) = (row.get(2)?, row.get(5)?);
             let first: Option<i64> = row.get(4)?;
@@ -103,10 +126,14 @@ impl Store for Writing {
     }
 
     fn append(&mut self, group: &[Block]) -> Result<(), StoreError> {
-        self.change(|change| {
-            let mut putting = Putting::new(change)?;
-            group.iter().try_for_each(|block| putting.put(block))
-        })
+        // Forgotten if this fails.
+        let growing = self.growing.take();
+        self.growing = self.change(|change| {
+            let mut putting = Putting::new(change, growing)?;
+            group.iter().try_for_each(|block| putting.put(block))?;
+            Ok(putting.growing)
+        })?;
+        Ok(())
     }
 
     fn close(&mut self, life: LifeId, last: u64) -> Result<(), StoreError> {
@@ -121,6 +148,8 @@ impl Store for Writing {
     }
 
     fn prune(&mut self, bounds: Bounds, most: usize) -> Result<usize, StoreError> {
+        // It may be among what goes, and its number may be given again.
+        self.growing = None;
         let surplus = self.bytes()?.saturating_sub(bounds.bytes);
         let pruned = self.change(|change| {
             let sql = "SELECT id, newest, length(data) FROM block ORDER BY id LIMIT ?1";
@@ -141,7 +170,7 @@ impl Store for Writing {
         })?;
         if pruned < most && self.pragma("freelist_count")? > SPARE {
             let give_back = format!("PRAGMA incremental_vacuum({GIVEN_BACK})");
-            self.0.execute_batch(&give_back).map_err(said)?;
+            self.connection.execute_batch(&give_back).map_err(said)?;
         }
         Ok(pruned)
     }
@@ -159,7 +188,7 @@ impl Store for Writing {
 
     fn purges(&mut self) -> Result<Vec<Purge>, StoreError> {
         let sql = "SELECT instance, session FROM purge";
-        let mut statement = self.0.prepare(sql).map_err(said)?;
+        let mut statement = self.connection.prepare(sql).map_err(said)?;
         let purges = statement.query_map([], |row| {
             let (instance, session): (String, String) = (row.get(0)?, row.get(1)?);
             Ok(Purge {
@@ -174,7 +203,7 @@ impl Store for Writing {
         let sql = "SELECT life, first, last, newest, raw, data FROM block WHERE id IN
             (SELECT block FROM mention JOIN source ON source.id = mention.source
              WHERE instance = ?1 AND (?2 = '' OR session = ?2)) ORDER BY id LIMIT ?3";
-        let mut statement = self.0.prepare(sql).map_err(said)?;
+        let mut statement = self.connection.prepare(sql).map_err(said)?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let session = text(purge.session.as_deref());
         let blocks = statement.query_map(params![purge.instance.as_str(), session, most], block);
@@ -205,6 +234,7 @@ impl Store for Writing {
 
 /// Keeps blocks, and whose texts are in them. Each statement is compiled once for a group.
 struct Putting<'a> {
+    growing: Option<Mentioned>,
     block: Statement<'a>,
     life: Statement<'a>,
     unmention: Statement<'a>,
@@ -213,8 +243,9 @@ struct Putting<'a> {
 }
 
 impl<'a> Putting<'a> {
-    fn new(change: &'a Transaction<'_>) -> rusqlite::Result<Self> {
+    fn new(change: &'a Transaction<'_>, growing: Option<Mentioned>) -> rusqlite::Result<Self> {
         Ok(Self {
+            growing,
             block: change.prepare(
                 "INSERT INTO block (life, first, last, newest, raw, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (life, first) DO UPDATE SET last = excluded.last, newest = excluded.newest,
@@ -246,12 +277,23 @@ impl<'a> Putting<'a> {
             |row| row.get(0),
         )?;
         self.life.execute(params![block.life, last])?;
-        self.unmention.execute([id])?;
-        for source in &block.sources {
+        let grew = |known: &Mentioned| known.block == id && known.sources.is_subset(&block.sources);
+        let known = match self.growing.take().filter(grew) {
+            Some(known) => known.sources,
+            None => {
+                self.unmention.execute([id])?;
+                BTreeSet::new()
+            }
+        };
+        for source in block.sources.difference(&known) {
             let (instance, session) = (source.instance.as_str(), text(source.session.as_deref()));
             self.source.execute(params![instance, session])?;
             self.mention.execute(params![instance, session, id])?;
         }
+        self.growing = Some(Mentioned {
+            block: id,
+            sources: block.sources.clone(),
+        });
         Ok(())
     }
 }

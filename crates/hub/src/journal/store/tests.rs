@@ -99,6 +99,31 @@ fn blocks_are_kept_in_order_and_the_growing_one_is_replaced() {
 }
 
 #[test]
+fn what_a_growing_block_holds_is_found() {
+    each(|medium| {
+        let mut store = medium.open().unwrap();
+        let life = store.begin("a", 9).unwrap();
+        store.append(&[packed(life, 1, &["ses_1 x"])]).unwrap();
+        let grown = packed(life, 1, &["ses_1 x", "ses_2 y"]);
+        store.append(&[grown]).unwrap();
+        let held = |store: &mut Box<dyn Store>| {
+            ["ses_1", "ses_2"].map(|session| store.holding(&purge(Some(session)), 9).unwrap().len())
+        };
+        assert_eq!(held(&mut store), [1, 1]);
+        // What follows the last block may be stored in its place.
+        let all = Bounds {
+            bytes: 0,
+            oldest: Timestamp(i64::MAX),
+        };
+        assert_eq!(store.prune(all, 9).unwrap(), 1);
+        assert_eq!(held(&mut store), [0, 0]);
+        let next = packed(life, 3, &["ses_1 z", "ses_2 z"]);
+        store.append(&[next]).unwrap();
+        assert_eq!(held(&mut store), [1, 1]);
+    });
+}
+
+#[test]
 fn only_a_closed_life_goes_on() {
     each(|medium| {
         let mut store = medium.open().unwrap();

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Event, PartDelta, ProjectInfo, Sync};
-use crate::json::{DeltaText, Raw, lenient, sanitize};
+use super::{Event, ProjectInfo};
+use crate::json::{Raw, lenient, sanitize};
 use crate::wire::{
     ErrorInfo, FromRaw, Millis, PartInfo, PermissionReply, SessionInfo, SessionStatus, TodoList,
 };
@@ -16,13 +16,14 @@ pub(super) fn decode(
 ) -> Result<Option<Event>, serde_json::Error> {
     // By far the most frequent, and the only one whose lone surrogates are to be kept.
     if kind == "message.part.delta" {
-        return part_delta(properties).map(Some);
+        let delta = serde_json::from_str(properties.get())?;
+        return Ok(Some(Event::PartDelta(delta)));
     }
     let json = &*sanitize(properties.get());
     Ok(Some(match kind {
         "server.connected" => Event::ServerConnected,
         "server.heartbeat" => Event::ServerHeartbeat,
-        "sync" => sync(serde_json::from_str(json)?),
+        "sync" => Event::Sync(serde_json::from_str(json)?),
         "message.updated" => Event::MessageUpdated(info(json)?),
         "message.removed" => message_removed(serde_json::from_str(json)?),
         "message.part.updated" => part_updated(&serde_json::from_str(json)?)?,
@@ -83,47 +84,6 @@ fn session_id(json: &str) -> Result<String, serde_json::Error> {
         session_id: String,
     }
     serde_json::from_str::<Session>(json).map(|wire| wire.session_id)
-}
-
-fn part_delta(properties: &RawValue) -> Result<Event, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Delta {
-        #[serde(rename = "sessionID")]
-        session_id: String,
-        #[serde(rename = "messageID")]
-        message_id: String,
-        #[serde(rename = "partID")]
-        part_id: String,
-        field: String,
-        delta: DeltaText,
-    }
-    let wire: Delta = serde_json::from_str(properties.get())?;
-    Ok(Event::PartDelta(PartDelta {
-        session_id: wire.session_id,
-        message_id: wire.message_id,
-        part_id: wire.part_id,
-        field: wire.field,
-        delta: wire.delta,
-    }))
-}
-
-#[derive(Deserialize)]
-struct SyncWire {
-    #[serde(rename = "type")]
-    kind: String,
-    id: String,
-    seq: u64,
-    #[serde(rename = "aggregateID")]
-    aggregate_id: String,
-}
-
-fn sync(wire: SyncWire) -> Event {
-    Event::Sync(Sync {
-        event_type: wire.kind,
-        id: wire.id,
-        seq: wire.seq,
-        aggregate_id: wire.aggregate_id,
-    })
 }
 
 #[derive(Deserialize)]
