@@ -171,16 +171,12 @@ impl Commands {
     }
 
     pub(super) fn described(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {
-        let (raw, status) = self
-            .engine
-            .read(|state| find(state, instance, session))?;
+        let (raw, status) = self.engine.read(|state| find(state, instance, session))?;
         Some(described(raw.get(), Some(status)))
     }
 
     pub(super) fn run_status(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {
-        let known = self
-            .engine
-            .read(|state| find(state, instance, session));
+        let known = self.engine.read(|state| find(state, instance, session));
         known.map(|(_, status)| status)
     }
 }

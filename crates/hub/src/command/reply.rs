@@ -87,9 +87,7 @@ impl<S: Servers> Commands<S> {
     async fn send_answer(&self, said: &Said, answer: &Answering) -> Result<(), CommandError> {
         let instance = &answer.instance;
         self.link(instance).await?;
-        let waiting = self
-            .engine
-            .read(|state| said.waiting(state, instance));
+        let waiting = self.engine.read(|state| said.waiting(state, instance));
         let Some((session, asked)) = waiting else {
             return self.too_late(said, answer);
         };

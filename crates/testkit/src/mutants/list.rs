@@ -136,6 +136,24 @@ pub const MUTANTS: &[Mutant] = &[
         instead: "            match told {",
     },
     Mutant {
+        name: "a prompt that is tried again is another message",
+        file: "crates/hub/src/command/prompt.rs",
+        text: "                if arrived(&server, instance, session, &known.id).await? {\n                    return Ok(self.prompted(key, known.id).await);\n                }\n                known\n",
+        instead: "                drop(known);\n                new\n",
+    },
+    Mutant {
+        name: "what was sent is forgotten when the hub ends",
+        file: "crates/hub/src/command.rs",
+        text: "            outbox,\n            turns",
+        instead: "            outbox: { drop(outbox); Arc::new(outbox::Memory::default()) },\n            turns",
+    },
+    Mutant {
+        name: "an answer that came too late is told to count",
+        file: "crates/hub/src/command/reply.rs",
+        text: "        if self.answers.was(answer, heard.as_ref()) {",
+        instead: "        if self.answers.was(answer, heard.as_ref()) || heard.is_some() {",
+    },
+    Mutant {
         name: "sessions that went during a gap stay",
         file: "crates/model/src/reduce/snapshot.rs",
         text: "        for id in gone {",

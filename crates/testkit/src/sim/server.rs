@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use opencode::wire::{self, Event, PermissionRequest, QuestionRequest, SessionStatus};
+use opencode::wire::{
+    self, Event, PermissionReply, PermissionRequest, QuestionRequest, SessionStatus,
+};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -117,6 +119,8 @@ pub(super) struct Inner {
     pub permissions: BTreeMap<String, PermissionRequest>,
     /// What waits for an answer.
     pub questions: BTreeMap<String, QuestionRequest>,
+    /// How permission requests were answered.
+    pub answered: BTreeMap<String, Option<PermissionReply>>,
     /// Turns under way.
     pub turns: BTreeMap<String, Turn>,
     /// Streams that it sends to.
@@ -171,6 +175,7 @@ impl Server {
                 running: BTreeMap::new(),
                 permissions: BTreeMap::new(),
                 questions: BTreeMap::new(),
+                answered: BTreeMap::new(),
                 turns: BTreeMap::new(),
                 connections: Vec::new(),
                 newest: None,
@@ -423,8 +428,11 @@ impl Inner {
             Event::PermissionAsked(asked) => {
                 self.permissions.insert(asked.id.clone(), (**asked).clone());
             }
-            Event::PermissionReplied { request_id, .. } => {
+            Event::PermissionReplied {
+                request_id, reply, ..
+            } => {
                 self.permissions.remove(request_id);
+                self.answered.insert(request_id.clone(), *reply);
             }
             Event::QuestionAsked(asked) => {
                 self.questions.insert(asked.id.clone(), (**asked).clone());
