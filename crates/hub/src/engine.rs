@@ -97,6 +97,14 @@ impl Heard {
         }
     }
 
+    /// The frame for the log alone: what it means is not folded. `None` for the supervisor's own word.
+    pub fn for_the_log(self) -> Option<Self> {
+        self.said.is_some().then(|| Self {
+            events: Vec::new(),
+            ..self
+        })
+    }
+
     /// Bytes of the frame.
     pub fn bytes(&self) -> usize {
         self.bytes

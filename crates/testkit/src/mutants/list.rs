@@ -22,6 +22,12 @@ pub const MUTANTS: &[Mutant] = &[
         instead: "drop(self.held.take());",
     },
     Mutant {
+        name: "what is held on a stream that breaks is dropped",
+        file: "crates/hub/src/ingest/supervisor.rs",
+        text: "        if !was_live {",
+        instead: "        if was_live {",
+    },
+    Mutant {
         name: "a deleted session comes back",
         file: "crates/model/src/reduce/session.rs",
         text: "        if self.instance.tombstones.contains(&id) {\n            self.instance.counters.zombies += 1;\n            return;\n        }\n        let known = self",

@@ -204,7 +204,6 @@ impl Rest for Reader {
             let asked = whole.asked.iter().map(ToString::to_string).collect();
             *lock(&connection.asked) = asked;
             connection.released.store(true, Ordering::SeqCst);
-            lock(&self.server.inner).released.insert(connection.id);
             self.server.core.trace(format_args!(
                 "s{} state is read beside #{}",
                 self.server.index, connection.id

@@ -129,10 +129,8 @@ pub(super) struct Inner {
     pub newest: Option<Arc<Connection>>,
     /// Texts that are open, and those that never ended.
     pub texts: BTreeMap<String, TextTruth>,
-    /// Streams beside which the hub read the state.
-    pub released: BTreeSet<u64>,
-    /// Frames that the hub of this life took, with their connection.
-    pub taken: Vec<(u64, Arc<Sent>)>,
+    /// Frames that the hub of this life took.
+    pub taken: Vec<Arc<Sent>>,
     /// Folders that the hub of this life heard of.
     pub heard_of: BTreeSet<String>,
     /// Sessions whose run was seen by the hub of this life, and ended with the server, unfinished.
@@ -180,7 +178,6 @@ impl Server {
                 connections: Vec::new(),
                 newest: None,
                 texts: BTreeMap::new(),
-                released: BTreeSet::new(),
                 taken: Vec::new(),
                 heard_of: BTreeSet::new(),
                 cut_off: BTreeSet::new(),

@@ -10,15 +10,12 @@ use super::super::hub::{HubLife, instance};
 use super::super::server::{Sent, Server};
 use super::{Found, wrong};
 
-/// The log has what the hub took, once and in order. What was held back on a stream that broke before its server's state
-/// was read is told nowhere, as it is read instead.
+/// The log has what the hub took, once and in order, also what was held back on a stream that broke before its server's
+/// state was read.
 pub(in super::super) async fn same_log(server: &Server, hub: &HubLife) -> Found {
     let taken: VecDeque<Arc<Sent>> = {
         let inner = lock(&server.inner);
-        let told = inner.taken.iter();
-        told.filter(|(on, _)| inner.released.contains(on))
-            .map(|(_, frame)| frame.clone())
-            .collect()
+        inner.taken.iter().cloned().collect()
     };
     let mut taken = taken.into_iter();
     let mut cursor = hub.log_begin.clone();
