@@ -144,9 +144,14 @@ impl ServerSource {
     async fn answers(&self) -> Result<(), UpstreamError> {
         let client = self.client().await?;
         let health = client.health().await;
-        // One that has events only has neither health nor state: that something answers has to do.
-        if matches!(health, Err(ClientError::NotOpenCode { .. })) && self.speaks(Dialect::Sketch) {
-            return Ok(());
+        if matches!(health, Err(ClientError::NotOpenCode { .. })) {
+            // One that has events only has neither health nor state. Of one that was heard before, that something answers
+            // has to do; of any other its events have to show what it is.
+            let events_only =
+                self.speaks(Dialect::Sketch) || self.spoken(&client).await? == Spoken::Sketch;
+            if events_only {
+                return Ok(());
+            }
         }
         if !health?.healthy {
             let text = "it says that it is not healthy";

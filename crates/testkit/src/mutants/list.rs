@@ -28,6 +28,12 @@ pub const MUTANTS: &[Mutant] = &[
         instead: "        if was_live {",
     },
     Mutant {
+        name: "who answers that there is no such session is believed",
+        file: "crates/hub/src/ingest/reads.rs",
+        text: "        Err(UpstreamError::NotFound(_)) => Event::SessionNotFound(session),",
+        instead: "        Err(UpstreamError::NotFound(_)) => Event::SessionDeleted(session),",
+    },
+    Mutant {
         name: "a deleted session comes back",
         file: "crates/model/src/reduce/session.rs",
         text: "        if self.instance.tombstones.contains(&id) {\n            self.instance.counters.zombies += 1;\n            return;\n        }\n        let known = self",

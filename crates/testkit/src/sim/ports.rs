@@ -16,6 +16,7 @@ use model::ids::SessionId;
 use model::state::{AgentInfo, Catalog, ModelInfo, ModelRef, SessionInfo};
 use model::time::Timestamp;
 use opencode::client::Tolerant;
+use rand::Rng;
 use tokio::time::{Instant, timeout};
 
 use super::core::{Invariant, lock};
@@ -140,6 +141,21 @@ impl Reader {
         read: impl FnOnce(&Inner, &Store) -> T,
     ) -> Result<T, UpstreamError> {
         Ok(exchange::read(&self.server, read).await?)
+    }
+
+    /// Something between answers that there is no such session.
+    fn lied_to(&self, session: &SessionId) -> Result<(), UpstreamError> {
+        let lies = {
+            let mut inner = lock(&self.server.inner);
+            let faults = inner.rest_faults;
+            inner.random.random_range(0..200) < faults
+        };
+        if !lies {
+            return Ok(());
+        }
+        let about = format_args!("s{} of {session}", self.server.index);
+        self.server.core.fault("REST spurious 404", about);
+        Err(missing())
     }
 
     fn now(&self) -> Timestamp {
@@ -271,6 +287,7 @@ impl Rest for Reader {
                 )
             }
         };
+        self.lied_to(&session)?;
         let read = dialect::message_page(&session, messages, page, todos, self.now());
         Ok(read)
     }
@@ -280,7 +297,9 @@ impl Rest for Reader {
             let kept = store.sessions.get(session.as_str());
             kept.map(|kept| kept.info.clone())
         });
-        Ok(dialect::session(info.await?.ok_or(Broken::NotFound)?))
+        let info = info.await?.ok_or_else(missing)?;
+        self.lied_to(&session)?;
+        Ok(dialect::session(info))
     }
 }
 

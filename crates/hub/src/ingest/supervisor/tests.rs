@@ -434,7 +434,10 @@ async fn what_is_heard_on_a_stream_that_breaks_too_early_is_in_the_log_alone() {
     let Some(Read::Entries(entries)) = log.read(&log.begin(), 100) else {
         panic!("the log begins here");
     };
-    let said: Vec<_> = entries.into_iter().map(|entry| entry.said.clone()).collect();
+    let said: Vec<_> = entries
+        .into_iter()
+        .map(|entry| entry.said.clone())
+        .collect();
     let upstream: Vec<_> = said
         .iter()
         .filter_map(|said| match said {
