@@ -138,34 +138,42 @@ impl Writer {
             return;
         };
         for _ in 0..self.random.random_range(1..4) {
-            let at = {
-                let mut ledger = lock(&self.ledger);
-                let text = format!("w{} writes {}", self.index, ledger.len());
-                self.core
-                    .trace(format_args!("{text} to s{} {session}", server.index));
-                ledger.push(Written {
-                    server: server.index,
-                    session: session.clone(),
-                    text,
-                    told: Told::Waits,
-                });
-                ledger.len() - 1
-            };
-            let place = (server.index, session.clone());
-            let lane = self.lanes.get(&place).cloned().unwrap_or_else(|| {
-                let (sender, mut waiting) = mpsc::unbounded_channel();
-                let mut lane = self.lane(&format!("{} {session}", server.index));
-                tokio::spawn(async move {
-                    while let Some(at) = waiting.recv().await {
-                        lane.deliver(at).await;
-                    }
-                });
-                self.lanes.insert(place, sender.clone());
-                sender
-            });
+            let at = self.note(server.index, &session);
             // Its receiver lives as long as everything here does.
-            let _gone = lane.send(at);
+            let _gone = self.lane_to((server.index, session.clone())).send(at);
         }
+    }
+
+    /// Writes something down. Gives its place in the ledger.
+    fn note(&self, server: usize, session: &str) -> usize {
+        let mut ledger = lock(&self.ledger);
+        let at = ledger.len();
+        let text = format!("w{} writes {at}", self.index);
+        self.core
+            .trace(format_args!("{text} to s{server} {session}"));
+        ledger.push(Written {
+            server,
+            session: session.to_owned(),
+            text,
+            told: Told::Waits,
+        });
+        at
+    }
+
+    /// Where what is written to a session goes.
+    fn lane_to(&mut self, place: Place) -> mpsc::UnboundedSender<usize> {
+        if let Some(lane) = self.lanes.get(&place) {
+            return lane.clone();
+        }
+        let (sender, mut waiting) = mpsc::unbounded_channel();
+        let mut lane = self.lane(&format!("{} {}", place.0, place.1));
+        tokio::spawn(async move {
+            while let Some(at) = waiting.recv().await {
+                lane.deliver(at).await;
+            }
+        });
+        self.lanes.insert(place, sender.clone());
+        sender
     }
 
     /// Answers a permission request that the hub shows.
