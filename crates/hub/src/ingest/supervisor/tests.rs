@@ -445,7 +445,7 @@ async fn what_is_heard_on_a_stream_that_breaks_too_early_is_in_the_log_alone() {
             _ => None,
         })
         .collect();
-    assert_eq!(upstream, [HELLO.1, created, "{odd", HELLO.1]);
+    assert_eq!(upstream, [HELLO.1, created, "\"{odd\"", HELLO.1]);
     // Connecting, then what was heard, and only then that it ended.
     let ours = said
         .iter()
