@@ -93,8 +93,10 @@ async fn an_open_page_says_that_the_disk_is_full_and_then_that_it_is_not() -> Re
     grown(&page).await?;
     // What is sent has to be noted first.
     let other = elsewhere(&server, "say another").await?;
-    page.click(&format!("[data-k=tree] a[href$='{other}']"))
+    let row = format!("[data-k=tree] a[href$='{other}']");
+    page.wait_for(&format!("document.querySelector(\"{row}\")"), SOON)
         .await?;
+    page.click(&row).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'another'"), SOON)
         .await?;
     prompt(&page, "say there is room").await?;
