@@ -186,8 +186,9 @@ pub const LOG_PIECE: usize = 2 << 10;
 pub const LOG_GZIP_MEMORY: usize = 8 << 10;
 /// How often a reader of the log sees that its link is alive.
 pub const LOG_BEAT: Duration = Duration::from_secs(10);
-/// Bytes that the kernel holds for a viewer who does not read (Linux doubles it). At the bound writes to it wait.
-pub const SEND_BUFFER: usize = 32 << 10;
+/// Bytes that the kernel holds for a viewer who does not read (Linux doubles it). At the bound writes to it wait. With less
+/// than a segment of loopback, 64 KiB, each write would wait for a delayed acknowledgement.
+pub const SEND_BUFFER: usize = 64 << 10;
 /// Bytes read at once from a viewer's socket.
 pub const VIEWER_READ_BUFFER: usize = 4 << 10;
 /// How long requests may take to end once the hub ends. After it their connections are cut.

@@ -1,7 +1,7 @@
 //! What a reader of the log is sent next: pieces of bounded size, as few as can be.
 //!
-//! HTTP takes up to 16 pieces of whatever size for a reader who does not read, so they are small. What is short travels
-//! together; what is long is cut out of the one text that all readers share, and never copied for any of them.
+//! HTTP takes up to 16 pieces of whatever size for a reader who does not read, so they are small, and copies: else each
+//! would hold the whole of the text that it was cut out of. What is short travels together.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,7 +41,12 @@ impl Out {
 
     /// The next bytes, if any are ready.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
-        self.ready.pop_front()
+        let text = self.ready.front_mut()?;
+        let piece = text.split_to(text.len().min(limits::LOG_PIECE));
+        if text.is_empty() {
+            self.ready.pop_front();
+        }
+        Some(Bytes::copy_from_slice(&piece))
     }
 
     /// True once there is enough to send.
@@ -59,7 +64,8 @@ impl Out {
             return;
         }
         self.close_piece();
-        self.cut(Bytes::from_owner(Shared(text.clone())));
+        self.ready
+            .push_back(Bytes::from_owner(Shared(text.clone())));
     }
 
     /// Lets out everything that was pushed.
@@ -76,7 +82,7 @@ impl Out {
             Some((gzip, press)) => {
                 let step = gzip.push(press, &self.open)?;
                 self.open = Vec::new();
-                self.cut(step);
+                self.ready.push_back(step);
             }
         }
         Ok(())
@@ -92,14 +98,7 @@ impl Out {
     fn close_piece(&mut self) {
         let open = std::mem::take(&mut self.open);
         if !open.is_empty() {
-            self.cut(open.into());
+            self.ready.push_back(open.into());
         }
-    }
-
-    fn cut(&mut self, mut bytes: Bytes) {
-        while bytes.len() > limits::LOG_PIECE {
-            self.ready.push_back(bytes.split_to(limits::LOG_PIECE));
-        }
-        self.ready.push_back(bytes);
     }
 }
