@@ -1,5 +1,6 @@
-//! Any order of any events: the fold never fails and keeps its bounds, and what it came to can be drawn. The tests of
-//! `page` run the same over bytes that they make up, and over the corpus.
+//! Any order of any events: the fold never fails and keeps its bounds, and what it came to can be looked at and drawn. To
+//! draw takes a hundred times as long as to fold, so they are two targets. The tests of `page` run the same over bytes that
+//! they make up, and over the seeds.
 
 use model::event::{Addressed, MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, SessionId};
@@ -350,13 +351,36 @@ impl Script<'_> {
     }
 }
 
-/// Folds what the bytes say, looks now and then as a viewer does, and draws the whole at the end.
+/// Folds what the bytes say, and looks now and then as a viewer does.
 pub(crate) fn fold(input: &[u8]) {
+    told(input, |state, look, since| {
+        let seen = view::look(state, look, since);
+        assert!(seen.rev == state.rev, "a look is of now");
+    });
+}
+
+/// The same, and draws what is seen, and the whole at the end.
+pub(crate) fn draw(input: &[u8]) {
+    let renderer = Renderer::new();
+    let state = told(input, |state, look, since| {
+        let patch = renderer.patch(&view::look(state, look, since), since);
+        harmless(&serde_json::to_string(&patch).expect("operations are JSON"));
+    });
+    for instance in instances() {
+        whole(&state, &renderer, &instance);
+    }
+}
+
+fn instances() -> [InstanceId; 2] {
+    ["a", "b"].map(InstanceId::from)
+}
+
+/// What the bytes say, told to a state.
+fn told(input: &[u8], mut see: impl FnMut(&State, &Look, Rev)) -> State {
     let mut script = Script(input);
     let mut state = State::default();
-    let renderer = Renderer::new();
     let mut seen = Rev(0);
-    let instances = [InstanceId::from("a"), InstanceId::from("b")];
+    let instances = instances();
     for instance in &instances {
         let origin = Origin::Url("http://localhost/".into());
         step(
@@ -375,12 +399,25 @@ pub(crate) fn fold(input: &[u8]) {
         let event = script.event();
         step(&mut state, instance, at, event);
         if script.byte().is_multiple_of(4) {
-            seen = look(&state, &renderer, instance, seen);
+            for session in SESSIONS {
+                see(&state, &look_at(instance, session), seen);
+            }
+            seen = state.rev;
         }
     }
     bounded(&state);
     for instance in &instances {
-        draw(&state, &renderer, instance);
+        let sessions = model::export::rest(&state.instances[instance]);
+        serde_json::to_string(&sessions).expect("what is exported is JSON");
+    }
+    state
+}
+
+fn look_at(instance: &InstanceId, session: &str) -> Look {
+    Look {
+        instance: Some(instance.clone()),
+        session: Some(session.into()),
+        from: None,
     }
 }
 
@@ -397,28 +434,9 @@ fn step(state: &mut State, instance: &InstanceId, at: Timestamp, event: Event) {
     assert!(state.rev >= before, "revisions only grow");
 }
 
-fn look(state: &State, renderer: &Renderer, instance: &InstanceId, since: Rev) -> Rev {
+fn whole(state: &State, renderer: &Renderer, instance: &InstanceId) {
     for session in SESSIONS {
-        let look = Look {
-            instance: Some(instance.clone()),
-            session: Some(session.into()),
-            from: None,
-        };
-        harmless(
-            &serde_json::to_string(&renderer.patch(&view::look(state, &look, since), since))
-                .expect("operations are JSON"),
-        );
-    }
-    state.rev
-}
-
-fn draw(state: &State, renderer: &Renderer, instance: &InstanceId) {
-    for session in SESSIONS {
-        let look = Look {
-            instance: Some(instance.clone()),
-            session: Some(session.into()),
-            from: None,
-        };
+        let look = look_at(instance, session);
         let context = Context {
             epoch: "e",
             version: "0",
@@ -434,8 +452,6 @@ fn draw(state: &State, renderer: &Renderer, instance: &InstanceId) {
             harmless(&drawn.unwrap_or_default());
         }
     }
-    let sessions = model::export::rest(&state.instances[instance]);
-    serde_json::to_string(&sessions).expect("what is exported is JSON");
 }
 
 /// What a model wrote is text, wherever it ends up.

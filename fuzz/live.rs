@@ -2,18 +2,18 @@
 //! the page's own client is held against in a browser. The tests of `page` run the same.
 
 use model::state::Rev;
-use page::wire::{Frame, Op, Said};
+use page::wire::{Batch, Frame, Op, Said};
 use serde::Deserialize;
 use serde_json::Value;
 
 #[derive(Deserialize)]
 struct Vectors {
-    batches: Vec<Batch>,
+    batches: Vec<Vector>,
     said: Vec<Word>,
 }
 
 #[derive(Deserialize)]
-struct Batch {
+struct Vector {
     name: String,
     frame: Value,
 }
@@ -26,17 +26,19 @@ struct Word {
 
 /// What the hub says, as a client reads it.
 #[derive(Debug, PartialEq, Deserialize)]
-#[serde(tag = "t", rename_all = "snake_case")]
+#[serde(untagged)]
 enum Heard {
+    Batch(Vec<Value>),
+    Other(Other),
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+enum Other {
     Hello {
         epoch: String,
         rev: u64,
         version: u32,
-    },
-    Batch {
-        n: u64,
-        rev: u64,
-        ops: Vec<Value>,
     },
     Beat {
         at: i64,
@@ -64,7 +66,7 @@ pub(crate) fn live(input: &[u8]) {
 pub(crate) fn vectors(json: &str) {
     let vectors: Vectors = serde_json::from_str(json).expect("vectors");
     assert!(vectors.batches.len() >= 10 && vectors.said.len() >= 10);
-    for Batch { name, frame } in vectors.batches {
+    for Vector { name, frame } in vectors.batches {
         let heard: Heard = serde_json::from_value(frame.clone()).expect("a frame");
         let again = again(&heard).unwrap_or_else(|| panic!("{name}: an operation that is none"));
         assert_eq!(
@@ -85,64 +87,95 @@ pub(crate) fn vectors(json: &str) {
 
 /// The same in the hub's own words; `None` if an operation is none of ours.
 fn again(heard: &Heard) -> Option<String> {
-    let ops;
     let frame = match heard {
-        Heard::Hello {
+        Heard::Batch(items) => return batch(items),
+        Heard::Other(Other::Hello {
             epoch,
             rev,
             version,
-        } => Frame::Hello {
+        }) => Frame::Hello {
             epoch,
             rev: Rev(*rev),
             version: *version,
         },
-        Heard::Batch { n, rev, ops: all } => {
-            ops = all.iter().map(op).collect::<Option<Vec<Op>>>()?;
-            Frame::Batch {
-                n: *n,
-                rev: Rev(*rev),
-                ops: &ops,
-            }
-        }
-        Heard::Beat { at, needs } => Frame::Beat {
+        Heard::Other(Other::Beat { at, needs }) => Frame::Beat {
             at: *at,
             needs: *needs,
         },
-        Heard::Reset => Frame::Reset,
+        Heard::Other(Other::Reset) => Frame::Reset,
     };
     serde_json::to_string(&frame).ok()
 }
 
-fn op(op: &Value) -> Option<Op> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let number = |value: &Value| {
-        value
-            .as_u64()
-            .and_then(|number| usize::try_from(number).ok())
+fn batch(items: &[Value]) -> Option<String> {
+    let [n, rev, ops @ ..] = items else {
+        return None;
     };
-    let (kind, rest) = op.as_array()?.split_first()?;
-    match (kind.as_str()?, rest) {
-        ("f", [key, html]) => Some(Op::Fragment {
-            key: text(key)?,
+    let ops: Vec<Op> = ops.iter().map(op).collect::<Option<_>>()?;
+    let batch = Batch {
+        n: n.as_u64()?,
+        rev: Rev(rev.as_u64()?),
+        ops: &ops,
+    };
+    serde_json::to_string(&batch).ok()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn keys(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(text).collect()
+}
+
+fn op(op: &Value) -> Option<Op> {
+    let op = op.as_array()?;
+    let Some(kind) = op.first()?.as_str() else {
+        return splice(None, op);
+    };
+    match (kind, &op[1..]) {
+        ("f", [html]) => Some(Op::Fragment {
+            key: String::new(),
             html: text(html)?.into(),
         }),
-        ("o", [key, keys]) => {
-            let children = keys.as_array()?.iter().map(text).collect::<Option<_>>()?;
-            Some(Op::Order {
+        ("t", [tag]) => Some(Op::Tag { tag: text(tag)? }),
+        ("o", [key, children]) => Some(Op::Order {
+            key: text(key)?,
+            children: keys(children)?,
+        }),
+        ("e", [key, come, rest @ ..]) => {
+            let gone = match rest {
+                [] => Vec::new(),
+                [gone] => keys(gone).filter(|gone| !gone.is_empty())?,
+                _ => return None,
+            };
+            Some(Op::Extend {
                 key: text(key)?,
-                children,
+                come: keys(come)?,
+                gone,
             })
         }
-        ("b", [key, keep, tail, length]) => Some(Op::Tail {
-            key: text(key)?,
-            keep: number(keep)?,
-            tail: text(tail)?,
-            length: number(length)?,
-        }),
+        ("b", [key, rest @ ..]) => splice(Some(text(key)?), rest),
         ("g", [key, url]) => Some(Op::Fetch {
             key: text(key)?,
             url: text(url)?,
         }),
         _ => None,
     }
+}
+
+fn splice(key: Option<String>, rest: &[Value]) -> Option<Op> {
+    let number = |value: &Value| usize::try_from(value.as_u64()?).ok();
+    let (length, end, come, gone) = match rest {
+        [length, end, come] => (length, end, come, 0),
+        [length, end, come, gone] => (length, end, come, number(gone).filter(|gone| *gone > 0)?),
+        _ => return None,
+    };
+    Some(Op::Splice {
+        key,
+        length: number(length)?,
+        end: number(end)?,
+        text: text(come)?,
+        gone,
+    })
 }

@@ -1,6 +1,8 @@
-//! The fold: events of any kind in any order, looked at now and then, and drawn.
+//! The fold: events of any kind in any order, looked at now and then.
 #![no_main]
 
+// The other target uses the rest.
+#[allow(dead_code)]
 #[path = "../fold.rs"]
 mod fold;
 

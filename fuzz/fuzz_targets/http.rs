@@ -14,26 +14,26 @@ use hub::{Hub, HubOptions};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-static HUB: LazyLock<(Runtime, Router)> = LazyLock::new(|| {
+/// The data directory is locked as long as it is held.
+static HUB: LazyLock<(Runtime, Router, DataDir)> = LazyLock::new(|| {
     let runtime = Runtime::new().expect("a runtime");
-    let router = runtime.block_on(async {
+    let (router, data) = runtime.block_on(async {
         let folder = tempfile::tempdir().expect("a folder").keep();
         let data = DataDir::open(&folder).expect("a data directory");
         let launcher = Launcher::new(GuardCommand::new("/nowhere/guard", [""]), None);
         let hub = Hub::start(&data, HubOptions::new(launcher))
             .await
             .expect("a hub");
-        // Its lock is held as long as the process lives.
-        std::mem::forget(data);
         let options = Options {
             notices: Vec::new(),
         };
-        hub::http::router(hub, options, http::PORT, CancellationToken::new())
+        let router = hub::http::router(hub, options, http::PORT, CancellationToken::new());
+        (router, data)
     });
-    (runtime, router)
+    (runtime, router, data)
 });
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    let (runtime, router) = &*HUB;
+    let (runtime, router, _) = &*HUB;
     runtime.block_on(http::http(router.clone(), input));
 });

@@ -6,6 +6,7 @@
 mod answers;
 mod ids;
 pub mod outbox;
+pub mod port;
 mod prompt;
 mod read;
 mod reply;
@@ -18,8 +19,10 @@ use std::sync::Arc;
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use model::state::LinkStatus;
+use opencode::ClientError;
 use opencode::wire::SessionInfo;
-use opencode::{Client, ClientError};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tokio::time::timeout;
 
 pub use answers::{First, Who};
@@ -29,8 +32,9 @@ pub use reply::Answer;
 pub use resume::{CONTINUE, Continued, Interrupted};
 pub use session::{Change, ChangeTime, Create};
 
+use self::port::{Server, Servers};
+use crate::engine::Handle;
 use crate::hub::Hub;
-use crate::ingest::LinkedServer;
 use crate::ingest::dialect::Dialect;
 use crate::limits;
 
@@ -95,10 +99,11 @@ pub enum CommandError {
     Upstream(#[from] ClientError),
 }
 
-/// What users ask. Cheap to clone.
+/// What users ask of servers. Cheap to clone.
 #[derive(Clone)]
-pub struct Commands {
-    hub: Hub,
+pub struct Commands<S = Hub> {
+    engine: Handle,
+    servers: S,
     ids: Arc<ids::Ids>,
     outbox: Arc<dyn outbox::Store>,
     turns: Arc<turns::Turns>,
@@ -108,15 +113,25 @@ pub struct Commands {
 impl Commands {
     /// Commands to the servers of a hub, which remember in its data directory what they sent.
     pub fn new(hub: Hub) -> Self {
-        let outbox = hub.outbox().clone();
-        Self::with(hub, outbox)
+        let (engine, outbox) = (hub.engine().clone(), hub.outbox().clone());
+        let random = StdRng::from_rng(&mut rand::rng());
+        Self::over(engine, hub, outbox, random)
     }
+}
 
-    /// Commands to the servers of a hub, which remember elsewhere what they sent.
-    pub fn with(hub: Hub, outbox: Arc<dyn outbox::Store>) -> Self {
+impl<S: Servers> Commands<S> {
+    /// Commands to these servers, whose state the engine keeps. `outbox` remembers what they sent; ids are drawn from
+    /// `random`, which has to be another for each.
+    pub fn over(
+        engine: Handle,
+        servers: S,
+        outbox: Arc<dyn outbox::Store>,
+        random: StdRng,
+    ) -> Self {
         Self {
-            hub,
-            ids: Arc::default(),
+            engine,
+            servers,
+            ids: Arc::new(ids::Ids::new(random)),
             outbox,
             turns: Arc::default(),
             answers: Arc::default(),
@@ -124,11 +139,11 @@ impl Commands {
     }
 
     /// A server that can be asked. While it is connecting this waits, for [`limits::CONNECT_WAIT`] at most.
-    async fn server(&self, instance: &InstanceId) -> Result<LinkedServer, CommandError> {
+    async fn server(&self, instance: &InstanceId) -> Result<S::Server, CommandError> {
         let link = self.link(instance).await?;
         let heard = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
-        match self.hub.server(instance).filter(|_| heard) {
-            Some(server) if server.dialect == Dialect::Sketch => {
+        match self.servers.server(instance).filter(|_| heard) {
+            Some(server) if server.dialect() == Dialect::Sketch => {
                 Err(CommandError::OnlyEvents(instance.clone()))
             }
             Some(server) => Ok(server),
@@ -146,7 +161,7 @@ impl Commands {
             !matches!(status(state), Some(LinkStatus::Connecting { .. }))
         })
         .await;
-        let status = self.hub.engine().read(status);
+        let status = self.engine.read(status);
         status.ok_or_else(|| CommandError::UnknownInstance(instance.clone()))
     }
 
@@ -156,9 +171,9 @@ impl Commands {
         &self,
         instance: &InstanceId,
         session: &SessionId,
-    ) -> Result<Client, CommandError> {
+    ) -> Result<S::Server, CommandError> {
         let server = self.server(instance).await?;
-        let directory = self.hub.engine().read(|state| {
+        let directory = self.engine.read(|state| {
             let session = state.session(instance, session)?;
             Some(session.info.directory.clone())
         });
@@ -170,22 +185,18 @@ impl Commands {
                 .directory
                 .into(),
         };
-        Ok(if directory.is_empty() {
-            server.here()
-        } else {
-            server.client.at(&directory)
-        })
+        Ok(server.at(&directory))
     }
 
     /// A session that is not in the state: of a folder that was not asked, or a very old one.
     async fn unlisted(
         &self,
-        server: &LinkedServer,
+        server: &S::Server,
         instance: &InstanceId,
         session: &SessionId,
     ) -> Result<SessionInfo, CommandError> {
         let found = if session.as_str().starts_with(SESSION) {
-            server.client.session(session.as_str()).await
+            server.session(session).await
         } else {
             return Err(unknown(instance, session));
         };
@@ -194,7 +205,7 @@ impl Commands {
 
     /// Waits until the state is so, or the time is over.
     async fn until(&self, patience: std::time::Duration, so: impl Fn(&State) -> bool) {
-        let _too_late = timeout(patience, self.hub.engine().until(so)).await;
+        let _too_late = timeout(patience, self.engine.until(so)).await;
     }
 }
 

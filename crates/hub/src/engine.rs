@@ -46,7 +46,7 @@ pub enum Input {
         name: Arc<str>,
         /// Where it is.
         origin: Origin,
-        /// Its supervisor.
+        /// Its supervisor; of an instance that is known it follows another one.
         asks: mpsc::Sender<Ask>,
     },
     /// An instance ends.
@@ -95,6 +95,14 @@ impl Heard {
             session: heard.session,
             bytes: data.len(),
         }
+    }
+
+    /// The frame for the log alone: what it means is not folded. `None` for the supervisor's own word.
+    pub fn for_the_log(self) -> Option<Self> {
+        self.said.is_some().then(|| Self {
+            events: Vec::new(),
+            ..self
+        })
     }
 
     /// Bytes of the frame.
@@ -209,6 +217,7 @@ impl Engine {
                 origin,
                 asks,
             } => {
+                self.forget_asked(&instance);
                 self.supervisors.insert(instance.clone(), asks);
                 self.fold(&instance, Event::InstanceAdded { name, origin });
             }
@@ -226,11 +235,16 @@ impl Engine {
     }
 
     fn remove(&mut self, instance: &InstanceId) {
+        self.forget_asked(instance);
         self.supervisors.remove(instance);
+        self.fold(instance, Event::InstanceRemoved);
+    }
+
+    /// What its supervisor was asked is not answered any more.
+    fn forget_asked(&mut self, instance: &InstanceId) {
         self.reading.retain(|(of, _), _| of != instance);
         self.fetching.retain(|(of, _)| of != instance);
         self.folders.forget(instance);
-        self.fold(instance, Event::InstanceRemoved);
     }
 
     /// Folds what a supervisor heard as one change: no reader sees the middle of it.

@@ -111,7 +111,7 @@ fn routes(app: App, door: Door) -> Router {
         .routes(routes!(permissions::reply))
         .routes(routes!(questions::list))
         .routes(routes!(questions::reply))
-        .routes(routes!(log::follow).layer(log::compression()))
+        .routes(routes!(log::follow))
         .routes(routes!(live::connect))
         .split_for_parts();
     let pages = Router::new()

@@ -92,6 +92,9 @@ pub enum Event {
     Session(SessionInfo),
     /// A session is gone.
     SessionDeleted(SessionId),
+    /// The server answered a read that it does not know a session. Something between may have answered in its place, so
+    /// that its lists decide.
+    SessionNotFound(SessionId),
     /// What a session is doing.
     Status {
         /// Which.

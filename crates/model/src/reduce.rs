@@ -169,6 +169,7 @@ impl Fold<'_> {
             Event::SessionCreated(info) => self.session_created(info),
             Event::Session(info) => self.session_changed(info),
             Event::SessionDeleted(session) => self.session_deleted(session),
+            Event::SessionNotFound(session) => self.session_not_found(session),
             Event::Status { session, status } => self.status(&session, status),
             Event::SessionError { session, failure } => {
                 self.session_error(session.as_ref(), failure)

@@ -156,11 +156,14 @@ impl Instance {
 pub struct Tombstones {
     known: BTreeSet<SessionId>,
     order: VecDeque<SessionId>,
+    /// Those of which only a read said so.
+    doubted: BTreeSet<SessionId>,
 }
 
 impl Tombstones {
     /// Remembers a deleted session.
     pub fn bury(&mut self, session: SessionId) {
+        self.doubted.remove(&session);
         if self.known.insert(session.clone()) {
             self.order.push_back(session);
         }
@@ -168,6 +171,28 @@ impl Tombstones {
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
+            self.doubted.remove(&oldest);
+        }
+    }
+
+    /// Remembers a session that cannot be read as if it was deleted, until a list names it.
+    pub fn bury_in_doubt(&mut self, session: SessionId) {
+        if !self.known.contains(&session) {
+            self.bury(session.clone());
+            self.doubted.insert(session);
+        }
+    }
+
+    /// True if nothing but a read said that the session was deleted.
+    pub fn is_doubted(&self, session: &SessionId) -> bool {
+        self.doubted.contains(session)
+    }
+
+    /// Forgets a doubted session: it is there after all.
+    pub fn revive(&mut self, session: &SessionId) {
+        if self.doubted.remove(session) {
+            self.known.remove(session);
+            self.order.retain(|known| known != session);
         }
     }
 

@@ -4,9 +4,12 @@ import { setClock, tick } from "./clock";
 import { root } from "./dom";
 import { apply, keepingPlace, type Op } from "./patch";
 
+/** The look that it answers, the revision that it brings the page to, and how. */
+type Batch = [number, number, ...Op[]];
+
 type Frame =
+  | Batch
   | { t: "hello"; epoch: string; rev: number; version: number }
-  | { t: "batch"; n: number; rev: number; ops: Op[] }
   | { t: "beat"; at: number; needs: number }
   | { t: "reset" };
 
@@ -77,7 +80,7 @@ function show(offline: boolean, why?: string): void {
   root.toggleAttribute("data-offline", offline);
 }
 
-async function batch(n: number, rev: number, ops: Op[]): Promise<void> {
+async function batch([n, rev, ...ops]: Batch): Promise<void> {
   if (n !== looks) return;
   await keepingPlace(() => apply(ops, rev));
   // True also if the page looks elsewhere by now: whoever changes that waits for this first.
@@ -88,15 +91,16 @@ async function batch(n: number, rev: number, ops: Op[]): Promise<void> {
 }
 
 function take(frame: Frame): void {
+  if (Array.isArray(frame)) {
+    // Not waited for: the new page itself waits for this chain.
+    work = work.then(() => batch(frame)).catch(() => void reload());
+    return;
+  }
   switch (frame.t) {
     case "hello":
       if (String(frame.version) !== root.dataset.version) location.reload();
       else if (frame.epoch !== root.dataset.epoch) void reload();
       listening?.back();
-      break;
-    case "batch":
-      // Not waited for: the new page itself waits for this chain.
-      work = work.then(() => batch(frame.n, frame.rev, frame.ops)).catch(() => void reload());
       break;
     case "beat":
       setClock(frame.at);

@@ -12,7 +12,8 @@ function owned(name: string, element: Element): boolean {
   return name === "open" && (element.tagName === "DETAILS" || element.tagName === "DIALOG");
 }
 
-function attributes(old: Element, fresh: Element): void {
+/** Gives `old` the attributes of `fresh`. */
+export function attributes(old: Element, fresh: Element): void {
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && !owned(name, old)) old.removeAttribute(name);
   }

@@ -1,13 +1,22 @@
 // Applies batches, strictly in order. Whatever does not fit is fetched.
 
 import { aside, find, keyOf, parse, root } from "./dom";
-import { morph, sources } from "./morph";
+import { attributes, morph, sources } from "./morph";
+
+/** The length that the inside must have, how much of its end stays, what comes before that, and how much goes for it. */
+type Splice = [number, number, string, number?];
 
 export type Op =
-  | ["f", string, string]
+  | ["f", string]
+  | ["t", string]
   | ["o", string, string[]]
-  | ["b", string, number, string, number]
-  | ["g", string, string];
+  | ["e", string, string[], string[]?]
+  | ["b", string, ...Splice]
+  | ["g", string, string]
+  | Splice;
+
+/** The element of the last splice: the next one of the same does not name it. */
+let spliced = "";
 
 /** Growing blocks that hold the person's selection: they are brought up to date once it is gone. */
 const held = new Set<Element>();
@@ -75,8 +84,9 @@ export async function fetchElement(url: string): Promise<Element | null> {
   return parse(await answer.text());
 }
 
-function put(key: string, fresh: Element | null): void {
-  if (!fresh) return;
+function put(fresh: Element | null): void {
+  const key = fresh && keyOf(fresh);
+  if (!fresh || key === undefined) return;
   const old = find(key);
   if (!old) aside.set(key, fresh);
   else if (old.tagName === fresh.tagName) morph(old, fresh);
@@ -103,14 +113,28 @@ async function order(key: string, keys: string[], rev: number): Promise<void> {
   }
 }
 
-async function grow(key: string, keep: number, tail: string, length: number, rev: number): Promise<void> {
+async function extend(key: string, come: string[], gone: string[], rev: number): Promise<void> {
+  const moved = new Set([...come, ...gone]);
+  const has = [...(find(key)?.children ?? [])].map(keyOf);
+  const stay = has.filter((name) => name !== undefined && !moved.has(name)) as string[];
+  await order(key, [...stay, ...come], rev);
+}
+
+function tag(fresh: Element | null): void {
+  const key = fresh && keyOf(fresh);
+  const old = key === undefined || key === null ? null : find(key);
+  if (old && fresh) attributes(old, fresh);
+}
+
+async function splice(key: string, [length, end, text, gone = 0]: Splice, rev: number): Promise<void> {
+  spliced = key;
   const element = find(key);
   const source = element && (sources.get(element) ?? element.innerHTML);
   if (!element || source?.length !== length) {
-    put(key, await fetchElement(fragmentUrl(key, rev)));
+    put(await fetchElement(fragmentUrl(key, rev)));
     return;
   }
-  sources.set(element, source.slice(0, keep) + tail);
+  sources.set(element, source.slice(0, length - end - gone) + text + source.slice(length - end));
   if (selected(element)) held.add(element);
   else write(element);
 }
@@ -122,17 +146,25 @@ export async function apply(ops: Op[], rev: number): Promise<void> {
   for (const op of ops) {
     switch (op[0]) {
       case "f":
-        put(op[1], parse(op[2]));
+        put(parse(op[1]));
+        break;
+      case "t":
+        tag(parse(op[1]));
         break;
       case "o":
         await order(op[1], op[2], rev);
         break;
+      case "e":
+        await extend(op[1], op[2], op[3] ?? [], rev);
+        break;
       case "b":
-        await grow(op[1], op[2], op[3], op[4], rev);
+        await splice(op[1], [op[2], op[3], op[4], op[5]], rev);
         break;
       case "g":
-        put(op[1], (await large.get(op[1])) ?? null);
+        put((await large.get(op[1])) ?? null);
         break;
+      default:
+        await splice(spliced, op, rev);
     }
   }
   // What a batch brings, it also places; anything left is not shown.

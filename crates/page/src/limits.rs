@@ -6,6 +6,9 @@ pub(crate) const CACHE_BYTES: usize = 32 << 20;
 pub(crate) const RING: usize = 8;
 /// Bytes of one fragment on the socket. A larger one is only named there, and fetched.
 pub(crate) const SOCKET_FRAGMENT_BYTES: usize = 16 << 10;
+/// Bytes of the key of the element that grew last, which is kept for each viewer so that the next change of the same need not
+/// name it. A longer one is named each time.
+pub(crate) const SPLICED_KEY_BYTES: usize = 256;
 /// Bytes of one tool's output, input or error shown at once. Beyond it the end (of a running tool) or the beginning and
 /// the end (of an ended one) are shown, with a link to all of it.
 pub(crate) const OUTPUT_BYTES: usize = 16 << 10;

@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use model::state::PartKind;
 use model::view::{Look, MessageRow, PartRow};
 
-pub(crate) use message::message;
+pub(crate) use message::{message, messages};
 
 use crate::markdown::Memo;
 use crate::render::{Block, Child, Fragment};
@@ -44,9 +44,11 @@ fn assemble(row: &PartRow, open: Markup, blocks: Vec<Block>, close: &str) -> Fra
     Fragment {
         list: key.clone(),
         key,
-        open: open.into_string(),
+        tag: open.into_string(),
+        open: String::new(),
         children: blocks.into_iter().map(Child::Block).collect(),
         close: close.to_owned(),
+        apart: false,
         memo: Memo::default(),
     }
 }

@@ -61,9 +61,11 @@ fn list(key: &str, open: String, blocks: Vec<Block>, close: &str) -> Fragment {
     Fragment {
         key: key.to_owned(),
         list: format!("{key}-list"),
+        tag: String::new(),
         open,
         children: blocks.into_iter().map(Child::Block).collect(),
         close: close.to_owned(),
+        apart: false,
         memo: Memo::default(),
     }
 }

@@ -38,7 +38,8 @@ impl Renderer {
             .flat_map(|log| &log.messages)
             .map(|row| self.message(seen, row))
             .collect();
-        for fragment in regions::all(seen) {
+        let list = seen.log.as_ref().and_then(parts::messages);
+        for fragment in regions::all(seen).into_iter().chain(list) {
             self.remember(seen, fragment);
         }
         shell::document(seen, context, &messages)
@@ -63,12 +64,10 @@ impl Renderer {
             for row in &log.messages {
                 self.message_changes(seen, row, since, &mut ops);
             }
-            if let Some(order) = &log.order {
-                let children = order.iter().map(|id| format!("m:{id}")).collect();
-                ops.push(Op::Order {
-                    key: "ms".to_owned(),
-                    children,
-                });
+            if let Some(list) = parts::messages(log) {
+                let base = self.lock().at(&region_key(&seen.look, &list.key), since);
+                let base = base.as_ref().map(|base| &*base.fragment);
+                self.remember(seen, list).order(base, &mut ops);
             }
         }
         ops
@@ -129,7 +128,7 @@ impl Renderer {
             .iter()
             .map(|part| self.part(seen, row, part).html())
             .collect();
-        [&shell.open, &parts, &*shell.close].concat()
+        [&shell.tag, &shell.open, &parts, &*shell.close].concat()
     }
 
     fn message_changes(&self, seen: &Seen, row: &MessageRow, since: Rev, ops: &mut Vec<Op>) {

@@ -1,17 +1,16 @@
-//! Whole documents and patches, seen from outside.
+//! What is drawn, seen from outside.
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+mod patches;
 
 use model::event::Event;
-use model::state::{LinkStatus, PartKind, Reason, ReasonKind, Rev, Run, State, ToolState};
+use model::state::{LinkStatus, Reason, ReasonKind, Rev, Run, State, ToolState};
 use model::time::Timestamp;
 use model::view::{Look, look};
-use proptest::prelude::*;
 
 use crate::sample::{self, World};
-use crate::{Context, Found, Op, Renderer, assets};
+use crate::{Context, Found, Renderer, assets};
 
 fn front(instance: &str, session: &str) -> Look {
     Look {
@@ -123,7 +122,20 @@ fn a_server_that_refuses_the_login_asks_for_another() {
     };
     let html = document(&state, &look);
     insta::assert_snapshot!(readable(element(&html, "login", "</form>")));
-    assert!(!document(&sample::state(), &look).contains("data-k=\"login\""));
+    let asks = |state: &State| document(state, &look).contains("data-k=\"login\"");
+    assert!(!asks(&sample::state()));
+    for (status, still) in [
+        (LinkStatus::Connecting { attempt: 5 }, true),
+        (LinkStatus::Connected, false),
+        (LinkStatus::Connecting { attempt: 0 }, false),
+    ] {
+        let mut world = World {
+            state: &mut state,
+            at: sample::NOW,
+        };
+        world.tell("i3", Event::Link(status.clone()));
+        assert_eq!(asks(&state), still, "{status:?}");
+    }
 }
 
 #[test]
@@ -138,168 +150,6 @@ fn keys_name_one_element_each() {
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), count);
-}
-
-#[test]
-fn an_unchanged_state_needs_no_patch() {
-    let state = sample::state();
-    let at = front("i1", "ses_parse");
-    let renderer = Renderer::new();
-    let context = Context {
-        epoch: "e",
-        version: "v",
-        now: Timestamp(0),
-        recent: &[],
-        notices: &[],
-        found: &[],
-    };
-    renderer.document(&look(&state, &at, Rev(0)), &context);
-    // Everything is looked at once more, by a viewer who has it.
-    let mut all = look(&state, &at, Rev(0));
-    all.log.as_mut().unwrap().anew = false;
-    assert_eq!(
-        renderer
-            .patch(&all, state.rev)
-            .iter()
-            .filter(|op| !is_order(op))
-            .count(),
-        0
-    );
-    assert_eq!(renderer.patch(&look(&state, &at, state.rev), state.rev), []);
-}
-
-fn is_order(op: &Op) -> bool {
-    matches!(op, Op::Order { .. })
-}
-
-#[test]
-fn a_word_more_is_a_short_patch() {
-    let mut state = sample::state();
-    let at = front("i1", "ses_parse");
-    let renderer = Renderer::new();
-    let before = state.rev;
-    renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
-    World {
-        state: &mut state,
-        at: sample::NOW,
-    }
-    .delta("de");
-    let ops = renderer.patch(&look(&state, &at, before), before);
-    let [Op::Tail { key, tail, .. }] = &ops[..] else {
-        panic!("{ops:?}")
-    };
-    assert_eq!(key, "b:prt_33:2");
-    assert_eq!(tail.trim_end(), "de</p>");
-}
-
-#[test]
-fn one_new_state_in_a_long_tree_sends_its_row_alone() {
-    let mut state = sample::state();
-    let at = front("i1", "ses_parse");
-    let renderer = Renderer::new();
-    let before = state.rev;
-    renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
-    let event = Event::Reviewed {
-        session: "ses_failed".into(),
-    };
-    World {
-        state: &mut state,
-        at: sample::NOW,
-    }
-    .tell("i1", event);
-    let event = Event::Status {
-        session: "ses_deep".into(),
-        status: model::state::RunStatus::Busy,
-    };
-    World {
-        state: &mut state,
-        at: sample::NOW,
-    }
-    .tell("i1", event);
-    let keys: Vec<String> = renderer
-        .patch(&look(&state, &at, before), before)
-        .into_iter()
-        .filter_map(|op| match op {
-            Op::Fragment { key, .. } => Some(key),
-            _ => None,
-        })
-        .collect();
-    assert!(keys.contains(&"s:ses_deep".to_owned()), "{keys:?}");
-    assert!(
-        !keys.iter().any(|key| key == "tree" || key == "s:ses_asks"),
-        "{keys:?}"
-    );
-}
-
-#[test]
-fn windows_of_one_conversation_are_drawn_apart() {
-    let mut state = sample::state();
-    let renderer = Renderer::new();
-    let newest = front("i1", "ses_parse");
-    let older = Look {
-        from: Some("msg_1".into()),
-        ..newest.clone()
-    };
-    let before = |html: &str| -> Op {
-        Op::Fragment {
-            key: "before".into(),
-            html: html.into(),
-        }
-    };
-    let mut seen = look(&state, &older, Rev(0));
-    let log = seen.log.as_mut().unwrap();
-    log.older = false;
-    renderer.patch(&seen, Rev(0));
-    state.rev.0 += 1;
-    let had = state.rev;
-    let all = renderer.patch(&look(&state, &newest, Rev(0)), Rev(0));
-    let link = all.iter().find_map(|op| match op {
-        Op::Fragment { key, html } if key == "before" => Some(html.to_string()),
-        _ => None,
-    });
-    state.rev.0 += 1;
-    let mut seen = look(&state, &older, Rev(0));
-    seen.rev = state.rev;
-    let html = link.unwrap();
-    assert!(html.contains("Show older"));
-    assert!(renderer.patch(&seen, had).contains(&before(&html)));
-}
-
-#[test]
-fn what_is_too_large_for_the_socket_is_fetched_and_whole() {
-    let mut state = sample::state();
-    let at = front("i1", "ses_parse");
-    let renderer = Renderer::new();
-    let before = state.rev;
-    renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
-    let long = "word ".repeat(20_000);
-    World {
-        state: &mut state,
-        at: sample::NOW,
-    }
-    .part(sample::part("msg_3", "prt_40", sample::text(&long)));
-    let ops = renderer.patch(&look(&state, &at, before), before);
-    let url = ops.iter().find_map(|op| match op {
-        Op::Fetch { key, url } if key == "p:prt_40" => Some(url.as_str()),
-        _ => None,
-    });
-    assert_eq!(
-        url,
-        Some(format!("/fragment/i/i1/s/ses_parse?key=p:prt_40&at={}", state.rev.0).as_str())
-    );
-    let html = renderer
-        .fragment(
-            &look(&state, &at, Rev(0)),
-            "p:prt_40",
-            Some(state.rev),
-            false,
-        )
-        .unwrap();
-    assert!(html.contains(long.trim_end()));
-    assert_eq!(
-        renderer.fragment(&look(&state, &at, Rev(0)), "p:nothing", None, false),
-        None
-    );
 }
 
 #[test]
@@ -326,125 +176,6 @@ fn long_output_is_cut_until_asked_for() {
     assert!(cut.contains("Show all") && !cut.contains("line 4500\n"));
     let whole = renderer.fragment(&seen, "p:prt_41", None, true).unwrap();
     assert!(!whole.contains("Show all") && whole.contains(&output));
-}
-
-/// What a page has of one part, changed by nothing but operations.
-#[derive(Default)]
-struct Viewer {
-    rev: Rev,
-    open: String,
-    blocks: BTreeMap<String, String>,
-    order: Vec<String>,
-    close: String,
-}
-
-const PART: &str = "p:prt_33";
-
-impl Viewer {
-    fn take(&mut self, op: Op, fetch: &dyn Fn(&str) -> String) {
-        match op {
-            Op::Fetch { key, .. } => {
-                let html = fetch(&key);
-                self.take(
-                    Op::Fragment {
-                        key,
-                        html: html.into(),
-                    },
-                    fetch,
-                );
-            }
-            Op::Fragment { key, html } if key == PART => self.adopt(&html),
-            Op::Fragment { key, html } if key.starts_with("b:prt_33:") => {
-                self.blocks.insert(key, html.to_string());
-            }
-            Op::Order { key, children } if key == PART => self.order = children,
-            Op::Tail {
-                key,
-                keep,
-                tail,
-                length,
-            } if key.starts_with("b:prt_33:") => {
-                let block = self.blocks.get_mut(&key).unwrap();
-                let start = block.find('>').unwrap() + 1;
-                let inside: Vec<u16> = block[start..]
-                    .strip_suffix("</div>")
-                    .unwrap()
-                    .encode_utf16()
-                    .collect();
-                assert_eq!(inside.len(), length);
-                let kept = String::from_utf16(&inside[..keep]).unwrap();
-                *block = format!("{}{kept}{tail}</div>", &block[..start]);
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes a whole part apart: no text can hold a start tag with a key.
-    fn adopt(&mut self, html: &str) {
-        let body = html.strip_suffix("</div>").unwrap();
-        self.close = "</div>".to_owned();
-        let mut pieces = body.split("<div data-k=\"b:");
-        self.open = pieces.next().unwrap().to_owned();
-        self.blocks.clear();
-        self.order.clear();
-        for piece in pieces {
-            let key = format!("b:{}", piece.split('"').next().unwrap());
-            self.order.push(key.clone());
-            self.blocks.insert(key, format!("<div data-k=\"b:{piece}"));
-        }
-    }
-
-    fn html(&self) -> String {
-        let blocks: String = self
-            .order
-            .iter()
-            .map(|key| self.blocks[key].as_str())
-            .collect();
-        format!("{}{blocks}{}", self.open, self.close)
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
-
-    #[test]
-    fn patches_rebuild_exactly_what_is_drawn_whole(
-        steps in prop::collection::vec(
-            (prop::sample::select(vec!["a ", "é🧑‍🚀", "\n", "\n\n", "- x\n", "```rust\n", "let a = 1;\n", "```\n", "| a |\n|---|\n", "**b", "&<>\"'\u{a0}", "# h\n", "> q\n"]), 0_u8..8),
-            1..60,
-        ),
-        ends in any::<bool>(),
-    ) {
-        let mut state = sample::state();
-        let at = front("i1", "ses_parse");
-        let renderer = Renderer::new();
-        let mut viewers = [Viewer::default(), Viewer::default(), Viewer::default()];
-        let catch_up = |viewer: &mut Viewer, state: &State| {
-            let seen = look(state, &at, viewer.rev);
-            let ops = renderer.patch(&seen, viewer.rev);
-            let fetch = |key: &str| renderer.fragment(&look(state, &at, Rev(0)), key, Some(state.rev), false).unwrap();
-            ops.into_iter().for_each(|op| viewer.take(op, &fetch));
-            viewer.rev = seen.rev;
-        };
-        let mut said = String::new();
-        for (word, who) in &steps {
-            said.push_str(word);
-            let mut world = World { state: &mut state, at: sample::NOW };
-            if *who == 7 { world.tell("i1", Event::StreamLost) } else { world.delta(word) }
-            for (nth, viewer) in viewers.iter_mut().enumerate() {
-                if who & (1 << nth) != 0 { catch_up(viewer, &state) }
-            }
-        }
-        if ends {
-            let whole = PartKind::Text { text: said.as_str().into(), synthetic: false, ended: true };
-            World { state: &mut state, at: sample::NOW }.part(sample::part("msg_3", "prt_33", whole));
-        }
-        let fresh = Renderer::new().fragment(&look(&state, &at, Rev(0)), PART, None, false).unwrap();
-        for viewer in &mut viewers {
-            catch_up(viewer, &state);
-            prop_assert_eq!(viewer.html(), fresh.as_str());
-        }
-    }
 }
 
 /// The relative luminance of WCAG 2.2.

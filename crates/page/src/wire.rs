@@ -1,19 +1,22 @@
 //! What travels over a page's one WebSocket, version [`VERSION`].
 //!
-//! Text frames, each one JSON object told apart by `t`. Nothing here decides when a frame is sent.
+//! Text frames of JSON: a [`Batch`], of which most are a word long, is an array of few signs; the rest are objects told
+//! apart by `t`. Nothing here decides when a frame is sent.
 
 use std::sync::Arc;
 
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::state::Rev;
 use model::view::Look;
-use serde::ser::SerializeTuple;
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Version of these frames. A page that was made for another one loads itself again.
-pub const VERSION: u32 = 1;
+use crate::limits;
 
-/// From the hub to the page.
+/// Version of these frames. A page that was made for another one loads itself again.
+pub const VERSION: u32 = 2;
+
+/// From the hub to the page, beside batches.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum Frame<'a> {
@@ -26,15 +29,6 @@ pub enum Frame<'a> {
         /// [`VERSION`].
         version: u32,
     },
-    /// What changed. The page is at `rev` once it has applied all of it.
-    Batch {
-        /// The number of the look that it answers: the page ignores what it no longer looks at.
-        n: u64,
-        /// The revision that this brings the page to.
-        rev: Rev,
-        /// In order.
-        ops: &'a [Op],
-    },
     /// Sent when nothing else was, so that silence means a broken link.
     Beat {
         /// The hub's clock, in milliseconds since 1970.
@@ -44,6 +38,29 @@ pub enum Frame<'a> {
     },
     /// The page's revision means nothing here: it fetches its own URL again.
     Reset,
+}
+
+/// What changed: `[n, rev, op, …]`. The page is at `rev` once it has applied all of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Batch<'a> {
+    /// The number of the look that it answers: the page ignores what it no longer looks at.
+    pub n: u64,
+    /// The revision that this brings the page to.
+    pub rev: Rev,
+    /// In order.
+    pub ops: &'a [Op],
+}
+
+impl Serialize for Batch<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut batch = serializer.serialize_seq(Some(2 + self.ops.len()))?;
+        batch.serialize_element(&self.n)?;
+        batch.serialize_element(&self.rev)?;
+        for op in self.ops {
+            batch.serialize_element(op)?;
+        }
+        batch.end()
+    }
 }
 
 /// From the page to the hub.
@@ -96,17 +113,24 @@ impl Said {
 
 /// One change of the page. Elements are named by their `data-k`.
 ///
-/// On the wire each is an array whose first item is a letter: `["f", key, html]`, `["o", key, [keys]]`,
-/// `["b", key, keep, tail, length]`, `["g", key, url]`.
+/// On the wire each is an array. Its first item is a letter: `["f", html]`, `["t", tag]`, `["o", key, [keys]]`,
+/// `["e", key, [keys]]` or `["e", key, [keys], [gone]]`, `["b", key, length, end, text]` or `["b", key, length, end, text, gone]`,
+/// `["g", key, url]`. A splice of the element of the splice before has neither letter nor key: `[length, end, text]` or
+/// `[length, end, text, gone]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// The element is now this; it is kept aside until an order names it if it is not on the page yet. Children of a
+    /// The element is now this; it is kept aside until a list names it if it is not on the page yet. Children of a
     /// `data-list` element are left alone.
     Fragment {
-        /// Which.
+        /// Which. Not on the wire, as the element says it.
         key: String,
         /// The whole element.
         html: Arc<str>,
+    },
+    /// The element begins with this tag now; what is in it stays.
+    Tag {
+        /// The start tag, which names the element.
+        tag: String,
     },
     /// The keyed children of an element, in order; children that are not named go.
     Order {
@@ -115,16 +139,27 @@ pub enum Op {
         /// Its children.
         children: Vec<String>,
     },
-    /// The inside of an element is the beginning of what it was, and then this.
-    Tail {
-        /// Which.
+    /// Some of the keyed children of an element go, and others come after those that stay.
+    Extend {
+        /// The element.
         key: String,
-        /// UTF-16 units of its source that stay.
-        keep: usize,
-        /// What follows them.
-        tail: String,
-        /// UTF-16 units that the source must have before; otherwise the page fetches the element.
+        /// What comes, in order.
+        come: Vec<String>,
+        /// What goes.
+        gone: Vec<String>,
+    },
+    /// The inside of an element, as text, changes in one place.
+    Splice {
+        /// Which; `None` is that of the splice before it since the look.
+        key: Option<String>,
+        /// UTF-16 units that the inside must have before; otherwise the page fetches the element.
         length: usize,
+        /// Units at its end that stay.
+        end: usize,
+        /// What comes before them.
+        text: String,
+        /// Units that go for it.
+        gone: usize,
     },
     /// The element is to be fetched, being too large for the socket.
     Fetch {
@@ -138,13 +173,28 @@ pub enum Op {
 impl Op {
     /// Bytes of text that it carries, which is about what it takes on the wire.
     pub fn bytes(&self) -> usize {
+        let all = |keys: &[String]| keys.iter().map(String::len).sum::<usize>();
         match self {
-            Self::Fragment { key, html } => key.len() + html.len(),
-            Self::Order { key, children } => {
-                key.len() + children.iter().map(String::len).sum::<usize>()
-            }
-            Self::Tail { key, tail, .. } => key.len() + tail.len(),
+            Self::Fragment { html, .. } => html.len(),
+            Self::Tag { tag } => tag.len(),
+            Self::Order { key, children } => key.len() + all(children),
+            Self::Extend { key, come, gone } => key.len() + all(come) + all(gone),
+            Self::Splice { key, text, .. } => key.as_ref().map_or(0, String::len) + text.len(),
             Self::Fetch { key, url } => key.len() + url.len(),
+        }
+    }
+}
+
+/// Leaves out the keys that a page knows from the splice before. `spliced` is the element of the last splice that was sent
+/// since the look, and is brought up to date; a key of more than [`limits::SPLICED_KEY_BYTES`] is never left out.
+pub fn leave_out_keys(ops: &mut [Op], spliced: &mut Option<String>) {
+    for op in ops {
+        let Op::Splice { key, .. } = op else { continue };
+        if *key == *spliced {
+            *key = None;
+        } else {
+            spliced.clone_from(key);
+            spliced.take_if(|key| key.len() > limits::SPLICED_KEY_BYTES);
         }
     }
 }
@@ -152,21 +202,32 @@ impl Op {
 impl Serialize for Op {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Fragment { key, html } => ("f", key, html).serialize(serializer),
+            Self::Fragment { html, .. } => ("f", html).serialize(serializer),
+            Self::Tag { tag } => ("t", tag).serialize(serializer),
             Self::Order { key, children } => ("o", key, children).serialize(serializer),
-            Self::Tail {
+            Self::Extend { key, come, gone } if gone.is_empty() => {
+                ("e", key, come).serialize(serializer)
+            }
+            Self::Extend { key, come, gone } => ("e", key, come, gone).serialize(serializer),
+            Self::Splice {
                 key,
-                keep,
-                tail,
                 length,
+                end,
+                text,
+                gone,
             } => {
-                let mut tuple = serializer.serialize_tuple(5)?;
-                tuple.serialize_element("b")?;
-                tuple.serialize_element(key)?;
-                tuple.serialize_element(keep)?;
-                tuple.serialize_element(tail)?;
-                tuple.serialize_element(length)?;
-                tuple.end()
+                let mut items = serializer.serialize_seq(None)?;
+                if let Some(key) = key {
+                    items.serialize_element("b")?;
+                    items.serialize_element(key)?;
+                }
+                items.serialize_element(length)?;
+                items.serialize_element(end)?;
+                items.serialize_element(text)?;
+                if *gone > 0 {
+                    items.serialize_element(gone)?;
+                }
+                items.end()
             }
             Self::Fetch { key, url } => ("g", key, url).serialize(serializer),
         }
@@ -177,6 +238,39 @@ impl Serialize for Op {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    fn splice(key: Option<&str>, gone: usize) -> Op {
+        Op::Splice {
+            key: key.map(str::to_owned),
+            length: 7,
+            end: 4,
+            text: "x".into(),
+            gone,
+        }
+    }
+
+    #[test]
+    fn a_key_is_left_out_only_after_the_same() {
+        let mut spliced = None;
+        let long = "k".repeat(limits::SPLICED_KEY_BYTES + 1);
+        let said = [
+            ("a", Some("a")),
+            ("a", None),
+            ("b", Some("b")),
+            ("a", Some("a")),
+            (&long, Some(&*long)),
+            (&long, Some(&*long)),
+            ("a", Some("a")),
+        ];
+        for (key, sent) in said {
+            let mut ops = [splice(Some(key), 0)];
+            leave_out_keys(&mut ops, &mut spliced);
+            assert_eq!(ops, [splice(sent, 0)]);
+        }
+        let mut ops = [splice(Some("a"), 0), splice(Some("a"), 1)];
+        leave_out_keys(&mut ops, &mut None);
+        assert_eq!(ops, [splice(Some("a"), 0), splice(None, 1)]);
+    }
 
     #[test]
     fn frames_have_their_documented_shapes() {
@@ -189,31 +283,39 @@ mod tests {
                 key: "ms".into(),
                 children: vec!["m:1".into()],
             },
-            Op::Tail {
-                key: "b:1:0".into(),
-                keep: 3,
-                tail: "x".into(),
-                length: 7,
+            Op::Tag {
+                tag: "<p data-k=\"a\">".into(),
             },
+            Op::Extend {
+                key: "ms".into(),
+                come: vec!["m:2".into()],
+                gone: vec![],
+            },
+            Op::Extend {
+                key: "ms".into(),
+                come: vec![],
+                gone: vec!["m:1".into()],
+            },
+            splice(Some("b:1:0"), 0),
+            splice(None, 2),
             Op::Fetch {
                 key: "p:1".into(),
                 url: "/fragment/i/a".into(),
             },
         ];
-        let batch = serde_json::to_string(&Frame::Batch {
+        let batch = Batch {
             n: 1,
             rev: Rev(4),
             ops: &ops,
-        })
-        .unwrap();
-        insta::assert_snapshot!(batch, @r#"{"t":"batch","n":1,"rev":4,"ops":[["f","tabs","<nav>"],["o","ms",["m:1"]],["b","b:1:0",3,"x",7],["g","p:1","/fragment/i/a"]]}"#);
+        };
+        insta::assert_snapshot!(serde_json::to_string(&batch).unwrap(), @r#"[1,4,["f","<nav>"],["o","ms",["m:1"]],["t","<p data-k=\"a\">"],["e","ms",["m:2"]],["e","ms",[],["m:1"]],["b","b:1:0",7,4,"x"],[7,4,"x",2],["g","p:1","/fragment/i/a"]]"#);
         let hello = serde_json::to_string(&Frame::Hello {
             epoch: "e",
             rev: Rev(1),
-            version: 1,
+            version: 2,
         })
         .unwrap();
-        insta::assert_snapshot!(hello, @r#"{"t":"hello","epoch":"e","rev":1,"version":1}"#);
+        insta::assert_snapshot!(hello, @r#"{"t":"hello","epoch":"e","rev":1,"version":2}"#);
         insta::assert_snapshot!(serde_json::to_string(&Frame::Beat { at: 5, needs: 2 }).unwrap(), @r#"{"t":"beat","at":5,"needs":2}"#);
         insta::assert_snapshot!(serde_json::to_string(&Frame::Reset).unwrap(), @r#"{"t":"reset"}"#);
     }

@@ -53,8 +53,15 @@ pub(crate) struct Session {
 /// A message that was told, in few bytes.
 #[derive(Clone, Copy, Debug)]
 enum Told {
-    User { id: u64, at: u64 },
+    User(Prompt),
     Assistant(Assistant),
+}
+
+/// What a person wrote, and when.
+#[derive(Clone, Copy, Debug)]
+struct Prompt {
+    id: u64,
+    at: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +78,7 @@ struct Assistant {
 /// The message that is being written.
 #[derive(Debug)]
 struct Open {
-    user: u64,
+    prompt: Prompt,
     /// Of how many words.
     words: u32,
     /// Ends the turn.
@@ -130,10 +137,10 @@ impl Session {
             Some(done) => {
                 self.close(place, now, &done, out);
                 if done.last {
-                    self.end_turn(place, now, done.user, out);
+                    self.end_turn(place, now, done.prompt, out);
                     self.begin_turn(place, now, out);
                 } else {
-                    self.begin_message(place, now, done.user, true, out);
+                    self.begin_message(place, now, done.prompt, true, out);
                 }
             }
             None if self.open.is_none() => self.begin_turn(place, now, out),
@@ -166,33 +173,43 @@ impl Session {
     pub(crate) fn finish(&mut self, place: &Place, now: u64, out: &mut Out) {
         if let Some(open) = self.open.take() {
             self.close(place, now, &open, out);
-            self.end_turn(place, now, open.user, out);
+            self.end_turn(place, now, open.prompt, out);
         }
     }
 
     fn begin_turn(&mut self, place: &Place, now: u64, out: &mut Out) {
         self.turns += 1;
-        let user = self.next_id();
-        self.keep(Told::User { id: user, at: now });
+        let prompt = Prompt {
+            id: self.next_id(),
+            at: now,
+        };
+        self.keep(Told::User(prompt));
         self.tell_session(place, now, out);
-        self.tell_message(place, &self.user_json(user, now), out);
-        self.tell_part(place, &self.prompt_json(user), now, out);
+        self.tell_message(place, &self.user_json(prompt), out);
+        self.tell_part(place, &self.prompt_json(prompt.id), now, out);
         self.tell_status(place, "busy", out);
         // Sessions do not end their messages all at once.
         let words = match self.turns {
             1 => 1 + self.slot.wrapping_mul(7919) % place.words,
             _ => place.words,
         };
-        self.begin_message(place, now, user, false, out);
+        self.begin_message(place, now, prompt, false, out);
         if let Some(open) = &mut self.open {
             open.words = words;
         }
     }
 
-    fn begin_message(&mut self, place: &Place, now: u64, user: u64, last: bool, out: &mut Out) {
+    fn begin_message(
+        &mut self,
+        place: &Place,
+        now: u64,
+        prompt: Prompt,
+        last: bool,
+        out: &mut Out,
+    ) {
         let assistant = Assistant {
             id: self.next_id(),
-            parent: user,
+            parent: prompt.id,
             at: now,
             ended: None,
             first: self.number,
@@ -211,7 +228,7 @@ impl Session {
             r#"","type":"message.part.delta","properties":{{"sessionID":"{session}","messageID":"{message}","partID":"{text}","field":"text","delta":""#
         );
         self.open = Some(Open {
-            user,
+            prompt,
             words: place.words,
             last,
             written: 0,
@@ -255,14 +272,14 @@ impl Session {
         self.tell_message(place, &self.assistant_json(place, assistant), out);
     }
 
-    fn end_turn(&mut self, place: &Place, now: u64, user: u64, out: &mut Out) {
+    fn end_turn(&mut self, place: &Place, now: u64, prompt: Prompt, out: &mut Out) {
         self.tell_status(place, "idle", out);
         let session = format!(r#"{{"sessionID":"{}"}}"#, self.id);
         out.plain(place, "session.idle", &session);
         self.tell_session(place, now, out);
         let diff = format!(r#"{{"sessionID":"{}","diff":[]}}"#, self.id);
         out.plain(place, "session.diff", &diff);
-        self.tell_message(place, &self.user_json(user, now), out);
+        self.tell_message(place, &self.user_json(prompt), out);
     }
 
     fn next_id(&mut self) -> u64 {
@@ -291,8 +308,8 @@ impl Session {
         self.told.push(told);
     }
 
-    fn user_json(&self, id: u64, at: u64) -> String {
-        wording::user(&self.id_of(id, 0), &self.id, at)
+    fn user_json(&self, prompt: Prompt) -> String {
+        wording::user(&self.id_of(prompt.id, 0), &self.id, prompt.at)
     }
 
     fn prompt_json(&self, user: u64) -> String {

@@ -62,23 +62,31 @@ enum Say<'a> {
     },
 }
 
-/// A frame from the hub. Told apart by `t` here, for an enum could not borrow its operations.
-#[derive(Deserialize)]
-struct Heard<'a> {
-    t: Kind,
-    #[serde(default)]
-    rev: u64,
-    #[serde(borrow, default)]
-    ops: Vec<&'a RawValue>,
+/// A frame from the hub.
+enum Heard<'a> {
+    Batch { rev: u64, ops: Vec<&'a RawValue> },
+    Other(Other),
 }
 
 #[derive(Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
+#[serde(tag = "t", rename_all = "snake_case")]
+enum Other {
     Hello,
-    Batch,
     Beat,
     Reset,
+}
+
+impl<'a> Heard<'a> {
+    fn of(text: &'a str) -> Result<Self> {
+        if !text.starts_with('[') {
+            return Ok(Self::Other(serde_json::from_str(text)?));
+        }
+        let mut items: Vec<&RawValue> = serde_json::from_str(text)?;
+        ensure!(items.len() >= 2, "a batch has a look and a revision");
+        let ops = items.split_off(2);
+        let rev = serde_json::from_str(items[1].get())?;
+        Ok(Self::Batch { rev, ops })
+    }
 }
 
 /// An open link, before anything is looked at.
@@ -99,8 +107,8 @@ impl Live {
         }
         let (mut socket, _) = client_async(url.as_str().into_client_request()?, socket).await?;
         let hello = socket.next().await.context("no greeting")??;
-        let Heard { t, .. } = serde_json::from_str(hello.to_text()?)?;
-        ensure!(t == Kind::Hello, "the first frame is no greeting");
+        let hello = serde_json::from_str::<Other>(hello.to_text()?)?;
+        ensure!(hello == Other::Hello, "the first frame is no greeting");
         Ok(Self {
             socket,
             site: site.clone(),
@@ -141,10 +149,9 @@ impl Live {
                 continue;
             };
             self.tally.frames.fetch_add(1, Ordering::Relaxed);
-            let heard: Heard<'_> = serde_json::from_str(text.as_str())?;
-            match heard.t {
-                Kind::Batch => {
-                    for op in &heard.ops {
+            match Heard::of(text.as_str())? {
+                Heard::Batch { rev, ops } => {
+                    for op in ops {
                         fetcher.fetch_if_told(op)?;
                     }
                     each(text.as_bytes(), |token| {
@@ -154,11 +161,11 @@ impl Live {
                     });
                     self.tally.note(&words, 0);
                     words.clear();
-                    let text = serde_json::to_string(&Say::Ack { rev: heard.rev })?;
+                    let text = serde_json::to_string(&Say::Ack { rev })?;
                     self.socket.send(Message::text(text)).await?;
                 }
-                Kind::Reset => self.look(&look).await?,
-                Kind::Hello | Kind::Beat => {}
+                Heard::Other(Other::Reset) => self.look(&look).await?,
+                Heard::Other(Other::Hello | Other::Beat) => {}
             }
         }
         Ok(())
@@ -170,8 +177,7 @@ impl Live {
             let Message::Text(text) = message? else {
                 continue;
             };
-            let Heard { t, rev, .. } = serde_json::from_str(text.as_str())?;
-            if t == Kind::Batch {
+            if let Heard::Batch { rev, .. } = Heard::of(text.as_str())? {
                 let ack = serde_json::to_string(&Say::Ack { rev })?;
                 self.socket.send(Message::text(ack)).await?;
             }

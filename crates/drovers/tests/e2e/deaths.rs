@@ -36,7 +36,8 @@ async fn a_server_that_dies_in_a_reply_leaves_it_interrupted_and_never_working()
     let path = format!("/api/instances/{}/reconnect", legs.instance);
     legs.drovers.post(&path).await?;
     let interrupted = format!(
-        "({ONLINE}) && document.querySelector('article[data-role=assistant][data-status=interrupted]') && !{WORKING}"
+        "({ONLINE}) && document.querySelector('article[data-role=assistant][data-status=interrupted]') && !{WORKING} \
+         && [...document.querySelectorAll('[data-k=tree] .word')].some(word => word.textContent === 'Interrupted')"
     );
     legs.page.wait_for(&interrupted, PATIENCE).await?;
     let kept = plain(&answer(&legs.server, &session).await?);

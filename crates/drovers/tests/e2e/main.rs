@@ -9,11 +9,14 @@ mod bench;
 mod census;
 mod deaths;
 mod demo;
+#[cfg(target_os = "linux")]
+mod disk;
 mod faults;
 mod hostile;
 mod keys;
 mod legs;
 mod links;
+mod login;
 mod many;
 mod outage;
 mod outbox;

@@ -107,7 +107,7 @@ async fn the_page_does_with_every_vector_what_it_says() -> Result<()> {
     for vector in vectors {
         played.send_replace(vector.clone());
         page.goto(&url).await?;
-        let rev = &vector.frame["rev"];
+        let rev = &vector.frame[1];
         page.wait_for(
             &format!("document.documentElement.dataset.rev === '{rev}'"),
             PATIENCE,

@@ -1,5 +1,7 @@
 //! Servers whose connections end as they should not.
 
+use std::time::{Duration, Instant};
+
 use scripted::opencode::{FakeOptions, FakeServer};
 use testkit::proxy::{End, Flow, Proxy, Way};
 
@@ -19,10 +21,13 @@ async fn a_server_that_ends_every_answer_cleanly_is_tried_seldom() {
 
     // Enough for the head of an answer, and for the greeting of a stream.
     proxy.set(Way::Down, Flow::CutAfter(500, End::Clean));
+    let ended = Instant::now();
     proxy.cut(End::Clean);
-    // The third try is three waits later.
+    // Before the third try in a row come waits of one second and of two.
     hub.until(|instances| instances[0]["attempt"].as_u64() >= Some(3))
         .await;
+    let waited = ended.elapsed();
+    assert!(waited >= Duration::from_secs(3), "only {waited:?}");
     let made = proxy.count().ever - before;
     assert!(made <= 3 * CONNECTIONS_A_TRY, "{made} connections");
 

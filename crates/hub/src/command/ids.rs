@@ -8,16 +8,26 @@ use std::sync::{Mutex, PoisonError};
 use model::time::Timestamp;
 use rand::Rng;
 use rand::distr::Alphanumeric;
+use rand::rngs::StdRng;
 
 const RANDOM: usize = 14;
 
 /// Makes ids; each is greater than those before it (until the time wraps, every 2.2 years).
-#[derive(Debug, Default)]
-pub(super) struct Ids {
-    last: Mutex<u64>,
+#[derive(Debug)]
+pub(super) struct Ids(Mutex<Made>);
+
+#[derive(Debug)]
+struct Made {
+    last: u64,
+    random: StdRng,
 }
 
 impl Ids {
+    /// Ids whose letters are drawn from `random`.
+    pub(super) fn new(random: StdRng) -> Self {
+        Self(Mutex::new(Made { last: 0, random }))
+    }
+
     /// An id of a message.
     pub(super) fn message(&self, now: Timestamp) -> String {
         self.next("msg", now)
@@ -34,25 +44,28 @@ impl Ids {
     }
 
     fn next(&self, prefix: &str, now: Timestamp) -> String {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let time = u64::try_from(now.0).unwrap_or(0) << 12;
-        *last = time.max(*last) + 1;
-        let random: String = rand::rng()
+        made.last = time.max(made.last) + 1;
+        let last = made.last;
+        let random: String = (&mut made.random)
             .sample_iter(Alphanumeric)
             .take(RANDOM)
             .map(char::from)
             .collect();
-        format!("{prefix}_{:012x}{random}", *last & 0xffff_ffff_ffff)
+        format!("{prefix}_{:012x}{random}", last & 0xffff_ffff_ffff)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+
     use super::*;
 
     #[test]
     fn ids_have_opencodes_form_and_order() {
-        let ids = Ids::default();
+        let ids = Ids::new(StdRng::seed_from_u64(1));
         let now = Timestamp(1_758_000_000_000);
         let made = [
             ids.message(now),

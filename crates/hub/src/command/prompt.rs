@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use model::ids::{InstanceId, SessionId};
-use opencode::Client;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::outbox::{Claim, Fingerprint, Key, Sending};
+use super::port::{Server, Servers};
 use super::{CommandError, Commands, gone, to_the_end};
 use crate::limits;
 
@@ -63,7 +63,7 @@ struct Body<'a> {
     model: Option<&'a ModelChoice>,
 }
 
-impl Commands {
+impl<S: Servers> Commands<S> {
     /// Sends a prompt, after those that came before it for the same session. The same key again gives the same answer,
     /// and the server has the prompt once; so it has after a failure or a restart, however far the first try came.
     ///
@@ -101,11 +101,11 @@ impl Commands {
         prompt: &Prompt,
         key: Option<Key>,
     ) -> Result<Prompted, CommandError> {
-        let client = self.at_session(instance, session).await?;
+        let server = self.at_session(instance, session).await?;
         let new = self.sending(prompt);
         let Some(key) = key else {
             let body = body(prompt, &new);
-            let sent = client.prompt_async(session.as_str(), &body).await;
+            let sent = server.prompt(session, &body).await;
             sent.map_err(gone(instance, session))?;
             return Ok(Prompted { message_id: new.id });
         };
@@ -116,14 +116,14 @@ impl Commands {
                 ..
             }) => return Ok(Prompted { message_id }),
             Claim::Known(known) => {
-                if arrived(&client, instance, session, &known.id).await? {
+                if arrived(&server, instance, session, &known.id).await? {
                     return Ok(self.prompted(key, known.id).await);
                 }
                 known
             }
         };
         let body = body(prompt, &sending);
-        match client.prompt_async(session.as_str(), &body).await {
+        match server.prompt(session, &body).await {
             Ok(()) => Ok(self.prompted(key, sending.id).await),
             Err(error) => {
                 self.refused(key, &error).await;
@@ -138,7 +138,7 @@ impl Commands {
     }
 
     fn sending(&self, prompt: &Prompt) -> Sending {
-        let now = self.hub.engine().now();
+        let now = self.engine.now();
         let parts = (0..=prompt.parts.len()).map(|_| self.ids.part(now).into());
         Sending {
             id: self.ids.message(now).into(),
@@ -221,11 +221,11 @@ fn body<'a>(prompt: &'a Prompt, sending: &'a Sending) -> Body<'a> {
 
 /// Whether a try whose end was not seen came through after all.
 async fn arrived(
-    client: &Client,
+    server: &impl Server,
     instance: &InstanceId,
     session: &SessionId,
     message: &str,
 ) -> Result<bool, CommandError> {
-    let arrived = client.has_message(session.as_str(), message).await;
+    let arrived = server.has_message(session, message).await;
     arrived.map_err(gone(instance, session))
 }

@@ -102,8 +102,8 @@ impl Commands {
         limit: Option<usize>,
         before: Option<&str>,
     ) -> Result<Messages, CommandError> {
-        let client = match self.at_session(instance, session).await {
-            Ok(client) => client,
+        let server = match self.at_session(instance, session).await {
+            Ok(server) => server,
             Err(error @ (CommandError::NotConnected { .. } | CommandError::OnlyEvents(_)))
                 if before.is_none() =>
             {
@@ -111,7 +111,10 @@ impl Commands {
             }
             Err(error) => return Err(error),
         };
-        let page = client.messages(session.as_str(), limit, before).await;
+        let page = server
+            .client
+            .messages(session.as_str(), limit, before)
+            .await;
         let page = page.map_err(gone(instance, session))?;
         let entry = |info: &str, parts: &mut dyn Iterator<Item = &str>| {
             let parts: Vec<&str> = parts.collect();
@@ -139,7 +142,7 @@ impl Commands {
         session: &SessionId,
         limit: Option<usize>,
     ) -> Option<Messages> {
-        self.hub.engine().read(|state| {
+        self.engine.read(|state| {
             let session = state.session(instance, session)?;
             session.loaded()?;
             let kept = export::messages(session);
@@ -160,7 +163,7 @@ impl Commands {
     ) -> Result<T, CommandError> {
         let link = self.link(instance).await?;
         let heard = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
-        let known = self.hub.engine().read(|state| {
+        let known = self.engine.read(|state| {
             let instance = state.instances.get(instance)?;
             (heard || !instance.sessions.is_empty()).then(|| read(state, instance))
         });
@@ -168,18 +171,12 @@ impl Commands {
     }
 
     pub(super) fn described(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {
-        let (raw, status) = self
-            .hub
-            .engine()
-            .read(|state| find(state, instance, session))?;
+        let (raw, status) = self.engine.read(|state| find(state, instance, session))?;
         Some(described(raw.get(), Some(status)))
     }
 
     pub(super) fn run_status(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {
-        let known = self
-            .hub
-            .engine()
-            .read(|state| find(state, instance, session));
+        let known = self.engine.read(|state| find(state, instance, session));
         known.map(|(_, status)| status)
     }
 }

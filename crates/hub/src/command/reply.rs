@@ -6,10 +6,11 @@
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use model::state::Outcome;
+use opencode::ClientError;
 use opencode::wire::PermissionReply;
-use opencode::{Client, ClientError};
 
 use super::answers::Answering;
+use super::port::{Server, Servers};
 use super::{CommandError, Commands, to_the_end};
 use crate::limits;
 
@@ -28,7 +29,7 @@ enum Said {
     Question(QuestionId, Answer),
 }
 
-impl Commands {
+impl<S: Servers> Commands<S> {
     /// Answers a permission request, and waits a moment for it to be gone. The same key again is the same answer.
     ///
     /// # Errors
@@ -86,17 +87,14 @@ impl Commands {
     async fn send_answer(&self, said: &Said, answer: &Answering) -> Result<(), CommandError> {
         let instance = &answer.instance;
         self.link(instance).await?;
-        let waiting = self
-            .hub
-            .engine()
-            .read(|state| said.waiting(state, instance));
+        let waiting = self.engine.read(|state| said.waiting(state, instance));
         let Some((session, asked)) = waiting else {
             return self.too_late(said, answer);
         };
         said.check(asked)?;
-        let client = self.at_session(instance, &session).await?;
-        self.answers.sending(answer, self.hub.engine().now());
-        match said.send(&client).await {
+        let server = self.at_session(instance, &session).await?;
+        self.answers.sending(answer, self.engine.now());
+        match said.send(&server).await {
             Ok(()) => self.answers.taken(answer),
             Err(ClientError::NotFound { .. }) => {
                 // Whoever was first, the server tells of it in a moment.
@@ -115,7 +113,7 @@ impl Commands {
 
     /// What it means that a request does not wait: this very answer arrived before, or somebody was first.
     fn too_late(&self, said: &Said, answer: &Answering) -> Result<(), CommandError> {
-        let heard = self.hub.engine().read(|state| {
+        let heard = self.engine.read(|state| {
             let instance = state.instances.get(&answer.instance)?;
             instance.answered.find(&answer.request).cloned()
         });
@@ -173,16 +171,16 @@ impl Said {
         }
     }
 
-    async fn send(&self, client: &Client) -> Result<(), ClientError> {
+    async fn send(&self, server: &impl Server) -> Result<(), ClientError> {
         match self {
             Self::Permission(id, reply, message) => {
                 let message = message.as_deref();
-                client.reply_permission(id.as_str(), *reply, message).await
+                server.reply_permission(id.as_str(), *reply, message).await
             }
             Self::Question(id, Answer::Given(answers)) => {
-                client.reply_question(id.as_str(), answers).await
+                server.reply_question(id.as_str(), answers).await
             }
-            Self::Question(id, Answer::Rejected) => client.reject_question(id.as_str()).await,
+            Self::Question(id, Answer::Rejected) => server.reject_question(id.as_str()).await,
         }
     }
 

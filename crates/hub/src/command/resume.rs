@@ -6,6 +6,7 @@ use model::state::Run;
 use model::time::Timestamp;
 use model::view;
 
+use super::port::Servers;
 use super::{CommandError, Commands, Prompt, Prompted, unknown};
 use crate::limits;
 
@@ -31,7 +32,7 @@ pub struct Continued {
     pub outcome: Result<Prompted, CommandError>,
 }
 
-impl Commands {
+impl<S: Servers> Commands<S> {
     /// Lets an interrupted session go on. Asked twice, also by two people, it is one prompt for one interruption.
     ///
     /// # Errors
@@ -42,7 +43,7 @@ impl Commands {
         session: &SessionId,
     ) -> Result<Prompted, CommandError> {
         self.link(instance).await?;
-        let run = self.hub.engine().read(|state| {
+        let run = self.engine.read(|state| {
             state
                 .session(instance, session)
                 .map(|known| known.run.clone())
@@ -70,7 +71,7 @@ impl Commands {
     /// Lets every interrupted session go on that is not below another one, over all instances; each on its own, so that
     /// one which cannot holds up no other.
     pub async fn resume_all(&self) -> Vec<Continued> {
-        let all = self.hub.engine().read(view::interrupted);
+        let all = self.engine.read(view::interrupted);
         let all = all.into_iter().map(|row| Interrupted {
             instance: row.instance,
             session: row.session,

@@ -87,7 +87,7 @@ impl Commands {
         key: Key,
     ) -> Result<Value, CommandError> {
         let server = self.server(instance).await?;
-        let now = self.hub.engine().now();
+        let now = self.engine.now();
         let mut sending = Sending {
             id: self.ids.mark(now).into(),
             parts: Vec::new(),
@@ -150,7 +150,7 @@ impl Commands {
         let parent = new.parent.as_deref().map(SessionId::from);
         let client = match (&new.directory, &parent) {
             (Some(directory), _) => server.client.at(directory),
-            (None, Some(parent)) => self.at_session(instance, parent).await?,
+            (None, Some(parent)) => self.at_session(instance, parent).await?.client,
             (None, None) => server.here(),
         };
         let new = NewSession {
@@ -185,7 +185,7 @@ impl Commands {
                 "`directory` has to be a whole path, beginning with /",
             ));
         }
-        let ours = self.hub.engine().read(|state| {
+        let ours = self.engine.read(|state| {
             let instance = state.instances.get(instance);
             instance.is_some_and(|instance| matches!(instance.origin, Origin::Folder(_)))
         });
@@ -216,7 +216,7 @@ impl Commands {
                 "there is nothing to change: give `title` or `time.archived`",
             ));
         }
-        let client = self.at_session(instance, session).await?;
+        let client = self.at_session(instance, session).await?.client;
         let changed = client.update_session(session.as_str(), change).await;
         let changed = changed.map_err(gone(instance, session))?;
         let status = self.run_status(instance, session);
@@ -232,7 +232,7 @@ impl Commands {
         instance: &InstanceId,
         session: &SessionId,
     ) -> Result<(), CommandError> {
-        let client = self.at_session(instance, session).await?;
+        let client = self.at_session(instance, session).await?.client;
         let deleted = client.delete_session(session.as_str()).await;
         deleted.map_err(gone(instance, session))?;
         self.until(limits::ECHO_WAIT, |state| {
@@ -251,7 +251,7 @@ impl Commands {
         instance: &InstanceId,
         session: &SessionId,
     ) -> Result<(), CommandError> {
-        let client = self.at_session(instance, session).await?;
+        let client = self.at_session(instance, session).await?.client;
         let aborted = client.abort(session.as_str()).await;
         aborted.map_err(gone(instance, session))
     }
@@ -265,7 +265,7 @@ impl Commands {
         instance: &InstanceId,
         session: &SessionId,
     ) -> Result<(), CommandError> {
-        let engine = self.hub.engine();
+        let engine = &self.engine;
         if engine.read(|state| state.session(instance, session).is_none()) {
             return Err(unknown(instance, session));
         }

@@ -100,7 +100,8 @@ impl Engine {
                 }
             }
             Event::MessagesRead(MessagesRead { session, .. })
-            | Event::ReadFailed { session, .. } => {
+            | Event::ReadFailed { session, .. }
+            | Event::SessionNotFound(session) => {
                 let ended = self.reading.remove(&(instance.clone(), session.clone()));
                 if let Some(Reading::OlderThenNewest | Reading::NewestAgain) = ended {
                     self.read(instance.clone(), session.clone());

@@ -2,7 +2,7 @@
 //!
 //! A viewer is a cursor: the revision it has, and what it looks at. Nothing is queued for it; when it can take
 //! something, it gets the difference between what it has and what is true then, so that a slow one skips what lies
-//! between and costs no more than a fast one. Drawing happens here, outside the engine.
+//! between and costs no more than a fast one. Of what it was sent, one key is known. Drawing happens here, outside the engine.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -12,7 +12,8 @@ use model::State;
 use model::state::Rev;
 use model::view::{self, Look, Seen};
 use page::Renderer;
-use page::wire::{self, Frame, Op, Said};
+use page::wire::{self, Batch, Frame, Op, Said};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
@@ -80,6 +81,7 @@ impl Live {
             look: None,
             number: 0,
             rev: Rev(0),
+            spliced: None,
             unacknowledged: VecDeque::new(),
             watched: None,
             older_pages: 0,
@@ -114,6 +116,8 @@ struct Viewer<L> {
     number: u64,
     /// What it has.
     rev: Rev,
+    /// The element of the last splice that it was sent since it looked, which the next one need not name.
+    spliced: Option<String>,
     /// Batches that it has not acknowledged.
     unacknowledged: VecDeque<Sent>,
     watched: Option<(Look, Watched)>,
@@ -205,6 +209,7 @@ impl<L: ViewerLink> Viewer<L> {
                     return self.send(&Frame::Reset).await;
                 }
                 self.rev = Rev(rev);
+                self.spliced = None;
                 self.unacknowledged.clear();
                 self.look_at(said.look().filter(|_| !hidden)).await;
                 self.look.is_none() || self.bring_up_to_date().await
@@ -253,7 +258,7 @@ impl<L: ViewerLink> Viewer<L> {
             self.rev = rev;
             return true;
         }
-        let Some(ops) = self.patch(seen, since).await else {
+        let Some(mut ops) = self.patch(seen, since).await else {
             return false;
         };
         if since != Rev(0) && ops.iter().map(Op::bytes).sum::<usize>() > limits::BATCH_BYTES {
@@ -269,8 +274,9 @@ impl<L: ViewerLink> Viewer<L> {
             rev,
             at: Instant::now(),
         });
+        wire::leave_out_keys(&mut ops, &mut self.spliced);
         let n = self.number;
-        self.send(&Frame::Batch { n, rev, ops: &ops }).await
+        self.send(&Batch { n, rev, ops: &ops }).await
     }
 
     async fn patch(&mut self, seen: Seen, since: Rev) -> Option<Vec<Op>> {
@@ -319,7 +325,7 @@ impl<L: ViewerLink> Viewer<L> {
         }
     }
 
-    async fn send(&mut self, frame: &Frame<'_>) -> bool {
+    async fn send(&mut self, frame: &(impl Serialize + Sync)) -> bool {
         let Ok(text) = serde_json::to_string(frame) else {
             return false;
         };

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
+use super::log::Press;
 use super::problem::Problem;
 use crate::command::Commands;
 use crate::hub::Hub;
@@ -27,6 +28,7 @@ struct Inner {
     viewers: Arc<Semaphore>,
     ending: CancellationToken,
     started: Timestamp,
+    press: Arc<Press>,
 }
 
 impl App {
@@ -45,6 +47,7 @@ impl App {
             viewers: Arc::new(Semaphore::new(limits::VIEWERS)),
             ending,
             started: hub.engine().now(),
+            press: Arc::new(Press::new()),
             hub,
         }))
     }
@@ -64,6 +67,11 @@ impl App {
     /// When it began to serve.
     pub(super) fn started(&self) -> Timestamp {
         self.0.started
+    }
+
+    /// Compresses the log for all its readers.
+    pub(super) fn press(&self) -> Arc<Press> {
+        self.0.press.clone()
     }
 
     /// Cancelled once the hub ends: long answers end then.

@@ -85,6 +85,7 @@ impl InstanceJson {
             Origin::Folder(folder) => (Some(folder.clone()), None),
             Origin::Url(url) => (None, Some(url.clone())),
         };
+        let max_attempts = app.hub().policy().attempts;
         let link = &instance.link;
         let (status, attempt, retry_at) = match &link.status {
             LinkStatus::Connecting { attempt } => (Status::Connecting, *attempt, None),
@@ -93,9 +94,7 @@ impl InstanceJson {
             LinkStatus::Error {
                 attempt, retry_at, ..
             } => (Status::Error, *attempt, Some(*retry_at)),
-            LinkStatus::Disconnected { .. } => {
-                (Status::Disconnected, limits::BACKOFF_ATTEMPTS, None)
-            }
+            LinkStatus::Disconnected { .. } => (Status::Disconnected, max_attempts, None),
         };
         let reason = link.status.reason();
         Self {
@@ -107,7 +106,7 @@ impl InstanceJson {
             since: rfc3339(link.since),
             last_event_at: link.last_event_at.map(rfc3339),
             attempt,
-            max_attempts: limits::BACKOFF_ATTEMPTS,
+            max_attempts,
             retry_at: retry_at.map(rfc3339),
             reason: reason.map(|reason| reason.text.clone()),
             reason_kind: reason.map(|reason| reason.kind),

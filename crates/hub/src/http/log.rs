@@ -11,24 +11,27 @@
 //!
 //! Each carries as its `id` the cursor after it. Comments are sent while nothing happens; they carry the cursor, too.
 
+mod gzip;
+mod out;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use model::ids::{InstanceId, SessionId};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tower_http::compression::{CompressionLayer, CompressionLevel};
 
+pub(super) use self::gzip::Press;
+use self::out::Out;
 use super::app::App;
 use super::problem::Problem;
 use crate::engine::Handle;
@@ -51,28 +54,6 @@ pub(super) struct Ask {
     session: Option<SessionId>,
     /// False to end with the newest event instead of waiting for more.
     follow: Option<bool>,
-}
-
-/// Compression that lets each event out at once. Of the algorithms gzip holds the least memory for each reader.
-pub(super) fn compression() -> CompressionLayer<EventStream> {
-    CompressionLayer::new()
-        .no_br()
-        .quality(CompressionLevel::Fastest)
-        .compress_when(EventStream)
-}
-
-/// Compresses event streams, which are left alone elsewhere.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct EventStream;
-
-impl tower_http::compression::Predicate for EventStream {
-    fn should_compress<B>(&self, response: &axum::http::Response<B>) -> bool
-    where
-        B: axum::body::HttpBody,
-    {
-        let kind = response.headers().get(CONTENT_TYPE);
-        kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-    }
 }
 
 /// Every upstream event in order, as server-sent events: `id` is the cursor, `data` is `{"instance", "event"}` with the
@@ -100,26 +81,47 @@ pub(super) async fn follow(
         Some(cursor) => cursor.parse()?,
         None => engine.log().begin(),
     };
+    let squeezed = accepts_gzip(&headers);
     let reader = Reader {
         newest: engine.log().newest(),
         engine,
         cursor,
         ask,
         pending: VecDeque::new(),
-        frame: Bytes::new(),
+        out: Out::new(squeezed.then(|| app.press())),
         beat: Instant::now() + limits::LOG_BEAT,
         ending: app.ending(),
         greeted: false,
+        ended: false,
         _place: place,
     };
     let frames = unfold(reader, async |mut reader| {
         let piece = reader.piece().await?;
         Some((Ok::<_, std::convert::Infallible>(piece), reader))
     });
-    // Compression asks once more after the end.
     let body = Body::from_stream(frames.fuse());
-    let kind = [(CONTENT_TYPE, "text/event-stream; charset=utf-8")];
-    Ok((kind, [("x-accel-buffering", "no")], body).into_response())
+    let kind = [
+        (CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (VARY, "accept-encoding"),
+    ];
+    let encoding = squeezed.then_some([(CONTENT_ENCODING, "gzip")]);
+    Ok((kind, encoding, [("x-accel-buffering", "no")], body).into_response())
+}
+
+/// True if a request takes gzip: RFC 9110, section 12.5.3.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let named = headers.get_all(ACCEPT_ENCODING).into_iter();
+    named
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let mut words = coding.split(';').map(str::trim);
+            let is_gzip = words
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+            let weight = words.find_map(|word| word.strip_prefix("q="));
+            is_gzip && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|q| q > 0.0))
+        })
 }
 
 struct Reader {
@@ -129,48 +131,68 @@ struct Reader {
     cursor: Cursor,
     ask: Ask,
     pending: VecDeque<Arc<Entry>>,
-    /// What is left of the frame that is being sent.
-    frame: Bytes,
+    /// What is on its way to the reader.
+    out: Out,
     beat: Instant,
     ending: CancellationToken,
     greeted: bool,
+    ended: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Reader {
-    /// The next bytes of the stream; `None` at its end. HTTP takes so many pieces of whatever size for a reader that does
-    /// not read, so they are small.
+    /// The next bytes of the stream; `None` at its end.
     async fn piece(&mut self) -> Option<Bytes> {
-        if self.frame.is_empty() {
-            self.frame = self.next().await?;
+        if let Some(piece) = self.out.pop() {
+            return Some(piece);
         }
-        let most = self.frame.len().min(limits::LOG_PIECE);
-        Some(self.frame.split_to(most))
+        if self.ended {
+            return None;
+        }
+        let more = self.fill().await;
+        if let Err(error) = self.out.flush() {
+            // The reader comes back with its cursor.
+            tracing::error!(%error, "a reader of the log is sent away: gzip failed");
+            return None;
+        }
+        if more.is_none() {
+            self.ended = true;
+            self.out.end();
+        }
+        self.out.pop()
     }
 
-    /// The next frame of the stream.
-    async fn next(&mut self) -> Option<Bytes> {
+    /// Waits until there is something to say, and says it; `None` if there never is.
+    async fn fill(&mut self) -> Option<()> {
         if !std::mem::replace(&mut self.greeted, true) {
             // Readers see at once that they are connected, however quiet it is.
-            return Some(Bytes::from_static(b": drovers\n\n"));
+            self.out.push(": drovers\n\n");
+            return Some(());
         }
         loop {
             if self.ending.is_cancelled() {
                 return None;
             }
-            if let Some(entry) = self.pending.pop_front() {
-                return Some(self.frame(&entry));
+            if !self.pending.is_empty() {
+                while let Some(entry) = self.pending.pop_front_if(|_| !self.out.is_full()) {
+                    self.frame(&entry);
+                }
+                return Some(());
             }
             self.newest.borrow_and_update();
             let journal = self.engine.journal();
             match journal.read(&self.cursor, limits::LOG_PAGE).await {
-                Read::Gap { resume } => return Some(self.gap(resume)),
+                Read::Gap { resume } => {
+                    self.gap(resume);
+                    return Some(());
+                }
                 Read::Entries(entries) if entries.is_empty() => {
                     if self.ask.follow == Some(false) {
                         return None;
                     }
-                    if let Some(beat) = self.wait().await? {
-                        return Some(beat);
+                    if self.wait().await? == Woken::ByTheClock {
+                        self.out.push(&format!(": beat\nid: {}\n\n", self.cursor));
+                        return Some(());
                     }
                 }
                 Read::Entries(entries) => self.take(entries),
@@ -204,68 +226,59 @@ impl Reader {
         self.pending.extend(entries.into_iter().filter(wanted));
     }
 
-    /// An entry as a frame, and with one that is withheld those that follow it.
-    fn frame(&mut self, entry: &Entry) -> Bytes {
-        match &entry.said {
-            Said::Upstream(text) | Said::Names(text) => event(entry, "event", text),
-            Said::Hub(text) => event(entry, "hub", text),
-            Said::Withheld => {
-                let (mut last, mut count) = (entry.cursor(), 1);
-                let same = |next: &&Arc<Entry>| {
-                    next.said == Said::Withheld && next.instance == entry.instance
-                };
-                while let Some(next) = self.pending.front().filter(same) {
-                    last = next.cursor();
-                    count += 1;
-                    self.pending.pop_front();
-                }
-                let data = serde_json::json!({"instance": entry.instance, "count": count});
-                format!("id: {last}\nevent: withheld\ndata: {data}\n\n").into()
-            }
-        }
+    /// Says an entry, and with one that is withheld those that follow it.
+    fn frame(&mut self, entry: &Entry) {
+        let (name, text) = match &entry.said {
+            Said::Upstream(text) | Said::Names(text) => ("event", text),
+            Said::Hub(text) => ("hub", text),
+            Said::Withheld => return self.withheld(entry),
+        };
+        let (id, instance) = (entry.cursor(), &entry.instance);
+        self.out.push(&format!(
+            "id: {id}\ndata: {{\"instance\":\"{instance}\",\"{name}\":"
+        ));
+        self.out.push_shared(text);
+        self.out.push("}\n\n");
     }
 
-    fn gap(&mut self, resume: Cursor) -> Bytes {
+    fn withheld(&mut self, entry: &Entry) {
+        let (mut last, mut count) = (entry.cursor(), 1);
+        let same =
+            |next: &mut Arc<Entry>| next.said == Said::Withheld && next.instance == entry.instance;
+        while let Some(next) = self.pending.pop_front_if(same) {
+            last = next.cursor();
+            count += 1;
+        }
+        let data = serde_json::json!({"instance": entry.instance, "count": count});
+        let frame = format!("id: {last}\nevent: withheld\ndata: {data}\n\n");
+        self.out.push(&frame);
+    }
+
+    fn gap(&mut self, resume: Cursor) {
         let data =
             serde_json::json!({"after": self.cursor.to_string(), "resume": resume.to_string()});
         let frame = format!("id: {resume}\nevent: gap\ndata: {data}\n\n");
+        self.out.push(&frame);
         self.cursor = resume;
-        frame.into()
     }
 
-    /// Waits for more. A beat carries the cursor, so that a reader of little does not fall behind the log.
-    async fn wait(&mut self) -> Option<Option<Bytes>> {
+    /// Waits for more; `None` once the hub ends. A beat carries the cursor, so that a reader of little does not fall
+    /// behind the log.
+    async fn wait(&mut self) -> Option<Woken> {
         tokio::select! {
-            more = self.newest.changed() => more.ok().map(|()| None),
+            more = self.newest.changed() => more.ok().map(|()| Woken::ByMore),
             () = self.ending.cancelled() => None,
             () = sleep_until(self.beat) => {
                 self.beat = Instant::now() + limits::LOG_BEAT;
-                Some(Some(format!(": beat\nid: {}\n\n", self.cursor).into()))
+                Some(Woken::ByTheClock)
             }
         }
     }
 }
 
-/// A text as a frame. What is no JSON travels as a string.
-fn event(entry: &Entry, name: &str, text: &str) -> Bytes {
-    let quoted;
-    let json = match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) => raw.get(),
-        Err(_) => {
-            quoted = serde_json::Value::from(text).to_string();
-            &quoted
-        }
-    };
-    let mut frame = String::with_capacity(json.len() + 96);
-    frame.push_str(&format!(
-        "id: {}\ndata: {{\"instance\":\"{}\",\"{name}\":",
-        entry.cursor(),
-        entry.instance
-    ));
-    for (at, line) in json.split(['\n', '\r']).enumerate() {
-        frame.push_str(if at == 0 { "" } else { "\ndata: " });
-        frame.push_str(line);
-    }
-    frame.push_str("}\n\n");
-    frame.into()
+/// Why a reader that waited goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Woken {
+    ByMore,
+    ByTheClock,
 }

@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Hub, HubOptions};
 use crate::datadir::Servers;
 use crate::engine::{Handle, Heard};
+use crate::ingest::backoff::Policy;
 use crate::ingest::{Ask, LinkedServer, ServerSource, Supervisor};
 use crate::journal::recall::Recalled;
 use crate::limits;
@@ -289,8 +290,9 @@ impl Hub {
             registry::Added::Known(instance) => Added::Known(instance.id),
             registry::Added::NewLogin(instance) => {
                 let id = instance.id.clone();
+                // What is known of it stays: only who asks for it changes.
                 if let Some(running) = self.0.instances.take(&id) {
-                    self.0.instances.end(&id, running).await;
+                    stop(running).await;
                 }
                 self.0
                     .instances
@@ -340,6 +342,11 @@ impl Hub {
             Some(asks) => asks.send(Ask::Reconnect).await.is_ok(),
             None => false,
         }
+    }
+
+    /// When a server is tried again.
+    pub fn policy(&self) -> Policy {
+        self.0.instances.options.policy
     }
 
     /// Folders that were used lately, newest first.

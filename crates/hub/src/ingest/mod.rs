@@ -1,10 +1,11 @@
 //! The upstream leg: one supervised event stream per server, turned into [`model::Event`]s.
 //!
 //! [`supervisor`] keeps the stream alive, [`resync`] closes the gap after every connection, [`backoff`] is the policy of
-//! trying again, [`silence`] the one of waiting, [`wake`] notices a machine that slept, [`dialect`] translates, [`upstream`]
-//! is the port to the server. Only the supervisor decides what is said
-//! of a link; nothing here changes state.
+//! trying again, [`silence`] the one of waiting, [`wake`] notices a machine that slept, [`dialect`] translates,
+//! [`upstream`] is the port to the server, [`assemble`] makes one state of its answers. Only the supervisor decides what
+//! is said of a link; nothing here changes state.
 
+pub mod assemble;
 pub mod backoff;
 pub mod dialect;
 mod opencode_server;

@@ -1,12 +1,11 @@
 //! The port to a real server: one that runs elsewhere, or one that the hub runs in a folder.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{join_all, try_join, try_join3, try_join4};
+use futures_util::future::{try_join, try_join3, try_join4};
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, SessionId};
 use model::state::{Catalog, ReasonKind, SessionInfo};
@@ -15,6 +14,7 @@ use opencode::{Client, ClientError, Credentials, EventStream, Spoken, Url};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::assemble::{self, FolderAnswers};
 use super::dialect::{self, Dialect};
 use super::reason;
 use super::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
@@ -144,9 +144,14 @@ impl ServerSource {
     async fn answers(&self) -> Result<(), UpstreamError> {
         let client = self.client().await?;
         let health = client.health().await;
-        // One that has events only has neither health nor state: that something answers has to do.
-        if matches!(health, Err(ClientError::NotOpenCode { .. })) && self.speaks(Dialect::Sketch) {
-            return Ok(());
+        if matches!(health, Err(ClientError::NotOpenCode { .. })) {
+            // One that has events only has neither health nor state. Of one that was heard before, that something answers
+            // has to do; of any other its events have to show what it is.
+            let events_only =
+                self.speaks(Dialect::Sketch) || self.spoken(&client).await? == Spoken::Sketch;
+            if events_only {
+                return Ok(());
+            }
         }
         if !health?.healthy {
             let text = "it says that it is not healthy";
@@ -272,29 +277,7 @@ impl Rest for LinkedServer {
             return Ok(Snapshot::default());
         }
         let own = self.directory.clone().unwrap_or_default();
-        let mut directories: BTreeSet<_> =
-            heard.into_iter().take(limits::DIRECTORIES - 1).collect();
-        directories.insert(own.clone());
-        let reads = directories
-            .into_iter()
-            .map(async |directory| (directory.clone(), self.directory_state(directory).await));
-        let mut whole = Snapshot::default();
-        for (directory, part) in join_all(reads).await {
-            let part = match part {
-                Err(error) if directory != own => {
-                    tracing::warn!(%error, %directory, "a folder's state could not be read; it stays unknown");
-                    continue;
-                }
-                part => part?,
-            };
-            whole.sessions.extend(part.sessions);
-            whole.listed.extend(part.listed);
-            whole.asked.extend(part.asked);
-            whole.statuses.extend(part.statuses);
-            whole.permissions.extend(part.permissions);
-            whole.questions.extend(part.questions);
-        }
-        Ok(whole)
+        assemble::server_state(own, heard, |directory| self.directory_state(directory)).await
     }
 
     async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
@@ -374,15 +357,12 @@ impl LinkedServer {
             client.questions(),
         )
         .await?;
-        let complete = sessions.malformed == 0 && sessions.value.len() < limits::SESSIONS;
-        let now = self.clock.now();
-        Ok(Snapshot {
-            sessions: sessions.value.into_iter().map(dialect::session).collect(),
-            listed: complete.then(|| directory.clone()).into_iter().collect(),
-            asked: vec![directory],
-            statuses: dialect::statuses(statuses.value),
-            permissions: dialect::permissions(permissions.value, now),
-            questions: dialect::questions(questions.value, now),
-        })
+        let answers = FolderAnswers {
+            sessions,
+            statuses: statuses.value,
+            permissions: permissions.value,
+            questions: questions.value,
+        };
+        Ok(answers.snapshot(directory, self.clock.now()))
     }
 }

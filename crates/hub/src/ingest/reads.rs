@@ -115,7 +115,7 @@ async fn messages<R: Rest>(
     }
     let event = match rest.messages(session.clone(), before).await {
         Ok(read) => Event::MessagesRead(read),
-        Err(UpstreamError::NotFound(_)) => Event::SessionDeleted(session),
+        Err(UpstreamError::NotFound(_)) => Event::SessionNotFound(session),
         Err(UpstreamError::Down(reason)) => Event::ReadFailed {
             session,
             reason: reason.text,
@@ -151,7 +151,7 @@ async fn session<R: Rest>(rest: &R, feeder: &Feeder, id: SessionId) {
         }
         Err(UpstreamError::NotFound(_)) => {
             feeder
-                .tell(vec![Heard::ours(Event::SessionDeleted(id.clone()))])
+                .tell(vec![Heard::ours(Event::SessionNotFound(id.clone()))])
                 .await
         }
         Err(error) => tracing::warn!(%error, session = %id, "a session could not be read"),

@@ -74,7 +74,7 @@ fn next(kind: ReasonKind, error: &ClientError) -> Option<String> {
                 return None;
             };
             return Some(format!(
-                "Give its password with `DROVERS_PASSWORD=… drovers --attach {server}`"
+                "Log in on its page, or with `DROVERS_PASSWORD=… drovers --attach {server}`"
             ));
         }
         K::BadAddress | K::NotStarted | K::Ended | K::Silent | K::Redirect | K::Flooded => {

@@ -1,4 +1,5 @@
-//! An open stream, first held back while the state is read, then let through.
+//! An open stream, first held back while the state is read, then let through. If it ends before, what was held goes to the
+//! log alone.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -105,9 +106,23 @@ impl<S: EventBytes> Live<S> {
         });
         match &mut self.held {
             Some(held) => held.hold(frames)?,
-            None => tell_in_batches(&self.feeder, frames).await,
+            None => {
+                if frames.is_empty() {
+                    // A comment or half a frame: still a sign of life.
+                    frames.push(Heard::ours(Event::Heard));
+                }
+                tell_in_batches(&self.feeder, frames).await;
+            }
         }
         Ok(())
+    }
+
+    /// Tells the log what was held, once the stream ended before the state was read. Without a state to begin from it is
+    /// not folded: the next stream's state has what came of it.
+    pub(super) async fn abandon(&mut self) {
+        let held = self.held.take().unwrap_or_default().frames;
+        let heard = held.into_iter().filter_map(Heard::for_the_log).collect();
+        tell_in_batches(&self.feeder, heard).await;
     }
 
     /// Tells the snapshot, then what was held, as one change: what is shown is true from then on.
@@ -147,10 +162,6 @@ fn no_event() -> UpstreamError {
 }
 
 async fn tell_in_batches(feeder: &Feeder, mut frames: Vec<Heard>) {
-    if frames.is_empty() {
-        // A comment or half a frame: still a sign of life.
-        frames.push(Heard::ours(Event::Heard));
-    }
     while !frames.is_empty() {
         let rest = frames.split_off(frames.len().min(limits::BATCH_FRAMES));
         feeder.tell(frames).await;

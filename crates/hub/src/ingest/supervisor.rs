@@ -164,6 +164,9 @@ impl<U: Upstream> Supervisor<U> {
         );
         let end = self.follow(&mut live, rest, heard, offers_models).await;
         let was_live = live.is_released();
+        if !was_live {
+            live.abandon().await;
+        }
         self.directories = live.into_directories();
         (end, was_live)
     }

@@ -153,7 +153,13 @@ fn short(raw: &mut Vec<u8>, text: &str) {
 /// # Errors
 /// It is none, or larger than any that is written.
 pub fn unpack(data: &[u8]) -> Result<Vec<Record>, BadBlock> {
-    let raw = zstd::bulk::decompress(data, limits::JOURNAL_UNPACKED_BYTES).map_err(|_| BadBlock)?;
+    // What we write says how long it is; without it there would have to be room for the longest.
+    let length = zstd::zstd_safe::get_frame_content_size(data).ok().flatten();
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    let length = length
+        .filter(|length| *length <= limits::JOURNAL_UNPACKED_BYTES)
+        .ok_or(BadBlock)?;
+    let raw = zstd::bulk::decompress(data, length).map_err(|_| BadBlock)?;
     let mut rest = &raw[..];
     let mut records = Vec::new();
     while !rest.is_empty() {

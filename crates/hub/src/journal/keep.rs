@@ -4,9 +4,11 @@
 //! not. And the word that a session is deleted must outlive the session's texts, of which it carries the title.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use model::Event;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::feed::log::Said;
 
@@ -53,7 +55,19 @@ pub(crate) fn said(meaning: &[Event], data: &str) -> Said {
         |event: &Event| matches!(event, Event::Durable { .. } | Event::SessionDeleted(_));
     let candidate = !meaning.is_empty() && meaning.iter().all(names_might_do);
     let names = if candidate { names(data) } else { None };
-    names.unwrap_or_else(|| Said::Upstream(data.into()))
+    names.unwrap_or_else(|| Said::Upstream(line(data)))
+}
+
+/// A text as JSON in one line, which readers are sent as it is. What is no JSON becomes a string.
+fn line(data: &str) -> Arc<str> {
+    if serde_json::from_str::<&RawValue>(data).is_err() {
+        return serde_json::Value::from(data).to_string().into();
+    }
+    // In JSON these stand between values only.
+    if data.contains(['\n', '\r']) {
+        return data.replace(['\n', '\r'], " ").into();
+    }
+    data.into()
 }
 
 fn names(data: &str) -> Option<Said> {
@@ -112,11 +126,16 @@ mod tests {
     #[test]
     fn everything_else_is_kept_as_it_came() {
         for data in [
-            "not JSON",
             r#"{"payload":{"type":"lsp.updated","properties":{"sessionID":"ses_1"}}}"#,
             r#"{"payload":{"type":"sync","data":1}}"#,
         ] {
             assert_eq!(kept(data), format!("as it came: {data}"));
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_one_line_of_json() {
+        assert_eq!(kept("not\nJSON"), r#"as it came: "not\nJSON""#);
+        assert_eq!(kept("{\"a\":\r\n1}"), "as it came: {\"a\":  1}");
     }
 }

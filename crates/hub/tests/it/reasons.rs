@@ -1,7 +1,15 @@
 //! Whatever keeps a server from being heard has a name, a sentence for a person, and paced tries.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use axum::routing::get;
 use hub::HubOptions;
 use hub::ingest::Patience;
 use hub::ingest::backoff::Policy;
@@ -15,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::lab::{Lab, PASSWORD};
 use crate::peer::{Answer, Peer, Say, Then, healthy, reply};
+use crate::upstreams::{events, serve};
 
 const HELLO: &str = "data: {\"payload\":{\"type\":\"server.connected\",\"properties\":{}}}\n\n";
 const HALF: &str =
@@ -318,6 +327,40 @@ async fn a_server_that_was_given_up_has_to_give_its_state() {
         assert_eq!(source.is_healthy().await, back);
         assert_eq!(peer.asked().0, before, "no stream was opened");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_events_only_is_found_when_it_comes() {
+    let lab = lab().await;
+    let up = Arc::<AtomicBool>::default();
+    let gate = {
+        let up = up.clone();
+        move |request: Request, next: Next| {
+            let up = up.load(Ordering::SeqCst);
+            async move {
+                if up {
+                    next.run(request).await
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE.into_response()
+                }
+            }
+        }
+    };
+    let router = Router::new().route("/events", get(events));
+    let url = serve(router.layer(from_fn(gate))).await;
+    let instance = lab.add(&url).await;
+    let shown = lab.reached(&instance, "disconnected").await;
+    assert_eq!(
+        (&shown["attempt"], &shown["max_attempts"]),
+        (&json!(2), &json!(2))
+    );
+    let source = lab
+        .hub
+        .source(&instance.rsplit('/').next().unwrap().into())
+        .unwrap();
+    assert!(!source.is_healthy().await);
+    up.store(true, Ordering::SeqCst);
+    assert!(source.is_healthy().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

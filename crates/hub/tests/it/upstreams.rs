@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::lab::{Lab, ids, send};
 
-async fn serve(router: Router) -> String {
+pub(crate) async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -95,7 +95,7 @@ async fn a_prompt_whose_answer_was_lost_is_not_sent_twice() {
 }
 
 /// A server of the other dialect: it tells of one session, and then nothing more.
-async fn events() -> Response {
+pub(crate) async fn events() -> Response {
     let told = [
         json!({"type": "session_updated", "session": {"id": "s1", "title": "Told"}}),
         json!({"type": "message_updated", "sessionId": "s1", "messageId": "m1", "parts": [{"type": "text", "text": "hello"}], "status": "complete"}),

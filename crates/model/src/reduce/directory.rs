@@ -71,7 +71,7 @@ impl Fold<'_> {
         self.touch_tab();
     }
 
-    fn ask_directory(&mut self, directory: Arc<str>) {
+    pub(super) fn ask_directory(&mut self, directory: Arc<str>) {
         let effect = Effect::ReadDirectory(self.instance.id.clone(), directory);
         self.effects.push(effect);
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Fold;
 use crate::ids::{InstanceId, SessionId};
 use crate::state::{
-    AnsweredLately, Asked, Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, Rev, State,
-    Tombstones,
+    AnsweredLately, Asked, Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, ReasonKind,
+    Rev, State, Tombstones,
 };
 use crate::time::Timestamp;
 
@@ -30,6 +30,7 @@ pub(super) fn add(
             status: LinkStatus::Connecting { attempt: 0 },
             since: at,
             last_event_at: None,
+            refused: false,
         },
         version: None,
         catalog: None,
@@ -104,6 +105,13 @@ impl Fold<'_> {
         if self.instance.link.status == status {
             return;
         }
+        self.instance.link.refused = match &status {
+            LinkStatus::Connecting { .. } => self.instance.link.refused,
+            _ => {
+                let reason = status.reason();
+                reason.is_some_and(|reason| reason.kind == ReasonKind::Unauthorized)
+            }
+        };
         self.instance.link.status = status;
         self.instance.link.since = self.at;
         self.touch_tab();

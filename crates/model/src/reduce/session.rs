@@ -11,6 +11,9 @@ use crate::state::{
     Session, SessionInfo, Todos,
 };
 
+/// Why a session is not read that its server does not know, while its folder is asked whether it is gone.
+const NOT_FOUND: &str = "its server answers that it does not know this session";
+
 impl Fold<'_> {
     pub(super) fn session_created(&mut self, info: SessionInfo) {
         let (rev, id) = (self.rev, info.id.clone());
@@ -69,8 +72,12 @@ impl Fold<'_> {
     }
 
     pub(super) fn session_deleted(&mut self, id: SessionId) {
-        self.instance.remembered.remove(&id);
         self.instance.tombstones.bury(id.clone());
+        self.forget_session(id);
+    }
+
+    fn forget_session(&mut self, id: SessionId) {
+        self.instance.remembered.remove(&id);
         self.instance.asked.early.remove(&id);
         let instance = self.instance.id.clone();
         self.effects.push(Effect::Forget(instance, id.clone()));
@@ -87,6 +94,20 @@ impl Fold<'_> {
             .retain(|_, question| question.session != id);
         if self.instance.permissions.len() + self.instance.questions.len() != waiting {
             self.touch_requests();
+        }
+    }
+
+    /// A session that the server does not know, as it seems. One that is known stays until the list of its folder lacks
+    /// it as well; of one that is not, late events are not followed until a list names it.
+    pub(super) fn session_not_found(&mut self, id: SessionId) {
+        let Some(session) = self.instance.sessions.get(&id) else {
+            self.instance.tombstones.bury_in_doubt(id.clone());
+            return self.forget_session(id);
+        };
+        let directory = session.info.directory.clone();
+        self.read_failed(&id, NOT_FOUND.into());
+        if !directory.is_empty() {
+            self.ask_directory(directory);
         }
     }
 

@@ -59,6 +59,14 @@ impl Fold<'_> {
         }
         for info in sessions {
             let id = info.id.clone();
+            if self.instance.tombstones.is_doubted(&id) {
+                if scope.row_told(&id) {
+                    // Which of the two reads is the later one is not known.
+                    self.ask_directory(info.directory.clone());
+                } else {
+                    self.instance.tombstones.revive(&id);
+                }
+            }
             if !scope.row_told(&id) {
                 self.listed.push(id.clone());
                 self.session_changed(info);

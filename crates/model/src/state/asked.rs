@@ -54,7 +54,7 @@ impl Meanwhile {
             Event::SessionCreated(info) | Event::Session(info) => {
                 self.rows.insert(info.id.clone());
             }
-            Event::SessionDeleted(session) => {
+            Event::SessionDeleted(session) | Event::SessionNotFound(session) => {
                 self.rows.insert(session.clone());
                 self.statuses.insert(session.clone());
             }

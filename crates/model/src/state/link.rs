@@ -56,6 +56,8 @@ pub struct Link {
     pub since: Timestamp,
     /// When bytes last arrived.
     pub last_event_at: Option<Timestamp>,
+    /// Whether the last try failed for want of a login: so also while the next one is under way.
+    pub refused: bool,
 }
 
 /// Why a link is down: a kind for programs, and a sentence for a person that says what to do where something can be

@@ -20,6 +20,8 @@ pub struct LinkRow {
     pub since: Timestamp,
     /// When bytes last arrived.
     pub last_event_at: Option<Timestamp>,
+    /// Whether the last try failed for want of a login.
+    pub refused: bool,
 }
 
 /// An instance as a tab.
@@ -125,6 +127,7 @@ fn link_row(instance: &Instance) -> LinkRow {
         status: instance.link.status.clone(),
         since: instance.link.since,
         last_event_at: instance.link.last_event_at,
+        refused: instance.link.refused,
     }
 }
 

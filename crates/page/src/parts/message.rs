@@ -2,8 +2,9 @@
 
 use maud::{Markup, PreEscaped, html};
 use model::state::{MessageStatus, Role};
-use model::view::MessageRow;
+use model::view::{LogRows, MessageRow};
 
+use crate::markdown::Memo;
 use crate::render::{Child, Fragment};
 use crate::words::escape;
 
@@ -15,16 +16,19 @@ pub(crate) fn message(row: &MessageRow) -> Fragment {
         Role::Assistant => "assistant",
     };
     let reverted = if row.reverted { " reverted" } else { "" };
-    let open = format!(
-        "<article class=\"turn {role}{reverted}\" data-k=\"m:{id}\" data-role=\"{role}\" data-status=\"{}\">{}<div \
-         class=\"parts\" data-k=\"ps:{id}\" data-list>",
+    let tag = format!(
+        "<article class=\"turn {role}{reverted}\" data-k=\"m:{id}\" data-role=\"{role}\" data-status=\"{}\">",
         status(row.status),
+    );
+    let open = format!(
+        "{}<div class=\"parts\" data-k=\"ps:{id}\" data-list>",
         html! { header.who data-k={ "mh:" (PreEscaped(&id)) } { (who(row)) } }.into_string(),
     );
     let foot = html! { footer.end data-k={ "mf:" (PreEscaped(&id)) } { (end(row)) } }.into_string();
     Fragment {
         key: format!("m:{}", row.info.id),
         list: format!("ps:{}", row.info.id),
+        tag,
         open,
         children: row
             .order
@@ -32,8 +36,22 @@ pub(crate) fn message(row: &MessageRow) -> Fragment {
             .map(|id| Child::Apart(format!("p:{id}")))
             .collect(),
         close: format!("</div>{foot}</article>"),
-        memo: crate::markdown::Memo::default(),
+        apart: true,
+        memo: Memo::default(),
     }
+}
+
+/// The list of messages, without them, if it changed. It is drawn by the document alone.
+pub(crate) fn messages(log: &LogRows) -> Option<Fragment> {
+    let order = log.order.as_ref()?;
+    Some(Fragment {
+        children: order
+            .iter()
+            .map(|id| Child::Apart(format!("m:{id}")))
+            .collect(),
+        apart: true,
+        ..Fragment::whole("ms", String::new())
+    })
 }
 
 fn status(status: MessageStatus) -> &'static str {

@@ -3,32 +3,56 @@
 use maud::{Markup, html};
 use model::view::{ComposerRow, Look, Models};
 
-use crate::render::Fragment;
+use super::list;
+use crate::render::{Block, Fragment};
 use crate::words::encode;
 
 pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
     let blocked = blocked(look, row);
-    let html = html! {
+    let mut tag = html! {
         div.controls data-k="composer" data-blocked[blocked.is_some()] data-running[row.running]
-            data-known[row.session_known] data-session=[look.session.as_ref()] data-instance=[look.instance.as_ref()] {
-            @if let Some(why) = &blocked { p.why { (why) } }
-            @else if !row.live { p.why { "Its server cannot be heard. What you send is kept, and sent once it is back." } }
-            div.row {
-                (agents(look, row)) (models(look, row))
-                span.grow {}
-                @if row.running {
-                    @if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
-                        button.stop type="button" data-do="post" disabled[!row.live]
-                            data-url={ "/api/instances/" (encode(instance.as_str())) "/sessions/" (encode(session.as_str())) "/abort" } {
-                            "Stop"
-                        }
-                    }
+            data-known[row.session_known] data-session=[look.session.as_ref()] data-instance=[look.instance.as_ref()] {}
+    }
+    .into_string();
+    tag.truncate(tag.len() - "</div>".len());
+    let why = html! {
+        @if let Some(why) = &blocked { p.why { (why) } }
+        @else if !row.live { p.why { "Its server cannot be heard. What you send is kept, and sent once it is back." } }
+    };
+    let open = why.into_string() + "<div class=\"row\" data-k=\"composer-list\">";
+    let menus = html! { (agents(look, row)) (models(look, row)) };
+    let buttons = html! { span.grow {} (buttons(look, row, blocked.is_some())) };
+    let blocks = vec![block("menus", menus), block("buttons", buttons)];
+    Fragment {
+        tag,
+        ..list("composer", open, blocks, "</div></div>")
+    }
+}
+
+/// A piece that changes alone: there may be hundreds of models, and every turn changes the buttons.
+fn block(name: &str, html: Markup) -> Block {
+    let key = format!("composer:{name}");
+    Block {
+        open: format!("<span data-k=\"{key}\">"),
+        key,
+        html: html.into_string().into(),
+        close: "</span>",
+        streams: false,
+    }
+}
+
+fn buttons(look: &Look, row: &ComposerRow, blocked: bool) -> Markup {
+    html! {
+        @if row.running {
+            @if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
+                button.stop type="button" data-do="post" disabled[!row.live]
+                    data-url={ "/api/instances/" (encode(instance.as_str())) "/sessions/" (encode(session.as_str())) "/abort" } {
+                    "Stop"
                 }
-                button.main.send type="submit" disabled[blocked.is_some()] { @if row.running && row.live { "Queue" } @else { "Send" } }
             }
         }
-    };
-    Fragment::whole("composer", html.into_string())
+        button.main.send type="submit" disabled[blocked] { @if row.running && row.live { "Queue" } @else { "Send" } }
+    }
 }
 
 /// Why nothing can be sent, and what to do.

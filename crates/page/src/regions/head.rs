@@ -1,7 +1,7 @@
 //! The title of what is in front, and the indicator of its link.
 
 use maud::{Markup, html};
-use model::state::{LinkStatus, Origin, ReasonKind};
+use model::state::{LinkStatus, Origin};
 use model::view::{HeadRow, LinkRow, Mark};
 
 use super::shape;
@@ -65,8 +65,8 @@ fn indicator(instance: &str, origin: &Origin, link: &LinkRow) -> Markup {
             @if link.status != LinkStatus::Connected {
                 @if let Some(heard) = heard { p.asof { "as of " time data-at=(heard.0) data-form="clock" {} } }
             }
-            @if let Some(reason) = link.status.reason() { p.reason { (reason) } }
-            @if let Some(url) = refused(origin, link) { (login(url)) }
+            @if let Some(reason) = link.status.reason() { p.reason data-k="reason" { (reason) } }
+            @if let (Origin::Url(url), true) = (origin, link.refused) { (login(url)) }
             @if matches!(link.status, LinkStatus::Disconnected { .. }) {
                 button type="button" data-do="post" data-url={ "/api/instances/" (encode(instance)) "/reconnect" } {
                     "Reconnect"
@@ -77,16 +77,8 @@ fn indicator(instance: &str, origin: &Origin, link: &LinkRow) -> Markup {
     }
 }
 
-/// The address of a server that lets nobody in with the login that is known.
-fn refused<'a>(origin: &'a Origin, link: &LinkRow) -> Option<&'a str> {
-    let reason = link.status.reason()?;
-    match origin {
-        Origin::Url(url) if reason.kind == ReasonKind::Unauthorized => Some(url),
-        _ => None,
-    }
-}
-
-/// Takes another login; it is the same instance afterwards.
+/// Takes another login; it is the same instance afterwards. It stands through every try, as somebody may be typing: so
+/// what comes and goes before it has a key, as otherwise it would be moved, and lose its focus.
 fn login(url: &str) -> Markup {
     html! {
         form.login data-k="login" data-do="login" data-server=(url) {

@@ -1,5 +1,6 @@
 //! An element of the page as text, in pieces that can be compared with what a viewer has.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::limits;
@@ -52,12 +53,16 @@ pub(crate) struct Fragment {
     pub(crate) key: String,
     /// The `data-k` of the element that holds the children: itself, or one inside of it.
     pub(crate) list: String,
-    /// Everything before the children.
+    /// Its start tag, where that may change alone; empty where it is part of `open`.
+    pub(crate) tag: String,
+    /// Everything before the children, after the tag.
     pub(crate) open: String,
     /// The children.
     pub(crate) children: Vec<Child>,
     /// Everything after the children.
     pub(crate) close: String,
+    /// True if the children are fragments of their own, which travel apart.
+    pub(crate) apart: bool,
     /// What the next render of the same text can be spared.
     pub(crate) memo: Memo,
 }
@@ -68,16 +73,18 @@ impl Fragment {
         Self {
             key: key.to_owned(),
             list: key.to_owned(),
+            tag: String::new(),
             open: html,
             children: Vec::new(),
             close: String::new(),
+            apart: false,
             memo: Memo::default(),
         }
     }
 
     /// The element, without children that travel apart.
     pub(crate) fn html(&self) -> String {
-        let mut html = self.open.clone();
+        let mut html = [&*self.tag, &*self.open].concat();
         for child in &self.children {
             if let Child::Block(block) = child {
                 html.push_str(&block.open);
@@ -111,6 +118,7 @@ impl Fragment {
             .sum();
         self.key.len()
             + self.list.len()
+            + self.tag.len()
             + self.open.len()
             + self.close.len()
             + children
@@ -135,10 +143,14 @@ impl Fragment {
         fetch: &dyn Fn(&str) -> String,
         ops: &mut Vec<Op>,
     ) {
-        let Some(base) = base.filter(|base| base.open == self.open && base.close == self.close)
-        else {
+        let Some(base) = base.filter(|base| self.is_framed_as(base)) else {
             return push(&self.key, self.html(), fetch, ops);
         };
+        if base.tag != self.tag {
+            ops.push(Op::Tag {
+                tag: self.tag.clone(),
+            });
+        }
         for (at, child) in self.children.iter().enumerate() {
             let Child::Block(new) = child else { continue };
             let same_place = base.children.get(at).filter(|old| old.key() == new.key);
@@ -152,23 +164,49 @@ impl Fragment {
         }
     }
 
+    /// True if both differ in nothing but their start tags' attributes and their children.
+    fn is_framed_as(&self, base: &Fragment) -> bool {
+        base.open == self.open
+            && base.close == self.close
+            && base.tag.is_empty() == self.tag.is_empty()
+    }
+
     /// The order of the children, if it is not that of `base`.
     pub(crate) fn order(&self, base: Option<&Fragment>, ops: &mut Vec<Op>) {
         let keys = || self.children.iter().map(Child::key);
-        let apart = self
-            .children
-            .iter()
-            .any(|child| matches!(child, Child::Apart(_)));
-        let unchanged = match base {
-            Some(base) => keys().eq(base.children.iter().map(Child::key)),
-            None => !apart,
+        let Some(base) = base else {
+            if self.apart {
+                ops.push(self.whole_order());
+            }
+            return;
         };
-        let redrawn = base.is_some_and(|base| base.open != self.open) && !apart;
-        if !unchanged && !redrawn {
-            ops.push(Op::Order {
+        let had = || base.children.iter().map(Child::key);
+        let redrawn = !self.apart && !self.is_framed_as(base);
+        if redrawn || keys().eq(had()) {
+            return;
+        }
+        let has: HashSet<&str> = keys().collect();
+        let (stay, gone): (Vec<&str>, Vec<&str>) = had().partition(|key| has.contains(key));
+        let extended = keys().take(stay.len()).eq(stay.iter().copied());
+        ops.push(if extended && gone.len() <= stay.len() {
+            Op::Extend {
                 key: self.list.clone(),
-                children: keys().map(str::to_owned).collect(),
-            });
+                come: keys().skip(stay.len()).map(str::to_owned).collect(),
+                gone: gone.into_iter().map(str::to_owned).collect(),
+            }
+        } else {
+            self.whole_order()
+        });
+    }
+
+    fn whole_order(&self) -> Op {
+        Op::Order {
+            key: self.list.clone(),
+            children: self
+                .children
+                .iter()
+                .map(|child| child.key().to_owned())
+                .collect(),
         }
     }
 }
@@ -190,23 +228,41 @@ fn block_changes(old: &Block, new: &Block, fetch: &dyn Fn(&str) -> String, ops: 
     if Arc::ptr_eq(&old.html, &new.html) || old.html == new.html {
         return;
     }
-    let keep = common_prefix(&old.html, &new.html);
-    let tail = &new.html[keep..];
-    if !(new.streams && old.streams) || tail.len() > limits::SOCKET_FRAGMENT_BYTES {
+    let splice = splice(new, &old.html);
+    if !(new.streams && old.streams) || splice.bytes() > limits::SOCKET_FRAGMENT_BYTES {
         return push(&new.key, new.html(), fetch, ops);
     }
-    ops.push(Op::Tail {
-        key: new.key.clone(),
-        keep: utf16_len(&new.html[..keep]),
-        tail: tail.to_owned(),
-        length: utf16_len(&old.html),
-    });
+    ops.push(splice);
 }
 
-/// Bytes that both begin with, up to a whole character.
-fn common_prefix(a: &str, b: &str) -> usize {
-    let mut at = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    while !a.is_char_boundary(at) {
+/// What makes the block of an earlier inside of it.
+fn splice(block: &Block, old: &str) -> Op {
+    let keep = common(old.bytes(), block.html.bytes(), |at| {
+        block.html.is_char_boundary(at) && old.is_char_boundary(at)
+    });
+    let (old_rest, new_rest) = (&old[keep..], &block.html[keep..]);
+    let end = common(old_rest.bytes().rev(), new_rest.bytes().rev(), |at| {
+        new_rest.is_char_boundary(new_rest.len() - at)
+            && old_rest.is_char_boundary(old_rest.len() - at)
+    });
+    let gone = &old_rest[..old_rest.len() - end];
+    Op::Splice {
+        key: Some(block.key.clone()),
+        length: utf16_len(old),
+        end: utf16_len(&new_rest[new_rest.len() - end..]),
+        text: new_rest[..new_rest.len() - end].to_owned(),
+        gone: utf16_len(gone),
+    }
+}
+
+/// How many bytes both begin with, up to where `whole` characters end.
+fn common(
+    a: impl Iterator<Item = u8>,
+    b: impl Iterator<Item = u8>,
+    whole: impl Fn(usize) -> bool,
+) -> usize {
+    let mut at = a.zip(b).take_while(|(a, b)| a == b).count();
+    while !whole(at) {
         at -= 1;
     }
     at

@@ -26,7 +26,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn the_fold_holds_for_every_seed() {
     let seeds = seeds("fold");
     assert!(!seeds.is_empty());
-    seeds.iter().for_each(|seed| fold::fold(seed));
+    for seed in &seeds {
+        fold::fold(seed);
+        fold::draw(seed);
+    }
 }
 
 #[test]
@@ -47,6 +50,7 @@ proptest! {
     #[test]
     fn any_events_in_any_order_are_folded_and_drawn(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
         fold::fold(&bytes);
+        fold::draw(&bytes);
     }
 
     #[test]

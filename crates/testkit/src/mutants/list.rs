@@ -22,6 +22,18 @@ pub const MUTANTS: &[Mutant] = &[
         instead: "drop(self.held.take());",
     },
     Mutant {
+        name: "what is held on a stream that breaks is dropped",
+        file: "crates/hub/src/ingest/supervisor.rs",
+        text: "        if !was_live {",
+        instead: "        if was_live {",
+    },
+    Mutant {
+        name: "who answers that there is no such session is believed",
+        file: "crates/hub/src/ingest/reads.rs",
+        text: "        Err(UpstreamError::NotFound(_)) => Event::SessionNotFound(session),",
+        instead: "        Err(UpstreamError::NotFound(_)) => Event::SessionDeleted(session),",
+    },
+    Mutant {
         name: "a deleted session comes back",
         file: "crates/model/src/reduce/session.rs",
         text: "        if self.instance.tombstones.contains(&id) {\n            self.instance.counters.zombies += 1;\n            return;\n        }\n        let known = self",
@@ -134,6 +146,24 @@ pub const MUTANTS: &[Mutant] = &[
         file: "crates/model/src/reduce/snapshot.rs",
         text: "            if scope.status_told(&id) {\n                continue;\n            }\n            match told {",
         instead: "            match told {",
+    },
+    Mutant {
+        name: "a prompt that is tried again is another message",
+        file: "crates/hub/src/command/prompt.rs",
+        text: "                if arrived(&server, instance, session, &known.id).await? {\n                    return Ok(self.prompted(key, known.id).await);\n                }\n                known\n",
+        instead: "                drop(known);\n                new\n",
+    },
+    Mutant {
+        name: "what was sent is forgotten when the hub ends",
+        file: "crates/hub/src/command.rs",
+        text: "            outbox,\n            turns",
+        instead: "            outbox: { drop(outbox); Arc::new(outbox::Memory::default()) },\n            turns",
+    },
+    Mutant {
+        name: "an answer that came too late is told to count",
+        file: "crates/hub/src/command/reply.rs",
+        text: "        if self.answers.was(answer, heard.as_ref()) {",
+        instead: "        if self.answers.was(answer, heard.as_ref()) || heard.is_some() {",
     },
     Mutant {
         name: "sessions that went during a gap stay",

@@ -111,6 +111,11 @@ impl RealServer {
         self.spawn().await
     }
 
+    /// Asks for this password from its next start on.
+    pub fn ask_for(&mut self, password: &str) {
+        self.options.password = Some(password.to_owned());
+    }
+
     async fn spawn(&mut self) -> Result<()> {
         let deadline = Instant::now() + START;
         let mut command = Command::new(&self.binary);

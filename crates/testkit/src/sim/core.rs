@@ -37,6 +37,8 @@ pub enum Invariant {
     Bounds,
     /// Servers are connected to by the policy, once at a time.
     Pace,
+    /// What people send arrives once and in order, and an answer that is told to count does.
+    Sent,
     /// Everything is told in time once nothing goes wrong any more.
     Convergence,
 }
@@ -70,6 +72,10 @@ pub struct Stats {
     pub links: u64,
     /// Batches that viewers applied.
     pub batches: u64,
+    /// Prompts that people wrote and were told the outcome of.
+    pub prompts: u64,
+    /// Answers to permission requests, the same.
+    pub answers: u64,
     /// Single checks of an invariant.
     pub checks: u64,
     /// Faults by kind.

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::core::{Core, lock};
 use super::hub::{HubLife, instance};
+use super::outbox::Outbox;
 use super::pipe::End;
 use super::server::{Server, Up};
 use super::turn;
@@ -27,6 +28,8 @@ pub(super) struct Chaos {
     pub door: Door,
     /// The disk of its journal, which outlives it.
     pub disk: Disk,
+    /// What its commands remember, on the same disk.
+    pub outbox: Outbox,
     /// Its lives so far.
     pub lives: u64,
     /// Chance.
@@ -105,6 +108,7 @@ impl Chaos {
                     core.trace("the disk is whole");
                 }
                 core.lose();
+                self.outbox.fail(full);
                 self.disk.fail(fault);
             }
             33..36 => {
@@ -203,7 +207,14 @@ impl Chaos {
     /// A new life of the hub.
     pub(super) async fn begin_hub(&mut self) {
         self.lives += 1;
-        let hub = HubLife::start(&self.core, &self.servers, &self.disk, self.lives).await;
+        let hub = HubLife::start(
+            &self.core,
+            &self.servers,
+            &self.disk,
+            &self.outbox,
+            self.lives,
+        )
+        .await;
         *lock(&self.door) = Some(hub);
     }
 
@@ -211,6 +222,7 @@ impl Chaos {
     pub(super) fn heal(&self) {
         self.core.trace("faults stop");
         self.disk.fail(None);
+        self.outbox.fail(false);
         for server in &self.servers {
             let mut inner = lock(&server.inner);
             inner.rest_faults = 0;

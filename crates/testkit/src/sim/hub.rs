@@ -1,9 +1,10 @@
 //! A hub put together as the product does it, over simulated servers, and its ends: orderly, or in the middle of things.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use hub::command::Commands;
 use hub::engine::{self, Handle};
 use hub::feed::live::{Drawing, Live, ViewerLink};
 use hub::feed::log::Cursor;
@@ -19,13 +20,19 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::core::{Core, lock};
+use super::outbox::Outbox;
 use super::ports::Port;
 use super::server::Server;
+use super::told::Told;
 
 /// One life of a hub.
 pub(super) struct HubLife {
     /// Its engine.
     pub engine: Handle,
+    /// What people ask of it.
+    pub commands: Commands<Told>,
+    /// True once its process is gone.
+    pub ended: Arc<AtomicBool>,
     /// Its live feed.
     pub live: Live,
     /// Where its log was when it began.
@@ -46,6 +53,7 @@ impl HubLife {
         core: &Arc<Core>,
         servers: &[Arc<Server>],
         disk: &Disk,
+        outbox: &Outbox,
         life: u64,
     ) -> Arc<Self> {
         core.trace(format_args!("hub begins its life {life}"));
@@ -61,6 +69,13 @@ impl HubLife {
         })
         .await;
         let engine = engine::start_with(core.clock(), format!("life{life}").into(), journal);
+        let ended = Arc::<AtomicBool>::default();
+        let commands = Commands::over(
+            engine.clone(),
+            Told::new(servers.to_vec(), ended.clone()),
+            Arc::new(outbox.of(&ended)),
+            core.random(&format!("commands {life}")),
+        );
         let live = Live::new(engine.clone(), Arc::new(Renderer::new()), Drawing::Here);
         let log_begin = engine.log().end();
         let (mut all, mut supervisors) = (Vec::new(), Vec::new());
@@ -89,6 +104,8 @@ impl HubLife {
         }
         Arc::new(Self {
             engine,
+            commands,
+            ended,
             live,
             log_begin,
             asks: all,
@@ -115,6 +132,7 @@ impl HubLife {
 
     /// Ends: in order, or at once.
     pub(super) async fn end(&self, killed: bool) {
+        self.ended.store(true, Ordering::SeqCst);
         for viewer in lock(&self.viewers).drain(..) {
             viewer.abort();
         }

@@ -5,9 +5,11 @@
 
 mod check;
 mod core;
+mod exchange;
 mod faults;
 mod hub;
 mod logs;
+mod outbox;
 mod pace;
 mod page;
 mod people;
@@ -16,8 +18,10 @@ mod ports;
 mod report;
 mod server;
 mod store;
+mod told;
 mod turn;
 mod viewer;
+mod writer;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -34,9 +38,11 @@ pub use self::report::{Options, Summary, failure, run};
 use self::core::{Core, lock};
 use self::faults::Chaos;
 use self::hub::instance;
+use self::outbox::Outbox;
 use self::server::Server;
 use self::store::Store;
 use self::viewer::{Door, Places, Shown, Viewer};
+use self::writer::{Ledger, Writer};
 
 /// How long everything may take to be told once faults have stopped: a server that was given up is asked for its health
 /// once a minute, and a line that is dead is given up after 45 s.
@@ -91,6 +97,7 @@ async fn story(seed: u64, print: bool) -> Outcome {
         servers: servers.clone(),
         door: Door::default(),
         disk: ::hub::journal::memory::Disk::new(),
+        outbox: Outbox::new(&core),
         lives: 0,
         random: core.random("faults"),
         rate: random.random_range(0..60),
@@ -100,11 +107,14 @@ async fn story(seed: u64, print: bool) -> Outcome {
         tokio::spawn(people::live(server.clone()));
     }
     let places = Places::default();
-    let mut shown = Vec::new();
+    let (mut shown, mut written) = (Vec::new(), Vec::new());
     for at in 0..viewers {
         let viewer = Viewer::new(core.clone(), at, chaos.door.clone(), places.clone());
         shown.push(viewer.shown.clone());
         tokio::spawn(viewer.run());
+        let writer = Writer::new(core.clone(), at, chaos.door.clone(), servers.clone());
+        written.push(writer.ledger.clone());
+        tokio::spawn(writer.run());
     }
     let given = logs::Given::default();
     for at in 0..random.random_range(0..3) {
@@ -120,6 +130,7 @@ async fn story(seed: u64, print: bool) -> Outcome {
         servers.clone(),
         chaos.door.clone(),
         places,
+        written.clone(),
     ));
     for _ in 0..random.random_range(1..4) {
         core.calm(false);
@@ -130,7 +141,7 @@ async fn story(seed: u64, print: bool) -> Outcome {
         if random.random_bool(0.5) {
             servers.iter().for_each(|server| people::finish(server));
         }
-        converge(&chaos, &shown).await;
+        converge(&chaos, &shown, &written).await;
         if core.violation().is_some() {
             break;
         }
@@ -235,12 +246,18 @@ fn long_session(server: &Server, messages: u32) {
 }
 
 /// Looks at what must always hold, and tells viewers where they could go.
-async fn watch(core: Arc<Core>, servers: Vec<Arc<Server>>, door: Door, places: Places) {
+async fn watch(
+    core: Arc<Core>,
+    servers: Vec<Arc<Server>>,
+    door: Door,
+    places: Places,
+    written: Vec<Ledger>,
+) {
     loop {
         sleep(LOOK).await;
         settle().await;
         if let Some(hub) = lock(&door).clone() {
-            check::always(&core, &servers, &hub);
+            check::always(&core, &servers, &hub, &written);
         }
         let mut looks = vec![Look::default()];
         for server in &servers {
@@ -265,7 +282,7 @@ async fn settle() {
 }
 
 /// Waits until everything is told, or too long.
-async fn converge(chaos: &Chaos, viewers: &[Arc<Mutex<Shown>>]) {
+async fn converge(chaos: &Chaos, viewers: &[Arc<Mutex<Shown>>], written: &[Ledger]) {
     let core = &chaos.core;
     let mut began = Instant::now();
     loop {
@@ -282,7 +299,7 @@ async fn converge(chaos: &Chaos, viewers: &[Arc<Mutex<Shown>>]) {
             continue;
         };
         let shown: Vec<Shown> = viewers.iter().map(|shown| lock(shown).clone()).collect();
-        let mut found = check::quiet(&chaos.servers, &hub, &shown);
+        let mut found = check::quiet(&chaos.servers, &hub, &shown, written);
         for server in &chaos.servers {
             if found.is_ok() {
                 found = check::same_log(server, &hub).await;

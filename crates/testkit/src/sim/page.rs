@@ -30,6 +30,18 @@ pub(super) struct Page {
     aside: BTreeMap<String, Element>,
 }
 
+/// A change in one place, counted in UTF-16 units.
+pub(super) struct Splice<'a> {
+    /// What the text must have before.
+    pub length: usize,
+    /// What stays at its end.
+    pub end: usize,
+    /// What comes before that.
+    pub text: &'a str,
+    /// What goes for it.
+    pub gone: usize,
+}
+
 const VOID: [&str; 9] = [
     "input", "br", "hr", "img", "meta", "link", "wbr", "col", "source",
 ];
@@ -56,15 +68,35 @@ impl Page {
     }
 
     /// The element is now this; it waits for a list that names it if it is new.
-    pub(super) fn put(&mut self, key: &str, html: &str) {
+    pub(super) fn put(&mut self, html: &str) {
         let Some(fresh) = element(html) else { return };
-        match self.find(key) {
+        let Some(key) = fresh.key.clone() else { return };
+        match self.find(&key) {
             None => {
-                self.aside.insert(key.to_owned(), fresh);
+                self.aside.insert(key, fresh);
             }
             Some(old) if old.name == fresh.name => old.morph(fresh),
             Some(old) => *old = fresh,
         }
+    }
+
+    /// The element begins with this tag now.
+    pub(super) fn tag(&mut self, tag: &str) {
+        let Some(fresh) = element(tag) else { return };
+        let old = fresh.key.as_ref().and_then(|key| self.find(key));
+        if let Some(old) = old {
+            old.open = fresh.open;
+        }
+    }
+
+    /// The children of a list after some went and others came to its end.
+    pub(super) fn extended(&mut self, key: &str, come: &[String], gone: &[String]) -> Vec<String> {
+        let moved = |name: &String| come.contains(name) || gone.contains(name);
+        let has = self.find(key).into_iter().flat_map(|list| list.elements());
+        let stay = has.filter_map(|child| child.key.clone());
+        let mut children: Vec<String> = stay.filter(|name| !moved(name)).collect();
+        children.extend_from_slice(come);
+        children
     }
 
     /// Which of the children that a list is to have are neither in it nor waiting.
@@ -109,17 +141,21 @@ impl Page {
         }
     }
 
-    /// The inside of an element grows from its middle on. False if it is not what it should be before.
-    pub(super) fn grow(&mut self, key: &str, keep: usize, tail: &str, length: usize) -> bool {
+    /// The inside of an element changes in one place. False if it is not what it should be before.
+    pub(super) fn splice(&mut self, key: &str, splice: &Splice<'_>) -> bool {
         let Some(element) = self.find(key) else {
             return false;
         };
         let source: Vec<u16> = element.inner().encode_utf16().collect();
-        if source.len() != length || keep > source.len() {
+        let Some(keep) = source.len().checked_sub(splice.end + splice.gone) else {
+            return false;
+        };
+        if source.len() != splice.length {
             return false;
         }
-        let grown = String::from_utf16_lossy(&source[..keep]) + tail;
-        element.children = parse(&grown);
+        let end = source.len() - splice.end;
+        let [begin, end] = [&source[..keep], &source[end..]].map(String::from_utf16_lossy);
+        element.children = parse(&[&begin, splice.text, &end].concat());
         true
     }
 

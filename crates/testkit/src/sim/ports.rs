@@ -1,28 +1,28 @@
 //! A simulated server behind the hub's own port to servers.
 //!
-//! What `hub::ingest` does with a real server's answers is done here with simulated ones, by the same functions. Each
-//! exchange takes time, is read at one moment between its request and its answer, and can fail.
+//! What `hub::ingest` does with a real server's answers is done here with simulated ones, by the same functions.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join, try_join4};
+use futures_util::future::{try_join, try_join4};
+use hub::ingest::assemble::{self, FolderAnswers};
 use hub::ingest::dialect::{self, Dialect};
 use hub::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
 use hub::limits;
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::SessionId;
-use model::state::{AgentInfo, Catalog, ModelInfo, ModelRef, Reason, ReasonKind, SessionInfo};
+use model::state::{AgentInfo, Catalog, ModelInfo, ModelRef, SessionInfo};
 use model::time::Timestamp;
+use opencode::client::Tolerant;
 use rand::Rng;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::core::{Invariant, lock};
+use super::exchange::{self, Broken};
 use super::pipe::End;
-use super::server::{self, Inner, Server, Up};
+use super::server::{self, Inner, Server};
 use super::store::Store;
 
 /// A server as a supervisor reaches it.
@@ -42,15 +42,8 @@ pub(super) struct Reader {
     connection: Option<Arc<server::Connection>>,
 }
 
-fn broken(reason: &str) -> UpstreamError {
-    UpstreamError::down(ReasonKind::Reset, reason)
-}
-
 fn missing() -> UpstreamError {
-    UpstreamError::NotFound(Reason::new(
-        ReasonKind::NotOpenCode,
-        "there is no such session",
-    ))
+    Broken::NotFound.into()
 }
 
 impl Upstream for Port {
@@ -72,7 +65,7 @@ impl Upstream for Port {
             connection: None,
         };
         let answer = timeout(limits::FIRST_ANSWER, probing.exchange(|_, _| ())).await;
-        let answer = answer.unwrap_or_else(|_| Err(broken("it does not answer")));
+        let answer = answer.unwrap_or_else(|_| Err(Broken::Timeout.into()));
         if let Err(error) = answer {
             lock(&server.inner).pace.failed(Instant::now());
             return Err(error);
@@ -122,7 +115,7 @@ impl EventBytes for Stream {
                 Ok(Some(chunk.bytes))
             }
             Err(End::Finished) => Ok(None),
-            Err(End::Reset) => Err(broken("the connection broke")),
+            Err(End::Reset) => Err(Broken::Reset.into()),
         }
     }
 }
@@ -143,63 +136,26 @@ impl Drop for Stream {
 }
 
 impl Reader {
-    /// One exchange: request, a moment at which it is read, answer.
     async fn exchange<T>(
         &self,
         read: impl FnOnce(&Inner, &Store) -> T,
     ) -> Result<T, UpstreamError> {
-        let (up, there, back, fault, generation) = {
+        Ok(exchange::read(&self.server, read).await?)
+    }
+
+    /// Something between answers that there is no such session.
+    fn lied_to(&self, session: &SessionId) -> Result<(), UpstreamError> {
+        let lies = {
             let mut inner = lock(&self.server.inner);
-            let slow = inner.random.random_ratio(1, 40);
-            let mut leg = || {
-                let most = if slow { 1500 } else { 25 };
-                Duration::from_millis(inner.random.random_range(0..most))
-            };
-            let (there, back) = (leg(), leg());
             let faults = inner.rest_faults;
-            let fault = inner.random.random_range(0..100) < faults;
-            let fault = fault.then(|| inner.random.random_range(0..3));
-            (inner.up, there, back, fault, inner.generation)
+            inner.random.random_range(0..200) < faults
         };
-        match up {
-            Up::No => return Err(broken("nothing listens")),
-            Up::Deaf => {
-                sleep(opencode::limits::REQUEST_TIMEOUT).await;
-                return Err(broken("it did not answer in time"));
-            }
-            Up::Yes => {}
+        if !lies {
+            return Ok(());
         }
-        sleep(there).await;
-        match fault {
-            Some(0) => {
-                self.server
-                    .core
-                    .fault("REST timeout", format_args!("s{}", self.server.index));
-                sleep(opencode::limits::REQUEST_TIMEOUT).await;
-                return Err(broken("it did not answer in time"));
-            }
-            Some(_) => {
-                self.server
-                    .core
-                    .fault("REST 500", format_args!("s{}", self.server.index));
-                sleep(back).await;
-                return Err(broken("it answered 500"));
-            }
-            None => {}
-        }
-        let answer = {
-            let store = lock(&self.server.store);
-            let inner = lock(&self.server.inner);
-            if inner.generation != generation {
-                return Err(broken("the connection broke"));
-            }
-            read(&inner, &store)
-        };
-        sleep(back).await;
-        if lock(&self.server.inner).generation != generation {
-            return Err(broken("the connection broke"));
-        }
-        Ok(answer)
+        let about = format_args!("s{} of {session}", self.server.index);
+        self.server.core.fault("REST spurious 404", about);
+        Err(missing())
     }
 
     fn now(&self) -> Timestamp {
@@ -242,46 +198,28 @@ impl Reader {
         });
         let (sessions, statuses, permissions, questions) =
             try_join4(sessions, statuses, permissions, questions).await?;
-        let complete = sessions.len() < limits::SESSIONS;
-        let now = self.now();
-        Ok(Snapshot {
-            sessions: sessions.into_iter().map(dialect::session).collect(),
-            listed: complete.then(|| directory.clone()).into_iter().collect(),
-            asked: vec![directory.clone()],
-            statuses: dialect::statuses(statuses),
-            permissions: dialect::permissions(permissions, now),
-            questions: dialect::questions(questions, now),
-        })
+        let answers = FolderAnswers {
+            sessions: Tolerant {
+                value: sessions,
+                malformed: 0,
+            },
+            statuses,
+            permissions,
+            questions,
+        };
+        Ok(answers.snapshot(directory, self.now()))
     }
 }
 
 impl Rest for Reader {
     async fn snapshot(&self, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
         let own: Arc<str> = self.server.directory.as_str().into();
-        let mut directories: BTreeSet<_> =
-            heard.into_iter().take(limits::DIRECTORIES - 1).collect();
-        directories.insert(own.clone());
-        let reads = directories
-            .into_iter()
-            .map(async |directory| (directory.clone(), self.folder(directory).await));
-        let mut whole = Snapshot::default();
-        for (directory, part) in join_all(reads).await {
-            let part = match part {
-                Err(_) if directory != own => continue,
-                part => part?,
-            };
-            whole.sessions.extend(part.sessions);
-            whole.listed.extend(part.listed);
-            whole.asked.extend(part.asked);
-            whole.statuses.extend(part.statuses);
-            whole.permissions.extend(part.permissions);
-            whole.questions.extend(part.questions);
-        }
+        let read = |directory| self.folder(directory);
+        let whole = assemble::server_state(own, heard, read).await?;
         if let Some(connection) = &self.connection {
             let asked = whole.asked.iter().map(ToString::to_string).collect();
             *lock(&connection.asked) = asked;
             connection.released.store(true, Ordering::SeqCst);
-            lock(&self.server.inner).released.insert(connection.id);
             self.server.core.trace(format_args!(
                 "s{} state is read beside #{}",
                 self.server.index, connection.id
@@ -349,6 +287,7 @@ impl Rest for Reader {
                 )
             }
         };
+        self.lied_to(&session)?;
         let read = dialect::message_page(&session, messages, page, todos, self.now());
         Ok(read)
     }
@@ -358,7 +297,9 @@ impl Rest for Reader {
             let kept = store.sessions.get(session.as_str());
             kept.map(|kept| kept.info.clone())
         });
-        Ok(dialect::session(info.await?.ok_or_else(missing)?))
+        let info = info.await?.ok_or_else(missing)?;
+        self.lied_to(&session)?;
+        Ok(dialect::session(info))
     }
 }
 

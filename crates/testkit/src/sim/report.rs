@@ -79,6 +79,8 @@ impl Summary {
             connects,
             links,
             batches,
+            prompts,
+            answers,
             checks,
             faults,
             convergence,
@@ -87,6 +89,8 @@ impl Summary {
         self.stats.connects += connects;
         self.stats.links += links;
         self.stats.batches += batches;
+        self.stats.prompts += prompts;
+        self.stats.answers += answers;
         self.stats.checks += checks;
         self.stats.convergence = self.stats.convergence.max(*convergence);
         for (kind, count) in faults {
@@ -120,6 +124,8 @@ impl Summary {
         row("viewers", self.viewers.to_string());
         row("viewer links opened", stats.links.to_string());
         row("batches applied", stats.batches.to_string());
+        row("prompts sent", stats.prompts.to_string());
+        row("permissions answered", stats.answers.to_string());
         for (kind, count) in &stats.faults {
             row(&format!("fault: {kind}"), count.to_string());
         }

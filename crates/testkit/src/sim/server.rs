@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use opencode::wire::{self, Event, PermissionRequest, QuestionRequest, SessionStatus};
+use opencode::wire::{
+    self, Event, PermissionReply, PermissionRequest, QuestionRequest, SessionStatus,
+};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -117,6 +119,8 @@ pub(super) struct Inner {
     pub permissions: BTreeMap<String, PermissionRequest>,
     /// What waits for an answer.
     pub questions: BTreeMap<String, QuestionRequest>,
+    /// How permission requests were answered.
+    pub answered: BTreeMap<String, Option<PermissionReply>>,
     /// Turns under way.
     pub turns: BTreeMap<String, Turn>,
     /// Streams that it sends to.
@@ -125,10 +129,8 @@ pub(super) struct Inner {
     pub newest: Option<Arc<Connection>>,
     /// Texts that are open, and those that never ended.
     pub texts: BTreeMap<String, TextTruth>,
-    /// Streams beside which the hub read the state.
-    pub released: BTreeSet<u64>,
-    /// Frames that the hub of this life took, with their connection.
-    pub taken: Vec<(u64, Arc<Sent>)>,
+    /// Frames that the hub of this life took.
+    pub taken: Vec<Arc<Sent>>,
     /// Folders that the hub of this life heard of.
     pub heard_of: BTreeSet<String>,
     /// Sessions whose run was seen by the hub of this life, and ended with the server, unfinished.
@@ -171,11 +173,11 @@ impl Server {
                 running: BTreeMap::new(),
                 permissions: BTreeMap::new(),
                 questions: BTreeMap::new(),
+                answered: BTreeMap::new(),
                 turns: BTreeMap::new(),
                 connections: Vec::new(),
                 newest: None,
                 texts: BTreeMap::new(),
-                released: BTreeSet::new(),
                 taken: Vec::new(),
                 heard_of: BTreeSet::new(),
                 cut_off: BTreeSet::new(),
@@ -423,8 +425,11 @@ impl Inner {
             Event::PermissionAsked(asked) => {
                 self.permissions.insert(asked.id.clone(), (**asked).clone());
             }
-            Event::PermissionReplied { request_id, .. } => {
+            Event::PermissionReplied {
+                request_id, reply, ..
+            } => {
                 self.permissions.remove(request_id);
+                self.answered.insert(request_id.clone(), *reply);
             }
             Event::QuestionAsked(asked) => {
                 self.questions.insert(asked.id.clone(), (**asked).clone());

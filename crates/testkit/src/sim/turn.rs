@@ -128,6 +128,14 @@ impl Turn {
         }
     }
 
+    /// A turn on a message that is there already.
+    pub(super) fn on(directory: &str, user: &str, random: &mut StdRng) -> Self {
+        let mut turn = Self::new(directory, "", random, 0);
+        turn.steps.pop_front();
+        turn.user = user.to_owned();
+        turn
+    }
+
     /// True while it waits for a person or a child.
     fn waits(&self, server: &Server) -> bool {
         let inner = lock(&server.inner);

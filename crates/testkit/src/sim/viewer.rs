@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::core::{Core, Invariant, lock};
 use super::hub::HubLife;
-use super::page::Page;
+use super::page::{Page, Splice};
 use super::pipe::{End, Pipe};
 
 /// Frames that the kernel holds for a viewer who does not read.
@@ -52,10 +52,9 @@ impl ViewerLink for Socket {
         if !self.down.has_room(KERNEL_FRAMES).await {
             return false;
         }
-        if text.starts_with(r#"{"t":"batch""#) {
+        if text.starts_with('[') {
             let frame: Value = serde_json::from_str(&text).unwrap_or_default();
-            self.open
-                .push_back(frame["rev"].as_u64().unwrap_or_default());
+            self.open.push_back(frame[1].as_u64().unwrap_or_default());
             let open = self.open.len();
             let wrong = (open > limits::UNACKNOWLEDGED)
                 .then(|| format!("{open} batches wait for a viewer"));
@@ -122,6 +121,8 @@ pub(super) struct Viewer {
     pub shown: Arc<Mutex<Shown>>,
     line: Option<Line>,
     looks: u64,
+    /// The element of the last splice.
+    spliced: String,
     heard: Instant,
 }
 
@@ -147,6 +148,7 @@ impl Viewer {
             shown: Arc::default(),
             line: None,
             looks: 0,
+            spliced: String::new(),
             heard: Instant::now(),
         }
     }
@@ -391,20 +393,20 @@ impl Viewer {
             };
             self.heard = Instant::now();
             let frame: Value = serde_json::from_str(&text).unwrap_or_default();
+            if let Some([n, rev, ops @ ..]) = frame.as_array().map(Vec::as_slice) {
+                if n.as_u64() == Some(self.looks)
+                    && let Some(rev) = rev.as_u64()
+                    && !self.apply(rev, ops).await
+                {
+                    return Turn::Reload;
+                }
+                continue;
+            }
             match frame["t"].as_str() {
                 Some("hello") => {
                     lock(&self.shown).linked = true;
                     if frame["epoch"].as_str() != Some(&lock(&self.shown).epoch) {
                         self.note("finds another hub");
-                        return Turn::Reload;
-                    }
-                }
-                Some("batch") => {
-                    let (n, rev) = (frame["n"].as_u64(), frame["rev"].as_u64());
-                    if n == Some(self.looks)
-                        && let (Some(rev), Some(ops)) = (rev, frame["ops"].as_array())
-                        && !self.apply(rev, ops).await
-                    {
                         return Turn::Reload;
                     }
                 }
@@ -422,36 +424,8 @@ impl Viewer {
         self.core.count(|stats| stats.batches += 1);
         self.note(&format!("batch of {} to {rev}", ops.len()));
         for op in ops {
-            let key = op[1].as_str().unwrap_or_default();
-            match op[0].as_str() {
-                Some("f") => {
-                    let html = op[2].as_str().unwrap_or_default();
-                    lock(&self.shown).page.put(key, html);
-                }
-                Some("o") => {
-                    let children: Vec<String> =
-                        serde_json::from_value(op[2].clone()).unwrap_or_default();
-                    let lacking = lock(&self.shown).page.lacking(key, &children);
-                    let mut fetched = BTreeMap::new();
-                    for name in lacking {
-                        match self.fetch(&name, rev).await {
-                            Err(()) => return false,
-                            Ok(Some(html)) => drop(fetched.insert(name, html)),
-                            Ok(None) => {}
-                        }
-                    }
-                    lock(&self.shown).page.order(key, &children, &fetched);
-                }
-                Some("b") => {
-                    let number = |at: usize| op[at].as_u64().unwrap_or_default() as usize;
-                    let tail = op[3].as_str().unwrap_or_default();
-                    let grown = lock(&self.shown).page.grow(key, number(2), tail, number(4));
-                    if !grown && !self.replace(key, rev).await {
-                        return false;
-                    }
-                }
-                Some("g") if !self.replace(key, rev).await => return false,
-                _ => {}
+            if !self.apply_one(rev, op).await {
+                return false;
             }
         }
         let mut shown = lock(&self.shown);
@@ -465,10 +439,62 @@ impl Viewer {
         true
     }
 
+    async fn apply_one(&mut self, rev: u64, op: &Value) -> bool {
+        let text = |at: usize| op[at].as_str().unwrap_or_default();
+        let keys = |at: usize| -> Vec<String> {
+            serde_json::from_value(op[at].clone()).unwrap_or_default()
+        };
+        match op[0].as_str() {
+            Some("f") => lock(&self.shown).page.put(text(1)),
+            Some("t") => lock(&self.shown).page.tag(text(1)),
+            Some("o") => return self.order(rev, text(1), &keys(2)).await,
+            Some("e") => {
+                let children = lock(&self.shown).page.extended(text(1), &keys(2), &keys(3));
+                return self.order(rev, text(1), &children).await;
+            }
+            Some("b") => {
+                text(1).clone_into(&mut self.spliced);
+                return self.splice(rev, op, 2).await;
+            }
+            Some("g") => return self.replace(text(1), rev).await,
+            Some(_) => {}
+            None => return self.splice(rev, op, 0).await,
+        }
+        true
+    }
+
+    async fn order(&mut self, rev: u64, key: &str, children: &[String]) -> bool {
+        let lacking = lock(&self.shown).page.lacking(key, children);
+        let mut fetched = BTreeMap::new();
+        for name in lacking {
+            match self.fetch(&name, rev).await {
+                Err(()) => return false,
+                Ok(Some(html)) => drop(fetched.insert(name, html)),
+                Ok(None) => {}
+            }
+        }
+        lock(&self.shown).page.order(key, children, &fetched);
+        true
+    }
+
+    /// Applies a splice whose numbers begin at `at`.
+    async fn splice(&mut self, rev: u64, op: &Value, at: usize) -> bool {
+        let number = |at: usize| op[at].as_u64().unwrap_or_default() as usize;
+        let splice = Splice {
+            length: number(at),
+            end: number(at + 1),
+            text: op[at + 2].as_str().unwrap_or_default(),
+            gone: number(at + 3),
+        };
+        let key = self.spliced.clone();
+        let done = lock(&self.shown).page.splice(&key, &splice);
+        done || self.replace(&key, rev).await
+    }
+
     async fn replace(&mut self, key: &str, rev: u64) -> bool {
         match self.fetch(key, rev).await {
             Ok(Some(html)) => {
-                lock(&self.shown).page.put(key, &html);
+                lock(&self.shown).page.put(&html);
                 true
             }
             Ok(None) => true,

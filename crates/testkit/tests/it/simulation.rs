@@ -18,6 +18,7 @@ fn two_hundred_stories_end_well() {
     // A story in which nothing happens proves nothing.
     let stats = &summary.stats;
     assert!(stats.events > 50_000 && stats.batches > 5_000, "{stats:?}");
+    assert!(stats.prompts > 2_000 && stats.answers > 50, "{stats:?}");
     assert!(stats.faults.len() > 12, "{:?}", stats.faults.keys());
 }
 

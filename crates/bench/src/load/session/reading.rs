@@ -19,7 +19,7 @@ impl Session {
             .told
             .get(at.checked_sub(self.history + self.forgotten)?)?;
         let (info, parts) = match *told {
-            Told::User { id, at } => (self.user_json(id, at), vec![self.prompt_json(id)]),
+            Told::User(prompt) => (self.user_json(prompt), vec![self.prompt_json(prompt.id)]),
             Told::Assistant(assistant) => (
                 self.assistant_json(place, assistant),
                 self.parts_json(assistant),

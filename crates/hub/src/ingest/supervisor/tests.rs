@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::engine::{self, Handle};
+use crate::feed::log::{Read, Said};
 use crate::ingest::dialect::Dialect;
 use crate::ingest::upstream::EventBytes;
 
@@ -419,6 +420,42 @@ async fn what_arrives_while_the_state_is_read_is_not_lost() {
     assert_eq!(titles, ["early"]);
     // Two events, and the hub's own word before and after them.
     assert_eq!(bench.engine.log().end().seq, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_heard_on_a_stream_that_breaks_too_early_is_in_the_log_alone() {
+    let created = r#"{"type":"session.created","properties":{"info":{"id":"ses_1","title":"early","time":{"created":1,"updated":1}}}}"#;
+    let soon = Duration::from_millis(10);
+    let broken = Plan::Stream(vec![HELLO, (soon, created), (soon, "{odd")], After::End);
+    let whole = Plan::Stream(vec![HELLO], After::Silence);
+    let mut bench = bench(vec![broken, whole], vec![]).await;
+    bench.connected().await;
+    let log = bench.engine.log();
+    let Some(Read::Entries(entries)) = log.read(&log.begin(), 100) else {
+        panic!("the log begins here");
+    };
+    let said: Vec<_> = entries
+        .into_iter()
+        .map(|entry| entry.said.clone())
+        .collect();
+    let upstream: Vec<_> = said
+        .iter()
+        .filter_map(|said| match said {
+            Said::Upstream(text) => Some(&**text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(upstream, [HELLO.1, created, "\"{odd\"", HELLO.1]);
+    // Connecting, then what was heard, and only then that it ended.
+    let ours = said
+        .iter()
+        .position(|said| matches!(said, Said::Hub(word) if word.contains("error")));
+    assert_eq!(ours, Some(4), "{said:?}");
+    let known = bench.engine.read(|state| {
+        let mut instances = state.instances.values();
+        instances.any(|instance| !instance.sessions.is_empty())
+    });
+    assert!(!known, "nothing is folded without a state to begin from");
 }
 
 #[tokio::test(start_paused = true)]

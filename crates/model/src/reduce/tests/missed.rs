@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits;
-use crate::state::Session;
+use crate::state::{Body, Session};
 
 fn durable(seq: u64) -> Event {
     Event::Durable {
@@ -197,6 +197,51 @@ fn what_is_told_while_a_folder_is_read_is_newer() {
     assert!(!instance.sessions.contains_key(&SessionId::from("gone")));
     let waiting: Vec<_> = instance.permissions.keys().map(|id| id.as_str()).collect();
     assert_eq!(waiting, ["asked"]);
+}
+
+fn not_found(session: &str) -> Event {
+    Event::SessionNotFound(session.into())
+}
+
+#[test]
+fn a_session_is_gone_if_its_list_lacks_it_as_well() {
+    let mut bench = Bench::new();
+    bench.a([snapshot(&["s"]), started(), read_folder(folder("o"))]);
+    let again = [Effect::ReadDirectory("a".into(), "/other".into())];
+    bench.a([not_found("o")]);
+    assert_eq!(bench.effects, again);
+    assert!(matches!(&bench.session("o").body, Body::Failed { .. }));
+    bench.a([started(), read_folder(folder("o"))]);
+    assert_eq!(
+        bench.session("o").info.id,
+        "o".into(),
+        "something else answered"
+    );
+    bench.a([not_found("o"), started(), read_folder(folder("p"))]);
+    let known = |bench: &Bench, id: &str| bench.state.session(&"a".into(), &id.into()).is_some();
+    assert!(known(&bench, "p") && !known(&bench, "o"));
+    bench.a([Event::Session(elsewhere("o"))]);
+    assert!(!known(&bench, "o"), "a late word");
+    bench.a([started(), read_folder(folder("o"))]);
+    assert!(!known(&bench, "o"), "two lists do not make it doubtful");
+}
+
+#[test]
+fn one_that_was_never_known_comes_with_a_list() {
+    let mut bench = Bench::new();
+    let known = |bench: &Bench| bench.state.session(&"a".into(), &"o".into()).is_some();
+    bench.a([
+        snapshot(&[]),
+        not_found("o"),
+        Event::Session(elsewhere("o")),
+    ]);
+    assert!(!known(&bench), "a late word");
+    bench.a([started(), not_found("o"), read_folder(folder("o"))]);
+    let again = [Effect::ReadDirectory("a".into(), "/other".into())];
+    assert!(!known(&bench), "the list may be older than the answer");
+    assert_eq!(bench.effects, again);
+    bench.a([started(), read_folder(folder("o"))]);
+    assert!(known(&bench));
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Server {
             {
                 text.heard(connection.id, units.clone());
             }
-            inner.taken.push((connection.id, frame.clone()));
+            inner.taken.push(frame.clone());
         }
     }
 

@@ -1,0 +1,83 @@
+//! A server's state, put together of what its folders answer. It asks nothing itself: whoever can read a folder, a real
+//! server or a simulated one, gives what was read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use model::event::Snapshot;
+use model::time::Timestamp;
+use opencode::client::Tolerant;
+use opencode::wire::{PermissionRequest, QuestionRequest, SessionInfo, SessionStatus};
+
+use super::dialect;
+use super::upstream::UpstreamError;
+use crate::limits;
+
+/// What one folder answered.
+#[derive(Clone, Debug)]
+pub struct FolderAnswers {
+    /// Its sessions, newest first, [`limits::SESSIONS`] at most.
+    pub sessions: Tolerant<Vec<SessionInfo>>,
+    /// What runs in it.
+    pub statuses: BTreeMap<String, SessionStatus>,
+    /// What waits for leave.
+    pub permissions: Vec<PermissionRequest>,
+    /// What waits for an answer.
+    pub questions: Vec<QuestionRequest>,
+}
+
+impl FolderAnswers {
+    /// The folder's state, learnt at `now`. A list that may be cut off, or of which something could not be read, does not
+    /// tell what is gone.
+    pub fn snapshot(self, directory: Arc<str>, now: Timestamp) -> Snapshot {
+        let complete = self.sessions.malformed == 0 && self.sessions.value.len() < limits::SESSIONS;
+        let sessions = self.sessions.value.into_iter();
+        Snapshot {
+            sessions: sessions.map(dialect::session).collect(),
+            listed: complete.then(|| directory.clone()).into_iter().collect(),
+            asked: vec![directory],
+            statuses: dialect::statuses(self.statuses),
+            permissions: dialect::permissions(self.permissions, now),
+            questions: dialect::questions(self.questions, now),
+        }
+    }
+}
+
+/// The state of a server's own folder and of those that were heard of, all read at once. One of these that cannot be
+/// read stays unknown.
+///
+/// # Errors
+/// The server's own folder cannot be read.
+pub async fn server_state<R>(
+    own: Arc<str>,
+    heard: Vec<Arc<str>>,
+    read: impl Fn(Arc<str>) -> R,
+) -> Result<Snapshot, UpstreamError>
+where
+    R: Future<Output = Result<Snapshot, UpstreamError>>,
+{
+    let mut directories: BTreeSet<_> = heard.into_iter().take(limits::DIRECTORIES - 1).collect();
+    directories.insert(own.clone());
+    let reads = directories.into_iter().map(|directory| {
+        let read = read(directory.clone());
+        async move { (directory, read.await) }
+    });
+    let mut whole = Snapshot::default();
+    for (directory, part) in join_all(reads).await {
+        let part = match part {
+            Err(error) if directory != own => {
+                tracing::warn!(%error, %directory, "a folder's state could not be read; it stays unknown");
+                continue;
+            }
+            part => part?,
+        };
+        whole.sessions.extend(part.sessions);
+        whole.listed.extend(part.listed);
+        whole.asked.extend(part.asked);
+        whole.statuses.extend(part.statuses);
+        whole.permissions.extend(part.permissions);
+        whole.questions.extend(part.questions);
+    }
+    Ok(whole)
+}

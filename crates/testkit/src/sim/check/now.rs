@@ -1,0 +1,162 @@
+//! What is told of links, of what runs and of what waits, and how much is kept: at every moment.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hub::limits;
+use model::state::{Body, Instance, LinkStatus, Run};
+use tokio::time::Instant;
+
+use super::super::core::{Invariant, lock};
+use super::super::server::{Inner, Server};
+use super::super::store::Store;
+use super::{Found, caught_up, kept_here, wrong};
+
+/// What clocks of a millisecond and a poll between may add to a silence.
+const GRACE: Duration = Duration::from_millis(60);
+
+/// A link is said to be what it is.
+pub(super) fn link(server: &Server, known: &Instance) -> Found {
+    let connection = server.current();
+    let silence = connection
+        .as_ref()
+        .map(|connection| Instant::now() - *lock(&connection.heard));
+    let status = &known.link.status;
+    match (status, silence) {
+        (LinkStatus::Connected, None) => wrong(
+            Invariant::Status,
+            "is said to be connected, and has no stream",
+        ),
+        (LinkStatus::Connected, Some(silence)) if silence > limits::STALE_AFTER + GRACE => wrong(
+            Invariant::Status,
+            format!("is said to be connected after {silence:?} of silence"),
+        ),
+        (LinkStatus::Stale, None) => {
+            wrong(Invariant::Status, "is said to be stale, and has no stream")
+        }
+        (LinkStatus::Stale, Some(silence))
+            if silence > limits::DEAD_AFTER + GRACE || silence + GRACE < limits::STALE_AFTER =>
+        {
+            wrong(
+                Invariant::Status,
+                format!("is said to be stale after {silence:?} of silence"),
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is kept is within its bounds, and counted rightly.
+pub(super) fn bounds(known: &Instance) -> Found {
+    for session in known.sessions.values() {
+        let id = &session.info.id;
+        if session.open.len() > model::limits::OPEN_TEXTS {
+            return wrong(Invariant::Bounds, format!("{id} has too many open texts"));
+        }
+        let held = match &session.body {
+            Body::Loading(held) => held.events.len(),
+            Body::Loaded(loaded) => {
+                let kept: usize = loaded
+                    .messages
+                    .values()
+                    .map(|message| {
+                        let parts = message.parts.values();
+                        message.info.raw.get().len()
+                            + parts.map(|part| part.raw.get().len()).sum::<usize>()
+                    })
+                    .sum();
+                if kept != loaded.bytes {
+                    return wrong(
+                        Invariant::Bounds,
+                        format!("{id} keeps {kept} bytes and counts {}", loaded.bytes),
+                    );
+                }
+                loaded
+                    .rereading
+                    .as_ref()
+                    .map_or(0, |held| held.events.len())
+            }
+            _ => 0,
+        };
+        if held > model::limits::HELD_EVENTS {
+            return wrong(Invariant::Bounds, format!("{id} holds {held} events"));
+        }
+    }
+    Ok(())
+}
+
+/// While a link is live and nothing is under way, what runs and what waits is told as it is.
+pub(super) fn live(server: &Server, known: &Instance) -> Found {
+    let Some(connection) = caught_up(server).filter(|_| known.is_live()) else {
+        return Ok(());
+    };
+    let store = lock(&server.store);
+    let inner = lock(&server.inner);
+    if inner.lossy.contains(&connection.id) {
+        return Ok(());
+    }
+    let asked = lock(&connection.asked);
+    for session in known.sessions.values() {
+        let Some(kept) = kept_here(&store, server, session) else {
+            continue;
+        };
+        let truth = inner.running.get(session.info.id.as_str());
+        let unasked = !asked.contains(&kept.info.directory) && session.run == Run::Unknown;
+        if truth.is_some() != session.run.is_running() && !unasked {
+            return wrong(
+                Invariant::Status,
+                format!(
+                    "{} is {:?}, and truly {truth:?}",
+                    session.info.id, session.run
+                ),
+            );
+        }
+    }
+    requests(known, &inner, &store, &asked)
+}
+
+/// What waits for a person is what is told to wait.
+pub(super) fn requests(
+    known: &Instance,
+    inner: &Inner,
+    store: &Store,
+    asked: &BTreeSet<String>,
+) -> Found {
+    let heard = |session: &str| {
+        let kept = store.sessions.get(session);
+        kept.is_some_and(|kept| asked.contains(&kept.info.directory))
+    };
+    let truth: BTreeSet<&str> = inner
+        .permissions
+        .values()
+        .map(|asked| (&asked.id, &asked.session_id))
+        .chain(
+            inner
+                .questions
+                .values()
+                .map(|asked| (&asked.id, &asked.session_id)),
+        )
+        .filter(|(_, session)| heard(session))
+        .map(|(id, _)| id.as_str())
+        .collect();
+    let told: BTreeSet<&str> = known
+        .permissions
+        .values()
+        .map(|asked| (asked.id.as_str(), &asked.session))
+        .chain(
+            known
+                .questions
+                .values()
+                .map(|asked| (asked.id.as_str(), &asked.session)),
+        )
+        .filter(|(_, session)| heard(session.as_str()))
+        .map(|(id, _)| id)
+        .collect();
+    if truth != told {
+        return wrong(
+            Invariant::Needs,
+            format!("{told:?} wait, and truly {truth:?}"),
+        );
+    }
+    Ok(())
+}
