@@ -201,17 +201,15 @@ impl Writer {
                     };
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    due = None;
-                    self.store(&mut open)
+                    self.store(&mut open).map(|()| due = self.next_due())
                 }
                 () = self.log.pending() => match self.log.pending_bytes() {
                     None => Err(Fault::Overrun),
                     Some(bytes) if bytes >= limits::JOURNAL_GROUP_BYTES => {
-                        due = None;
-                        self.store(&mut open)
+                        self.store(&mut open).map(|()| due = self.next_due())
                     }
                     Some(_) => {
-                        due.get_or_insert_with(|| Instant::now() + limits::JOURNAL_GROUP);
+                        due = due.or_else(|| self.next_due());
                         Ok(())
                     }
                 },
@@ -229,8 +227,16 @@ impl Writer {
         }
     }
 
-    /// Stores everything that is pending.
+    /// When what came since the last group is to be stored, if anything came.
+    fn next_due(&self) -> Option<Instant> {
+        let pending = self.log.pending_bytes().is_none_or(|bytes| bytes > 0);
+        pending.then(|| Instant::now() + limits::JOURNAL_GROUP)
+    }
+
+    /// Stores everything that is pending now. What comes meanwhile waits for the next group: else a busy log would have
+    /// the newest block packed and written again for every few entries.
     fn store(&self, open: &mut Open) -> Result<(), Fault> {
+        let newest = self.log.end().seq;
         loop {
             let entries = self
                 .log
@@ -256,6 +262,9 @@ impl Writer {
             open.store.append(&group)?;
             open.last = last.seq;
             self.log.stored(last.seq);
+            if open.last >= newest {
+                return Ok(());
+            }
         }
     }
 
