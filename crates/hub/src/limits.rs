@@ -181,7 +181,7 @@ pub const LOG_PAGE: usize = 256;
 /// Bytes of entries after which no more are taken at once; one that is larger by itself is taken alone.
 pub const LOG_PAGE_BYTES: usize = 32 << 10;
 /// Bytes of the log given to HTTP in one piece. It takes up to 16 pieces for a reader that does not read.
-pub const LOG_PIECE: usize = 2 << 10;
+pub const LOG_PIECE: usize = 1 << 10;
 /// Bytes of what was sent that are remembered for a reader who takes gzip. What is said again after more is told anew.
 pub const LOG_GZIP_MEMORY: usize = 8 << 10;
 /// How often a reader of the log sees that its link is alive.
