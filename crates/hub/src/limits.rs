@@ -76,8 +76,7 @@ pub const WORD_SESSIONS: usize = 256;
 pub const VIEWERS: usize = 2000;
 /// Batches sent to a viewer that it has not acknowledged. At the bound it is sent nothing until it does.
 pub const UNACKNOWLEDGED: usize = 4;
-/// Bytes of changes sent to a viewer at once. One that lacks more is told to fetch the page anew; one that has nothing yet
-/// gets all at once.
+/// Bytes of changes sent to a viewer at once. One that lacks more, or that has nothing yet, is told to fetch the page.
 pub const BATCH_BYTES: usize = 64 << 10;
 /// Pages of older messages that are read to show again what a viewer showed. Beyond it the viewer's window begins later.
 pub const OLDER_PAGES: usize = 20;

@@ -73,7 +73,7 @@ pub enum Said {
         n: u64,
         /// The epoch its document came from.
         epoch: String,
-        /// The revision it has; 0 asks for everything.
+        /// The revision it has; 0 asks for everything, which is refused by a reset if it is more than a batch may have.
         rev: u64,
         /// The instance in front.
         instance: Option<String>,

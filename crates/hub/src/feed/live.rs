@@ -261,7 +261,7 @@ impl<L: ViewerLink> Viewer<L> {
         let Some(mut ops) = self.patch(seen, since).await else {
             return false;
         };
-        if since != Rev(0) && ops.iter().map(Op::bytes).sum::<usize>() > limits::BATCH_BYTES {
+        if ops.iter().map(Op::bytes).sum::<usize>() > limits::BATCH_BYTES {
             // The whole page, compressed, is less than so many changes, and none of it is kept for a slow reader.
             self.look = None;
             return self.send(&Frame::Reset).await;
