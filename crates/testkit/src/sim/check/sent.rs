@@ -51,31 +51,42 @@ pub(super) fn arrived(ledger: &Ledger, servers: &[Arc<Server>]) -> Found {
     })
 }
 
-/// Judges each prompt whose session is there by where it is there.
+/// Judges each prompt whose session is there by where it is there, in the order in which they were written.
 fn each(
     ledger: &Ledger,
     servers: &[Arc<Server>],
     mut judge: impl FnMut(&Written, &[(usize, &KeptMessage)]) -> Found,
 ) -> Found {
-    for written in lock(ledger).iter() {
-        let store = lock(&servers[written.server].store);
-        if let Some(kept) = store.sessions.get(&written.session) {
-            judge(written, &places(kept, &written.text))?;
+    let ledger = lock(ledger);
+    for (index, server) in servers.iter().enumerate() {
+        let store = lock(&server.store);
+        let mut places = BTreeMap::new();
+        for written in ledger.iter().filter(|written| written.server == index) {
+            let session = &written.session;
+            let Some(kept) = store.sessions.get(session) else {
+                continue;
+            };
+            let places = places.entry(session).or_insert_with(|| said(kept));
+            let found = places.get(&*written.text);
+            judge(written, found.map_or(&[], Vec::as_slice))?;
         }
     }
     Ok(())
 }
 
-/// The messages of a person that hold this text, each once for each of its parts that does.
-fn places<'a>(kept: &'a Kept, text: &str) -> Vec<(usize, &'a KeptMessage)> {
+/// What persons said in a session: the messages that hold a text, each once for each of its parts that does.
+fn said(kept: &Kept) -> BTreeMap<&str, Vec<(usize, &KeptMessage)>> {
+    let mut said: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let messages = kept.messages.values().enumerate();
-    let own = messages.filter(|(_, message)| message.info.role == Role::User);
-    own.flat_map(|(at, message)| {
-        let parts = message.parts.values().filter(|part| {
-            let raw: serde_json::Value = serde_json::from_str(part.raw.get()).unwrap_or_default();
-            raw["text"] == text
+    for (at, message) in messages.filter(|(_, message)| message.info.role == Role::User) {
+        // Nothing in the texts that are looked for is escaped.
+        let texts = message.parts.values().filter_map(|part| {
+            let (_, text) = part.raw.get().split_once("\"text\":\"")?;
+            text.split('"').next()
         });
-        parts.map(move |_| (at, message))
-    })
-    .collect()
+        for text in texts {
+            said.entry(text).or_default().push((at, message));
+        }
+    }
+    said
 }
