@@ -145,6 +145,7 @@ impl Fold<'_> {
             session.unreviewed = Some(at);
         }
         session.end_unseen = false;
+        session.ran_when_told = false;
         let running = run.is_running();
         let changed = session.set_run(rev, run);
         if running {
@@ -274,6 +275,7 @@ impl Fold<'_> {
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.set_run(rev, Run::Unknown);
             session.end_unseen = true;
+            session.ran_when_told = false;
             self.effects
                 .push(Effect::ReadMessages(self.instance.id.clone(), id.clone()));
             self.touch_row(id);

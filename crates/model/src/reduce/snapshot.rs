@@ -109,15 +109,19 @@ impl Fold<'_> {
 
     /// A session that the answer does not name.
     fn not_named(&mut self, asked: &[Arc<str>], id: &SessionId, scope: &Scope) {
-        let Some(session) = self.instance.sessions.get(id) else {
+        let Some(session) = self.instance.sessions.get_mut(id) else {
             return;
         };
         let run = match &session.run {
-            _ if !asked.contains(&session.info.directory) => match scope {
-                Scope::Server => Run::Unknown,
+            run if !asked.contains(&session.info.directory) => match scope {
+                Scope::Server => {
+                    session.ran_when_told |=
+                        run.is_running() || matches!(run, Run::Interrupted { .. });
+                    Run::Unknown
+                }
                 Scope::Folders(_) => return,
             },
-            run if run.is_running() => return self.end_unseen(id),
+            run if run.is_running() || session.ran_when_told => return self.end_unseen(id),
             // The read that was to judge it did not come through.
             _ if session.end_unseen => return self.ask_messages(id),
             Run::Interrupted { .. } => return,

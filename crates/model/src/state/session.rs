@@ -59,6 +59,8 @@ pub struct Session {
     pub ran_here: bool,
     /// True if a run ended while its server could not be heard: how it ended is judged once its messages are read.
     pub end_unseen: bool,
+    /// True if it ran, or had been interrupted, when that was last told, and its server was not asked since.
+    pub ran_when_told: bool,
     /// How its last run failed, until the next begins.
     pub failure: Option<Failure>,
     /// When a run ended that no person has looked at yet.
@@ -201,6 +203,7 @@ impl Session {
             run: Run::Unknown,
             ran_here: false,
             end_unseen: false,
+            ran_when_told: false,
             failure: None,
             unreviewed: None,
             todos: None,

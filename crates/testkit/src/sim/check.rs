@@ -76,7 +76,7 @@ pub(super) fn quiet(
 }
 
 /// A stream of which everything arrived, so that what it told is known.
-fn caught_up(server: &Server) -> Option<Arc<Connection>> {
+pub(super) fn caught_up(server: &Server) -> Option<Arc<Connection>> {
     server.current().filter(|connection| {
         connection.released.load(Ordering::SeqCst)
             && connection.pipe.is_open()

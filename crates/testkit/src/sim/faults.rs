@@ -10,6 +10,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::time::{Instant, sleep};
 
+use super::check;
 use super::core::{Core, lock};
 use super::hub::{HubLife, instance};
 use super::outbox::Outbox;
@@ -162,8 +163,12 @@ impl Chaos {
         });
     }
 
-    /// Runs that the hub saw, and that end without their messages' end: these it has to call interrupted.
+    /// Runs that the hub saw, and that end without their messages' end: these it has to call interrupted. While something
+    /// is still on its way, what it saw may be an earlier run.
     fn note_cut_off(&self, server: &Server) {
+        if check::caught_up(server).is_none() {
+            return;
+        }
         let Some(hub) = lock(&self.door).clone() else {
             return;
         };

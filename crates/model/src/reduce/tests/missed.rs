@@ -348,3 +348,41 @@ fn whatever_ran_on_a_server_that_ended_is_interrupted() {
     bench.a([busy("child")]);
     assert!(bench.session("child").run.is_running());
 }
+
+/// A folder that could not be asked after a gap says nothing of its sessions. Once it is asked, they were neither idle nor
+/// are they forgotten.
+#[test]
+fn what_ran_before_its_folder_could_not_be_asked_is_judged_once_it_is() {
+    for interrupted in [false, true] {
+        let mut bench = Bench::new();
+        bench.a([snapshot(&["s"]), busy("s"), Event::StreamLost]);
+        if interrupted {
+            bench.a([
+                snapshot(&["s"]),
+                Event::ReadStarted {
+                    session: "s".into(),
+                },
+                unfinished("s"),
+                Event::StreamLost,
+            ]);
+        }
+        let Event::Snapshot(listed) = snapshot(&["s"]) else {
+            panic!("it is one")
+        };
+        bench.a([Event::Snapshot(Snapshot {
+            asked: Vec::new(),
+            ..listed
+        })]);
+        assert_eq!(bench.session("s").run, Run::Unknown);
+        bench.a([Event::StreamLost, snapshot(&["s"])]);
+        assert_eq!(bench.session("s").run, Run::Unknown);
+        bench.a([
+            Event::ReadStarted {
+                session: "s".into(),
+            },
+            unfinished("s"),
+        ]);
+        let run = &bench.session("s").run;
+        assert!(matches!(run, Run::Interrupted { .. }), "{run:?}");
+    }
+}
