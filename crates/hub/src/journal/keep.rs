@@ -55,16 +55,23 @@ pub(crate) fn said(meaning: &[Event], data: &str) -> Said {
         |event: &Event| matches!(event, Event::Durable { .. } | Event::SessionDeleted(_));
     let candidate = !meaning.is_empty() && meaning.iter().all(names_might_do);
     let names = if candidate { names(data) } else { None };
-    names.unwrap_or_else(|| Said::Upstream(line(data)))
+    // What was understood was parsed to its end.
+    let doubtful = |event: &Event| matches!(event, Event::Malformed { .. });
+    let is_json = !meaning.iter().any(doubtful) || is_json(data);
+    names.unwrap_or_else(|| Said::Upstream(line(data, is_json)))
+}
+
+fn is_json(data: &str) -> bool {
+    serde_json::from_str::<&RawValue>(data).is_ok()
 }
 
 /// A text as JSON in one line, which readers are sent as it is. What is no JSON becomes a string.
-fn line(data: &str) -> Arc<str> {
-    if serde_json::from_str::<&RawValue>(data).is_err() {
+fn line(data: &str, is_json: bool) -> Arc<str> {
+    if !is_json {
         return serde_json::Value::from(data).to_string().into();
     }
-    // In JSON these stand between values only.
-    if data.contains(['\n', '\r']) {
+    // In JSON these stand between values only. Each is looked for by itself, which is several times as fast.
+    if data.contains('\n') || data.contains('\r') {
         return data.replace(['\n', '\r'], " ").into();
     }
     data.into()
