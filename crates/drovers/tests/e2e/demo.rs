@@ -41,8 +41,14 @@ async fn sessions_live_and_a_permission_is_granted() -> Result<()> {
     page.click(allow).await?;
     page.wait_for(&format!("!document.querySelector('{allow}')"), PATIENCE)
         .await?;
-    page.click(&format!("[data-k=tree] a[href='{asker}']"))
-        .await?;
+    // Rows change places while their sessions run.
+    let row = format!("[data-k=tree] a[href='{asker}']");
+    page.wait_for(
+        &format!("document.querySelector(\"{row}\").innerText.includes('To review')"),
+        PATIENCE,
+    )
+    .await?;
+    page.click(&row).await?;
     page.wait_for(
         "document.querySelector('#log').innerText.includes('Published.')",
         PATIENCE,

@@ -78,13 +78,13 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a run that its server's end cut off is idle",
         file: "crates/model/src/reduce/snapshot.rs",
-        text: "            run if run.is_running() => return self.end_unseen(id),",
+        text: "            run if run.is_running() || session.ran_when_told => return self.end_unseen(id),",
         instead: "            run if run.is_running() => Run::Idle,",
     },
     Mutant {
         name: "a run that its server's end cut off goes on",
         file: "crates/model/src/reduce/snapshot.rs",
-        text: "            run if run.is_running() => return self.end_unseen(id),",
+        text: "            run if run.is_running() || session.ran_when_told => return self.end_unseen(id),",
         instead: "            run if run.is_running() => return,",
     },
     Mutant {
