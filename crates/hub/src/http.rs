@@ -132,6 +132,7 @@ fn routes(app: App, door: Door) -> Router {
         .route("/api/openapi.json", spec::route(&spec))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn(problem::explain))
+        // Brotli alone: docs/adr/0010-one-compressor-for-the-log.md.
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(door, shield::guard))
         .with_state(app)
