@@ -8,7 +8,7 @@ use serde_json::json;
 use testkit::chromium::Chromium;
 
 use crate::bench::{
-    Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, elsewhere, page, plain, run,
+    Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, elsewhere, page, plain, run, until,
 };
 use crate::legs::figure;
 use crate::turns::first_delta;
@@ -30,6 +30,12 @@ async fn every_page_of_a_browser_is_live() -> Result<()> {
     let drovers = Drovers::start(&bench, &[&server]).await?;
     let instance = drovers.connected(&server).await?;
     let session = created(&server, &json!({})).await?;
+    // The first request of a folder makes the server ready for it: what it tells of that session may come late.
+    let row = format!("/api/instances/{instance}/sessions/{session}");
+    until("a row of the session", async || {
+        Ok(drovers.get(&row).await.ok())
+    })
+    .await?;
     let path = format!("/i/{instance}/s/{session}");
     let browser = Chromium::start().await?;
     let mut pages = Vec::new();
