@@ -42,9 +42,9 @@ pub const JOURNAL_BEHIND_BYTES: usize = 64 << 20;
 /// Entries that wait to be stored. Beyond it the same.
 pub const JOURNAL_BEHIND_ENTRIES: u64 = 200_000;
 /// Bytes of entries after which a group is stored at once.
-pub const JOURNAL_GROUP_BYTES: usize = 256 << 10;
+pub const JOURNAL_GROUP_BYTES: usize = 4 << 20;
 /// Entries stored in one transaction at most, and bytes of them. The rest follows in the next.
-pub const JOURNAL_GROUP_ENTRIES: usize = 4096;
+pub const JOURNAL_GROUP_ENTRIES: usize = 16_384;
 /// Bytes of entries packed into one block, before packing, after which the next begins.
 pub const JOURNAL_BLOCK_BYTES: usize = 96 << 10;
 /// Bytes that a block unpacks to at most: a whole block, and the largest event a server may send behind it, whose
@@ -78,13 +78,20 @@ pub const VIEWERS: usize = 2000;
 pub const UNACKNOWLEDGED: usize = 4;
 /// Bytes of changes sent to a viewer at once. One that lacks more, or that has nothing yet, is told to fetch the page.
 pub const BATCH_BYTES: usize = 64 << 10;
+/// Rows that are drawn where they are found. More is drawn on threads of their own.
+pub const DRAWN_AT_ONCE_ROWS: usize = 64;
+/// Bytes of such texts: they take less than a millisecond.
+pub const DRAWN_AT_ONCE_BYTES: usize = 16 << 10;
 /// Pages of older messages that are read to show again what a viewer showed. Beyond it the viewer's window begins later.
 pub const OLDER_PAGES: usize = 20;
 /// Bytes of one message from a viewer. A longer one ends its connection.
 pub const VIEWER_MESSAGE_BYTES: usize = 64 << 10;
 
-/// How long entries wait for others to be stored with them.
-pub const JOURNAL_GROUP: Duration = Duration::from_millis(250);
+/// How long entries wait for others to be stored with them: what a crash takes from the journal at most. Each group writes a
+/// page for every session that was heard in it.
+pub const JOURNAL_GROUP: Duration = Duration::from_secs(1);
+/// How long the journal does what else it has to do between two groups of a log that never rests.
+pub const JOURNAL_BREATH: Duration = Duration::from_millis(10);
 /// How long until a journal that failed is tried again.
 pub const JOURNAL_AGAIN: Duration = Duration::from_secs(30);
 /// How often the journal is held against its bounds.

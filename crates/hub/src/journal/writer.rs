@@ -229,8 +229,7 @@ impl Writer {
 
     /// When what came since the last group is to be stored, if anything came.
     fn next_due(&self) -> Option<Instant> {
-        let pending = self.log.pending_bytes().is_none_or(|bytes| bytes > 0);
-        pending.then(|| Instant::now() + limits::JOURNAL_GROUP)
+        Some(Instant::now() + next_group(self.log.pending_bytes())?)
     }
 
     /// Stores everything that is pending now. What comes meanwhile waits for the next group: else a busy log would have
@@ -346,6 +345,16 @@ impl Open {
     }
 }
 
+/// How long what waits to be stored goes on waiting; `None` if nothing does.
+fn next_group(pending: Option<usize>) -> Option<Duration> {
+    match pending {
+        Some(0) => None,
+        // It came while the group before was stored, so that nothing else tells of it.
+        Some(bytes) if bytes >= limits::JOURNAL_GROUP_BYTES => Some(limits::JOURNAL_BREATH),
+        Some(_) | None => Some(limits::JOURNAL_GROUP),
+    }
+}
+
 fn pack(packer: &Packer) -> Result<Block, Fault> {
     packer
         .pack()
@@ -357,5 +366,19 @@ fn stored(life: &Life) -> Stored {
         epoch: life.epoch.clone(),
         begin: life.begin,
         end: life.end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_whole_group_already_is_stored_soon() {
+        let whole = limits::JOURNAL_GROUP_BYTES;
+        assert_eq!(next_group(Some(0)), None);
+        assert_eq!(next_group(Some(whole - 1)), Some(limits::JOURNAL_GROUP));
+        assert_eq!(next_group(Some(whole)), Some(limits::JOURNAL_BREATH));
+        assert_eq!(next_group(None), Some(limits::JOURNAL_GROUP));
     }
 }

@@ -35,7 +35,8 @@ const SETTINGS: &str = "
     PRAGMA synchronous = NORMAL;
     PRAGMA journal_size_limit = 4194304;
     PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -2048;
+    PRAGMA cache_size = -8192;
+    PRAGMA wal_autocheckpoint = 4096;
     PRAGMA foreign_keys = OFF;";
 
 /// Makes a connection ready to write, and a new file one of ours.

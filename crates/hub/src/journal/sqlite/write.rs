@@ -1,6 +1,6 @@
 //! The one connection that writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
@@ -13,10 +13,21 @@ const GIVEN_BACK: u32 = 256;
 /// Free pages kept for what comes next.
 const SPARE: i64 = 1024;
 
+/// Sources whose numbers are remembered. Beyond it they are looked up anew.
+const SOURCES: usize = 4096;
+
 pub(super) struct Writing {
     connection: Connection,
-    /// Whose texts the block that grows is known to hold, so that its row alone is written anew.
+    known: Known,
+}
+
+/// What is known to be in the file, so that it need not be looked up.
+#[derive(Default)]
+struct Known {
+    /// Whose texts the block that grows holds: its row alone is written anew.
     growing: Option<Mentioned>,
+    /// Numbers of sources.
+    sources: BTreeMap<Source, i64>,
 }
 
 /// A block, and the sources that are stored with it.
@@ -29,7 +40,7 @@ impl Writing {
     pub(super) fn new(connection: Connection) -> Self {
         Self {
             connection,
-            growing: None,
+            known: Known::default(),
         }
     }
 
@@ -127,11 +138,11 @@ impl Store for Writing {
 
     fn append(&mut self, group: &[Block]) -> Result<(), StoreError> {
         // Forgotten if this fails.
-        let growing = self.growing.take();
-        self.growing = self.change(|change| {
-            let mut putting = Putting::new(change, growing)?;
+        let known = std::mem::take(&mut self.known);
+        self.known = self.change(|change| {
+            let mut putting = Putting::new(change, known)?;
             group.iter().try_for_each(|block| putting.put(block))?;
-            Ok(putting.growing)
+            Ok(putting.known)
         })?;
         Ok(())
     }
@@ -149,7 +160,7 @@ impl Store for Writing {
 
     fn prune(&mut self, bounds: Bounds, most: usize) -> Result<usize, StoreError> {
         // It may be among what goes, and its number may be given again.
-        self.growing = None;
+        self.known.growing = None;
         let surplus = self.bytes()?.saturating_sub(bounds.bytes);
         let pruned = self.change(|change| {
             let sql = "SELECT id, newest, length(data) FROM block ORDER BY id LIMIT ?1";
@@ -214,6 +225,7 @@ impl Store for Writing {
         if !self.checkpoint()? {
             return Ok(false);
         }
+        self.known.sources.clear();
         self.change(|change| {
             let session = text(purge.session.as_deref());
             let done = "DELETE FROM purge WHERE instance = ?1 AND session = ?2";
@@ -234,18 +246,19 @@ impl Store for Writing {
 
 /// Keeps blocks, and whose texts are in them. Each statement is compiled once for a group.
 struct Putting<'a> {
-    growing: Option<Mentioned>,
+    known: Known,
     block: Statement<'a>,
     life: Statement<'a>,
     unmention: Statement<'a>,
     source: Statement<'a>,
+    source_id: Statement<'a>,
     mention: Statement<'a>,
 }
 
 impl<'a> Putting<'a> {
-    fn new(change: &'a Transaction<'_>, growing: Option<Mentioned>) -> rusqlite::Result<Self> {
+    fn new(change: &'a Transaction<'_>, known: Known) -> rusqlite::Result<Self> {
         Ok(Self {
-            growing,
+            known,
             block: change.prepare(
                 "INSERT INTO block (life, first, last, newest, raw, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (life, first) DO UPDATE SET last = excluded.last, newest = excluded.newest,
@@ -254,12 +267,12 @@ impl<'a> Putting<'a> {
             )?,
             life: change.prepare("UPDATE life SET last = max(last, ?2) WHERE id = ?1")?,
             unmention: change.prepare("DELETE FROM mention WHERE block = ?1")?,
-            source: change
-                .prepare("INSERT OR IGNORE INTO source (instance, session) VALUES (?1, ?2)")?,
-            mention: change.prepare(
-                "INSERT INTO mention (source, block)
-                 SELECT id, ?3 FROM source WHERE instance = ?1 AND session = ?2",
+            source: change.prepare(
+                "INSERT OR IGNORE INTO source (instance, session) VALUES (?1, ?2)",
             )?,
+            source_id: change
+                .prepare("SELECT id FROM source WHERE instance = ?1 AND session = ?2")?,
+            mention: change.prepare("INSERT INTO mention (source, block) VALUES (?1, ?2)")?,
         })
     }
 
@@ -278,22 +291,37 @@ impl<'a> Putting<'a> {
         )?;
         self.life.execute(params![block.life, last])?;
         let grew = |known: &Mentioned| known.block == id && known.sources.is_subset(&block.sources);
-        let known = match self.growing.take().filter(grew) {
+        let mentioned = match self.known.growing.take().filter(grew) {
             Some(known) => known.sources,
             None => {
                 self.unmention.execute([id])?;
                 BTreeSet::new()
             }
         };
-        for source in block.sources.difference(&known) {
-            let (instance, session) = (source.instance.as_str(), text(source.session.as_deref()));
-            self.source.execute(params![instance, session])?;
-            self.mention.execute(params![instance, session, id])?;
+        for source in block.sources.difference(&mentioned) {
+            let source = self.source_id(source)?;
+            self.mention.execute([source, id])?;
         }
-        self.growing = Some(Mentioned {
+        self.known.growing = Some(Mentioned {
             block: id,
             sources: block.sources.clone(),
         });
         Ok(())
+    }
+
+    /// The number of a source, which it gets if it has none.
+    fn source_id(&mut self, source: &Source) -> rusqlite::Result<i64> {
+        if let Some(known) = self.known.sources.get(source) {
+            return Ok(*known);
+        }
+        let session = source.session.as_deref().unwrap_or_default();
+        let names = [source.instance.as_str(), session];
+        self.source.execute(names)?;
+        let id = self.source_id.query_row(names, |row| row.get(0))?;
+        if self.known.sources.len() >= SOURCES {
+            self.known.sources.clear();
+        }
+        self.known.sources.insert(source.clone(), id);
+        Ok(id)
     }
 }
