@@ -135,7 +135,9 @@ fn answer(cli: Cli) -> Result<(), Fault> {
 }
 
 fn run_async<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(limits::workers(cores))
         .enable_all()
         .build()
         .map_err(|error| Fault::failed(format!("no threads can be started: {error}")))?;

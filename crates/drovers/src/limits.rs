@@ -24,6 +24,13 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 pub(crate) const LAST_THREADS: Duration = Duration::from_millis(200);
 /// How long `open` waits for a server that is starting. After it the command fails with what is known.
 pub(crate) const OPEN: Duration = Duration::from_secs(30);
+/// Threads that hear servers, fold and serve, on so many cores. Where there are more, each event wakes one that finds
+/// nothing to do: see `docs/adr/0011-few-workers.md`. Drawing, reading the disk and storing have threads of their own.
+pub(crate) fn workers(cores: usize) -> usize {
+    (cores / 4).clamp(1, MOST_WORKERS)
+}
+const MOST_WORKERS: usize = 4;
+
 /// How long `check` waits for an answer, unless told otherwise.
 pub(crate) const CHECK_SECONDS: u64 = 120;
 /// Candidates named when what was meant is not clear. The rest is counted.

@@ -7,6 +7,7 @@ mod ask;
 mod catalog;
 mod credentials;
 mod error;
+mod parse;
 mod probe;
 mod read;
 mod stream;
@@ -21,7 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::json::{one_line, sanitize};
+use crate::json::one_line;
 use crate::limits::{
     CONNECT_TIMEOUT, ERROR_BODY_BYTES, MAX_REPLY_BYTES, POOL_IDLE_TIMEOUT, REQUEST_TIMEOUT,
 };
@@ -33,6 +34,8 @@ pub use error::ClientError;
 pub use probe::{Health, Spoken};
 pub use read::{MessagePage, Tolerant};
 pub use stream::EventStream;
+
+use parse::parsed;
 
 /// The connections that clients of many servers share; see [`Client::http`].
 pub type Http = reqwest::Client;
@@ -144,14 +147,17 @@ impl Client {
         }
     }
 
-    async fn get<T: DeserializeOwned>(&self, segments: &[&str]) -> Result<T, ClientError> {
+    async fn get<T: DeserializeOwned + Send + 'static>(
+        &self,
+        segments: &[&str],
+    ) -> Result<T, ClientError> {
         let reply = self
             .exchange(self.request(Method::GET, segments), MAX_REPLY_BYTES)
             .await?;
-        reply.decode()
+        reply.decode().await
     }
 
-    async fn send<T: DeserializeOwned>(
+    async fn send<T: DeserializeOwned + Send + 'static>(
         &self,
         method: Method,
         segments: &[&str],
@@ -160,7 +166,7 @@ impl Client {
         let reply = self
             .exchange(self.request(method, segments).json(body), MAX_REPLY_BYTES)
             .await?;
-        reply.decode()
+        reply.decode().await
     }
 
     /// For requests whose reply says nothing beyond its status.
@@ -337,8 +343,9 @@ impl Reply {
         })
     }
 
-    fn decode<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
-        serde_json::from_str(&sanitize(&self.text)).map_err(ClientError::bad_json)
+    async fn decode<T: DeserializeOwned + Send + 'static>(self) -> Result<T, ClientError> {
+        let decoded = parsed(self.text, |json| serde_json::from_str(json)).await;
+        decoded.map_err(ClientError::bad_json)
     }
 }
 

@@ -20,6 +20,9 @@ pub const OLDER_MESSAGES: usize = 100;
 /// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
 pub const MAX_REPLY_BYTES: usize = 32 * 1024 * 1024;
 
+/// Bytes of a reply that are parsed where they were read. More is parsed on a thread of its own.
+pub(crate) const PARSED_AT_ONCE_BYTES: usize = 64 * 1024;
+
 /// How much of a failed reply's body is read, in bytes; the rest is dropped.
 pub(crate) const ERROR_BODY_BYTES: usize = 4 * 1024;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use model::State;
 use model::state::Rev;
+use model::text::OpenText;
 use model::view::{self, Look, Seen};
 use page::Renderer;
 use page::wire::{self, Batch, Frame, Op, Said};
@@ -33,7 +34,7 @@ pub trait ViewerLink: Send {
 /// Where pages are drawn.
 #[derive(Clone, Debug)]
 pub enum Drawing {
-    /// On threads of their own, off the event loop, so many at a time.
+    /// What is not light: on threads of their own, off the event loop, so many at a time.
     Threads(Arc<Semaphore>),
     /// At once, where it is asked for: what a simulation needs, in which nothing may happen beside it.
     Here,
@@ -280,6 +281,9 @@ impl<L: ViewerLink> Viewer<L> {
     }
 
     async fn patch(&mut self, seen: Seen, since: Rev) -> Option<Vec<Op>> {
+        if is_light(&seen) {
+            return Some(self.live.renderer.patch(&seen, since));
+        }
         self.live
             .draw(move |renderer| renderer.patch(&seen, since))
             .await
@@ -333,6 +337,26 @@ impl<L: ViewerLink> Viewer<L> {
             .await
             .unwrap_or(false)
     }
+}
+
+/// True if it is drawn in less time than it takes to hand it to another thread: a few rows, and texts that grow.
+fn is_light(seen: &Seen) -> bool {
+    let lists = [
+        seen.tabs.as_ref().map(Vec::len),
+        seen.needs.as_ref().map(Vec::len),
+        seen.interrupted.as_ref().map(Vec::len),
+        seen.tree.as_ref().map(Vec::len),
+        seen.strip.as_ref().map(Vec::len),
+    ];
+    let rows: usize = lists.into_iter().flatten().sum();
+    let messages = seen.log.iter().flat_map(|log| &log.messages);
+    let parts = messages.flat_map(|message| &message.parts);
+    // None if one of them is anything else than a text that grows.
+    let texts: Option<usize> = parts
+        .map(|part| part.open.as_ref().map(OpenText::bytes))
+        .sum();
+    rows <= limits::DRAWN_AT_ONCE_ROWS
+        && texts.is_some_and(|bytes| bytes <= limits::DRAWN_AT_ONCE_BYTES)
 }
 
 /// True if the instance that is looked at was removed since.

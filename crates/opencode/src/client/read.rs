@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::value::RawValue;
 
-use super::{Client, ClientError};
-use crate::json::{Raw, sanitize};
+use super::{Client, ClientError, parsed};
+use crate::json::Raw;
 use crate::limits::{MAX_MESSAGES_BYTES, MAX_REPLY_BYTES, OLDER_MESSAGES};
 use crate::wire::{
     FromRaw, MessageWithParts, PermissionRequest, QuestionRequest, SessionInfo, SessionStatus,
@@ -88,17 +88,11 @@ impl Client {
             .request(Method::GET, &["session", id, "message"])
             .query(&query);
         let reply = self.exchange(request, MAX_MESSAGES_BYTES).await?;
-        let json = sanitize(&reply.text);
-        let elements: Vec<&RawValue> =
-            serde_json::from_str(&json).map_err(ClientError::bad_json)?;
-        let mut malformed = 0;
-        let mut messages = Vec::with_capacity(elements.len());
-        for element in elements {
-            match MessageWithParts::from_value(element, &mut malformed) {
-                Ok(message) => messages.push(message),
-                Err(_) => malformed += 1,
-            }
-        }
+        let read = parsed(reply.text, tolerant_messages).await;
+        let Tolerant {
+            value: messages,
+            malformed,
+        } = read.map_err(ClientError::bad_json)?;
         let next = reply
             .headers
             .get("x-next-cursor")
@@ -174,23 +168,42 @@ impl Client {
         self.list(&["question"], &[]).await
     }
 
-    async fn list<T: FromRaw>(
+    async fn list<T: FromRaw + Send + 'static>(
         &self,
         segments: &[&str],
         query: &[(&str, String)],
     ) -> Result<Tolerant<Vec<T>>, ClientError> {
         let request = self.request(Method::GET, segments).query(query);
-        let elements: Vec<Raw> = self.exchange(request, MAX_REPLY_BYTES).await?.decode()?;
-        let total = elements.len();
-        let value: Vec<T> = elements
-            .into_iter()
-            .filter_map(|raw| T::from_raw(raw).ok())
-            .collect();
-        Ok(Tolerant {
-            malformed: total - value.len(),
-            value,
-        })
+        let reply = self.exchange(request, MAX_REPLY_BYTES).await?;
+        let read = parsed(reply.text, tolerant_list).await;
+        read.map_err(ClientError::bad_json)
     }
+}
+
+fn tolerant_messages(json: &str) -> serde_json::Result<Tolerant<Vec<MessageWithParts>>> {
+    let elements: Vec<&RawValue> = serde_json::from_str(json)?;
+    let mut malformed = 0;
+    let mut value = Vec::with_capacity(elements.len());
+    for element in elements {
+        match MessageWithParts::from_value(element, &mut malformed) {
+            Ok(message) => value.push(message),
+            Err(_) => malformed += 1,
+        }
+    }
+    Ok(Tolerant { value, malformed })
+}
+
+fn tolerant_list<T: FromRaw>(json: &str) -> serde_json::Result<Tolerant<Vec<T>>> {
+    let elements: Vec<Raw> = serde_json::from_str(json)?;
+    let total = elements.len();
+    let value: Vec<T> = elements
+        .into_iter()
+        .filter_map(|raw| T::from_raw(raw).ok())
+        .collect();
+    Ok(Tolerant {
+        malformed: total - value.len(),
+        value,
+    })
 }
 
 pub(super) fn object<T: FromRaw>(raw: Raw) -> Result<T, ClientError> {

@@ -201,6 +201,40 @@ async fn what_goes_on_growing_is_named_once_for_each_look() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn words_are_drawn_where_they_are_found_and_what_takes_long_is_not() {
+    let bench = bench().await;
+    let look = Look {
+        instance: Some("i".into()),
+        session: Some("s".into()),
+        from: None,
+    };
+    let is_light = || {
+        let since = Rev(bench.rev() - 1);
+        bench
+            .engine
+            .read(|state| is_light(&view::look(state, &look, since)))
+    };
+    let mut words = Vec::new();
+    for bytes in [10, limits::DRAWN_AT_ONCE_BYTES - 10, 1] {
+        let before = bench.rev();
+        bench.grow(&"x".repeat(bytes)).await;
+        bench.reaches(before + 1).await;
+        words.push(is_light());
+    }
+    assert_eq!(words, [true, true, false]);
+    let mut closed = text();
+    closed.kind = PartKind::Text {
+        text: "whole".into(),
+        synthetic: false,
+        ended: true,
+    };
+    let before = bench.rev();
+    bench.tell([Event::Part(closed)]).await;
+    bench.reaches(before + 1).await;
+    assert!(!is_light(), "a finished text is drawn anew");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_viewer_skips_what_lies_between_and_ends_at_the_truth() {
     let mut bench = bench().await;
     bench.look(0, false).await;
