@@ -152,6 +152,12 @@ impl Hub {
         Ok(answer.error_for_status()?.bytes().await?.to_vec())
     }
 
+    /// True if its journal works.
+    pub(crate) async fn stores(&self) -> Result<bool> {
+        let health: serde_json::Value = serde_json::from_str(&self.text("/api/health").await?)?;
+        Ok(health["journal"]["status"] == "ok")
+    }
+
     /// A body as text.
     pub(crate) async fn text(&self, path: &str) -> Result<String> {
         let answer = self.site.http.get(self.site.url.join(path)?).send().await?;

@@ -53,6 +53,8 @@ enum Outcome {
     Late,
     /// It was the generator that could not keep it.
     NotSaid,
+    /// The hub gave up storing what it heard.
+    NotStored,
 }
 
 struct Search<'a> {
@@ -141,6 +143,7 @@ impl Search<'_> {
             rate: rate / self.sessions as f64,
             batch: Some(BATCH),
         };
+        let mut stored = true;
         let window = match taker {
             Taker::Hub => {
                 let hub = Stage::hub(self.setup, &self.load).await?;
@@ -148,7 +151,10 @@ impl Search<'_> {
                 let mut watching = stage::live(&self.load, &hub, slots).await?;
                 self.load.pace(pace).await?;
                 sleep(self.setup.settle()).await;
-                stage::window(&self.load, Some(&hub), length, &mut [&mut watching]).await?
+                let window =
+                    stage::window(&self.load, Some(&hub), length, &mut [&mut watching]).await?;
+                stored = hub.stores().await?;
+                window
             }
             Taker::Drain => {
                 let mut watching = Watching::of(&self.load, stage::Sees::All(1));
@@ -160,7 +166,7 @@ impl Search<'_> {
             }
         };
         self.load.pace(Pace::default()).await?;
-        let tried = Try::of(&window, rate);
+        let tried = Try::of(&window, rate, stored);
         self.table.row([
             format!("{taker:?}").to_lowercase(),
             number(tried.events),
@@ -174,13 +180,14 @@ impl Search<'_> {
 }
 
 impl Try {
-    fn of(window: &Window, rate: f64) -> Self {
+    fn of(window: &Window, rate: f64, stored: bool) -> Self {
         let caught = &window.seen[0];
         let latency = Latency::of(&caught.seen.all);
         let said = window.words as f64 / window.seconds;
         let in_time = latency.count > 0 && latency.p99 <= IN_TIME && caught.complete() > 99.9;
         let outcome = match in_time {
             _ if said < rate * KEPT_UP => Outcome::NotSaid,
+            _ if !stored => Outcome::NotStored,
             true => Outcome::InTime,
             false => Outcome::Late,
         };
@@ -203,6 +210,7 @@ impl Outcome {
             Self::InTime => "in time",
             Self::Late => "late",
             Self::NotSaid => "the generator was late",
+            Self::NotStored => "the journal failed",
         }
     }
 }

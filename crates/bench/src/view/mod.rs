@@ -1,10 +1,12 @@
 //! The viewers: each decodes what it gets, finds the words in it, and notes how old they are.
 
+mod bare;
 mod events;
 mod live;
 mod tally;
 mod wire;
 
+pub(crate) use bare::Bare;
 pub(crate) use events::{drain, follow};
 pub(crate) use live::{Live, Look, Manner, Site};
 pub(crate) use tally::{Seen, Tally};
