@@ -25,11 +25,10 @@ pub(crate) const LAST_THREADS: Duration = Duration::from_millis(200);
 /// How long `open` waits for a server that is starting. After it the command fails with what is known.
 pub(crate) const OPEN: Duration = Duration::from_secs(30);
 /// Threads that hear servers, fold and serve, on so many cores. Where there are more, each event wakes one that finds
-/// nothing to do: see `docs/adr/0011-few-workers.md`. Drawing, reading the disk and storing have threads of their own.
+/// nothing to do: see `docs/adr/0011-few-workers.md`. Drawing, large replies and the journal have threads of their own.
 pub(crate) fn workers(cores: usize) -> usize {
-    (cores / 4).clamp(1, MOST_WORKERS)
+    (cores / 4).clamp(1, 4)
 }
-const MOST_WORKERS: usize = 4;
 
 /// How long `check` waits for an answer, unless told otherwise.
 pub(crate) const CHECK_SECONDS: u64 = 120;
