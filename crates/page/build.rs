@@ -17,13 +17,14 @@ use oxc::span::SourceType;
 use oxc::transformer::{TransformOptions, Transformer};
 
 /// Modules in an order in which what one needs at once comes before it.
-const MODULES: [&str; 13] = [
+const MODULES: [&str; 14] = [
     "dom.ts",
     "clock.ts",
     "api.ts",
     "outbox.ts",
     "morph.ts",
     "patch.ts",
+    "reading.ts",
     "live.ts",
     "navigate.ts",
     "dialogs.ts",
@@ -95,11 +96,24 @@ fn script() -> String {
         comments: CommentOptions::disabled(),
         ..CodegenOptions::default()
     };
-    Codegen::new()
+    let code = Codegen::new()
         .with_options(options)
         .with_scoping(minified.scoping)
         .build(&program)
-        .code
+        .code;
+    check_script(&code);
+    code
+}
+
+/// TypeScript may declare a function twice; no browser would run that.
+fn check_script(code: &str) {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, code, SourceType::mjs()).parse();
+    check("parse the result", &parsed.diagnostics, code);
+    let built = SemanticBuilder::new()
+        .with_check_syntax_error(true)
+        .build(&parsed.program);
+    check("check the result", &built.diagnostics, code);
 }
 
 fn check<E: std::fmt::Debug>(step: &str, errors: impl IntoIterator<Item = E>, source: &str) {

@@ -1,5 +1,7 @@
 // Fills in moments: the hub names them, the page's own clock says how long ago they were.
 
+import { root } from "./dom";
+
 let offset = 0;
 
 /** Takes the hub's clock as the true one. */
@@ -56,6 +58,21 @@ function words(at: number, form: string | null, from: number): Words {
     default:
       return [clock(at, from), new Date(from).setHours(24, 0, 0, 0) - from];
   }
+}
+
+/** Turns the marks of what works: a page that stands still is seen to. */
+function beat(): void {
+  root.dataset.beat = String(Math.floor(Date.now() / 1000) % 4);
+}
+
+/** Begins to write the time, each second. */
+export function beginClock(hub: number): void {
+  setClock(hub);
+  tick();
+  setInterval(() => {
+    tick();
+    beat();
+  }, 1000);
 }
 
 /** Writes every moment that reads differently now. It runs after every change: what still holds costs a look-up. */

@@ -2,7 +2,8 @@
 
 import { setClock, tick } from "./clock";
 import { root } from "./dom";
-import { apply, keepingPlace, type Op } from "./patch";
+import { apply, isGrowth, type Op } from "./patch";
+import { keepingPlace } from "./reading";
 
 /** The look that it answers, the revision that it brings the page to, and how. */
 type Batch = [number, number, ...Op[]];
@@ -74,6 +75,7 @@ export function leave(): Promise<void> {
 const usualWhy = "Page offline: reconnecting. What you send is kept";
 
 function show(offline: boolean, why?: string): void {
+  if (!offline && !root.hasAttribute("data-offline")) return;
   const line = document.getElementById("offline");
   if (line && (line.hidden || why !== undefined)) line.textContent = why ?? usualWhy;
   if (line) line.hidden = !offline;
@@ -86,6 +88,8 @@ async function batch([n, rev, ...ops]: Batch): Promise<void> {
   // True also if the page looks elsewhere by now: whoever changes that waits for this first.
   root.dataset.rev = String(rev);
   if (n === looks) tell({ t: "ack", rev });
+  // Moments, prompts and what waits are none of a text that grows.
+  if (ops.every(isGrowth)) return;
   tick();
   listening?.changed();
 }

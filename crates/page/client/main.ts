@@ -1,7 +1,7 @@
 // Begins everything. All controls are named by `data-do` and handled here; nothing is bound to single elements.
 
 import { send } from "./api";
-import { setClock, tick } from "./clock";
+import { beginClock } from "./clock";
 import { addFrom, continueAll, login, openDialog, openFolder, remove, sheet } from "./dialogs";
 import { byId, root, say } from "./dom";
 import { keyboard } from "./keys";
@@ -11,6 +11,7 @@ import { again, navigation } from "./navigate";
 import { outbox, sendKept } from "./outbox";
 import { fetchElement } from "./patch";
 import { answerPermission, answerQuestion, followBegun, saveDraft, sendPrompt, showDraft, syncPrompt } from "./prompt";
+import { beginReading } from "./reading";
 import { showKept } from "./waiting";
 
 async function copy(button: HTMLElement): Promise<void> {
@@ -79,7 +80,8 @@ function count(needs?: number): void {
   const waiting = needs ?? Number(document.querySelector<HTMLElement>("[data-k=calm]")?.dataset.needs ?? 0);
   const front = document.querySelector<HTMLElement>("[data-k=head]")?.dataset.title;
   const title = front === undefined ? "Drovers" : `${front} · Drovers`;
-  document.title = waiting > 0 ? `(${waiting}) ${title}` : title;
+  const counted = waiting > 0 ? `(${waiting}) ${title}` : title;
+  if (document.title !== counted) document.title = counted;
 }
 
 /** Brings the tabs of what is in front into view, and a place to write where that is all there is to do. */
@@ -103,9 +105,8 @@ function linksChanged(): boolean {
   return changed;
 }
 
-setClock(Number(root.dataset.now));
-tick();
-setInterval(tick, 1000);
+beginReading();
+beginClock(Number(root.dataset.now));
 showDraft();
 syncPrompt();
 count();

@@ -4,6 +4,7 @@ import { setClock, tick } from "./clock";
 import { aside, byId, root } from "./dom";
 import { leave, look } from "./live";
 import { morph } from "./morph";
+import { keepReading, placeOfReader } from "./reading";
 
 let arrived: () => void = () => undefined;
 let going = 0;
@@ -12,14 +13,13 @@ let leaving = false;
 
 function swap(fresh: Document, samePlace: boolean): void {
   const [oldLog, newLog] = [byId("log"), fresh.getElementById("log")];
-  const scroll = oldLog?.scrollTop ?? 0;
+  const reader = samePlace ? placeOfReader() : null;
   const [oldApp, newApp] = [byId("app"), fresh.getElementById("app")];
   if (!oldApp || !newApp) return location.reload();
   if (oldLog && newLog) oldLog.replaceWith(newLog.cloneNode(true));
   aside.clear();
   morph(oldApp, document.adoptNode(newApp));
-  const log = byId("log");
-  if (log && samePlace) log.scrollTop = scroll;
+  keepReading(reader);
   for (const name of ["epoch", "rev", "version", "now", "instance", "session", "from"]) {
     const value = fresh.documentElement.dataset[name];
     if (value === undefined) delete root.dataset[name];

@@ -15,15 +15,18 @@ export type Op =
   | ["g", string, string]
   | Splice;
 
-/** The element of the last splice: the next one of the same does not name it. */
+/** The key of the last splice's element, which the next one of the same does not name, and the element. */
 let spliced = "";
+let grown: Element | null = null;
 
 /** Growing blocks that hold the person's selection: they are brought up to date once it is gone. */
 const held = new Set<Element>();
 
+/** Whether anything is selected. Asking for it takes as long as a word takes to be written. */
+let selecting = false;
+
 function selected(element: Element): boolean {
-  const selection = getSelection();
-  return !!selection && !selection.isCollapsed && selection.containsNode(element, true);
+  return selecting && getSelection()?.containsNode(element, true) === true;
 }
 
 /** Makes what is in `old` what is in `fresh`. What is the same stays, so that only what came is laid out and drawn. */
@@ -60,6 +63,7 @@ function write(element: Element): void {
 }
 
 document.addEventListener("selectionchange", () => {
+  selecting = getSelection()?.isCollapsed === false;
   for (const element of held) {
     if (selected(element)) continue;
     held.delete(element);
@@ -85,7 +89,7 @@ export async function fetchElement(url: string): Promise<Element | null> {
 }
 
 function put(fresh: Element | null): void {
-  const key = fresh && keyOf(fresh);
+  const key = fresh ? keyOf(fresh) : undefined;
   if (!fresh || key === undefined) return;
   const old = find(key);
   if (!old) aside.set(key, fresh);
@@ -121,14 +125,15 @@ async function extend(key: string, come: string[], gone: string[], rev: number):
 }
 
 function tag(fresh: Element | null): void {
-  const key = fresh && keyOf(fresh);
-  const old = key === undefined || key === null ? null : find(key);
+  const key = fresh ? keyOf(fresh) : undefined;
+  const old = key === undefined ? null : find(key);
   if (old && fresh) attributes(old, fresh);
 }
 
 async function splice(key: string, [length, end, text, gone = 0]: Splice, rev: number): Promise<void> {
-  spliced = key;
-  const element = find(key);
+  // Looking for it goes through the whole page, and most changes are of one text that grows.
+  const element = key === spliced && grown?.isConnected ? grown : find(key);
+  [spliced, grown] = [key, element];
   const source = element && (sources.get(element) ?? element.innerHTML);
   if (!element || source?.length !== length) {
     put(await fetchElement(fragmentUrl(key, rev)));
@@ -138,6 +143,9 @@ async function splice(key: string, [length, end, text, gone = 0]: Splice, rev: n
   if (selected(element)) held.add(element);
   else write(element);
 }
+
+/** True for a change of nothing but a text that grows. */
+export const isGrowth = (op: Op): boolean => typeof op[0] === "number" || op[0] === "b";
 
 /** Applies a batch that brings the page to `rev`. */
 export async function apply(ops: Op[], rev: number): Promise<void> {
@@ -169,13 +177,4 @@ export async function apply(ops: Op[], rev: number): Promise<void> {
   }
   // What a batch brings, it also places; anything left is not shown.
   aside.clear();
-}
-
-/** Keeps a reader's place while the conversation grows below, where the browser does not do it by itself. */
-export async function keepingPlace(change: () => Promise<void>): Promise<void> {
-  const log = document.getElementById("log");
-  if (!log || CSS.supports("overflow-anchor", "auto") || log.scrollTop > -4) return change();
-  const before = log.scrollHeight;
-  await change();
-  log.scrollTop -= log.scrollHeight - before;
 }

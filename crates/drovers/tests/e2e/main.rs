@@ -22,6 +22,7 @@ mod outage;
 mod outbox;
 mod own;
 mod phone;
+mod reading;
 mod servers;
 mod turns;
 mod vectors;

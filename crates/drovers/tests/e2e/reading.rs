@@ -1,0 +1,56 @@
+//! Where a person reads: the end is followed while it grows, and any other place stays where it is.
+
+use anyhow::Result;
+use testkit::chromium::{Chromium, Page, Viewport};
+
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, until};
+
+const LOG: &str = "document.querySelector('#log')";
+
+/// The end is in sight, below what fills the screen.
+const AT_END: &str = "(log => log.scrollTop > 200 && log.scrollHeight - log.clientHeight - log.scrollTop < 5)(document.querySelector('#log'))";
+
+async fn grown(page: &Page) -> Result<()> {
+    let had: usize = page.eval(&format!("{LAST_TEXT}.length")).await?;
+    page.wait_for(&format!("{LAST_TEXT}.length > {had} + 400"), PATIENCE)
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_is_followed_and_a_readers_place_kept() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let instance = drovers.connected(&server).await?;
+    let session = elsewhere(&server, "echo 4000 rate=120").await?;
+    until("the session", async || {
+        let path = format!("/api/instances/{instance}/sessions/{session}");
+        Ok(drovers.get(&path).await.ok())
+    })
+    .await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    page.viewport(Viewport::PHONE).await?;
+    page.wait_for(AT_END, PATIENCE).await?;
+    for _ in 0..3 {
+        grown(&page).await?;
+        page.wait_for(AT_END, PATIENCE).await?;
+    }
+
+    let place = "document.querySelector('.turn').getBoundingClientRect().top";
+    page.eval::<bool>(&format!("({LOG}.scrollTop = 100, true)"))
+        .await?;
+    let before: f64 = page.eval(place).await?;
+    grown(&page).await?;
+    grown(&page).await?;
+    let after: f64 = page.eval(place).await?;
+    assert!((after - before).abs() < 1.0, "{before} became {after}");
+
+    page.eval::<bool>(&format!("({LOG}.scrollTop = {LOG}.scrollHeight, true)"))
+        .await?;
+    grown(&page).await?;
+    page.wait_for(AT_END, PATIENCE).await?;
+    page.viewport(Viewport::DESKTOP).await?;
+    page.wait_for(AT_END, PATIENCE).await?;
+    page.assert_clean().await
+}

@@ -1,0 +1,92 @@
+// Keeps the end of the conversation in sight while it grows, unless the person looks at what was said before.
+//
+// Until this script runs, the style sheet does it, by laying the conversation out from its end: then all of it moves with
+// every word, and is drawn anew.
+
+import { byId, root } from "./dom";
+
+/** Pixels from the end within which a person is taken to look at it. */
+const near = 4;
+
+/** Whether the browser keeps a reader's place by itself. */
+const anchors = CSS.supports("overflow-anchor", "auto");
+
+let following = true;
+/** How far the conversation could be scrolled when it was last laid out. What grew since is no sign of having left its end. */
+let end = 0;
+
+/** Looking for what the browser would keep in its place takes time with every word, and is of no use at the end. */
+function setFollowing(follows: boolean): void {
+  following = follows;
+  const mark = follows ? "end" : "";
+  if (root.dataset.follows !== mark) root.dataset.follows = mark;
+}
+
+function showEnd(): void {
+  const log = byId("log");
+  if (!log) return;
+  end = log.scrollHeight - log.clientHeight;
+  if (following) log.scrollTop = end;
+}
+
+const sizes = new ResizeObserver(showEnd);
+
+/** A message in sight, and where it is. */
+interface Place {
+  key: string | undefined;
+  top: number;
+  fromEnd: number;
+}
+
+const messagesIn = (log: HTMLElement): HTMLElement[] => [...log.querySelectorAll<HTMLElement>(".turn")];
+
+/** Where the person reads. */
+export function placeOfReader(): Place | null {
+  const log = byId("log");
+  if (!log || following) return null;
+  const { top } = log.getBoundingClientRect();
+  const first = messagesIn(log).find((message) => message.getBoundingClientRect().bottom > top);
+  return {
+    key: first?.dataset.k,
+    top: first?.getBoundingClientRect().top ?? 0,
+    fromEnd: log.scrollHeight - log.scrollTop,
+  };
+}
+
+/** Shows the conversation that is on the page now from where the person read, or else its end, and follows it. */
+export function keepReading(from: Place | null): void {
+  sizes.disconnect();
+  setFollowing(from === null);
+  const log = byId("log");
+  if (!log) return;
+  if (from) {
+    const same = messagesIn(log).find((message) => message.dataset.k === from.key);
+    if (same) log.scrollTop += same.getBoundingClientRect().top - from.top;
+    else log.scrollTop = log.scrollHeight - from.fromEnd;
+  }
+  showEnd();
+  for (const element of [log, ...log.children]) sizes.observe(element);
+}
+
+/** Keeps a reader's place while what is above it changes, where the browser does not do it by itself. */
+export async function keepingPlace(change: () => Promise<void>): Promise<void> {
+  const reader = anchors ? null : placeOfReader();
+  await change();
+  if (reader) keepReading(reader);
+}
+
+/** Begins. */
+export function beginReading(): void {
+  const log = byId("log");
+  const back = log?.scrollTop ?? 0;
+  setFollowing(back > -near);
+  if (log && !following) log.scrollTop = log.scrollHeight - log.clientHeight + back;
+  keepReading(placeOfReader());
+  document.addEventListener(
+    "scroll",
+    ({ target }) => {
+      if (target instanceof HTMLElement && target.id === "log") setFollowing(target.scrollTop >= end - near);
+    },
+    { capture: true, passive: true },
+  );
+}
