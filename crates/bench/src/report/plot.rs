@@ -40,8 +40,14 @@ impl Chart {
                 .map(|point| point.1)
                 .fold(f64::MIN_POSITIVE, f64::max),
         );
-        let x =
-            |value: f64| LEFT + (value + 1.0).ln() / (most_x + 1.0).ln() * (WIDTH - LEFT - RIGHT);
+        let ticks = ticks(points().map(|point| point.0));
+        let x = |value: f64| {
+            let share = match ticks {
+                Ticks::Even(_) => value / most_x,
+                Ticks::Measured(_) => (value + 1.0).ln() / (most_x + 1.0).ln(),
+            };
+            LEFT + share * (WIDTH - LEFT - RIGHT)
+        };
         let y = |value: f64| HEIGHT - BOTTOM - value / most_y * (HEIGHT - TOP - BOTTOM);
         let mut out = format!(
             r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/><text x="{LEFT}" y="20" font-size="14" font-weight="600">{}</text>"##,
@@ -60,10 +66,8 @@ impl Chart {
                 number(value)
             );
         }
-        let mut ticks: Vec<f64> = points().map(|point| point.0).collect();
-        ticks.sort_by(f64::total_cmp);
-        ticks.dedup();
-        for value in ticks {
+        let (Ticks::Even(labels) | Ticks::Measured(labels)) = &ticks;
+        for &value in labels {
             let _whole = write!(
                 out,
                 r#"<text x="{:.1}" y="{}" text-anchor="middle">{}</text>"#,
@@ -104,6 +108,28 @@ impl Chart {
         }
         out + "</svg>\n"
     }
+}
+
+/// Where the axis from left to right has its numbers.
+enum Ticks {
+    /// At every value that was measured, as these are few and lie far apart: the axis is logarithmic.
+    Measured(Vec<f64>),
+    /// At even distances.
+    Even(Vec<f64>),
+}
+
+/// Values that are written below a chart at most.
+const LABELS: usize = 16;
+
+fn ticks(values: impl Iterator<Item = f64>) -> Ticks {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    if values.len() <= LABELS {
+        return Ticks::Measured(values);
+    }
+    let most = values.last().copied().unwrap_or_default();
+    Ticks::Even((0..=4).map(|step| most * f64::from(step) / 4.0).collect())
 }
 
 /// The next round number.
