@@ -7,6 +7,7 @@
 mod bodies;
 mod folders;
 mod handle;
+mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
@@ -20,6 +21,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
+pub use trim::Reach;
 
 use crate::clock::Clock;
 use crate::feed::log::Said;
@@ -28,11 +30,12 @@ use crate::journal::word::Word;
 use crate::journal::{Journal, keep};
 use crate::limits;
 use folders::Folders;
+use trim::Watchers;
 
 /// How often conversations that nobody looks at are weighed.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How often conversations are tried again that are looked at and could not be read.
+/// How often conversations are tried again that are looked at and could not be read, and those are cut that grew too long.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// Everything that wakes the engine.
@@ -54,9 +57,9 @@ pub enum Input {
     /// A supervisor heard something.
     Heard(InstanceId, Vec<Heard>),
     /// A viewer looks at a session.
-    Watch(InstanceId, SessionId),
+    Watch(InstanceId, SessionId, Reach),
     /// It no longer does.
-    Unwatch(InstanceId, SessionId),
+    Unwatch(InstanceId, SessionId, Reach),
     /// A viewer wants messages before those that are kept.
     Older(InstanceId, SessionId),
     /// A person looked at a session.
@@ -129,8 +132,8 @@ struct Engine {
     inputs: mpsc::Receiver<Input>,
     changed: watch::Sender<Rev>,
     supervisors: BTreeMap<InstanceId, mpsc::Sender<Ask>>,
-    /// How many viewers look at a session.
-    watched: BTreeMap<InstanceId, BTreeMap<SessionId, usize>>,
+    /// Who looks at what.
+    watched: BTreeMap<InstanceId, BTreeMap<SessionId, Watchers>>,
     /// Reads of conversations that were asked for and have not ended.
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
@@ -197,7 +200,10 @@ impl Engine {
                 // The timers first: they fire seldom, while inputs may never run out.
                 biased;
                 _ = sweep.tick() => self.drop_unwatched(),
-                _ = again.tick() => self.read_failed(),
+                _ = again.tick() => {
+                    self.read_failed();
+                    self.trim_watched();
+                }
                 taken = self.inputs.recv_many(&mut inputs, limits::INPUTS_AT_ONCE) => {
                     if taken == 0 {
                         return;
@@ -223,8 +229,8 @@ impl Engine {
             }
             Input::Remove(instance) => self.remove(&instance),
             Input::Heard(instance, heard) => self.heard(&instance, heard),
-            Input::Watch(instance, session) => self.watch(instance, session),
-            Input::Unwatch(instance, session) => self.unwatch(instance, session),
+            Input::Watch(instance, session, reach) => self.watch(instance, session, reach),
+            Input::Unwatch(instance, session, reach) => self.unwatch(&instance, &session, reach),
             Input::Older(instance, session) => self.older(&instance, &session),
             Input::Reviewed(instance, session) => self.fold(&instance, Event::Reviewed { session }),
             Input::Notices(notices) => model::reduce::notice(&mut self.shared.write(), notices),

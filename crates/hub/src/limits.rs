@@ -31,7 +31,12 @@ pub const DIRECTORY_AGAIN: Duration = Duration::from_secs(10);
 /// Conversations and directories read at once from one server. The rest wait.
 pub const READS_AT_ONCE: usize = 4;
 /// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first.
-pub const UNWATCHED_BYTES: usize = 64 << 20;
+pub const UNWATCHED_BYTES: usize = 16 << 20;
+/// Messages kept of a conversation that is looked at. Beyond it those before the newest page are let go; they are read again
+/// as a viewer asks for them.
+pub const WATCHED_MESSAGES: usize = MESSAGE_PAGE + MESSAGE_PAGE / 2;
+/// The same while a viewer looks at older ones. Beyond it its window begins later.
+pub const WATCHED_OLDER_MESSAGES: usize = 4000;
 /// Bytes of upstream events that the log keeps in memory while there is no journal. The oldest go first; readers who come
 /// later are told of the gap.
 pub const LOG_BYTES: usize = 32 << 20;

@@ -81,6 +81,15 @@ pub enum Event {
         /// Whose messages.
         session: SessionId,
     },
+    /// A session's messages before one need not be kept: they can be read again.
+    BodyTrimmed {
+        /// Whose messages.
+        session: SessionId,
+        /// The oldest message to keep.
+        begins: MessageId,
+        /// Cursor of the page before it.
+        older: Arc<str>,
+    },
     /// A person looked at a session.
     Reviewed {
         /// Which.

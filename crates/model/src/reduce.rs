@@ -165,6 +165,11 @@ impl Fold<'_> {
             Event::SessionRead(info) => self.session_read(info),
             Event::Durable { session, seq } => self.durable(&session, seq),
             Event::BodyDropped { session } => self.body_dropped(&session),
+            Event::BodyTrimmed {
+                session,
+                begins,
+                older,
+            } => self.body_trimmed(&session, &begins, older),
             Event::Reviewed { session } => self.reviewed(&session),
             Event::SessionCreated(info) => self.session_created(info),
             Event::Session(info) => self.session_changed(info),
@@ -208,7 +213,7 @@ impl Fold<'_> {
             self.effects
                 .push(Effect::ReadSession(self.instance.id.clone(), id.clone()));
         }
-        self.instance.sessions.get_mut(id)
+        self.instance.sessions.get_mut(id).map(Box::as_mut)
     }
 
     fn touch_tab(&mut self) {

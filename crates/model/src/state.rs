@@ -57,7 +57,8 @@ pub struct State {
 impl State {
     /// A session of an instance.
     pub fn session(&self, instance: &InstanceId, session: &SessionId) -> Option<&Session> {
-        self.instances.get(instance)?.sessions.get(session)
+        let sessions = &self.instances.get(instance)?.sessions;
+        sessions.get(session).map(Box::as_ref)
     }
 
     /// True unless the session belongs to another instance, which shows it as long as it can be heard. After that the
@@ -105,7 +106,7 @@ pub struct Instance {
     /// What was asked of it since its stream began.
     pub asked: Asked,
     /// Its sessions.
-    pub sessions: BTreeMap<SessionId, Session>,
+    pub sessions: BTreeMap<SessionId, Box<Session>>,
     /// Permissions that wait.
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.

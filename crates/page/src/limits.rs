@@ -1,7 +1,7 @@
 //! Every bound of what is drawn, and what happens at it.
 
 /// Bytes of rendered HTML kept. Beyond it what was drawn longest ago is forgotten: its next change is sent whole.
-pub(crate) const CACHE_BYTES: usize = 32 << 20;
+pub(crate) const CACHE_BYTES: usize = 8 << 20;
 /// Renders kept of one thing, for viewers that are a few ticks behind. One further behind gets the thing whole.
 pub(crate) const RING: usize = 8;
 /// Bytes of one fragment on the socket. A larger one is only named there, and fetched.

@@ -313,7 +313,6 @@ impl World<'_> {
                 permission: "bash".into(),
                 patterns: vec!["rm -rf dist && cargo build".into()],
                 always: vec!["rm *".into(), "cargo build *".into()],
-                metadata: Json::null(),
                 tool: Some(ToolCall {
                     message: "msg_3".into(),
                     call: "call_prt_32".into(),
@@ -512,7 +511,6 @@ pub(crate) fn tool(
         state,
         input: Json::parse(input.to_owned()).unwrap_or_else(|_| Json::null()),
         title: None,
-        metadata: Json::null(),
         child,
         started: Some(Timestamp(NOW - 60_000)),
         ended: ended.then_some(Timestamp(NOW - 58_700)),

@@ -21,7 +21,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
     let (servers, sessions) = (setup.size(100, 20), setup.size(50, 20));
     let length = setup.seconds(600.0, 4.0);
     let setting = format!(
-        "At start: one server, without sessions. Idle: {servers} servers of {sessions} sessions each. Load: these, {} sessions with {DELTAS} deltas/s together and ten live viewers, for {} s.",
+        "At start: one server, without sessions. Idle: {servers} servers of {sessions} sessions each, 10 s after their state was read. Load: these, {} sessions with {DELTAS} deltas/s together and ten live viewers, for {} s.",
         SPEAKING.min(servers * sessions),
         length.as_secs_f64()
     );
@@ -33,7 +33,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
         ..Options::default()
     };
     let stage = Stage::start(setup, options).await?;
-    sleep(setup.settle()).await;
+    sleep(setup.seconds(10.0, 0.5)).await;
     let idle = stage.hub.memory()?;
     let samples = under_load(setup, &stage, servers * sessions, length).await?;
     stage.load.pace(Pace::default()).await?;

@@ -5,14 +5,14 @@ use model::event::MessagesRead;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, State};
 
-use super::{Engine, Reading, lacks_messages};
+use super::{Engine, Reach, Reading, lacks_messages};
 use crate::ingest::Ask;
 use crate::limits;
 
 impl Engine {
-    pub(super) fn watch(&mut self, instance: InstanceId, session: SessionId) {
+    pub(super) fn watch(&mut self, instance: InstanceId, session: SessionId, reach: Reach) {
         let of_instance = self.watched.entry(instance.clone()).or_default();
-        *of_instance.entry(session.clone()).or_default() += 1;
+        *of_instance.entry(session.clone()).or_default().of(reach) += 1;
         let lacking = {
             let state = self.shared.read();
             let body = state
@@ -25,18 +25,18 @@ impl Engine {
         }
     }
 
-    pub(super) fn unwatch(&mut self, instance: InstanceId, session: SessionId) {
-        let Some(of_instance) = self.watched.get_mut(&instance) else {
+    pub(super) fn unwatch(&mut self, instance: &InstanceId, session: &SessionId, reach: Reach) {
+        let Some(of_instance) = self.watched.get_mut(instance) else {
             return;
         };
-        if let Some(viewers) = of_instance.get_mut(&session) {
-            *viewers -= 1;
-            if *viewers == 0 {
-                of_instance.remove(&session);
+        if let Some(watchers) = of_instance.get_mut(session) {
+            *watchers.of(reach) -= 1;
+            if watchers.are_none() {
+                of_instance.remove(session);
             }
         }
         if of_instance.is_empty() {
-            self.watched.remove(&instance);
+            self.watched.remove(instance);
         }
     }
 

@@ -9,7 +9,7 @@ use model::state::{Origin, Rev};
 use model::time::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::{Heard, Input, Shared};
+use super::{Heard, Input, Reach, Shared};
 use crate::feed::log::Log;
 use crate::ingest::Ask;
 use crate::journal::Journal;
@@ -105,14 +105,15 @@ impl Handle {
         self.tell(Input::Remove(instance)).await;
     }
 
-    /// Keeps a session's conversation for as long as the answer lives.
-    pub async fn watch(&self, instance: InstanceId, session: SessionId) -> Watched {
-        self.tell(Input::Watch(instance.clone(), session.clone()))
+    /// Keeps a session's conversation for as long as the answer lives, as far back as `reach`.
+    pub async fn watch(&self, instance: InstanceId, session: SessionId, reach: Reach) -> Watched {
+        self.tell(Input::Watch(instance.clone(), session.clone(), reach))
             .await;
         Watched {
             inputs: self.inputs.clone(),
             instance,
             session,
+            reach,
         }
     }
 
@@ -168,11 +169,12 @@ pub struct Watched {
     inputs: mpsc::Sender<Input>,
     instance: InstanceId,
     session: SessionId,
+    reach: Reach,
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let input = Input::Unwatch(self.instance.clone(), self.session.clone());
+        let input = Input::Unwatch(self.instance.clone(), self.session.clone(), self.reach);
         if let Err(mpsc::error::TrySendError::Full(input)) = self.inputs.try_send(input) {
             // A full queue must not lose this, or the conversation would be kept for ever.
             let inputs = self.inputs.clone();

@@ -2,7 +2,7 @@
 //! What the engine asks supervisors for, and when.
 
 use model::event::{MessagesRead, ReadPage, Snapshot};
-use model::state::{LinkStatus, RunStatus, SessionInfo};
+use model::state::{LinkStatus, MessageInfo, Role, RunStatus, SessionInfo};
 use model::time::Timestamp;
 use tokio::time::timeout;
 
@@ -36,7 +36,8 @@ impl Bench {
     }
 
     async fn watch(&self, session: &str) -> Watched {
-        self.engine.watch("i".into(), session.into()).await
+        let newest = Reach::Newest;
+        self.engine.watch("i".into(), session.into(), newest).await
     }
 
     async fn next(&mut self) -> Ask {
@@ -79,6 +80,20 @@ fn read(page: ReadPage) -> Event {
         page,
         todos: None,
     })
+}
+
+/// So many more messages.
+fn more(range: std::ops::Range<usize>) -> Vec<Event> {
+    let message = |number: usize| {
+        let (id, at) = (format!("m{number:04}"), Timestamp(number as i64));
+        Event::Message(MessageInfo::bare(
+            id.as_str().into(),
+            "s".into(),
+            Role::User,
+            at,
+        ))
+    };
+    range.map(message).collect()
 }
 
 fn messages(session: &str) -> Ask {
@@ -150,6 +165,42 @@ async fn what_is_looked_at_and_could_not_be_read_is_tried_again() {
     };
     bench.tell([failed]).await;
     assert_eq!(bench.next().await, messages("s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_at_is_cut_once_it_is_too_long_for_those_who_look() {
+    let mut bench = Bench::new(64).await;
+    bench.tell([Event::SessionCreated(info("s"))]).await;
+    let older = bench
+        .engine
+        .watch("i".into(), "s".into(), Reach::Older)
+        .await;
+    let _newest = bench.watch("s").await;
+    bench.tell(more(0..limits::WATCHED_MESSAGES)).await;
+    tokio::time::sleep(TRY_AGAIN * 2).await;
+    bench
+        .tell(more(
+            limits::WATCHED_MESSAGES..limits::WATCHED_OLDER_MESSAGES,
+        ))
+        .await;
+    tokio::time::sleep(TRY_AGAIN * 2).await;
+    assert!(bench.asked.try_recv().is_err(), "all of it is looked at");
+    bench.tell(more(5000..5001)).await;
+    assert_eq!(bench.next().await, Ask::Trim("s".into()));
+    assert_eq!(bench.next().await, Ask::Trim("s".into()), "until it is cut");
+    let cut = |begins: &str| Event::BodyTrimmed {
+        session: "s".into(),
+        begins: begins.into(),
+        older: "cursor".into(),
+    };
+    bench.tell([cut("m3000")]).await;
+    tokio::time::sleep(TRY_AGAIN * 2).await;
+    assert!(bench.asked.try_recv().is_err(), "it is short enough");
+    drop(older);
+    assert_eq!(bench.next().await, Ask::Trim("s".into()));
+    bench.tell([cut("m3900")]).await;
+    tokio::time::sleep(TRY_AGAIN * 2).await;
+    assert!(bench.asked.try_recv().is_err());
 }
 
 fn durable(seq: u64) -> Event {

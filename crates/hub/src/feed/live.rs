@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::Ticks;
-use crate::engine::{Handle, Watched};
+use crate::engine::{Handle, Reach, Watched};
 use crate::limits;
 
 /// The port to a viewer: text frames both ways.
@@ -231,7 +231,8 @@ impl<L: ViewerLink> Viewer<L> {
         if let Some(look) = look
             && let (Some(instance), Some(session)) = (look.instance.clone(), look.session.clone())
         {
-            let guard = self.live.handle.watch(instance, session).await;
+            let reach = Reach::of(look.from.as_ref());
+            let guard = self.live.handle.watch(instance, session, reach).await;
             self.watched = Some((look, guard));
         }
         drop(before);

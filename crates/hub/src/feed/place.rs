@@ -10,7 +10,7 @@ use model::view::{self, Look, Seen};
 use tokio::time::timeout;
 
 use super::live::Live;
-use crate::engine::{Handle, Watched};
+use crate::engine::{Handle, Reach, Watched};
 use crate::limits;
 
 /// A place as it is now.
@@ -26,7 +26,8 @@ pub struct Place {
 
 /// What is looked at, with the page of messages before one where a viewer asks for it.
 pub async fn open(engine: &Handle, mut look: Look, before: Option<&MessageId>) -> Place {
-    let kept = load(engine, &look).await;
+    let reach = Reach::of(look.from.as_ref().or(before));
+    let kept = load(engine, &look, reach).await;
     if let Some(before) = before {
         // What cannot be read in time is not shown; the link to it is still there.
         let _too_late = timeout(limits::OLDER_WAIT, older(engine, &look, before)).await;
@@ -49,7 +50,7 @@ pub async fn element(
 ) -> Option<String> {
     let engine = live.engine();
     // The viewer's own link keeps the conversation; this is for one that has just lost it.
-    let _kept = load(engine, &look).await;
+    let _kept = load(engine, &look, Reach::of(look.from.as_ref())).await;
     let seen = engine.read(|state| view::look(state, &look, Rev(0)));
     let drawn = live.draw(move |renderer| renderer.fragment(&seen, &key, at, whole));
     drawn.await.flatten()
@@ -68,10 +69,10 @@ fn exists(state: &State, look: &Look) -> bool {
 }
 
 /// Has the conversation read that is looked at, and waits a moment for it.
-async fn load(engine: &Handle, look: &Look) -> Option<Watched> {
+async fn load(engine: &Handle, look: &Look, reach: Reach) -> Option<Watched> {
     let (instance, session) = (look.instance.clone()?, look.session.clone()?);
     engine.read(|state| state.session(&instance, &session).map(drop))?;
-    let kept = engine.watch(instance.clone(), session.clone()).await;
+    let kept = engine.watch(instance.clone(), session.clone(), reach).await;
     let here = async {
         engine
             .until(|state| {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use model::Event;
+use model::event::MessagesRead;
 use model::ids::SessionId;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -45,6 +46,7 @@ impl<R: Rest> Reads<R> {
                 Ask::Older(session, cursor) => {
                     messages(&rest, &feeder, session, Some(cursor)).await
                 }
+                Ask::Trim(session) => trim(&rest, &feeder, session).await,
                 Ask::Session(id) => session(&rest, &feeder, id).await,
                 Ask::Directory(_) | Ask::Reconnect | Ask::Nudge | Ask::Stop => {}
             }
@@ -122,6 +124,31 @@ async fn messages<R: Rest>(
         },
     };
     feeder.tell(vec![Heard::ours(event)]).await;
+}
+
+/// A cursor means nothing to us: that of a message is had by reading the page that it begins.
+async fn trim<R: Rest>(rest: &R, feeder: &Feeder, session: SessionId) {
+    match rest.messages(session.clone(), None).await {
+        Ok(MessagesRead {
+            messages,
+            older: Some(older),
+            ..
+        }) => {
+            let oldest = messages
+                .into_iter()
+                .map(|(info, _)| (info.created, info.id));
+            if let Some((_, begins)) = oldest.min() {
+                let trimmed = Event::BodyTrimmed {
+                    session,
+                    begins,
+                    older,
+                };
+                feeder.tell(vec![Heard::ours(trimmed)]).await;
+            }
+        }
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%error, %session, "older messages are still kept"),
+    }
 }
 
 async fn read_directory<R: Rest>(rest: &R, feeder: &Feeder, directory: &Arc<str>) -> bool {

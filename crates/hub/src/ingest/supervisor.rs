@@ -36,6 +36,8 @@ pub enum Ask {
     Messages(SessionId),
     /// Read a page of older ones.
     Older(SessionId, Arc<str>),
+    /// Find where the newest messages of a session begin, so that those before them need not be kept.
+    Trim(SessionId),
     /// Read a session that was heard of.
     Session(SessionId),
     /// Read the sessions, statuses and requests of a folder.
@@ -324,6 +326,7 @@ async fn idle_asks(asks: &mut mpsc::Receiver<Ask>, feeder: &Feeder) -> Idle {
                 let failed = Event::ReadFailed { session, reason };
                 feeder.tell(vec![Heard::ours(failed)]).await;
             }
+            Some(Ask::Trim(_)) => {}
             Some(Ask::Session(session)) => feeder.session_unread(session).await,
             Some(Ask::Directory(directory)) => {
                 let unread = Event::DirectoryUnread(directory);

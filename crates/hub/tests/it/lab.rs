@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use hub::datadir::DataDir;
+use hub::engine::{Reach, Watched};
 use hub::http::{self, Options};
 use hub::workspace::{GuardCommand, Launcher};
 use hub::{Hub, HubOptions};
@@ -218,6 +219,18 @@ impl Lab {
             (status && messages.as_array().unwrap().iter().any(done)).then_some(())
         };
         self.eventually("the turn ends", answered).await;
+    }
+
+    /// Looks at a session, and waits until its conversation is here.
+    pub(crate) async fn watch(&self, at: &(InstanceId, SessionId), reach: Reach) -> Watched {
+        let engine = self.hub.engine();
+        let watched = engine.watch(at.0.clone(), at.1.clone(), reach).await;
+        let here = |state: &State| {
+            let session = state.session(&at.0, &at.1);
+            session.is_some_and(|session| session.loaded().is_some())
+        };
+        self.until("the conversation is here", here).await;
+        watched
     }
 
     /// Waits until the state is so.

@@ -5,9 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use hub::datadir::Servers;
+use hub::engine::Reach;
 use hub::workspace::{GuardCommand, Launcher};
 use model::State;
 use model::ids::{InstanceId, SessionId};
+use model::state::Session;
 use reqwest::Method;
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::json;
@@ -61,27 +63,9 @@ fn shown(page: &str) -> (Vec<&str>, Option<&str>) {
 #[tokio::test]
 async fn a_long_conversation_is_read_backwards_page_by_page() {
     let lab = Lab::new().await;
-    let session = lab.fake.seed_session("long").unwrap();
-    let recorded = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../testkit/captures/session500.messages.json"
-    );
-    let messages = serde_json::from_str(&fs::read_to_string(recorded).unwrap()).unwrap();
-    lab.fake.seed_messages(&session, messages).unwrap();
-    let added = lab.instance().await;
-    let instance = added.rsplit('/').next().unwrap();
-    let at = (
-        InstanceId::from(instance),
-        SessionId::from(session.as_str()),
-    );
-    let engine = lab.hub.engine();
-    let _kept = engine.watch(at.0.clone(), at.1.clone()).await;
-    let here = |state: &State| {
-        state
-            .session(&at.0, &at.1)
-            .is_some_and(|s| s.loaded().is_some())
-    };
-    lab.until("the conversation is here", here).await;
+    let at = long(&lab).await;
+    let (instance, session) = &at;
+    let _kept = lab.watch(&at, Reach::Newest).await;
     let page = lab.get(&format!("/i/{instance}/s/{session}")).await;
     let (newest, older) = shown(&page.text);
     assert_eq!(newest.len(), 100);
@@ -94,6 +78,51 @@ async fn a_long_conversation_is_read_backwards_page_by_page() {
     assert_eq!(all.len(), 300);
     assert_eq!(all[100..], further);
     assert!(page.text.contains(&format!("data-from=\"{}\"", all[0])));
+}
+
+#[tokio::test]
+async fn older_messages_are_kept_for_those_who_look_at_them_and_read_again_later() {
+    let lab = Lab::new().await;
+    let at = long(&lab).await;
+    let (instance, session) = &at;
+    let kept = |count| {
+        let at = at.clone();
+        move |state: &State| {
+            let loaded = state.session(&at.0, &at.1).and_then(Session::loaded);
+            loaded.is_some_and(|loaded| loaded.messages.len() == count)
+        }
+    };
+    let engine = lab.hub.engine();
+    let _newest = lab.watch(&at, Reach::Newest).await;
+    let older = lab.watch(&at, Reach::Older).await;
+    engine.older(instance.clone(), session.clone()).await;
+    lab.until("a page of older messages is here", kept(200))
+        .await;
+    drop(older);
+    lab.until("it is let go of", kept(100)).await;
+    let page = lab.get(&format!("/i/{instance}/s/{session}")).await;
+    let (newest, older) = shown(&page.text);
+    assert_eq!(newest.len(), 100);
+    let page = lab.get(older.unwrap()).await;
+    let (further, _) = shown(&page.text);
+    assert_eq!((further.len(), &further[100..]), (200, &newest[..]));
+}
+
+/// A session of five hundred messages.
+async fn long(lab: &Lab) -> (InstanceId, SessionId) {
+    let session = lab.fake.seed_session("long").unwrap();
+    let recorded = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../testkit/captures/session500.messages.json"
+    );
+    let messages = serde_json::from_str(&fs::read_to_string(recorded).unwrap()).unwrap();
+    lab.fake.seed_messages(&session, messages).unwrap();
+    let added = lab.instance().await;
+    let instance = added.rsplit('/').next().unwrap();
+    (
+        InstanceId::from(instance),
+        SessionId::from(session.as_str()),
+    )
 }
 
 #[tokio::test]

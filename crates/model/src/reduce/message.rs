@@ -216,12 +216,16 @@ impl Message {
     }
 
     pub(super) fn put_part(&mut self, rev: Rev, part: Part) -> bool {
-        if self.parts.get(&part.id) == Some(&part) {
+        if self
+            .parts
+            .get(&part.id)
+            .is_some_and(|known| **known == part)
+        {
             return false;
         }
         self.part_revs.insert(part.id.clone(), rev);
         self.content_rev = rev;
-        if self.parts.insert(part.id.clone(), part).is_none() {
+        if self.parts.insert(part.id.clone(), Box::new(part)).is_none() {
             self.touch(rev);
         }
         true

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Fold;
 use crate::event::{Event, MessagesRead, ReadPage};
-use crate::ids::SessionId;
+use crate::ids::{MessageId, SessionId};
 use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, Rev, Run, Session};
 use crate::text::OpenText;
 
@@ -50,6 +50,23 @@ impl Fold<'_> {
             if !session.run.is_running() {
                 session.open.clear();
             }
+            self.changed = true;
+        }
+    }
+
+    pub(super) fn body_trimmed(&mut self, id: &SessionId, begins: &MessageId, older: Arc<str>) {
+        let rev = self.rev;
+        let Some(session) = self.instance.sessions.get_mut(id) else {
+            return;
+        };
+        // Whatever comes after the message that was taken back is too, which only that message tells.
+        let taken_back = session.info.reverted_from.is_some();
+        if let Body::Loaded(loaded) = &mut session.body
+            && !taken_back
+            && loaded.begin_at(begins, older)
+        {
+            loaded.list_rev = rev;
+            session.body_rev = rev;
             self.changed = true;
         }
     }
@@ -131,7 +148,7 @@ impl Session {
         let (known, held) = match mem::replace(&mut self.body, Body::NotLoaded) {
             Body::Loaded(mut loaded) => {
                 let held = loaded.rereading.take().unwrap_or_default();
-                (loaded, held)
+                (*loaded, held)
             }
             Body::Loading(held) => (Loaded::beginning(rev), held),
             Body::NotLoaded | Body::Failed { .. } => (Loaded::beginning(rev), Held::default()),
@@ -147,7 +164,7 @@ impl Session {
         }
         loaded.weigh();
         loaded.touch_where_last_changed(rev, &known);
-        self.body = Body::Loaded(loaded);
+        self.body = Body::Loaded(Box::new(loaded));
         self.body_rev = rev;
         for event in held.events {
             self.change_body(rev, event);
@@ -222,11 +239,29 @@ impl Session {
 
 impl Loaded {
     /// Nothing yet, from a revision on.
-    fn beginning(since: Rev) -> Self {
+    pub(super) fn beginning(since: Rev) -> Self {
         Self {
             since,
             ..Self::default()
         }
+    }
+
+    /// Lets go of the messages before one, where older ones begin at a cursor. False if it is not kept, or the first.
+    fn begin_at(&mut self, first: &MessageId, older: Arc<str>) -> bool {
+        let Some(message) = self.messages.get(first) else {
+            return false;
+        };
+        let kept = self.order.split_off(&(message.info.created, first.clone()));
+        let dropped = mem::replace(&mut self.order, kept);
+        for (_, id) in &dropped {
+            self.messages.remove(id);
+        }
+        if dropped.is_empty() {
+            return false;
+        }
+        self.older = Some(older);
+        self.weigh();
+        true
     }
 
     /// How a message stands depends on whether it is the last one that a model wrote.
@@ -257,14 +292,19 @@ impl Loaded {
             message.content_rev = before.content_rev;
         }
         for part in parts {
-            let unchanged = before.filter(|message| message.parts.get(&part.id) == Some(&part));
+            let unchanged = before.filter(|message| {
+                message
+                    .parts
+                    .get(&part.id)
+                    .is_some_and(|known| **known == part)
+            });
             let part_rev = unchanged
                 .and_then(|message| message.part_revs.get(&part.id))
                 .copied()
                 .unwrap_or(rev);
             message.content_rev = message.content_rev.max(part_rev);
             message.part_revs.insert(part.id.clone(), part_rev);
-            message.parts.insert(part.id.clone(), part);
+            message.parts.insert(part.id.clone(), Box::new(part));
         }
         self.order
             .insert((message.info.created, message.info.id.clone()));

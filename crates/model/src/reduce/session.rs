@@ -20,10 +20,7 @@ impl Fold<'_> {
         let known = self.instance.sessions.contains_key(&id);
         self.session_changed(info);
         if let (false, Some(session)) = (known, self.instance.sessions.get_mut(&id)) {
-            session.body = Body::Loaded(Loaded {
-                since: rev,
-                ..Loaded::default()
-            });
+            session.body = Body::Loaded(Box::new(Loaded::beginning(rev)));
             if session.run == Run::Unknown {
                 session.run = Run::Idle;
             }
@@ -51,7 +48,7 @@ impl Fold<'_> {
             }
             None => {
                 let session = self.recalled(info);
-                self.instance.sessions.insert(id.clone(), session);
+                self.instance.sessions.insert(id.clone(), Box::new(session));
                 if let Some(status) = self.instance.asked.early.remove(&id) {
                     self.status(&id, status);
                 }

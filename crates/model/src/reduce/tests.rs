@@ -4,6 +4,7 @@
 mod missed;
 mod remembered;
 mod told;
+mod trimmed;
 
 use crate::event::{Addressed, Event, MessagesRead, ReadPage, Snapshot};
 use crate::ids::{InstanceId, MessageId, PartId, SessionId};
@@ -181,7 +182,6 @@ fn permission(id: &str, session: &str) -> Event {
         permission: "bash".into(),
         patterns: vec![],
         always: vec![],
-        metadata: Json::null(),
         tool: None,
         asked: Timestamp(0),
         raw: Json::null(),

@@ -324,8 +324,6 @@ pub struct Tool {
     pub input: Json,
     /// A short description, once known.
     pub title: Option<Arc<str>>,
-    /// What the tool said beside its output.
-    pub metadata: Json,
     /// The session that a `task` started.
     pub child: Option<SessionId>,
     /// When it began.
@@ -378,8 +376,6 @@ pub struct Permission {
     pub patterns: Vec<Arc<str>>,
     /// What "always" would cover.
     pub always: Vec<Arc<str>>,
-    /// More about it.
-    pub metadata: Json,
     /// The call that waits.
     pub tool: Option<ToolCall>,
     /// When the hub learned of it.

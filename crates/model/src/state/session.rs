@@ -96,7 +96,7 @@ pub enum Body {
         reason: Arc<str>,
     },
     /// Kept.
-    Loaded(Loaded),
+    Loaded(Box<Loaded>),
 }
 
 /// Events that wait for a read to end.
@@ -155,8 +155,8 @@ impl Loaded {
 pub struct Message {
     /// As its server describes it.
     pub info: MessageInfo,
-    /// Its parts, in order of their ids.
-    pub parts: BTreeMap<PartId, Part>,
+    /// Its parts, in order of their ids. In boxes, as nodes of a map have room for eleven and most messages have three.
+    pub parts: BTreeMap<PartId, Box<Part>>,
     /// Revision at which each part last changed, its streaming text included.
     pub part_revs: BTreeMap<PartId, Rev>,
     /// Revision at which its description or its list of parts last changed.

@@ -171,7 +171,8 @@ fn quietest(instance: &Instance) -> Mark {
 
 impl Front<'_> {
     fn session(&self) -> Option<&Session> {
-        self.instance.sessions.get(self.session?)
+        let sessions = &self.instance.sessions;
+        sessions.get(self.session?).map(Box::as_ref)
     }
 
     /// True if anything beside the messages changed.

@@ -174,7 +174,12 @@ impl<'a> Family<'a> {
         let shown = |session: &&Session| {
             session.info.archived.is_none() && state.shows(&instance.id, &session.info.id)
         };
-        let mut sessions: Vec<&Session> = instance.sessions.values().filter(shown).collect();
+        let mut sessions: Vec<&Session> = instance
+            .sessions
+            .values()
+            .map(Box::as_ref)
+            .filter(shown)
+            .collect();
         sessions.sort_by_key(|session| (session.info.created, session.info.id.clone()));
         let mut roots = Vec::new();
         let mut children: BTreeMap<&SessionId, Vec<&SessionId>> = BTreeMap::new();

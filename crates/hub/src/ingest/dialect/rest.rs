@@ -162,11 +162,15 @@ fn part_kind(kind: wire::PartKind) -> ours::PartKind {
 fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
     let child = state.child_session_id().map(SessionId::new);
     let input = state.input().cloned().map_or_else(Json::null, json);
-    let metadata = state.metadata().cloned().map_or_else(Json::null, json);
     let (state, title, started, ended) = match state {
         wire::ToolState::Pending { .. } => (ours::ToolState::Pending, None, None, None),
-        wire::ToolState::Running { title, start, .. } => {
-            let output = output_so_far(&metadata);
+        wire::ToolState::Running {
+            title,
+            metadata,
+            start,
+            ..
+        } => {
+            let output = output_so_far(metadata.as_ref());
             (ours::ToolState::Running { output }, title, start, None)
         }
         wire::ToolState::Completed {
@@ -192,7 +196,6 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
         state,
         input,
         title: text(title),
-        metadata,
         child,
         started: started.map(time),
         ended: ended.map(time),
@@ -200,13 +203,15 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
 }
 
 /// A running tool tells its output in its metadata.
-fn output_so_far(metadata: &Json) -> Arc<str> {
+fn output_so_far(metadata: Option<&Raw>) -> Arc<str> {
     #[derive(Default, serde::Deserialize)]
     struct Metadata {
         #[serde(default)]
         output: String,
     }
-    let metadata: Metadata = serde_json::from_str(metadata.get()).unwrap_or_default();
+    let metadata: Option<Metadata> =
+        metadata.and_then(|metadata| serde_json::from_str(metadata.get()).ok());
+    let metadata = metadata.unwrap_or_default();
     metadata.output.into()
 }
 
@@ -246,7 +251,6 @@ pub fn permission(request: wire::PermissionRequest, at: Timestamp) -> ours::Perm
         permission: request.permission.into(),
         patterns: request.patterns.into_iter().map(Into::into).collect(),
         always: request.always.into_iter().map(Into::into).collect(),
-        metadata: request.metadata.map_or_else(Json::null, json),
         tool: request.tool.map(tool_call),
         asked: at,
         raw: json(request.raw),

@@ -297,7 +297,7 @@ proptest! {
         }
         let weighed: usize = replay.instance().sessions.values().filter_map(|s| s.loaded()).map(|loaded| {
             let part = |part: &Part| part.raw.get().len();
-            loaded.messages.values().map(|m| m.info.raw.get().len() + m.parts.values().map(part).sum::<usize>()).sum::<usize>()
+            loaded.messages.values().map(|m| m.info.raw.get().len() + m.parts.values().map(|kept| part(kept)).sum::<usize>()).sum::<usize>()
         }).sum();
         let kept: usize = replay.instance().sessions.values().filter_map(|s| s.loaded()).map(|loaded| loaded.bytes).sum();
         prop_assert_eq!(kept, weighed);
