@@ -83,9 +83,10 @@ pub const VIEWERS: usize = 2000;
 pub const UNACKNOWLEDGED: usize = 4;
 /// Bytes of changes sent to a viewer at once. One that lacks more, or that has nothing yet, is told to fetch the page.
 pub const BATCH_BYTES: usize = 64 << 10;
-/// Rows that are drawn where they are found. More is drawn on threads of their own.
+/// Rows of a change that is drawn where it is found, where its messages are nothing but growing texts. A larger one is drawn on
+/// a thread of its own.
 pub const DRAWN_AT_ONCE_ROWS: usize = 64;
-/// Bytes of such texts: they take less than a millisecond.
+/// Bytes of those texts: they take less than a millisecond.
 pub const DRAWN_AT_ONCE_BYTES: usize = 16 << 10;
 /// Pages of older messages that are read to show again what a viewer showed. Beyond it the viewer's window begins later.
 pub const OLDER_PAGES: usize = 20;

@@ -185,6 +185,16 @@ impl Drovers {
         .await
     }
 
+    /// The path of a session on the page, once the hub knows of it.
+    pub(crate) async fn path_of(&self, instance: &str, session: &str) -> Result<String> {
+        until("the session", async || {
+            let path = format!("/api/instances/{instance}/sessions/{session}");
+            Ok(self.get(&path).await.ok())
+        })
+        .await?;
+        Ok(format!("/i/{instance}/s/{session}"))
+    }
+
     /// The first instance that is so, once there is one.
     pub(crate) async fn instance(&self, so: impl Fn(&Value) -> bool) -> Result<String> {
         let found = until("an instance", async || {

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use testkit::chromium::{Chromium, Page};
 use tokio::process::Command;
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt, until};
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt};
 
 /// Soon, for something that the hub tells by itself.
 const SOON: Duration = Duration::from_secs(10);
@@ -66,13 +66,9 @@ async fn an_open_page_says_that_the_disk_is_full_and_then_that_it_is_not() -> Re
     let disk = Disk::of(&drovers)?;
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "echo 3000 rate=30").await?;
-    until("the session", async || {
-        let path = format!("/api/instances/{instance}/sessions/{session}");
-        Ok(drovers.get(&path).await.ok())
-    })
-    .await?;
+    let path = drovers.path_of(&instance, &session).await?;
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     let grown = async |page: &Page| -> Result<()> {
         let had: usize = page.eval(&format!("{LAST_TEXT}.length")).await?;

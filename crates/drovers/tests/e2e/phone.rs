@@ -3,7 +3,7 @@
 use anyhow::Result;
 use testkit::chromium::{Chromium, Page, Viewport};
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, until};
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page};
 
 /// Words that stick out at the right, where nobody can read them; what scrolls by itself may.
 const STICKS_OUT: &str =
@@ -18,15 +18,9 @@ async fn a_permission_is_granted_with_a_thumb() -> Result<()> {
     let drovers = Drovers::start(&bench, &[&server]).await?;
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "permission ;; say allowed").await?;
-    until("the session", async || {
-        let sessions = drovers
-            .get(&format!("/api/instances/{instance}/sessions"))
-            .await?;
-        Ok(sessions.to_string().contains(&session).then_some(()))
-    })
-    .await?;
+    let path = drovers.path_of(&instance, &session).await?;
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
     page.viewport(Viewport::PHONE).await?;
     grant(&page, "[data-k=asks] .card button.main").await?;
     page.wait_for(&format!("{LAST_TEXT} === 'allowed'"), PATIENCE)

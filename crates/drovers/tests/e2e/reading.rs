@@ -3,7 +3,7 @@
 use anyhow::Result;
 use testkit::chromium::{Chromium, Page, Viewport};
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, until};
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page};
 
 const LOG: &str = "document.querySelector('#log')";
 
@@ -23,13 +23,9 @@ async fn the_end_is_followed_and_a_readers_place_kept() -> Result<()> {
     let drovers = Drovers::start(&bench, &[&server]).await?;
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "echo 4000 rate=120").await?;
-    until("the session", async || {
-        let path = format!("/api/instances/{instance}/sessions/{session}");
-        Ok(drovers.get(&path).await.ok())
-    })
-    .await?;
+    let path = drovers.path_of(&instance, &session).await?;
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
     page.viewport(Viewport::PHONE).await?;
     page.wait_for(AT_END, PATIENCE).await?;
     for _ in 0..3 {

@@ -8,7 +8,7 @@ use serde_json::json;
 use testkit::chromium::Chromium;
 use testkit::proxy::{Flow, Proxy};
 
-use crate::bench::{Bench, Drovers, PATIENCE, answer, created, page_at, plain, run, until};
+use crate::bench::{Bench, Drovers, PATIENCE, answer, created, page_at, plain, run};
 use crate::legs::{AT_ONCE, GROWING, Legs, ONLINE, figure, over, right};
 
 /// Much text, fast: more than 25 kB/s for eight seconds, and no more than a page shows of one text.
@@ -25,13 +25,8 @@ async fn a_suspended_viewer_costs_nothing_and_is_right_when_it_wakes() -> Result
     let instance = drovers.connected(&server).await?;
     let suspended = Proxy::of(&drovers.url).await?;
     let made = created(&server, &json!({})).await?;
-    until("the session", async || {
-        let path = format!("/api/instances/{instance}/sessions/{made}");
-        Ok(drovers.get(&path).await.ok())
-    })
-    .await?;
+    let path = drovers.path_of(&instance, &made).await?;
     let browser = Chromium::start().await?;
-    let path = format!("/i/{instance}/s/{made}");
     let mut asleep = page_at(&browser, &format!("{}{path}", suspended.url())).await?;
     let mut awake = page_at(&browser, &format!("{}{path}", drovers.url)).await?;
     run(&server, &made, FLOOD).await?;

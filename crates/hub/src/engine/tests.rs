@@ -201,6 +201,14 @@ async fn what_is_looked_at_is_cut_once_it_is_too_long_for_those_who_look() {
     bench.tell([cut("m3900")]).await;
     tokio::time::sleep(TRY_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err());
+    let taken_back = SessionInfo {
+        reverted_from: Some("m3999".into()),
+        ..info("s")
+    };
+    bench.tell([Event::Session(taken_back)]).await;
+    bench.tell(more(6000..6100)).await;
+    tokio::time::sleep(TRY_AGAIN * 2).await;
+    assert!(bench.asked.try_recv().is_err(), "it could not be cut");
 }
 
 fn durable(seq: u64) -> Event {

@@ -75,9 +75,11 @@ impl Engine {
     }
 }
 
-/// Messages of a conversation that is not just being read anew.
+/// Messages of a conversation that can be cut: it is not just being read anew, and no message was taken back, which is kept
+/// for what follows it.
 fn kept_messages(session: &Session) -> usize {
-    let loaded = session.loaded();
+    let whole = session.info.reverted_from.is_none();
+    let loaded = session.loaded().filter(|_| whole);
     let settled = loaded.filter(|loaded| loaded.rereading.is_none());
     settled.map_or(0, |loaded| loaded.messages.len())
 }
