@@ -20,10 +20,11 @@ use tokio::task::JoinHandle;
 use super::Screen;
 use crate::chromium::{Chromium, Page};
 
-/// Runs in the page before anything of its own. It notes frames and blocks, and when a text is to be seen: after the
-/// frame that shows it, so with what it takes to draw.
+/// Runs in the page before anything of its own. It notes blocks, and when a text is to be seen: after the frame that shows
+/// it, so with what it takes to draw. It asks for frames only while it counts them or waits for a text: sixty of them in a
+/// second are work that the page itself has not.
 const PROBE: &str = r"(() => {
-    const seen = { frames: 0, gap: 0, blocks: [], shown: null, awaited: null, caughtUp: null };
+    const seen = { frames: 0, gap: 0, blocks: [], shown: null, awaited: null, caughtUp: null, counting: false };
     globalThis.measured = seen;
     new PerformanceObserver(list => {
         for (const { startTime, duration } of list.getEntries()) seen.blocks.push([startTime, duration]);
@@ -39,10 +40,15 @@ const PROBE: &str = r"(() => {
         after.port2.postMessage(null);
     };
     let before = 0;
+    let running = false;
     const frame = now => {
-        seen.frames += 1;
-        if (before > 0) seen.gap = Math.max(seen.gap, now - before);
-        before = now;
+        if (seen.counting) {
+            if (before > 0) {
+                seen.frames += 1;
+                seen.gap = Math.max(seen.gap, now - before);
+            }
+            before = now;
+        }
         if (seen.shown === null) {
             const element = last();
             if (element && inView(element)) { seen.shown = -1; painted(at => { seen.shown = at; }); }
@@ -51,9 +57,17 @@ const PROBE: &str = r"(() => {
             seen.awaited = null;
             painted(at => { seen.caughtUp = performance.timeOrigin + at; });
         }
-        requestAnimationFrame(frame);
+        running = seen.counting || seen.shown === null || seen.awaited !== null;
+        if (running) requestAnimationFrame(frame);
     };
-    requestAnimationFrame(frame);
+    seen.run = changes => {
+        Object.assign(seen, changes);
+        before = 0;
+        if (!running) requestAnimationFrame(frame);
+        running = true;
+        return true;
+    };
+    seen.run();
 })()";
 
 /// A page that is being measured.
@@ -74,7 +88,7 @@ struct Traffic {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Noted {
-    /// Frames.
+    /// Frames while they were counted.
     pub frames: f64,
     /// The longest time between two frames, in milliseconds.
     pub gap: f64,
@@ -205,7 +219,18 @@ impl Metered {
     /// When the page is gone.
     pub async fn clear(&self) -> Result<()> {
         self.page
-            .eval::<bool>("(Object.assign(measured, { frames: 0, gap: 0, blocks: [] }), true)")
+            .eval::<bool>("measured.run({ frames: 0, gap: 0, blocks: [] })")
+            .await?;
+        Ok(())
+    }
+
+    /// Begins or ends to count frames.
+    ///
+    /// # Errors
+    /// When the page is gone.
+    pub async fn count_frames(&self, counting: bool) -> Result<()> {
+        self.page
+            .eval::<bool>(&format!("measured.run({{ counting: {counting} }})"))
             .await?;
         Ok(())
     }
@@ -218,7 +243,7 @@ impl Metered {
         let text = serde_json::to_string(text)?;
         self.page
             .eval::<bool>(&format!(
-                "(Object.assign(measured, {{ awaited: {text}, caughtUp: null }}), true)"
+                "measured.run({{ awaited: {text}, caughtUp: null }})"
             ))
             .await?;
         Ok(())

@@ -10,6 +10,7 @@ pub mod runs;
 pub mod seed;
 pub mod stage;
 pub mod trace;
+pub mod turns;
 pub mod wire;
 
 use serde::Serialize;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::meter::Metered;
 use super::stage::Source;
 use super::trace::Trace;
+use super::turns::Turns;
 use super::{Figure, Screen};
 use crate::chromium::Chromium;
 
@@ -147,23 +148,18 @@ pub async fn follow(
     kind: Kind,
 ) -> Result<Vec<Figure>> {
     let metered = opened(browser, target, session, screen).await?;
-    let idle_from = metered.counters().await?;
-    sleep(QUIET).await;
     let from = metered.counters().await?;
     metered.clear().await?;
     let trace = match &target.traces {
         Some(folder) => Some((Trace::start(metered.page.inner()).await?, folder)),
         None => None,
     };
-    let began = Instant::now();
     let mut reply = source.prompt(session, &kind.script()).await?;
     let patience = Duration::from_secs(600);
-    reply.said(SOON, patience).await?;
+    let turns = Turns::until(&metered, reply.said(SOON, patience)).await?;
     metered.await_text(LAST).await?;
     let sent = reply.said(LAST, patience).await?;
     let caught_up = metered.caught_up(PATIENCE).await?;
-    let seconds = began.elapsed().as_secs_f64();
-    let frames = metered.noted().await?.frames;
     let to = metered.counters().await?.since(from);
     sleep(QUIET).await;
     let noted = metered.noted().await?;
@@ -171,12 +167,16 @@ pub async fn follow(
         |name: &str, value, unit| Figure::new(format!("{}.{name}", kind.name), screen, value, unit);
     let mut figures = vec![
         figure("longest_block", noted.longest_block, "ms"),
-        figure("busy", to.busy, "ms/s"),
-        figure("busy_cpu", to.cpu, "ms/s"),
-        figure("busy_of_probe", from.since(idle_from).busy, "ms/s"),
-        figure("script", to.script, "ms/s"),
-        figure("layout", to.layout, "ms/s"),
-        figure("frames", frames / seconds, "/s"),
+        figure("busy", turns.alone(|spent| spent.busy), "ms/s"),
+        figure("busy_cpu", turns.alone(|spent| spent.cpu), "ms/s"),
+        figure(
+            "busy_with_probe",
+            turns.with_frames(|spent| spent.busy),
+            "ms/s",
+        ),
+        figure("script", turns.alone(|spent| spent.script), "ms/s"),
+        figure("layout", turns.alone(|spent| spent.layout), "ms/s"),
+        figure("frames", turns.frames(noted.frames), "/s"),
         figure("longest_gap", noted.gap, "ms"),
         figure("caught_up", caught_up - sent, "ms"),
         figure("bytes", to.bytes, "B"),
@@ -187,7 +187,7 @@ pub async fn follow(
         let shares = trace.stop(&file).await?;
         let most = shares.iter().take(TRACED);
         figures.extend(
-            most.map(|(name, took)| figure(&format!("cpu.{name}"), took / seconds, "ms/s")),
+            most.map(|(name, took)| figure(&format!("cpu.{name}"), took / turns.seconds(), "ms/s")),
         );
     }
     metered.page.inner().clone().close().await?;
