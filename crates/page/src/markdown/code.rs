@@ -36,6 +36,12 @@ const PLAIN_CLASSES: [&str; 3] = ["h-label", "h-punctuation", "h-variable"];
 
 static GRAMMARS: LazyLock<Arc<GrammarStore>> = LazyLock::new(|| Arc::new(GrammarStore::new()));
 
+/// Lines of code that are laid out together. A browser lays a text out whole again when a word comes to it.
+const PIECE_LINES: usize = 20;
+
+/// The class of a piece of code after the first.
+pub(super) const PIECE_CLASS: &str = "piece";
+
 /// A code block with its language and a place for its copy button.
 pub(super) fn block(language: &str, text: &str, growing: bool) -> String {
     let code = text.strip_suffix('\n').unwrap_or(text);
@@ -49,6 +55,7 @@ pub(super) fn block(language: &str, text: &str, growing: bool) -> String {
     } else {
         highlight(language, code)
     };
+    let body = pieces(&body);
     let label: String = language
         .chars()
         .filter(|c| !c.is_control())
@@ -58,6 +65,33 @@ pub(super) fn block(language: &str, text: &str, growing: bool) -> String {
         "<div class=\"code\"><div class=\"bar\"><span>{}</span>{COPY_PLACE}</div><pre><code>{body}</code></pre></div>",
         escape(&label)
     )
+}
+
+/// Highlighted code with every so many lines after the first in an element of their own, which ends with a line outside of
+/// coloured words. Code that grows is cut where it was cut before. No character is added.
+fn pieces(html: &str) -> String {
+    let mut out = String::with_capacity(html.len() + 64);
+    let (mut from, mut lines, mut coloured) = (0, 0, false);
+    let put = |out: &mut String, piece: &str| {
+        if out.is_empty() {
+            out.push_str(piece);
+        } else {
+            out.extend(["<span class=\"", PIECE_CLASS, "\">", piece, "</span>"]);
+        }
+    };
+    for (at, found) in html.match_indices(['<', '\n']) {
+        if found == "<" {
+            coloured = !html[at..].starts_with("</");
+            continue;
+        }
+        lines += 1;
+        if lines >= PIECE_LINES && !coloured && at + 1 < html.len() {
+            put(&mut out, &html[from..=at]);
+            (from, lines) = (at + 1, 0);
+        }
+    }
+    put(&mut out, &html[from..]);
+    out
 }
 
 /// Code as escaped text with coloured words; only escaped where its language is not known or it is too long.

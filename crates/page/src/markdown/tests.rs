@@ -156,6 +156,17 @@ fn a_long_open_code_block_is_plain_until_it_ends() {
 }
 
 #[test]
+fn long_code_comes_in_pieces_that_stay_while_it_grows() {
+    let lines: Vec<String> = (0..50).map(|n| format!("let a = {n}; // <\n")).collect();
+    let whole = html(&format!("```rust\n{}```", lines.concat()));
+    assert_eq!(whole.matches("<span class=\"piece\">").count(), 2);
+    let (shorter, _) = open(&[&format!("```rust\n{}", lines[..45].concat())], None);
+    let shorter = shorter.concat().concat();
+    let code = shorter.trim_end_matches("</span></code></pre></div>");
+    assert!(whole.starts_with(code), "{whole}\n{shorter}");
+}
+
+#[test]
 fn finished_blocks_are_not_drawn_again() {
     let (first, memo) = open(&["one\n\ntwo\n\nthr"], None);
     let (second, _) = open(&["one\n\ntwo\n\nthree and more"], Some(&memo));

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use ammonia::Builder;
 
-use super::code::TOKEN_CLASSES;
+use super::code::{PIECE_CLASS, TOKEN_CLASSES};
 
 /// Where a copy button goes. A text cannot hold it: its own `<` is escaped long before.
 pub(super) const COPY_PLACE: &str = "<span class=\"copy\"></span>";
@@ -46,7 +46,7 @@ static WALL: LazyLock<Builder<'static>> = LazyLock::new(|| {
             TOKEN_CLASSES
                 .iter()
                 .copied()
-                .chain(["copy", "task"])
+                .chain(["copy", "task", PIECE_CLASS])
                 .collect::<HashSet<_>>(),
         ),
         ("div", HashSet::from(["code", "bar", "wide"])),
