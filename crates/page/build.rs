@@ -17,7 +17,7 @@ use oxc::span::SourceType;
 use oxc::transformer::{TransformOptions, Transformer};
 
 /// Modules in an order in which what one needs at once comes before it.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "dom.ts",
     "clock.ts",
     "api.ts",
@@ -25,6 +25,7 @@ const MODULES: [&str; 14] = [
     "morph.ts",
     "patch.ts",
     "reading.ts",
+    "pace.ts",
     "live.ts",
     "navigate.ts",
     "dialogs.ts",

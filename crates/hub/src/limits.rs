@@ -119,6 +119,8 @@ pub const VIEWER_WRITE: Duration = Duration::from_secs(15);
 /// How long a viewer may leave a batch unacknowledged. After it the viewer is closed, and comes back with its cursor. A page
 /// gives what a batch has it fetch 15 s.
 pub const VIEWER_ACKNOWLEDGES: Duration = Duration::from_secs(20);
+/// The longest time between two batches that a page may ask for. What came meanwhile is then sent as one.
+pub const VIEWER_RESTS: Duration = Duration::from_millis(250);
 /// How long a server may take to answer with response headers, and then with its first event. OpenCode never answers
 /// connections that it accepts in the first second of its life.
 pub const FIRST_ANSWER: Duration = Duration::from_secs(3);

@@ -89,6 +89,9 @@ pub enum Said {
     Ack {
         /// Its revision.
         rev: u64,
+        /// The shortest time between two batches that the page wants, in milliseconds, because of what drawing takes it.
+        #[serde(default)]
+        every: u16,
     },
 }
 

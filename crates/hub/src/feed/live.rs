@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::State;
 use model::state::Rev;
@@ -84,6 +85,8 @@ impl Live {
             rev: Rev(0),
             spliced: None,
             unacknowledged: VecDeque::new(),
+            every: Duration::ZERO,
+            rests: None,
             watched: None,
             older_pages: 0,
             asked_before: None,
@@ -121,6 +124,10 @@ struct Viewer<L> {
     spliced: Option<String>,
     /// Batches that it has not acknowledged.
     unacknowledged: VecDeque<Sent>,
+    /// The shortest time between two batches that it wants.
+    every: Duration,
+    /// Until when it is left alone for that.
+    rests: Option<Instant>,
     watched: Option<(Look, Watched)>,
     /// Pages of older messages asked for, to show what this look shows.
     older_pages: usize,
@@ -143,7 +150,10 @@ impl<L: ViewerLink> Viewer<L> {
             return;
         }
         loop {
-            let ready = self.look.is_some() && self.unacknowledged.len() < limits::UNACKNOWLEDGED;
+            let ready = self.look.is_some()
+                && self.rests.is_none()
+                && self.unacknowledged.len() < limits::UNACKNOWLEDGED;
+            let rests = self.rests;
             let overdue = self.overdue();
             let going = tokio::select! {
                 // The beat first, as it is due seldom; then what the viewer says, which may change what it is to be
@@ -154,6 +164,10 @@ impl<L: ViewerLink> Viewer<L> {
                     Some(said) => self.said(&said).await,
                     None => false,
                 },
+                () = sleep_until(rests.unwrap_or_else(Instant::now)), if rests.is_some() => {
+                    self.rests = None;
+                    true
+                }
                 more = ticks.next(), if ready => more && self.bring_up_to_date().await,
                 () = sleep_until(overdue.unwrap_or_else(Instant::now)), if overdue.is_some() => false,
             };
@@ -192,8 +206,9 @@ impl<L: ViewerLink> Viewer<L> {
             return false;
         };
         match said {
-            Said::Ack { rev } => {
+            Said::Ack { rev, every } => {
                 self.unacknowledged.retain(|sent| sent.rev.0 > rev);
+                self.every = Duration::from_millis(every.into()).min(limits::VIEWER_RESTS);
                 true
             }
             Said::Look {
@@ -272,10 +287,10 @@ impl<L: ViewerLink> Viewer<L> {
         if ops.is_empty() {
             return true;
         }
-        self.unacknowledged.push_back(Sent {
-            rev,
-            at: Instant::now(),
-        });
+        let at = Instant::now();
+        self.unacknowledged.push_back(Sent { rev, at });
+        // Ticks keep others from more, and are shared.
+        self.rests = (self.every > limits::TICK).then(|| at + self.every);
         wire::leave_out_keys(&mut ops, &mut self.spliced);
         let n = self.number;
         self.send(&Batch { n, rev, ops: &ops }).await

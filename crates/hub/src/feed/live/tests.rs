@@ -259,6 +259,56 @@ async fn a_slow_viewer_skips_what_lies_between_and_ends_at_the_truth() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_viewer_is_changed_as_seldom_as_it_wants_and_lacks_nothing() {
+    let mut bench = bench_with(64).await;
+    bench.look(0, false).await;
+    let rev = bench.news().await[1].clone();
+    bench
+        .say(json!({"t": "ack", "rev": rev, "every": 120}))
+        .await;
+    let began = Instant::now();
+    let mut came = Vec::new();
+    while began.elapsed() < Duration::from_secs(3) {
+        bench.grow("word ").await;
+        if let Ok(batch) = timeout(Duration::from_millis(10), bench.news()).await {
+            came.push(began.elapsed());
+            bench
+                .say(json!({"t": "ack", "rev": batch[1], "every": 120}))
+                .await;
+        }
+    }
+    let shortest = came.windows(2).map(|two| two[1] - two[0]).min().unwrap();
+    assert!(shortest >= Duration::from_millis(110), "{came:?}");
+    assert!(came.len() > 20, "{came:?}");
+    let last = timeout(Duration::from_millis(150), bench.news()).await;
+    if let Ok(last) = last {
+        assert_eq!(last[1], bench.rev());
+    }
+    // After quiet, the first change goes out at once.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = Instant::now();
+    bench.grow("the end").await;
+    assert!(bench.news().await.to_string().contains("the end"));
+    assert!(before.elapsed() <= limits::TICK, "{:?}", before.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_asks_for_long_waits_is_changed_after_the_longest() {
+    let mut bench = bench_with(64).await;
+    bench.look(0, false).await;
+    let rev = bench.news().await[1].clone();
+    bench
+        .say(json!({"t": "ack", "rev": rev, "every": 60_000}))
+        .await;
+    bench.grow("one").await;
+    bench.news().await;
+    let before = Instant::now();
+    bench.grow("two").await;
+    bench.news().await;
+    assert!(before.elapsed() <= limits::VIEWER_RESTS);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_viewer_that_acknowledges_nothing_is_sent_little() {
     let mut bench = bench_with(64).await;
     bench.look(0, false).await;
