@@ -2,8 +2,8 @@
 
 import { setClock, tick } from "./clock";
 import { root } from "./dom";
-import { apply, isGrowth, type Op } from "./patch";
 import { drawing, every } from "./pace";
+import { apply, isGrowth, type Op } from "./patch";
 import { keepingPlace } from "./reading";
 
 /** The look that it answers, the revision that it brings the page to, and how. */
@@ -87,12 +87,14 @@ async function batch([n, rev, ...ops]: Batch): Promise<void> {
   if (n !== looks) return;
   const began = performance.now();
   await keepingPlace(() => apply(ops, rev));
-  drawing(began);
+  const grown = ops.every(isGrowth);
+  // Other changes may have waited for what they had to fetch.
+  if (grown) drawing(began);
   // True also if the page looks elsewhere by now: whoever changes that waits for this first.
   root.dataset.rev = String(rev);
   if (n === looks) tell({ t: "ack", rev, every: every() });
   // Moments, prompts and what waits are none of a text that grows.
-  if (ops.every(isGrowth)) return;
+  if (grown) return;
   tick();
   listening?.changed();
 }

@@ -9,6 +9,7 @@ const newestCounts = 0.2;
 
 /** What a change takes to be made and drawn, in milliseconds. */
 let usually = 0;
+/** Of the newest, how long it took to be made, and when its frame began. */
 let making = 0;
 let framed = 0;
 
