@@ -50,3 +50,36 @@ async fn the_end_is_followed_and_a_readers_place_kept() -> Result<()> {
     page.wait_for(AT_END, PATIENCE).await?;
     page.assert_clean().await
 }
+
+/// What a person selects of the code, what it is, and how many pieces it is shown in, if it is shown without a gap.
+const CODE: &str = "(() => {
+    const code = document.querySelector('.code pre code');
+    getSelection().selectAllChildren(code);
+    const selected = getSelection().toString();
+    getSelection().removeAllRanges();
+    const lines = code.textContent.split('\\n').length;
+    const tall = parseFloat(getComputedStyle(code).lineHeight) * lines;
+    const gapless = Math.abs(code.getBoundingClientRect().height - tall) < 1;
+    return [selected, code.textContent, gapless ? code.querySelectorAll('.piece').length : -1];
+})()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_code_in_pieces_reads_and_is_selected_as_one() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let instance = drovers.connected(&server).await?;
+    let session = elsewhere(&server, "echo 900 rate=300 code").await?;
+    let path = drovers.path_of(&instance, &session).await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &path).await?;
+    for viewport in [Viewport::DESKTOP, Viewport::PHONE] {
+        page.viewport(viewport).await?;
+        page.wait_for("document.querySelectorAll('.piece').length > 1", PATIENCE)
+            .await?;
+        let (selected, code, pieces): (String, String, i32) = page.eval(CODE).await?;
+        assert!(pieces > 1, "{pieces} pieces of {code}");
+        assert_eq!(selected, code.trim_end_matches('\n'));
+    }
+    page.assert_clean().await
+}

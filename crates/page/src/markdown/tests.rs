@@ -167,6 +167,21 @@ fn long_code_comes_in_pieces_that_stay_while_it_grows() {
 }
 
 #[test]
+fn code_is_not_cut_within_what_is_coloured_and_keeps_every_character() {
+    let lines = |count: usize| "  a < b\n".repeat(count);
+    let code = format!("/*\n{}*/\n{}", lines(30), lines(30));
+    let drawn = html(&format!("```rust\n{code}```"));
+    let (_, body) = drawn.split_once("<code>").unwrap();
+    let (body, _) = body.split_once("</code>").unwrap();
+    let (comment, rest) = body.split_once("<span class=\"piece\">").unwrap();
+    assert!(comment.ends_with("*/</span>\n"), "{comment}");
+    assert_eq!(rest.matches("class=\"piece\"").count(), 1);
+    let tags = |part: &str| part.split_once('>').map(|(_, text)| text.to_owned());
+    let text: String = format!(">{body}").split('<').filter_map(tags).collect();
+    assert_eq!(text.replace("&lt;", "<"), code.trim_end_matches('\n'));
+}
+
+#[test]
 fn finished_blocks_are_not_drawn_again() {
     let (first, memo) = open(&["one\n\ntwo\n\nthr"], None);
     let (second, _) = open(&["one\n\ntwo\n\nthree and more"], Some(&memo));
