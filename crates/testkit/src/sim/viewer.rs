@@ -433,7 +433,9 @@ impl Viewer {
         shown.rev = rev;
         drop(shown);
         if let Some(line) = &self.line {
-            let ack = json!({"t": "ack", "rev": rev});
+            // Every other one is a phone that takes long to draw.
+            let every = if self.index % 2 == 1 { 120 } else { 0 };
+            let ack = json!({"t": "ack", "rev": rev, "every": every});
             line.up.send(ack.to_string(), Duration::from_millis(3));
         }
         true
