@@ -51,7 +51,8 @@ async fn nothing_that_is_said_runs() -> Result<()> {
     let instance = drovers.connected(&server).await?;
     let session = created(&server, &json!({ "title": ATTEMPTS })).await?;
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    let path = drovers.path_of(&instance, &session).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
     page.eval::<bool>(
         "document.addEventListener('securitypolicyviolation', e => reports.push(e.violatedDirective), !(window.reports = [])) ?? true",
     )

@@ -100,11 +100,14 @@ async fn the_way_back_leads_to_each_session_with_its_draft() -> Result<()> {
     let server = bench.server("proj").await?;
     let drovers = Drovers::start(&bench, &[&server]).await?;
     let instance = drovers.connected(&server).await?;
-    let path = |session: &str| format!("/i/{instance}/s/{session}");
-    let one = path(&elsewhere(&server, "say in one").await?);
-    let two = path(&elsewhere(&server, "say in two").await?);
+    let mut paths = Vec::new();
+    for text in ["say in one", "say in two"] {
+        let session = elsewhere(&server, text).await?;
+        paths.push(drovers.path_of(&instance, &session).await?);
+    }
+    let (one, two) = (&paths[0], &paths[1]);
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &one).await?;
+    let mut page = page(&browser, &drovers, one).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     page.wait_for(&format!("{LAST_TEXT} === 'in one'"), PATIENCE)
         .await?;
@@ -120,7 +123,7 @@ async fn the_way_back_leads_to_each_session_with_its_draft() -> Result<()> {
     page.wait_for(&format!("document.querySelector(\"{row}\")"), PATIENCE)
         .await?;
     page.click(&row).await?;
-    at(&page, &two).await?;
+    at(&page, two).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'in two'"), PATIENCE)
         .await?;
     assert_eq!(draft(&page).await?, "");
@@ -129,12 +132,12 @@ async fn the_way_back_leads_to_each_session_with_its_draft() -> Result<()> {
     page.fill("#text", "draft of two").await?;
 
     page.eval::<bool>("history.back() ?? true").await?;
-    at(&page, &one).await?;
+    at(&page, one).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'in one'"), PATIENCE)
         .await?;
     assert_eq!(draft(&page).await?, "draft of one\nin two lines");
     page.eval::<bool>("history.forward() ?? true").await?;
-    at(&page, &two).await?;
+    at(&page, two).await?;
     assert_eq!(draft(&page).await?, "draft of two");
     assert!(page.eval::<bool>("window.sameDocument === true").await?);
 

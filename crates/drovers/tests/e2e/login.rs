@@ -17,7 +17,8 @@ async fn logs_in(screen: Viewport) -> Result<()> {
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "say before the lock").await?;
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    let path = drovers.path_of(&instance, &session).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
     page.viewport(screen).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     page.wait_for(

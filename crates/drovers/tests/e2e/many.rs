@@ -31,12 +31,7 @@ async fn every_page_of_a_browser_is_live() -> Result<()> {
     let instance = drovers.connected(&server).await?;
     let session = created(&server, &json!({})).await?;
     // The first request of a folder makes the server ready for it: what it tells of that session may come late.
-    let row = format!("/api/instances/{instance}/sessions/{session}");
-    until("a row of the session", async || {
-        Ok(drovers.get(&row).await.ok())
-    })
-    .await?;
-    let path = format!("/i/{instance}/s/{session}");
+    let path = drovers.path_of(&instance, &session).await?;
     let browser = Chromium::start().await?;
     let mut pages = Vec::new();
     for _ in 0..PAGES {

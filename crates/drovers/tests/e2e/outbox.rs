@@ -73,7 +73,8 @@ async fn what_is_written_while_its_server_is_down_is_sent_once_in_order() -> Res
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "say first").await?;
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    let path = drovers.path_of(&instance, &session).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'first'"), PATIENCE)
         .await?;
 
@@ -122,7 +123,8 @@ async fn what_is_written_while_the_hub_is_down_is_sent_once_by_the_next_one() ->
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "say first").await?;
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    let path = drovers.path_of(&instance, &session).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
     page.viewport(Viewport::PHONE).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'first'"), PATIENCE)
         .await?;
@@ -197,7 +199,7 @@ async fn the_second_of_two_answers_is_told_who_was_first() -> Result<()> {
     let drovers = Drovers::start(&bench, &[&server]).await?;
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "permission ;; say allowed").await?;
-    let path = format!("/i/{instance}/s/{session}");
+    let path = drovers.path_of(&instance, &session).await?;
     // Two people: pages of one browser would know of each other's answers.
     let browsers = (Chromium::start().await?, Chromium::start().await?);
     let mut pages = [
@@ -245,7 +247,8 @@ async fn an_answer_that_is_given_while_the_hub_is_down_is_kept_and_sent() -> Res
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "permission ;; say allowed").await?;
     let browser = Chromium::start().await?;
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/s/{session}")).await?;
+    let path = drovers.path_of(&instance, &session).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
     let allow = "[data-k=asks] .card button.main";
     page.wait_for(&format!("document.querySelector('{allow}')"), PATIENCE)
         .await?;
@@ -283,7 +286,7 @@ async fn what_a_killed_server_interrupted_goes_on_by_a_button() -> Result<()> {
         sessions.push(elsewhere(&server, "say working ;; stall 600").await?);
     }
     let browser = Chromium::start().await?;
-    let path = format!("/i/{instance}/s/{}", sessions[0]);
+    let path = drovers.path_of(&instance, &sessions[0]).await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.wait_for(
         "document.querySelector('article[data-status=streaming]') && document.querySelectorAll('[data-k=tree] .mark.work').length === 3",
