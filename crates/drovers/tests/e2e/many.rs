@@ -8,7 +8,7 @@ use serde_json::json;
 use testkit::chromium::Chromium;
 
 use crate::bench::{
-    Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, elsewhere, page, plain, run, until,
+    Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, elsewhere, page, plain, run,
 };
 use crate::legs::figure;
 use crate::turns::first_delta;
