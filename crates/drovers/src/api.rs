@@ -54,7 +54,7 @@ impl Api {
     /// # Errors
     /// No HTTP client can be made.
     pub(crate) fn at(base: Url) -> Result<Self, Fault> {
-        let http = opencode::Client::http().map_err(Fault::failed)?;
+        let http = opencode::Http::new().map_err(Fault::failed)?.into_replies();
         Ok(Self { http, base })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hub::registry::{Login, Secret, ServerUrl};
 use hub::workspace::{Folder, FolderError};
-use opencode::{Client, ClientError, Credentials};
+use opencode::{Client, ClientError, Credentials, Http};
 use tokio::time::timeout;
 
 use crate::api::NewInstance;
@@ -142,7 +142,7 @@ pub(crate) async fn probe(
     url: url::Url,
     credentials: Option<Credentials>,
 ) -> Result<(), ClientError> {
-    let client = Client::new(Client::http()?, url, credentials)?;
+    let client = Client::new(Http::new()?, url, credentials)?;
     let server = client.base().to_string();
     let late = |after: Duration| ClientError::Timeout {
         server: server.clone(),

@@ -131,7 +131,7 @@ impl Hub {
         ));
         let renderer = Arc::new(Renderer::new());
         let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
-        let instances = Instances::new(engine.clone(), opencode::Client::http()?, options, servers);
+        let instances = Instances::new(engine.clone(), opencode::Http::new()?, options, servers);
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
             engine,

@@ -7,6 +7,7 @@ mod ask;
 mod catalog;
 mod credentials;
 mod error;
+mod http;
 mod parse;
 mod probe;
 mod read;
@@ -23,27 +24,24 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::json::one_line;
-use crate::limits::{
-    CONNECT_TIMEOUT, ERROR_BODY_BYTES, MAX_REPLY_BYTES, POOL_IDLE_TIMEOUT, REQUEST_TIMEOUT,
-};
+use crate::limits::{ERROR_BODY_BYTES, MAX_REPLY_BYTES, REQUEST_TIMEOUT};
 
 pub use ask::{NewSession, NewSessionModel};
 pub use catalog::{AgentInfo, ConfigInfo, ModelEntry, PathInfo, ProviderInfo, Providers};
 pub use credentials::Credentials;
 pub use error::ClientError;
+pub use http::Http;
 pub use probe::{Health, Spoken};
 pub use read::{MessagePage, Tolerant};
 pub use stream::EventStream;
 
+use error::Failure;
 use parse::parsed;
-
-/// The connections that clients of many servers share; see [`Client::http`].
-pub type Http = reqwest::Client;
 
 /// One server, or one folder of it ([`at`](Self::at)). Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Http,
     server: Arc<Server>,
     directory: Option<Arc<str>>,
 }
@@ -61,32 +59,14 @@ struct Reply {
 }
 
 impl Client {
-    /// The HTTP client to share between all servers: no proxies, no redirects, gzip, HTTP/1.1.
-    ///
-    /// # Errors
-    /// [`ClientError::Setup`] when the machine's TLS roots cannot be read.
-    pub fn http() -> Result<reqwest::Client, ClientError> {
-        reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .user_agent(concat!("drovers/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| ClientError::Setup {
-                reason: error::innermost(&error),
-            })
-    }
-
-    /// A client of the server at `base`, through a client from [`http`](Self::http).
+    /// A client of the server at `base`, through the connections that it shares with others.
     ///
     /// A user and password in the address are taken out of it, and used when `credentials` are not given.
     ///
     /// # Errors
     /// [`ClientError::BadAddress`] when `base` is not an http or https address.
     pub fn new(
-        http: reqwest::Client,
+        http: Http,
         mut base: Url,
         credentials: Option<Credentials>,
     ) -> Result<Self, ClientError> {
@@ -137,7 +117,7 @@ impl Client {
         if let Some(directory) = &self.directory {
             url.query_pairs_mut().append_pair("directory", directory);
         }
-        let request = self.http.request(method, url);
+        let request = self.http.replies().request(method, url);
         match &self.server.credentials {
             // reqwest marks the header as sensitive.
             Some(credentials) => {
@@ -212,7 +192,12 @@ impl Client {
 
     /// The response of a request that the server did not refuse.
     async fn accepted(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        let sent = request.send().await;
+        self.not_refused(sent.map_err(|error| self.failed(error))?)
+            .await
+    }
+
+    async fn not_refused(&self, response: Response) -> Result<Response, ClientError> {
         if response.status().is_success() {
             Ok(response)
         } else {
@@ -274,11 +259,7 @@ impl Client {
             return Err(too_large());
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.failed(&error))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(error))? {
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
@@ -305,8 +286,8 @@ impl Client {
         }
     }
 
-    fn failed(&self, error: &reqwest::Error) -> ClientError {
-        error::classify(error, &self.server.base)
+    fn failed(&self, failure: impl Into<Failure>) -> ClientError {
+        error::classify(&failure.into(), &self.server.base)
     }
 
     fn name(&self) -> String {

@@ -17,7 +17,7 @@ pub mod sketch;
 pub mod sse;
 pub mod wire;
 
-pub use client::{Client, ClientError, Credentials, EventStream, Spoken};
+pub use client::{Client, ClientError, Credentials, EventStream, Http, Spoken};
 pub use json::{DeltaText, Raw};
 pub use url::Url;
 pub use wire::{Event, Incoming};

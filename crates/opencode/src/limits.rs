@@ -9,6 +9,9 @@ pub const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
 /// Capacity the parser's buffers keep between events, in bytes. More is given back once the event is out.
 pub(crate) const KEPT_BUFFER_BYTES: usize = 8 * 1024;
 
+/// Bytes read at once from an event stream, which each open stream has a buffer for. A larger event comes in pieces.
+pub(crate) const STREAM_BUFFER_BYTES: usize = 16 * 1024;
+
 /// Largest reply to a read of messages, in bytes after decompression. A bigger one is
 /// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
 pub const MAX_MESSAGES_BYTES: usize = 256 * 1024 * 1024;

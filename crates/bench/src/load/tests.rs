@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use opencode::sse::Parser;
 use opencode::wire::{self, Event, PartKind, SessionStatus};
-use opencode::{Client, Credentials};
+use opencode::{Client, Credentials, Http};
 use tokio::time::timeout;
 
 use super::*;
@@ -14,7 +14,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn client(load: &Load, login: Option<Credentials>) -> Client {
     let url = load.urls[0].parse().unwrap();
-    Client::new(Client::http().unwrap(), url, login).unwrap()
+    Client::new(Http::new().unwrap(), url, login).unwrap()
 }
 
 /// Events of a stream until one is so.

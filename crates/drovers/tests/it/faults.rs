@@ -19,8 +19,8 @@ async fn a_server_that_ends_every_answer_cleanly_is_tried_seldom() {
     hub.connected().await;
     let before = proxy.count().ever;
 
-    // Enough for the head of an answer, and for the greeting of a stream.
-    proxy.set(Way::Down, Flow::CutAfter(500, End::Clean));
+    // Enough for the head of an answer and for the greeting of a stream, and not for its state.
+    proxy.set(Way::Down, Flow::CutAfter(350, End::Clean));
     let ended = Instant::now();
     proxy.cut(End::Clean);
     // Before the third try in a row come waits of one second and of two.

@@ -7,7 +7,7 @@ use model::Event;
 use model::event::Remembered;
 use model::ids::{InstanceId, SessionId};
 use model::state;
-use opencode::client::Http;
+use opencode::Http;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};

@@ -9,8 +9,7 @@ use futures_util::future::{try_join, try_join3, try_join4};
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, SessionId};
 use model::state::{Catalog, ReasonKind, SessionInfo};
-use opencode::client::Http;
-use opencode::{Client, ClientError, Credentials, EventStream, Spoken, Url};
+use opencode::{Client, ClientError, Credentials, EventStream, Http, Spoken, Url};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 

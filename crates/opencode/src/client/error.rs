@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
+use hyper_util::client::legacy;
 use serde::Deserialize;
 use url::Url;
 
@@ -213,20 +214,66 @@ fn told(excerpt: &str) -> String {
     }
 }
 
-/// Names what reqwest reports, by the errors it is made of.
-pub(super) fn classify(error: &reqwest::Error, base: &Url) -> ClientError {
+/// An exchange that failed, and what whoever carried it says of that.
+pub(super) struct Failure {
+    error: Box<dyn StdError + Send + Sync>,
+    /// The host's name does not resolve.
+    nameless: bool,
+    /// There was no answer in time.
+    late: bool,
+    /// There was no connection yet.
+    connecting: bool,
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        Self {
+            nameless: error.is_dns(),
+            late: error.is_timeout(),
+            connecting: error.is_connect() || error.is_builder(),
+            error: error.into(),
+        }
+    }
+}
+
+impl From<legacy::Error> for Failure {
+    fn from(error: legacy::Error) -> Self {
+        Self {
+            // Known by its cause alone; a name that did not resolve was told by the request before the stream's.
+            nameless: false,
+            late: io_kind(&error) == Some(io::ErrorKind::TimedOut),
+            connecting: error.is_connect(),
+            error: error.into(),
+        }
+    }
+}
+
+impl From<http::Error> for Failure {
+    fn from(error: http::Error) -> Self {
+        Self {
+            nameless: false,
+            late: false,
+            connecting: true,
+            error: error.into(),
+        }
+    }
+}
+
+/// Names a failure, by the errors it is made of.
+pub(super) fn classify(failure: &Failure, base: &Url) -> ClientError {
     let server = base.to_string();
-    if error.is_dns() {
+    if failure.nameless {
         return ClientError::Dns {
             host: base.host_str().unwrap_or_default().to_owned(),
         };
     }
-    if error.is_timeout() {
+    if failure.late {
         return ClientError::Timeout {
             server,
             after: CONNECT_TIMEOUT,
         };
     }
+    let error = &*failure.error;
     if hyper_cause(error).is_some_and(hyper::Error::is_parse) {
         return ClientError::NotOpenCode { server };
     }
@@ -241,7 +288,7 @@ pub(super) fn classify(error: &reqwest::Error, base: &Url) -> ClientError {
         ) => ClientError::Reset { server },
         // No socket reports these: they are what rustls makes of a handshake.
         None | Some(io::ErrorKind::InvalidData | io::ErrorKind::Other)
-            if error.is_connect() && base.scheme() == "https" =>
+            if failure.connecting && base.scheme() == "https" =>
         {
             ClientError::Tls { server, reason }
         }
@@ -249,19 +296,17 @@ pub(super) fn classify(error: &reqwest::Error, base: &Url) -> ClientError {
         Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
             ClientError::BadJson { reason }
         }
-        _ if error.is_connect() || error.is_builder() => {
-            ClientError::Unreachable { server, reason }
-        }
+        _ if failure.connecting => ClientError::Unreachable { server, reason },
         // What is left ends an HTTP exchange half-way: before the reply, or before its last chunk.
         _ => ClientError::Reset { server },
     }
 }
 
-fn hyper_cause(error: &reqwest::Error) -> Option<&hyper::Error> {
+fn hyper_cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a hyper::Error> {
     chain(error).find_map(|cause| cause.downcast_ref())
 }
 
-fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     chain(error)
         .find_map(|cause| cause.downcast_ref::<io::Error>())
         .map(io::Error::kind)

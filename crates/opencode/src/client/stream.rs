@@ -55,14 +55,17 @@ impl Client {
             // A compressed stream would be held back until a block is full.
             .header(ACCEPT_ENCODING, "identity")
             .header(CACHE_CONTROL, "no-store");
-        let response = timeout(patience, self.accepted(request))
-            .await
-            .unwrap_or_else(|_| {
-                Err(ClientError::Timeout {
-                    server: self.name(),
-                    after: patience,
-                })
-            })?;
+        let opened = async {
+            let response = self.http.open(request).await;
+            self.not_refused(response.map_err(|failure| self.failed(failure))?)
+                .await
+        };
+        let response = timeout(patience, opened).await.unwrap_or_else(|_| {
+            Err(ClientError::Timeout {
+                server: self.name(),
+                after: patience,
+            })
+        })?;
         if response.status() != StatusCode::OK {
             return Err(ClientError::NoStream {
                 server: self.name(),
@@ -95,6 +98,6 @@ impl EventStream {
         self.response
             .chunk()
             .await
-            .map_err(|error| self.client.failed(&error))
+            .map_err(|error| self.client.failed(error))
     }
 }

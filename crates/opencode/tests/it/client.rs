@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opencode::client::NewSession;
 use opencode::wire::{PartKind, PermissionReply, SessionStatus};
-use opencode::{Client, ClientError, Credentials, Spoken};
+use opencode::{Client, ClientError, Credentials, Http, Spoken};
 use tokio::net::TcpListener;
 
 use crate::server::{Answer, Server, reply};
@@ -15,11 +15,11 @@ const STREAM: &str = "200 OK\nContent-Type: text/event-stream; charset=utf-8";
 const PAGE: &str = "200 OK\nContent-Type: text/html";
 
 fn client(server: &Server) -> Client {
-    Client::new(Client::http().unwrap(), server.url.clone(), None).unwrap()
+    Client::new(Http::new().unwrap(), server.url.clone(), None).unwrap()
 }
 
 fn client_of(address: &str) -> Result<Client, ClientError> {
-    Client::new(Client::http().unwrap(), address.parse().unwrap(), None)
+    Client::new(Http::new().unwrap(), address.parse().unwrap(), None)
 }
 
 async fn error_of(head: &str, body: &str) -> ClientError {
@@ -56,11 +56,12 @@ async fn an_unknown_name() {
             Box::pin(async { Err("no such host".into()) })
         }
     }
-    let http = reqwest::Client::builder()
+    let replies = reqwest::Client::builder()
         .no_proxy()
         .dns_resolver(Nowhere)
         .build()
         .unwrap();
+    let http = Http::new().unwrap().with_replies(replies);
     let client = Client::new(http, "http://nowhere.invalid".parse().unwrap(), None).unwrap();
     let error = client.health().await.unwrap_err();
     assert_eq!(
@@ -169,7 +170,7 @@ async fn a_password_is_asked_for_or_refused() {
         }
     );
     let credentials = Some(Credentials::password("s3cret"));
-    let client = Client::new(Client::http().unwrap(), server.url.clone(), credentials).unwrap();
+    let client = Client::new(Http::new().unwrap(), server.url.clone(), credentials).unwrap();
     let error = client.health().await.unwrap_err();
     assert_eq!(
         error,
@@ -320,6 +321,86 @@ async fn what_is_no_event_stream_is_named() {
         matches!(error, ClientError::ContentType { .. }),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn why_there_is_no_stream_is_named_as_for_a_reply() {
+    let error_of = async |address: &str| {
+        let client = client_of(address).unwrap();
+        client.global_events(PATIENCE).await.unwrap_err()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = error_of(&nowhere).await;
+    assert!(matches!(error, ClientError::Refused { .. }), "{error:?}");
+
+    let plain = Server::saying("200 OK", "").await;
+    let error = error_of(&plain.url.to_string().replace("http:", "https:")).await;
+    assert!(matches!(error, ClientError::Tls { .. }), "{error:?}");
+
+    let broken = Server::start(|_| Answer::Bytes(Vec::new())).await;
+    let error = error_of(broken.url.as_str()).await;
+    assert!(matches!(error, ClientError::Reset { .. }), "{error:?}");
+
+    let other = Server::start(|_| Answer::Bytes(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec())).await;
+    let error = error_of(other.url.as_str()).await;
+    assert!(
+        matches!(error, ClientError::NotOpenCode { .. }),
+        "{error:?}"
+    );
+
+    let unknown = Server::saying("404 Not Found", "no such page").await;
+    let error = error_of(unknown.url.as_str()).await;
+    let ClientError::NotFound { path, excerpt, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        (path.as_str(), excerpt.as_str()),
+        ("/global/event", "no such page")
+    );
+}
+
+#[tokio::test]
+async fn a_stream_is_asked_for_as_everything_is() {
+    let server = Server::saying("200 OK\nContent-Type: text/event-stream", "").await;
+    let credentials = Some(Credentials {
+        username: "u".to_owned(),
+        password: "p".to_owned(),
+    });
+    let http = Http::new().unwrap();
+    let client = Client::new(http, server.url.clone(), credentials).unwrap();
+    client.global_events(PATIENCE).await.unwrap();
+    let request = server.seen()[0].to_lowercase();
+    let host = server
+        .url
+        .as_str()
+        .trim_end_matches('/')
+        .replace("http", "host");
+    let host = host.replace("//", " ");
+    for header in [
+        "get /global/event http/1.1\r\n",
+        &format!("{host}\r\n"),
+        "user-agent: drovers/",
+        "authorization: basic dtpw\r\n",
+        "accept: text/event-stream\r\n",
+        "accept-encoding: identity\r\n",
+    ] {
+        assert!(request.contains(header), "{header} in {request}");
+    }
+}
+
+#[tokio::test]
+async fn however_large_an_event_is_its_pieces_are_not() {
+    let event = format!("data: {}\n\n", "x".repeat(1 << 20));
+    let server = Server::saying("200 OK\nContent-Type: text/event-stream", &event).await;
+    let mut stream = client(&server).global_events(PATIENCE).await.unwrap();
+    let mut bytes = 0;
+    while let Some(chunk) = stream.next_chunk().await.unwrap() {
+        assert!(chunk.len() <= 16 << 10, "{} bytes at once", chunk.len());
+        bytes += chunk.len();
+    }
+    assert_eq!(bytes, event.len());
 }
 
 #[tokio::test]
