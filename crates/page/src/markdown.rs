@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use pulldown_cmark::{Event, Options, Parser};
 
+use code::{Coloured, Growing};
 pub(crate) use code::{highlight, language_of_path};
 
 /// A block that can no longer change.
@@ -23,20 +24,29 @@ struct Sealed {
     html: Arc<str>,
 }
 
-/// What the next render of the same text can be spared: its sealed blocks, by known piece of the text.
+/// What the next render of the same text can be spared, by known piece of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memo {
-    pieces: Vec<Vec<Sealed>>,
+    pieces: Vec<Known>,
+}
+
+/// What is known of a piece: its sealed blocks, and the code in the one that is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Known {
+    sealed: Vec<Sealed>,
+    code: Vec<Coloured>,
 }
 
 impl Memo {
     /// Bytes it holds that the blocks drawn from it do not.
     pub(crate) fn bytes(&self) -> usize {
-        self.pieces
-            .iter()
-            .flatten()
-            .map(|sealed| sealed.source.len())
-            .sum()
+        let of = |known: &Known| {
+            let sealed = known.sealed.iter().map(|sealed| sealed.source.len());
+            sealed
+                .chain(known.code.iter().map(Coloured::bytes))
+                .sum::<usize>()
+        };
+        self.pieces.iter().map(of).sum()
     }
 }
 
@@ -45,28 +55,23 @@ pub(crate) fn open(pieces: &[&str], memo: Option<&Memo>) -> (Vec<Vec<Arc<str>>>,
     let mut drawn = Vec::new();
     let mut next = Memo::default();
     for (at, piece) in pieces.iter().enumerate() {
-        let known = memo
-            .and_then(|memo| memo.pieces.get(at))
-            .map_or(&[][..], Vec::as_slice);
-        let (blocks, sealed) = open_piece(piece, known);
+        let known = memo.and_then(|memo| memo.pieces.get(at));
+        let (blocks, known) = open_piece(piece, known.unwrap_or(&Known::default()));
         drawn.push(blocks);
-        next.pieces.push(sealed);
+        next.pieces.push(known);
     }
     (drawn, next)
 }
 
 /// Draws a text that is whole.
 pub(crate) fn whole(text: &str) -> Vec<Arc<str>> {
-    blocks(text, false)
-        .into_iter()
-        .map(|(_, html)| html.into())
-        .collect()
+    blocks(text, None).into_iter().map(Into::into).collect()
 }
 
-fn open_piece(text: &str, known: &[Sealed]) -> (Vec<Arc<str>>, Vec<Sealed>) {
+fn open_piece(text: &str, known: &Known) -> (Vec<Arc<str>>, Known) {
     let mut sealed: Vec<Sealed> = Vec::new();
     let mut rest = text;
-    for block in known {
+    for block in &known.sealed {
         let Some(after) = rest.strip_prefix(&*block.source) else {
             break;
         };
@@ -82,10 +87,7 @@ fn open_piece(text: &str, known: &[Sealed]) -> (Vec<Arc<str>>, Vec<Sealed>) {
         // Each block is drawn from its own source, as it would be if it were the first.
         for to in bounds {
             let source = &now_sealed[from..to];
-            let html: String = blocks(source, false)
-                .into_iter()
-                .map(|(_, html)| html)
-                .collect();
+            let html = blocks(source, None).concat();
             sealed.push(Sealed {
                 source: source.into(),
                 html: html.into(),
@@ -95,12 +97,11 @@ fn open_piece(text: &str, known: &[Sealed]) -> (Vec<Arc<str>>, Vec<Sealed>) {
         rest = open;
     }
     let mut drawn: Vec<Arc<str>> = sealed.iter().map(|block| block.html.clone()).collect();
-    drawn.extend(
-        blocks(rest, true)
-            .into_iter()
-            .map(|(_, html)| Arc::from(html)),
-    );
-    (drawn, sealed)
+    let mut growing = Growing::new(&known.code);
+    let open = blocks(rest, Some(&mut growing));
+    drawn.extend(open.into_iter().map(Arc::from));
+    let code = growing.into_drawn();
+    (drawn, Known { sealed, code })
 }
 
 fn options() -> Options {
@@ -130,16 +131,12 @@ fn starts(text: &str) -> Vec<usize> {
     starts
 }
 
-/// Top-level blocks, each with where it begins.
-fn blocks(text: &str, growing: bool) -> Vec<(usize, String)> {
+/// Top-level blocks; the last of them may grow if `growing` is there.
+fn blocks(text: &str, mut growing: Option<&mut Growing<'_>>) -> Vec<String> {
     let mut depth = 0_usize;
     let mut group: Vec<Event<'_>> = Vec::new();
-    let mut from = 0;
-    let mut groups: Vec<(usize, Vec<Event<'_>>)> = Vec::new();
-    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
-        if group.is_empty() {
-            from = range.start;
-        }
+    let mut groups: Vec<Vec<Event<'_>>> = Vec::new();
+    for event in Parser::new_ext(text, options()) {
         match &event {
             Event::Start(_) => depth += 1,
             Event::End(_) => depth = depth.saturating_sub(1),
@@ -147,18 +144,16 @@ fn blocks(text: &str, growing: bool) -> Vec<(usize, String)> {
         }
         group.push(event);
         if depth == 0 {
-            groups.push((from, std::mem::take(&mut group)));
+            groups.push(std::mem::take(&mut group));
         }
     }
     let last = groups.len().saturating_sub(1);
     groups
         .into_iter()
         .enumerate()
-        .map(|(at, (from, events))| {
-            (
-                from,
-                wall::clean(&write::html(events, growing && at == last)),
-            )
+        .map(|(at, events)| {
+            let growing = growing.as_deref_mut().filter(|_| at == last);
+            wall::clean(&write::html(events, growing))
         })
         .collect()
 }

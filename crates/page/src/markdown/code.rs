@@ -42,18 +42,85 @@ const PIECE_LINES: usize = 20;
 /// The class of a piece of code after the first.
 pub(super) const PIECE_CLASS: &str = "piece";
 
-/// A code block with its language and a place for its copy button.
-pub(super) fn block(language: &str, text: &str, growing: bool) -> String {
+/// The complete lines of a code block that grows, with their colours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Coloured {
+    language: Box<str>,
+    source: Box<str>,
+    html: Box<str>,
+}
+
+/// Code blocks of a text that grows, in their order: what is known of them, and what is known then.
+#[derive(Debug, Default)]
+pub(super) struct Growing<'a> {
+    known: &'a [Coloured],
+    drawn: Vec<Coloured>,
+}
+
+impl Coloured {
+    pub(super) fn bytes(&self) -> usize {
+        self.source.len() + self.html.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(language: &str, source: &str, html: &str) -> Self {
+        Self {
+            language: language.into(),
+            source: source.into(),
+            html: html.into(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+impl<'a> Growing<'a> {
+    pub(super) fn new(known: &'a [Coloured]) -> Self {
+        Self {
+            known,
+            drawn: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_drawn(self) -> Vec<Coloured> {
+        self.drawn
+    }
+
+    /// Colours complete lines, once each time that there is one more. The line that is being written stays plain: its
+    /// words would change colour with every letter, and those of all lines would be looked for anew.
+    fn highlight(&mut self, language: &str, text: &str) -> String {
+        let (lines, last) = match text.rsplit_once('\n') {
+            Some((lines, last)) => (lines, Some(last)),
+            None => ("", None),
+        };
+        let known = self.known.get(self.drawn.len());
+        let same = |known: &&Coloured| *known.language == *language && *known.source == *lines;
+        let coloured = known.filter(same).cloned().unwrap_or_else(|| Coloured {
+            language: language.into(),
+            source: lines.into(),
+            html: highlight(language, lines).into(),
+        });
+        let mut html = String::from(&*coloured.html);
+        self.drawn.push(coloured);
+        match last {
+            Some("") => {}
+            Some(last) => html.extend(["\n", &escape(last)]),
+            None => html.push_str(&escape(text)),
+        }
+        html
+    }
+}
+
+/// A code block with its language and a place for its copy button; of one that grows, what is known of it goes on.
+pub(super) fn block(language: &str, text: &str, growing: Option<&mut Growing<'_>>) -> String {
     let code = text.strip_suffix('\n').unwrap_or(text);
-    let bound = if growing {
-        limits::OPEN_CODE_BYTES
-    } else {
-        limits::CODE_BYTES
-    };
-    let body = if code.len() > bound {
-        escape(code)
-    } else {
-        highlight(language, code)
+    let body = match growing {
+        Some(_) if code.len() > limits::OPEN_CODE_BYTES => escape(code),
+        Some(growing) => growing.highlight(language, text),
+        None => highlight(language, code),
     };
     let body = pieces(&body);
     let label: String = language

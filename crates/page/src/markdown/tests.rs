@@ -182,6 +182,65 @@ fn code_is_not_cut_within_what_is_coloured_and_keeps_every_character() {
 }
 
 #[test]
+fn the_line_of_code_that_is_written_is_plain_until_it_ends() {
+    let keywords = |text: &str| {
+        let html = open(&[text], None).0.concat().concat();
+        html.matches("h-keyword").count()
+    };
+    let text = "```rust\nlet a = 1;\nlet b";
+    assert_eq!(keywords("```rust\nlet a"), 0);
+    assert_eq!(keywords("```rust\nlet a\n"), 1);
+    assert_eq!(keywords(text), 1);
+    assert_eq!(keywords(&format!("{text};\n```\n")), 2);
+    let (drawn, _) = open(&[text], None);
+    assert_eq!(
+        uncoloured(&drawn.concat().concat()),
+        uncoloured(&html(text))
+    );
+}
+
+#[test]
+fn lines_of_code_are_coloured_once() {
+    let text =
+        "1. `x`\n   ```rust\n   let a = 1;\n   ```\n2. y\n   ```rust\n   let b = 2;\n   let c";
+    let (_, memo) = open(&[text], None);
+    let code = &memo.pieces[0].code;
+    let sources: Vec<&str> = code.iter().map(Coloured::source).collect();
+    assert_eq!(sources, ["let a = 1;", "let b = 2;"]);
+    // What is known is taken as it is, which shows here by being wrong.
+    let mut wrong = memo.clone();
+    wrong.pieces[0].code[1] = Coloured::of(
+        "rust",
+        "let b = 2;",
+        "<span class=\"h-tag\">let b = 2;</span>",
+    );
+    let (drawn, _) = open(&[&format!("{text} = 3")], Some(&wrong));
+    let drawn = drawn.concat().concat();
+    assert_eq!(
+        (
+            drawn.matches("h-tag").count(),
+            drawn.matches("h-keyword").count()
+        ),
+        (1, 1)
+    );
+}
+
+/// Without what code is coloured and cut into pieces by.
+fn uncoloured(html: &str) -> String {
+    let html = html.replace("</span>", "");
+    let mut parts = html.split("<span class=\"");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (class, rest) = part.split_once("\">").unwrap();
+        if class != "piece" && !class.starts_with("h-") {
+            out.extend(["<span class=\"", class, "\">"]);
+        }
+        out.push_str(rest);
+    }
+    out
+}
+
+#[test]
 fn finished_blocks_are_not_drawn_again() {
     let (first, memo) = open(&["one\n\ntwo\n\nthr"], None);
     let (second, _) = open(&["one\n\ntwo\n\nthree and more"], Some(&memo));
@@ -252,7 +311,9 @@ proptest! {
         for cut in cuts {
             (drawn, memo) = open(&[&text[..cut]], Some(&memo));
         }
-        prop_assert_eq!(drawn.concat().concat(), html(&text), "{:?}", text);
+        let drawn = drawn.concat().concat();
+        prop_assert_eq!(&drawn, &open(&[&text], None).0.concat().concat(), "{:?}", text);
+        prop_assert_eq!(uncoloured(&drawn), uncoloured(&html(&text)), "{:?}", text);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use pulldown_cmark::{
     Alignment, CodeBlockKind, CowStr, Event, HeadingLevel, Tag, TagEnd, html::push_html,
 };
 
-use super::code;
+use super::code::{self, Growing};
 use crate::words::escape;
 
 /// Schemes of links that stay links.
 pub(super) const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
-/// Draws the events of one block. `growing` tells that more of it may come.
-pub(super) fn html(events: Vec<Event<'_>>, growing: bool) -> String {
+/// Draws the events of one block. `growing` is there if more of it may come.
+pub(super) fn html(events: Vec<Event<'_>>, growing: Option<&mut Growing<'_>>) -> String {
     let mut writer = Writer {
         growing,
         ..Writer::default()
@@ -26,8 +26,8 @@ pub(super) fn html(events: Vec<Event<'_>>, growing: bool) -> String {
 }
 
 #[derive(Default)]
-struct Writer {
-    growing: bool,
+struct Writer<'g, 'k> {
+    growing: Option<&'g mut Growing<'k>>,
     /// The code block that is being read: its language and its text.
     code: Option<(String, String)>,
     /// Whether each open link or image became a link.
@@ -37,7 +37,7 @@ struct Writer {
     in_head: bool,
 }
 
-impl Writer {
+impl Writer<'_, '_> {
     fn map<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
         if let Some((_, text)) = &mut self.code {
             match event {
@@ -152,7 +152,7 @@ impl Writer {
         Some(Event::Html(CowStr::from(code::block(
             &language,
             &text,
-            self.growing,
+            self.growing.as_deref_mut(),
         ))))
     }
 }
