@@ -18,6 +18,11 @@ mod turn;
 
 use std::process::ExitCode;
 
+/// Gives memory back that is free, which glibc's does not: see `docs/adr/0016-allocator.md`. How soon is set where it is
+/// built, in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // The guard of a server must be alone in its process: before any thread of a runtime exists.
     if std::env::args_os()
