@@ -235,15 +235,14 @@ fn block_changes(old: &Block, new: &Block, fetch: &dyn Fn(&str) -> String, ops: 
     ops.push(splice);
 }
 
-/// What makes the block of an earlier inside of it.
+/// What makes the block of an earlier inside of it. Who reads only what comes, as a script does, finds whole words at its end.
 fn splice(block: &Block, old: &str) -> Op {
     let keep = common(old.bytes(), block.html.bytes(), |at| {
         block.html.is_char_boundary(at) && old.is_char_boundary(at)
     });
     let (old_rest, new_rest) = (&old[keep..], &block.html[keep..]);
     let end = common(old_rest.bytes().rev(), new_rest.bytes().rev(), |at| {
-        new_rest.is_char_boundary(new_rest.len() - at)
-            && old_rest.is_char_boundary(old_rest.len() - at)
+        parts_words(new_rest, new_rest.len() - at)
     });
     let gone = &old_rest[..old_rest.len() - end];
     Op::Splice {
@@ -266,6 +265,13 @@ fn common(
         at -= 1;
     }
     at
+}
+
+/// True where no word, as identifiers have them, goes on.
+fn parts_words(text: &str, at: usize) -> bool {
+    let of_a_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let (before, after) = text.as_bytes().split_at(at);
+    text.is_char_boundary(at) && !(of_a_word(before.last()) && of_a_word(after.first()))
 }
 
 fn utf16_len(text: &str) -> usize {

@@ -72,6 +72,38 @@ fn a_word_more_is_a_short_patch() {
 }
 
 #[test]
+fn what_comes_ends_with_a_whole_word() {
+    let mut state = sample::state();
+    let at = front("i1", "ses_parse");
+    let renderer = Renderer::new();
+    let mut told = |text: &str| {
+        let before = state.rev;
+        let since = renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
+        assert!(!since.is_empty());
+        World {
+            state: &mut state,
+            at: sample::NOW,
+        }
+        .delta(text);
+        renderer.patch(&look(&state, &at, before), before)
+    };
+    told("\n\n```rust\nlet one7");
+    // The line gets its colours, and the next one ends as it did: with a 7.
+    let ops = told(" = 1;\nlet two7");
+    let splices: Vec<&str> = ops
+        .iter()
+        .filter_map(|op| match op {
+            Op::Splice { text, .. } => Some(&**text),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        matches!(splices[..], [text] if text.ends_with("\nlet two7")),
+        "{ops:?}"
+    );
+}
+
+#[test]
 fn elements_that_are_sent_say_their_keys_themselves() {
     let state = sample::state();
     let mut count = 0;
