@@ -26,6 +26,9 @@ use tokio::time::timeout;
 /// How long one look at a condition stays inside the page.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long an element may take to be seen that was drawn anew when it was to be clicked.
+const SEEN: Duration = Duration::from_secs(5);
+
 /// A screen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Viewport {
@@ -177,7 +180,7 @@ impl Page {
         bail!("still not so after {deadline:?}: {condition}\nThe page shows:\n{shown}")
     }
 
-    /// Clicks the middle of the first element that matches.
+    /// Clicks the middle of the first element that matches. If that was drawn anew just then, what came in its place.
     ///
     /// # Errors
     /// When there is none, or it cannot be seen.
@@ -187,6 +190,13 @@ impl Page {
             .find_element(selector)
             .await
             .with_context(|| format!("nothing matches {selector}"))?;
+        if element.click().await.is_ok() {
+            return Ok(());
+        }
+        let quoted = serde_json::to_string(selector)?;
+        let seen = format!("document.querySelector({quoted})?.getClientRects().length > 0");
+        self.wait_for(&seen, SEEN).await?;
+        let element = self.page.find_element(selector).await?;
         element
             .click()
             .await
