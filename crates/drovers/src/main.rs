@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 /// Gives memory back that is free, which glibc's does not: see `docs/adr/0016-allocator.md`. How soon is set where it is
 /// built, in `.cargo/config.toml`.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
