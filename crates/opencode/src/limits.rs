@@ -12,6 +12,12 @@ pub(crate) const KEPT_BUFFER_BYTES: usize = 8 * 1024;
 /// Bytes read at once from an event stream, which each open stream has a buffer for. A larger event comes in pieces.
 pub(crate) const STREAM_BUFFER_BYTES: usize = 16 * 1024;
 
+/// How long a stream's connection is silent until the kernel asks whether the other side is there, and between such questions.
+pub(crate) const STREAM_KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Such questions without an answer after which the connection is reset.
+pub(crate) const STREAM_KEEPALIVE_TRIES: u32 = 3;
+
 /// Largest reply to a read of messages, in bytes after decompression. A bigger one is
 /// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
 pub const MAX_MESSAGES_BYTES: usize = 256 * 1024 * 1024;

@@ -107,6 +107,10 @@ fn streams(trust: ClientConfig) -> legacy::Client<HttpsConnector<HttpConnector>,
     connector.enforce_http(false);
     connector.set_connect_timeout(Some(limits::CONNECT_TIMEOUT));
     connector.set_nodelay(true);
+    // As for replies: a peer that is gone without a word is noticed also where silence may last long.
+    connector.set_keepalive(Some(limits::STREAM_KEEPALIVE));
+    connector.set_keepalive_interval(Some(limits::STREAM_KEEPALIVE));
+    connector.set_keepalive_retries(Some(limits::STREAM_KEEPALIVE_TRIES));
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(trust)
         .https_or_http()
