@@ -36,8 +36,8 @@ const USAGE: u8 = 2;
 
 /// The body of the guard process: `GUARD… -- PROGRAM ARG…`, read from this process's own arguments.
 ///
-/// Call it from `main`, before any other thread exists. Its exit code is the server's, or 128 and the number of the
-/// signal that ended the server.
+/// Call it from `main`, before any other thread exists but the allocator's, which takes no signals. Its exit code is the
+/// server's, or 128 and the number of the signal that ended the server.
 pub fn run() -> ExitCode {
     let code = match Stage::parse(std::env::args_os().collect()) {
         Some(Stage::Watch { prefix, command }) => {
