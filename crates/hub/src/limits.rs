@@ -93,8 +93,7 @@ pub const OLDER_PAGES: usize = 20;
 /// Bytes of one message from a viewer. A longer one ends its connection.
 pub const VIEWER_MESSAGE_BYTES: usize = 64 << 10;
 
-/// How long entries wait for others to be stored with them: what a crash takes from the journal at most. Each group writes a
-/// page for every session that was heard in it.
+/// How long entries wait for others to be stored with them: what a crash takes from the journal at most.
 pub const JOURNAL_GROUP: Duration = Duration::from_secs(1);
 /// How long the journal does what else it has to do between two groups of a log that never rests.
 pub const JOURNAL_BREATH: Duration = Duration::from_millis(10);

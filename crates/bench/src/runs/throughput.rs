@@ -22,7 +22,7 @@ const IN_TIME: f64 = 100.0;
 const KEPT_UP: f64 = 0.97;
 
 /// Words per second beyond which nothing is tried.
-const TOP: f64 = 1_000_000.0;
+const TOP: f64 = 4_000_000.0;
 
 /// Words per second of a short run, which does not search.
 const SHORT: f64 = 4_000.0;

@@ -12,14 +12,14 @@
 //!
 //! Sequences are not in it: the first is the block's, each further one is one more.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
 use model::ids::InstanceId;
 use model::time::Timestamp;
 
-use super::store::{Block, LifeId, Source};
+use super::sources::Sources;
+use super::store::{Block, LifeId};
 use crate::feed::log::{Entry, Said};
 use crate::limits;
 
@@ -51,7 +51,7 @@ pub struct Packer {
     first: u64,
     count: u64,
     newest: Timestamp,
-    sources: BTreeSet<Source>,
+    sources: Sources,
     raw: Vec<u8>,
 }
 
@@ -63,7 +63,7 @@ impl Packer {
             first,
             count: 0,
             newest: Timestamp(i64::MIN),
-            sources: BTreeSet::new(),
+            sources: Sources::default(),
             raw: Vec::new(),
         }
     }
@@ -101,11 +101,10 @@ impl Packer {
         self.raw
             .extend_from_slice(&text.as_bytes()[..length as usize]);
         if kind != 2 {
-            self.sources.insert(Source {
-                instance: instance.clone(),
-                // Names stay when their session's texts go.
-                session: session.filter(|_| kind != 3).cloned(),
-            });
+            // Names stay when their session's texts go.
+            let texts_of = session.filter(|_| kind != 3);
+            self.sources
+                .add(instance, texts_of.map(|session| &**session));
         }
         self.newest = self.newest.max(at);
         self.count += 1;
@@ -242,6 +241,13 @@ mod tests {
         }
     }
 
+    fn sources(of: &[Option<&str>]) -> Sources {
+        let mut sources = Sources::default();
+        of.iter()
+            .for_each(|session| sources.add(&"i1".into(), *session));
+        sources
+    }
+
     #[test]
     fn what_is_packed_is_unpacked() {
         let mut packer = Packer::new(3, 7);
@@ -251,7 +257,7 @@ mod tests {
         let block = packer.pack().unwrap();
         assert_eq!((block.life, block.first, block.last), (3, 7, 9));
         assert_eq!(block.newest, Timestamp(9));
-        assert_eq!(block.sources.len(), 2);
+        assert_eq!(block.sources, sources(&[None, Some("ses_1")]));
         let records = unpack(&block.data).unwrap();
         assert_eq!(records[0].said, Said::Upstream("{\"é\":1}".into()));
         assert_eq!(records[0].session, None);
@@ -277,7 +283,7 @@ mod tests {
             .collect();
         assert_eq!(said, [Said::Upstream("keep".into()), Said::Withheld]);
         assert_eq!((purged.first, purged.last), (1, 2));
-        assert_eq!(purged.sources.len(), 1);
+        assert_eq!(purged.sources, sources(&[None]));
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::store::{Block, Bounds, Life, LifeId, Medium, Purge, Reader, Store, StoreError};
+use super::store::{Block, Bounds, Life, LifeId, Medium, Place, Purge, Reader, Store, StoreError};
 
 /// Groups that [`Disk::tear`] can take back at most.
 const TEARABLE: usize = 8;
@@ -253,9 +253,16 @@ impl Store for Disk {
         Ok(self.writable()?.kept.purges.clone())
     }
 
-    fn holding(&mut self, purge: &Purge, most: usize) -> Result<Vec<Block>, StoreError> {
+    fn holding(
+        &mut self,
+        purge: &Purge,
+        after: Place,
+        most: usize,
+    ) -> Result<Vec<Block>, StoreError> {
         let platters = self.writable()?;
-        let holds = |block: &&Arc<Block>| block.sources.iter().any(|source| purge.names(source));
+        let holds = |block: &&Arc<Block>| {
+            (block.life, block.first) > after && block.sources.may_hold(purge)
+        };
         let blocks = platters.kept.blocks.iter().filter(holds).take(most);
         Ok(blocks.map(|block| Block::clone(block)).collect())
     }

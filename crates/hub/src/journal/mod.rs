@@ -13,6 +13,7 @@ pub(crate) mod keep;
 pub mod memory;
 mod read;
 pub mod recall;
+mod sources;
 pub mod sqlite;
 
 pub mod store;

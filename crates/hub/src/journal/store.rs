@@ -3,13 +3,13 @@
 //! Synchronous, and free of policy: it keeps what it is given, whole groups or nothing of them, and gives it back. When
 //! to write, what to prune and what a failure means is decided by the writer. It never looks into a block.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use model::ids::InstanceId;
 use model::time::Timestamp;
 
+use super::sources::Sources;
 use crate::feed::log::Said;
 
 /// Names a life within one medium; a later life has a greater one.
@@ -30,15 +30,6 @@ pub struct Life {
     pub closed: bool,
 }
 
-/// Whose texts are in a block.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source {
-    /// The instance.
-    pub instance: InstanceId,
-    /// The session, where an entry is about one.
-    pub session: Option<Arc<str>>,
-}
-
 /// What is to be purged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Purge {
@@ -54,12 +45,6 @@ impl Purge {
         let names = matches!(said, Said::Names(_));
         let here = self.session.is_none() || (self.session.as_deref() == session && !names);
         self.instance == *instance && here
-    }
-
-    /// True if it takes texts of this source.
-    pub fn names(&self, source: &Source) -> bool {
-        self.instance == source.instance
-            && (self.session.is_none() || self.session == source.session)
     }
 }
 
@@ -77,10 +62,13 @@ pub struct Block {
     /// Bytes before packing.
     pub raw: u64,
     /// Whose texts are in it.
-    pub sources: BTreeSet<Source>,
+    pub sources: Sources,
     /// The entries: see [`crate::journal::block`].
     pub data: Vec<u8>,
 }
+
+/// The place of a block: its life, and its first entry. Places are in the order of time.
+pub type Place = (LifeId, u64);
 
 /// What of the oldest may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,8 +150,13 @@ pub trait Store: Send {
     /// What is still to be purged.
     fn purges(&mut self) -> Result<Vec<Purge>, StoreError>;
 
-    /// Up to `most` blocks with texts that are to be purged.
-    fn holding(&mut self, purge: &Purge, most: usize) -> Result<Vec<Block>, StoreError>;
+    /// Up to `most` blocks after a place that may hold texts that are to be purged, in order.
+    fn holding(
+        &mut self,
+        purge: &Purge,
+        after: Place,
+        most: usize,
+    ) -> Result<Vec<Block>, StoreError>;
 
     /// Forgets a purge that is done. No copy of what was purged stays behind; false if one may, as a reader holds it:
     /// then the purge stays noted, and this is asked again.

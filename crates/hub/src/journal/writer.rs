@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::block::{self, Packer};
-use super::store::{Block, Bounds, Life, LifeId, Purge, Store, StoreError};
+use super::store::{Block, Bounds, Life, LifeId, Place, Purge, Store, StoreError};
 use super::{Options, Status};
 use crate::feed::log::{Log, Stored};
 use crate::limits;
@@ -49,6 +49,8 @@ struct Open {
     packer: Option<Packer>,
     last: u64,
     purges: Vec<Purge>,
+    /// Up to where blocks were searched for the first of them.
+    searched: Place,
 }
 
 /// Gives a writer what it runs on: a thread of its own if its medium may wait, so that a disk that hangs harms nobody.
@@ -318,19 +320,24 @@ impl Open {
             packer: None,
             last,
             purges,
+            searched: Place::default(),
         }
     }
 
     /// Takes texts out of a few more blocks. True if there is more to do at once.
     fn purge(&mut self, purge: &Purge) -> Result<bool, Fault> {
-        let blocks = self.store.holding(purge, limits::JOURNAL_SLICE)?;
-        if blocks.is_empty() {
+        let blocks = self
+            .store
+            .holding(purge, self.searched, limits::JOURNAL_SLICE)?;
+        let Some(last) = blocks.last() else {
             if !self.store.purged(purge)? {
                 return Ok(false);
             }
             self.purges.remove(0);
+            self.searched = Place::default();
             return Ok(true);
-        }
+        };
+        let searched = (last.life, last.first);
         let without: Result<Vec<Block>, _> = blocks
             .iter()
             .map(|block| {
@@ -341,6 +348,7 @@ impl Open {
             .collect();
         let without = without.map_err(|bad| StoreError::Damaged(bad.to_string()))?;
         self.store.append(&without)?;
+        self.searched = searched;
         Ok(true)
     }
 }

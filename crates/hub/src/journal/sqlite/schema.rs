@@ -8,8 +8,11 @@ use crate::journal::store::StoreError;
 /// Marks the file as Drovers' (`PRAGMA application_id`): `Drov` in ASCII.
 const APPLICATION: i64 = 0x4472_6f76;
 
-/// The format of tables and blocks (`PRAGMA user_version`); the only one read.
-const FORMAT: i64 = 1;
+/// The format of tables and blocks (`PRAGMA user_version`). One of [`FORMER`] is made one of these; others are not read.
+const FORMAT: i64 = 2;
+
+/// The format that had a row for each session in each block.
+const FORMER: i64 = 1;
 
 /// What makes a new file one of ours. Pages are given back a few at a time, which has to be said before anything is in it.
 const TABLES: &str = "
@@ -18,14 +21,19 @@ const TABLES: &str = "
         id INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE, last INTEGER NOT NULL, closed INTEGER NOT NULL);
     CREATE TABLE block (
         id INTEGER PRIMARY KEY, life INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-        newest INTEGER NOT NULL, raw INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (life, first));
-    CREATE TABLE source (
-        id INTEGER PRIMARY KEY, instance TEXT NOT NULL, session TEXT NOT NULL, UNIQUE (instance, session));
-    CREATE TABLE mention (source INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (source, block)) WITHOUT ROWID;
-    CREATE INDEX mention_of_block ON mention (block);
+        newest INTEGER NOT NULL, raw INTEGER NOT NULL, sources BLOB, data BLOB NOT NULL, UNIQUE (life, first));
     CREATE TABLE purge (instance TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (instance, session)) WITHOUT ROWID;
     PRAGMA application_id = 0x44726f76;
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
+    COMMIT;";
+
+/// What makes a file of the former format one of this. Blocks without sources may hold anything, until they go.
+const UPGRADE: &str = "
+    BEGIN IMMEDIATE;
+    ALTER TABLE block ADD COLUMN sources BLOB;
+    DROP TABLE mention;
+    DROP TABLE source;
+    PRAGMA user_version = 2;
     COMMIT;";
 
 /// Settings of every connection that writes: what is deleted is overwritten, a group costs no flush of the disk, the
@@ -56,7 +64,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
         _ if new => connection
             .execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")
             .map_err(said)?,
-        (APPLICATION, FORMAT) => {}
+        (APPLICATION, FORMAT | FORMER) => {}
         (APPLICATION, later) if later > FORMAT => return Err(StoreError::Newer(later)),
         _ => {
             return Err(StoreError::Damaged(
@@ -73,8 +81,10 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
         ));
     }
     connection.execute_batch(SETTINGS).map_err(said)?;
-    if new {
-        connection.execute_batch(TABLES).map_err(said)?;
+    match format {
+        _ if new => connection.execute_batch(TABLES).map_err(said)?,
+        FORMER => connection.execute_batch(UPGRADE).map_err(said)?,
+        _ => {}
     }
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! The one connection that writes.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{block, natural, number, said, text};
-use crate::journal::store::{Block, Bounds, Life, LifeId, Purge, Source, Store, StoreError};
+use crate::journal::sources::Sources;
+use crate::journal::store::{Block, Bounds, Life, LifeId, Place, Purge, Store, StoreError};
 
 /// Free pages given back to the system at once; the rest waits, or is used again.
 const GIVEN_BACK: u32 = 256;
@@ -13,35 +12,13 @@ const GIVEN_BACK: u32 = 256;
 /// Free pages kept for what comes next.
 const SPARE: i64 = 1024;
 
-/// Sources whose numbers are remembered. Beyond it they are looked up anew.
-const SOURCES: usize = 4096;
-
 pub(super) struct Writing {
     connection: Connection,
-    known: Known,
-}
-
-/// What is known to be in the file, so that it need not be looked up.
-#[derive(Default)]
-struct Known {
-    /// Whose texts the block that grows holds: its row alone is written anew.
-    growing: Option<Mentioned>,
-    /// Numbers of sources.
-    sources: BTreeMap<Source, i64>,
-}
-
-/// A block, and the sources that are stored with it.
-struct Mentioned {
-    block: i64,
-    sources: BTreeSet<Source>,
 }
 
 impl Writing {
     pub(super) fn new(connection: Connection) -> Self {
-        Self {
-            connection,
-            known: Known::default(),
-        }
+        Self { connection }
     }
 
     fn change<T>(
@@ -137,14 +114,28 @@ impl Store for Writing {
     }
 
     fn append(&mut self, group: &[Block]) -> Result<(), StoreError> {
-        // Forgotten if this fails.
-        let known = std::mem::take(&mut self.known);
-        self.known = self.change(|change| {
-            let mut putting = Putting::new(change, known)?;
-            group.iter().try_for_each(|block| putting.put(block))?;
-            Ok(putting.known)
-        })?;
-        Ok(())
+        self.change(|change| {
+            let mut keep = change.prepare(
+                "INSERT INTO block (life, first, last, newest, raw, sources, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (life, first) DO UPDATE SET last = excluded.last, newest = excluded.newest,
+                     raw = excluded.raw, sources = excluded.sources, data = excluded.data",
+            )?;
+            let mut life = change.prepare("UPDATE life SET last = max(last, ?2) WHERE id = ?1")?;
+            for block in group {
+                let last = number(block.last);
+                keep.execute(params![
+                    block.life,
+                    number(block.first),
+                    last,
+                    block.newest.0,
+                    number(block.raw),
+                    block.sources.to_bytes(),
+                    block.data
+                ])?;
+                life.execute(params![block.life, last])?;
+            }
+            Ok(())
+        })
     }
 
     fn close(&mut self, life: LifeId, last: u64) -> Result<(), StoreError> {
@@ -159,8 +150,6 @@ impl Store for Writing {
     }
 
     fn prune(&mut self, bounds: Bounds, most: usize) -> Result<usize, StoreError> {
-        // It may be among what goes, and its number may be given again.
-        self.known.growing = None;
         let surplus = self.bytes()?.saturating_sub(bounds.bytes);
         let pruned = self.change(|change| {
             let sql = "SELECT id, newest, length(data) FROM block ORDER BY id LIMIT ?1";
@@ -174,7 +163,6 @@ impl Store for Writing {
                 }
                 freed += natural(bytes);
                 pruned += 1;
-                change.execute("DELETE FROM mention WHERE block = ?1", [id])?;
                 change.execute("DELETE FROM block WHERE id = ?1", [id])?;
             }
             Ok(pruned)
@@ -210,30 +198,44 @@ impl Store for Writing {
         purges.and_then(Iterator::collect).map_err(said)
     }
 
-    fn holding(&mut self, purge: &Purge, most: usize) -> Result<Vec<Block>, StoreError> {
-        let sql = "SELECT life, first, last, newest, raw, data FROM block WHERE id IN
-            (SELECT block FROM mention JOIN source ON source.id = mention.source
-             WHERE instance = ?1 AND (?2 = '' OR session = ?2)) ORDER BY id LIMIT ?3";
+    fn holding(
+        &mut self,
+        purge: &Purge,
+        after: Place,
+        most: usize,
+    ) -> Result<Vec<Block>, StoreError> {
+        let sql = "SELECT life, first, sources FROM block WHERE (life, first) > (?1, ?2) ORDER BY life, first";
         let mut statement = self.connection.prepare(sql).map_err(said)?;
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let session = text(purge.session.as_deref());
-        let blocks = statement.query_map(params![purge.instance.as_str(), session, most], block);
-        blocks.and_then(Iterator::collect).map_err(said)
+        let mut rows = statement
+            .query(params![after.0, number(after.1)])
+            .map_err(said)?;
+        let whole =
+            "SELECT life, first, last, newest, raw, data FROM block WHERE life = ?1 AND first = ?2";
+        let mut whole = self.connection.prepare(whole).map_err(said)?;
+        let mut holding = Vec::new();
+        while holding.len() < most
+            && let Some(row) = rows.next().map_err(said)?
+        {
+            let (life, first): (i64, i64) = (row.get(0).map_err(said)?, row.get(1).map_err(said)?);
+            let sources: Option<Vec<u8>> = row.get(2).map_err(said)?;
+            // One of the former format may hold anything.
+            let holds = sources.is_none_or(|stored| Sources::from_bytes(&stored).may_hold(purge));
+            if holds {
+                let found = whole.query_row(params![life, first], block);
+                holding.push(found.map_err(said)?);
+            }
+        }
+        Ok(holding)
     }
 
     fn purged(&mut self, purge: &Purge) -> Result<bool, StoreError> {
         if !self.checkpoint()? {
             return Ok(false);
         }
-        self.known.sources.clear();
         self.change(|change| {
             let session = text(purge.session.as_deref());
             let done = "DELETE FROM purge WHERE instance = ?1 AND session = ?2";
             change.execute(done, params![purge.instance.as_str(), session])?;
-            change.execute(
-                "DELETE FROM source WHERE NOT EXISTS (SELECT 1 FROM mention WHERE source = source.id)",
-                [],
-            )?;
             Ok(true)
         })
     }
@@ -241,87 +243,5 @@ impl Store for Writing {
     fn bytes(&mut self) -> Result<u64, StoreError> {
         let pages = self.pragma("page_count")? - self.pragma("freelist_count")?;
         Ok(natural(pages) * natural(self.pragma("page_size")?))
-    }
-}
-
-/// Keeps blocks, and whose texts are in them. Each statement is compiled once for a group.
-struct Putting<'a> {
-    known: Known,
-    block: Statement<'a>,
-    life: Statement<'a>,
-    unmention: Statement<'a>,
-    source: Statement<'a>,
-    source_id: Statement<'a>,
-    mention: Statement<'a>,
-}
-
-impl<'a> Putting<'a> {
-    fn new(change: &'a Transaction<'_>, known: Known) -> rusqlite::Result<Self> {
-        Ok(Self {
-            known,
-            block: change.prepare(
-                "INSERT INTO block (life, first, last, newest, raw, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (life, first) DO UPDATE SET last = excluded.last, newest = excluded.newest,
-                     raw = excluded.raw, data = excluded.data
-                 RETURNING id",
-            )?,
-            life: change.prepare("UPDATE life SET last = max(last, ?2) WHERE id = ?1")?,
-            unmention: change.prepare("DELETE FROM mention WHERE block = ?1")?,
-            source: change.prepare(
-                "INSERT OR IGNORE INTO source (instance, session) VALUES (?1, ?2)",
-            )?,
-            source_id: change
-                .prepare("SELECT id FROM source WHERE instance = ?1 AND session = ?2")?,
-            mention: change.prepare("INSERT INTO mention (source, block) VALUES (?1, ?2)")?,
-        })
-    }
-
-    fn put(&mut self, block: &Block) -> rusqlite::Result<()> {
-        let (first, last) = (number(block.first), number(block.last));
-        let id: i64 = self.block.query_row(
-            params![
-                block.life,
-                first,
-                last,
-                block.newest.0,
-                number(block.raw),
-                block.data
-            ],
-            |row| row.get(0),
-        )?;
-        self.life.execute(params![block.life, last])?;
-        let grew = |known: &Mentioned| known.block == id && known.sources.is_subset(&block.sources);
-        let mentioned = match self.known.growing.take().filter(grew) {
-            Some(known) => known.sources,
-            None => {
-                self.unmention.execute([id])?;
-                BTreeSet::new()
-            }
-        };
-        for source in block.sources.difference(&mentioned) {
-            let source = self.source_id(source)?;
-            self.mention.execute([source, id])?;
-        }
-        self.known.growing = Some(Mentioned {
-            block: id,
-            sources: block.sources.clone(),
-        });
-        Ok(())
-    }
-
-    /// The number of a source, which it gets if it has none.
-    fn source_id(&mut self, source: &Source) -> rusqlite::Result<i64> {
-        if let Some(known) = self.known.sources.get(source) {
-            return Ok(*known);
-        }
-        let session = source.session.as_deref().unwrap_or_default();
-        let names = [source.instance.as_str(), session];
-        self.source.execute(names)?;
-        let id = self.source_id.query_row(names, |row| row.get(0))?;
-        if self.known.sources.len() >= SOURCES {
-            self.known.sources.clear();
-        }
-        self.known.sources.insert(source.clone(), id);
-        Ok(id)
     }
 }
