@@ -152,8 +152,11 @@ fn blocks(text: &str, mut growing: Option<&mut Growing<'_>>) -> Vec<String> {
         .into_iter()
         .enumerate()
         .map(|(at, events)| {
-            let growing = growing.as_deref_mut().filter(|_| at == last);
-            wall::clean(&write::html(events, growing))
+            let Some(growing) = growing.as_deref_mut().filter(|_| at == last) else {
+                return wall::clean(&write::html(events, None));
+            };
+            let html = write::html(events, Some(growing));
+            growing.fill(&wall::clean(&html))
         })
         .collect()
 }

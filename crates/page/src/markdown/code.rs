@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use arborium::{Config, GrammarStore, Highlighter, HtmlFormat};
 
 use super::scan;
-use super::wall::COPY_PLACE;
+use super::wall::{self, CODE_PLACE, COPY_PLACE};
 use crate::limits;
 use crate::words::escape;
 
@@ -42,11 +42,18 @@ const PIECE_LINES: usize = 20;
 /// The class of a piece of code after the first.
 pub(super) const PIECE_CLASS: &str = "piece";
 
-/// The complete lines of a code block that grows, with their colours.
+/// What follows the code of a block. A text cannot hold it.
+const CODE_END: &str = "</code>";
+
+/// A code block that grows is coloured anew once this part of its lines is new: a sixteenth, or one line.
+const COLOURED_PARTS: usize = 16;
+
+/// The first lines of a code block that grows, as they are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Coloured {
     language: Box<str>,
     source: Box<str>,
+    /// With their colours, through the wall.
     html: Box<str>,
 }
 
@@ -55,11 +62,27 @@ pub(super) struct Coloured {
 pub(super) struct Growing<'a> {
     known: &'a [Coloured],
     drawn: Vec<Coloured>,
+    /// What goes into the place in each of them.
+    places: Vec<Box<str>>,
 }
 
 impl Coloured {
     pub(super) fn bytes(&self) -> usize {
         self.source.len() + self.html.len()
+    }
+
+    /// Draws lines, each with its end.
+    fn draw(language: &str, lines: &str) -> Self {
+        let html = if lines.len() > limits::OPEN_CODE_BYTES {
+            escape(lines)
+        } else {
+            highlight(language, lines)
+        };
+        Self {
+            language: language.into(),
+            source: lines.into(),
+            html: wall::clean(&html).into(),
+        }
     }
 
     #[cfg(test)]
@@ -82,6 +105,7 @@ impl<'a> Growing<'a> {
         Self {
             known,
             drawn: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -89,47 +113,68 @@ impl<'a> Growing<'a> {
         self.drawn
     }
 
-    /// Colours complete lines, once each time that there is one more. The line that is being written stays plain: its
-    /// words would change colour with every letter, and those of all lines would be looked for anew.
-    fn highlight(&mut self, language: &str, text: &str) -> String {
-        let (lines, last) = match text.rsplit_once('\n') {
-            Some((lines, last)) => (lines, Some(last)),
-            None => ("", None),
-        };
+    /// The code of a block that goes through the wall: the lines behind those that are coloured, and a place for these,
+    /// which went through it when they were.
+    ///
+    /// Complete lines are coloured, once each time that there are some more. The line that is being written stays plain:
+    /// its words would change colour with every letter, and those of all lines would be looked for anew.
+    fn place(&mut self, language: &str, text: &str) -> String {
+        let (lines, rest) = text.split_at(coloured_lines(text));
         let known = self.known.get(self.drawn.len());
         let same = |known: &&Coloured| *known.language == *language && *known.source == *lines;
-        let coloured = known.filter(same).cloned().unwrap_or_else(|| Coloured {
-            language: language.into(),
-            source: lines.into(),
-            html: highlight(language, lines).into(),
-        });
-        let mut html = String::from(&*coloured.html);
+        let coloured = known.filter(same).cloned();
+        let coloured = coloured.unwrap_or_else(|| Coloured::draw(language, lines));
+        let html = match rest {
+            "" => without_end(&coloured.html),
+            _ => &coloured.html,
+        };
+        self.places.push(html.into());
         self.drawn.push(coloured);
-        match last {
-            Some("") => {}
-            Some(last) => html.extend(["\n", &escape(last)]),
-            None => html.push_str(&escape(text)),
-        }
-        html
+        format!("{CODE_PLACE}{}", escape(without_end(rest)))
     }
+
+    /// Puts coloured lines into their places in what passed the wall.
+    pub(super) fn fill(&self, html: &str) -> String {
+        let mut parts = html.split(CODE_PLACE);
+        let mut out = String::from(parts.next().unwrap_or_default());
+        let mut places = self.places.iter();
+        for part in parts {
+            let coloured = places.next().map_or("", |coloured| coloured);
+            let (rest, after) = part.split_at(part.find(CODE_END).unwrap_or_default());
+            out.extend([&*pieces(&[coloured, rest].concat()), after]);
+        }
+        out
+    }
+}
+
+/// Code without the end of its last line, which is none of it.
+fn without_end(code: &str) -> &str {
+    code.strip_suffix('\n').unwrap_or(code)
+}
+
+/// Bytes of the complete lines of a growing text that are coloured. It depends on the text alone, and moves on by powers of
+/// two, the less often the more lines there are: colouring each time there is one more would cost the square of them.
+fn coloured_lines(text: &str) -> usize {
+    let complete = text.matches('\n').count();
+    let step = 1 << (complete / COLOURED_PARTS).max(1).ilog2();
+    let count = complete - complete % step;
+    let mut ends = text.match_indices('\n').skip(count.saturating_sub(1));
+    ends.next().map_or(0, |(at, _)| at + 1)
 }
 
 /// A code block with its language and a place for its copy button; of one that grows, what is known of it goes on.
 pub(super) fn block(language: &str, text: &str, growing: Option<&mut Growing<'_>>) -> String {
-    let code = text.strip_suffix('\n').unwrap_or(text);
     let body = match growing {
-        Some(_) if code.len() > limits::OPEN_CODE_BYTES => escape(code),
-        Some(growing) => growing.highlight(language, text),
-        None => highlight(language, code),
+        Some(growing) => growing.place(language, text),
+        None => pieces(&highlight(language, without_end(text))),
     };
-    let body = pieces(&body);
     let label: String = language
         .chars()
         .filter(|c| !c.is_control())
         .take(24)
         .collect();
     format!(
-        "<div class=\"code\"><div class=\"bar\"><span>{}</span>{COPY_PLACE}</div><pre><code>{body}</code></pre></div>",
+        "<div class=\"code\"><div class=\"bar\"><span>{}</span>{COPY_PLACE}</div><pre><code>{body}{CODE_END}</pre></div>",
         escape(&label)
     )
 }

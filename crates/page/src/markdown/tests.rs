@@ -160,7 +160,7 @@ fn long_code_comes_in_pieces_that_stay_while_it_grows() {
     let lines: Vec<String> = (0..50).map(|n| format!("let a = {n}; // <\n")).collect();
     let whole = html(&format!("```rust\n{}```", lines.concat()));
     assert_eq!(whole.matches("<span class=\"piece\">").count(), 2);
-    let (shorter, _) = open(&[&format!("```rust\n{}", lines[..45].concat())], None);
+    let (shorter, _) = open(&[&format!("```rust\n{}", lines[..44].concat())], None);
     let shorter = shorter.concat().concat();
     let code = shorter.trim_end_matches("</span></code></pre></div>");
     assert!(whole.starts_with(code), "{whole}\n{shorter}");
@@ -200,19 +200,37 @@ fn the_line_of_code_that_is_written_is_plain_until_it_ends() {
 }
 
 #[test]
+fn the_more_lines_of_code_the_more_are_coloured_at_once() {
+    let drawn = |lines: usize| {
+        let text = format!("```rust\n{}let b", "let a = 1;\n".repeat(lines));
+        let (drawn, memo) = open(&[&text], None);
+        let html = drawn.concat().concat();
+        assert_eq!(uncoloured(&html), uncoloured(&super::whole(&text).concat()));
+        let coloured = html.matches("h-keyword").count();
+        assert_eq!(memo.pieces[0].code[0].source().lines().count(), coloured);
+        coloured
+    };
+    let lines = [1, 31, 32, 33, 34, 63, 66, 67, 130, 135, 136];
+    assert_eq!(
+        lines.map(drawn),
+        [1, 31, 32, 32, 34, 62, 64, 64, 128, 128, 136]
+    );
+}
+
+#[test]
 fn lines_of_code_are_coloured_once() {
     let text =
         "1. `x`\n   ```rust\n   let a = 1;\n   ```\n2. y\n   ```rust\n   let b = 2;\n   let c";
     let (_, memo) = open(&[text], None);
     let code = &memo.pieces[0].code;
     let sources: Vec<&str> = code.iter().map(Coloured::source).collect();
-    assert_eq!(sources, ["let a = 1;", "let b = 2;"]);
+    assert_eq!(sources, ["let a = 1;\n", "let b = 2;\n"]);
     // What is known is taken as it is, which shows here by being wrong.
     let mut wrong = memo.clone();
     wrong.pieces[0].code[1] = Coloured::of(
         "rust",
-        "let b = 2;",
-        "<span class=\"h-tag\">let b = 2;</span>",
+        "let b = 2;\n",
+        "<span class=\"h-tag\">let b = 2;</span>\n",
     );
     let (drawn, _) = open(&[&format!("{text} = 3")], Some(&wrong));
     let drawn = drawn.concat().concat();

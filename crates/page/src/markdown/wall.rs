@@ -10,6 +10,8 @@ use super::code::{PIECE_CLASS, TOKEN_CLASSES};
 
 /// Where a copy button goes. A text cannot hold it: its own `<` is escaped long before.
 pub(super) const COPY_PLACE: &str = "<span class=\"copy\"></span>";
+/// Where code goes that passed the wall before. A text cannot hold it either.
+pub(super) const CODE_PLACE: &str = "<span class=\"body\"></span>";
 const COPY_BUTTON: &str = "<button type=\"button\" class=\"copy\" data-do=\"copy\">Copy</button>";
 
 static WALL: LazyLock<Builder<'static>> = LazyLock::new(|| {
@@ -46,7 +48,7 @@ static WALL: LazyLock<Builder<'static>> = LazyLock::new(|| {
             TOKEN_CLASSES
                 .iter()
                 .copied()
-                .chain(["copy", "task", PIECE_CLASS])
+                .chain(["copy", "body", "task", PIECE_CLASS])
                 .collect::<HashSet<_>>(),
         ),
         ("div", HashSet::from(["code", "bar", "wide"])),
