@@ -117,7 +117,7 @@ impl Front<'_> {
     ) -> LogRows {
         let anew = loaded.since > since;
         let since = if anew { Rev(0) } else { since };
-        let window = window(loaded, from);
+        let first = first(loaded, from);
         let last = loaded.last_assistant().map(|message| &message.info.id);
         let reverted = session
             .info
@@ -127,9 +127,20 @@ impl Front<'_> {
         let rebuild = since == Rev(0) || loaded.list_rev > since || session.rev > since;
         let waiting = self.waiting(session);
         let asked_anew = self.instance.requests_rev > since;
-        let messages = window
-            .iter()
-            .filter(|message| message.content_rev > since || (asked_anew && message_waits(message)))
+        let changed = |message: &&Message| {
+            message.content_rev > since || (asked_anew && message_waits(message))
+        };
+        let in_window = |message: &&Message| first.is_none_or(|first| order_key(message) >= first);
+        // Few have changed, mostly: they are found without a look at where each of the others stands.
+        let mut changed: Vec<&Message> = loaded
+            .messages
+            .values()
+            .filter(changed)
+            .filter(in_window)
+            .collect();
+        changed.sort_by_key(|message| order_key(message));
+        let messages = changed
+            .into_iter()
             .map(|message| {
                 (
                     message,
@@ -153,12 +164,10 @@ impl Front<'_> {
             state: LogState::Loaded,
             rereading: loaded.rereading.is_some(),
             order: rebuild.then(|| {
-                window
-                    .iter()
-                    .map(|message| message.info.id.clone())
-                    .collect()
+                let window = loaded.in_order().filter(in_window);
+                window.map(|message| message.info.id.clone()).collect()
             }),
-            older: loaded.older.is_some() || window.len() < loaded.messages.len(),
+            older: loaded.older.is_some() || first != loaded.order.first().map(key),
             messages,
             anew,
             run: session.run.clone(),
@@ -198,17 +207,15 @@ fn order_key(message: &Message) -> (Timestamp, &MessageId) {
     (message.info.created, &message.info.id)
 }
 
-fn window<'a>(loaded: &'a Loaded, from: Option<&MessageId>) -> Vec<&'a Message> {
+fn key((at, id): &(Timestamp, MessageId)) -> (Timestamp, &MessageId) {
+    (*at, id)
+}
+
+/// Where the first message of a window stands; `None` if there is no message.
+fn first<'a>(loaded: &'a Loaded, from: Option<&MessageId>) -> Option<(Timestamp, &'a MessageId)> {
+    let newest = loaded.order.iter().rev().take(WINDOW).last().map(key)?;
     let from = from.and_then(|id| loaded.messages.get(id)).map(order_key);
-    let newest = loaded.messages.len().saturating_sub(WINDOW);
-    loaded
-        .in_order()
-        .enumerate()
-        .filter(|(at, message)| {
-            *at >= newest || from.is_some_and(|from| order_key(message) >= from)
-        })
-        .map(|(_, message)| message)
-        .collect()
+    Some(from.map_or(newest, |from| from.min(newest)))
 }
 
 fn message_waits(message: &Message) -> bool {

@@ -115,11 +115,11 @@ pub struct SideRow {
     pub counters: Counters,
 }
 
+/// Of a server that tells no tokens there is none: going through the messages by their order would look for each.
 fn last_with_tokens(loaded: &Loaded) -> Option<&Message> {
-    loaded
-        .in_order()
-        .rev()
-        .find(|message| message.info.tokens.total() > 0)
+    let tell = |message: &&Message| message.info.tokens.total() > 0;
+    let messages = loaded.messages.values().filter(tell);
+    messages.max_by_key(|message| (message.info.created, &message.info.id))
 }
 
 fn link_row(instance: &Instance) -> LinkRow {
