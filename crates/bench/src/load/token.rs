@@ -42,8 +42,13 @@ impl Token {
         let in_code = place % CODE_EVERY >= CODE_EVERY - CODE_WORDS;
         let end: &[u8] = match place {
             _ if place % CODE_EVERY == CODE_EVERY - 1 => b";\\n```\\n\\n",
-            _ if in_code && place % 4 == 3 => b" = 1;\\nlet ",
-            _ if !in_code && place % PARAGRAPH == PARAGRAPH - 1 => b".\\n\\n",
+            // Valid code, as models write it: a highlighter has several times the work with what is none.
+            _ if in_code => match place % 4 {
+                0 => b" = ",
+                3 => b";\\nlet ",
+                _ => b" + ",
+            },
+            _ if place % PARAGRAPH == PARAGRAPH - 1 => b".\\n\\n",
             _ => b" ",
         };
         out.extend_from_slice(end);

@@ -213,7 +213,8 @@ fn key((at, id): &(Timestamp, MessageId)) -> (Timestamp, &MessageId) {
 
 /// Where the first message of a window stands; `None` if there is no message.
 fn first<'a>(loaded: &'a Loaded, from: Option<&MessageId>) -> Option<(Timestamp, &'a MessageId)> {
-    let newest = loaded.order.iter().rev().take(WINDOW).last().map(key)?;
+    let before_last = loaded.order.len().min(WINDOW).checked_sub(1)?;
+    let newest = loaded.order.iter().rev().nth(before_last).map(key)?;
     let from = from.and_then(|id| loaded.messages.get(id)).map(order_key);
     Some(from.map_or(newest, |from| from.min(newest)))
 }
