@@ -4,8 +4,10 @@
 //! rebinding); neither gets past [`Door::admit`]. There is no login yet, which is why [`Listen`] knows loopback only.
 //! Nothing here speaks HTTP.
 
+mod caller;
 mod door;
 mod listen;
 
+pub use caller::{Caller, Power, Powers};
 pub use door::{Door, Refusal, Visit};
 pub use listen::{DEFAULT_PORT, Listen, ListenError};

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
-use crate::access::{Door, Visit};
+use crate::access::{Caller, Door, Visit};
 
 /// On every answer; there is no CORS header among them, and never will be one.
 const SHIELDS: [(HeaderName, HeaderValue); 6] = [
@@ -34,7 +34,8 @@ const SHIELDS: [(HeaderName, HeaderValue); 6] = [
 ];
 
 /// Admits or refuses a request, and shields its answer.
-pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Caller::anybody());
     let admitted = match visit(&request) {
         Some(visit) => door.admit(visit),
         None => Err(crate::access::Refusal::Host),
