@@ -95,6 +95,21 @@ pub enum Event {
         /// Which.
         session: SessionId,
     },
+    /// A person stopped a session, and with it all below it.
+    Stopped {
+        /// Which.
+        session: SessionId,
+    },
+    /// A person gives a session a prompt.
+    Prompted {
+        /// Which.
+        session: SessionId,
+    },
+    /// A request is not where it is thought to be: what waits in its session's folder is to be read again.
+    RequestsDoubted {
+        /// The session that asks.
+        session: SessionId,
+    },
     /// A session was created just now: its conversation is known from its beginning.
     SessionCreated(SessionInfo),
     /// A session changed, or was heard of.

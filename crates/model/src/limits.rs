@@ -19,3 +19,9 @@ pub const ORPHAN_PARTS: usize = 256;
 pub const EARLY_STATUSES: usize = 1024;
 /// Kinds of unknown events counted by name per instance. Beyond it they are counted together as `other`.
 pub const UNKNOWN_KINDS: usize = 64;
+/// Bytes of a permission request and of the arguments of its call up to which it can be shown whole. A larger one cannot be
+/// allowed from a card, only refused.
+pub const CONTENT_BYTES: usize = 256 << 10;
+/// Sessions between the root and the one that asks whose titles are shown with a request. Beyond it those nearest to the root
+/// are left out.
+pub const WAY: usize = 8;

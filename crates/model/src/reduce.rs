@@ -8,6 +8,7 @@ mod instance;
 mod message;
 mod read;
 mod remembered;
+mod request;
 mod session;
 mod snapshot;
 
@@ -171,6 +172,9 @@ impl Fold<'_> {
                 older,
             } => self.body_trimmed(&session, &begins, older),
             Event::Reviewed { session } => self.reviewed(&session),
+            Event::Stopped { session } => self.stopped(&session),
+            Event::Prompted { session } => self.prompted(&session),
+            Event::RequestsDoubted { session } => self.requests_doubted(&session),
             Event::SessionCreated(info) => self.session_created(info),
             Event::Session(info) => self.session_changed(info),
             Event::SessionDeleted(session) => self.session_deleted(session),
@@ -195,8 +199,15 @@ impl Fold<'_> {
                 part,
                 delta,
             } => self.delta(&session, &message, &part, &delta),
-            Event::Message(ref info) => self.conversation(info.session.clone(), event),
-            Event::Part(ref part) => self.conversation(part.session.clone(), event),
+            Event::Message(ref info) => {
+                self.prompt_told(&event);
+                self.conversation(info.session.clone(), event);
+            }
+            Event::Part(ref part) => {
+                self.prompt_told(&event);
+                self.call_told(part);
+                self.conversation(part.session.clone(), event);
+            }
             Event::MessageRemoved { ref session, .. } | Event::PartRemoved { ref session, .. } => {
                 self.conversation(session.clone(), event);
             }

@@ -6,6 +6,7 @@
 
 mod answered;
 mod asked;
+mod content;
 mod info;
 mod link;
 mod session;
@@ -17,13 +18,14 @@ use serde::Serialize;
 
 pub use answered::{Answered, AnsweredLately, Outcome};
 pub use asked::{Asked, Meanwhile};
+pub use content::{Content, Hidden, Piece};
 pub use info::{
-    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
-    Permission, Question, QuestionItem, QuestionOption, Role, RunStatus, SessionInfo, Todo,
-    TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
+    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, NewPermission, Part,
+    PartKind, Permission, Question, QuestionItem, QuestionOption, Role, RunStatus, SessionInfo,
+    Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
 };
 pub use link::{Link, LinkStatus, Reason, ReasonKind};
-pub use session::{Body, Held, Loaded, Message, MessageStatus, Run, Session};
+pub use session::{Body, Halt, Held, Loaded, Message, MessageStatus, Run, Session};
 
 use crate::event::Remembered;
 use crate::ids::{InstanceId, PermissionId, QuestionId, SessionId};
@@ -149,6 +151,44 @@ impl Instance {
             at = parent;
         }
         at
+    }
+}
+
+impl Instance {
+    /// True if a person stopped a session, or one above it, and gave none of those between a prompt since.
+    pub fn is_stopped(&self, session: &SessionId) -> bool {
+        let mut at = session;
+        for _ in 0..=self.sessions.len() {
+            let Some(session) = self.sessions.get(at) else {
+                return false;
+            };
+            match (&session.halt, &session.info.parent) {
+                (Halt::Stopped { .. }, _) => return true,
+                (Halt::Released, _) | (Halt::Inherited, None) => return false,
+                (Halt::Inherited, Some(parent)) => at = parent,
+            }
+        }
+        false
+    }
+
+    /// Every session below one, without itself.
+    pub fn below(&self, session: &SessionId) -> BTreeSet<SessionId> {
+        let mut children: BTreeMap<&SessionId, Vec<&SessionId>> = BTreeMap::new();
+        for one in self.sessions.values() {
+            if let Some(parent) = &one.info.parent {
+                children.entry(parent).or_default().push(&one.info.id);
+            }
+        }
+        let mut below = BTreeSet::new();
+        let mut open = vec![session];
+        while let Some(at) = open.pop() {
+            for child in children.get(at).into_iter().flatten().copied() {
+                if child != session && below.insert(child.clone()) {
+                    open.push(child);
+                }
+            }
+        }
+        below
     }
 }
 

@@ -5,9 +5,10 @@ use model::ids::{InstanceId, MessageId, PartId, SessionId};
 use model::json::Json;
 use model::reduce;
 use model::state::{
-    AgentInfo, Catalog, ErrorKind, Failure, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin,
-    Part, PartKind, Permission, Question, QuestionItem, QuestionOption, Reason, ReasonKind, Role,
-    RunStatus, SessionInfo, State, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
+    AgentInfo, Catalog, ErrorKind, Failure, LinkStatus, MessageInfo, ModelInfo, ModelRef,
+    NewPermission, Origin, Part, PartKind, Permission, Question, QuestionItem, QuestionOption,
+    Reason, ReasonKind, Role, RunStatus, SessionInfo, State, Todo, TodoState, Todos, Tokens, Tool,
+    ToolCall, ToolState,
 };
 use model::text::Delta;
 use model::time::Timestamp;
@@ -307,7 +308,7 @@ impl World<'_> {
         self.at = NOW - 250_000;
         self.tell(
             "i1",
-            Event::PermissionAsked(Permission {
+            Event::PermissionAsked(Permission::new(NewPermission {
                 id: "per_1".into(),
                 session: "ses_parse".into(),
                 permission: "bash".into(),
@@ -319,7 +320,7 @@ impl World<'_> {
                 }),
                 asked: Timestamp(self.at),
                 raw: Json::null(),
-            }),
+            })),
         );
         let option = |label: &str, description: &str| QuestionOption {
             label: label.into(),

@@ -34,6 +34,11 @@ pub struct First {
 
 impl fmt::Display for First {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.outcome == Outcome::Lapsed {
+            return f.write_str(
+                "the run that asked for it ended before anybody answered: nothing was allowed",
+            );
+        }
         let who = match self.who {
             Who::Drovers => "from another page of Drovers",
             Who::Other => "by another client of the server",
@@ -43,7 +48,7 @@ impl fmt::Display for First {
             Outcome::Always => "always allowed",
             Outcome::Rejected => "rejected",
             Outcome::Answered => "answered",
-            Outcome::Unknown => "in a way that this version does not know",
+            Outcome::Lapsed | Outcome::Unknown => "in a way that this version does not know",
         };
         write!(f, "it was answered already {who}: {what}")
     }

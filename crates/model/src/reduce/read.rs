@@ -108,6 +108,8 @@ impl Fold<'_> {
             self.touch_row(&id);
         }
         self.changed = true;
+        self.calls_read(&id);
+        self.idle_requests_end();
         if let Some(todos) = todos {
             self.todos(&id, todos);
         }

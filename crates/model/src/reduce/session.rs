@@ -1,14 +1,14 @@
-//! Sessions: their rows, what they are doing, and what they wait for.
+//! Sessions: their rows, and what they are doing.
 
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 
 use super::{Effect, Fold};
 use crate::event::Event;
-use crate::ids::{PermissionId, QuestionId, SessionId};
+use crate::ids::SessionId;
 use crate::state::{
-    Answered, Body, ErrorKind, Failure, Loaded, Outcome, Permission, Question, Rev, Run, RunStatus,
-    Session, SessionInfo, Todos,
+    Body, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo, Todos,
 };
 
 /// Why a session is not read that its server does not know, while its folder is asked whether it is gone.
@@ -82,16 +82,7 @@ impl Fold<'_> {
             self.gone.push(id.clone());
             self.touch_tree();
         }
-        let waiting = self.instance.permissions.len() + self.instance.questions.len();
-        self.instance
-            .permissions
-            .retain(|_, permission| permission.session != id);
-        self.instance
-            .questions
-            .retain(|_, question| question.session != id);
-        if self.instance.permissions.len() + self.instance.questions.len() != waiting {
-            self.touch_requests();
-        }
+        self.requests_end(|session| *session == id);
     }
 
     /// A session that the server does not know, as it seems. One that is known stays until the list of its folder lacks
@@ -144,12 +135,16 @@ impl Fold<'_> {
         session.end_unseen = false;
         session.ran_when_told = false;
         let running = run.is_running();
+        let idle = run == Run::Idle;
         let changed = session.set_run(rev, run);
         if running {
             self.ran.push(id.clone());
         }
         if changed {
             self.touch_row(id);
+        }
+        if idle {
+            self.requests_end(|session| session == id);
         }
     }
 
@@ -198,60 +193,6 @@ impl Fold<'_> {
         }
     }
 
-    pub(super) fn permission_asked(&mut self, permission: Permission) {
-        let known = self.instance.permissions.contains_key(&permission.id);
-        if self.asked(known, &permission.session) {
-            self.instance
-                .permissions
-                .insert(permission.id.clone(), permission);
-        }
-    }
-
-    /// Something in a session waits for a person, unless that is known or the session is gone.
-    fn asked(&mut self, known: bool, session: &SessionId) -> bool {
-        let unknown_session = self.known(session).is_none();
-        if known || (unknown_session && self.instance.tombstones.contains(session)) {
-            return false;
-        }
-        self.ran.push(session.clone());
-        self.touch_requests();
-        self.touch_row(session);
-        true
-    }
-
-    pub(super) fn permission_replied(&mut self, id: &PermissionId, outcome: Outcome) {
-        self.answered(id.as_str(), outcome);
-        if let Some(permission) = self.instance.permissions.remove(id) {
-            self.touch_requests();
-            self.touch_row(&permission.session);
-        }
-    }
-
-    pub(super) fn question_asked(&mut self, question: Question) {
-        let known = self.instance.questions.contains_key(&question.id);
-        if self.asked(known, &question.session) {
-            self.instance
-                .questions
-                .insert(question.id.clone(), question);
-        }
-    }
-
-    pub(super) fn question_closed(&mut self, id: &QuestionId, outcome: Outcome) {
-        self.answered(id.as_str(), outcome);
-        if let Some(question) = self.instance.questions.remove(id) {
-            self.touch_requests();
-            self.touch_row(&question.session);
-        }
-    }
-
-    fn answered(&mut self, request: &str, outcome: Outcome) {
-        self.instance.answered.note(Answered {
-            request: request.into(),
-            at: self.at,
-            outcome,
-        });
-    }
-
     /// Runs end with their directory, without a word: how each ended has to be read.
     pub(super) fn directory_disposed(&mut self, directory: &Arc<str>) {
         let ended: Vec<_> = self
@@ -264,6 +205,14 @@ impl Fold<'_> {
         for id in ended {
             self.end_unseen(&id);
         }
+        let there: BTreeSet<_> = self
+            .instance
+            .sessions
+            .values()
+            .filter(|session| session.info.directory == *directory)
+            .map(|session| session.info.id.clone())
+            .collect();
+        self.requests_end(|session| there.contains(session));
     }
 
     /// A run is over, and nobody saw how.

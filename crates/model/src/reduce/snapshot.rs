@@ -155,11 +155,14 @@ impl Fold<'_> {
             old.keys().cloned().collect::<Vec<_>>(),
             self.instance.questions.keys().cloned().collect::<Vec<_>>(),
         );
+        let mut come = Vec::new();
         for permission in permissions {
-            let known = old.remove(&permission.id);
-            if known.is_some() || !scope.request_told(permission.id.as_str()) {
-                let known = known.unwrap_or(permission);
-                self.instance.permissions.insert(known.id.clone(), known);
+            match old.remove(&permission.id) {
+                Some(known) => {
+                    self.instance.permissions.insert(known.id.clone(), known);
+                }
+                None if !scope.request_told(permission.id.as_str()) => come.push(permission),
+                None => {}
             }
         }
         old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));
@@ -174,6 +177,10 @@ impl Fold<'_> {
         }
         old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));
         self.instance.questions.append(&mut old);
+        for permission in come {
+            self.wait_for(permission);
+        }
+        self.idle_requests_end();
         let same = had.0.iter().eq(self.instance.permissions.keys())
             && had.1.iter().eq(self.instance.questions.keys());
         if !same {

@@ -3,6 +3,7 @@
 
 mod missed;
 mod remembered;
+mod requests;
 mod told;
 mod trimmed;
 
@@ -10,8 +11,8 @@ use crate::event::{Addressed, Event, MessagesRead, ReadPage, Snapshot};
 use crate::ids::{InstanceId, MessageId, PartId, SessionId};
 use crate::json::Json;
 use crate::state::{
-    Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Outcome, Part, PartKind, Permission,
-    Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State, Todos,
+    Failure, LinkStatus, MessageInfo, MessageStatus, NewPermission, Origin, Outcome, Part,
+    PartKind, Permission, Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State, Todos,
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
@@ -176,7 +177,7 @@ fn read(messages: Vec<(MessageInfo, Vec<Part>)>) -> Event {
 }
 
 fn permission(id: &str, session: &str) -> Event {
-    Event::PermissionAsked(Permission {
+    Event::PermissionAsked(Permission::new(NewPermission {
         id: crate::ids::PermissionId::from(id),
         session: session.into(),
         permission: "bash".into(),
@@ -185,7 +186,7 @@ fn permission(id: &str, session: &str) -> Event {
         tool: None,
         asked: Timestamp(0),
         raw: Json::null(),
-    })
+    }))
 }
 
 fn known(text: &str) -> Segment {

@@ -20,6 +20,8 @@ pub enum Outcome {
     Rejected,
     /// Answered, in words or by choice.
     Answered,
+    /// Nobody answered: the run that asked ended before.
+    Lapsed,
     /// Something that this version does not know.
     Unknown,
 }

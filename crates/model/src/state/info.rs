@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::content::{Asking, Content};
 use crate::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
 use crate::json::Json;
 use crate::time::Timestamp;
@@ -382,6 +383,69 @@ pub struct Permission {
     pub asked: Timestamp,
     /// As it came.
     pub raw: Json,
+    /// What would run; it follows from the rest.
+    pub content: Arc<Content>,
+}
+
+/// A permission request before its content was made out.
+#[derive(Clone, Debug)]
+pub struct NewPermission {
+    /// Its id.
+    pub id: PermissionId,
+    /// The session that runs the tool.
+    pub session: SessionId,
+    /// What kind of leave.
+    pub permission: Arc<str>,
+    /// For what.
+    pub patterns: Vec<Arc<str>>,
+    /// What "always" would cover.
+    pub always: Vec<Arc<str>>,
+    /// The call that waits.
+    pub tool: Option<ToolCall>,
+    /// When the hub learned of it.
+    pub asked: Timestamp,
+    /// As it came.
+    pub raw: Json,
+}
+
+impl Permission {
+    /// A request whose call's arguments are not known yet.
+    pub fn new(new: NewPermission) -> Self {
+        let content = Content::of(&Asking {
+            permission: &new.permission,
+            patterns: &new.patterns,
+            raw: &new.raw,
+            of_call: new.tool.is_some(),
+            input: None,
+        });
+        Self {
+            id: new.id,
+            session: new.session,
+            permission: new.permission,
+            patterns: new.patterns,
+            always: new.always,
+            tool: new.tool,
+            asked: new.asked,
+            raw: new.raw,
+            content: Arc::new(content),
+        }
+    }
+
+    /// Takes the arguments of its call. True if the content is another one now.
+    pub(crate) fn learn(&mut self, input: &Json) -> bool {
+        let content = Content::of(&Asking {
+            permission: &self.permission,
+            patterns: &self.patterns,
+            raw: &self.raw,
+            of_call: self.tool.is_some(),
+            input: Some(input),
+        });
+        let news = *self.content != content;
+        if news {
+            self.content = Arc::new(content);
+        }
+        news
+    }
 }
 
 /// A model asks a person.

@@ -48,6 +48,23 @@ impl Run {
     }
 }
 
+/// Whether a person stopped a session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Halt {
+    /// As its parent.
+    #[default]
+    Inherited,
+    /// A person stopped it: what it and those below it ask is refused.
+    Stopped {
+        /// When the session had last changed then, by its server's clock.
+        after: Timestamp,
+        /// A message of a user that came after that; a prompt, if its text is a person's.
+        prompt: Option<MessageId>,
+    },
+    /// A person gave it a prompt after it, or one above it, was stopped.
+    Released,
+}
+
 /// A session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
@@ -61,6 +78,8 @@ pub struct Session {
     pub end_unseen: bool,
     /// True if it ran, or had been interrupted, when that was last told, and its server was not asked since.
     pub ran_when_told: bool,
+    /// Whether a person stopped it.
+    pub halt: Halt,
     /// How its last run failed, until the next begins.
     pub failure: Option<Failure>,
     /// When a run ended that no person has looked at yet.
@@ -204,6 +223,7 @@ impl Session {
             ran_here: false,
             end_unseen: false,
             ran_when_told: false,
+            halt: Halt::default(),
             failure: None,
             unreviewed: None,
             todos: None,

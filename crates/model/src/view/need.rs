@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::ids::{InstanceId, SessionId};
-use crate::state::{Permission, Question, State};
+use crate::limits;
+use crate::state::{Instance, Permission, Question, State};
 use crate::time::Timestamp;
 
 /// One request.
@@ -21,6 +22,15 @@ pub struct NeedRow {
     pub root: SessionId,
     /// The root's title.
     pub title: Arc<str>,
+    /// Titles of the sessions below the root, down to the one that asks: whose subagent it is. Empty where the root asks.
+    /// At most the [`limits::WAY`] nearest to the one that asks.
+    pub way: Vec<Arc<str>>,
+    /// The agent that asks, where known.
+    pub agent: Option<Arc<str>>,
+    /// The folder in which the session works; empty where unknown.
+    pub directory: Arc<str>,
+    /// True if a person stopped the session: it is being refused, and cannot be allowed.
+    pub stopped: bool,
     /// When we learned of it.
     pub asked: Timestamp,
     /// What is asked.
@@ -40,41 +50,100 @@ pub enum NeedKind {
 pub fn needs(state: &State) -> Vec<NeedRow> {
     let mut rows = Vec::new();
     for instance in state.instances.values() {
-        let mut push = |session: &SessionId, asked: Timestamp, kind: NeedKind| {
-            if !state.shows(&instance.id, session) {
-                return;
-            }
-            let root = instance.root_of(session).clone();
-            rows.push(NeedRow {
-                instance: instance.id.clone(),
-                instance_name: instance.name.clone(),
-                live: instance.is_live(),
-                session: session.clone(),
-                title: instance
-                    .sessions
-                    .get(&root)
-                    .map_or("Untitled", |session| session.info.title())
-                    .into(),
-                root,
-                asked,
-                kind,
-            });
-        };
-        for permission in instance.permissions.values() {
-            push(
-                &permission.session,
-                permission.asked,
-                NeedKind::Permission(permission.clone()),
-            );
-        }
-        for question in instance.questions.values() {
-            push(
-                &question.session,
-                question.asked,
-                NeedKind::Question(question.clone()),
-            );
-        }
+        let permissions = instance.permissions.values().map(|one| {
+            let kind = NeedKind::Permission(one.clone());
+            (&one.session, one.asked, kind)
+        });
+        let questions = instance.questions.values().map(|one| {
+            let kind = NeedKind::Question(one.clone());
+            (&one.session, one.asked, kind)
+        });
+        let shown = permissions
+            .chain(questions)
+            .filter(|(session, ..)| state.shows(&instance.id, session));
+        rows.extend(shown.map(|(session, asked, kind)| row(instance, session, asked, kind)));
     }
     rows.sort_by_key(|row| row.asked);
     rows
+}
+
+fn row(instance: &Instance, session: &SessionId, asked: Timestamp, kind: NeedKind) -> NeedRow {
+    let root = instance.root_of(session).clone();
+    let title = |id| {
+        let session = instance.sessions.get(id);
+        session.map_or("Untitled", |session| session.info.title())
+    };
+    let info = instance.sessions.get(session).map(|session| &session.info);
+    NeedRow {
+        instance: instance.id.clone(),
+        instance_name: instance.name.clone(),
+        live: instance.is_live(),
+        session: session.clone(),
+        title: title(&root).into(),
+        way: way(instance, session, &root),
+        root,
+        agent: info.and_then(|info| info.agent.clone()),
+        directory: info.map_or_else(|| "".into(), |info| info.directory.clone()),
+        stopped: instance.is_stopped(session),
+        asked,
+        kind,
+    }
+}
+
+fn way(instance: &Instance, session: &SessionId, root: &SessionId) -> Vec<Arc<str>> {
+    let mut way = Vec::new();
+    let mut at = session;
+    while at != root && way.len() < limits::WAY {
+        let Some(session) = instance.sessions.get(at) else {
+            break;
+        };
+        way.push(session.info.title().into());
+        match &session.info.parent {
+            Some(parent) => at = parent,
+            None => break,
+        }
+    }
+    way.reverse();
+    way
+}
+
+/// A request of a stopped session, which is to be refused.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ToRefuse {
+    /// Its instance.
+    pub instance: InstanceId,
+    /// The session that asks.
+    pub session: SessionId,
+    /// The request.
+    pub request: Request,
+}
+
+/// A request by its kind and id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Request {
+    /// A permission request.
+    Permission(crate::ids::PermissionId),
+    /// A question.
+    Question(crate::ids::QuestionId),
+}
+
+/// Requests of stopped sessions, on servers that can be heard.
+pub fn to_refuse(state: &State) -> Vec<ToRefuse> {
+    let live = state.instances.values().filter(|one| one.is_live());
+    live.flat_map(|instance| {
+        let permissions = instance.permissions.values();
+        let permissions =
+            permissions.map(|one| (&one.session, Request::Permission(one.id.clone())));
+        let questions = instance.questions.values();
+        let questions = questions.map(|one| (&one.session, Request::Question(one.id.clone())));
+        permissions
+            .chain(questions)
+            .filter(|(session, _)| instance.is_stopped(session))
+            .map(|(session, request)| ToRefuse {
+                instance: instance.id.clone(),
+                session: session.clone(),
+                request,
+            })
+    })
+    .collect()
 }

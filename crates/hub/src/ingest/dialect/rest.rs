@@ -245,7 +245,7 @@ pub fn statuses(
 
 /// A permission request that we learn of at `at`.
 pub fn permission(request: wire::PermissionRequest, at: Timestamp) -> ours::Permission {
-    ours::Permission {
+    ours::Permission::new(ours::NewPermission {
         id: PermissionId::new(request.id),
         session: SessionId::new(request.session_id),
         permission: request.permission.into(),
@@ -254,7 +254,7 @@ pub fn permission(request: wire::PermissionRequest, at: Timestamp) -> ours::Perm
         tool: request.tool.map(tool_call),
         asked: at,
         raw: json(request.raw),
-    }
+    })
 }
 
 /// All of them.

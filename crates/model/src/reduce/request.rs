@@ -1,0 +1,257 @@
+//! Requests that wait for a person: how they come, what they are about, and every way in which they end.
+//!
+//! A request ends with the run that made it: OpenCode keeps one whose run was aborted, and would run its command if it
+//! was allowed afterwards. A session that a person stopped is remembered as stopped, with all below it, until a person
+//! gives it a prompt.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Fold;
+use crate::event::Event;
+use crate::ids::{PermissionId, QuestionId, SessionId};
+use crate::json::Json;
+use crate::state::{
+    Answered, Halt, Message, MessageInfo, Outcome, Part, PartKind, Permission, Question, Role, Run,
+    ToolState,
+};
+
+impl Fold<'_> {
+    pub(super) fn permission_asked(&mut self, permission: Permission) {
+        let known = self.instance.permissions.contains_key(&permission.id);
+        if self.asked(known, &permission.session) {
+            self.wait_for(permission);
+        }
+    }
+
+    /// Keeps a permission request, with the arguments of its call where they are known; else they are read.
+    pub(super) fn wait_for(&mut self, mut permission: Permission) {
+        if let Some(call) = &permission.tool {
+            match self.input_of(&permission.session, &call.call) {
+                Some(input) => {
+                    permission.learn(&input);
+                }
+                None => self.ask_messages(&permission.session),
+            }
+        }
+        let id = permission.id.clone();
+        self.instance.permissions.insert(id, permission);
+    }
+
+    /// The arguments of a call whose message is kept. While the model still writes them they are not known.
+    fn input_of(&self, session: &SessionId, call: &str) -> Option<Json> {
+        let loaded = self.instance.sessions.get(session)?.loaded()?;
+        let messages = loaded.in_order().rev();
+        let parts = messages.flat_map(|message: &Message| message.parts.values());
+        let mut calls = parts.filter_map(|part| written_input(part));
+        let found = calls.find(|(of, _)| ***of == *call);
+        found.map(|(_, input)| input.clone())
+    }
+
+    /// A part was told of: the arguments of its call are known now to the requests that wait for it.
+    pub(super) fn call_told(&mut self, part: &Part) {
+        let Some((call, input)) = written_input(part) else {
+            return;
+        };
+        let waiting = self.instance.permissions.values_mut();
+        let waiting = waiting.filter(|permission| {
+            let of = permission.tool.as_ref();
+            permission.session == part.session && of.is_some_and(|of| of.call == *call)
+        });
+        let mut learned = false;
+        for permission in waiting {
+            learned |= permission.learn(input);
+        }
+        if learned {
+            self.touch_requests();
+        }
+    }
+
+    /// A session's messages were read: what its requests are about may be known now.
+    pub(super) fn calls_read(&mut self, session: &SessionId) {
+        let waiting = self.instance.permissions.values();
+        let lacking = waiting.filter(|permission| permission.session == *session);
+        let calls: Vec<_> = lacking
+            .filter_map(|permission| Some((permission.id.clone(), permission.tool.clone()?)))
+            .collect();
+        let mut learned = false;
+        for (id, call) in calls {
+            let input = self.input_of(session, &call.call);
+            if let (Some(input), Some(permission)) = (input, self.instance.permissions.get_mut(&id))
+            {
+                learned |= permission.learn(&input);
+            }
+        }
+        if learned {
+            self.touch_requests();
+        }
+    }
+
+    /// Something in a session waits for a person, unless that is known or the session is gone.
+    fn asked(&mut self, known: bool, session: &SessionId) -> bool {
+        let unknown_session = self.known(session).is_none();
+        if known || (unknown_session && self.instance.tombstones.contains(session)) {
+            return false;
+        }
+        self.ran.push(session.clone());
+        self.touch_requests();
+        self.touch_row(session);
+        true
+    }
+
+    pub(super) fn permission_replied(&mut self, id: &PermissionId, outcome: Outcome) {
+        self.answered(id.as_str(), outcome);
+        if let Some(permission) = self.instance.permissions.remove(id) {
+            self.touch_requests();
+            self.touch_row(&permission.session);
+        }
+    }
+
+    pub(super) fn question_asked(&mut self, question: Question) {
+        let known = self.instance.questions.contains_key(&question.id);
+        if self.asked(known, &question.session) {
+            self.instance
+                .questions
+                .insert(question.id.clone(), question);
+        }
+    }
+
+    pub(super) fn question_closed(&mut self, id: &QuestionId, outcome: Outcome) {
+        self.answered(id.as_str(), outcome);
+        if let Some(question) = self.instance.questions.remove(id) {
+            self.touch_requests();
+            self.touch_row(&question.session);
+        }
+    }
+
+    fn answered(&mut self, request: &str, outcome: Outcome) {
+        self.instance.answered.note(Answered {
+            request: request.into(),
+            at: self.at,
+            outcome,
+        });
+    }
+
+    /// The runs of these sessions are over: whatever they asked is not to be allowed any more.
+    pub(super) fn requests_end(&mut self, over: impl Fn(&SessionId) -> bool) {
+        let (instance, mut ended) = (&mut *self.instance, Vec::new());
+        instance.permissions.retain(|id, permission| {
+            let stays = !over(&permission.session);
+            if !stays {
+                ended.push((Arc::from(id.as_str()), permission.session.clone()));
+            }
+            stays
+        });
+        instance.questions.retain(|id, question| {
+            let stays = !over(&question.session);
+            if !stays {
+                ended.push((Arc::from(id.as_str()), question.session.clone()));
+            }
+            stays
+        });
+        if ended.is_empty() {
+            return;
+        }
+        for (request, session) in ended {
+            self.answered(&request, Outcome::Lapsed);
+            self.touch_row(&session);
+        }
+        self.touch_requests();
+    }
+
+    /// Requests of sessions that are known to be idle: their runs are over.
+    pub(super) fn idle_requests_end(&mut self) {
+        let permissions = self.instance.permissions.values().map(|one| &one.session);
+        let questions = self.instance.questions.values().map(|one| &one.session);
+        let idle: BTreeSet<_> = permissions
+            .chain(questions)
+            .filter(|id| {
+                let session = self.instance.sessions.get(*id);
+                session.is_some_and(|session| session.run == Run::Idle)
+            })
+            .cloned()
+            .collect();
+        self.requests_end(|session| idle.contains(session));
+    }
+
+    /// A request was answered, or its server does not know it, and nothing was told of it.
+    pub(super) fn requests_doubted(&mut self, session: &SessionId) {
+        let session = self.instance.sessions.get(session);
+        let directory = session.map(|session| session.info.directory.clone());
+        if let Some(directory) = directory.filter(|directory| !directory.is_empty()) {
+            self.ask_directory(directory);
+        }
+    }
+
+    /// A person stopped a session: whatever it and those below it ask from now on is refused.
+    pub(super) fn stopped(&mut self, id: &SessionId) {
+        for below in self.instance.below(id) {
+            if let Some(session) = self.instance.sessions.get_mut(&below) {
+                session.halt = Halt::Inherited;
+            }
+        }
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.halt = Halt::Stopped {
+                after: session.info.updated,
+                prompt: None,
+            };
+            self.touch_row(id);
+            self.touch_requests();
+        }
+    }
+
+    /// A person gave a session a prompt: it may ask again.
+    pub(super) fn prompted(&mut self, id: &SessionId) {
+        if self.instance.is_stopped(id)
+            && let Some(session) = self.instance.sessions.get_mut(id)
+        {
+            session.halt = Halt::Released;
+            self.touch_row(id);
+            self.touch_requests();
+        }
+    }
+
+    /// Looks whether a stopped session was given a prompt by another client: a new message of a user in a session that no
+    /// agent began, with a text that the server did not make up.
+    pub(super) fn prompt_told(&mut self, event: &Event) {
+        let (Event::Message(MessageInfo { session, .. }) | Event::Part(Part { session, .. })) =
+            event
+        else {
+            return;
+        };
+        let Some(session) = self.instance.sessions.get_mut(session) else {
+            return;
+        };
+        let Halt::Stopped { after, prompt } = &mut session.halt else {
+            return;
+        };
+        match event {
+            Event::Message(info) if info.role == Role::User && info.created > *after => {
+                *prompt = Some(info.id.clone());
+            }
+            Event::Part(part)
+                if session.info.parent.is_none()
+                    && prompt.as_ref() == Some(&part.message)
+                    && matches!(
+                        part.kind,
+                        PartKind::Text {
+                            synthetic: false,
+                            ..
+                        }
+                    ) =>
+            {
+                let id = part.session.clone();
+                self.prompted(&id);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The arguments of a call, once the model has written them.
+fn written_input(part: &Part) -> Option<(&Arc<str>, &Json)> {
+    match &part.kind {
+        PartKind::Tool(tool) if tool.state != ToolState::Pending => Some((&tool.call, &tool.input)),
+        _ => None,
+    }
+}

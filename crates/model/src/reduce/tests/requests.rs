@@ -1,0 +1,318 @@
+//! How requests end, what they are about, and what a person's *Stop* means for them.
+
+use serde_json::json;
+
+use super::*;
+use crate::state::{Halt, Hidden, NewPermission, Piece, Tool, ToolCall, ToolState};
+use crate::view::{NeedKind, Request, to_refuse};
+
+fn of_call(id: &str, call: &str) -> Event {
+    Event::PermissionAsked(of_call_in("s", id, call))
+}
+
+fn of_call_in(session: &str, id: &str, call: &str) -> Permission {
+    Permission::new(NewPermission {
+        id: id.into(),
+        session: session.into(),
+        permission: "mcp_pay".into(),
+        patterns: vec!["*".into()],
+        always: vec!["*".into()],
+        tool: Some(ToolCall {
+            message: "m".into(),
+            call: call.into(),
+        }),
+        asked: Timestamp(0),
+        raw: Json::of(&json!({"id": id, "metadata": {}})),
+    })
+}
+
+fn call(call: &str, state: ToolState, input: &serde_json::Value) -> Part {
+    Part {
+        id: "prt_call".into(),
+        message: "m".into(),
+        session: "s".into(),
+        kind: PartKind::Tool(Tool {
+            name: "mcp_pay".into(),
+            call: call.into(),
+            state,
+            input: Json::of(input),
+            title: None,
+            child: None,
+            started: None,
+            ended: None,
+        }),
+        raw: Json::null(),
+    }
+}
+
+fn running() -> ToolState {
+    ToolState::Running { output: "".into() }
+}
+
+fn content(bench: &Bench) -> std::sync::Arc<crate::state::Content> {
+    let needs = needs(&bench.state);
+    let NeedKind::Permission(permission) = &needs[0].kind else {
+        panic!("a question");
+    };
+    permission.content.clone()
+}
+
+fn asking() -> Bench {
+    let mut bench = Bench::new();
+    bench.a([created("s"), busy("s"), Event::Message(message("m"))]);
+    bench
+}
+
+#[test]
+fn a_request_tells_the_arguments_of_its_call_whichever_comes_first() {
+    let arguments = json!({"amount": 3});
+    let told = Event::Part(call("c", running(), &arguments));
+    let amount = Piece::Field {
+        name: "amount".into(),
+        value: "3".into(),
+    };
+    let mut before = asking();
+    before.a([told.clone(), of_call("per", "c")]);
+    assert!(before.effects.is_empty());
+    let mut after = asking();
+    after.a([of_call("per", "c")]);
+    assert_eq!(
+        after.effects,
+        [Effect::ReadMessages("a".into(), "s".into())]
+    );
+    let (hidden, unread) = (content(&after).hidden, content(&after).fingerprint.clone());
+    assert_eq!(hidden, Some(Hidden::Unread));
+    let seen = after.news([told]);
+    assert!(seen.needs.is_some(), "viewers are told of the arguments");
+    for bench in [&before, &after] {
+        let content = content(bench);
+        assert_eq!(
+            (&content.pieces[..], content.hidden),
+            (&[amount.clone()][..], None)
+        );
+        assert_ne!(content.fingerprint, unread);
+    }
+}
+
+#[test]
+fn arguments_that_are_being_written_or_of_another_call_are_not_the_requests() {
+    let mut bench = asking();
+    bench.a([
+        of_call("per", "c"),
+        Event::Part(call("c", ToolState::Pending, &json!({}))),
+        Event::Part(call("other", running(), &json!({"amount": 1}))),
+    ]);
+    assert_eq!(content(&bench).hidden, Some(Hidden::Unread));
+}
+
+#[test]
+fn arguments_are_read_where_the_conversation_is_not_kept() {
+    let mut bench = Bench::new();
+    bench.a([
+        Event::Session(info("s", None)),
+        busy("s"),
+        of_call("per", "c"),
+    ]);
+    let read_it = [Effect::ReadMessages("a".into(), "s".into())];
+    assert_eq!(bench.effects, read_it);
+    bench.a([Event::ReadStarted {
+        session: "s".into(),
+    }]);
+    let part = call("c", running(), &json!({"amount": 3}));
+    bench.a([read(vec![(message("m"), vec![part])])]);
+    assert_eq!(content(&bench).hidden, None);
+}
+
+#[test]
+fn a_request_that_a_snapshot_brings_is_read_as_well() {
+    let mut bench = Bench::new();
+    bench.a([Event::Session(info("s", None))]);
+    let mut statuses = std::collections::BTreeMap::new();
+    statuses.insert("s".into(), RunStatus::Busy);
+    bench.a([Event::Snapshot(Snapshot {
+        sessions: vec![info("s", None)],
+        asked: vec!["/p".into()],
+        permissions: vec![of_call_in("s", "per", "c")],
+        statuses,
+        ..Snapshot::default()
+    })]);
+    let read_it = Effect::ReadMessages("a".into(), "s".into());
+    assert!(bench.effects.contains(&read_it), "{:?}", bench.effects);
+    assert_eq!(content(&bench).hidden, Some(Hidden::Unread));
+}
+
+#[test]
+fn requests_end_with_their_run() {
+    let ends: [(&str, fn(&mut Bench)); 4] = [
+        ("idle", |bench| {
+            bench.a([idle("s")]);
+        }),
+        ("disposed", |bench| {
+            bench.a([Event::DirectoryDisposed("/p".into())]);
+        }),
+        ("deleted", |bench| {
+            bench.a([Event::SessionDeleted("s".into())]);
+        }),
+        ("idle after a gap", |bench| {
+            bench.a([Event::StreamLost]);
+            // The server still keeps the request of a run that was aborted meanwhile.
+            bench.a([Event::Snapshot(Snapshot {
+                sessions: vec![info("s", None), info("other", None)],
+                asked: vec!["/p".into()],
+                permissions: vec![of_call_in("s", "per", "c")],
+                ..Snapshot::default()
+            })]);
+            let unfinished = message("m");
+            bench.a([read(vec![(unfinished, vec![])])]);
+        }),
+    ];
+    for (name, end) in ends {
+        let mut bench = asking();
+        bench.a([of_call("per", "c")]);
+        assert_eq!(needs(&bench.state).len(), 1);
+        end(&mut bench);
+        if name == "idle after a gap" {
+            bench.a([idle("s")]);
+        }
+        assert!(needs(&bench.state).is_empty(), "{name}");
+        let instance = &bench.state.instances[&InstanceId::from("a")];
+        let lapsed = instance.answered.find("per").map(|one| one.outcome);
+        assert_eq!(lapsed, Some(Outcome::Lapsed), "{name}");
+    }
+}
+
+#[test]
+fn a_request_of_a_session_that_goes_on_stays() {
+    let mut bench = asking();
+    bench.a([created("other"), busy("other"), of_call("per", "c")]);
+    bench.a([idle("other"), busy("s")]);
+    assert_eq!(needs(&bench.state).len(), 1);
+}
+
+#[test]
+fn a_request_told_while_its_folder_is_read_is_not_ended_by_that_read() {
+    let mut bench = Bench::new();
+    bench.a([created("s")]);
+    bench.a([Event::DirectoryReadStarted("/p".into())]);
+    bench.a([busy("s"), of_call("per", "c")]);
+    bench.a([Event::DirectoryRead {
+        directory: "/p".into(),
+        snapshot: Snapshot {
+            sessions: vec![info("s", None)],
+            listed: vec!["/p".into()],
+            asked: vec!["/p".into()],
+            ..Snapshot::default()
+        },
+    }]);
+    assert_eq!(needs(&bench.state).len(), 1);
+}
+
+fn family() -> Bench {
+    let mut bench = asking();
+    bench.a([
+        Event::SessionCreated(info("c", Some("s"))),
+        Event::SessionCreated(info("g", Some("c"))),
+        created("other"),
+        busy("c"),
+        busy("g"),
+        busy("other"),
+    ]);
+    bench
+}
+
+fn refused(bench: &Bench) -> Vec<Request> {
+    let all = to_refuse(&bench.state);
+    all.into_iter().map(|one| one.request).collect()
+}
+
+fn stop(session: &str) -> Event {
+    Event::Stopped {
+        session: session.into(),
+    }
+}
+
+#[test]
+fn what_a_stopped_tree_asks_is_refused_before_and_after() {
+    let mut bench = family();
+    bench.a([permission("before", "g"), permission("others", "other")]);
+    assert!(refused(&bench).is_empty());
+    bench.a([stop("s"), permission("later", "c")]);
+    // A subagent that begins after the stop.
+    bench.a([
+        Event::SessionCreated(info("new", Some("g"))),
+        permission("newest", "new"),
+    ]);
+    let ids = ["before", "later", "newest"];
+    assert_eq!(
+        refused(&bench),
+        ids.map(|id| Request::Permission(id.into()))
+    );
+    let stopped: Vec<_> = needs(&bench.state).iter().map(|row| row.stopped).collect();
+    assert_eq!(
+        stopped,
+        [true, true, true, false],
+        "of `others` alone nothing"
+    );
+}
+
+#[test]
+fn a_prompt_releases_the_session_it_is_given_to_and_those_below() {
+    let mut bench = family();
+    bench.a([
+        stop("s"),
+        Event::Prompted {
+            session: "c".into(),
+        },
+    ]);
+    bench.a([permission("root", "s"), permission("below", "g")]);
+    assert_eq!(refused(&bench), [Request::Permission("root".into())]);
+    bench.a([Event::Prompted {
+        session: "s".into(),
+    }]);
+    assert!(refused(&bench).is_empty());
+    bench.a([stop("s")]);
+    assert_eq!(refused(&bench).len(), 2, "a later stop goes for all again");
+}
+
+#[test]
+fn a_prompt_of_another_client_releases_and_nothing_else_does() {
+    let user = |id: &str, session: &str, created| MessageInfo {
+        session: session.into(),
+        ..MessageInfo::bare(id.into(), session.into(), Role::User, Timestamp(created))
+    };
+    let said = |message: &str, session: &str, synthetic| {
+        Event::Part(Part {
+            id: format!("prt_{message}").as_str().into(),
+            message: message.into(),
+            session: session.into(),
+            kind: PartKind::Text {
+                text: "go on".into(),
+                synthetic,
+                ended: true,
+            },
+            raw: Json::null(),
+        })
+    };
+    let still = |events: Vec<Event>| {
+        let mut bench = family();
+        bench.a([stop("s")]);
+        bench.a(events);
+        let session = bench.session("s").halt.clone();
+        matches!(session, Halt::Stopped { .. })
+    };
+    let older = vec![Event::Message(user("u0", "s", 1)), said("u0", "s", false)];
+    assert!(
+        still(older),
+        "a summary of an older message is told after a run"
+    );
+    let made_up = vec![Event::Message(user("u1", "s", 9)), said("u1", "s", true)];
+    assert!(still(made_up), "the server made it up");
+    let task = vec![Event::Message(user("u1", "c", 9)), said("u1", "c", false)];
+    assert!(still(task), "an agent gives its subagent a task");
+    assert!(
+        still(vec![said("m", "s", false)]),
+        "a model goes on writing"
+    );
+    let prompt = vec![Event::Message(user("u1", "s", 9)), said("u1", "s", false)];
+    assert!(!still(prompt));
+}
