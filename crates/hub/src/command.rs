@@ -4,6 +4,7 @@
 //! comes back as an event, and is shown then. It knows nothing of HTTP.
 
 mod answers;
+pub mod audit;
 mod ids;
 pub mod outbox;
 pub mod port;
@@ -12,13 +13,14 @@ mod read;
 mod reply;
 mod resume;
 mod session;
+mod stop;
 mod turns;
 
 use std::sync::Arc;
 
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
-use model::state::LinkStatus;
+use model::state::{Hidden, LinkStatus};
 use opencode::ClientError;
 use opencode::wire::SessionInfo;
 use rand::SeedableRng;
@@ -27,8 +29,8 @@ use tokio::time::timeout;
 
 pub use answers::{First, Who};
 pub use prompt::{ModelChoice, Prompt, Prompted};
-pub use read::{Messages, Read};
-pub use reply::Answer;
+pub use read::Messages;
+pub use reply::{Answer, PermissionAnswer};
 pub use resume::{CONTINUE, Continued, Interrupted};
 pub use session::{Change, ChangeTime, Create};
 
@@ -79,6 +81,27 @@ pub enum CommandError {
     /// Somebody was first.
     #[error("{0}")]
     Answered(First),
+    /// An answer that allows has to name what it allows.
+    #[error("an answer that allows has to name what was read: `fingerprint` is missing")]
+    NotNamed,
+    /// What would run is not what was read.
+    #[error("what would run is not what was read: the request changed since")]
+    ContentChanged,
+    /// It cannot be shown, so it cannot be allowed.
+    #[error("this request cannot be allowed, as it cannot be shown whole: {}", hidden(*.0))]
+    NotWhole(Hidden),
+    /// A person stopped the session.
+    #[error("this session was stopped: what it asks is refused until it is given a prompt")]
+    Stopped,
+    /// The run that asked is over.
+    #[error("the run that asked for it ended: nothing was allowed")]
+    RunEnded,
+    /// Its server is silent, so that nobody knows whether it still asks.
+    #[error("its server is silent: whether it still asks is not known")]
+    NotProven,
+    /// A grant that is in no audit log is not sent.
+    #[error("nothing was allowed: {0}")]
+    NotAudited(#[from] audit::AuditError),
     /// It was not interrupted, or goes on already.
     #[error("session {0} is not interrupted: it goes on already, or it came to its end")]
     NotInterrupted(SessionId),
@@ -108,24 +131,26 @@ pub struct Commands<S = Hub> {
     outbox: Arc<dyn outbox::Store>,
     turns: Arc<turns::Turns>,
     answers: Arc<answers::Answers>,
+    audit: Arc<dyn audit::Audit>,
 }
 
 impl Commands {
     /// Commands to the servers of a hub, which remember in its data directory what they sent.
     pub fn new(hub: Hub) -> Self {
         let (engine, outbox) = (hub.engine().clone(), hub.outbox().clone());
-        let random = StdRng::from_rng(&mut rand::rng());
-        Self::over(engine, hub, outbox, random)
+        let (audit, random) = (hub.audit().clone(), StdRng::from_rng(&mut rand::rng()));
+        Self::over(engine, hub, outbox, audit, random)
     }
 }
 
 impl<S: Servers> Commands<S> {
-    /// Commands to these servers, whose state the engine keeps. `outbox` remembers what they sent; ids are drawn from
-    /// `random`, which has to be another for each.
+    /// Commands to these servers, whose state the engine keeps. `outbox` remembers what they sent, `audit` who allowed and
+    /// refused what; ids are drawn from `random`, which has to be another for each.
     pub fn over(
         engine: Handle,
         servers: S,
         outbox: Arc<dyn outbox::Store>,
+        audit: Arc<dyn audit::Audit>,
         random: StdRng,
     ) -> Self {
         Self {
@@ -135,6 +160,7 @@ impl<S: Servers> Commands<S> {
             outbox,
             turns: Arc::default(),
             answers: Arc::default(),
+            audit,
         }
     }
 
@@ -206,6 +232,16 @@ impl<S: Servers> Commands<S> {
     /// Waits until the state is so, or the time is over.
     async fn until(&self, patience: std::time::Duration, so: impl Fn(&State) -> bool) {
         let _too_late = timeout(patience, self.engine.until(so)).await;
+    }
+}
+
+/// Why a request cannot be shown whole, for a person.
+fn hidden(why: Hidden) -> &'static str {
+    match why {
+        Hidden::Unread => "the arguments of its call were not read yet",
+        Hidden::Unreadable => "it holds text that cannot be read",
+        Hidden::TooLarge => "it is too large",
+        Hidden::Nothing => "its server tells nothing of what would run",
     }
 }
 

@@ -64,6 +64,12 @@ pub enum Input {
     Older(InstanceId, SessionId),
     /// A person looked at a session.
     Reviewed(InstanceId, SessionId),
+    /// A person stopped a session.
+    Stopped(InstanceId, SessionId),
+    /// A person gives a session a prompt.
+    Prompted(InstanceId, SessionId),
+    /// What waits in a session's folder is to be read again.
+    Doubted(InstanceId, SessionId),
     /// What a person should know of the hub itself, as it is now.
     Notices(Vec<Arc<str>>),
     /// A read of a session's row has ended, however.
@@ -233,6 +239,11 @@ impl Engine {
             Input::Unwatch(instance, session, reach) => self.unwatch(&instance, &session, reach),
             Input::Older(instance, session) => self.older(&instance, &session),
             Input::Reviewed(instance, session) => self.fold(&instance, Event::Reviewed { session }),
+            Input::Stopped(instance, session) => self.fold(&instance, Event::Stopped { session }),
+            Input::Prompted(instance, session) => self.fold(&instance, Event::Prompted { session }),
+            Input::Doubted(instance, session) => {
+                self.fold(&instance, Event::RequestsDoubted { session });
+            }
             Input::Notices(notices) => model::reduce::notice(&mut self.shared.write(), notices),
             Input::SessionUnread(instance, session) => {
                 self.fetching.remove(&(instance, session));

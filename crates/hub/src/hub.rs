@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 pub use instances::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
+use crate::command::audit::{self, Audit};
 use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
@@ -93,6 +94,7 @@ struct Inner {
     registry: Mutex<Registry>,
     instances: Instances,
     outbox: Arc<dyn Store>,
+    audit: Arc<dyn Audit>,
     /// Held while instances are added or removed, so that what is listed is what runs.
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
@@ -140,6 +142,7 @@ impl Hub {
             registry: Mutex::new(registry),
             instances,
             outbox: Arc::new(Disk::new(dir.file(outbox::FILE))),
+            audit: Arc::new(audit::File::new(dir.file(audit::FILE))),
             changing: tokio::sync::Mutex::default(),
             put_aside,
             _tasks: tasks,
@@ -181,6 +184,11 @@ impl Hub {
     /// What was sent under which key, in the data directory.
     pub fn outbox(&self) -> &Arc<dyn Store> {
         &self.0.outbox
+    }
+
+    /// Who allowed and refused what, in the data directory.
+    pub fn audit(&self) -> &Arc<dyn Audit> {
+        &self.0.audit
     }
 
     /// A list of instances that could not be read and was put aside at the start.

@@ -170,6 +170,14 @@ pub const PROMPT_KEY_AGE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 /// Answers of this hub's users to permissions and questions that are remembered, to tell a later one who was first. At
 /// the bound the oldest is forgotten: the later one is told only that nothing waits.
 pub const ANSWERS: usize = 1024;
+/// Requests of stopped sessions that are refused at once. The rest wait for them.
+pub const REFUSED_AT_ONCE: usize = 8;
+/// How long *Stop* waits for what its sessions ask to be refused, before it stops them. What is left is refused after it.
+pub const REFUSE_BEFORE_STOP: Duration = Duration::from_secs(3);
+/// How long until a request of a stopped session is refused again that could not be.
+pub const REFUSE_AGAIN: Duration = Duration::from_secs(1);
+/// Bytes of the audit log. Beyond it the file becomes the one before it, which replaces the one that was there.
+pub const AUDIT_BYTES: u64 = 8 << 20;
 /// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.
 pub const UNFINISHED: usize = 4096;
 /// How often they are noted at most.

@@ -189,7 +189,7 @@ async fn send_tells_that_a_child_waits_for_a_person() {
         "{}/api/instances/{}/permissions/{permission}",
         scene.hub.url, scene.instance
     );
-    let body = serde_json::json!({"reply": "once"});
+    let body = serde_json::json!({"reply": "once", "fingerprint": waiting[0]["fingerprint"]});
     let answered = reqwest::Client::new()
         .post(reply)
         .json(&body)

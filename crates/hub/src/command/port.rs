@@ -69,6 +69,9 @@ pub trait Server: Clone + Send + Sync + 'static {
 
     /// Rejects a question, as [`reply_permission`](Self::reply_permission) does.
     fn reject_question(&self, id: &str) -> impl Future<Output = Result<(), ClientError>> + Send;
+
+    /// Stops what a session does.
+    fn abort(&self, session: &SessionId) -> impl Future<Output = Result<(), ClientError>> + Send;
 }
 
 impl Servers for Hub {
@@ -125,5 +128,9 @@ impl Server for LinkedServer {
 
     async fn reject_question(&self, id: &str) -> Result<(), ClientError> {
         self.client.reject_question(id).await
+    }
+
+    async fn abort(&self, session: &SessionId) -> Result<(), ClientError> {
+        self.client.abort(session.as_str()).await
     }
 }

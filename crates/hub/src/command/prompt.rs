@@ -104,6 +104,9 @@ impl<S: Servers> Commands<S> {
         let server = self.at_session(instance, session).await?;
         let new = self.sending(prompt);
         let Some(key) = key else {
+            self.engine
+                .prompted(instance.clone(), session.clone())
+                .await;
             let body = body(prompt, &new);
             let sent = server.prompt(session, &body).await;
             sent.map_err(gone(instance, session))?;
@@ -122,6 +125,9 @@ impl<S: Servers> Commands<S> {
                 known
             }
         };
+        self.engine
+            .prompted(instance.clone(), session.clone())
+            .await;
         let body = body(prompt, &sending);
         match server.prompt(session, &body).await {
             Ok(()) => Ok(self.prompted(key, sending.id).await),

@@ -2,20 +2,12 @@
 
 use model::ids::{InstanceId, SessionId};
 use model::json::Json;
-use model::state::{Instance, LinkStatus, Session};
+use model::state::{Instance, LinkStatus, Permission, Session};
+use model::view::{self, NeedKind, NeedRow};
 use model::{State, export};
 use serde_json::{Map, Value, json};
 
 use super::{CommandError, Commands, gone, not_connected};
-
-/// A list of the things of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// What waits for leave.
-    Permissions,
-    /// What waits for an answer.
-    Questions,
-}
 
 /// A page of a conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,27 +38,36 @@ impl Commands {
             .collect())
     }
 
-    /// What waits in an instance.
+    /// Permissions that wait in an instance, each with its content, who asks, and whether it can be allowed.
     ///
     /// # Errors
     /// The instance is not there, or was never connected.
-    pub async fn waiting(
-        &self,
-        instance: &InstanceId,
-        read: Read,
-    ) -> Result<Vec<Json>, CommandError> {
+    pub async fn permissions(&self, instance: &InstanceId) -> Result<Vec<Value>, CommandError> {
+        let waiting = self.known(instance, |state, instance| {
+            let all = view::needs_of(state, instance);
+            all.into_iter()
+                .filter_map(|row| match row.kind.clone() {
+                    NeedKind::Permission(permission) => Some((permission, row)),
+                    NeedKind::Question(_) => None,
+                })
+                .collect::<Vec<_>>()
+        });
+        let waiting = waiting.await?;
+        Ok(waiting
+            .iter()
+            .map(|(permission, row)| asked(permission, row))
+            .collect())
+    }
+
+    /// Questions that wait in an instance.
+    ///
+    /// # Errors
+    /// The instance is not there, or was never connected.
+    pub async fn questions(&self, instance: &InstanceId) -> Result<Vec<Json>, CommandError> {
         self.known(instance, |state, instance| {
-            let permissions = instance.permissions.values();
-            let permissions = permissions.map(|waiting| (&waiting.session, &waiting.raw));
-            let questions = instance.questions.values();
-            let questions = questions.map(|waiting| (&waiting.session, &waiting.raw));
-            let shown = |(session, raw): (_, &Json)| {
-                state.shows(&instance.id, session).then(|| raw.clone())
-            };
-            match read {
-                Read::Permissions => permissions.filter_map(shown).collect(),
-                Read::Questions => questions.filter_map(shown).collect(),
-            }
+            let waiting = instance.questions.values();
+            let shown = waiting.filter(|waiting| state.shows(&instance.id, &waiting.session));
+            shown.map(|waiting| waiting.raw.clone()).collect()
         })
         .await
     }
@@ -200,4 +201,20 @@ pub(super) fn described(raw: &str, status: Option<Value>) -> Value {
         status.unwrap_or_else(|| json!({"type": "unknown"})),
     );
     session.into()
+}
+
+/// A permission request's own JSON, and beside it all that a person has to know to allow it.
+fn asked(permission: &Permission, row: &NeedRow) -> Value {
+    let mut told: Map<String, Value> = serde_json::from_str(permission.raw.get())
+        .unwrap_or_else(|_| Map::from_iter([("id".to_owned(), json!(permission.id))]));
+    let content = &permission.content;
+    told.insert("fingerprint".to_owned(), json!(content.fingerprint));
+    told.insert("pieces".to_owned(), json!(content.pieces));
+    told.insert("hidden".to_owned(), json!(content.hidden));
+    told.insert("directory".to_owned(), json!(row.directory));
+    told.insert("agent".to_owned(), json!(row.agent));
+    told.insert("way".to_owned(), json!(row.way));
+    told.insert("root".to_owned(), json!(row.root));
+    told.insert("stopped".to_owned(), json!(row.stopped));
+    told.into()
 }

@@ -2,14 +2,20 @@
 //!
 //! Answers to one request are sent one after the other; the server takes the first. A later one is told who was first,
 //! and the same one again, by its key, is a success.
+//!
+//! A grant is sent only if it names the content that it grants, all of that can be shown, the run that asked still runs,
+//! nobody stopped it, and the audit log has it. A refusal needs none of that.
+
+use std::sync::Arc;
 
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
-use model::state::Outcome;
+use model::state::{LinkStatus, Outcome, Permission, Run};
 use opencode::ClientError;
 use opencode::wire::PermissionReply;
 
 use super::answers::Answering;
+use super::audit::{About, Step, short};
 use super::port::{Server, Servers};
 use super::{CommandError, Commands, to_the_end};
 use crate::limits;
@@ -23,30 +29,87 @@ pub enum Answer {
     Rejected,
 }
 
+/// A person's answer to a permission request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermissionAnswer {
+    /// The answer.
+    pub reply: PermissionReply,
+    /// With a refusal: what the model should do instead. Without it its turn ends.
+    pub message: Option<String>,
+    /// Names the content that was read; an answer that allows needs it.
+    pub fingerprint: Option<String>,
+}
+
+impl PermissionAnswer {
+    /// Allows what has this fingerprint, this once.
+    pub fn once(fingerprint: impl Into<String>) -> Self {
+        Self {
+            reply: PermissionReply::Once,
+            message: None,
+            fingerprint: Some(fingerprint.into()),
+        }
+    }
+
+    /// Refuses, perhaps with what to do instead.
+    pub fn reject(message: Option<String>) -> Self {
+        Self {
+            reply: PermissionReply::Reject,
+            message,
+            fingerprint: None,
+        }
+    }
+
+    fn allows(&self) -> bool {
+        !matches!(self.reply, PermissionReply::Reject)
+    }
+}
+
 /// An answer to a request, as it is sent.
 enum Said {
-    Permission(PermissionId, PermissionReply, Option<String>),
+    Permission(PermissionId, PermissionAnswer),
     Question(QuestionId, Answer),
 }
 
+/// A request that waits.
+struct Waiting {
+    session: SessionId,
+    /// How many answers it wants.
+    asked: usize,
+    /// In a line.
+    about: String,
+    fingerprint: Option<Arc<str>>,
+    /// Why it cannot be allowed now.
+    obstacle: Option<Obstacle>,
+}
+
+/// Why a request cannot be allowed, whatever its fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Obstacle {
+    Hidden(model::state::Hidden),
+    Stopped,
+    RunEnded,
+    NotLive,
+}
+
 impl<S: Servers> Commands<S> {
-    /// Answers a permission request, and waits a moment for it to be gone. The same key again is the same answer.
+    /// Answers a permission request in the name of `by`, and waits a moment for it to be gone. The same key again is the
+    /// same answer.
     ///
     /// # Errors
-    /// Somebody was first, it does not wait (any more), or the server refuses.
+    /// It may not be allowed, somebody was first, it does not wait (any more), or the server refuses.
     pub async fn reply_permission(
         &self,
         instance: &InstanceId,
         id: &PermissionId,
-        reply: PermissionReply,
-        message: Option<String>,
+        answer: PermissionAnswer,
         key: Option<&str>,
+        by: &Arc<str>,
     ) -> Result<(), CommandError> {
-        let said = Said::Permission(id.clone(), reply, message);
-        self.answer(instance, said, key).await
+        let said = Said::Permission(id.clone(), answer);
+        self.answer(instance, said, key, by).await
     }
 
-    /// Answers a question, and waits a moment for it to be gone. The same key again is the same answer.
+    /// Answers a question in the name of `by`, and waits a moment for it to be gone. The same key again is the same answer.
     ///
     /// # Errors
     /// Somebody was first, it does not wait (any more), the answers are not as many as the questions, or the server
@@ -57,9 +120,10 @@ impl<S: Servers> Commands<S> {
         id: &QuestionId,
         answer: Answer,
         key: Option<&str>,
+        by: &Arc<str>,
     ) -> Result<(), CommandError> {
         let said = Said::Question(id.clone(), answer);
-        self.answer(instance, said, key).await
+        self.answer(instance, said, key, by).await
     }
 
     async fn answer(
@@ -67,6 +131,7 @@ impl<S: Servers> Commands<S> {
         instance: &InstanceId,
         said: Said,
         key: Option<&str>,
+        by: &Arc<str>,
     ) -> Result<(), CommandError> {
         let key = super::prompt::checked(instance, said.id(), key)?.map(|key| key.key);
         let turn = self.turns.take(instance, said.id()).await;
@@ -76,39 +141,95 @@ impl<S: Servers> Commands<S> {
             key,
             outcome: said.outcome(),
         };
-        let commands = self.clone();
+        let (commands, by) = (self.clone(), by.clone());
         to_the_end(async move {
             let _turn = turn;
-            commands.send_answer(&said, &answering).await
+            commands.send_answer(&said, &answering, by).await
         })
         .await
     }
 
-    async fn send_answer(&self, said: &Said, answer: &Answering) -> Result<(), CommandError> {
+    async fn send_answer(
+        &self,
+        said: &Said,
+        answer: &Answering,
+        by: Arc<str>,
+    ) -> Result<(), CommandError> {
         let instance = &answer.instance;
         self.link(instance).await?;
-        let waiting = self.engine.read(|state| said.waiting(state, instance));
-        let Some((session, asked)) = waiting else {
+        let Some(waiting) = self.engine.read(|state| said.waiting(state, instance)) else {
             return self.too_late(said, answer);
         };
-        said.check(asked)?;
-        let server = self.at_session(instance, &session).await?;
+        let about = About {
+            by,
+            instance: instance.clone(),
+            session: waiting.session.clone(),
+            request: answer.request.clone(),
+            about: waiting.about.clone(),
+            fingerprint: waiting.fingerprint.clone(),
+            outcome: answer.outcome,
+        };
+        if let Err(error) = said.check(&waiting) {
+            self.audit(&about, Step::Denied, Some(error.to_string()))
+                .await;
+            return Err(error);
+        }
+        let server = self.at_session(instance, &waiting.session).await?;
+        self.announce(said, &about).await?;
         self.answers.sending(answer, self.engine.now());
-        match said.send(&server).await {
-            Ok(()) => self.answers.taken(answer),
+        let sent = said.send(&server).await;
+        let (step, reason) = match &sent {
+            Ok(()) => (Step::Taken, None),
+            Err(error) => (Step::Failed, Some(error.to_string())),
+        };
+        self.audit(&about, step, reason).await;
+        match sent {
+            Ok(()) => {
+                self.answers.taken(answer);
+                self.gone(said, instance, &waiting.session).await;
+                Ok(())
+            }
             Err(ClientError::NotFound { .. }) => {
                 // Whoever was first, the server tells of it in a moment.
-                let heard = |state: &State| said.waiting(state, instance).is_none();
-                self.until(limits::ECHO_WAIT, heard).await;
-                return self.too_late(said, answer);
+                self.gone(said, instance, &waiting.session).await;
+                self.too_late(said, answer)
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => Err(error.into()),
         }
-        self.until(limits::ECHO_WAIT, |state| {
-            said.waiting(state, instance).is_none()
-        })
-        .await;
-        Ok(())
+    }
+
+    /// Has an answer that is about to be sent in the audit log. A grant is not sent without; a refusal is.
+    async fn announce(&self, said: &Said, about: &About) -> Result<(), CommandError> {
+        let entry = about.entry(self.engine.now(), Step::Sending, None);
+        match self.audit.add(entry).await {
+            Err(error) if said.allows() => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "a refusal goes without its line");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn audit(&self, about: &About, step: Step, reason: Option<String>) {
+        let entry = about.entry(self.engine.now(), step, reason.as_deref().map(short));
+        if let Err(error) = self.audit.add(entry).await {
+            tracing::warn!(%error, "what became of an answer is not in the audit log");
+        }
+    }
+
+    /// Waits until a request is gone that was answered, or that its server does not know. Where nothing is told of it, the
+    /// requests of its folder are read again.
+    async fn gone(&self, said: &Said, instance: &InstanceId, session: &SessionId) {
+        let gone = |state: &State| said.waiting(state, instance).is_none();
+        self.until(limits::ECHO_WAIT, gone).await;
+        if self.engine.read(gone) {
+            return;
+        }
+        self.engine
+            .doubt_requests(instance.clone(), session.clone())
+            .await;
+        self.until(limits::ECHO_WAIT, gone).await;
     }
 
     /// What it means that a request does not wait: this very answer arrived before, or somebody was first.
@@ -137,45 +258,75 @@ impl Said {
 
     fn outcome(&self) -> Outcome {
         match self {
-            Self::Permission(_, PermissionReply::Once, _) => Outcome::Once,
-            Self::Permission(_, PermissionReply::Always, _) => Outcome::Always,
-            Self::Permission(_, PermissionReply::Reject, _)
-            | Self::Question(_, Answer::Rejected) => Outcome::Rejected,
+            Self::Permission(_, answer) => match answer.reply {
+                PermissionReply::Once => Outcome::Once,
+                PermissionReply::Always => Outcome::Always,
+                PermissionReply::Reject => Outcome::Rejected,
+            },
+            Self::Question(_, Answer::Rejected) => Outcome::Rejected,
             Self::Question(_, Answer::Given(_)) => Outcome::Answered,
         }
     }
 
-    /// The session that waits for it, and how many answers it wants.
-    fn waiting(&self, state: &State, instance: &InstanceId) -> Option<(SessionId, usize)> {
+    fn allows(&self) -> bool {
+        matches!(self, Self::Permission(_, answer) if answer.allows())
+    }
+
+    fn waiting(&self, state: &State, instance: &InstanceId) -> Option<Waiting> {
         let instance = state.instances.get(instance)?;
         match self {
             Self::Permission(id, ..) => {
                 let waiting = instance.permissions.get(id)?;
-                Some((waiting.session.clone(), 1))
+                Some(Waiting {
+                    session: waiting.session.clone(),
+                    asked: 1,
+                    about: short(&in_a_line(waiting)),
+                    fingerprint: Some(waiting.content.fingerprint.clone()),
+                    obstacle: obstacle(instance, waiting),
+                })
             }
             Self::Question(id, _) => {
                 let waiting = instance.questions.get(id)?;
-                Some((waiting.session.clone(), waiting.items.len()))
+                let first = waiting.items.first().map(|item| &*item.question);
+                let stopped = instance.is_stopped(&waiting.session);
+                Some(Waiting {
+                    session: waiting.session.clone(),
+                    asked: waiting.items.len(),
+                    about: short(first.unwrap_or_default()),
+                    fingerprint: None,
+                    obstacle: stopped.then_some(Obstacle::Stopped),
+                })
             }
         }
     }
 
-    fn check(&self, asked: usize) -> Result<(), CommandError> {
+    fn check(&self, waiting: &Waiting) -> Result<(), CommandError> {
         match self {
-            Self::Question(_, Answer::Given(answers)) if answers.len() != asked => {
-                Err(CommandError::Invalid(
+            Self::Question(_, Answer::Rejected) => Ok(()),
+            Self::Question(_, Answer::Given(answers)) => match waiting.obstacle {
+                Some(obstacle) => Err(obstacle.into()),
+                None if answers.len() != waiting.asked => Err(CommandError::Invalid(
                     "`answers` needs one list of answers for each question asked",
-                ))
-            }
-            _ => Ok(()),
+                )),
+                None => Ok(()),
+            },
+            Self::Permission(_, answer) if !answer.allows() => Ok(()),
+            Self::Permission(_, answer) => match (&answer.fingerprint, waiting.obstacle) {
+                (_, Some(obstacle)) => Err(obstacle.into()),
+                (None, None) => Err(CommandError::NotNamed),
+                (Some(named), None) if waiting.fingerprint.as_deref() == Some(named) => Ok(()),
+                (Some(_), None) => Err(CommandError::ContentChanged),
+            },
         }
     }
 
     async fn send(&self, server: &impl Server) -> Result<(), ClientError> {
         match self {
-            Self::Permission(id, reply, message) => {
-                let message = message.as_deref();
-                server.reply_permission(id.as_str(), *reply, message).await
+            Self::Permission(id, answer) => {
+                let message = answer.message.as_deref();
+                server
+                    .reply_permission(id.as_str(), answer.reply, message)
+                    .await
             }
             Self::Question(id, Answer::Given(answers)) => {
                 server.reply_question(id.as_str(), answers).await
@@ -190,4 +341,43 @@ impl Said {
             Self::Question(id, _) => CommandError::UnknownQuestion(id.clone()),
         }
     }
+}
+
+/// Why a permission request cannot be allowed now, if it cannot.
+fn obstacle(instance: &model::state::Instance, waiting: &Permission) -> Option<Obstacle> {
+    let session = instance.sessions.get(&waiting.session);
+    let over =
+        session.is_some_and(|session| matches!(session.run, Run::Idle | Run::Interrupted { .. }));
+    if instance.is_stopped(&waiting.session) {
+        Some(Obstacle::Stopped)
+    } else if instance.link.status != LinkStatus::Connected {
+        Some(Obstacle::NotLive)
+    } else if over {
+        Some(Obstacle::RunEnded)
+    } else {
+        waiting.content.hidden.map(Obstacle::Hidden)
+    }
+}
+
+impl From<Obstacle> for CommandError {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Hidden(why) => Self::NotWhole(why),
+            Obstacle::Stopped => Self::Stopped,
+            Obstacle::RunEnded => Self::RunEnded,
+            Obstacle::NotLive => Self::NotProven,
+        }
+    }
+}
+
+/// What a request is about, before it is cut to a line.
+fn in_a_line(permission: &Permission) -> String {
+    use model::state::Piece;
+    let first = permission.content.pieces.first().map(|piece| match piece {
+        Piece::Command(command) => command.to_string(),
+        Piece::Diff { path, .. } => path.as_deref().unwrap_or("a change").to_owned(),
+        Piece::Field { name, value } => format!("{name} = {value}"),
+    });
+    let first = first.unwrap_or_else(|| permission.patterns.join(", "));
+    format!("{}: {first}", permission.permission)
 }

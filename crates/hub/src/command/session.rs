@@ -242,20 +242,6 @@ impl Commands {
         Ok(())
     }
 
-    /// Stops what a session does; one that does nothing stays as it is.
-    ///
-    /// # Errors
-    /// It is not there, or the server refuses.
-    pub async fn abort(
-        &self,
-        instance: &InstanceId,
-        session: &SessionId,
-    ) -> Result<(), CommandError> {
-        let client = self.at_session(instance, session).await?.client;
-        let aborted = client.abort(session.as_str()).await;
-        aborted.map_err(gone(instance, session))
-    }
-
     /// Notes that a person saw how a session ended.
     ///
     /// # Errors

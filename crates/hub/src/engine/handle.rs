@@ -132,6 +132,30 @@ impl Handle {
         self.tell(Input::Reviewed(instance, session)).await;
     }
 
+    /// Notes that a person stopped a session, and with it all below it; done once this ends.
+    pub async fn stopped(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::Stopped(instance.clone(), session.clone()))
+            .await;
+        let noted = self.until(|state| {
+            let instance = state.instances.get(&instance);
+            instance.is_none_or(|instance| {
+                !instance.sessions.contains_key(&session) || instance.is_stopped(&session)
+            })
+        });
+        // The engine takes what it is told in order; it is gone where this takes longer.
+        let _ended = tokio::time::timeout(crate::limits::ECHO_WAIT, noted).await;
+    }
+
+    /// Notes that a person gives a session a prompt: it may ask again.
+    pub async fn prompted(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::Prompted(instance, session)).await;
+    }
+
+    /// Has what waits in a session's folder read again.
+    pub async fn doubt_requests(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::Doubted(instance, session)).await;
+    }
+
     async fn tell(&self, input: Input) {
         // The engine runs as long as any handle does, unless the hub is ending: then nothing needs telling.
         let _ended = self.inputs.send(input).await;

@@ -40,9 +40,12 @@ impl App {
             );
             Arc::from(text)
         });
+        let commands = Commands::new(hub.clone());
+        let (refusing, ended) = (commands.clone(), ending.clone());
+        tokio::spawn(async move { ended.run_until_cancelled(refusing.keep_refusing()).await });
         let notices = options.notices.into_iter().chain(aside);
         Self(Arc::new(Inner {
-            commands: Commands::new(hub.clone()),
+            commands,
             notices: notices.map(|text| Notice { text }).collect(),
             viewers: Arc::new(Semaphore::new(limits::VIEWERS)),
             ending,

@@ -1,17 +1,18 @@
 //! Permissions that wait, and the answers to them.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use model::ids::{InstanceId, PermissionId};
-use model::json::Json as Raw;
 use opencode::wire::PermissionReply;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::app::App;
 use super::problem::Problem;
 use super::prompts::key_of;
-use crate::command::Read;
+use crate::access::Caller;
+use crate::command::PermissionAnswer;
 
 /// An answer.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -20,12 +21,16 @@ pub(super) struct Reply {
     /// `once`, `always` or `reject`.
     #[schema(value_type = String, example = "once")]
     reply: PermissionReply,
+    /// With `once` and `always`: the `fingerprint` of the request whose content was read.
+    #[serde(default)]
+    fingerprint: Option<String>,
     /// With `reject`: what the model should do instead. Without it its turn ends.
     #[serde(default)]
     message: Option<String>,
 }
 
-/// Permissions that wait in an instance, in OpenCode's shape.
+/// Permissions that wait in an instance, in OpenCode's shape. Beside that: `fingerprint` names the content, `pieces` are the
+/// whole of it, `hidden` is why it cannot be shown (and so not allowed), `directory`, `agent` and `way` tell who asks.
 #[utoipa::path(
     get, path = "/api/instances/{id}/permissions", tag = "requests", params(("id" = String, Path)),
     responses((status = 200, body = [Object]), (status = 404, body = Problem), (status = 503, body = Problem))
@@ -33,27 +38,34 @@ pub(super) struct Reply {
 pub(super) async fn list(
     State(app): State<App>,
     Path(id): Path<InstanceId>,
-) -> Result<Json<Vec<Raw>>, Problem> {
-    Ok(Json(app.commands().waiting(&id, Read::Permissions).await?))
+) -> Result<Json<Vec<Value>>, Problem> {
+    Ok(Json(app.commands().permissions(&id).await?))
 }
 
-/// Answers a permission request. The same `Idempotency-Key` again is the same answer.
+/// Answers a permission request. An answer that allows names the `fingerprint` of what was read. The same `Idempotency-Key` again is the same answer.
 #[utoipa::path(
     post, path = "/api/instances/{id}/permissions/{pid}", tag = "requests", request_body = Reply,
     params(("id" = String, Path), ("pid" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 204), (status = 404, description = "Nothing waits under this id", body = Problem),
-        (status = 409, description = "Somebody was first: `first` tells who", body = Problem))
+        (status = 409, description = "Somebody was first (`first` tells who), the content is another one or cannot be shown whole, \
+            or the session was stopped", body = Problem),
+        (status = 422, description = "It allows, and names no `fingerprint`", body = Problem))
 )]
 pub(super) async fn reply(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     Path((id, permission)): Path<(InstanceId, PermissionId)>,
     headers: HeaderMap,
     Json(reply): Json<Reply>,
 ) -> Result<StatusCode, Problem> {
     let key = key_of(&headers)?;
-    let Reply { reply, message } = reply;
+    let answer = PermissionAnswer {
+        reply: reply.reply,
+        message: reply.message,
+        fingerprint: reply.fingerprint,
+    };
     app.commands()
-        .reply_permission(&id, &permission, reply, message, key)
+        .reply_permission(&id, &permission, answer, key, &caller.name)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -184,6 +184,34 @@ impl From<CommandError> for Problem {
                     .next("Nothing is left to do: the first answer counts");
                 Self { first: Some(first.into()), ..problem }
             }
+            E::NotNamed => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "content-not-named", "The content is not named", detail)
+                    .next("GET the instance's permissions, read what would run, and send its `fingerprint` with the answer")
+            }
+            E::ContentChanged => {
+                Self::new(StatusCode::CONFLICT, "content-changed", "The request changed", detail)
+                    .next("Read what would run now, and answer that")
+            }
+            E::NotWhole(_) => {
+                Self::new(StatusCode::CONFLICT, "not-whole", "It cannot be shown whole", detail)
+                    .next("Reject it, or look at it in the session and allow it in OpenCode's own client")
+            }
+            E::Stopped => {
+                Self::new(StatusCode::CONFLICT, "stopped", "The session was stopped", detail)
+                    .next("Send it a prompt if it should go on")
+            }
+            E::RunEnded => {
+                Self::new(StatusCode::CONFLICT, "run-ended", "The run ended", detail)
+                    .next("Nothing is left to do: send a prompt if it should go on")
+            }
+            E::NotProven => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-connected", "Not connected", detail)
+                    .next("Wait until its link is proven, and answer then")
+            }
+            E::NotAudited(_) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-audited", "It was not allowed", detail)
+                    .next("Mend what the disk says, and allow it again; rejecting works meanwhile")
+            }
             E::NotInterrupted(_) => {
                 Self::new(StatusCode::CONFLICT, "not-interrupted", "Not interrupted", detail)
                     .next("Send a prompt if it should do more")

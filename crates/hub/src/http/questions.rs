@@ -1,8 +1,8 @@
 //! Questions that wait, and the answers to them.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use model::ids::{InstanceId, QuestionId};
 use model::json::Json as Raw;
 use serde::Deserialize;
@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::app::App;
 use super::problem::Problem;
 use super::prompts::key_of;
-use crate::command::{Answer, Read};
+use crate::access::Caller;
+use crate::command::Answer;
 
 /// An answer: `answers`, or `reject`.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -33,7 +34,7 @@ pub(super) async fn list(
     State(app): State<App>,
     Path(id): Path<InstanceId>,
 ) -> Result<Json<Vec<Raw>>, Problem> {
-    Ok(Json(app.commands().waiting(&id, Read::Questions).await?))
+    Ok(Json(app.commands().questions(&id).await?))
 }
 
 /// Answers a question. The same `Idempotency-Key` again is the same answer.
@@ -45,6 +46,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn reply(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     Path((id, question)): Path<(InstanceId, QuestionId)>,
     headers: HeaderMap,
     Json(reply): Json<Reply>,
@@ -56,7 +58,7 @@ pub(super) async fn reply(
         _ => return Err(Problem::invalid("give either `answers`, or `reject: true`")),
     };
     app.commands()
-        .reply_question(&id, &question, answer, key)
+        .reply_question(&id, &question, answer, key, &caller.name)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,16 +1,17 @@
 //! Sessions, in OpenCode's shape with our `status` beside.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use model::ids::{InstanceId, SessionId};
 use serde_json::Value;
 
 use super::app::App;
 use super::problem::Problem;
 use super::prompts::key_of;
+use crate::access::Caller;
 use crate::command::{Change, Create};
 
 /// Names a session.
@@ -96,7 +97,7 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Stops what a session does.
+/// Stops what a session and those below it do. What they ask is refused, before and after, until a prompt is sent.
 #[utoipa::path(
     post, path = "/api/instances/{id}/sessions/{sid}/abort", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path)),
@@ -104,9 +105,10 @@ pub(super) async fn delete(
 )]
 pub(super) async fn abort(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     Path((id, session)): Of,
 ) -> Result<StatusCode, Problem> {
-    app.commands().abort(&id, &session).await?;
+    app.commands().stop(&id, &session, &caller.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -283,8 +283,8 @@ async fn no_text_is_kept_on_the_disk() {
     }
 }
 
-/// Prompts, and waits for the permission that it asks for. Gives that one's path.
-async fn permission(lab: &Lab, instance: &str) -> String {
+/// Prompts, and waits for the permission that it asks for. Gives that one's path, and an answer that allows it.
+async fn permission(lab: &Lab, instance: &str) -> (String, Value) {
     let session = lab.session(instance).await;
     lab.post(
         &format!("{session}/prompt"),
@@ -294,18 +294,22 @@ async fn permission(lab: &Lab, instance: &str) -> String {
     .good();
     let waiting = async || {
         let all = lab.get(&format!("{instance}/permissions")).await.good();
-        Some(all.get(0)?["id"].as_str()?.to_owned())
+        let asked = all.get(0).filter(|asked| asked["hidden"].is_null())?;
+        Some((
+            asked["id"].as_str()?.to_owned(),
+            asked["fingerprint"].clone(),
+        ))
     };
-    let id = lab.eventually("something is asked", waiting).await;
-    format!("{instance}/permissions/{id}")
+    let (id, fingerprint) = lab.eventually("something is asked", waiting).await;
+    let once = json!({"reply": "once", "fingerprint": fingerprint});
+    (format!("{instance}/permissions/{id}"), once)
 }
 
 #[tokio::test]
 async fn a_late_answer_is_told_who_was_first() {
     let lab = Lab::new().await;
     let instance = lab.instance().await;
-    let path = permission(&lab, &instance).await;
-    let once = json!({"reply": "once"});
+    let (path, once) = permission(&lab, &instance).await;
     let (one, other) = tokio::join!(
         keyed(&lab, &path, "a", once.clone()),
         keyed(&lab, &path, "b", json!({"reply": "reject"})),
@@ -332,7 +336,7 @@ async fn a_late_answer_is_told_who_was_first() {
 async fn an_answer_of_another_client_is_told_as_such() {
     let lab = Lab::new().await;
     let instance = lab.instance().await;
-    let path = permission(&lab, &instance).await;
+    let (path, once) = permission(&lab, &instance).await;
     let id = path.rsplit('/').next().unwrap();
     let elsewhere = lab
         .client
@@ -341,7 +345,7 @@ async fn an_answer_of_another_client_is_told_as_such() {
         .json(&json!({"reply": "always"}));
     assert_eq!(elsewhere.send().await.unwrap().status(), 200);
     // Whether the hub has heard of it or not, the answer is the same.
-    let late = keyed(&lab, &path, "k", json!({"reply": "once"})).await;
+    let late = keyed(&lab, &path, "k", once).await;
     let problem = late.problem(409, "answered-already");
     assert_eq!(
         (&problem["first"]["who"], &problem["first"]["outcome"]),
@@ -352,9 +356,8 @@ async fn an_answer_of_another_client_is_told_as_such() {
 #[tokio::test]
 async fn an_answer_that_was_taken_unseen_is_no_late_one() {
     let (lab, fault, instance) = faulty().await;
-    let path = permission(&lab, &instance).await;
+    let (path, body) = permission(&lab, &instance).await;
     fault.send_replace(Fault::LoseAnswers);
-    let body = json!({"reply": "once"});
     keyed(&lab, &path, "k", body.clone())
         .await
         .problem(502, "upstream");

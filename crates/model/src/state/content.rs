@@ -39,7 +39,8 @@ pub struct Content {
 }
 
 /// A piece of what would run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Piece {
     /// A shell command.
     Command(Arc<str>),

@@ -48,23 +48,29 @@ pub enum NeedKind {
 
 /// Every request of every instance, oldest first.
 pub fn needs(state: &State) -> Vec<NeedRow> {
-    let mut rows = Vec::new();
-    for instance in state.instances.values() {
-        let permissions = instance.permissions.values().map(|one| {
-            let kind = NeedKind::Permission(one.clone());
-            (&one.session, one.asked, kind)
-        });
-        let questions = instance.questions.values().map(|one| {
-            let kind = NeedKind::Question(one.clone());
-            (&one.session, one.asked, kind)
-        });
-        let shown = permissions
-            .chain(questions)
-            .filter(|(session, ..)| state.shows(&instance.id, session));
-        rows.extend(shown.map(|(session, asked, kind)| row(instance, session, asked, kind)));
-    }
+    let instances = state.instances.values();
+    let rows = instances.flat_map(|instance| needs_of(state, instance));
+    let mut rows: Vec<_> = rows.collect();
     rows.sort_by_key(|row| row.asked);
     rows
+}
+
+/// Every request of one instance: permissions, then questions.
+pub fn needs_of(state: &State, instance: &Instance) -> Vec<NeedRow> {
+    let permissions = instance.permissions.values().map(|one| {
+        let kind = NeedKind::Permission(one.clone());
+        (&one.session, one.asked, kind)
+    });
+    let questions = instance.questions.values().map(|one| {
+        let kind = NeedKind::Question(one.clone());
+        (&one.session, one.asked, kind)
+    });
+    let shown = permissions
+        .chain(questions)
+        .filter(|(session, ..)| state.shows(&instance.id, session));
+    shown
+        .map(|(session, asked, kind)| row(instance, session, asked, kind))
+        .collect()
 }
 
 fn row(instance: &Instance, session: &SessionId, asked: Timestamp, kind: NeedKind) -> NeedRow {

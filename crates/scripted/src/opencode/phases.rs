@@ -155,7 +155,7 @@ impl World {
         self.set_status(id, Status::Idle);
     }
 
-    /// What a stopped run leaves behind is closed, in its subagents first.
+    /// What a stopped run leaves behind is closed, in its subagents first. What it asked stays, as in OpenCode 1.18.
     pub(super) fn interrupt(&mut self, id: &str) {
         for child in self.children(id) {
             if self
@@ -166,7 +166,6 @@ impl World {
                 self.interrupt(&child);
             }
         }
-        self.asks.retain(|ask| ask.session != id);
         self.close(id);
         self.fail_open_tools(id);
         let now = self.now();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hub::command::Commands;
+use hub::command::{Commands, audit};
 use hub::engine::{self, Handle};
 use hub::feed::live::{Drawing, Live, ViewerLink};
 use hub::feed::log::Cursor;
@@ -74,6 +74,7 @@ impl HubLife {
             engine.clone(),
             Told::new(servers.to_vec(), ended.clone()),
             Arc::new(outbox.of(&ended)),
+            Arc::new(audit::Memory::default()),
             core.random(&format!("commands {life}")),
         );
         let live = Live::new(engine.clone(), Arc::new(Renderer::new()), Drawing::Here);

@@ -157,6 +157,17 @@ impl port::Server for Line {
     async fn reject_question(&self, id: &str) -> Result<(), ClientError> {
         self.answer(id, "question.rejected", json!({})).await
     }
+
+    async fn abort(&self, session: &SessionId) -> Result<(), ClientError> {
+        self.exchange(|server| {
+            if !lock(&server.store).sessions.contains_key(session.as_str()) {
+                return Err(Broken::NotFound);
+            }
+            turn::abort(server, session.as_str());
+            Ok(())
+        })
+        .await
+    }
 }
 
 /// A session's folder.

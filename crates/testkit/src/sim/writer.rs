@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join;
-use hub::command::{CommandError, Prompt};
+use hub::command::{CommandError, PermissionAnswer, Prompt};
 use model::ids::{InstanceId, PermissionId, SessionId};
 use opencode::wire::PermissionReply;
 use rand::Rng;
@@ -72,7 +72,7 @@ pub(super) struct Writer {
 /// What is sent.
 enum Said {
     Prompt(InstanceId, SessionId, Prompt),
-    Answer(InstanceId, PermissionId, PermissionReply),
+    Answer(InstanceId, PermissionId, PermissionAnswer),
 }
 
 /// What is sent one after the other.
@@ -181,16 +181,21 @@ impl Writer {
         let Some(hub) = lock(&self.door).clone() else {
             return;
         };
-        let waiting: Vec<(Arc<Server>, PermissionId)> = hub.engine.read(|state| {
+        let waiting: Vec<(Arc<Server>, PermissionId, Arc<str>)> = hub.engine.read(|state| {
             let servers = self.servers.iter();
             let waiting = servers.flat_map(|server| {
                 let known = state.instances.get(&instance(server.index));
-                let waiting = known.into_iter().flat_map(|known| known.permissions.keys());
-                waiting.map(|id| (server.clone(), id.clone()))
+                let waiting = known
+                    .into_iter()
+                    .flat_map(|known| known.permissions.values());
+                waiting.map(|asked| {
+                    let fingerprint = asked.content.fingerprint.clone();
+                    (server.clone(), asked.id.clone(), fingerprint)
+                })
             });
             waiting.collect()
         });
-        let Some((server, id)) = waiting.choose(&mut self.random).cloned() else {
+        let Some((server, id, read)) = waiting.choose(&mut self.random).cloned() else {
             return;
         };
         let all = [
@@ -201,7 +206,12 @@ impl Writer {
         let reply = all[self.random.random_range(0..all.len())];
         self.answers += 1;
         let mut lane = self.lane(&format!("answer {}", self.answers));
-        tokio::spawn(async move { lane.settle(&server, id, reply).await });
+        let answer = PermissionAnswer {
+            reply,
+            message: None,
+            fingerprint: Some(read.to_string()),
+        };
+        tokio::spawn(async move { lane.settle(&server, id, answer).await });
     }
 
     fn lane(&self, of: &str) -> Lane {
@@ -225,9 +235,9 @@ impl Said {
                 let prompted = hub.commands.prompt(to, session, prompt.clone(), Some(key));
                 Ok(prompted.await?.message_id)
             }
-            Self::Answer(to, id, reply) => {
-                let commands = &hub.commands;
-                let answered = commands.reply_permission(to, id, *reply, None, Some(key));
+            Self::Answer(to, id, answer) => {
+                let (commands, by) = (&hub.commands, Arc::from("a person"));
+                let answered = commands.reply_permission(to, id, answer.clone(), Some(key), &by);
                 answered.await.map(|()| "".into())
             }
         }
@@ -260,8 +270,9 @@ impl Lane {
     }
 
     /// Tries until an answer was taken or refused. One that is told to count is the one that the server took.
-    async fn settle(&mut self, server: &Server, id: PermissionId, reply: PermissionReply) {
-        let said = Said::Answer(instance(server.index), id.clone(), reply);
+    async fn settle(&mut self, server: &Server, id: PermissionId, answer: PermissionAnswer) {
+        let reply = answer.reply;
+        let said = Said::Answer(instance(server.index), id.clone(), answer);
         let counts = self.until_told(&said).await.is_ok();
         let took = lock(&server.inner).answered.get(id.as_str()).copied();
         self.core.trace(format_args!(
@@ -330,6 +341,8 @@ fn is_unclear(error: &CommandError) -> bool {
     match error {
         CommandError::NotConnected { .. }
         | CommandError::NotRemembered(_)
+        | CommandError::NotProven
+        | CommandError::NotAudited(_)
         | CommandError::Ended => true,
         CommandError::Upstream(error) => !error.is_refusal(),
         _ => false,

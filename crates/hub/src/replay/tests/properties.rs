@@ -142,9 +142,12 @@ impl Replay {
         for effect in effects {
             match effect {
                 Effect::ReadMessages(_, session) => {
+                    // Of a subagent that asks REST was not asked in every recording.
                     let read = recording.reads.iter().find(|read| read.session == session);
-                    self.fold(Event::ReadStarted { session });
-                    self.fold(Event::MessagesRead(read.unwrap().clone()));
+                    if let Some(read) = read {
+                        self.fold(Event::ReadStarted { session });
+                        self.fold(Event::MessagesRead(read.clone()));
+                    }
                 }
                 Effect::ReadDirectory(_, directory) => {
                     let mut snapshot = recording.folder(&directory);

@@ -1,0 +1,280 @@
+//! Who allows what: the content is named, the run still goes on, and what was stopped stays stopped.
+
+use hub::command::audit::{self, Entry, Step};
+use model::state::Run;
+use serde_json::{Value, json};
+
+use crate::lab::{Lab, ids};
+
+/// Prompts a session, and waits for a request of it whose content is known.
+async fn asked(lab: &Lab, session: &str, text: &str, list: &str) -> Value {
+    lab.post(&format!("{session}/prompt"), json!({"text": text}))
+        .await
+        .good();
+    first(lab, session, list).await
+}
+
+async fn first(lab: &Lab, session: &str, list: &str) -> Value {
+    let instance = session.split("/sessions/").next().unwrap();
+    let waiting = async || {
+        let all = lab.get(&format!("{instance}/{list}")).await.good();
+        let asked = all.get(0)?;
+        let known = asked.get("hidden").is_none_or(Value::is_null);
+        known.then(|| asked.clone())
+    };
+    lab.eventually("something is asked", waiting).await
+}
+
+fn path(session: &str, asked: &Value) -> String {
+    let instance = session.split("/sessions/").next().unwrap();
+    format!("{instance}/permissions/{}", asked["id"].as_str().unwrap())
+}
+
+async fn session(lab: &Lab) -> String {
+    let instance = lab.instance().await;
+    lab.session(&instance).await
+}
+
+async fn run_is(lab: &Lab, session: &str, so: impl Fn(&Run) -> bool) {
+    let (instance, session) = ids(session);
+    lab.until("the run is so", |state| {
+        let session = state.session(&instance, &session);
+        session.is_some_and(|session| so(&session.run))
+    })
+    .await;
+}
+
+fn entries(lab: &Lab) -> Vec<Entry> {
+    audit::read(&lab.data.file(audit::FILE), 100).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_allowed_is_what_was_read() {
+    let lab = Lab::new().await;
+    let session = session(&lab).await;
+    let asked = asked(&lab, &session, "permission ;; say allowed", "permissions").await;
+    let command = asked["metadata"]["command"].as_str().unwrap();
+    assert_eq!(asked["pieces"][0], json!({"command": command}));
+    assert!(
+        asked["directory"]
+            .as_str()
+            .is_some_and(|path| !path.is_empty())
+    );
+    assert_eq!(
+        (&asked["way"], &asked["stopped"]),
+        (&json!([]), &json!(false))
+    );
+    let path = path(&session, &asked);
+    for reply in ["once", "always"] {
+        lab.post(&path, json!({"reply": reply}))
+            .await
+            .problem(422, "content-not-named");
+        let other = json!({"reply": reply, "fingerprint": "0123456789abcdef0123456789abcdef"});
+        lab.post(&path, other).await.problem(409, "content-changed");
+    }
+    assert_eq!(
+        lab.upstream("/permission").await.as_array().unwrap().len(),
+        1
+    );
+    let once = json!({"reply": "once", "fingerprint": asked["fingerprint"]});
+    assert_eq!(lab.post(&path, once).await.status, 204);
+    run_is(&lab, &session, |run| *run == Run::Idle).await;
+    let said: Vec<_> = entries(&lab)
+        .into_iter()
+        .map(|entry| (entry.answer.to_string(), entry.step))
+        .collect();
+    let denied = |answer: &str| (answer.to_owned(), Step::Denied);
+    assert_eq!(
+        said,
+        [
+            denied("once"),
+            denied("once"),
+            denied("always"),
+            denied("always"),
+            ("once".to_owned(), Step::Sending),
+            ("once".to_owned(), Step::Taken),
+        ]
+    );
+    let last = entries(&lab).pop().unwrap();
+    assert_eq!(last.fingerprint.as_deref(), asked["fingerprint"].as_str());
+    assert_eq!(last.about, format!("bash: {command}"));
+    assert!(!last.by.is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_names_nothing() {
+    let lab = Lab::new().await;
+    let session = session(&lab).await;
+    let asked = asked(&lab, &session, "permission ;; say allowed", "permissions").await;
+    let path = path(&session, &asked);
+    let answered = lab.post(&path, json!({"reply": "reject"})).await;
+    assert_eq!(answered.status, 204);
+    let steps: Vec<_> = entries(&lab).iter().map(|entry| entry.step).collect();
+    assert_eq!(steps, [Step::Sending, Step::Taken]);
+}
+
+#[tokio::test]
+async fn nothing_is_allowed_that_cannot_be_noted_and_everything_can_be_refused() {
+    let lab = Lab::new().await;
+    let session = session(&lab).await;
+    let asked = asked(&lab, &session, "permission ;; say allowed", "permissions").await;
+    std::fs::create_dir(lab.data.file(audit::FILE)).unwrap();
+    let path = path(&session, &asked);
+    let once = json!({"reply": "once", "fingerprint": asked["fingerprint"]});
+    lab.post(&path, once).await.problem(507, "not-audited");
+    assert_eq!(
+        lab.upstream("/permission").await.as_array().unwrap().len(),
+        1
+    );
+    let rejected = lab.post(&path, json!({"reply": "reject"})).await;
+    assert_eq!(rejected.status, 204);
+}
+
+#[tokio::test]
+async fn a_stop_refuses_what_waits_and_it_cannot_be_allowed_afterwards() {
+    for (text, list) in [
+        ("permission ;; say allowed", "permissions"),
+        ("question Which? ;; say told", "questions"),
+        ("task { permission ;; say allowed }", "permissions"),
+    ] {
+        let lab = Lab::new().await;
+        let session = session(&lab).await;
+        let asked = asked(&lab, &session, text, list).await;
+        assert_eq!(
+            lab.post(&format!("{session}/abort"), json!({}))
+                .await
+                .status,
+            204
+        );
+        run_is(&lab, &session, |run| *run == Run::Idle).await;
+        assert_eq!(
+            lab.upstream(&format!("/{}", &list[..list.len() - 1])).await,
+            json!([]),
+            "{text}"
+        );
+        let (answer, kind) = match list {
+            "permissions" => (
+                json!({"reply": "once", "fingerprint": asked["fingerprint"]}),
+                list,
+            ),
+            _ => (json!({"answers": [["yes"]]}), list),
+        };
+        let instance = session.split("/sessions/").next().unwrap();
+        let late = format!("{instance}/{kind}/{}", asked["id"].as_str().unwrap());
+        lab.post(&late, answer)
+            .await
+            .problem(409, "answered-already");
+        let allowed = entries(&lab)
+            .iter()
+            .any(|entry| entry.answer != "rejected".into());
+        assert!(!allowed, "{text}: {:?}", entries(&lab));
+    }
+}
+
+#[tokio::test]
+async fn what_a_stopped_session_asks_later_is_refused_until_a_prompt() {
+    let lab = Lab::new().await;
+    let session = session(&lab).await;
+    let (instance, id) = ids(&session);
+    lab.post(
+        &format!("{session}/prompt"),
+        json!({"text": "stall 0.3 ;; permission ;; say on"}),
+    )
+    .await
+    .good();
+    run_is(&lab, &session, Run::is_running).await;
+    // The server did not hear of the stop: its run goes on, and asks.
+    lab.hub.engine().stopped(instance, id).await;
+    run_is(&lab, &session, |run| *run == Run::Idle).await;
+    assert_eq!(lab.upstream("/permission").await, json!([]));
+    let refused = entries(&lab);
+    assert!(!refused.is_empty());
+    assert!(refused.iter().all(|entry| &*entry.answer == "rejected"));
+    assert!(refused[0].by.contains("stopped"), "{refused:?}");
+    // A prompt lets it ask again.
+    let asked = asked(&lab, &session, "permission ;; say allowed", "permissions").await;
+    assert_eq!(asked["stopped"], false);
+    let once = json!({"reply": "once", "fingerprint": asked["fingerprint"]});
+    assert_eq!(lab.post(&path(&session, &asked), once).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_request_that_its_server_does_not_have_goes_when_it_is_answered() {
+    let lab = Lab::new().await;
+    let session = session(&lab).await;
+    lab.post(&format!("{session}/prompt"), json!({"text": "stall 600"}))
+        .await
+        .good();
+    run_is(&lab, &session, Run::is_running).await;
+    let (_, id) = ids(&session);
+    let told = json!({"directory": directory(&lab, &session).await, "payload": {
+        "id": "evt_1", "type": "permission.asked", "properties": {
+            "id": "per_ghost", "sessionID": id, "permission": "bash", "patterns": ["ls"],
+            "metadata": {"command": "ls"}, "always": [],
+        },
+    }});
+    lab.fake.emit_raw(&told.to_string());
+    let asked = first(&lab, &session, "permissions").await;
+    let once = json!({"reply": "once", "fingerprint": asked["fingerprint"]});
+    lab.post(&path(&session, &asked), once)
+        .await
+        .problem(404, "nothing-waits");
+    let (instance, _) = ids(&session);
+    lab.until("it is gone", |state| {
+        state.instances[&instance].permissions.is_empty()
+    })
+    .await;
+    let last = entries(&lab).pop().unwrap();
+    assert_eq!(last.step, Step::Failed);
+}
+
+async fn directory(lab: &Lab, session: &str) -> Value {
+    lab.get(session).await.good()["directory"].clone()
+}
+
+#[tokio::test]
+async fn a_request_ends_with_a_run_that_another_client_stops() {
+    let lab = Lab::new().await;
+    let session = session(&lab).await;
+    let asked = asked(&lab, &session, "permission ;; say allowed", "permissions").await;
+    let (_, id) = ids(&session);
+    let stop = lab
+        .client
+        .post(format!("{}/session/{id}/abort", lab.fake.url));
+    let stop = stop.basic_auth("opencode", Some(crate::lab::PASSWORD));
+    assert!(stop.send().await.unwrap().status().is_success());
+    run_is(&lab, &session, |run| *run == Run::Idle).await;
+    // The server still keeps it, as OpenCode does, and would run it.
+    assert_eq!(
+        lab.upstream("/permission").await.as_array().unwrap().len(),
+        1
+    );
+    let once = json!({"reply": "once", "fingerprint": asked["fingerprint"]});
+    let late = lab.post(&path(&session, &asked), once.clone()).await;
+    let problem = late.problem(409, "answered-already");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("nothing was allowed"),
+        "{problem}"
+    );
+    // Nor does it come back with a new link.
+    let (instance, _) = ids(&session);
+    lab.fake.cut_streams();
+    lab.until("the link broke", |state| {
+        !state.instances[&instance].is_live()
+    })
+    .await;
+    lab.hub.reconnect(&instance).await;
+    lab.connected(instance.as_str()).await;
+    assert_eq!(
+        lab.get(&format!("/api/instances/{instance}/permissions"))
+            .await
+            .good(),
+        json!([])
+    );
+    lab.post(&path(&session, &asked), once)
+        .await
+        .problem(409, "answered-already");
+}
