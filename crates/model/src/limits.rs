@@ -19,3 +19,7 @@ pub const ORPHAN_PARTS: usize = 256;
 pub const EARLY_STATUSES: usize = 1024;
 /// Kinds of unknown events counted by name per instance. Beyond it they are counted together as `other`.
 pub const UNKNOWN_KINDS: usize = 64;
+/// Steps below its root at which a session is shown. Deeper ones are shown at this one.
+pub const TREE_DEPTH: usize = 32;
+/// Sessions named above the one in front. Those above them are not.
+pub const ANCESTORS: usize = 16;

@@ -1,7 +1,9 @@
 //! What waits for a person, wherever it is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::lineage::Roots;
 use crate::ids::{InstanceId, SessionId};
 use crate::state::{Permission, Question, State};
 use crate::time::Timestamp;
@@ -40,11 +42,12 @@ pub enum NeedKind {
 pub fn needs(state: &State) -> Vec<NeedRow> {
     let mut rows = Vec::new();
     for instance in state.instances.values() {
-        let mut push = |session: &SessionId, asked: Timestamp, kind: NeedKind| {
+        let mut roots = Roots::of(instance);
+        let mut push = |session, asked: Timestamp, kind: NeedKind| {
             if !state.shows(&instance.id, session) {
                 return;
             }
-            let root = instance.root_of(session).clone();
+            let root = roots.root_of(session).clone();
             rows.push(NeedRow {
                 instance: instance.id.clone(),
                 instance_name: instance.name.clone(),
@@ -77,4 +80,23 @@ pub fn needs(state: &State) -> Vec<NeedRow> {
     }
     rows.sort_by_key(|row| row.asked);
     rows
+}
+
+/// How many of them each instance has in which any wait.
+pub(super) fn count(state: &State) -> BTreeMap<&InstanceId, usize> {
+    let mut counts = BTreeMap::new();
+    for instance in state.instances.values() {
+        let permissions = instance.permissions.values().map(|asked| &asked.session);
+        let questions = instance.questions.values().map(|asked| &asked.session);
+        let shown = permissions
+            .chain(questions)
+            .filter(|session| state.shows(&instance.id, session));
+        counts.insert(&instance.id, shown.count());
+    }
+    counts
+}
+
+/// How many requests [`needs`] tells of.
+pub fn needed(state: &State) -> usize {
+    count(state).values().sum()
 }
