@@ -54,6 +54,21 @@ pub fn block(text: &str) -> String {
     block
 }
 
+/// A word as a POSIX shell reads it, to be copied into a command: no option, and no command of its own. What is not shown as
+/// itself is a number in it, so that such a word names nothing.
+pub fn argument(word: &str) -> String {
+    let word = line(word, usize::MAX);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
+    let quoted = match !word.is_empty() && word.chars().all(plain) {
+        true => word.clone(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    match word.starts_with('-') {
+        true => format!("-- {quoted}"),
+        false => quoted,
+    }
+}
+
 /// True for a character that is shown as itself wherever it stands. Tabs and ends of lines are none.
 pub fn is_shown(c: char) -> bool {
     !(c.is_control() || is_hidden(c) || is_joiner(c) || is_style(c))
@@ -144,6 +159,21 @@ mod tests {
         assert_eq!(line(&"x".repeat(10), 10), "x".repeat(10));
         assert_eq!(line(&"\u{202e}".repeat(1 << 20), 2), "\\u{202e}\\u{202e}…");
         assert_eq!(line(" \n ", 3), "");
+    }
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        for (word, shown) in [
+            ("/home/me/work", "/home/me/work"),
+            ("/a b", "'/a b'"),
+            ("/it's; rm -rf ~", r"'/it'\''s; rm -rf ~'"),
+            ("/$(x)", "'/$(x)'"),
+            ("", "''"),
+            ("--opencode=/tmp/x", "-- --opencode=/tmp/x"),
+            ("a\nb\x1b", "'a b␛'"),
+        ] {
+            assert_eq!(argument(word), shown);
+        }
     }
 
     proptest! {
