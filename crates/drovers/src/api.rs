@@ -63,6 +63,16 @@ impl Api {
         self.base.as_str().trim_end_matches('/')
     }
 
+    /// The address of an instance's page, or of a session's: nothing in it is more than a name, whatever a server calls it.
+    pub(crate) fn page(&self, instance: &str, session: Option<&str>) -> String {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["i", instance]);
+            segments.extend(session.into_iter().flat_map(|session| ["s", session]));
+        }
+        url.into()
+    }
+
     /// Where the hub is.
     pub(crate) fn address(&self) -> Url {
         self.base.clone()

@@ -1,5 +1,7 @@
 //! Everything the hub knows, as names: instances, and each session once.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 
 use crate::api::{Api, Instance, Link, Session, Waiting};
@@ -38,12 +40,13 @@ impl Counted {
         self.instance.status == Link::Connected
     }
 
-    /// What waits in a session.
-    pub(crate) fn waiting<'a>(&'a self, session: &'a str) -> impl Iterator<Item = &'a Waiting> {
-        self.permissions
-            .iter()
-            .chain(&self.questions)
-            .filter(move |waiting| waiting.session == session)
+    /// What waits, by the session in which it does.
+    pub(crate) fn waiting(&self) -> BTreeMap<&str, Vec<&Waiting>> {
+        let mut waiting: BTreeMap<&str, Vec<&Waiting>> = BTreeMap::new();
+        for one in self.permissions.iter().chain(&self.questions) {
+            waiting.entry(one.session.as_str()).or_default().push(one);
+        }
+        waiting
     }
 }
 
@@ -129,19 +132,20 @@ fn name_session(place: Place) -> Named<Place> {
 /// Each session once: servers of one user list each other's. Who knows what it is doing runs it; else whoever is live.
 fn places(counted: Vec<Counted>) -> Vec<Place> {
     let mut places: Vec<(u8, Place)> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for counted in counted {
         let live = counted.is_live();
         for session in counted.sessions {
             let rank = u8::from(session.status.kind != "unknown") * 2 + u8::from(live);
-            let instance = counted.instance.id.clone();
-            let place = Place { instance, session };
-            match places
-                .iter_mut()
-                .find(|(_, known)| known.session.id == place.session.id)
-            {
-                Some(known) if known.0 < rank => *known = (rank, place),
+            let (id, instance) = (session.id.clone(), counted.instance.id.clone());
+            let place = (rank, Place { instance, session });
+            match known.get(&id) {
+                Some(at) if places[*at].0 < rank => places[*at] = place,
                 Some(_) => {}
-                None => places.push((rank, place)),
+                None => {
+                    known.insert(id, places.len());
+                    places.push(place);
+                }
             }
         }
     }

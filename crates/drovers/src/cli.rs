@@ -158,7 +158,7 @@ fn log(verbose: u8) {
         && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || out::Log { colours: colour })
         .with_ansi(colour)
         .init();
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub(crate) const READ_BYTES: usize = 64 << 10;
 /// Characters of a stranger's text on one line. The rest is cut off.
 pub(crate) const LINE_CHARS: usize = 160;
+/// Requests of one session that `ls` tells in words. The rest is counted.
+pub(crate) const WAITING: usize = 3;
 /// Messages read to see how a turn ended. A turn of more steps than that is judged by its last ones.
 pub(crate) const MESSAGES: usize = 100;
 /// How long the hub may take to answer. After it the command fails.

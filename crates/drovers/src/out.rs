@@ -1,12 +1,15 @@
 //! What goes to the terminal, in one place: lines, colours, columns.
 //!
-//! Titles and answers come from models, and a terminal obeys what it is sent: nothing of theirs gets here but through
-//! [`one_line`] or [`block`]. Without a terminal, or with `NO_COLOR`, there is no colour.
+//! Titles and answers come from models, and a terminal obeys what it is sent. A stranger's text gets into a line through
+//! [`one_line`]; and whatever is printed goes through [`model::plain`] as a whole, apart from our own colours and, as JSON,
+//! with what is not shown as itself in JSON's escapes. Without a terminal, or with `NO_COLOR`, there is no colour.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 
+use model::plain;
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 use crate::fault::Fault;
 use crate::limits;
@@ -44,7 +47,7 @@ impl Colour {
 /// Nobody reads it any more, or it cannot be written.
 pub(crate) fn line(text: &str) -> Result<(), Fault> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")
+    writeln!(out, "{}", coloured(text, *COLOURS))
         .and_then(|()| out.flush())
         .map_err(|error| Fault::output(&error))
 }
@@ -55,29 +58,67 @@ pub(crate) fn line(text: &str) -> Result<(), Fault> {
 /// Nobody reads it any more, or it cannot be written.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Fault> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    serde_json::to_writer(&mut out, value)
-        .map_err(io::Error::from)
-        .and_then(|()| out.write_all(b"\n"))
+    write_json(&mut out, value)
         .and_then(|()| out.flush())
         .map_err(|error| Fault::output(&error))
 }
 
-/// Prints a model's text: for a person without what a terminal would obey, for a program as it is.
+/// Writes a value as one line of JSON, with whatever a terminal would obey or a person not see in escapes of JSON's own.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn write_json(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *to, Shown))?;
+    to.write_all(b"\n")
+}
+
+/// JSON whose texts are shown as they are.
+struct Shown;
+
+impl Formatter for Shown {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        escape(to, fragment)
+    }
+
+    fn write_raw_fragment<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        escape(to, fragment)
+    }
+}
+
+/// Writes a piece of JSON. Outside of texts it has no character to escape but white space, which stays.
+fn escape<W: ?Sized + Write>(to: &mut W, fragment: &str) -> io::Result<()> {
+    let hidden = |c: char| !(plain::is_shown(c) || matches!(c, '\n' | '\r' | '\t'));
+    let mut rest = fragment;
+    while let Some((at, c)) = rest.char_indices().find(|(_, c)| hidden(*c)) {
+        to.write_all(&rest.as_bytes()[..at])?;
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            write!(to, "\\u{unit:04x}")?;
+        }
+        rest = &rest[at + c.len_utf8()..];
+    }
+    to.write_all(rest.as_bytes())
+}
+
+/// Prints a model's text, its lines kept. Exactly as the model wrote it, it is in the JSON.
 ///
 /// # Errors
 /// Nobody reads it any more, or it cannot be written.
 pub(crate) fn answer(text: &str) -> Result<(), Fault> {
-    if is_terminal() {
-        line(&block(text))
-    } else {
-        line(text)
-    }
+    line(text)
 }
 
 /// Tells the person something on stderr.
 pub(crate) fn note(text: &str) {
     // A stderr that nobody reads is no reason to stop.
-    let _unread = writeln!(io::stderr().lock(), "drovers: {text}");
+    let _unread = writeln!(io::stderr().lock(), "drovers: {}", plain::block(text));
 }
 
 /// Whether people read stdout.
@@ -85,13 +126,14 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+static COLOURS: LazyLock<bool> = LazyLock::new(|| {
+    is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+});
+
 /// The text in a colour, where there are colours.
 pub(crate) fn paint(colour: Colour, text: &str) -> String {
-    static COLOURS: LazyLock<bool> = LazyLock::new(|| {
-        is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-    });
     if *COLOURS {
         format!("\x1b[{}m{text}\x1b[0m", colour.code())
     } else {
@@ -101,34 +143,49 @@ pub(crate) fn paint(colour: Colour, text: &str) -> String {
 
 /// A stranger's text as one short line that moves no cursor and turns no text around.
 pub(crate) fn one_line(text: &str) -> String {
-    let words = text
-        .split(|c: char| c.is_whitespace() || is_command(c))
-        .filter(|word| !word.is_empty());
-    let mut line = String::new();
-    for word in words {
-        if !line.is_empty() {
-            line.push(' ');
+    plain::line(text, limits::LINE_CHARS)
+}
+
+/// A text with nothing in it that commands a terminal but colours, where there are colours.
+fn coloured(text: &str, colours: bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while colours && let Some(at) = rest.find("\x1b[") {
+        let digits = rest[at + 2..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
+        let end = at + 2 + digits + 1;
+        let colour = digits < 3 && rest.as_bytes().get(end - 1) == Some(&b'm');
+        let end = if colour { end } else { at + 1 };
+        shown.push_str(&plain::block(&rest[..at]));
+        match colour {
+            true => shown.push_str(&rest[at..end]),
+            false => shown.push_str(&plain::block(&rest[at..end])),
         }
-        line.push_str(word);
-        if let Some((end, _)) = line.char_indices().nth(limits::LINE_CHARS) {
-            line.truncate(end);
-            line.push('…');
-            break;
-        }
+        rest = &rest[end..];
     }
-    line
+    shown + &plain::block(rest)
 }
 
-/// A stranger's text with its lines kept, and nothing in it that commands a terminal.
-pub(crate) fn block(text: &str) -> String {
-    text.chars()
-        .filter(|c| matches!(c, '\n' | '\t') || !is_command(*c))
-        .collect()
+/// Standard error for log entries, of which each stays one line whatever is told in it.
+pub(crate) struct Log {
+    /// Whether entries have colours.
+    pub(crate) colours: bool,
 }
 
-/// Control characters, and those that change the direction of what follows.
-fn is_command(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+impl Write for Log {
+    /// Takes a whole entry, as the subscriber gives it.
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(entry);
+        let text = coloured(text.trim_end_matches('\n'), self.colours).replace('\n', "␊");
+        writeln!(io::stderr().lock(), "{text}")?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Rows under each other, their columns aligned, two spaces between; the last column is as it is.
@@ -144,10 +201,13 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
         .map(wide)
         .collect();
     let lay = |row: &Vec<String>| {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
+        let last = row.len().saturating_sub(1);
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells: Vec<String> = cells
+            .map(|(at, (cell, width))| match at == last {
+                true => cell.clone(),
+                false => format!("{cell:<width$}"),
+            })
             .collect();
         cells.join("  ").trim_end().to_owned()
     };
@@ -155,14 +215,38 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_taken_out() {
-        let hostile = "a\x1b[2Jb\u{9b}31mc\r\nd\u{202e}e\x07 f";
-        assert_eq!(one_line(hostile), "a [2Jb 31mc d e f");
-        assert_eq!(block(hostile), "a[2Jb31mc\nde f");
+    fn colours_are_all_that_a_terminal_obeys() {
+        let text = "\x1b[1ma\x1b[0m \x1b[2Jb\x1b[31\x1b[999m\x1b[m\x1b";
+        let kept = "\x1b[1ma\x1b[0m ␛[2Jb␛[31␛[999m\x1b[m␛";
+        assert_eq!(coloured(text, true), kept);
+        assert_eq!(coloured(text, false), text.replace('\x1b', "␛"));
+    }
+
+    #[test]
+    fn json_says_the_same_in_escapes() {
+        let text = "a\x1b[2J\u{9b}\u{7f}\u{202e}é\u{e0041}\u{200b}\n";
+        let raw = serde_json::value::RawValue::from_string(format!(
+            "{{\"a\": \"\u{9b}\u{202e}é\",\n\"b\":\"\\u001b\"}}"
+        ));
+        let mut json = Vec::new();
+        write_json(&mut json, &(text, raw.unwrap())).unwrap();
+        let json = String::from_utf8(json).unwrap();
+        assert!(
+            json.contains(r"\u009b\u007f\u202eé\udb40\udc41\u200b\n"),
+            "{json}"
+        );
+        let shown = |c: char| plain::is_shown(c) || c == '\n';
+        assert!(json.chars().all(shown), "{json}");
+        let (back, raw): (String, serde_json::Value) = serde_json::from_str(&json).unwrap();
+        assert_eq!(
+            (back.as_str(), &raw["a"]),
+            (text, &"\u{9b}\u{202e}é".into())
+        );
     }
 
     #[test]

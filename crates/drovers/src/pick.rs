@@ -66,7 +66,8 @@ fn ambiguous<T>(meant: &str, many: &[&Named<T>], kind: &str) -> Fault {
         many.len()
     );
     for named in many.iter().take(limits::CANDIDATES) {
-        message.push_str(&format!("\n  {}  {}", named.id, out::one_line(&named.name)));
+        let (id, name) = (out::one_line(&named.id), out::one_line(&named.name));
+        message.push_str(&format!("\n  {id}  {name}"));
     }
     if many.len() > limits::CANDIDATES {
         message.push_str(&format!(

@@ -194,9 +194,8 @@ impl Watch {
 
     fn tell_waiting(&self, session: &str, what: &str) {
         out::note(&format!(
-            "waiting for you: {what}. Answer at {}/i/{}/s/{session}",
-            self.api.url(),
-            self.instance
+            "waiting for you: {what}. Answer at {}",
+            self.api.page(&self.instance, Some(session))
         ));
     }
 

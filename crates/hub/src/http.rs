@@ -54,7 +54,7 @@ pub struct Options {
 /// The listener must be on loopback (see [`crate::access::Listen`]); its port is the one that requests have to name.
 ///
 /// # Errors
-/// The listener has no address, or cannot be served.
+/// The listener has no address.
 pub async fn serve(
     listener: TcpListener,
     hub: Hub,
@@ -65,22 +65,21 @@ pub async fn serve(
     let app = App::new(hub, options, cancel.clone());
     let viewers = app.clone();
     let router = routes(app, door);
-    let serving = axum::serve(Bounded::new(listener), router)
-        .with_graceful_shutdown(cancel.clone().cancelled_owned());
+    let serving = listener::serve(Bounded::new(listener), router, cancel.clone());
     let last = async {
         cancel.cancelled().await;
         tokio::time::sleep(limits::LAST_REQUESTS).await;
     };
     let ended = async {
-        let served = serving.await;
+        serving.await;
         // Sockets of pages have left their requests behind.
         viewers.viewers_gone().await;
-        served
     };
     tokio::select! {
-        served = ended => served,
-        () = last => Ok(()),
+        () = ended => {}
+        () = last => {}
     }
+    Ok(())
 }
 
 /// All routes, for a hub that is reached on `port`. Its long answers end with `cancel`.

@@ -156,8 +156,14 @@ pub const BACKOFF_ATTEMPTS: u32 = 5;
 /// Random part added to a wait at most, in percent of it.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
 
-/// Connections at once. Further ones wait until one closes.
+/// Connections at once. For a further one the connection is closed that waits longest for its client to ask; where none does,
+/// it waits until one closes.
 pub const CONNECTIONS: usize = 4096;
+/// How long the head of a request, the next one on a connection as the first, may take to come. After it the connection is
+/// closed.
+pub const REQUEST_HEAD: Duration = Duration::from_secs(30);
+/// How long a request's body may take to come. After it the request is refused and its connection closed.
+pub const REQUEST_BODY: Duration = Duration::from_secs(120);
 /// Bytes of a request's body. A longer one is refused.
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of a prompt's body, which may carry files. A longer one is refused.

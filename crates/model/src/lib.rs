@@ -9,6 +9,7 @@ pub mod export;
 pub mod ids;
 pub mod json;
 pub mod limits;
+pub mod plain;
 pub mod reduce;
 pub mod state;
 pub mod text;

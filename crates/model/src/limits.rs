@@ -25,3 +25,7 @@ pub const CONTENT_BYTES: usize = 256 << 10;
 /// Sessions between the root and the one that asks whose titles are shown with a request. Beyond it those nearest to the root
 /// are left out.
 pub const WAY: usize = 8;
+/// Steps below its root at which a session is shown. Deeper ones are shown at this one.
+pub const TREE_DEPTH: usize = 32;
+/// Sessions named above the one in front. Those above them are not.
+pub const ANCESTORS: usize = 16;

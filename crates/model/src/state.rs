@@ -113,6 +113,8 @@ pub struct Instance {
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.
     pub questions: BTreeMap<QuestionId, Question>,
+    /// Sessions that a person stopped and that were given no prompt since.
+    pub stops: BTreeSet<SessionId>,
     /// What a hub before this one knew of sessions that are not known yet.
     pub remembered: BTreeMap<SessionId, Remembered>,
     /// Requests that were answered lately.
@@ -157,6 +159,9 @@ impl Instance {
 impl Instance {
     /// True if a person stopped a session, or one above it, and gave none of those between a prompt since.
     pub fn is_stopped(&self, session: &SessionId) -> bool {
+        if self.stops.is_empty() {
+            return false;
+        }
         let mut at = session;
         for _ in 0..=self.sessions.len() {
             let Some(session) = self.sessions.get(at) else {

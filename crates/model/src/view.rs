@@ -4,6 +4,7 @@
 //! (shared) data, so that they can be drawn after the state is let go. Nothing here decides how anything looks.
 
 mod interrupted;
+mod lineage;
 mod log;
 mod need;
 mod rows;
@@ -16,7 +17,7 @@ use crate::state::{Instance, Rev, State};
 
 pub use interrupted::{InterruptedRow, interrupted};
 pub use log::{LogRows, LogState, MessageRow, PartRow};
-pub use need::{NeedKind, NeedRow, Request, ToRefuse, needs, needs_of, to_refuse};
+pub use need::{NeedKind, NeedRow, Request, ToRefuse, needed, needs, needs_of, to_refuse};
 pub use rows::{ComposerRow, HeadRow, LinkRow, Models, SideRow, TabRow};
 pub use tree::{Mark, SessionRow, mark_of, strip, tree};
 

@@ -12,6 +12,7 @@ mod parse;
 mod probe;
 mod read;
 mod stream;
+mod veil;
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use stream::EventStream;
 
 use error::Failure;
 use parse::parsed;
+use veil::Veil;
 
 /// One server, or one folder of it ([`at`](Self::at)). Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +51,7 @@ pub struct Client {
 struct Server {
     base: Url,
     credentials: Option<Credentials>,
+    veil: Veil,
 }
 
 struct Reply {
@@ -80,9 +83,14 @@ impl Client {
                 scheme: base.scheme().to_owned(),
             });
         }
+        let veil = Veil::over(credentials.as_ref());
         Ok(Self {
             http,
-            server: Arc::new(Server { base, credentials }),
+            server: Arc::new(Server {
+                base,
+                credentials,
+                veil,
+            }),
             directory: None,
         })
     }
@@ -170,7 +178,7 @@ impl Client {
             let mut response = self.accepted(request).await?;
             let (status, path) = (response.status(), response.url().path().to_owned());
             let headers = std::mem::take(response.headers_mut());
-            let bytes = self.body(response, limit).await?;
+            let bytes = self.server.veil.form(self.body(response, limit).await?);
             let text = String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             Ok(Reply {
@@ -213,7 +221,7 @@ impl Client {
             let location = response
                 .headers()
                 .get("location")
-                .map(|to| error::place(&String::from_utf8_lossy(to.as_bytes())));
+                .map(|to| error::place(&self.server.veil.words(to.as_bytes())));
             return ClientError::Redirect {
                 server,
                 status: status.as_u16(),
@@ -277,13 +285,23 @@ impl Client {
                 Ok(None) | Err(_) => break,
             }
         }
-        body.truncate(ERROR_BODY_BYTES);
-        let text = error::excerpt(&String::from_utf8_lossy(&body));
-        // A server that repeats what it was sent must not make a password part of a message.
-        match &self.server.credentials {
-            Some(Credentials { password, .. }) if text.contains(password.as_str()) => String::new(),
-            _ => text,
+        if body.len() >= ERROR_BODY_BYTES {
+            body.truncate(ERROR_BODY_BYTES);
+            // Half a password is none that is found.
+            body.truncate(body.len() - self.server.veil.begun(&body));
         }
+        let text = self.server.veil.words(&body);
+        error::excerpt(&text)
+    }
+
+    /// The media type without its parameters, in lower case.
+    fn media_type(&self, headers: &HeaderMap) -> Option<String> {
+        let value = self
+            .server
+            .veil
+            .words(headers.get(CONTENT_TYPE)?.as_bytes());
+        let kind = value.split(';').next()?;
+        Some(one_line(kind).to_ascii_lowercase())
     }
 
     fn failed(&self, failure: impl Into<Failure>) -> ClientError {
@@ -313,7 +331,7 @@ impl Reply {
                 status: self.status.as_u16(),
             });
         }
-        let found = media_type(&self.headers);
+        let found = client.media_type(&self.headers);
         if found.as_deref() == Some("application/json") {
             return Ok(());
         }
@@ -328,13 +346,4 @@ impl Reply {
         let decoded = parsed(self.text, |json| serde_json::from_str(json)).await;
         decoded.map_err(ClientError::bad_json)
     }
-}
-
-/// The media type without its parameters, in lower case.
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    value
-        .split(';')
-        .next()
-        .map(|kind| one_line(kind).to_ascii_lowercase())
 }

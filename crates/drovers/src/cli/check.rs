@@ -94,11 +94,10 @@ pub(crate) async fn run(args: &CheckArgs, setting: &Setting) -> Result<(), Fault
     let text = out::one_line(&text);
     if word == "failed" {
         return Err(Fault::failed(format!(
-            "the check of {} failed: {}. See {}/i/{}",
+            "the check of {} failed: {}. See {}",
             out::one_line(&instance.name),
             text.trim_end_matches('.'),
-            api.url(),
-            instance.id
+            api.page(&instance.id, None)
         )));
     }
     if !args.json {

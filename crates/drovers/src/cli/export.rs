@@ -112,10 +112,7 @@ impl Target {
     }
 
     fn line(&mut self, value: &Value) -> Result<(), Fault> {
-        let written = serde_json::to_writer(&mut self.0, value).map_err(io::Error::from);
-        written
-            .and_then(|()| self.0.write_all(b"\n"))
-            .map_err(|error| Fault::output(&error))
+        out::write_json(&mut self.0, value).map_err(|error| Fault::output(&error))
     }
 
     fn end(mut self) -> Result<(), Fault> {

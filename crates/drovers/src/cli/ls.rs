@@ -10,6 +10,7 @@ use super::Setting;
 use crate::api::{Api, Instance, Link, Session, Status, Terminal, Waiting};
 use crate::census::{self, Counted};
 use crate::fault::Fault;
+use crate::limits;
 use crate::out::{self, Colour};
 
 /// List instances and sessions: state, age, and what waits for you
@@ -100,16 +101,19 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
     let mut quiet = 0;
     let mut hidden = 0;
     let mut rows = Vec::new();
+    let waiting = counted.waiting();
     for (depth, session) in tree {
-        let waits = counted.waiting(&session.id).next().is_some();
-        if !all && !waits && !busy(session) {
+        let waits = waiting
+            .get(session.id.as_str())
+            .map_or(&[][..], Vec::as_slice);
+        if !all && waits.is_empty() && !busy(session) {
             quiet += 1;
             if quiet > QUIET {
                 hidden += 1;
                 continue;
             }
         }
-        rows.push(row(counted, session, depth, now));
+        rows.push(row(session, waits, depth, now));
     }
     lines.extend(
         out::columns(&rows)
@@ -164,18 +168,14 @@ fn head(instance: &Instance) -> String {
     format!(
         "{}  {}  {}  {}{aside}{reason}{old}",
         out::paint(Colour::Bold, &out::one_line(&instance.name)),
-        out::paint(Colour::Dim, &instance.id),
+        out::paint(Colour::Dim, &out::one_line(&instance.id)),
         out::paint(Colour::Dim, &out::one_line(place)),
         out::paint(colour, word),
     )
 }
 
-fn row(counted: &Counted, session: &Session, depth: usize, now: f64) -> Vec<String> {
-    let waiting: Vec<String> = counted
-        .waiting(&session.id)
-        .map(|waiting| out::one_line(&waiting.words()))
-        .collect();
-    let state = if waiting.is_empty() {
+fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64) -> Vec<String> {
+    let state = if waits.is_empty() {
         state(&session.status)
     } else {
         "needs you"
@@ -184,13 +184,18 @@ fn row(counted: &Counted, session: &Session, depth: usize, now: f64) -> Vec<Stri
     if let Some(message) = &session.status.message {
         title.push_str(&format!("  ({})", out::one_line(message)));
     }
-    if !waiting.is_empty() {
-        title.push_str(&format!("  ← {}", waiting.join("; ")));
+    if !waits.is_empty() {
+        let told = waits.iter().take(limits::WAITING);
+        let mut told: Vec<String> = told.map(|one| out::one_line(&one.words())).collect();
+        if waits.len() > limits::WAITING {
+            told.push(format!("… and {} more", waits.len() - limits::WAITING));
+        }
+        title.push_str(&format!("  ← {}", told.join("; ")));
     }
     vec![
         state.to_owned(),
         age(now - session.time.updated),
-        session.id.clone(),
+        out::one_line(&session.id),
         title,
     ]
 }
@@ -257,7 +262,8 @@ fn tree(sessions: &[Session]) -> Vec<(usize, &Session)> {
     while let Some((depth, session)) = left.pop() {
         drawn.push((depth, session));
         let below = children.remove(session.id.as_str()).unwrap_or_default();
-        left.extend(below.into_iter().rev().map(|child| (depth + 1, child)));
+        let deeper = model::limits::TREE_DEPTH.min(depth + 1);
+        left.extend(below.into_iter().rev().map(|child| (deeper, child)));
     }
     let ring: Vec<_> = children
         .into_values()

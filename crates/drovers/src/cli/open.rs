@@ -47,8 +47,8 @@ pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fa
     let found = Servers::find(&data_dir, &InstanceId::new(instance.id.as_str()));
     let (url, login) = found.ok_or_else(|| {
         Fault::failed(format!(
-            "how to reach the server of {} is not in {} any more. Reconnect it at {}/i/{}, and try again",
-            out::one_line(&instance.name), data_dir.display(), api.url(), instance.id
+            "how to reach the server of {} is not in {} any more. Reconnect it at {}, and try again",
+            out::one_line(&instance.name), data_dir.display(), api.page(&instance.id, None)
         ))
     })?;
     let mut client = vec!["attach".to_owned(), url.to_string()];
@@ -56,6 +56,13 @@ pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fa
         client.extend(["--dir".to_owned(), folder.clone()]);
     }
     if let Some(session) = session {
+        // One that looks like an option would be one to the program.
+        if session.starts_with('-') {
+            return Err(Fault::failed(format!(
+                "`{}` is no id of a session that can be opened",
+                out::one_line(&session)
+            )));
+        }
         client.extend(["--session".to_owned(), session]);
     }
     Ok(Client {
@@ -119,11 +126,10 @@ async fn connected(api: &Api, mut instance: Instance) -> Result<Instance, Fault>
         };
         if let Some(reason) = reason {
             return Err(Fault::failed(format!(
-                "{} cannot be opened: {}. Mend that, reconnect it at {}/i/{}, and try again",
+                "{} cannot be opened: {}. Mend that, reconnect it at {}, and try again",
                 out::one_line(&instance.name),
                 out::one_line(reason),
-                api.url(),
-                instance.id
+                api.page(&instance.id, None)
             )));
         }
         sleep(limits::LOOK_AGAIN).await;

@@ -178,7 +178,7 @@ fn session_row(session: &Session, depth: usize) -> Vec<String> {
         .count();
     let status = export::status(&session.run);
     vec![
-        session.info.id.as_str().to_owned(),
+        out::one_line(session.info.id.as_str()),
         status["type"].as_str().unwrap_or_default().to_owned(),
         messages.to_string(),
         parts().count().to_string(),

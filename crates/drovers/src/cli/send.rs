@@ -92,9 +92,9 @@ pub(crate) async fn run(args: SendArgs, setting: &Setting) -> Result<(), Fault> 
         Outcome::Answered(text) if !args.json => out::answer(&text),
         Outcome::Answered(_) => Ok(()),
         Outcome::Failed(reason) => Err(Fault::failed(format!(
-            "no answer: {}. See {}/i/{instance}/s/{session}",
+            "no answer: {}. See {}",
             out::one_line(&reason).trim_end_matches('.'),
-            api.url()
+            api.page(instance, Some(session))
         ))),
     }
 }

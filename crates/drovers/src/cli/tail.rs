@@ -139,7 +139,7 @@ fn line(name: &str, entry: &Entry) -> String {
         .unwrap_or_default();
     let line = format!(
         "{}  {}  {}  {words}",
-        out::paint(Colour::Bold, name),
+        out::paint(Colour::Bold, &out::one_line(name)),
         out::paint(Colour::Dim, &session),
         describe::kind(&entry.event)
     );

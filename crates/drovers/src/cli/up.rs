@@ -216,7 +216,7 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
 /// The page of what was asked for first, else the first page.
 fn page(api: &Api, added: &[Instance]) -> String {
     match added.first() {
-        Some(instance) => format!("{}/i/{}", api.url(), instance.id),
+        Some(instance) => api.page(&instance.id, None),
         None => api.url().to_owned(),
     }
 }

@@ -8,6 +8,7 @@ mod demo;
 mod ending;
 mod faults;
 mod figures;
+mod hostile;
 mod program;
 mod replay;
 mod starting;

@@ -196,7 +196,7 @@ impl<L: ViewerLink> Viewer<L> {
 
     async fn beat(&mut self) -> bool {
         let at = self.live.handle.now().0;
-        let needs = self.live.handle.read(|state| view::needs(state).len());
+        let needs = self.live.handle.read(view::needed);
         self.send(&Frame::Beat { at, needs }).await
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use axum::Json;
 use axum::extract::State;
+use model::plain;
 use model::state::Origin;
 use page::Found;
 use serde::Serialize;
@@ -109,37 +110,10 @@ fn look(app: &App) -> Discovered {
             .into_iter()
             .map(|terminal| Terminal {
                 pid: terminal.pid,
-                command: format!("drovers open {}", quoted(&text(&terminal.cwd))),
+                command: format!("drovers open {}", plain::argument(&text(&terminal.cwd))),
                 folder: text(&terminal.cwd),
             })
             .collect(),
         failure,
-    }
-}
-
-/// A word as a POSIX shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folders_are_quoted_for_the_shell() {
-        for (word, shown) in [
-            ("/home/me/work", "/home/me/work"),
-            ("/a b", "'/a b'"),
-            ("/it's; rm -rf ~", r"'/it'\''s; rm -rf ~'"),
-            ("/$(x)", "'/$(x)'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), shown);
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! Connections: how many there may be, how each is set up, and how long one may leave what it asked for unread.
 
+mod serving;
+mod waiting;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -14,12 +17,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
-use crate::limits;
+pub(super) use serving::serve;
 
-/// Accepts no more than [`limits::CONNECTIONS`] at a time; further ones wait in the kernel.
+use crate::limits;
+use waiting::Waiting;
+
+/// Accepts no more than [`limits::CONNECTIONS`] at a time. For a further one the connection makes room that waits longest
+/// for its client; where none does, it waits itself.
 pub(super) struct Bounded {
     listener: TcpListener,
     room: Arc<Semaphore>,
+    waiting: Waiting,
 }
 
 /// A connection that gives its place back when it closes, as a WebSocket too. Once a write has waited for its reader for
@@ -33,10 +41,24 @@ pub(super) struct Connection<S = TcpStream> {
 
 impl Bounded {
     pub(super) fn new(listener: TcpListener) -> Self {
+        Self::with_room(listener, limits::CONNECTIONS)
+    }
+
+    fn with_room(listener: TcpListener, connections: usize) -> Self {
         Self {
             listener,
-            room: Arc::new(Semaphore::new(limits::CONNECTIONS)),
+            room: Arc::new(Semaphore::new(connections)),
+            waiting: Waiting::default(),
         }
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = self.room.clone().try_acquire_owned() {
+            return Some(place);
+        }
+        self.waiting.close_oldest();
+        // Only a closed semaphore refuses, and nothing closes this one.
+        self.room.clone().acquire_owned().await.ok()
     }
 }
 
@@ -45,9 +67,8 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // Only a closed semaphore refuses, and nothing closes this one.
-        let place = self.room.clone().acquire_owned().await.ok();
         let (stream, addr) = Listener::accept(&mut self.listener).await;
+        let place = self.place().await;
         if let Err(error) = tune(&stream) {
             tracing::debug!(%error, "a connection goes without its options");
         }

@@ -39,6 +39,7 @@ pub(super) fn add(
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
+        stops: Default::default(),
         remembered: BTreeMap::new(),
         answered: AnsweredLately::default(),
         tombstones: Tombstones::default(),

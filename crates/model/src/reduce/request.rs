@@ -189,12 +189,14 @@ impl Fold<'_> {
             if let Some(session) = self.instance.sessions.get_mut(&below) {
                 session.halt = Halt::Inherited;
             }
+            self.instance.stops.remove(&below);
         }
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.halt = Halt::Stopped {
                 after: session.info.updated,
                 prompt: None,
             };
+            self.instance.stops.insert(id.clone());
             self.touch_row(id);
             self.touch_requests();
         }
@@ -206,6 +208,7 @@ impl Fold<'_> {
             && let Some(session) = self.instance.sessions.get_mut(id)
         {
             session.halt = Halt::Released;
+            self.instance.stops.remove(id);
             self.touch_row(id);
             self.touch_requests();
         }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::lineage::BelowInterrupted;
 use crate::ids::{InstanceId, SessionId};
-use crate::state::{Instance, Run, Session, State};
+use crate::state::{Run, State};
 use crate::time::Timestamp;
 
 /// A session whose server ended before it did.
@@ -28,13 +29,14 @@ pub struct InterruptedRow {
 pub fn interrupted(state: &State) -> Vec<InterruptedRow> {
     let mut rows = Vec::new();
     for instance in state.instances.values() {
+        let mut below = BelowInterrupted::of(instance);
         for session in instance.sessions.values() {
             let Run::Interrupted { at } = session.run else {
                 continue;
             };
             let hidden = session.info.archived.is_some()
                 || !state.shows(&instance.id, &session.info.id)
-                || below_another(instance, session);
+                || below.is(&session.info.id);
             if !hidden {
                 rows.push(InterruptedRow {
                     instance: instance.id.clone(),
@@ -49,19 +51,4 @@ pub fn interrupted(state: &State) -> Vec<InterruptedRow> {
     }
     rows.sort_by(|a, b| (a.at, &a.session).cmp(&(b.at, &b.session)));
     rows
-}
-
-fn below_another(instance: &Instance, session: &Session) -> bool {
-    let mut above = session.info.parent.as_ref();
-    // No chain of parents is longer, unless it is a loop.
-    for _ in 0..instance.sessions.len() {
-        let Some(parent) = above.and_then(|id| instance.sessions.get(id)) else {
-            return false;
-        };
-        if matches!(parent.run, Run::Interrupted { .. }) {
-            return true;
-        }
-        above = parent.info.parent.as_ref();
-    }
-    false
 }

@@ -1,7 +1,9 @@
 //! What waits for a person, wherever it is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::lineage::Roots;
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{Instance, Permission, Question, State};
@@ -68,13 +70,22 @@ pub fn needs_of(state: &State, instance: &Instance) -> Vec<NeedRow> {
     let shown = permissions
         .chain(questions)
         .filter(|(session, ..)| state.shows(&instance.id, session));
+    let mut roots = Roots::of(instance);
     shown
-        .map(|(session, asked, kind)| row(instance, session, asked, kind))
+        .map(|(session, asked, kind)| {
+            let root = roots.root_of(session).clone();
+            row(instance, session, root, asked, kind)
+        })
         .collect()
 }
 
-fn row(instance: &Instance, session: &SessionId, asked: Timestamp, kind: NeedKind) -> NeedRow {
-    let root = instance.root_of(session).clone();
+fn row(
+    instance: &Instance,
+    session: &SessionId,
+    root: SessionId,
+    asked: Timestamp,
+    kind: NeedKind,
+) -> NeedRow {
     let title = |id| {
         let session = instance.sessions.get(id);
         session.map_or("Untitled", |session| session.info.title())
@@ -135,7 +146,8 @@ pub enum Request {
 
 /// Requests of stopped sessions, on servers that can be heard.
 pub fn to_refuse(state: &State) -> Vec<ToRefuse> {
-    let live = state.instances.values().filter(|one| one.is_live());
+    let stopped = state.instances.values().filter(|one| !one.stops.is_empty());
+    let live = stopped.filter(|one| one.is_live());
     live.flat_map(|instance| {
         let permissions = instance.permissions.values();
         let permissions =
@@ -152,4 +164,23 @@ pub fn to_refuse(state: &State) -> Vec<ToRefuse> {
             })
     })
     .collect()
+}
+
+/// How many of them each instance has in which any wait.
+pub(super) fn count(state: &State) -> BTreeMap<&InstanceId, usize> {
+    let mut counts = BTreeMap::new();
+    for instance in state.instances.values() {
+        let permissions = instance.permissions.values().map(|asked| &asked.session);
+        let questions = instance.questions.values().map(|asked| &asked.session);
+        let shown = permissions
+            .chain(questions)
+            .filter(|session| state.shows(&instance.id, session));
+        counts.insert(&instance.id, shown.count());
+    }
+    counts
+}
+
+/// How many requests [`needs`] tells of.
+pub fn needed(state: &State) -> usize {
+    count(state).values().sum()
 }

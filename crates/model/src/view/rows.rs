@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::tree::{Mark, mark_of, marks};
 use super::{Front, need};
 use crate::ids::InstanceId;
+use crate::limits;
 use crate::state::{
     AgentInfo, Body, Counters, Instance, LinkStatus, Loaded, Message, ModelInfo, ModelRef, Origin,
     Rev, Session, State, Todos, Tokens,
@@ -60,7 +61,7 @@ pub struct HeadRow {
     pub mark: Mark,
     /// Its folder.
     pub directory: Arc<str>,
-    /// The sessions above it, topmost first, as ids and titles.
+    /// The sessions above it, topmost first, as ids and titles; the nearest [`limits::ANCESTORS`].
     pub ancestors: Vec<(crate::ids::SessionId, Arc<str>)>,
 }
 
@@ -132,7 +133,7 @@ fn link_row(instance: &Instance) -> LinkRow {
 }
 
 pub(super) fn tabs(state: &State) -> Vec<TabRow> {
-    let needs = need::needs(state);
+    let needs = need::count(state);
     let mut tabs: Vec<TabRow> = state
         .instances
         .values()
@@ -148,10 +149,7 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
                 origin: instance.origin.clone(),
                 link: link_row(instance),
                 mark,
-                needs: needs
-                    .iter()
-                    .filter(|need| need.instance == instance.id)
-                    .count(),
+                needs: needs.get(&instance.id).copied().unwrap_or_default(),
                 working,
             }
         })
@@ -218,10 +216,8 @@ impl Front<'_> {
             .parent
             .as_ref()
             .and_then(|parent| self.instance.sessions.get(parent))
+            .filter(|parent| above.len() < limits::ANCESTORS && parent.info.id != session.info.id)
         {
-            if above.len() >= self.instance.sessions.len() {
-                break;
-            }
             above.push((parent.info.id.clone(), Arc::from(parent.info.title())));
             at = parent;
         }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::lineage::Drawn;
 use crate::ids::SessionId;
+use crate::limits;
 use crate::state::{Instance, Run, Session, State};
 use crate::time::Timestamp;
 
@@ -41,7 +43,7 @@ pub struct SessionRow {
     pub id: SessionId,
     /// Its title.
     pub title: Arc<str>,
-    /// Steps below its root.
+    /// Steps below its root, [`limits::TREE_DEPTH`] at most: what is deeper is shown there.
     pub depth: usize,
     /// The loudest state of it and its descendants.
     pub mark: Mark,
@@ -66,38 +68,34 @@ pub fn tree(state: &State, instance: &Instance) -> Vec<SessionRow> {
     let family = Family::of(state, instance);
     let mut rows = Vec::new();
     for root in &family.roots {
-        family.draw(root, 0, &mut rows);
+        family.draw(root, &mut rows);
     }
     rows
 }
 
 /// The own states of the sessions that [`tree`] draws, in no order: every viewer is told of those of every instance.
-pub(super) fn marks(state: &State, instance: &Instance) -> impl Iterator<Item = Mark> {
-    let sessions = instance.sessions.values();
-    sessions
-        .filter(|session| is_drawn(state, instance, session))
-        .map(|session| mark_of(instance, session))
+pub(super) fn marks<'a>(
+    state: &'a State,
+    instance: &'a Instance,
+) -> impl Iterator<Item = Mark> + 'a {
+    let mut drawn = Drawn::of(state, instance);
+    let waiting = waiting(instance);
+    instance
+        .sessions
+        .values()
+        .filter(move |session| drawn.is(&session.info.id))
+        .map(move |session| mark(instance, session, waiting.contains_key(&session.info.id)))
 }
 
-/// True if a session hangs below a root that is shown, or is one.
-fn is_drawn(state: &State, instance: &Instance, session: &Session) -> bool {
-    let shown = |session: &Session| state.shows(&instance.id, &session.info.id);
-    let mut at = session;
-    if !shown(at) {
-        return false;
+/// How many requests wait in each session in which any do.
+fn waiting(instance: &Instance) -> BTreeMap<&SessionId, usize> {
+    let permissions = instance.permissions.values().map(|asked| &asked.session);
+    let questions = instance.questions.values().map(|asked| &asked.session);
+    let mut waiting = BTreeMap::new();
+    for session in permissions.chain(questions) {
+        *waiting.entry(session).or_default() += 1;
     }
-    // No chain of parents is longer, unless it is a loop, which hangs nowhere.
-    for _ in 0..instance.sessions.len() {
-        if at.info.archived.is_some() {
-            return false;
-        }
-        let parent = at.info.parent.as_ref();
-        match parent.and_then(|id| instance.sessions.get(id)) {
-            Some(parent) if shown(parent) => at = parent,
-            _ => return true,
-        }
-    }
-    false
+    waiting
 }
 
 /// Tabs: the family of the session in front, and every other root that is not quiet.
@@ -107,8 +105,8 @@ pub fn strip(state: &State, instance: &Instance, front: Option<&SessionId>) -> V
     let mut rows = Vec::new();
     for root in &family.roots {
         let mut group = Vec::new();
-        family.draw(root, 0, &mut group);
-        if front_root == Some(root) {
+        family.draw(root, &mut group);
+        if front_root == Some(*root) {
             rows.extend(unfolded(group, front));
         } else if group.first().is_some_and(|row| row.mark > Mark::Recorded) {
             rows.extend(group.into_iter().take(1));
@@ -151,6 +149,10 @@ pub fn mark_of(instance: &Instance, session: &Session) -> Mark {
             .questions
             .values()
             .any(|question| question.session == *id);
+    mark(instance, session, waits)
+}
+
+fn mark(instance: &Instance, session: &Session, waits: bool) -> Mark {
     match &session.run {
         _ if waits => Mark::NeedsYou,
         run if run.is_running() && instance.is_live() => Mark::Working,
@@ -165,8 +167,9 @@ pub fn mark_of(instance: &Instance, session: &Session) -> Mark {
 
 struct Family<'a> {
     instance: &'a Instance,
-    roots: Vec<SessionId>,
+    roots: Vec<&'a SessionId>,
     children: BTreeMap<&'a SessionId, Vec<&'a SessionId>>,
+    waiting: BTreeMap<&'a SessionId, usize>,
 }
 
 impl<'a> Family<'a> {
@@ -180,7 +183,7 @@ impl<'a> Family<'a> {
             .map(Box::as_ref)
             .filter(shown)
             .collect();
-        sessions.sort_by_key(|session| (session.info.created, session.info.id.clone()));
+        sessions.sort_by_key(|session| (session.info.created, &session.info.id));
         let mut roots = Vec::new();
         let mut children: BTreeMap<&SessionId, Vec<&SessionId>> = BTreeMap::new();
         for session in sessions {
@@ -192,7 +195,7 @@ impl<'a> Family<'a> {
                 {
                     children.entry(parent).or_default().push(&session.info.id);
                 }
-                _ => roots.push(session.info.id.clone()),
+                _ => roots.push(&session.info.id),
             }
         }
         roots.reverse();
@@ -200,48 +203,47 @@ impl<'a> Family<'a> {
             instance,
             roots,
             children,
+            waiting: waiting(instance),
         }
     }
 
-    /// Draws a session and what is below it; gives back its loudest mark and its waiting requests.
-    fn draw(&self, id: &SessionId, depth: usize, rows: &mut Vec<SessionRow>) -> (Mark, usize) {
-        let Some(session) = self.instance.sessions.get(id) else {
-            return (Mark::Idle, 0);
-        };
-        let own = mark_of(self.instance, session);
-        let at = rows.len();
-        rows.push(row(self.instance, session, depth, own));
-        let (mut mark, mut needs) = (own, rows[at].needs);
-        // A session that is its own ancestor is a root nowhere, so depth is bounded by the number of sessions.
-        for child in self.children.get(id).into_iter().flatten() {
-            let (child_mark, child_needs) = self.draw(child, depth + 1, rows);
-            mark = mark.max(child_mark);
-            needs += child_needs;
+    /// Draws a session and what is below it. Sessions may be nested as deep as a server likes, so no call is.
+    fn draw(&self, root: &'a SessionId, rows: &mut Vec<SessionRow>) {
+        let begin = rows.len();
+        // Where the parent of each row stands.
+        let mut parents = Vec::new();
+        let mut left = vec![(root, 0, begin)];
+        // A session that is its own ancestor is below no root, so each is met once.
+        while let Some((id, depth, parent)) = left.pop() {
+            let Some(session) = self.instance.sessions.get(id) else {
+                continue;
+            };
+            let needs = self.waiting.get(id).copied().unwrap_or_default();
+            let at = rows.len();
+            rows.push(row(self.instance, session, depth, needs));
+            parents.push(parent);
+            let below = self.children.get(id).into_iter().flatten().rev();
+            let deeper = limits::TREE_DEPTH.min(depth + 1);
+            left.extend(below.map(|child| (*child, deeper, at)));
         }
-        rows[at].mark = mark;
-        rows[at].needs = needs;
-        (mark, needs)
+        // Children stand behind their parent: from the end, each is whole before it is added.
+        for (at, parent) in (begin..rows.len()).zip(parents).skip(1).rev() {
+            let (mark, needs) = (rows[at].mark, rows[at].needs);
+            rows[parent].mark = rows[parent].mark.max(mark);
+            rows[parent].needs += needs;
+        }
     }
 }
 
-fn row(instance: &Instance, session: &Session, depth: usize, own: Mark) -> SessionRow {
-    let id = &session.info.id;
+fn row(instance: &Instance, session: &Session, depth: usize, needs: usize) -> SessionRow {
+    let own = mark(instance, session, needs > 0);
     SessionRow {
-        id: id.clone(),
+        id: session.info.id.clone(),
         title: session.info.title().into(),
         depth,
         mark: own,
         own,
-        needs: instance
-            .permissions
-            .values()
-            .filter(|permission| permission.session == *id)
-            .count()
-            + instance
-                .questions
-                .values()
-                .filter(|question| question.session == *id)
-                .count(),
+        needs,
         updated: session.info.updated,
         working_since: match session.run {
             Run::Busy { since } | Run::Retry { since, .. } => Some(since),
@@ -257,80 +259,4 @@ fn row(instance: &Instance, session: &Session, depth: usize, own: Mark) -> Sessi
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{Addressed, Event};
-    use crate::reduce;
-    use crate::state::{LinkStatus, Origin, RunStatus, SessionInfo};
-
-    fn fold(state: &mut State, instance: &str, event: Event) {
-        let addressed = Addressed {
-            instance: instance.into(),
-            at: Timestamp(1),
-            event,
-        };
-        reduce(state, addressed);
-    }
-
-    fn session(id: &str, parent: Option<&str>) -> SessionInfo {
-        SessionInfo {
-            parent: parent.map(Into::into),
-            ..SessionInfo::bare(id.into(), Timestamp(1))
-        }
-    }
-
-    #[test]
-    fn the_sessions_of_a_tab_are_those_of_its_tree() {
-        let mut state = State::default();
-        for name in ["a", "b"] {
-            let origin = Origin::Url(name.into());
-            let name: Arc<str> = name.into();
-            fold(
-                &mut state,
-                &name,
-                Event::InstanceAdded {
-                    name: name.clone(),
-                    origin,
-                },
-            );
-            fold(&mut state, &name, Event::Link(LinkStatus::Connected));
-        }
-        let archived = SessionInfo {
-            archived: Some(Timestamp(2)),
-            ..session("archived", None)
-        };
-        let sessions = [
-            session("root", None),
-            session("child", Some("root")),
-            session("grandchild", Some("child")),
-            session("of a stranger", Some("not known")),
-            archived,
-            session("of the archived", Some("archived")),
-            session("loop", Some("pool")),
-            session("pool", Some("loop")),
-            session("self", Some("self")),
-            session("of the other", Some("the other's")),
-            session("the other's", None),
-        ];
-        for info in sessions {
-            let id = info.id.clone();
-            fold(&mut state, "a", Event::SessionCreated(info));
-            let status = RunStatus::Busy;
-            fold(
-                &mut state,
-                "a",
-                Event::Status {
-                    session: id,
-                    status,
-                },
-            );
-        }
-        let other = session("the other's", None);
-        fold(&mut state, "b", Event::SessionCreated(other));
-        for instance in state.instances.values() {
-            let rows = tree(&state, instance);
-            assert_eq!(rows.len(), marks(&state, instance).count(), "{rows:?}");
-        }
-        assert_eq!(tree(&state, &state.instances["a"]).len(), 5);
-    }
-}
+mod tests;

@@ -96,8 +96,8 @@ impl Client {
         let next = reply
             .headers
             .get("x-next-cursor")
-            .and_then(|cursor| cursor.to_str().ok())
-            .map(ToOwned::to_owned);
+            .map(|cursor| self.server.veil.form(cursor.as_bytes().to_vec()))
+            .and_then(|cursor| String::from_utf8(cursor).ok());
         Ok(MessagePage {
             messages,
             next,

@@ -7,7 +7,8 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL};
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
-use super::{Client, ClientError, media_type};
+use super::veil::Carry;
+use super::{Client, ClientError};
 
 const EVENT_STREAM: &str = "text/event-stream";
 
@@ -16,6 +17,7 @@ const EVENT_STREAM: &str = "text/event-stream";
 pub struct EventStream {
     client: Client,
     response: Response,
+    carry: Carry,
 }
 
 impl Client {
@@ -72,7 +74,7 @@ impl Client {
                 status: response.status().as_u16(),
             });
         }
-        let found = media_type(response.headers());
+        let found = self.media_type(response.headers());
         if found.as_deref() != Some(EVENT_STREAM) {
             return Err(ClientError::ContentType {
                 server: self.name(),
@@ -83,6 +85,7 @@ impl Client {
         Ok(EventStream {
             client: self.clone(),
             response,
+            carry: Carry::default(),
         })
     }
 }
@@ -95,9 +98,15 @@ impl EventStream {
     /// # Errors
     /// [`ClientError::Reset`] when the stream was cut, as when its server was killed.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
-        self.response
-            .chunk()
-            .await
-            .map_err(|error| self.client.failed(error))
+        loop {
+            let chunk = self.response.chunk().await;
+            let Some(chunk) = chunk.map_err(|error| self.client.failed(error))? else {
+                return Ok(self.carry.rest());
+            };
+            let shown = self.client.server.veil.stream(&mut self.carry, chunk);
+            if !shown.is_empty() {
+                return Ok(Some(shown));
+            }
+        }
     }
 }

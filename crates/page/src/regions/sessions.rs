@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use model::ids::InstanceId;
+use model::plain;
 use model::view::{Look, Mark, SessionRow};
 
 use super::{ago, item, list, shape};
@@ -38,7 +39,7 @@ fn tree_row(look: &Look, instance: &str, row: &SessionRow) -> Block {
         html! {
             (link(instance, row, look.session.as_ref() == Some(&row.id)))
             @if row.own == Mark::Recorded && look.session.as_ref() == Some(&row.id) {
-                p.hint { "Reopen it live: " code { "drovers open " (row.id) } }
+                p.hint { "Reopen it live: " code { "drovers open " (plain::argument(row.id.as_str())) } }
             }
         },
     )

@@ -1,0 +1,272 @@
+//! Serves connections, each for as long as its client keeps asking: a request that does not come to its end in time ends
+//! its connection.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{Request, Response, StatusCode};
+use axum::serve::Listener;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::time::{Sleep, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::waiting::Turn;
+use super::{Bounded, Connection};
+use crate::limits;
+
+/// Serves until cancelled; then open requests come to their end.
+pub(in crate::http) async fn serve(
+    mut listener: Bounded,
+    router: Router,
+    cancel: CancellationToken,
+) {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            (connection, _) = listener.accept() => connection,
+            () = cancel.cancelled() => break,
+        };
+        let turn = listener.waiting.begin();
+        connections.spawn(one(accepted, turn, router.clone(), cancel.clone()));
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+async fn one(connection: Connection, turn: Arc<Turn>, router: Router, cancel: CancellationToken) {
+    let service = Asked {
+        router: TowerToHyperService::new(router),
+        turn: turn.clone(),
+    };
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::REQUEST_HEAD)
+        .serve_connection(TokioIo::new(connection), service)
+        .with_upgrades();
+    let mut serving = pin!(serving);
+    tokio::select! {
+        served = serving.as_mut() => return tell(served),
+        () = turn.closed() => return,
+        () = cancel.cancelled() => serving.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        served = serving => tell(served),
+        () = turn.closed() => {}
+    }
+}
+
+fn tell(served: hyper::Result<()>) {
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection was cut");
+    }
+}
+
+/// Notes for each request whose turn it is.
+struct Asked {
+    router: TowerToHyperService<Router>,
+    turn: Arc<Turn>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Asked {
+    type Response = Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let turn = self.turn.clone();
+        if request.body().is_end_stream() {
+            turn.is_asked();
+        }
+        let request = request.map(|body| Body::new(InTime::new(body, turn.clone())));
+        let answer = self.router.call(request);
+        async move {
+            let response = answer.await?;
+            turn.is_asked();
+            // A WebSocket has bounds of its own.
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(response);
+            }
+            Ok(response.map(|body| Body::new(Answer { body, turn })))
+        }
+        .boxed()
+    }
+}
+
+/// A request's body, which has to come to its end in time.
+struct InTime {
+    body: Incoming,
+    deadline: Pin<Box<Sleep>>,
+    turn: Arc<Turn>,
+}
+
+impl InTime {
+    fn new(body: Incoming, turn: Arc<Turn>) -> Self {
+        Self {
+            body,
+            deadline: Box::pin(sleep(limits::REQUEST_BODY)),
+            turn,
+        }
+    }
+}
+
+impl HttpBody for InTime {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            if frame.is_none() || self.body.is_end_stream() {
+                self.turn.is_asked();
+            }
+            return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
+        }
+        ready!(self.deadline.as_mut().poll(cx));
+        let late = io::Error::from(io::ErrorKind::TimedOut);
+        Poll::Ready(Some(Err(axum::Error::new(late))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An answer's body; once it is gone its client has to ask again.
+struct Answer {
+    body: Body,
+    turn: Arc<Turn>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.turn.asks();
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const ROOM: usize = 16;
+    const DEADLINE: Duration = Duration::from_secs(600);
+
+    async fn listening() -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let router = Router::new()
+            .route("/", get(async || "well"))
+            .route("/say", post(async |said: String| said))
+            .route(
+                "/long",
+                get(async || {
+                    Body::from_stream(futures_util::stream::pending::<io::Result<Bytes>>())
+                }),
+            );
+        let bounded = Bounded::with_room(listener, ROOM);
+        tokio::spawn(serve(bounded, router, CancellationToken::new()));
+        addr
+    }
+
+    async fn asked(addr: std::net::SocketAddr, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn answer(mut stream: TcpStream) -> String {
+        let mut said = String::new();
+        let read = timeout(DEADLINE, stream.read_to_string(&mut said)).await;
+        read.expect("it is still open").unwrap_or_default();
+        said
+    }
+
+    const GET: &str = "GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+    const HALF_HEAD: &str = "GET / HTTP/1.1\r\nhost:";
+    const HALF_BODY: &str = "POST /say HTTP/1.1\r\nhost: h\r\ncontent-length: 10\r\n\r\nhalf";
+    const KEPT: &str = "GET / HTTP/1.1\r\nhost: h\r\n\r\n";
+    const LONG: &str = "GET /long HTTP/1.1\r\nhost: h\r\n\r\n";
+
+    #[tokio::test]
+    async fn who_does_not_ask_makes_room_for_who_does() {
+        let addr = listening().await;
+        let mut long = asked(addr, LONG).await;
+        let mut byte = [0];
+        long.read_exact(&mut byte).await.unwrap();
+        let mut silent = Vec::new();
+        for n in 0..5 * ROOM {
+            let text = ["", HALF_HEAD, HALF_BODY, KEPT][n % 4];
+            silent.push(asked(addr, text).await);
+        }
+        assert!(answer(asked(addr, GET).await).await.ends_with("well"));
+        // The first of them were closed, and what is being answered was not.
+        let first = answer(silent.remove(1)).await;
+        assert_eq!(first, "");
+        let more = timeout(
+            Duration::from_millis(100),
+            long.read_to_end(&mut Vec::new()),
+        )
+        .await;
+        assert!(more.is_err(), "an answer was cut");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_come_to_an_end_is_closed_in_time() {
+        let addr = listening().await;
+        for text in ["", HALF_HEAD, KEPT] {
+            let began = tokio::time::Instant::now();
+            let said = answer(asked(addr, text).await).await;
+            assert!(
+                text == KEPT || said.is_empty() || said.contains("408"),
+                "{said}"
+            );
+            assert!(began.elapsed() <= 2 * limits::REQUEST_HEAD, "{text}");
+        }
+        let began = tokio::time::Instant::now();
+        answer(asked(addr, HALF_BODY).await).await;
+        assert!(began.elapsed() <= limits::REQUEST_BODY + limits::REQUEST_HEAD);
+    }
+}
