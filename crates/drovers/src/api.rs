@@ -19,8 +19,9 @@ use crate::limits;
 
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use shapes::{
-    Discovered, Found, Instance, JournalHealth, Link, ModelChoice, NewInstance, NewSession, Prompt,
-    Prompted, Resumed, Session, SessionMessage, Status, Terminal, Waiting,
+    Answer, Asking, Discovered, Found, Instance, JournalHealth, Link, ModelChoice, NewInstance,
+    NewSession, Piece, Prompt, Prompted, Resumed, Session, SessionMessage, Status, Terminal,
+    Waiting,
 };
 use shapes::{Health, Place, Problem, Which};
 
@@ -151,6 +152,24 @@ impl Api {
     /// What waits for leave in an instance.
     pub(crate) async fn permissions(&self, instance: &str) -> Result<Vec<Waiting>, Fault> {
         self.get(&["instances", instance, "permissions"], &[]).await
+    }
+
+    /// The same with all that a person has to know to allow it.
+    pub(crate) async fn asking(&self, instance: &str) -> Result<Vec<Asking>, Fault> {
+        self.get(&["instances", instance, "permissions"], &[]).await
+    }
+
+    /// Answers a permission request.
+    pub(crate) async fn answer_permission(
+        &self,
+        instance: &str,
+        id: &str,
+        answer: &Answer,
+    ) -> Result<(), Fault> {
+        let path = ["instances", instance, "permissions", id];
+        let request = self.request(Method::POST, &path).json(answer);
+        self.accepted(request.timeout(limits::ANSWER)).await?;
+        Ok(())
     }
 
     /// What waits for an answer in an instance.

@@ -1,5 +1,7 @@
 //! The command line: what can be asked for, and who answers.
 
+mod answer;
+mod audit;
 mod bytes;
 mod check;
 mod demo;
@@ -82,6 +84,9 @@ enum Command {
     Export(export::ExportArgs),
     Journal(journal::JournalArgs),
     Send(send::SendArgs),
+    Allow(answer::AllowArgs),
+    Reject(answer::RejectArgs),
+    Audit(audit::AuditArgs),
     Continue(resume::ContinueArgs),
     Check(check::CheckArgs),
     Open(open::OpenArgs),
@@ -126,6 +131,9 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Tail(args) => run_async(tail::run(args, &setting)),
         Command::Export(args) => run_async(export::run(args, &setting)),
         Command::Journal(args) => run_async(journal::run(args, &setting)),
+        Command::Allow(args) => run_async(answer::allow(args, &setting)),
+        Command::Reject(args) => run_async(answer::reject(args, &setting)),
+        Command::Audit(args) => audit::run(&args, &setting),
         Command::Send(args) => run_async(send::run(args, &setting)),
         Command::Continue(args) => run_async(resume::run(args, &setting)),
         Command::Check(args) => run_async(check::run(&args, &setting)),

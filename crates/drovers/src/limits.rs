@@ -46,3 +46,7 @@ pub(crate) const REAL_OPENCODE: Duration = Duration::from_millis(4200);
 
 /// Open files that a hub asks the system for. Beyond what the system grants, connections are refused.
 pub(crate) const OPEN_FILES: u64 = 16_384;
+/// Entries of the audit log told, unless told otherwise.
+pub(crate) const AUDIT_ENTRIES: usize = 100;
+/// Characters of such an entry on a terminal. The rest is cut off; the JSON has it.
+pub(crate) const AUDIT_LINE_CHARS: usize = 500;

@@ -402,3 +402,56 @@ impl fmt::Display for Problem {
         }
     }
 }
+
+/// A permission request with all that a person has to know to allow it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Asking {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) permission: String,
+    #[serde(default)]
+    pub(crate) patterns: Vec<String>,
+    #[serde(default)]
+    pub(crate) always: Vec<String>,
+    pub(crate) fingerprint: String,
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) hidden: Option<String>,
+    #[serde(default)]
+    pub(crate) directory: String,
+    #[serde(default)]
+    pub(crate) agent: Option<String>,
+    #[serde(default)]
+    pub(crate) way: Vec<String>,
+}
+
+/// A piece of what would run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Piece {
+    Command(String),
+    Diff { path: Option<String>, diff: String },
+    Field { name: String, value: String },
+}
+
+impl Asking {
+    /// What is asked, in words.
+    pub(crate) fn words(&self) -> String {
+        let command = self.pieces.iter().find_map(|piece| match piece {
+            Piece::Command(command) => Some(command.as_str()),
+            Piece::Diff { path, .. } => path.as_deref(),
+            Piece::Field { .. } => None,
+        });
+        let about = command.map_or_else(|| self.patterns.join(", "), str::to_owned);
+        format!("{}: {about}", self.permission)
+    }
+}
+
+/// An answer to a permission request.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    pub(crate) reply: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fingerprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
+}
