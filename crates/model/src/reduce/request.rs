@@ -185,32 +185,59 @@ impl Fold<'_> {
 
     /// A person stopped a session: whatever it and those below it ask from now on is refused.
     pub(super) fn stopped(&mut self, id: &SessionId) {
-        for below in self.instance.below(id) {
-            if let Some(session) = self.instance.sessions.get_mut(&below) {
-                session.halt = Halt::Inherited;
-            }
-            self.instance.stops.remove(&below);
-        }
-        if let Some(session) = self.instance.sessions.get_mut(id) {
-            session.halt = Halt::Stopped {
-                after: session.info.updated,
-                prompt: None,
-            };
-            self.instance.stops.insert(id.clone());
-            self.touch_row(id);
-            self.touch_requests();
+        let Some(session) = self.instance.sessions.get(id) else {
+            return;
+        };
+        let halt = Halt::Stopped {
+            after: session.info.updated,
+            prompt: None,
+        };
+        self.halt(id, halt);
+        self.instance.stops.insert(id.clone());
+    }
+
+    /// A person gave a session a prompt: it and those below it may ask again.
+    pub(super) fn prompted(&mut self, id: &SessionId) {
+        if !self.instance.stops.is_empty() && self.instance.sessions.contains_key(id) {
+            self.halt(id, Halt::Released);
+            self.instance.stops.remove(id);
         }
     }
 
-    /// A person gave a session a prompt: it may ask again.
-    pub(super) fn prompted(&mut self, id: &SessionId) {
-        if self.instance.is_stopped(id)
-            && let Some(session) = self.instance.sessions.get_mut(id)
-        {
-            session.halt = Halt::Released;
-            self.instance.stops.remove(id);
-            self.touch_row(id);
-            self.touch_requests();
+    /// What a person did last to a session, or to one above it, counts.
+    fn halt(&mut self, id: &SessionId, halt: Halt) {
+        for below in self.instance.below(id) {
+            self.instance.stops.remove(&below);
+            if let Some(session) = self.instance.sessions.get_mut(&below) {
+                session.halt = Halt::Inherited;
+            }
+        }
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.halt = halt;
+        }
+        self.touch_row(id);
+        self.touch_requests();
+    }
+
+    /// A session goes: those just below it stay stopped if they were by it.
+    pub(super) fn stop_outlives(&mut self, id: &SessionId) {
+        self.instance.stops.remove(id);
+        let stopped = self.instance.is_stopped(id)
+            || matches!(
+                self.instance.sessions.get(id).map(|session| &session.halt),
+                Some(Halt::Stopped { .. })
+            );
+        if !stopped {
+            return;
+        }
+        for session in self.instance.sessions.values_mut() {
+            if session.info.parent.as_ref() == Some(id) && session.halt == Halt::Inherited {
+                session.halt = Halt::Stopped {
+                    after: session.info.updated,
+                    prompt: None,
+                };
+                self.instance.stops.insert(session.info.id.clone());
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! The fold, one rule at a time. What whole recordings fold to is tested where they can be translated.
 
+mod consent;
 mod missed;
 mod remembered;
 mod requests;
