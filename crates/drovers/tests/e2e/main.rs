@@ -24,6 +24,7 @@ mod own;
 mod phone;
 mod reading;
 mod servers;
+mod stopping;
 mod turns;
 mod vectors;
 mod viewers;
