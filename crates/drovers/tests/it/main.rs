@@ -5,6 +5,7 @@ mod asking;
 mod bad_input;
 mod cost;
 mod demo;
+mod door;
 mod ending;
 mod faults;
 mod figures;

@@ -4,6 +4,7 @@
 mod admission;
 mod api;
 mod bad_input;
+mod door;
 mod feeds;
 mod fuzzed;
 mod journal;
