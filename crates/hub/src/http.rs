@@ -17,6 +17,7 @@ mod log;
 mod login;
 mod messages;
 mod needs;
+mod peer;
 mod permissions;
 mod problem;
 mod prompts;

@@ -14,11 +14,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
+use super::peer::Peers;
 use crate::limits;
 
 /// Accepts no more than [`limits::CONNECTIONS`] at a time; further ones wait in the kernel.
 pub(super) struct Bounded {
     listener: TcpListener,
+    peers: Peers,
     room: Arc<Semaphore>,
 }
 
@@ -35,6 +37,7 @@ impl Bounded {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self {
             listener,
+            peers: Peers::find(),
             room: Arc::new(Semaphore::new(limits::CONNECTIONS)),
         }
     }
@@ -47,7 +50,12 @@ impl Listener for Bounded {
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         // Only a closed semaphore refuses, and nothing closes this one.
         let place = self.room.clone().acquire_owned().await.ok();
-        let (stream, addr) = Listener::accept(&mut self.listener).await;
+        let (stream, addr) = loop {
+            let (stream, addr) = Listener::accept(&mut self.listener).await;
+            if self.peers.admits(&stream).await {
+                break (stream, addr);
+            }
+        };
         if let Err(error) = tune(&stream) {
             tracing::debug!(%error, "a connection goes without its options");
         }
