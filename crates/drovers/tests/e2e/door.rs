@@ -8,6 +8,7 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use nix::sys::signal::Signal;
+use scripted::home::Home;
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -58,6 +59,15 @@ impl Guarded {
         Drovers::of(self.command(&args)).await
     }
 
+    /// A link that lets a browser in, to the page of the one instance.
+    async fn link(&self) -> Result<String> {
+        let listed: Value = serde_json::from_str(&self.run(&["ls", "--json"]).await?)?;
+        let id = listed["instances"][0]["id"]
+            .as_str()
+            .context("an instance")?;
+        Ok(format!("{}/i/{id}", self.run(&["link"]).await?))
+    }
+
     /// What a command prints.
     async fn run(&self, args: &[&str]) -> Result<String> {
         let done = self.command(args).output().await?;
@@ -79,11 +89,14 @@ async fn a_link_lets_a_browser_in_and_its_cookie_keeps_it_in() -> Result<()> {
     page.goto(&drovers.url).await?;
     page.wait_for(LOCKED, PATIENCE).await?;
 
-    let link = guarded.run(&["link"]).await?;
+    let link = guarded.link().await?;
     page.goto(&link).await?;
     page.wait_for(ONLINE, PATIENCE).await?;
     let left: String = page.eval("location.href + document.cookie").await?;
-    assert_eq!(left, format!("{}/", drovers.url), "no key is left in sight");
+    assert!(
+        left.starts_with(&format!("{}/i/", drovers.url)) && !left.contains("drovers_"),
+        "{left}"
+    );
     page.eval::<bool>("window.sameDocument = true").await?;
 
     let address = drovers.url.trim_start_matches("http://").to_owned();
@@ -143,7 +156,7 @@ async fn a_page_of_another_port_gets_nothing_by_the_cookie() -> Result<()> {
     let drovers = guarded.start("127.0.0.1:0").await?;
     let browser = Chromium::start().await?;
     let page = browser.page().await?;
-    page.goto(&guarded.run(&["link"]).await?).await?;
+    page.goto(&guarded.link().await?).await?;
     page.wait_for(ONLINE, PATIENCE).await?;
 
     let router = Router::new().route("/", get(async || Html("<!doctype html><body>evil</body>")));
@@ -186,7 +199,7 @@ async fn a_folder_is_added_once_a_person_trusts_it() -> Result<()> {
     std::fs::create_dir_all(folder.join(".opencode/plugin"))?;
     let browser = Chromium::start().await?;
     let mut page = browser.page().await?;
-    page.goto(&guarded.run(&["link"]).await?).await?;
+    page.goto(&guarded.link().await?).await?;
     page.wait_for(ONLINE, PATIENCE).await?;
     let asks = "document.querySelector('#confirm').open \
         && document.querySelector('#confirm').innerText.includes('.opencode/plugin')";
@@ -202,7 +215,7 @@ async fn a_folder_is_added_once_a_person_trusts_it() -> Result<()> {
     page.click("#add button[type=submit]").await?;
     page.wait_for(asks, PATIENCE).await?;
     page.click("#confirm button[value=yes]").await?;
-    page.wait_for("location.pathname.startsWith('/i/')", PATIENCE)
+    page.wait_for("!document.querySelector('#add').open", PATIENCE)
         .await?;
     ensure!(trusted.exists());
     let listed = guarded.run(&["ls", "--json"]).await?;
@@ -215,11 +228,6 @@ async fn a_folder_is_added_once_a_person_trusts_it() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agents_own_tools_get_nothing() -> Result<()> {
     let bench = Bench::new().await?;
-    let folder = bench.path("proj");
-    std::fs::create_dir_all(&folder)?;
-    // What its own configuration may say: it is let fetch what it likes.
-    let configuration = json!({"permission": {"webfetch": "allow", "bash": "allow"}});
-    std::fs::write(folder.join("opencode.json"), configuration.to_string())?;
     let drovers = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
         command.args(args).arg("--data-dir").arg(bench.path("data"));
@@ -228,6 +236,9 @@ async fn an_agents_own_tools_get_nothing() -> Result<()> {
     };
     let up = drovers(&["up", "--no-open", "--listen", "127.0.0.1:0"]);
     let mut up = bench.owning(up, "proj", &bench.path("log")).await?;
+    // It may fetch what it likes.
+    let allowed = json!({"webfetch": "allow", "bash": "allow"});
+    Home::at(bench.path("home")).prepare(&bench.model.base_url(), &allowed)?;
     up.env("DROVERS_PASSWORD", "hush-hush");
     let hub = Drovers::of(up).await?;
     let made = drovers(&["token", "add", "test", "--role", "admin"])
@@ -261,6 +272,12 @@ async fn an_agents_own_tools_get_nothing() -> Result<()> {
         "bash curl -s {api} ;; bash curl -s -X POST -d {{}} {api}/{instance}/sessions/{id}/prompt ;; \
          tool webfetch {fetch} ;; bash env ;; say over"
     );
+    until("the session", async || {
+        Ok(ask(&format!("instances/{instance}/sessions/{id}"))
+            .await
+            .ok())
+    })
+    .await?;
     let sent = drovers(&["send", id, &script, "--wait"]).output().await?;
     ensure!(sent.status.success(), "{sent:?}");
     let messages = ask(&format!("instances/{instance}/sessions/{id}/messages")).await?;
