@@ -202,7 +202,7 @@ impl Script<'_> {
     }
 
     fn permission(&mut self) -> Permission {
-        Permission {
+        Permission::new(NewPermission {
             id: self.pick(&["r0", "r1"]).into(),
             session: self.session(),
             permission: self.text().into(),
@@ -211,7 +211,7 @@ impl Script<'_> {
             tool: None,
             asked: self.at(),
             raw: Json::null(),
-        }
+        })
     }
 
     fn question(&mut self) -> Question {

@@ -35,12 +35,21 @@ const MODULES: &[&str] = &[
     "main.ts",
 ];
 
+/// The script of the page that lets a browser in, which runs before it may see anything else.
+const ENTER: &[&str] = &["enter.ts"];
+
 fn main() {
     println!("cargo:rerun-if-changed=client");
     println!("cargo:rerun-if-changed=build.rs");
+    check_modules();
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let files = [
-        ("drovers", "js", "text/javascript; charset=utf-8", script()),
+        (
+            "drovers",
+            "js",
+            "text/javascript; charset=utf-8",
+            script(MODULES),
+        ),
         (
             "drovers",
             "css",
@@ -48,6 +57,12 @@ fn main() {
             style(&read("drovers.css")),
         ),
         ("icon", "svg", "image/svg+xml", read("icon.svg")),
+        (
+            "enter",
+            "js",
+            "text/javascript; charset=utf-8",
+            script(ENTER),
+        ),
     ];
     let mut list = String::from("[");
     for (name, extension, content_type, content) in files {
@@ -69,9 +84,8 @@ fn read(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn script() -> String {
-    check_modules();
-    let source: String = MODULES.iter().map(|name| module(&read(name))).collect();
+fn script(modules: &[&str]) -> String {
+    let source: String = modules.iter().map(|name| module(&read(name))).collect();
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, &source, SourceType::ts()).parse();
     check("parse", &parsed.diagnostics, &source);
@@ -112,7 +126,8 @@ fn check_modules() {
     let files = fs::read_dir("client").expect("client can be read");
     for file in files {
         let path = file.expect("client can be read").path();
-        let listed = MODULES.iter().any(|name| path.ends_with(name));
+        let mut modules = MODULES.iter().chain(ENTER);
+        let listed = modules.any(|name| path.ends_with(name));
         let script = path.extension().is_some_and(|kind| kind == "ts");
         assert!(listed || !script, "{}: not in MODULES", path.display());
     }

@@ -7,6 +7,7 @@ mod http;
 use std::sync::LazyLock;
 
 use axum::Router;
+use hub::access::Access;
 use hub::datadir::DataDir;
 use hub::http::Options;
 use hub::workspace::{GuardCommand, Launcher};
@@ -25,6 +26,7 @@ static HUB: LazyLock<(Runtime, Router, DataDir)> = LazyLock::new(|| {
             .await
             .expect("a hub");
         let options = Options {
+            access: Access::Anybody,
             notices: Vec::new(),
         };
         let router = hub::http::router(hub, options, http::PORT, CancellationToken::new());

@@ -54,7 +54,8 @@ impl Hub {
         let folder = tempfile::tempdir()?;
         let began = Instant::now();
         let mut process = Command::new(program)
-            .args(["up", "--no-open", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["up", "--no-open", "--no-auth"])
+            .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.path().join("data"))
             .args(servers.iter().flat_map(|url| ["--attach", url]))
             .current_dir(folder.path())

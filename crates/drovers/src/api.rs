@@ -2,11 +2,13 @@
 //!
 //! It finds the hub by its data directory and keeps nothing. What a hub refuses becomes a [`Fault`] in the hub's words.
 
+mod access;
 mod log;
 mod shapes;
 
 use std::path::Path;
 
+use hub::access::{Key, Keyring};
 use hub::datadir::DataDir;
 use opencode::json::sanitize;
 use reqwest::{Method, RequestBuilder, Response};
@@ -17,6 +19,8 @@ use url::Url;
 use crate::fault::Fault;
 use crate::limits;
 
+use access::LinkPath;
+pub(crate) use access::{Known, Made, NewToken};
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use shapes::{
     Answer, Asking, Discovered, Found, Instance, JournalHealth, Link, ModelChoice, NewInstance,
@@ -25,14 +29,27 @@ pub(crate) use shapes::{
 };
 use shapes::{Health, Place, Problem, Which};
 
+/// A token to show the hub instead of the one in its data directory.
+const TOKEN: &str = "DROVERS_TOKEN";
+
 /// What to do when there is no hub.
 const START_ONE: &str = "Start one with `drovers`";
+
+/// What came of adding an instance.
+pub(crate) enum Added {
+    /// It is there.
+    Instance(Instance),
+    /// It is a folder that nobody has trusted yet: what the hub says of it.
+    Untrusted(String),
+}
 
 /// A running hub. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     http: reqwest::Client,
     base: Url,
+    /// What it shows the hub.
+    key: Option<Key>,
 }
 
 impl Api {
@@ -47,16 +64,51 @@ impl Api {
                 data_dir.display()
             ))
         })?;
-        Self::at(running.url)
+        let given = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+        let key = given.map(Key::shown);
+        Self::at(running.url, key.or_else(|| Keyring::command_line(data_dir)))
     }
 
-    /// The hub at an address.
+    /// The hub at an address, which is shown this key.
     ///
     /// # Errors
     /// No HTTP client can be made.
-    pub(crate) fn at(base: Url) -> Result<Self, Fault> {
+    pub(crate) fn at(base: Url, key: Option<Key>) -> Result<Self, Fault> {
         let http = opencode::Http::new().map_err(Fault::failed)?.into_replies();
-        Ok(Self { http, base })
+        Ok(Self { http, base, key })
+    }
+
+    /// The same hub for one answer of the person at the terminal: with a token that may answer and ends by itself in
+    /// [`limits::TERMINAL_TOKEN`], unless [`TOKEN`] names another. Gives its name, to be revoked.
+    ///
+    /// A hub that asks nobody who they are makes none, and needs none.
+    pub(crate) async fn at_terminal(&self) -> (Self, Option<String>) {
+        if std::env::var_os(TOKEN).is_some_and(|token| !token.is_empty()) {
+            return (self.clone(), None);
+        }
+        let name = format!(
+            "terminal-{}-{:08x}",
+            std::process::id(),
+            rand::random::<u32>()
+        );
+        let new = NewToken {
+            name: name.clone(),
+            roles: vec!["answer".to_owned()],
+            expires_in: Some(limits::TERMINAL_TOKEN.as_secs()),
+        };
+        match self.add_token(&new).await {
+            Ok(made) => {
+                let key = Some(Key::shown(made.secret));
+                (
+                    Self {
+                        key,
+                        ..self.clone()
+                    },
+                    Some(name),
+                )
+            }
+            Err(_) => (self.clone(), None),
+        }
     }
 
     /// Where the hub is, for people: without a slash at the end.
@@ -79,6 +131,32 @@ impl Api {
         self.base.clone()
     }
 
+    /// The address that lets one browser in, once, and leads to a page.
+    pub(crate) async fn link(&self, page: &str) -> Result<String, Fault> {
+        let link: LinkPath = self.post(&["links"], &serde_json::json!({}), None).await?;
+        Ok(format!("{}{}{page}", self.url(), link.path))
+    }
+
+    /// Who may come in.
+    pub(crate) async fn tokens(&self) -> Result<Known, Fault> {
+        self.get(&["tokens"], &[]).await
+    }
+
+    /// Makes a token.
+    pub(crate) async fn add_token(&self, new: &NewToken) -> Result<Made, Fault> {
+        self.post(&["tokens"], new, None).await
+    }
+
+    /// Revokes a token.
+    pub(crate) async fn revoke_token(&self, name: &str) -> Result<(), Fault> {
+        self.delete(&["tokens", name]).await
+    }
+
+    /// Sends a page away.
+    pub(crate) async fn send_away(&self, page: &str) -> Result<(), Fault> {
+        self.delete(&["pages", page]).await
+    }
+
     /// What could be added.
     pub(crate) async fn discover(&self) -> Result<Discovered, Fault> {
         self.get(&["discover"], &[]).await
@@ -95,8 +173,20 @@ impl Api {
     }
 
     /// Adds an instance, or finds the one that is there.
-    pub(crate) async fn add(&self, new: &NewInstance) -> Result<Instance, Fault> {
-        self.post(&["instances"], new, None).await
+    pub(crate) async fn add(&self, new: &NewInstance) -> Result<Added, Fault> {
+        let request = self.request(Method::POST, &["instances"]).json(new);
+        let response = request.timeout(limits::ANSWER).send().await;
+        let response = response.map_err(|error| self.lost(&error))?;
+        if response.status().is_success() {
+            return self.read(response).await.map(Added::Instance);
+        }
+        let refused = self.refused(response).await;
+        Ok(
+            match refused.as_ref().ok().and_then(Problem::of_untrusted) {
+                Some(why) => Added::Untrusted(why.to_owned()),
+                None => return Err(self.fault(refused)),
+            },
+        )
     }
 
     /// The sessions of an instance.
@@ -217,16 +307,29 @@ impl Api {
         self.answer(request).await
     }
 
+    async fn delete(&self, path: &[&str]) -> Result<(), Fault> {
+        let request = self.request(Method::DELETE, path).timeout(limits::ANSWER);
+        self.accepted(request).await.map(drop)
+    }
+
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("api").extend(path);
         }
-        self.http.request(method, url)
+        let request = self.http.request(method, url);
+        match &self.key {
+            Some(key) => request.bearer_auth(key.reveal()),
+            None => request,
+        }
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
         let response = self.accepted(request.timeout(limits::ANSWER)).await?;
+        self.read(response).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, Fault> {
         let text = response.text().await.map_err(|error| self.lost(&error))?;
         serde_json::from_str(&sanitize(&text)).map_err(|error| {
             Fault::failed(format!(
@@ -239,21 +342,24 @@ impl Api {
 
     async fn accepted(&self, request: RequestBuilder) -> Result<Response, Fault> {
         let response = request.send().await.map_err(|error| self.lost(&error))?;
-        let status = response.status();
-        if status.is_success() {
+        if response.status().is_success() {
             return Ok(response);
         }
+        Err(self.fault(self.refused(response).await))
+    }
+
+    /// What the hub says of a refusal; else its status.
+    async fn refused(&self, response: Response) -> Result<Problem, u16> {
+        let status = response.status().as_u16();
         let text = response.text().await.unwrap_or_default();
-        Err(Fault::failed(
-            match serde_json::from_str::<Problem>(&text) {
-                Ok(problem) => problem.to_string(),
-                Err(_) => format!(
-                    "the hub at {} answered with status {}",
-                    self.url(),
-                    status.as_u16()
-                ),
-            },
-        ))
+        serde_json::from_str(&text).map_err(|_| status)
+    }
+
+    fn fault(&self, refused: Result<Problem, u16>) -> Fault {
+        Fault::failed(match refused {
+            Ok(problem) => problem.to_string(),
+            Err(status) => format!("the hub at {} answered with status {status}", self.url()),
+        })
     }
 
     fn lost(&self, error: &reqwest::Error) -> Fault {

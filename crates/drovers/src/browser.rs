@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use hub::workspace::own_variables;
 use tokio::process::Command;
 
 use crate::out;
@@ -11,12 +12,13 @@ const OPENER: &str = "open";
 #[cfg(not(target_os = "macos"))]
 const OPENER: &str = "xdg-open";
 
-/// Opens a page. Never fails: the address is on the terminal as well.
+/// Opens a page. Never fails: an address is on the terminal as well.
 pub(crate) fn show(url: &str) {
-    if !has_person() {
-        return;
+    let mut opener = Command::new(OPENER);
+    for name in own_variables() {
+        opener.env_remove(name);
     }
-    let opened = Command::new(OPENER)
+    let opened = opener
         .arg(url)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -29,8 +31,8 @@ pub(crate) fn show(url: &str) {
     }
 }
 
-/// A terminal and a display: nothing is opened behind a script, a service or a remote shell.
-fn has_person() -> bool {
+/// True if there is somebody to show a page to: a terminal and a display: nothing is opened behind a script, a service or a remote shell.
+pub(crate) fn has_person() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     out::is_terminal() && (cfg!(target_os = "macos") || set("DISPLAY") || set("WAYLAND_DISPLAY"))
 }

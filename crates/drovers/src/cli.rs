@@ -7,12 +7,14 @@ mod check;
 mod demo;
 mod export;
 mod journal;
+mod link;
 mod ls;
 mod open;
 mod replay;
 mod resume;
 mod send;
 mod tail;
+mod token;
 mod up;
 mod watch;
 
@@ -90,6 +92,8 @@ enum Command {
     Continue(resume::ContinueArgs),
     Check(check::CheckArgs),
     Open(open::OpenArgs),
+    Link(link::LinkArgs),
+    Token(token::TokenArgs),
     Replay(replay::ReplayArgs),
     /// Keeps a server no longer than its hub; for Drovers itself
     #[command(hide = true)]
@@ -136,6 +140,8 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Audit(args) => audit::run(&args, &setting),
         Command::Send(args) => run_async(send::run(args, &setting)),
         Command::Continue(args) => run_async(resume::run(args, &setting)),
+        Command::Link(args) => run_async(link::run(args, &setting)),
+        Command::Token(args) => run_async(token::run(args, &setting)),
         Command::Check(args) => run_async(check::run(&args, &setting)),
         // `main` knows it before anything else does; here it was written in another place.
         Command::Guard => Err(Fault::usage(Cli::command().render_usage())),

@@ -50,3 +50,5 @@ pub(crate) const OPEN_FILES: u64 = 16_384;
 pub(crate) const AUDIT_ENTRIES: usize = 100;
 /// Characters of such an entry on a terminal. The rest is cut off; the JSON has it.
 pub(crate) const AUDIT_LINE_CHARS: usize = 500;
+/// How long a token is good that a person's answer at the terminal is given with. It is revoked after the answer.
+pub(crate) const TERMINAL_TOKEN: Duration = Duration::from_secs(60);

@@ -14,6 +14,7 @@ mod pick;
 mod places;
 mod redact;
 mod serving;
+mod trust;
 mod turn;
 
 use std::process::ExitCode;

@@ -70,10 +70,11 @@ impl Places {
         Ok(())
     }
 
-    /// As the hub takes them.
-    pub(crate) fn instances(self) -> Vec<NewInstance> {
+    /// As the hub takes them; `trust` if a person said that its folders are trusted.
+    pub(crate) fn instances(self, trust: bool) -> Vec<NewInstance> {
         let folders = self.folders.into_iter().map(|folder| NewInstance::Folder {
             folder: folder.as_str().to_owned(),
+            trust,
         });
         let servers = self.servers.into_iter().map(|server| NewInstance::Url {
             url: server.url.to_string(),

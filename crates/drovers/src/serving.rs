@@ -5,7 +5,7 @@
 use std::io;
 use std::sync::Arc;
 
-use hub::access::{DEFAULT_PORT, Listen};
+use hub::access::{Access, DEFAULT_PORT, Keyring, Listen};
 use hub::datadir::DataDir;
 use hub::http::{self, Options};
 use hub::workspace::{GuardCommand, Launcher};
@@ -29,7 +29,26 @@ pub(crate) struct Serving {
     cancel: CancellationToken,
     server: JoinHandle<io::Result<()>>,
     /// Last, so that the lock is held until all else has ended.
-    _dir: DataDir,
+    dir: DataDir,
+}
+
+/// Whether a hub asks who its callers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// It does.
+    Everybody,
+    /// It does not: `--no-auth`.
+    Nobody,
+}
+
+impl Asks {
+    fn access(self, dir: &DataDir, options: &HubOptions) -> Result<Access, Fault> {
+        if self == Self::Nobody {
+            return Ok(Access::Anybody);
+        }
+        let keyring = Keyring::open(dir, options.clock.clone());
+        Ok(Access::Keys(keyring.map_err(Fault::cannot_start)?))
+    }
 }
 
 /// What asks a hub to end.
@@ -78,6 +97,7 @@ impl Serving {
         listen: Listen,
         options: HubOptions,
         notices: Vec<Arc<str>>,
+        asks: Asks,
     ) -> Result<Self, Fault> {
         raise_open_files();
         let signals = Signals::new()
@@ -85,11 +105,16 @@ impl Serving {
         let listener = bind(listen).await?;
         let address = listener.local_addr().map_err(Fault::cannot_start)?;
         let url = Url::parse(&format!("http://{address}")).map_err(Fault::cannot_start)?;
+        let access = asks.access(&dir, &options)?;
+        let options_of_http = Options {
+            access: access.clone(),
+            notices,
+        };
         let hub = Hub::start(&dir, options)
             .await
             .map_err(Fault::cannot_start)?;
         let cancel = CancellationToken::new();
-        let served = http::serve(listener, hub.clone(), Options { notices }, cancel.clone());
+        let served = http::serve(listener, hub.clone(), options_of_http, cancel.clone());
         let server = tokio::spawn(served);
         dir.publish_runtime(&url).map_err(Fault::cannot_start)?;
         let serving = Self {
@@ -98,9 +123,19 @@ impl Serving {
             signals,
             cancel,
             server,
-            _dir: dir,
+            dir,
         };
         announce(&serving.url)?;
+        match access {
+            Access::Keys(keyring) => {
+                let key = keyring.link();
+                tell_link(&format!("{}enter#{}", serving.url, key.reveal()))?;
+            }
+            Access::Anybody => out::note(
+                "--no-auth: every program and every user of this machine can read, prompt and allow whatever agents ask. \
+                 It is meant for tests",
+            ),
+        }
         Ok(serving)
     }
 
@@ -111,7 +146,7 @@ impl Serving {
 
     /// A way to ask it, as any other program would.
     pub(crate) fn api(&self) -> Result<Api, Fault> {
-        Api::at(self.url.clone())
+        Api::at(self.url.clone(), Keyring::command_line(self.dir.path()))
     }
 
     /// Serves until a signal asks it to end, then ends. A second signal cuts the end short: what is still left of its
@@ -146,10 +181,21 @@ impl Serving {
 
 /// The one line that says a hub is ready.
 pub(crate) fn announce(url: &Url) -> Result<(), Fault> {
-    match out::line(&format!(
+    say(&format!(
         "drovers listening on {}",
         url.as_str().trim_end_matches('/')
-    )) {
+    ))
+}
+
+/// The line with a link that lets a browser in.
+pub(crate) fn tell_link(link: &str) -> Result<(), Fault> {
+    say(&format!(
+        "open {link} (good once, for ten minutes; `drovers link` prints another)"
+    ))
+}
+
+fn say(line: &str) -> Result<(), Fault> {
+    match out::line(line) {
         // A hub whose starter does not read what it says is a hub all the same.
         Err(Fault::OutputClosed) => Ok(()),
         said => said,

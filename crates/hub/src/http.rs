@@ -7,13 +7,17 @@ mod app;
 mod assets;
 mod discover;
 mod documents;
+mod ending;
 mod fragments;
 mod health;
 mod instances;
 mod listener;
 mod live;
 mod log;
+mod login;
 mod messages;
+mod needs;
+mod peer;
 mod permissions;
 mod problem;
 mod prompts;
@@ -22,29 +26,34 @@ mod resume;
 mod sessions;
 mod shield;
 mod spec;
+mod tokens;
 
 use std::io;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Extension};
 use axum::middleware;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use crate::access::Door;
+use crate::access::{Access, Door};
 use crate::hub::Hub;
 use crate::limits;
 use app::App;
 use listener::Bounded;
+use shield::Guard;
 
-/// What a server tells beside what the hub knows.
-#[derive(Clone, Debug, Default)]
+/// What a server tells beside what the hub knows, and whom it tells.
+#[derive(Clone, Debug)]
 pub struct Options {
+    /// Whether it asks who its callers are.
+    pub access: Access,
     /// What a person should know about this hub: a fact each, and what to do.
     pub notices: Vec<Arc<str>>,
 }
@@ -64,6 +73,7 @@ pub async fn serve(
     let door = Door::new(listener.local_addr()?.port());
     let app = App::new(hub, options, cancel.clone());
     let viewers = app.clone();
+    let over = end_what_is_over(app.clone());
     let router = routes(app, door);
     let serving = listener::serve(Bounded::new(listener), router, cancel.clone());
     let last = async {
@@ -78,8 +88,20 @@ pub async fn serve(
     tokio::select! {
         () = ended => {}
         () = last => {}
+        never = over => match never {},
     }
     Ok(())
+}
+
+/// Ends what was opened by those whose time is over, for as long as the hub serves.
+async fn end_what_is_over(app: App) -> std::convert::Infallible {
+    let mut again = tokio::time::interval(limits::OVER_EVERY);
+    loop {
+        again.tick().await;
+        if let Access::Keys(keyring) = app.access() {
+            keyring.expire();
+        }
+    }
 }
 
 /// All routes, for a hub that is reached on `port`. Its long answers end with `cancel`.
@@ -87,8 +109,31 @@ pub fn router(hub: Hub, options: Options, port: u16, cancel: CancellationToken) 
     routes(App::new(hub, options, cancel), Door::new(port))
 }
 
-fn routes(app: App, door: Door) -> Router {
-    let (api, spec) = OpenApiRouter::with_openapi(spec::about())
+/// The page's documents and their parts, in the order of [`pages`].
+pub const PAGES: [&str; 7] = [
+    "/",
+    "/i/{instance}",
+    "/i/{instance}/s/{session}",
+    "/fragment/",
+    "/fragment/i/{instance}",
+    "/fragment/i/{instance}/s/{session}",
+    "/api/openapi.json",
+];
+
+fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
+    [
+        get(documents::home),
+        get(documents::instance),
+        get(documents::session),
+        get(fragments::home),
+        get(fragments::instance),
+        get(fragments::session),
+        spec::route(spec),
+    ]
+}
+
+fn api() -> (Router<App>, OpenApi) {
+    OpenApiRouter::with_openapi(spec::about())
         .routes(routes!(health::read))
         .routes(routes!(discover::read))
         .routes(routes!(instances::list, instances::add))
@@ -112,27 +157,33 @@ fn routes(app: App, door: Door) -> Router {
         .routes(routes!(questions::reply))
         .routes(routes!(log::follow))
         .routes(routes!(live::connect))
-        .split_for_parts();
-    let pages = Router::new()
-        .route("/", get(documents::home))
-        .route("/i/{instance}", get(documents::instance))
-        .route("/i/{instance}/s/{session}", get(documents::session))
-        .route("/fragment/", get(fragments::home))
-        .route("/fragment/i/{instance}", get(fragments::instance))
-        .route(
-            "/fragment/i/{instance}/s/{session}",
-            get(fragments::session),
-        );
-    let router = Router::new()
+        .routes(routes!(tokens::list, tokens::add))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::send_away))
+        .routes(routes!(tokens::link))
+        .split_for_parts()
+}
+
+fn routes(app: App, door: Door) -> Router {
+    let (api, spec) = api();
+    let pages = PAGES.into_iter().zip(pages(&spec));
+    let pages = pages.fold(Router::new(), |router, (path, page)| {
+        router.route(path, page)
+    });
+    let guard = Guard {
+        door,
+        app: app.clone(),
+    };
+    Router::new()
         .merge(api)
         .merge(pages)
-        .merge(assets::routes());
-    router
-        .route("/api/openapi.json", spec::route(&spec))
+        .merge(assets::routes())
+        .route(needs::ENTER, get(login::page).post(login::enter))
+        .layer(Extension(door))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn(problem::explain))
         // Brotli alone: docs/adr/0010-one-compressor-for-the-log.md.
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn_with_state(door, shield::guard))
+        .layer(middleware::from_fn_with_state(guard, shield::guard))
         .with_state(app)
 }

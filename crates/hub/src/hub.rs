@@ -30,7 +30,7 @@ use crate::journal::sqlite::{self, SqliteFile};
 use crate::journal::store::Medium;
 use crate::journal::{self, Journal, Retention};
 use crate::registry::{Registry, RegistryError};
-use crate::workspace::Launcher;
+use crate::workspace::{Launcher, Trust};
 use instances::Instances;
 
 /// How a hub runs.
@@ -92,6 +92,8 @@ struct Inner {
     renderer: Arc<Renderer>,
     live: Live,
     registry: Mutex<Registry>,
+    /// Folders in which a server may be started.
+    trust: Mutex<Trust>,
     instances: Instances,
     outbox: Arc<dyn Store>,
     audit: Arc<dyn Audit>,
@@ -110,10 +112,12 @@ impl Hub {
     /// When the list of instances cannot be read, or no HTTP client can be made.
     pub async fn start(dir: &DataDir, options: HubOptions) -> Result<Self, HubError> {
         let (registry, put_aside) = Registry::load(dir)?;
-        let servers = Servers::open(dir).map_err(|source| RegistryError::Disk {
+        let disk = |source| RegistryError::Disk {
             path: dir.path().to_owned(),
             source,
-        })?;
+        };
+        let servers = Servers::open(dir).map_err(disk)?;
+        let trust = Trust::load(dir, registry.folders()).map_err(disk)?;
         let clock = options.clock.clone();
         let journal = open_journal(dir, &options).await;
         for instance in registry.instances() {
@@ -140,6 +144,7 @@ impl Hub {
             renderer,
             live,
             registry: Mutex::new(registry),
+            trust: Mutex::new(trust),
             instances,
             outbox: Arc::new(Disk::new(dir.file(outbox::FILE))),
             audit: Arc::new(audit::File::new(dir.file(audit::FILE))),
@@ -205,6 +210,13 @@ impl Hub {
     pub async fn shutdown(&self) {
         self.0.instances.end_all().await;
         self.engine().journal().close().await;
+    }
+
+    fn trusted(&self) -> MutexGuard<'_, Trust> {
+        self.0
+            .trust
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {

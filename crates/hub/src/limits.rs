@@ -220,3 +220,32 @@ pub const SEND_BUFFER: usize = 64 << 10;
 pub const VIEWER_READ_BUFFER: usize = 4 << 10;
 /// How long requests may take to end once the hub ends. After it their connections are cut.
 pub const LAST_REQUESTS: Duration = Duration::from_secs(3);
+
+/// Pages that may come in. Beyond it the one that was used longest ago has to enter anew.
+pub const PAGES: usize = 64;
+/// How long a page may stay away. After it, it has to enter anew.
+pub const PAGE_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Of that, how much has to be used up until it is given whole again.
+pub const PAGE_RENEWED: Duration = Duration::from_secs(24 * 60 * 60);
+/// Tokens. Another one is refused.
+pub const TOKENS: usize = 64;
+/// Characters of a token's name. A longer one is refused.
+pub const TOKEN_NAME: usize = 64;
+/// Links that let a page in and were not followed yet. Beyond it the oldest is good no more.
+pub const LINKS: usize = 16;
+/// How long a link is good.
+pub const LINK_LIFE: Duration = Duration::from_secs(10 * 60);
+/// How often the disk is told that a page or token was used.
+pub const USED_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often it is looked whose time is over. What they opened lasts so long at most.
+pub const OVER_EVERY: Duration = Duration::from_secs(15);
+/// Wrong attempts that are answered at once. Each further one waits.
+pub const WRONG_FREE: u32 = 10;
+/// How long the first of them waits; each further one twice as long.
+pub const WRONG_FIRST: Duration = Duration::from_millis(100);
+/// How long one waits at most.
+pub const WRONG_MOST: Duration = Duration::from_secs(5);
+/// Wrong attempts that wait at once. Further ones are refused at once.
+pub const WRONG_WAITING: usize = 64;
+/// How long no attempt may be wrong until those before are forgotten.
+pub const WRONG_FORGOTTEN: Duration = Duration::from_secs(60);

@@ -225,6 +225,18 @@ impl Registry {
         &self.recent
     }
 
+    /// Every folder that it knows: of instances, and recent ones.
+    pub fn folders(&self) -> Vec<Folder> {
+        let of_instances = self
+            .instances
+            .iter()
+            .filter_map(|instance| match &instance.origin {
+                Origin::Folder(folder) => Some(folder),
+                Origin::Url(_) => None,
+            });
+        of_instances.chain(&self.recent).cloned().collect()
+    }
+
     /// Remembers that this folder was used just now. Blocks on the disk.
     ///
     /// # Errors

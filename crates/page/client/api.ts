@@ -73,6 +73,14 @@ export async function exchange(
 
 export const isGood = (reply: Reply): boolean => reply.status >= 200 && reply.status < 300;
 
+/** What a good answer says; `null` after saying beside a control what went wrong. */
+export function answered(at: Element, reply: Reply): Record<string, unknown> | null {
+  if (isGood(reply)) return reply.json;
+  const silent = "Drovers did not answer. Nothing was lost here; try again.";
+  complain(at, reply.status === 0 ? silent : inWords(reply.json, reply.status));
+  return null;
+}
+
 /** Sends a command. Gives back the answer, or `null` after saying what went wrong. */
 export async function send(
   at: Element,
@@ -81,9 +89,5 @@ export async function send(
   body?: unknown,
 ): Promise<Record<string, unknown> | null> {
   complain(at, "");
-  const reply = await exchange(method, url, body);
-  if (isGood(reply)) return reply.json;
-  const silent = "Drovers did not answer. Nothing was lost here; try again.";
-  complain(at, reply.status === 0 ? silent : inWords(reply.json, reply.status));
-  return null;
+  return answered(at, await exchange(method, url, body));
 }

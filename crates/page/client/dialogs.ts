@@ -1,6 +1,6 @@
 // Dialogs and sheets, and the commands behind them.
 
-import { complain, type Problem, send } from "./api";
+import { answered, complain, exchange, type Problem, type Reply, send } from "./api";
 import { byId } from "./dom";
 import { go } from "./navigate";
 
@@ -26,6 +26,8 @@ async function confirmed(text: string, yes: string, no: string): Promise<boolean
   }
   dialog.returnValue = "no";
   dialog.showModal();
+  // Enter says no: yes is said by an act of its own.
+  dialog.querySelector<HTMLElement>("button[value=no]")?.focus();
   await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
   return dialog.returnValue === "yes";
 }
@@ -49,8 +51,17 @@ export async function continueAll(button: HTMLElement): Promise<void> {
   complain(button, `${continued.length} go on. ${failed.length} could not: ${[...new Set(problems)].join("; ")}`);
 }
 
+/** True of a folder that nobody has trusted yet. */
+const untrusted = ({ json }: Reply): boolean => json.type === "urn:drovers:problem:untrusted-folder";
+
 async function add(at: Element, body: Record<string, string>): Promise<boolean> {
-  const instance = await send(at, "POST", "/api/instances", body);
+  complain(at, "");
+  let reply = await exchange("POST", "/api/instances", body);
+  if (untrusted(reply)) {
+    if (!(await confirmed(`${(reply.json as Problem).detail ?? ""}. Trust it, now and later?`, "Trust", "Cancel"))) return false;
+    reply = await exchange("POST", "/api/instances", { ...body, trust: true });
+  }
+  const instance = answered(at, reply);
   if (typeof instance?.id !== "string") return false;
   await go(`/i/${encodeURIComponent(instance.id)}`);
   return true;

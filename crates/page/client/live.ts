@@ -39,6 +39,9 @@ const longestHidden = 5_000;
 /** Sockets in a row that did not open, after which the page asks why: a browser does not tell. */
 const askWhyAfter = 5;
 
+/** Why a socket is closed whose page may not come in any more (RFC 6455: policy). */
+const sentAway = 1008;
+
 let socket: WebSocket | null = null;
 let looks = 0;
 let heard = 0;
@@ -126,7 +129,7 @@ async function explain(): Promise<void> {
   const answer = await fetch("/api/health", { signal: AbortSignal.timeout(opening) }).catch(() => null);
   if (!answer || !root.hasAttribute("data-offline")) return;
   const refused = answer.status === 401 || answer.status === 403;
-  if (refused) show(true, "Drovers does not let this page in. Open the address that it printed when it started");
+  if (refused) show(true, "Drovers does not let this page in any more. `drovers link` prints an address that does");
   else if (answer.ok) show(true, "Drovers answers, but takes no link: perhaps too many pages are open. Trying again");
 }
 
@@ -158,7 +161,10 @@ function connect(): void {
     show(false);
     take(JSON.parse(event.data) as Frame);
   };
-  fresh.onclose = () => lost(fresh);
+  fresh.onclose = (event) => {
+    lost(fresh);
+    if (event.code === sentAway) void explain();
+  };
 }
 
 /** After a wake or a change of network: a socket that may be dead is not waited for. */

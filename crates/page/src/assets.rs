@@ -22,9 +22,10 @@ pub(crate) mod asset {
     pub(crate) const SCRIPT: usize = 0;
     pub(crate) const STYLE: usize = 1;
     pub(crate) const ICON: usize = 2;
+    pub(crate) const ENTER: usize = 3;
 }
 
-static ASSETS: [Asset; 3] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: [Asset; 4] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {

@@ -7,6 +7,7 @@
 //! The way in is [`Renderer`]; the frames that travel are in [`wire`].
 
 mod assets;
+mod door;
 mod limits;
 pub mod wire;
 
@@ -21,6 +22,7 @@ mod words;
 mod sample;
 
 pub use assets::{Asset, CSP, assets};
+pub use door::{enter, locked};
 pub use render::Renderer;
 pub use shell::{Context, Found, Notice};
 pub use wire::Op;

@@ -7,6 +7,8 @@ use std::process::{Command as Build, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use chromiumoxide::cdp::browser_protocol::network::CookieParam;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use testkit::chromium::{Chromium, Page, Scheme, Viewport};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -52,6 +54,7 @@ async fn main() -> Result<()> {
             let mut page = chromium.page().await?;
             page.viewport(viewport).await?;
             page.scheme(scheme).await?;
+            page.inner().set_cookie(demo.cookie()).await?;
             page.goto(&session).await?;
             settle(&page, show).await?;
             let file = folder.join(format!("{screen}-{colours}.png"));
@@ -83,6 +86,8 @@ async fn settle(page: &Page, show: &str) -> Result<()> {
 /// A running demo; killed on drop.
 struct Demo {
     url: String,
+    /// What lets a browser in: its cookie's name and value.
+    cookie: (String, String),
     _process: Child,
 }
 
@@ -100,19 +105,50 @@ impl Demo {
             .as_deref()
             .and_then(|line| line.strip_prefix("drovers listening on "));
         let url = url.with_context(|| format!("it said {line:?}"))?.to_owned();
+        let line = timeout(PATIENCE, lines.next_line()).await??;
+        let link = line.context("a link")?;
+        let (_, key) = link.split_once('#').context("a key in the link")?;
+        let key = key.split(' ').next().unwrap_or_default();
+        let enter = reqwest::Client::new().post(format!("{url}/enter"));
+        let entered = enter.json(&json!({ "key": key })).send().await?;
+        let cookie = entered.error_for_status_ref()?.headers().get("set-cookie");
+        let cookie = cookie.context("a cookie")?.to_str()?;
+        let (name, rest) = cookie.split_once('=').context("a cookie")?;
+        let value = rest.split(';').next().unwrap_or_default();
         Ok(Self {
             url,
+            cookie: (name.to_owned(), value.to_owned()),
             _process: process,
         })
+    }
+
+    /// The cookie, for a browser.
+    fn cookie(&self) -> CookieParam {
+        let (name, value) = self.cookie.clone();
+        let mut cookie = CookieParam::new(name, value);
+        cookie.url = Some(self.url.clone());
+        cookie
+    }
+
+    /// Asks as that browser.
+    fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        let (name, value) = &self.cookie;
+        let request = reqwest::Client::new().request(method, url);
+        request.header("cookie", format!("{name}={value}"))
+    }
+
+    async fn post(&self, url: &str, body: Value) -> Result<Value> {
+        let answer = self.request(Method::POST, url).json(&body).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
     }
 
     /// Has a session at a good moment, and gives its page's address.
     async fn prepare(&self) -> Result<String> {
         let instance = self.instance().await?;
         let sessions = format!("{}/api/instances/{instance}/sessions", self.url);
-        let made = post(&sessions, json!({ "title": TITLE })).await?;
+        let made = self.post(&sessions, json!({ "title": TITLE })).await?;
         let session = made["id"].as_str().context("an id")?;
-        post(
+        self.post(
             &format!("{sessions}/{session}/prompt"),
             json!({ "text": PROMPT }),
         )
@@ -125,7 +161,8 @@ impl Demo {
             let mut again = tokio::time::interval(Duration::from_millis(50));
             loop {
                 again.tick().await;
-                let answer = reqwest::get(format!("{}/api/instances", self.url)).await?;
+                let url = format!("{}/api/instances", self.url);
+                let answer = self.request(Method::GET, &url).send().await?;
                 let instances: Vec<Value> = answer.json().await?;
                 let ready = instances.iter().find(|one| one["status"] == "connected");
                 if let Some(id) = ready.and_then(|one| one["id"].as_str()) {
@@ -135,11 +172,6 @@ impl Demo {
         };
         timeout(PATIENCE, connected).await?
     }
-}
-
-async fn post(url: &str, body: Value) -> Result<Value> {
-    let answer = reqwest::Client::new().post(url).json(&body).send().await?;
-    Ok(answer.error_for_status()?.json().await?)
 }
 
 /// The binary: the given one, or one that is built beside this program.

@@ -251,7 +251,12 @@ pub(crate) struct Terminal {
 #[serde(untagged)]
 pub(crate) enum NewInstance {
     /// A folder in which the hub runs a server.
-    Folder { folder: String },
+    Folder {
+        folder: String,
+        /// A person trusts what its configuration runs.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        trust: bool,
+    },
     /// A server that runs already.
     Url {
         url: String,
@@ -384,12 +389,22 @@ pub(crate) struct Stays {
 /// A refusal (RFC 9457).
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Problem {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
     #[serde(default)]
     title: Option<String>,
     #[serde(default)]
     detail: Option<String>,
     #[serde(default)]
     next: Option<String>,
+}
+
+impl Problem {
+    /// What the hub says of a folder that nobody has trusted yet, if this says so.
+    pub(super) fn of_untrusted(&self) -> Option<&str> {
+        let untrusted = self.kind.as_deref() == Some("urn:drovers:problem:untrusted-folder");
+        self.detail.as_deref().filter(|_| untrusted)
+    }
 }
 
 impl fmt::Display for Problem {

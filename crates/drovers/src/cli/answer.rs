@@ -67,8 +67,7 @@ pub(crate) async fn allow(args: AllowArgs, setting: &Setting) -> Result<(), Faul
         fingerprint: Some(fingerprint),
         message: None,
     };
-    api.answer_permission(&asked.instance, &asked.asking.id, &answer)
-        .await?;
+    send(&api, &asked, &answer).await?;
     out::line(&format!(
         "allowed {}: {}",
         if args.always { "from now on" } else { "once" },
@@ -85,12 +84,33 @@ pub(crate) async fn reject(args: RejectArgs, setting: &Setting) -> Result<(), Fa
         fingerprint: None,
         message: args.message,
     };
-    api.answer_permission(&asked.instance, &asked.asking.id, &answer)
-        .await?;
+    send(&api, &asked, &answer).await?;
     out::line(&format!(
         "rejected: {}",
         out::one_line(&asked.asking.words())
     ))
+}
+
+/// Sends an answer: of a person at a terminal with a token for this one answer, of a script with its own.
+async fn send(api: &Api, asked: &Asked, answer: &Answer) -> Result<(), Fault> {
+    let (instance, id) = (&asked.instance, &asked.asking.id);
+    if !at_terminal() {
+        return api.answer_permission(instance, id, answer).await;
+    }
+    let (terminal, token) = api.at_terminal().await;
+    let answered = terminal.answer_permission(instance, id, answer).await;
+    if let Some(token) = token
+        && let Err(error) = api.revoke_token(&token).await
+    {
+        out::note(&format!(
+            "the token {token} ends by itself in a minute: {error}"
+        ));
+    }
+    answered
+}
+
+fn at_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
 /// A request and where it waits.
@@ -193,7 +213,7 @@ fn indented(text: &str) -> String {
 
 /// Asks the person at the terminal, and fails unless they say yes.
 async fn confirm(always: bool) -> Result<(), Fault> {
-    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+    if !at_terminal() {
         return Err(Fault::usage(
             "nobody is at a terminal who could read it. A script names what it read: `--fingerprint HEX`",
         ));

@@ -71,8 +71,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
         ..HubOptions::new(launcher)
     };
     let notice = "This is a demo: the agents follow a script, and all is gone once it ends. Say anything to them";
-    let serving =
-        Serving::start(stage.data_dir()?, listen, options, vec![Arc::from(notice)]).await?;
+    let (notices, asks) = (vec![Arc::from(notice)], args.how.asks());
+    let serving = Serving::start(stage.data_dir()?, listen, options, notices, asks).await?;
     let play = Play {
         api: serving.api()?,
         hub: serving.hub().clone(),
@@ -110,6 +110,7 @@ impl Play {
     /// Plays on the real OpenCode if it is there in time, else on the scripted one. Goes on until it is dropped.
     async fn run(self, model: Option<Model>) -> Result<(), Fault> {
         if let Some(_model) = model {
+            self.hub.trust(&self.project).map_err(Fault::failed)?;
             let id = self.add(NewInstance::Folder(self.project.clone())).await?;
             match timeout(limits::REAL_OPENCODE, self.begin(&id)).await {
                 Ok(Ok(())) => return self.go_on(&id).await,
@@ -170,7 +171,7 @@ impl Play {
     }
 
     async fn go_on(&self, id: &InstanceId) -> Result<(), Fault> {
-        self.how.show(&format!("{}/i/{id}", self.api.url()));
+        self.how.show(&self.api, &format!("/i/{id}")).await;
         std::future::pending().await
     }
 }

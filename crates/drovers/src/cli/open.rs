@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::Args;
 use hub::datadir::Servers;
-use hub::workspace::{Folder, binary};
+use hub::workspace::{Folder, binary, own_variables};
 use model::ids::InstanceId;
 use opencode::Credentials;
 use tokio::time::{Instant, sleep};
@@ -15,7 +15,7 @@ use super::Setting;
 use crate::api::{Api, Instance, Link, NewInstance};
 use crate::census::{self, Thing};
 use crate::fault::Fault;
-use crate::{limits, out};
+use crate::{limits, out, trust};
 
 /// Open a folder or a session in OpenCode's terminal client, live in Drovers too
 ///
@@ -27,6 +27,9 @@ pub(crate) struct OpenArgs {
     /// The OpenCode program to run [default: `opencode` in PATH]
     #[arg(long, value_name = "PATH")]
     opencode: Option<PathBuf>,
+    /// Trust the folder: OpenCode runs what its configuration tells it to (asked once otherwise)
+    #[arg(long)]
+    trust: bool,
 }
 
 /// A terminal client, ready to run.
@@ -42,7 +45,7 @@ pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fa
     let program = binary::find(args.opencode.as_deref()).map_err(Fault::usage)?;
     let data_dir = setting.data_dir()?;
     let api = Api::of(&data_dir)?;
-    let (instance, session) = target(&api, args.target.as_deref()).await?;
+    let (instance, session) = target(&api, args.target.as_deref(), args.trust).await?;
     let instance = connected(&api, instance).await?;
     let found = Servers::find(&data_dir, &InstanceId::new(instance.id.as_str()));
     let (url, login) = found.ok_or_else(|| {
@@ -80,6 +83,9 @@ impl Client {
     pub(crate) fn become_client(self) -> Result<(), Fault> {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
+        for name in own_variables() {
+            command.env_remove(name);
+        }
         // In the environment, which other users cannot read; a command line they can.
         if let Some(login) = &self.login {
             command
@@ -95,14 +101,19 @@ impl Client {
 }
 
 /// The instance that is meant, and the session if one is.
-async fn target(api: &Api, target: Option<&str>) -> Result<(Instance, Option<String>), Fault> {
+async fn target(
+    api: &Api,
+    target: Option<&str>,
+    trust: bool,
+) -> Result<(Instance, Option<String>), Fault> {
     let path = Path::new(target.unwrap_or("."));
     if target.is_none() || path.is_dir() {
         let folder = Folder::resolve(path).map_err(Fault::usage)?;
         let new = NewInstance::Folder {
             folder: folder.as_str().to_owned(),
+            trust,
         };
-        return Ok((api.add(&new).await?, None));
+        return Ok((trust::add(api, new).await?, None));
     }
     match census::thing(api, target.unwrap_or_default()).await? {
         Thing::Instance(instance) => Ok((instance, None)),

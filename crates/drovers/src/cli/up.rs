@@ -20,8 +20,8 @@ use super::watch::Watch;
 use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
 use crate::places::{self, Places};
-use crate::serving::{self, Serving};
-use crate::{browser, limits, out};
+use crate::serving::{self, Asks, Serving};
+use crate::{browser, limits, out, trust};
 
 /// Start the hub and show these folders and servers (the default command)
 ///
@@ -36,6 +36,9 @@ pub(crate) struct UpArgs {
     /// Address of an OpenCode server that runs already; its password comes from DROVERS_PASSWORD, never from here
     #[arg(long, value_name = "URL")]
     attach: Vec<String>,
+    /// Trust the folders: OpenCode runs what their configuration tells it to (asked once for each otherwise)
+    #[arg(long)]
+    trust: bool,
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
@@ -54,6 +57,9 @@ pub(crate) struct How {
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_open: bool,
+    /// Ask nobody who they are: every program and every user of this machine may do everything. For tests
+    #[arg(long)]
+    no_auth: bool,
     /// How large the journal of what the servers say may get, such as 500M or 2G [default: 1G]
     #[arg(long, value_name = "SIZE", conflicts_with = "no_journal")]
     journal_size: Option<Bytes>,
@@ -85,12 +91,26 @@ impl How {
             || self.journal_size.is_some()
             || self.journal_days.is_some()
             || self.no_journal
+            || self.no_auth
+    }
+
+    /// Whether the hub asks who its callers are.
+    pub(crate) fn asks(&self) -> Asks {
+        if self.no_auth {
+            Asks::Nobody
+        } else {
+            Asks::Everybody
+        }
     }
 
     /// Opens a page of the hub, unless that is not wanted.
-    pub(crate) fn show(&self, page: &str) {
-        if !self.no_open {
-            browser::show(page);
+    pub(crate) async fn show(&self, api: &Api, page: &str) {
+        if self.no_open || !browser::has_person() {
+            return;
+        }
+        match api.link(page).await {
+            Ok(link) => browser::show(&link),
+            Err(fault) => out::note(&fault.to_string()),
         }
     }
 }
@@ -121,15 +141,15 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
         journal: args.how.keep(),
         ..HubOptions::new(serving::launcher(named)?)
     };
-    let serving = Serving::start(dir, listen, options, first.notices).await?;
+    let serving = Serving::start(dir, listen, options, first.notices, args.how.asks()).await?;
     let api = serving.api()?;
     let how = args.how.clone();
     let arrange = tokio::spawn(async move {
         if bare && first.nothing_known {
             attach_what_listens(&api, &mut places).await;
         }
-        let added = add(&api, places.instances()).await;
-        how.show(&page(&api, &added));
+        let added = add(&api, places.instances(args.trust)).await;
+        how.show(&api, &page(&added)).await;
     });
     let ended = serving.until_asked_to_end().await;
     arrange.abort();
@@ -172,16 +192,20 @@ async fn take(path: &Path) -> Result<Taken, Fault> {
 async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault> {
     if args.how.is_for_a_new_hub() || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub runs already at {}: --listen, --opencode, --journal-…, --stale-after and --dead-after change nothing. \
+            "a hub runs already at {}: --listen, --opencode, --journal-…, --no-auth, --stale-after and --dead-after change nothing. \
              Stop it first if they should",
             api.url()
         ));
     }
-    let wanted = places.instances();
+    let wanted = places.instances(args.trust);
     let count = wanted.len();
     let added = add(api, wanted).await;
     serving::announce(&api.address())?;
-    args.how.show(&page(api, &added));
+    match api.link(&page(&added)).await {
+        Ok(link) => serving::tell_link(&link)?,
+        Err(fault) => out::note(&fault.to_string()),
+    }
+    args.how.show(api, &page(&added)).await;
     if added.len() < count {
         return Err(Fault::failed(format!(
             "the hub at {} did not take {} of {count}, for the reasons above",
@@ -196,7 +220,7 @@ async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault
 async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
     let mut added = Vec::new();
     for new in wanted {
-        match api.add(&new).await {
+        match trust::add(api, new).await {
             Ok(instance) => {
                 if let Some(reason) = &instance.reason {
                     out::note(&format!(
@@ -214,10 +238,10 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
 }
 
 /// The page of what was asked for first, else the first page.
-fn page(api: &Api, added: &[Instance]) -> String {
+fn page(added: &[Instance]) -> String {
     match added.first() {
-        Some(instance) => api.page(&instance.id, None),
-        None => api.url().to_owned(),
+        Some(instance) => format!("/i/{}", instance.id),
+        None => "/".to_owned(),
     }
 }
 

@@ -67,7 +67,7 @@ impl Bench {
     pub(crate) fn drovers_at(&self, address: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
         command
-            .args(["--no-open", "--listen", address, "--data-dir"])
+            .args(["--no-open", "--no-auth", "--listen", address, "--data-dir"])
             .arg(self.path("data"))
             .current_dir(self.dir.path());
         command
@@ -89,6 +89,7 @@ impl Bench {
         testkit::real::isolate(&mut command, &self.options(folder)).await?;
         command
             .arg("-vv")
+            .arg("--trust")
             .arg("--opencode")
             .arg(binary)
             .arg(self.path(folder))

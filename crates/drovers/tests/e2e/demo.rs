@@ -14,7 +14,14 @@ async fn sessions_live_and_a_permission_is_granted() -> Result<()> {
     let browser = Chromium::start().await?;
     let begun = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
-    command.args(["demo", "--fake", "--no-open", "--listen", "127.0.0.1:0"]);
+    command.args([
+        "demo",
+        "--fake",
+        "--no-open",
+        "--no-auth",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
     let mut drovers = Drovers::of(command).await?;
     let instance = drovers
         .instance(|instance| instance["status"] == "connected")

@@ -11,6 +11,7 @@ mod deaths;
 mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
+mod door;
 mod faults;
 mod hostile;
 mod keys;

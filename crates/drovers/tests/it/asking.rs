@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use reqwest::Method;
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -185,17 +186,18 @@ async fn send_tells_that_a_child_waits_for_a_person() {
         .get(&format!("instances/{}/permissions", scene.instance))
         .await;
     let permission = waiting[0]["id"].as_str().unwrap();
-    let reply = format!(
-        "{}/api/instances/{}/permissions/{permission}",
-        scene.hub.url, scene.instance
-    );
+    let reply = format!("instances/{}/permissions/{permission}", scene.instance);
     let body = serde_json::json!({"reply": "once", "fingerprint": waiting[0]["fingerprint"]});
-    let answered = reqwest::Client::new()
-        .post(reply)
-        .json(&body)
-        .send()
-        .await
-        .unwrap();
+    let by = async |token: &str| {
+        let reply = scene.hub.request_by(token, Method::POST, &reply);
+        reply.json(&body).send().await.unwrap()
+    };
+    // Whoever reads the command line's token cannot answer with it.
+    let token = std::fs::read_to_string(scene.home.data_dir().join("token"));
+    assert_eq!(by(&token.unwrap()).await.status(), 403);
+    let made = ["token", "add", "ci", "--role", "answer", "--expires", "1h"];
+    let token = scene.home.run(&made).await.ok();
+    let answered = by(token.trim()).await;
     assert!(answered.status().is_success());
     let done = Done::of(child.wait_with_output()).await;
     assert_eq!(done.ok(), "over\n");

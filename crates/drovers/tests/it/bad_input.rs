@@ -144,6 +144,7 @@ async fn a_missing_opencode_is_told_of_here_and_there() {
         "--no-open",
         "--listen",
         "127.0.0.1:0",
+        "--trust",
         folder.to_str().unwrap(),
     ]))
     .await;

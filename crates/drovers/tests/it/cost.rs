@@ -54,7 +54,7 @@ impl Bench {
         });
         fake.seed_messages(&session, vec![message]).unwrap();
         let home = Home::new();
-        let hub = home.start(&["--attach", &fake.url]).await;
+        let hub = home.start(&["--no-auth", "--attach", &fake.url]).await;
         let instance = hub.connected().await;
         let mut bench = Self {
             fake,

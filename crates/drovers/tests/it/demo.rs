@@ -12,9 +12,15 @@ use crate::program::{Home, Running, until};
 async fn five_sessions_live_within_five_seconds_and_no_trace_after() {
     let home = Home::new();
     let begun = Instant::now();
-    let mut hub =
-        Running::of(home.command(&["demo", "--fake", "--no-open", "--listen", "127.0.0.1:0"]))
-            .await;
+    let mut hub = Running::of(home.command(&[
+        "demo",
+        "--fake",
+        "--no-open",
+        "--no-auth",
+        "--listen",
+        "127.0.0.1:0",
+    ]))
+    .await;
     let instance = hub.connected().await;
     until(async || {
         let sessions = hub.get(&format!("instances/{instance}/sessions")).await;

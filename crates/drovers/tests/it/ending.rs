@@ -4,6 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use reqwest::Method;
 use scripted::opencode::{FakeOptions, FakeServer};
 
 use crate::program::{Home, Running, runs, stand_in, until};
@@ -28,7 +29,7 @@ async fn term_ends_streams_and_servers_with_code_zero() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let home = Home::new();
         let (mut hub, server) = with_server(&home).await;
-        let viewer = reqwest::get(format!("{}/api/log", hub.url)).await.unwrap();
+        let viewer = hub.request(Method::GET, "log").send().await.unwrap();
         let asked = Instant::now();
         hub.signal(signal);
         assert_eq!(hub.ended().await, Some(0), "{signal}");

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -25,6 +26,8 @@ pub(crate) struct Home {
 /// A hub that runs. Killed when dropped.
 pub(crate) struct Running {
     pub(crate) url: String,
+    /// What its command line shows it; none of a hub that asks for nothing.
+    token: Option<String>,
     child: Child,
     _out: Lines<BufReader<ChildStdout>>,
 }
@@ -74,8 +77,16 @@ impl Home {
 
     /// Starts a hub on a free port.
     pub(crate) async fn start(&self, args: &[&str]) -> Running {
-        Running::of(self.command(&[&["up", "--no-open", "--listen", "127.0.0.1:0"], args].concat()))
-            .await
+        Running::of(
+            self.command(
+                &[
+                    &["up", "--no-open", "--trust", "--listen", "127.0.0.1:0"],
+                    args,
+                ]
+                .concat(),
+            ),
+        )
+        .await
     }
 }
 
@@ -123,6 +134,10 @@ impl Done {
 impl Running {
     /// Starts a hub and waits for its line.
     pub(crate) async fn of(mut command: Command) -> Self {
+        let env = command.as_std().get_envs();
+        let data_dir = env
+            .filter(|(name, _)| *name == "DROVERS_DATA_DIR")
+            .find_map(|(_, value)| value.map(PathBuf::from));
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = timeout(DEADLINE, out.next_line())
@@ -134,8 +149,10 @@ impl Running {
             .strip_prefix("drovers listening on ")
             .expect("another line")
             .to_owned();
+        let token = data_dir.and_then(|dir| std::fs::read_to_string(dir.join("token")).ok());
         Self {
             url,
+            token,
             child,
             _out: out,
         }
@@ -157,11 +174,21 @@ impl Running {
         ended.unwrap().code()
     }
 
+    /// A request to its API.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request_by(self.token.as_deref().unwrap_or_default(), method, path)
+    }
+
+    /// The same, with this token.
+    pub(crate) fn request_by(&self, token: &str, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/api/{path}", self.url);
+        let request = reqwest::Client::new().request(method, url);
+        request.bearer_auth(token)
+    }
+
     /// What its API answers.
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let answer = reqwest::get(format!("{}/api/{path}", self.url))
-            .await
-            .unwrap();
+        let answer = self.request(Method::GET, path).send().await.unwrap();
         answer.json().await.unwrap()
     }
 

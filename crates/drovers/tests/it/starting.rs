@@ -24,7 +24,7 @@ async fn a_taken_port_gives_way_to_the_next_unless_it_was_asked_for() {
     let folder = home.folder("project");
     // Whoever has it: it is taken now.
     let _taken = TcpListener::bind("127.0.0.1:7878");
-    let hub = Running::of(home.command(&["--no-open", folder.to_str().unwrap()])).await;
+    let hub = Running::of(home.command(&["--no-open", "--trust", folder.to_str().unwrap()])).await;
     let port: u16 = hub.url.rsplit(':').next().unwrap().parse().unwrap();
     assert!((7879..7978).contains(&port), "{port}");
     let other = Home::new();
@@ -44,7 +44,18 @@ async fn a_second_one_hands_over_to_the_first() {
     let one = home.folder("one");
     let hub = home.start(&[one.to_str().unwrap()]).await;
     let second = home.run(&["--no-open", "--attach", &fake.url]).await;
-    assert_eq!(second.ok(), format!("drovers listening on {}\n", hub.url));
+    let said = second.ok();
+    let mut lines = said.lines();
+    assert_eq!(
+        lines.next(),
+        Some(&*format!("drovers listening on {}", hub.url))
+    );
+    let link = lines.next().unwrap();
+    assert!(
+        link.starts_with(&format!("open {}/enter#drovers_", hub.url)),
+        "{link}"
+    );
+    assert!(link.contains("/i/") && lines.next().is_none(), "{said}");
     let instances = hub.until(|instances| instances.len() == 2).await;
     assert!(
         instances

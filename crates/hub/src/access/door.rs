@@ -44,6 +44,11 @@ impl Door {
         Self { port }
     }
 
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Lets a request in, or says why not.
     ///
     /// # Errors

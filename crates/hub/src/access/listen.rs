@@ -23,7 +23,7 @@ pub enum ListenError {
     Malformed(String),
     /// Others could reach it.
     #[error(
-        "{0} can be reached from other machines, and until login exists anybody there could run commands as you. \
+        "{0} can be reached from other machines, and everything, keys as well, would go there in the clear. \
          Listen on 127.0.0.1, and reach it from elsewhere through `ssh -L`"
     )]
     NotLoopback(IpAddr),
@@ -118,7 +118,7 @@ mod tests {
         ] {
             let error = text.parse::<Listen>().unwrap_err();
             assert!(matches!(error, ListenError::NotLoopback(_)), "{text}");
-            assert!(error.to_string().contains("until login exists"));
+            assert!(error.to_string().contains("in the clear"));
         }
     }
 

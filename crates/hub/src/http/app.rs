@@ -10,12 +10,17 @@ use tokio_util::sync::CancellationToken;
 use super::Options;
 use super::log::Press;
 use super::problem::Problem;
+use crate::access::{Access, Throttle};
 use crate::command::Commands;
 use crate::hub::Hub;
 use crate::limits;
 
 /// The version that pages and programs are told.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a page says of a hub that lets everybody in.
+const OPEN: &str = "This hub was started with --no-auth: every program and every user of this machine can read, prompt and \
+    allow whatever agents ask. It is meant for tests";
 
 /// Shared by all handlers. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +29,8 @@ pub(super) struct App(Arc<Inner>);
 struct Inner {
     hub: Hub,
     commands: Commands,
+    access: Access,
+    throttle: Throttle,
     notices: Vec<Notice>,
     viewers: Arc<Semaphore>,
     ending: CancellationToken,
@@ -43,9 +50,15 @@ impl App {
         let commands = Commands::new(hub.clone());
         let (refusing, ended) = (commands.clone(), ending.clone());
         tokio::spawn(async move { ended.run_until_cancelled(refusing.keep_refusing()).await });
-        let notices = options.notices.into_iter().chain(aside);
+        let open = match &options.access {
+            Access::Anybody => Some(Arc::from(OPEN)),
+            Access::Keys(_) => None,
+        };
+        let notices = options.notices.into_iter().chain(aside).chain(open);
         Self(Arc::new(Inner {
             commands,
+            access: options.access,
+            throttle: Throttle::default(),
             notices: notices.map(|text| Notice { text }).collect(),
             viewers: Arc::new(Semaphore::new(limits::VIEWERS)),
             ending,
@@ -61,6 +74,30 @@ impl App {
 
     pub(super) fn commands(&self) -> &Commands {
         &self.0.commands
+    }
+
+    /// Whether callers are asked who they are.
+    pub(super) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// Slows those down who show what is wrong.
+    pub(super) fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    /// Writes who may come in, beside the request that changed it. On a full disk all goes on, and who came in since has to
+    /// enter anew after a restart.
+    pub(super) fn store_keys(&self) {
+        let Access::Keys(keyring) = &self.0.access else {
+            return;
+        };
+        let keyring = keyring.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = keyring.store() {
+                tracing::warn!(%error, "who may come in is not kept over a restart");
+            }
+        });
     }
 
     pub(super) fn notices(&self) -> &[Notice] {

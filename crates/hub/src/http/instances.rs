@@ -142,10 +142,16 @@ pub(super) struct Add {
     /// What people call it.
     #[serde(default)]
     name: Option<String>,
+    /// With a `folder`: true says that a person trusts what its configuration makes OpenCode run. Needed once for each folder.
+    #[serde(default)]
+    trust: bool,
 }
 
 impl Add {
     fn instance(self) -> Result<NewInstance, Problem> {
+        if self.trust && self.folder.is_none() {
+            return Err(Problem::invalid("`trust` needs a `folder`"));
+        }
         match (self.folder, self.url, self.username, self.password) {
             (Some(folder), None, None, None) => Ok(NewInstance::Folder(PathBuf::from(folder))),
             (None, Some(url), username, password) => {
@@ -185,6 +191,7 @@ pub(super) async fn list(State(app): State<App>) -> Json<Vec<InstanceJson>> {
     post, path = "/api/instances", tag = "instances", request_body = Add,
     responses(
         (status = 201, body = InstanceJson), (status = 200, description = "It was known", body = InstanceJson),
+        (status = 409, description = "The folder is not trusted yet: see `trust`", body = Problem),
         (status = 422, body = Problem)
     )
 )]
@@ -192,8 +199,12 @@ pub(super) async fn add(
     State(app): State<App>,
     Json(mut add): Json<Add>,
 ) -> Result<Response, Problem> {
-    let name = add.name.take();
-    let added = app.hub().add(add.instance()?, name.as_deref()).await?;
+    let (name, trust) = (add.name.take(), add.trust);
+    let new = add.instance()?;
+    if trust && let NewInstance::Folder(path) = &new {
+        app.hub().trust(path)?;
+    }
+    let added = app.hub().add(new, name.as_deref()).await?;
     let id = added.id();
     let engine = app.hub().engine();
     let heard = engine.until(|state| state.instances.contains_key(id));

@@ -19,6 +19,8 @@ use tokio::time::{Sleep, sleep};
 
 pub(super) use serving::serve;
 
+use super::peer::Peers;
+
 use crate::limits;
 use waiting::Waiting;
 
@@ -26,6 +28,7 @@ use waiting::Waiting;
 /// for its client; where none does, it waits itself.
 pub(super) struct Bounded {
     listener: TcpListener,
+    peers: Peers,
     room: Arc<Semaphore>,
     waiting: Waiting,
 }
@@ -47,6 +50,7 @@ impl Bounded {
     fn with_room(listener: TcpListener, connections: usize) -> Self {
         Self {
             listener,
+            peers: Peers::find(),
             room: Arc::new(Semaphore::new(connections)),
             waiting: Waiting::default(),
         }
@@ -67,7 +71,12 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let (stream, addr) = Listener::accept(&mut self.listener).await;
+        let (stream, addr) = loop {
+            let (stream, addr) = Listener::accept(&mut self.listener).await;
+            if self.peers.admits(&stream).await {
+                break (stream, addr);
+            }
+        };
         let place = self.place().await;
         if let Err(error) = tune(&stream) {
             tracing::debug!(%error, "a connection goes without its options");

@@ -1,12 +1,13 @@
 //! `GET /api/live`: the live feed over a WebSocket, one for each page.
 
-use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Extension, State};
 use axum::response::Response;
-use tokio_util::sync::CancellationToken;
 
 use super::app::App;
+use super::ending::{End, Ending};
 use super::problem::Problem;
+use super::shield::Ended;
 use crate::feed::live::ViewerLink;
 use crate::limits;
 
@@ -17,11 +18,12 @@ use crate::limits;
 )]
 pub(super) async fn connect(
     State(app): State<App>,
+    Extension(ended): Extension<Ended>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let place = app.place()?;
     let live = app.hub().live().clone();
-    let ending = app.ending();
+    let ending = Ending::of(&app, ended);
     let upgrade = upgrade
         .read_buffer_size(limits::VIEWER_READ_BUFFER)
         .max_message_size(limits::VIEWER_MESSAGE_BYTES)
@@ -34,7 +36,7 @@ pub(super) async fn connect(
 
 struct Socket {
     socket: WebSocket,
-    ending: CancellationToken,
+    ending: Ending,
 }
 
 impl ViewerLink for Socket {
@@ -46,8 +48,8 @@ impl ViewerLink for Socket {
         loop {
             let message = tokio::select! {
                 message = self.socket.recv() => message,
-                () = self.ending.cancelled() => {
-                    self.farewell().await;
+                end = self.ending.comes() => {
+                    self.farewell(end).await;
                     return None;
                 }
             };
@@ -61,11 +63,15 @@ impl ViewerLink for Socket {
 }
 
 impl Socket {
-    /// Tells the page to come back later.
-    async fn farewell(&mut self) {
+    /// Tells the page to come back later, or that it may not.
+    async fn farewell(&mut self, end: End) {
+        let (code, reason) = match end {
+            End::Hub => (close_code::RESTART, "the hub ends"),
+            End::Caller => (close_code::POLICY, "this page may not come in any more"),
+        };
         let frame = CloseFrame {
-            code: close_code::RESTART,
-            reason: "the hub ends".into(),
+            code,
+            reason: reason.into(),
         };
         // It may be gone already.
         let _sent = self.socket.send(Message::Close(Some(frame))).await;

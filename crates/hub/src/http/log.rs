@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
@@ -28,12 +28,13 @@ use model::ids::{InstanceId, SessionId};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 pub(super) use self::gzip::Press;
 use self::out::Out;
 use super::app::App;
+use super::ending::{End, Ending};
 use super::problem::Problem;
+use super::shield::Ended;
 use crate::engine::Handle;
 use crate::feed::log::{Cursor, Entry, Read, Said};
 use crate::limits;
@@ -66,6 +67,7 @@ pub(super) struct Ask {
 )]
 pub(super) async fn follow(
     State(app): State<App>,
+    Extension(ended): Extension<Ended>,
     headers: HeaderMap,
     Query(ask): Query<Ask>,
 ) -> Result<Response, Problem> {
@@ -90,7 +92,7 @@ pub(super) async fn follow(
         pending: VecDeque::new(),
         out: Out::new(squeezed.then(|| app.press())),
         beat: Instant::now() + limits::LOG_BEAT,
-        ending: app.ending(),
+        ending: Ending::of(&app, ended),
         greeted: false,
         ended: false,
         _place: place,
@@ -134,7 +136,7 @@ struct Reader {
     /// What is on its way to the reader.
     out: Out,
     beat: Instant,
-    ending: CancellationToken,
+    ending: Ending,
     greeted: bool,
     ended: bool,
     _place: OwnedSemaphorePermit,
@@ -143,6 +145,9 @@ struct Reader {
 impl Reader {
     /// The next bytes of the stream; `None` at its end.
     async fn piece(&mut self) -> Option<Bytes> {
+        if self.ending.is_there() == Some(End::Caller) {
+            return None;
+        }
         if let Some(piece) = self.out.pop() {
             return Some(piece);
         }
@@ -170,7 +175,7 @@ impl Reader {
             return Some(());
         }
         loop {
-            if self.ending.is_cancelled() {
+            if self.ending.is_there().is_some() {
                 return None;
             }
             if !self.pending.is_empty() {
@@ -267,7 +272,7 @@ impl Reader {
     async fn wait(&mut self) -> Option<Woken> {
         tokio::select! {
             more = self.newest.changed() => more.ok().map(|()| Woken::ByMore),
-            () = self.ending.cancelled() => None,
+            _end = self.ending.comes() => None,
             () = sleep_until(self.beat) => {
                 self.beat = Instant::now() + limits::LOG_BEAT;
                 Some(Woken::ByTheClock)

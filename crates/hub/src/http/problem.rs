@@ -12,7 +12,8 @@ use model::state::Outcome;
 use opencode::ClientError;
 use serde::Serialize;
 
-use crate::access::Refusal;
+use super::needs::Need;
+use crate::access::{KeyringError, Refusal};
 use crate::command::{CommandError, First, Who};
 use crate::feed::log::BadCursor;
 use crate::hub::AddError;
@@ -117,6 +118,85 @@ impl Problem {
             detail,
         )
         .next("GET /api/openapi.json tells what is expected")
+    }
+
+    /// Nobody is named, or somebody who is not known.
+    pub(super) fn stranger() -> Self {
+        let detail = "This request shows no key of this hub, or one that is good no more";
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unknown-caller",
+            "Who is asking?",
+            detail,
+        )
+        .next(
+            "In a browser open the link that `drovers link` prints. In a script send `Authorization: Bearer TOKEN`, with a \
+             token made by `drovers token add NAME --role watch`",
+        )
+    }
+
+    /// Somebody who is known, and may not do this.
+    pub(super) fn too_small(caller: &str, need: Need) -> Self {
+        let (lacks, role) = match need {
+            Need::One(power) => {
+                let role = power.role();
+                (format!("what the role `{role}` has"), role.name())
+            }
+            _ => ("what the role `admin` has".to_owned(), "admin"),
+        };
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not-allowed",
+            "Not allowed",
+            format!("The {caller} lacks {lacks}"),
+        )
+        .next(format!(
+            "Use the page, or a token made by `drovers token add NAME --role {role}`"
+        ))
+    }
+
+    /// So many wrong keys are shown that this one is not answered in its turn.
+    pub(super) fn guessing() -> Self {
+        let detail = "Too many wrong keys were shown just now";
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-tries",
+            "Too many tries",
+            detail,
+        )
+        .next("Try again in a minute. Whoever has a right key is let in meanwhile")
+    }
+
+    /// A link that is good no more.
+    pub(super) fn spent() -> Self {
+        let detail = "This link was used already, or is older than ten minutes";
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "link-spent",
+            "The link is good no more",
+            detail,
+        )
+        .next("`drovers link` prints a new one")
+    }
+
+    /// There is no such token or page.
+    pub(super) fn unknown_credential(what: &str) -> Self {
+        let detail = format!("There is no such {what}");
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-credential",
+            "Unknown token or page",
+            detail,
+        )
+        .next("GET /api/tokens lists them")
+    }
+
+    /// The hub asks nobody who they are.
+    pub(super) fn no_keys() -> Self {
+        let detail =
+            "This hub was started with --no-auth: it lets everybody in, and keeps no tokens";
+        Self::new(StatusCode::CONFLICT, "no-keys", "No tokens here", detail)
+            .next("Start it without --no-auth")
     }
 
     /// A failure that is no fault of who asks.
@@ -284,6 +364,13 @@ impl From<AddError> for Problem {
                 error,
             )
             .next("Name a folder of this machine that exists and that you may enter"),
+            AddError::Untrusted(error) => Self::new(
+                StatusCode::CONFLICT,
+                "untrusted-folder",
+                "This folder is not trusted yet",
+                error,
+            )
+            .next("Look at it, then add it with `--trust` on the command line or `\"trust\": true` in the API"),
             AddError::Url(error) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "bad-url",
@@ -309,6 +396,30 @@ impl From<RegistryError> for Problem {
             error,
         )
         .next("Nothing was changed: do as it says, and try again")
+    }
+}
+
+impl From<KeyringError> for Problem {
+    fn from(error: KeyringError) -> Self {
+        use KeyringError as E;
+        let detail = error.to_string();
+        match error {
+            E::Disk { .. } => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "not-kept",
+                "Who may come in cannot be kept",
+                detail,
+            )
+            .next("Do as it says, and try again"),
+            E::Name | E::NoRole | E::Over => Self::invalid(detail),
+            E::Taken(_) | E::Full => Self::new(
+                StatusCode::CONFLICT,
+                "no-such-token",
+                "The token cannot be made",
+                detail,
+            )
+            .next("GET /api/tokens lists what there is"),
+        }
     }
 }
 

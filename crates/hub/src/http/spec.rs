@@ -3,8 +3,9 @@
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::{MethodRouter, get};
-use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
 
 use super::app::App;
 use super::problem::Problem;
@@ -14,12 +15,30 @@ use super::problem::Problem;
     info(
         title = "Drovers",
         description = "One live view over many OpenCode servers. Errors are RFC 9457 problems, with `next`: what to do. \
+            Each request shows a token (or the page's cookie), and each route needs one of the roles watch, answer, drive and admin. \
             Sessions, messages, permissions and questions have the shapes of OpenCode's own REST API.",
         license(name = "MIT OR Apache-2.0")
     ),
-    components(schemas(Problem))
+    components(schemas(Problem)),
+    modifiers(&Keys),
+    security(("token" = []), ("cookie" = []))
 )]
 struct About;
+
+/// The two kinds of key. A request without one is answered 401, one whose key lacks the route's role 403.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, api: &mut OpenApi) {
+        let components = api.components.get_or_insert_default();
+        let token = Http::new(HttpAuthScheme::Bearer);
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        let cookie =
+            ApiKeyValue::with_description("drovers_PORT", "Of a page that entered by a link");
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(cookie));
+        components.add_security_scheme("cookie", cookie);
+    }
+}
 
 /// The description before its paths.
 pub(super) fn about() -> OpenApi {

@@ -22,7 +22,7 @@ use crate::ingest::{Ask, LinkedServer, ServerSource, Supervisor};
 use crate::journal::recall::Recalled;
 use crate::limits;
 use crate::registry::{self, Login, Origin, RegistryError, Server, ServerUrl, ServerUrlError};
-use crate::workspace::{Folder, FolderError, folders};
+use crate::workspace::{Folder, FolderError, Untrusted, folders};
 
 /// An instance to be added.
 #[derive(Clone, Debug)]
@@ -44,6 +44,9 @@ pub enum AddError {
     /// The folder is not one.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Nobody has said yet that what the folder's configuration runs is fine.
+    #[error(transparent)]
+    Untrusted(#[from] Box<Untrusted>),
     /// The address is not one.
     #[error(transparent)]
     Url(#[from] ServerUrlError),
@@ -261,11 +264,17 @@ impl Hub {
     /// Adds an instance; the same folder or address twice is the same instance.
     ///
     /// # Errors
-    /// When the folder or address is not one, or the list cannot be kept.
+    /// When the folder or address is not one, the folder is not trusted, or the list cannot be kept.
     pub async fn add(&self, new: NewInstance, name: Option<&str>) -> Result<Added, AddError> {
         let _turn = self.0.changing.lock().await;
         let origin = match new {
-            NewInstance::Folder(path) => Origin::Folder(Folder::resolve(&path)?),
+            NewInstance::Folder(path) => {
+                let folder = Folder::resolve(&path)?;
+                if !self.trusted().has(&folder) {
+                    return Err(Box::new(Untrusted::look(&folder)).into());
+                }
+                Origin::Folder(folder)
+            }
             NewInstance::Url { url, login } => Origin::Url(Server {
                 url: ServerUrl::parse(&url)?,
                 login,
@@ -302,6 +311,19 @@ impl Hub {
             }
         };
         Ok(added)
+    }
+
+    /// Notes that a person trusts a folder: servers may be started in it from now on. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the folder is not one, or that it is trusted cannot be kept.
+    pub fn trust(&self, folder: &std::path::Path) -> Result<(), AddError> {
+        let folder = Folder::resolve(folder)?;
+        let trusted = self.trusted().add(&folder);
+        trusted.map_err(|source| {
+            let path = folder.as_path().to_owned();
+            RegistryError::Disk { path, source }.into()
+        })
     }
 
     /// Removes an instance. False if it is not known.

@@ -32,3 +32,8 @@ pub(super) const OUTPUT_BYTES: usize = 16 * 1024;
 
 /// Bytes of one printed line; the rest of a longer line is dropped.
 pub(super) const LINE_BYTES: usize = 2 * 1024;
+
+/// Folders that are trusted. Beyond it the one that was trusted first is asked for again.
+pub(super) const TRUSTED: usize = 4096;
+/// Folders that are looked through for a repository's top, from one up. Beyond it what would be loaded is not named.
+pub(super) const ABOVE: usize = 64;

@@ -10,10 +10,12 @@ pub mod guard;
 mod limits;
 mod output;
 pub mod server;
+mod trust;
 
 #[cfg(test)]
 mod tests;
 
 pub use binary::BinaryError;
 pub use folders::{Folder, FolderError};
-pub use server::{Exit, GuardCommand, Launcher, Running, StartError, USERNAME};
+pub use server::{Exit, GuardCommand, Launcher, Running, StartError, USERNAME, own_variables};
+pub use trust::{Trust, Untrusted};

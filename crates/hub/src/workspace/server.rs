@@ -27,6 +27,9 @@ pub const USERNAME: &str = "opencode";
 /// What OpenCode prints before its address (1.18).
 const LISTENING: &str = "opencode server listening on ";
 
+/// What the names of all variables begin with that are for this program.
+const OWN: &str = "DROVERS_";
+
 const PASSWORD_LENGTH: usize = 32;
 
 /// How to start the guard: a program and its first arguments; `-- PROGRAM ARG…` is appended.
@@ -155,7 +158,11 @@ impl Launcher {
             .arg("--")
             .arg(opencode)
             .args(["serve", "--port", "0", "--hostname", "127.0.0.1"])
-            .current_dir(folder.as_path())
+            .current_dir(folder.as_path());
+        for name in own_variables() {
+            command.env_remove(name);
+        }
+        command
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .env("OPENCODE_SERVER_USERNAME", USERNAME)
             .env("OPENCODE_SERVER_PASSWORD", password.reveal())
@@ -169,6 +176,13 @@ impl Launcher {
             .ready(self.deadline)
             .await
     }
+}
+
+/// What this program's environment holds for it alone, such as `DROVERS_PASSWORD` and `DROVERS_TOKEN`: nothing that it starts
+/// is given any of it.
+pub fn own_variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(OWN.as_bytes()))
 }
 
 /// The address in a line of the server's stdout, if it is that line.

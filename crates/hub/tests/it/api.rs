@@ -405,7 +405,9 @@ async fn health_tells_how_the_hub_is() {
         (&json!(1), &json!(1), &json!(0))
     );
     assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(health["notices"], json!(["a notice"]));
+    assert_eq!(health["notices"][0], "a notice");
+    let open = health["notices"][1].as_str().unwrap();
+    assert!(open.contains("--no-auth"), "{open}");
     assert_eq!(health["journal"], json!({"status": "ok"}));
     let end = lab.hub.engine().log().end().to_string();
     assert_eq!(health["log"]["end"], end);
@@ -429,6 +431,8 @@ async fn every_route_is_described() {
     let wanted = [
         "delete /api/instances/{id}",
         "delete /api/instances/{id}/sessions/{sid}",
+        "delete /api/pages/{id}",
+        "delete /api/tokens/{name}",
         "get /api/discover",
         "get /api/health",
         "get /api/instances",
@@ -440,6 +444,7 @@ async fn every_route_is_described() {
         "get /api/instances/{id}/sessions/{sid}/messages",
         "get /api/live",
         "get /api/log",
+        "get /api/tokens",
         "patch /api/instances/{id}",
         "patch /api/instances/{id}/sessions/{sid}",
         "post /api/continue",
@@ -452,6 +457,8 @@ async fn every_route_is_described() {
         "post /api/instances/{id}/sessions/{sid}/continue",
         "post /api/instances/{id}/sessions/{sid}/prompt",
         "post /api/instances/{id}/sessions/{sid}/reviewed",
+        "post /api/links",
+        "post /api/tokens",
     ];
     assert_eq!(routes, wanted);
     assert_eq!(spec["components"]["schemas"]["Problem"]["type"], "object");

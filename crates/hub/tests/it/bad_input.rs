@@ -235,6 +235,6 @@ async fn servers_that_cannot_be_used_say_why() {
         let told = add(body).await;
         assert!(told.contains(reason), "{told}");
     }
-    let folder = add(json!({"folder": lab.home.path()})).await;
+    let folder = add(json!({"folder": lab.home.path(), "trust": true})).await;
     assert!(!folder.is_empty());
 }

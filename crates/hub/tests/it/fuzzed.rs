@@ -8,6 +8,7 @@ mod journal;
 use std::fs;
 use std::path::Path;
 
+use hub::access::Access;
 use hub::http::Options;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -53,6 +54,7 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
 async fn any_body_and_any_query_is_understood_or_refused() {
     let lab = Lab::new().await;
     let options = Options {
+        access: Access::Anybody,
         notices: Vec::new(),
     };
     let router = hub::http::router(

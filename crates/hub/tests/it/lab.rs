@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use hub::access::{Access, Keyring};
+use hub::clock::Clock;
 use hub::datadir::DataDir;
 use hub::engine::{Reach, Watched};
 use hub::http::{self, Options};
@@ -113,14 +115,56 @@ impl Lab {
         Self::at(self.home, self.fake, HubOptions::new(launcher)).await
     }
 
+    /// A hub that lets in who shows a key of its ring.
+    pub(crate) async fn guarded() -> (Self, Keyring) {
+        let home = tempfile::tempdir().unwrap();
+        let fake = FakeServer::start(FakeOptions {
+            password: Some(PASSWORD.into()),
+            rate: 0.0,
+            ..FakeOptions::default()
+        });
+        Self::guarded_at(home, fake.await.unwrap(), None).await
+    }
+
+    /// The same in this home, at a port if one is named.
+    pub(crate) async fn guarded_at(
+        home: tempfile::TempDir,
+        fake: FakeServer,
+        port: Option<u16>,
+    ) -> (Self, Keyring) {
+        let launcher = Launcher::new(GuardCommand::new("/nowhere/guard", [""]), None);
+        let options = HubOptions::new(launcher);
+        let mut made = None;
+        let access = |data: &DataDir| {
+            let keyring = Keyring::open(data, Clock::system()).unwrap();
+            made = Some(keyring.clone());
+            Access::Keys(keyring)
+        };
+        let lab = Self::of(home, fake, options, access, port).await;
+        (lab, made.unwrap())
+    }
+
     /// A hub with what another left in this home.
     pub(crate) async fn at(home: tempfile::TempDir, fake: FakeServer, options: HubOptions) -> Self {
+        Self::of(home, fake, options, |_| Access::Anybody, None).await
+    }
+
+    async fn of(
+        home: tempfile::TempDir,
+        fake: FakeServer,
+        options: HubOptions,
+        access: impl FnOnce(&DataDir) -> Access,
+        port: Option<u16>,
+    ) -> Self {
         let data = DataDir::open(&home.path().join("data")).unwrap();
         let hub = Hub::start(&data, options).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0)))
+            .await
+            .unwrap();
         let port = listener.local_addr().unwrap().port();
         let cancel = CancellationToken::new();
         let options = Options {
+            access: access(&data),
             notices: vec!["a notice".into()],
         };
         let serving = tokio::spawn(http::serve(listener, hub.clone(), options, cancel.clone()));

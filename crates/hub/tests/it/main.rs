@@ -5,6 +5,7 @@ mod admission;
 mod api;
 mod bad_input;
 mod consent;
+mod door;
 mod feeds;
 mod fuzzed;
 mod journal;

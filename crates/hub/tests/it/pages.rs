@@ -195,7 +195,10 @@ async fn the_command_line_finds_the_password_of_a_folders_server() {
     let lab = Lab::with(fake, Launcher::new(guard, Some(opencode))).await;
 
     let added = lab
-        .post("/api/instances", json!({"folder": home.path()}))
+        .post(
+            "/api/instances",
+            json!({"folder": home.path(), "trust": true}),
+        )
         .await
         .good();
     let id = added["id"].as_str().unwrap();

@@ -294,7 +294,10 @@ async fn what_is_wrong_with_an_address_has_a_name() {
         );
     }
     let folder = lab
-        .post("/api/instances", json!({"folder": lab.home.path()}))
+        .post(
+            "/api/instances",
+            json!({"folder": lab.home.path(), "trust": true}),
+        )
         .await
         .good();
     let folder = format!("/api/instances/{}", folder["id"].as_str().unwrap());

@@ -134,6 +134,7 @@ impl Hub {
         let mut process = Command::new(binary)
             .args([
                 "--no-open",
+                "--no-auth",
                 "--listen",
                 "127.0.0.1:0",
                 "--attach",

@@ -1,0 +1,128 @@
+//! What lets a caller in, and what is kept of it.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+
+/// What every key begins with, so that one that leaked is found by who looks for such.
+const PREFIX: &str = "drovers_";
+
+/// Random bytes of a key: 256 bits.
+const BYTES: usize = 32;
+
+/// A secret that lets a caller in: `drovers_` and 64 hexadecimal digits. It prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+impl Key {
+    /// A new one, of the system's randomness.
+    pub fn random() -> Self {
+        Self(format!("{PREFIX}{}", hex(&rand::random::<[u8; BYTES]>())))
+    }
+
+    /// One that somebody shows.
+    pub fn shown(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is kept of it.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// SHA-256 of a key. A key has 256 random bits, so nothing slower is needed to keep it from being found.
+///
+/// Two are compared in a time that does not depend on them.
+#[derive(Clone, Copy)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of what somebody shows.
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Digest {}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(***)")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digest = unhex(&text).map(Self);
+        digest.ok_or_else(|| serde::de::Error::custom("64 hexadecimal digits are expected"))
+    }
+}
+
+/// Lower-case hexadecimal digits of bytes.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_long_and_differ_and_do_not_print() {
+        let (one, other) = (Key::random(), Key::random());
+        assert_ne!(one, other);
+        assert_eq!(one.reveal().len(), PREFIX.len() + 64);
+        assert_eq!(format!("{one:?}"), "***");
+        assert!(one.digest() == Digest::of(one.reveal()) && one.digest() != other.digest());
+    }
+
+    #[test]
+    fn a_digest_is_read_as_it_was_written() {
+        let digest = Key::random().digest();
+        let json = serde_json::to_string(&digest).unwrap();
+        assert!(serde_json::from_str::<Digest>(&json).unwrap() == digest);
+        for wrong in ["\"\"", "\"00\"", &format!("\"{}\"", "+f".repeat(32))] {
+            assert!(serde_json::from_str::<Digest>(wrong).is_err(), "{wrong}");
+        }
+    }
+}

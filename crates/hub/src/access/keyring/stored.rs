@@ -1,0 +1,110 @@
+//! `access.json`, version 1: who may come in, as it stands on the disk, mode 0600. Times are milliseconds since 1970.
+//!
+//! ```json
+//! {"version": 1,
+//!  "pages": [{"id": "3f2a", "browser": "Firefox", "digest": "…", "made": 1, "expires": 2, "used": 1}],
+//!  "tokens": [{"name": "ci", "roles": ["watch"], "digest": "…", "made": 1}]}
+//! ```
+
+use model::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Credential, Kind};
+use crate::access::caller::Role;
+use crate::access::key::Digest;
+
+/// The version written, and the only one read.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    version: u32,
+    pages: Vec<Page>,
+    tokens: Vec<Token>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Page {
+    id: String,
+    browser: String,
+    #[serde(flatten)]
+    kept: Kept,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Token {
+    name: String,
+    roles: Vec<Role>,
+    #[serde(flatten)]
+    kept: Kept,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    digest: Digest,
+    made: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used: Option<Timestamp>,
+}
+
+impl Kept {
+    fn of(credential: &Credential) -> Self {
+        Self {
+            digest: credential.digest,
+            made: credential.made,
+            expires: credential.expires,
+            used: credential.used,
+        }
+    }
+
+    fn credential(self, kind: Kind) -> Credential {
+        let credential = Credential::new(kind, self.digest, self.made, self.expires);
+        Credential {
+            used: self.used,
+            used_on_disk: self.used,
+            ..credential
+        }
+    }
+}
+
+/// Reads a file; none of what is no such file, or of another version.
+pub(super) fn read(bytes: &[u8]) -> Option<Vec<Credential>> {
+    let File {
+        version: VERSION,
+        pages,
+        tokens,
+    } = serde_json::from_slice(bytes).ok()?
+    else {
+        return None;
+    };
+    let pages = pages.into_iter().map(|page| {
+        let Page { id, browser, kept } = page;
+        kept.credential(Kind::Page { id, browser })
+    });
+    let tokens = tokens.into_iter().map(|token| {
+        let Token { name, roles, kept } = token;
+        kept.credential(Kind::Token { name, roles })
+    });
+    Some(pages.chain(tokens).collect())
+}
+
+/// Writes a file. The command line's key is new at each start, and is not in it.
+pub(super) fn write(credentials: &[Credential]) -> serde_json::Result<Vec<u8>> {
+    let (mut pages, mut tokens) = (Vec::new(), Vec::new());
+    for credential in credentials {
+        let kept = Kept::of(credential);
+        match credential.kind.clone() {
+            Kind::CommandLine => {}
+            Kind::Page { id, browser } => pages.push(Page { id, browser, kept }),
+            Kind::Token { name, roles } => tokens.push(Token { name, roles, kept }),
+        }
+    }
+    let file = File {
+        version: VERSION,
+        pages,
+        tokens,
+    };
+    serde_json::to_vec_pretty(&file)
+}

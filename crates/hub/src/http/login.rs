@@ -1,0 +1,124 @@
+//! `/enter`: how a browser comes in. A link leads there whose key is good once; its page shows the key, and the browser
+//! gets a cookie for it.
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE, USER_AGENT};
+use axum::response::{Html, IntoResponse, Response};
+use serde::Deserialize;
+
+use super::app::App;
+use super::problem::Problem;
+use crate::access::{Access, Door};
+use crate::limits;
+
+/// A link's key.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Enter {
+    key: String,
+}
+
+/// The name of a hub's cookie. Browsers send cookies to every port of a host, so each hub has one of its own name.
+pub(super) fn cookie_name(port: u16) -> String {
+    format!("drovers_{port}")
+}
+
+/// Gives a browser its cookie: for this host alone, out of reach of scripts, and sent by no other site's page.
+pub(super) fn set_cookie(port: u16, key: &str) -> Option<HeaderValue> {
+    let (name, age) = (cookie_name(port), limits::PAGE_LIFE.as_secs());
+    let cookie = format!("{name}={key}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict");
+    let mut value = HeaderValue::try_from(cookie).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// The page that a link opens.
+pub(super) async fn page() -> Html<String> {
+    Html(page::enter())
+}
+
+/// Takes a link's key, and gives the browser a cookie.
+pub(super) async fn enter(
+    State(app): State<App>,
+    Extension(door): Extension<Door>,
+    headers: HeaderMap,
+    Json(enter): Json<Enter>,
+) -> Result<Response, Problem> {
+    let Access::Keys(keyring) = app.access() else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let Some(key) = keyring.enter(&enter.key, browser(&headers)) else {
+        let waited = app.throttle().wrong().await;
+        return Err(if waited {
+            Problem::spent()
+        } else {
+            Problem::guessing()
+        });
+    };
+    app.store_keys();
+    let cookie = set_cookie(door.port(), key.reveal());
+    let cookie = cookie.ok_or_else(|| Problem::internal("The cookie cannot be made"))?;
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())
+}
+
+/// The browser as people call it, by its own word. Others claim to be those after them.
+fn browser(headers: &HeaderMap) -> &'static str {
+    let agent = headers
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok());
+    let agent = agent.unwrap_or_default();
+    let known = [
+        ("Firefox/", "Firefox"),
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    let named = known.iter().find(|(word, _)| agent.contains(word));
+    named.map_or("browser", |(_, name)| name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_called_by_their_names() {
+        for (agent, name) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "Firefox",
+            ),
+            (
+                "Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36",
+                "Chrome",
+            ),
+            (
+                "Mozilla/5.0 (X11) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0",
+                "Edge",
+            ),
+            (
+                "Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1",
+                "Safari",
+            ),
+            ("curl/8", "browser"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, agent.parse().unwrap());
+            assert_eq!(browser(&headers), name, "{agent}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_for_one_hub_and_no_script() {
+        let cookie = set_cookie(7878, "k").unwrap();
+        assert_eq!(
+            cookie.to_str().unwrap(),
+            "drovers_7878=k; Path=/; Max-Age=7776000; HttpOnly; SameSite=Strict"
+        );
+        assert!(cookie.is_sensitive());
+    }
+}

@@ -1,0 +1,147 @@
+//! What each route asks of its caller, in one table. What is not in it is for nobody but those who may do everything, and
+//! fails the tests.
+
+use axum::http::Method;
+
+use crate::access::{Power, Powers};
+use Power::{Admin, Answer, Drive, Watch};
+
+/// What a route asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing: it holds nothing of the user's.
+    Nothing,
+    /// A caller, whoever that is: there is nothing at this address.
+    Somebody,
+    /// This power.
+    One(Power),
+    /// Every power: the table does not know the route.
+    Every,
+}
+
+impl Need {
+    /// True if these powers are enough.
+    pub(super) fn is_met_by(self, powers: Powers) -> bool {
+        match self {
+            Self::Nothing | Self::Somebody => true,
+            Self::One(power) => powers.has(power),
+            Self::Every => powers == Powers::ALL,
+        }
+    }
+}
+
+/// Routes that let a browser in. So are the page's own files, which [`super::assets`] knows.
+pub(super) const PUBLIC: [(&str, &str); 2] = [("GET", ENTER), ("POST", ENTER)];
+
+/// Where a link leads.
+pub(super) const ENTER: &str = "/enter";
+
+/// Every other route: its method, its path as the router has it, and the power that it needs.
+#[rustfmt::skip]
+const TABLE: &[(&str, &str, Power)] = &[
+    // Documents.
+    ("GET", "/", Watch),
+    ("GET", "/i/{instance}", Watch),
+    ("GET", "/i/{instance}/s/{session}", Watch),
+    ("GET", "/fragment/", Watch),
+    ("GET", "/fragment/i/{instance}", Watch),
+    ("GET", "/fragment/i/{instance}/s/{session}", Watch),
+    // Feeds.
+    ("GET", "/api/live", Watch),
+    ("GET", "/api/log", Watch),
+    // The hub.
+    ("GET", "/api/health", Watch),
+    ("GET", "/api/openapi.json", Watch),
+    ("GET", "/api/discover", Watch),
+    // Instances.
+    ("GET", "/api/instances", Watch),
+    ("POST", "/api/instances", Admin),
+    ("GET", "/api/instances/{id}", Watch),
+    ("PATCH", "/api/instances/{id}", Admin),
+    ("DELETE", "/api/instances/{id}", Admin),
+    ("POST", "/api/instances/{id}/reconnect", Drive),
+    // Sessions.
+    ("GET", "/api/instances/{id}/sessions", Watch),
+    ("POST", "/api/instances/{id}/sessions", Drive),
+    ("GET", "/api/instances/{id}/sessions/{sid}", Watch),
+    ("PATCH", "/api/instances/{id}/sessions/{sid}", Drive),
+    ("DELETE", "/api/instances/{id}/sessions/{sid}", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/abort", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/reviewed", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/continue", Drive),
+    ("POST", "/api/continue", Drive),
+    ("GET", "/api/instances/{id}/sessions/{sid}/messages", Watch),
+    ("POST", "/api/instances/{id}/sessions/{sid}/prompt", Drive),
+    // What agents ask.
+    ("GET", "/api/instances/{id}/permissions", Watch),
+    ("POST", "/api/instances/{id}/permissions/{pid}", Answer),
+    ("GET", "/api/instances/{id}/questions", Watch),
+    ("POST", "/api/instances/{id}/questions/{qid}", Answer),
+    // Who may come in.
+    ("GET", "/api/tokens", Admin),
+    ("POST", "/api/tokens", Admin),
+    ("DELETE", "/api/tokens/{name}", Admin),
+    ("DELETE", "/api/pages/{id}", Admin),
+    ("POST", "/api/links", Admin),
+];
+
+/// What a request needs, by its method and the path of its route; `None` is the path of what is no route.
+pub(super) fn of(method: &Method, path: Option<&str>) -> Need {
+    let Some(path) = path else {
+        return Need::Somebody;
+    };
+    if page::assets().iter().any(|asset| asset.path == path) {
+        return Need::Nothing;
+    }
+    let method = match method.as_str() {
+        "HEAD" => "GET",
+        method => method,
+    };
+    if PUBLIC.contains(&(method, path)) {
+        return Need::Nothing;
+    }
+    let known = TABLE
+        .iter()
+        .find(|(verb, route, _)| (*verb, *route) == (method, path));
+    known.map_or(Need::Every, |(_, _, power)| Need::One(*power))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every route of the API, by its own description, and every document.
+    fn routes() -> BTreeSet<(String, String)> {
+        let spec = serde_json::to_value(super::super::api().1).unwrap_or_default();
+        let paths = spec["paths"].as_object().cloned().unwrap_or_default();
+        let api = paths.into_iter().flat_map(|(path, methods)| {
+            let methods = methods.as_object().cloned().unwrap_or_default();
+            let methods: Vec<_> = methods.into_iter().map(|(method, _)| method).collect();
+            let route = move |method: String| (method.to_uppercase(), path.clone());
+            methods.into_iter().map(route)
+        });
+        let documents = super::super::PAGES.map(|path| ("GET".to_owned(), path.to_owned()));
+        api.chain(documents).collect()
+    }
+
+    #[test]
+    fn every_route_is_in_the_table_and_the_table_has_no_other() {
+        let table = TABLE
+            .iter()
+            .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
+        let table: BTreeSet<_> = table.collect();
+        assert_eq!(table.len(), TABLE.len(), "twice in the table");
+        assert_eq!(routes(), table);
+    }
+
+    #[test]
+    fn what_is_not_known_is_for_nobody_but_who_may_do_everything() {
+        let need = of(&Method::PUT, Some("/api/instances"));
+        assert_eq!(need, Need::Every);
+        assert!(!need.is_met_by(Powers::NONE.with(Watch).with(Answer).with(Drive)));
+        assert!(need.is_met_by(Powers::ALL));
+        assert_eq!(of(&Method::HEAD, Some("/")), Need::One(Watch));
+    }
+}

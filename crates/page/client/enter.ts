@@ -1,0 +1,28 @@
+// A page of its own, behind a link that lets this browser in. Its key is in the fragment, which a browser sends to nobody;
+// it is taken out of the address before anything else happens.
+
+const [, key = "", path = "/"] = /^#([^/]*)(\/.*)?$/.exec(location.hash) ?? [];
+history.replaceState(null, "", location.pathname);
+
+/** Where the link leads, on this hub and nowhere else. */
+function destination(): string {
+  const url = new URL(path, location.origin);
+  return url.origin === location.origin ? url.pathname + url.search : "/";
+}
+
+async function enter(): Promise<void> {
+  const said = document.getElementById("said");
+  try {
+    await fetch("/enter", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ key }),
+    });
+    // A browser that is in already is let in by its cookie, whatever the link was good for; any other is told what to do.
+    location.replace(destination());
+  } catch {
+    if (said) said.textContent = "Drovers does not answer. Start it with `drovers`, and open the link that it prints.";
+  }
+}
+
+void enter();
