@@ -18,12 +18,20 @@ pub(crate) const OUTPUT_STEP: usize = 4 << 10;
 pub(crate) const TEXT_BYTES: usize = 256 << 10;
 /// Bytes by which the beginning of such a text moves on.
 pub(crate) const TEXT_STEP: usize = 64 << 10;
-/// Bytes of a code block that is still being written up to which it is highlighted. Beyond it, it stays plain until it
-/// ends.
-pub(crate) const OPEN_CODE_BYTES: usize = 8 << 10;
-/// Bytes of a finished code block up to which it is highlighted. A longer one stays plain: a phone would stand still while
-/// it styles so many words.
+/// Bytes of code that are coloured, from its beginning. What follows is plain: a phone would stand still while it styles so
+/// many words.
 pub(crate) const CODE_BYTES: usize = 32 << 10;
+/// Bytes of a line of code up to which it is coloured. A longer one is plain: nobody wrote it by hand.
+pub(crate) const CODE_LINE_BYTES: usize = 2 << 10;
+/// Coloured words of a block of code. What follows the line in which there are more is plain.
+pub(crate) const CODE_TOKENS: usize = 8000;
+/// Bytes that a scan of code looks at, each time that it does: sixteen for each that it may colour. No text is known that
+/// takes half of that. Beyond it the block goes on plainly.
+pub(crate) const CODE_STEPS: usize = 16 * CODE_BYTES;
+/// Comments, strings and code inside of strings that are open at once in code. What opens more does not count.
+pub(crate) const CODE_NESTING: usize = 16;
+/// Bytes of a word that ends a string and was named where it began. One with a longer name is no such string.
+pub(crate) const CODE_END_BYTES: usize = 32;
 /// Lines on either side of an edit up to which it is shown as a diff; a larger one is shown as its two texts.
 pub(crate) const DIFF_LINES: usize = 2000;
 /// Folders offered when one is to be opened.

@@ -6,7 +6,7 @@
 //! at the end. Nothing here decides which text is drawn.
 
 mod code;
-mod scan;
+mod lex;
 mod wall;
 mod write;
 
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use pulldown_cmark::{Event, Options, Parser};
 
 use code::{Coloured, Growing};
-pub(crate) use code::{highlight, language_of_path};
+pub(crate) use lex::{highlight, language_of_path};
 
 /// A block that can no longer change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,5 +161,7 @@ fn blocks(text: &str, mut growing: Option<&mut Growing<'_>>) -> Vec<String> {
         .collect()
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

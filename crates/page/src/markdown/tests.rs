@@ -148,11 +148,18 @@ fn nothing_hostile_survives() {
 }
 
 #[test]
-fn a_long_open_code_block_is_plain_until_it_ends() {
-    let text = format!("```rust\n{}", "let a = 1;\n".repeat(1000));
-    let (drawn, _) = open(&[&text], None);
-    assert!(!drawn.concat().concat().contains("h-keyword"));
-    assert!(html(&text).contains("h-keyword"));
+fn a_long_code_block_has_the_same_colours_while_it_is_open() {
+    let text = format!("```rust\n{}", "let a = 1;\n".repeat(4000));
+    let (drawn, memo) = open(&[&text], None);
+    let drawn = drawn.concat().concat();
+    assert_eq!(drawn, html(&text));
+    assert!(drawn.matches("h-keyword").count() > 2900 && drawn.contains("\nlet a = 1;\n"));
+    let (more, _) = open(&[&format!("{text}let b")], Some(&memo));
+    assert!(
+        more.concat()
+            .concat()
+            .starts_with(drawn.trim_end_matches("</span></code></pre></div>"))
+    );
 }
 
 #[test]
@@ -167,15 +174,15 @@ fn long_code_comes_in_pieces_that_stay_while_it_grows() {
 }
 
 #[test]
-fn code_is_not_cut_within_what_is_coloured_and_keeps_every_character() {
+fn code_is_cut_outside_of_what_is_coloured_and_keeps_every_character() {
     let lines = |count: usize| "  a < b\n".repeat(count);
     let code = format!("/*\n{}*/\n{}", lines(30), lines(30));
     let drawn = html(&format!("```rust\n{code}```"));
     let (_, body) = drawn.split_once("<code>").unwrap();
     let (body, _) = body.split_once("</code>").unwrap();
     let (comment, rest) = body.split_once("<span class=\"piece\">").unwrap();
-    assert!(comment.ends_with("*/</span>\n"), "{comment}");
-    assert_eq!(rest.matches("class=\"piece\"").count(), 1);
+    assert_eq!(comment.matches("</span>\n").count(), 20, "{comment}");
+    assert_eq!(rest.matches("class=\"piece\"").count(), 2);
     let tags = |part: &str| part.split_once('>').map(|(_, text)| text.to_owned());
     let text: String = format!(">{body}").split('<').filter_map(tags).collect();
     assert_eq!(text.replace("&lt;", "<"), code.trim_end_matches('\n'));
@@ -200,24 +207,6 @@ fn the_line_of_code_that_is_written_is_plain_until_it_ends() {
 }
 
 #[test]
-fn the_more_lines_of_code_the_more_are_coloured_at_once() {
-    let drawn = |lines: usize| {
-        let text = format!("```rust\n{}let b", "let a = 1;\n".repeat(lines));
-        let (drawn, memo) = open(&[&text], None);
-        let html = drawn.concat().concat();
-        assert_eq!(uncoloured(&html), uncoloured(&super::whole(&text).concat()));
-        let coloured = html.matches("h-keyword").count();
-        assert_eq!(memo.pieces[0].code[0].source().lines().count(), coloured);
-        coloured
-    };
-    let lines = [1, 31, 32, 33, 34, 63, 66, 67, 130, 135, 136];
-    assert_eq!(
-        lines.map(drawn),
-        [1, 31, 32, 32, 34, 62, 64, 64, 128, 128, 136]
-    );
-}
-
-#[test]
 fn lines_of_code_are_coloured_once() {
     let text =
         "1. `x`\n   ```rust\n   let a = 1;\n   ```\n2. y\n   ```rust\n   let b = 2;\n   let c";
@@ -227,11 +216,7 @@ fn lines_of_code_are_coloured_once() {
     assert_eq!(sources, ["let a = 1;\n", "let b = 2;\n"]);
     // What is known is taken as it is, which shows here by being wrong.
     let mut wrong = memo.clone();
-    wrong.pieces[0].code[1] = Coloured::of(
-        "rust",
-        "let b = 2;\n",
-        "<span class=\"h-tag\">let b = 2;</span>\n",
-    );
+    wrong.pieces[0].code[1].recoloured("h-keyword", "h-tag");
     let (drawn, _) = open(&[&format!("{text} = 3")], Some(&wrong));
     let drawn = drawn.concat().concat();
     assert_eq!(
