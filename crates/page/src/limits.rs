@@ -18,6 +18,17 @@ pub(crate) const OUTPUT_STEP: usize = 4 << 10;
 pub(crate) const TEXT_BYTES: usize = 256 << 10;
 /// Bytes by which the beginning of such a text moves on.
 pub(crate) const TEXT_STEP: usize = 64 << 10;
+/// Bytes of one text that are drawn as markdown, from its beginning. What follows is plain.
+pub(crate) const MARKDOWN_BYTES: usize = 256 << 10;
+/// What the wall may do for a text: one for each tag, two for each character that it escapes; 40 ms of a slow machine. It is plain from the block on that has more.
+pub(crate) const TEXT_WORK: usize = 40_000;
+/// Words, marks and line ends that the parser may make of one block. A text is plain from the block on that has more.
+pub(crate) const BLOCK_EVENTS: usize = 200_000;
+/// Elements of markdown in each other. A text is plain from the block on that has more.
+pub(crate) const TEXT_DEPTH: usize = 32;
+/// Quotes and list items that a line of markdown may be in, as far as its beginning shows. A text is plain from such a line on,
+/// as the parser looks at each of them for each line that follows.
+pub(crate) const LINE_LEVELS: usize = 64;
 /// Bytes of code that are coloured, from its beginning. What follows is plain: a phone would stand still while it styles so
 /// many words.
 pub(crate) const CODE_BYTES: usize = 32 << 10;

@@ -1,7 +1,9 @@
 //! Code with quiet colours, by class.
 
+use super::budget;
 use super::lex::{Lines, highlight};
 use super::wall::{self, CODE_PLACE, COPY_PLACE};
+use crate::limits;
 use crate::words::escape;
 
 /// Lines of code that are laid out together. A browser lays a text out whole again when a word comes to it.
@@ -22,6 +24,8 @@ pub(super) struct Coloured {
     html: String,
     /// What goes on with the next line.
     lines: Lines,
+    /// What its lines took of the text's work.
+    work: usize,
 }
 
 /// Code blocks of a text that grows, in their order: what is known of them, and what is known then.
@@ -44,15 +48,27 @@ impl Coloured {
             source: String::new(),
             html: String::new(),
             lines: Lines::new(language),
+            work: 0,
         }
     }
 
     /// Draws the lines behind those that it has, each with its end.
     fn grow(&mut self, lines: &str) {
-        if !lines.is_empty() {
-            self.html += &wall::clean(&self.lines.draw(lines));
-            self.source += lines;
+        if lines.is_empty() {
+            return;
         }
+        let mut drawn = String::new();
+        // By the line, so that it is the same however many came at once.
+        for line in lines.split_inclusive('\n') {
+            let html = self.lines.draw(line);
+            self.work += budget::line_work(&html);
+            drawn += &html;
+        }
+        // Of what is too much nothing is drawn.
+        if self.work <= limits::TEXT_WORK {
+            self.html += &wall::clean(&drawn);
+        }
+        self.source += lines;
     }
 
     #[cfg(test)]
@@ -73,6 +89,11 @@ impl<'a> Growing<'a> {
             drawn: Vec::new(),
             places: Vec::new(),
         }
+    }
+
+    /// What the lines that are known already took when they were drawn, and those that came now.
+    pub(super) fn work(&self) -> usize {
+        self.drawn.iter().map(|coloured| coloured.work).sum()
     }
 
     pub(super) fn into_drawn(self) -> Vec<Coloured> {
