@@ -116,7 +116,9 @@ impl Fragment {
                 Child::Apart(key) => key.len(),
             })
             .sum();
-        self.key.len()
+        size_of::<Self>()
+            + self.children.capacity() * size_of::<Child>()
+            + self.key.len()
             + self.list.len()
             + self.tag.len()
             + self.open.len()
