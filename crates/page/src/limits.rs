@@ -44,6 +44,15 @@ pub(crate) const CODE_NESTING: usize = 16;
 /// Bytes of a word that ends a string and was named where it began. One with a longer name is no such string.
 pub(crate) const CODE_END_BYTES: usize = 32;
 /// Lines on either side of an edit up to which it is shown as a diff; a larger one is shown as its two texts.
+/// Two texts of so many lines that have nothing, or everything in another order, in common take 16 ms. Of a patch so many lines are
+/// shown, with a sentence about the rest.
 pub(crate) const DIFF_LINES: usize = 2000;
+/// Bytes on either side of an edit, or of a patch, up to which it is shown as a diff; a larger one is shown as its ends.
+pub(crate) const DIFF_BYTES: usize = 256 << 10;
+/// Bytes of a tool's input up to which its values are written on lines of their own, which may make a hundred bytes of one. A
+/// larger one is shown as it came.
+pub(crate) const INPUT_BYTES: usize = 64 << 10;
+/// Characters of a tool's name, title or file that are shown.
+pub(crate) const TITLE_CHARS: usize = 200;
 /// Folders offered when one is to be opened.
 pub(crate) const RECENT_FOLDERS: usize = 12;

@@ -62,9 +62,10 @@ impl Known {
 pub(crate) fn open(pieces: &[&str], memo: Option<&Memo>) -> (Vec<Vec<Arc<str>>>, Memo) {
     let mut drawn = Vec::new();
     let mut next = Memo::default();
+    let mut work = Work::default();
     for (at, piece) in pieces.iter().enumerate() {
         let known = memo.and_then(|memo| memo.pieces.get(at));
-        let (blocks, known) = open_piece(piece, known.unwrap_or(&Known::default()));
+        let (blocks, known) = open_piece(piece, known.unwrap_or(&Known::default()), &mut work);
         drawn.push(blocks);
         next.pieces.push(known);
     }
@@ -73,24 +74,23 @@ pub(crate) fn open(pieces: &[&str], memo: Option<&Memo>) -> (Vec<Vec<Arc<str>>>,
 
 /// Draws a text that is whole.
 pub(crate) fn whole(text: &str) -> Vec<Arc<str>> {
-    let head = budget::head(text);
-    let drawn = blocks(&text[..head], None, &mut Work::default());
+    let mut work = Work::default();
+    let head = work.head(text);
+    let drawn = blocks(head, None, &mut work);
     let mut htmls: Vec<Arc<str>> = drawn.htmls.into_iter().map(Into::into).collect();
     htmls.extend(budget::plain(&text[drawn.end..]));
     htmls
 }
 
-fn open_piece(text: &str, known: &Known) -> (Vec<Arc<str>>, Known) {
-    let head = &text[..budget::head(text)];
-    let mut work = Work::default();
+fn open_piece(text: &str, known: &Known, work: &mut Work) -> (Vec<Arc<str>>, Known) {
+    let head = work.head(text);
     let mut sealed: Vec<Sealed> = Vec::new();
     let mut from = 0;
     for block in &known.sealed {
-        if !head[from..].starts_with(&*block.source) {
+        if !head[from..].starts_with(&*block.source) || !work.spend(block.work) {
             break;
         }
         from += block.source.len();
-        work.spend(block.work);
         sealed.push(block.clone());
     }
     let complete = head.rfind('\n').map_or(0, |at| at + 1).max(from);
@@ -99,7 +99,7 @@ fn open_piece(text: &str, known: &Known) -> (Vec<Arc<str>>, Known) {
     // Each block but the last is drawn from its own source, as it would be if it were the first.
     for start in starts(&head[begins..complete]).into_iter().skip(1) {
         let to = begins + start;
-        let Some(block) = seal(&head[from..to], &mut work) else {
+        let Some(block) = seal(&head[from..to], work) else {
             spent = true;
             break;
         };
@@ -110,7 +110,7 @@ fn open_piece(text: &str, known: &Known) -> (Vec<Arc<str>>, Known) {
     let mut code = Vec::new();
     if !spent {
         let mut growing = Growing::new(&known.code);
-        let drawn = blocks(&head[from..], Some(&mut growing), &mut work);
+        let drawn = blocks(&head[from..], Some(&mut growing), work);
         htmls.extend(drawn.htmls.into_iter().map(Arc::from));
         from += drawn.end;
         code = growing.into_drawn();

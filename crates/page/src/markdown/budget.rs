@@ -13,6 +13,8 @@ use crate::words::escape;
 #[derive(Debug, Default)]
 pub(super) struct Work {
     spent: usize,
+    /// Bytes of text that the parser saw.
+    bytes: usize,
 }
 
 impl Work {
@@ -60,27 +62,37 @@ pub(super) fn is_too_much(depth: usize, events: usize) -> bool {
     depth > limits::TEXT_DEPTH || events > limits::BLOCK_EVENTS
 }
 
-/// Bytes of the beginning of a text that the parser may see: up to the first line that could open too many containers.
-pub(super) fn head(text: &str) -> usize {
-    let bytes = &text.as_bytes()[..text.len().min(limits::MARKDOWN_BYTES)];
-    let mut start = 0;
-    while start < bytes.len() {
-        if levels(&bytes[start..]) > limits::LINE_LEVELS {
-            return start;
-        }
-        let rest = &bytes[start..];
-        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-        let Some(end) = end else { break };
-        start += end + 1;
+impl Work {
+    /// The beginning of a text that the parser may see: up to the first line that could open too many containers, and as
+    /// far as there are bytes left.
+    pub(super) fn head<'a>(&mut self, text: &'a str) -> &'a str {
+        let most = limits::MARKDOWN_BYTES - self.bytes;
+        let head = &text[..too_deep(text, most).unwrap_or_else(|| whole_lines(text, most))];
+        self.bytes += head.len();
+        head
     }
-    if text.len() <= limits::MARKDOWN_BYTES {
+}
+
+/// Where the first line begins that could open too many containers, if that is among so many bytes.
+fn too_deep(text: &str, most: usize) -> Option<usize> {
+    let bytes = &text.as_bytes()[..text.len().min(most)];
+    let mut start = 0;
+    while levels(&bytes[start..]) <= limits::LINE_LEVELS {
+        let mut rest = bytes[start..].iter();
+        start += 1 + rest.position(|byte| matches!(byte, b'\n' | b'\r'))?;
+    }
+    Some(start)
+}
+
+/// Where the last complete line of so many bytes ends; any character if the line is endless.
+fn whole_lines(text: &str, most: usize) -> usize {
+    if text.len() <= most {
         return text.len();
     }
-    // The line that is cut; an endless one is cut at its last character.
-    let mut end = bytes
+    let line = text.as_bytes()[..most]
         .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(bytes.len(), |at| at + 1);
+        .rposition(|byte| *byte == b'\n');
+    let mut end = line.map_or(most, |at| at + 1);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
