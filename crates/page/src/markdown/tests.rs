@@ -365,6 +365,23 @@ fn assert_within_budget(blocks: &[Arc<str>], text: &str) {
     assert!(deepest <= limits::TEXT_DEPTH + 4, "{deepest} in {text:?}");
 }
 
+#[test]
+fn what_ended_or_held_up_the_hub_is_drawn() {
+    for language in ["yaml", "md", "ruby", "python", "bash", "html"] {
+        for code in [
+            "- ".repeat(254),
+            "- ".repeat(6000),
+            "%w(".repeat(4000),
+            "<<A ".repeat(3000),
+        ] {
+            let text = format!("```{language}\n{code}\n```\n");
+            let drawn = grows(&text, &mut Dice::new(1), 3).concat();
+            assert_eq!(drawn, html(&text));
+            assert!(highlight(language, &code).len() >= code.len());
+        }
+    }
+}
+
 const PLAIN: &str = "<p class=\"quiet\">The rest is shown as it was written";
 
 #[test]
