@@ -212,7 +212,8 @@ impl Scan<'_, '_> {
         self.defines = false;
         self.command = matches!(first, b'|' | b'&' | b';' | b'(');
         self.before = match first {
-            b'.' => Before::Dot,
+            // Two dots part two values.
+            b'.' if self.before != Before::Dot => Before::Dot,
             b')' | b']' | b'}' => Before::Value,
             _ => Before::Other,
         };
@@ -416,7 +417,9 @@ impl Scan<'_, '_> {
             _ => 0,
         };
         let next = self.sink.byte(length + spaces + 1);
-        let found = self.sink.byte(length + spaces) == mark && next != mark;
+        // In a style sheet a name behind a colon, without a space, is what an element is or does.
+        let names = self.code.special == Special::Style && next.is_ascii_alphabetic();
+        let found = self.sink.byte(length + spaces) == mark && next != mark && !names;
         // A colon also ends a choice between two values.
         found && matches!(self.before, Before::Start | Before::Space | Before::Other)
     }
