@@ -32,8 +32,8 @@ impl Work {
     }
 }
 
-/// What a block is worth beside what is in it: the wall begins anew for each.
-const BLOCK_WORK: usize = 4;
+/// What a block, or the lines of code in one, are worth beside what is in them: the wall begins anew for each.
+pub(super) const BLOCK_WORK: usize = 4;
 /// Bytes of plain text that take the wall as long as a tag.
 const TEXT_OF_A_TAG: usize = 256;
 

@@ -33,6 +33,8 @@ pub(super) struct Coloured {
 pub(super) struct Growing<'a> {
     known: &'a [Coloured],
     drawn: Vec<Coloured>,
+    /// What these took of the text's work, now or before.
+    work: usize,
     /// What goes into the place in each of them.
     places: Vec<Box<str>>,
 }
@@ -48,14 +50,15 @@ impl Coloured {
             source: String::new(),
             html: String::new(),
             lines: Lines::new(language),
-            work: 0,
+            work: budget::BLOCK_WORK,
         }
     }
 
-    /// Draws the lines behind those that it has, each with its end.
-    fn grow(&mut self, lines: &str) {
+    /// Draws the lines behind those that it has, each with its end, and tells what all of them take. `before` is what the code
+    /// before them took. Of what is too much nothing is kept: it will not be shown.
+    fn grow(&mut self, lines: &str, before: usize) -> usize {
         if lines.is_empty() {
-            return;
+            return self.work;
         }
         let mut drawn = String::new();
         // By the line, so that it is the same however many came at once.
@@ -64,11 +67,14 @@ impl Coloured {
             self.work += budget::line_work(&html);
             drawn += &html;
         }
-        // Of what is too much nothing is drawn.
-        if self.work <= limits::TEXT_WORK {
-            self.html += &wall::clean(&drawn);
+        let work = self.work;
+        if before + work > limits::TEXT_WORK {
+            *self = Self::new(&self.language);
+            return work;
         }
+        self.html += &wall::clean(&drawn);
         self.source += lines;
+        work
     }
 
     #[cfg(test)]
@@ -87,13 +93,13 @@ impl<'a> Growing<'a> {
         Self {
             known,
             drawn: Vec::new(),
+            work: 0,
             places: Vec::new(),
         }
     }
 
-    /// What the lines that are known already took when they were drawn, and those that came now.
     pub(super) fn work(&self) -> usize {
-        self.drawn.iter().map(|coloured| coloured.work).sum()
+        self.work
     }
 
     pub(super) fn into_drawn(self) -> Vec<Coloured> {
@@ -112,7 +118,7 @@ impl<'a> Growing<'a> {
             |known: &&Coloured| *known.language == *language && lines.starts_with(&known.source);
         let known = known.filter(same).cloned();
         let mut coloured = known.unwrap_or_else(|| Coloured::new(language));
-        coloured.grow(&lines[coloured.source.len()..]);
+        self.work += coloured.grow(&lines[coloured.source.len()..], self.work);
         let html = match rest {
             "" => without_end(&coloured.html),
             _ => &coloured.html,

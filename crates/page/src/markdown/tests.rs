@@ -455,6 +455,9 @@ fn a_text_is_plain_from_the_block_on_that_is_too_much() {
     let list = format!("a\n\n{}", "- &\n".repeat(30_000));
     let drawn = whole(&list);
     assert_eq!((drawn.len(), drawn[1].starts_with(PLAIN)), (2, true));
+    let many = format!("a\n\n{}", "- ```\n  b\n  c\n  ```\n".repeat(9000));
+    let drawn = grows(&many, &mut Dice::new(4), 2);
+    assert_eq!((drawn.len(), drawn[1].starts_with(PLAIN)), (2, true));
     let code = format!("a\n\n```\n{}", "&&&&&&&\n".repeat(8000));
     assert_eq!(
         grows(&code, &mut Dice::new(3), 4).concat(),
