@@ -86,8 +86,8 @@ pub const BATCH_BYTES: usize = 64 << 10;
 /// Rows of a change that is drawn where it is found, where its messages are nothing but growing texts. A larger one is drawn on
 /// a thread of its own.
 pub const DRAWN_AT_ONCE_ROWS: usize = 64;
-/// Bytes of those texts: they take less than a millisecond.
-pub const DRAWN_AT_ONCE_BYTES: usize = 16 << 10;
+/// Bytes of those texts: as people and models write they take less than a millisecond, and at most six whatever they are.
+pub const DRAWN_AT_ONCE_BYTES: usize = 4 << 10;
 /// Pages of older messages that are read to show again what a viewer showed. Beyond it the viewer's window begins later.
 pub const OLDER_PAGES: usize = 20;
 /// Bytes of one message from a viewer. A longer one ends its connection.

@@ -18,13 +18,41 @@ pub(crate) const OUTPUT_STEP: usize = 4 << 10;
 pub(crate) const TEXT_BYTES: usize = 256 << 10;
 /// Bytes by which the beginning of such a text moves on.
 pub(crate) const TEXT_STEP: usize = 64 << 10;
-/// Bytes of a code block that is still being written up to which it is highlighted. Beyond it, it stays plain until it
-/// ends.
-pub(crate) const OPEN_CODE_BYTES: usize = 8 << 10;
-/// Bytes of a finished code block up to which it is highlighted. A longer one stays plain: a phone would stand still while
-/// it styles so many words.
+/// Bytes of one text that are drawn as markdown, from its beginning. What follows is plain.
+pub(crate) const MARKDOWN_BYTES: usize = 256 << 10;
+/// What the wall may do for a text: one for each tag, two for each character that it escapes; 40 ms of a slow machine. It is plain from the block on that has more.
+pub(crate) const TEXT_WORK: usize = 40_000;
+/// Words, marks and line ends that the parser may make of one block. A text is plain from the block on that has more.
+pub(crate) const BLOCK_EVENTS: usize = 200_000;
+/// Elements of markdown in each other. A text is plain from the block on that has more.
+pub(crate) const TEXT_DEPTH: usize = 32;
+/// Quotes and list items that a line of markdown may be in, as far as its beginning shows. A text is plain from such a line on,
+/// as the parser looks at each of them for each line that follows.
+pub(crate) const LINE_LEVELS: usize = 64;
+/// Bytes of code that are coloured, from its beginning. What follows is plain: a phone would stand still while it styles so
+/// many words.
 pub(crate) const CODE_BYTES: usize = 32 << 10;
+/// Bytes of a line of code up to which it is coloured. A longer one is plain: nobody wrote it by hand.
+pub(crate) const CODE_LINE_BYTES: usize = 2 << 10;
+/// Coloured words of a block of code. What follows the line in which there are more is plain.
+pub(crate) const CODE_TOKENS: usize = 8000;
+/// Bytes that a scan of code looks at, each time that it does: sixteen for each that it may colour. No text is known that
+/// takes half of that. Beyond it the block goes on plainly.
+pub(crate) const CODE_STEPS: usize = 16 * CODE_BYTES;
+/// Comments, strings and code inside of strings that are open at once in code. What opens more does not count.
+pub(crate) const CODE_NESTING: usize = 16;
+/// Bytes of a word that ends a string and was named where it began. One with a longer name is no such string.
+pub(crate) const CODE_END_BYTES: usize = 32;
 /// Lines on either side of an edit up to which it is shown as a diff; a larger one is shown as its two texts.
+/// Two texts of so many lines that have nothing, or everything in another order, in common take 16 ms. Of a patch so many lines are
+/// shown, with a sentence about the rest.
 pub(crate) const DIFF_LINES: usize = 2000;
+/// Bytes on either side of an edit, or of a patch, up to which it is shown as a diff; a larger one is shown as its ends.
+pub(crate) const DIFF_BYTES: usize = 256 << 10;
+/// Bytes of a tool's input up to which its values are written on lines of their own, which may make a hundred bytes of one. A
+/// larger one is shown as it came.
+pub(crate) const INPUT_BYTES: usize = 64 << 10;
+/// Characters of a tool's name, title or file that are shown.
+pub(crate) const TITLE_CHARS: usize = 200;
 /// Folders offered when one is to be opened.
 pub(crate) const RECENT_FOLDERS: usize = 12;

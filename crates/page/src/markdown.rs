@@ -3,10 +3,12 @@
 //! A text that streams is drawn again only from its last unsealed block. A block is sealed once a later block begins
 //! on a complete line: then no later line can change it. (A link definition that comes after its use can: a text is
 //! drawn whole once more when it ends.) Raw HTML stays text, images become links, and everything passes a sanitiser
-//! at the end. Nothing here decides which text is drawn.
+//! at the end. What would take too long is plain from there on ([`budget`]); how far a text is drawn depends on the text
+//! alone, however it came to be. Nothing here decides which text is drawn.
 
+mod budget;
 mod code;
-mod scan;
+mod lex;
 mod wall;
 mod write;
 
@@ -14,14 +16,17 @@ use std::sync::Arc;
 
 use pulldown_cmark::{Event, Options, Parser};
 
+use budget::Work;
 use code::{Coloured, Growing};
-pub(crate) use code::{highlight, language_of_path};
+pub(crate) use lex::{highlight, language_of_path};
 
 /// A block that can no longer change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sealed {
     source: Arc<str>,
     html: Arc<str>,
+    /// What it took of the text's work.
+    work: usize,
 }
 
 /// What the next render of the same text can be spared, by known piece of the text.
@@ -40,13 +45,16 @@ struct Known {
 impl Memo {
     /// Bytes it holds that the blocks drawn from it do not.
     pub(crate) fn bytes(&self) -> usize {
-        let of = |known: &Known| {
-            let sealed = known.sealed.iter().map(|sealed| sealed.source.len());
-            sealed
-                .chain(known.code.iter().map(Coloured::bytes))
-                .sum::<usize>()
-        };
-        self.pieces.iter().map(of).sum()
+        self.pieces.iter().map(Known::bytes).sum()
+    }
+}
+
+impl Known {
+    fn bytes(&self) -> usize {
+        let sealed = self.sealed.iter();
+        let sealed = sealed.map(|sealed| size_of::<Sealed>() + sealed.source.len());
+        let code = self.code.iter().map(Coloured::bytes);
+        size_of::<Self>() + sealed.chain(code).sum::<usize>()
     }
 }
 
@@ -54,9 +62,10 @@ impl Memo {
 pub(crate) fn open(pieces: &[&str], memo: Option<&Memo>) -> (Vec<Vec<Arc<str>>>, Memo) {
     let mut drawn = Vec::new();
     let mut next = Memo::default();
+    let mut work = Work::default();
     for (at, piece) in pieces.iter().enumerate() {
         let known = memo.and_then(|memo| memo.pieces.get(at));
-        let (blocks, known) = open_piece(piece, known.unwrap_or(&Known::default()));
+        let (blocks, known) = open_piece(piece, known.unwrap_or(&Known::default()), &mut work);
         drawn.push(blocks);
         next.pieces.push(known);
     }
@@ -65,43 +74,60 @@ pub(crate) fn open(pieces: &[&str], memo: Option<&Memo>) -> (Vec<Vec<Arc<str>>>,
 
 /// Draws a text that is whole.
 pub(crate) fn whole(text: &str) -> Vec<Arc<str>> {
-    blocks(text, None).into_iter().map(Into::into).collect()
+    let mut work = Work::default();
+    let head = work.head(text);
+    let drawn = blocks(head, None, &mut work);
+    let mut htmls: Vec<Arc<str>> = drawn.htmls.into_iter().map(Into::into).collect();
+    htmls.extend(budget::plain(&text[drawn.end..]));
+    htmls
 }
 
-fn open_piece(text: &str, known: &Known) -> (Vec<Arc<str>>, Known) {
+fn open_piece(text: &str, known: &Known, work: &mut Work) -> (Vec<Arc<str>>, Known) {
+    let head = work.head(text);
     let mut sealed: Vec<Sealed> = Vec::new();
-    let mut rest = text;
+    let mut from = 0;
     for block in &known.sealed {
-        let Some(after) = rest.strip_prefix(&*block.source) else {
+        if !head[from..].starts_with(&*block.source) || !work.spend(block.work) {
             break;
-        };
-        rest = after;
+        }
+        from += block.source.len();
         sealed.push(block.clone());
     }
-    let complete = rest.rfind('\n').map_or(0, |at| at + 1);
-    let starts = starts(&rest[..complete]);
-    if let Some(last) = starts.last().copied().filter(|last| *last > 0) {
-        let (now_sealed, open) = rest.split_at(last);
-        let bounds = starts.iter().copied().skip(1);
-        let mut from = 0;
-        // Each block is drawn from its own source, as it would be if it were the first.
-        for to in bounds {
-            let source = &now_sealed[from..to];
-            let html = blocks(source, None).concat();
-            sealed.push(Sealed {
-                source: source.into(),
-                html: html.into(),
-            });
-            from = to;
-        }
-        rest = open;
+    let complete = head.rfind('\n').map_or(0, |at| at + 1).max(from);
+    let begins = from;
+    let mut spent = false;
+    // Each block but the last is drawn from its own source, as it would be if it were the first.
+    for start in starts(&head[begins..complete]).into_iter().skip(1) {
+        let to = begins + start;
+        let Some(block) = seal(&head[from..to], work) else {
+            spent = true;
+            break;
+        };
+        sealed.push(block);
+        from = to;
     }
-    let mut drawn: Vec<Arc<str>> = sealed.iter().map(|block| block.html.clone()).collect();
-    let mut growing = Growing::new(&known.code);
-    let open = blocks(rest, Some(&mut growing));
-    drawn.extend(open.into_iter().map(Arc::from));
-    let code = growing.into_drawn();
-    (drawn, Known { sealed, code })
+    let mut htmls: Vec<Arc<str>> = sealed.iter().map(|block| block.html.clone()).collect();
+    let mut code = Vec::new();
+    if !spent {
+        let mut growing = Growing::new(&known.code);
+        let drawn = blocks(&head[from..], Some(&mut growing), work);
+        htmls.extend(drawn.htmls.into_iter().map(Arc::from));
+        from += drawn.end;
+        code = growing.into_drawn();
+    }
+    htmls.extend(budget::plain(&text[from..]));
+    (htmls, Known { sealed, code })
+}
+
+/// Draws a block that can no longer change, if there is work left for it.
+fn seal(source: &str, work: &mut Work) -> Option<Sealed> {
+    let before = work.spent();
+    let drawn = blocks(source, None, work);
+    (drawn.end == source.len()).then(|| Sealed {
+        source: source.into(),
+        html: drawn.htmls.concat().into(),
+        work: work.spent() - before,
+    })
 }
 
 fn options() -> Options {
@@ -131,35 +157,94 @@ fn starts(text: &str) -> Vec<usize> {
     starts
 }
 
-/// Top-level blocks; the last of them may grow if `growing` is there.
-fn blocks(text: &str, mut growing: Option<&mut Growing<'_>>) -> Vec<String> {
-    let mut depth = 0_usize;
+/// Top-level blocks of a text, as far as it is drawn.
+struct Blocks {
+    htmls: Vec<String>,
+    /// Where what is drawn ends.
+    end: usize,
+}
+
+/// A top-level block that was read.
+struct Read<'a> {
+    start: usize,
+    events: Vec<Event<'a>>,
+}
+
+/// Draws top-level blocks as far as there is work left for them; the last of them may grow if `growing` is there.
+fn blocks(text: &str, growing: Option<&mut Growing<'_>>, work: &mut Work) -> Blocks {
+    let mut htmls = Vec::new();
+    let (mut depth, mut start) = (0_usize, 0);
     let mut group: Vec<Event<'_>> = Vec::new();
-    let mut groups: Vec<Vec<Event<'_>>> = Vec::new();
-    for event in Parser::new_ext(text, options()) {
+    // The last one is drawn otherwise: one is always held back.
+    let mut held: Option<Read<'_>> = None;
+    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
+        if group.is_empty() {
+            start = range.start;
+        }
         match &event {
             Event::Start(_) => depth += 1,
             Event::End(_) => depth = depth.saturating_sub(1),
             _ => {}
         }
         group.push(event);
-        if depth == 0 {
-            groups.push(std::mem::take(&mut group));
+        if depth > 0 && !budget::is_too_much(depth, group.len()) {
+            continue;
+        }
+        if let Some(before) = held.take() {
+            match draw(before.events, None, work) {
+                Some(html) => htmls.push(html),
+                None => {
+                    return Blocks {
+                        htmls,
+                        end: line_start(text, before.start),
+                    };
+                }
+            }
+        }
+        if depth > 0 {
+            return Blocks {
+                htmls,
+                end: line_start(text, start),
+            };
+        }
+        held = Some(Read {
+            start,
+            events: std::mem::take(&mut group),
+        });
+    }
+    let mut end = text.len();
+    if let Some(last) = held {
+        match draw(last.events, growing, work) {
+            Some(html) => htmls.push(html),
+            None => end = line_start(text, last.start),
         }
     }
-    let last = groups.len().saturating_sub(1);
-    groups
-        .into_iter()
-        .enumerate()
-        .map(|(at, events)| {
-            let Some(growing) = growing.as_deref_mut().filter(|_| at == last) else {
-                return wall::clean(&write::html(events, None));
-            };
-            let html = write::html(events, Some(growing));
-            growing.fill(&wall::clean(&html))
-        })
-        .collect()
+    Blocks { htmls, end }
 }
 
+/// Draws a block, if there is work left for it.
+fn draw(
+    events: Vec<Event<'_>>,
+    growing: Option<&mut Growing<'_>>,
+    work: &mut Work,
+) -> Option<String> {
+    let Some(growing) = growing else {
+        let html = write::html(events, None);
+        return work.spend(budget::work(&html)).then(|| wall::clean(&html));
+    };
+    let html = write::html(events, Some(growing));
+    let needs = budget::work(&html) + growing.work();
+    work.spend(needs).then(|| growing.fill(&wall::clean(&html)))
+}
+
+/// Where the line begins that holds this place.
+fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |line| line + 1)
+}
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod long;
 #[cfg(test)]
 mod tests;

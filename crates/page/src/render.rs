@@ -116,8 +116,8 @@ impl Renderer {
         })
     }
 
-    #[cfg(test)]
-    pub(crate) fn cache_bytes(&self) -> usize {
+    /// Bytes of what is remembered.
+    pub fn bytes(&self) -> usize {
         self.lock().bytes()
     }
 

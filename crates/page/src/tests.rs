@@ -292,8 +292,8 @@ fn the_cache_stays_within_its_bound() {
         renderer.patch(&look(&state, &at, rev), rev);
         rev = state.rev;
     }
-    assert!(renderer.cache_bytes() <= crate::limits::CACHE_BYTES);
-    assert!(renderer.cache_bytes() > crate::limits::CACHE_BYTES / 8);
+    assert!(renderer.bytes() <= crate::limits::CACHE_BYTES);
+    assert!(renderer.bytes() > crate::limits::CACHE_BYTES / 8);
 }
 
 #[test]

@@ -16,6 +16,10 @@ use crate::limits;
 /// Version of these frames. A page that was made for another one loads itself again.
 pub const VERSION: u32 = 2;
 
+/// Bytes of a name that a viewer may look at: eight times those of the longest that OpenCode makes. What has a longer one is
+/// taken for something that does not exist.
+pub const NAME_BYTES: usize = 256;
+
 /// From the hub to the page, beside batches.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
@@ -96,7 +100,7 @@ pub enum Said {
 }
 
 impl Said {
-    /// What a [`Said::Look`] looks at; `None` for the others.
+    /// What a [`Said::Look`] looks at; `None` for the others, and where a name has more than [`NAME_BYTES`].
     pub fn look(&self) -> Option<Look> {
         match self {
             Self::Look {
@@ -104,12 +108,18 @@ impl Said {
                 session,
                 from,
                 ..
-            } => Some(Look {
-                instance: instance.as_deref().map(InstanceId::from),
-                session: session.as_deref().map(SessionId::from),
-                from: from.as_deref().map(MessageId::from),
-            }),
-            Self::Ack { .. } => None,
+            } if [instance, session, from]
+                .into_iter()
+                .flatten()
+                .all(|name| name.len() <= NAME_BYTES) =>
+            {
+                Some(Look {
+                    instance: instance.as_deref().map(InstanceId::from),
+                    session: session.as_deref().map(SessionId::from),
+                    from: from.as_deref().map(MessageId::from),
+                })
+            }
+            Self::Look { .. } | Self::Ack { .. } => None,
         }
     }
 }
@@ -334,5 +344,13 @@ mod tests {
         assert_eq!(look.session, None);
         let ack: Said = serde_json::from_str(r#"{"t":"ack","rev":3}"#).unwrap();
         assert_eq!(ack.look(), None);
+        let look_at = |name: &str| {
+            let said = format!(
+                r#"{{"t":"look","n":1,"epoch":"e","rev":3,"instance":"i","session":"{name}"}}"#
+            );
+            serde_json::from_str::<Said>(&said).unwrap().look()
+        };
+        assert!(look_at(&"s".repeat(NAME_BYTES)).is_some());
+        assert_eq!(look_at(&"s".repeat(NAME_BYTES + 1)), None);
     }
 }

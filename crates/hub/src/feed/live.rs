@@ -19,7 +19,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::Ticks;
+use super::{Ticks, place};
 use crate::engine::{Handle, Reach, Watched};
 use crate::limits;
 
@@ -260,11 +260,11 @@ impl<L: ViewerLink> Viewer<L> {
         };
         self.widen(&look).await;
         let since = self.rev;
-        let seen = self
-            .live
-            .handle
-            .read(|state| (!left(state, &look, since)).then(|| view::look(state, &look, since)));
-        let Some(seen) = seen else {
+        let seen = self.live.handle.read(|state| {
+            let exists = place::exists(state, &look);
+            (!left(state, &look, since)).then(|| (view::look(state, &look, since), exists))
+        });
+        let Some((seen, exists)) = seen else {
             // No row tells of an instance that is gone: the page finds that out when it fetches itself again.
             self.look = None;
             return self.send(&Frame::Reset).await;
@@ -275,7 +275,7 @@ impl<L: ViewerLink> Viewer<L> {
             self.rev = rev;
             return true;
         }
-        let Some(mut ops) = self.patch(seen, since).await else {
+        let Some(mut ops) = self.patch(seen, since, exists).await else {
             return false;
         };
         if ops.iter().map(Op::bytes).sum::<usize>() > limits::BATCH_BYTES {
@@ -296,7 +296,14 @@ impl<L: ViewerLink> Viewer<L> {
         self.send(&Batch { n, rev, ops: &ops }).await
     }
 
-    async fn patch(&mut self, seen: Seen, since: Rev) -> Option<Vec<Op>> {
+    /// What the viewer lacks. Of a place that does not exist nothing is remembered: there are as many as viewers make up.
+    async fn patch(&mut self, seen: Seen, since: Rev, exists: bool) -> Option<Vec<Op>> {
+        if !exists {
+            return self
+                .live
+                .draw(move |_| Renderer::new().patch(&seen, since))
+                .await;
+        }
         if is_light(&seen) {
             return Some(self.live.renderer.patch(&seen, since));
         }

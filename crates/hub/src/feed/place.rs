@@ -7,6 +7,7 @@ use model::State;
 use model::ids::MessageId;
 use model::state::{Body, Loaded, Rev};
 use model::view::{self, Look, Seen};
+use page::wire::NAME_BYTES;
 use tokio::time::timeout;
 
 use super::live::Live;
@@ -51,12 +52,31 @@ pub async fn element(
     let engine = live.engine();
     // The viewer's own link keeps the conversation; this is for one that has just lost it.
     let _kept = load(engine, &look, Reach::of(look.from.as_ref())).await;
-    let seen = engine.read(|state| view::look(state, &look, Rev(0)));
+    let seen =
+        engine.read(|state| exists(state, &look).then(|| view::look(state, &look, Rev(0))))?;
     let drawn = live.draw(move |renderer| renderer.fragment(&seen, &key, at, whole));
     drawn.await.flatten()
 }
 
-fn exists(state: &State, look: &Look) -> bool {
+/// False if it is known that there is no such place; what has a name that is too long is none.
+pub(super) fn exists(state: &State, look: &Look) -> bool {
+    let Look {
+        instance,
+        session,
+        from,
+    } = look;
+    let names = [
+        instance.as_ref().map(|id| id.as_str()),
+        session.as_ref().map(|id| id.as_str()),
+        from.as_ref().map(|id| id.as_str()),
+    ];
+    if names
+        .into_iter()
+        .flatten()
+        .any(|name| name.len() > NAME_BYTES)
+    {
+        return false;
+    }
     let instance = look.instance.as_ref().map(|id| state.instances.get(id));
     match (instance, &look.session) {
         (Some(None), _) => false,

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::view::Look;
+use page::Renderer;
 use serde::Deserialize;
 use tokio::time::sleep;
 
@@ -71,7 +72,13 @@ async fn document(app: &App, look: Look, before: Option<MessageId>) -> Response 
             None => discover::offered(&shared),
             Some(_) => Vec::new(),
         };
-        renderer.document(&seen, &shared.context(&recent, &found))
+        let context = shared.context(&recent, &found);
+        // Of what does not exist nothing is remembered.
+        if exists {
+            renderer.document(&seen, &context)
+        } else {
+            Renderer::new().document(&seen, &context)
+        }
     });
     let html = html.await;
     if let Some(kept) = kept {

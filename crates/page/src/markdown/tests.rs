@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
+use super::hostile::{Dice, block};
 use super::*;
+use crate::limits;
+use crate::words::escape;
 
 fn html(text: &str) -> String {
     whole(text).concat()
@@ -148,11 +151,18 @@ fn nothing_hostile_survives() {
 }
 
 #[test]
-fn a_long_open_code_block_is_plain_until_it_ends() {
-    let text = format!("```rust\n{}", "let a = 1;\n".repeat(1000));
-    let (drawn, _) = open(&[&text], None);
-    assert!(!drawn.concat().concat().contains("h-keyword"));
-    assert!(html(&text).contains("h-keyword"));
+fn a_long_code_block_has_the_same_colours_while_it_is_open() {
+    let text = format!("```rust\n{}", "let a = 1;\n".repeat(4000));
+    let (drawn, memo) = open(&[&text], None);
+    let drawn = drawn.concat().concat();
+    assert_eq!(drawn, html(&text));
+    assert!(drawn.matches("h-keyword").count() > 2900 && drawn.contains("\nlet a = 1;\n"));
+    let (more, _) = open(&[&format!("{text}let b")], Some(&memo));
+    assert!(
+        more.concat()
+            .concat()
+            .starts_with(drawn.trim_end_matches("</span></code></pre></div>"))
+    );
 }
 
 #[test]
@@ -167,15 +177,15 @@ fn long_code_comes_in_pieces_that_stay_while_it_grows() {
 }
 
 #[test]
-fn code_is_not_cut_within_what_is_coloured_and_keeps_every_character() {
+fn code_is_cut_outside_of_what_is_coloured_and_keeps_every_character() {
     let lines = |count: usize| "  a < b\n".repeat(count);
     let code = format!("/*\n{}*/\n{}", lines(30), lines(30));
     let drawn = html(&format!("```rust\n{code}```"));
     let (_, body) = drawn.split_once("<code>").unwrap();
     let (body, _) = body.split_once("</code>").unwrap();
     let (comment, rest) = body.split_once("<span class=\"piece\">").unwrap();
-    assert!(comment.ends_with("*/</span>\n"), "{comment}");
-    assert_eq!(rest.matches("class=\"piece\"").count(), 1);
+    assert_eq!(comment.matches("</span>\n").count(), 20, "{comment}");
+    assert_eq!(rest.matches("class=\"piece\"").count(), 2);
     let tags = |part: &str| part.split_once('>').map(|(_, text)| text.to_owned());
     let text: String = format!(">{body}").split('<').filter_map(tags).collect();
     assert_eq!(text.replace("&lt;", "<"), code.trim_end_matches('\n'));
@@ -200,24 +210,6 @@ fn the_line_of_code_that_is_written_is_plain_until_it_ends() {
 }
 
 #[test]
-fn the_more_lines_of_code_the_more_are_coloured_at_once() {
-    let drawn = |lines: usize| {
-        let text = format!("```rust\n{}let b", "let a = 1;\n".repeat(lines));
-        let (drawn, memo) = open(&[&text], None);
-        let html = drawn.concat().concat();
-        assert_eq!(uncoloured(&html), uncoloured(&super::whole(&text).concat()));
-        let coloured = html.matches("h-keyword").count();
-        assert_eq!(memo.pieces[0].code[0].source().lines().count(), coloured);
-        coloured
-    };
-    let lines = [1, 31, 32, 33, 34, 63, 66, 67, 130, 135, 136];
-    assert_eq!(
-        lines.map(drawn),
-        [1, 31, 32, 32, 34, 62, 64, 64, 128, 128, 136]
-    );
-}
-
-#[test]
 fn lines_of_code_are_coloured_once() {
     let text =
         "1. `x`\n   ```rust\n   let a = 1;\n   ```\n2. y\n   ```rust\n   let b = 2;\n   let c";
@@ -227,11 +219,7 @@ fn lines_of_code_are_coloured_once() {
     assert_eq!(sources, ["let a = 1;\n", "let b = 2;\n"]);
     // What is known is taken as it is, which shows here by being wrong.
     let mut wrong = memo.clone();
-    wrong.pieces[0].code[1] = Coloured::of(
-        "rust",
-        "let b = 2;\n",
-        "<span class=\"h-tag\">let b = 2;</span>\n",
-    );
+    wrong.pieces[0].code[1].recoloured("h-keyword", "h-tag");
     let (drawn, _) = open(&[&format!("{text} = 3")], Some(&wrong));
     let drawn = drawn.concat().concat();
     assert_eq!(
@@ -339,4 +327,150 @@ proptest! {
         assert_harmless(&text, &html(&text));
         assert_harmless(&raw, &html(&raw));
     }
+}
+
+/// Draws a text as it grows, with up to so many cuts, and holds it against the text drawn at once.
+fn grows(text: &str, dice: &mut Dice, cuts: usize) -> Vec<Arc<str>> {
+    let mut cuts: Vec<usize> = (0..cuts).map(|_| dice.below(text.len() + 1)).collect();
+    cuts.retain(|cut| text.is_char_boundary(*cut));
+    cuts.sort_unstable();
+    cuts.push(text.len());
+    let (mut memo, mut drawn) = (Memo::default(), Vec::new());
+    for cut in cuts {
+        (drawn, memo) = open(&[&text[..cut]], Some(&memo));
+    }
+    let (at_once, _) = open(&[text], None);
+    assert_eq!(
+        drawn.concat().concat(),
+        at_once.concat().concat(),
+        "{text:?}"
+    );
+    at_once.concat()
+}
+
+/// What the wall was given at most, by what it gave back: our buttons and attributes are not in it.
+fn assert_within_budget(blocks: &[Arc<str>], text: &str) {
+    let drawn = blocks.iter().filter(|html| !html.starts_with(PLAIN));
+    let work: usize = drawn.map(|html| budget::line_work(html)).sum();
+    assert!(work <= limits::TEXT_WORK * 2, "{work}");
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for tag in blocks.iter().flat_map(|html| tags(html)) {
+        match tag.strip_prefix('/') {
+            Some(_) => depth -= 1,
+            None if tag != "br" && tag != "hr" => depth += 1,
+            None => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    assert!(deepest <= limits::TEXT_DEPTH + 4, "{deepest} in {text:?}");
+}
+
+#[test]
+fn what_ended_or_held_up_the_hub_is_drawn() {
+    for language in ["yaml", "md", "ruby", "python", "bash", "html"] {
+        for code in [
+            "- ".repeat(254),
+            "- ".repeat(6000),
+            "%w(".repeat(4000),
+            "<<A ".repeat(3000),
+        ] {
+            let text = format!("```{language}\n{code}\n```\n");
+            let drawn = grows(&text, &mut Dice::new(1), 3).concat();
+            assert_eq!(drawn, html(&text));
+            assert!(highlight(language, &code).len() >= code.len());
+        }
+    }
+}
+
+const PLAIN: &str = "<p class=\"quiet\">The rest is shown as it was written";
+
+#[test]
+fn hostile_texts_are_drawn_within_their_budget_however_they_come() {
+    for seed in 0..400 {
+        let mut dice = Dice::new(seed);
+        let bytes = [30, 300, 3000][dice.below(3)];
+        let text = block(&mut dice, bytes);
+        assert_within_budget(&grows(&text, &mut dice, 6), &text);
+        assert_within_budget(&whole(&text), &text);
+        assert_harmless(&text, &html(&text));
+    }
+}
+
+#[test]
+fn what_is_nested_too_deeply_is_plain_from_there_on() {
+    for nested in [
+        "> ".repeat(100_000),
+        ">".repeat(5000),
+        "1. ".repeat(400),
+        "* ".repeat(400) + "a",
+        "**a ".repeat(200) + "a" + &" a**".repeat(200),
+        "\t".repeat(60) + "- a",
+    ] {
+        let text = format!("# A\n\nb\n\n{nested}\n<c>\n");
+        let blocks = whole(&text);
+        assert_eq!(&*blocks[0], "<h3>A</h3>");
+        assert_eq!(&*blocks[1], "<p>b</p>\n");
+        let plain = format!("<div class=\"said\">{}\n&lt;c&gt;\n</div>", escape(&nested));
+        assert!(
+            blocks[2].starts_with(PLAIN) && blocks[2].ends_with(&plain),
+            "{:?}",
+            blocks[2]
+        );
+        assert_eq!(blocks.len(), 3);
+        assert_eq!(grows(&text, &mut Dice::new(1), 5).concat(), blocks.concat());
+    }
+}
+
+#[test]
+fn what_lies_as_deep_as_people_write_is_drawn() {
+    let list: String = (0..8)
+        .map(|depth| format!("{}- a\n", "  ".repeat(depth)))
+        .collect();
+    let quotes = "> ".repeat(8) + "b\n";
+    let code = format!("```rust\n{}let a = 1;\n```\n", " ".repeat(100));
+    let rules = "- - - - - - - - - - - - - - - -\n";
+    let text = [&list, "\n", &quotes, "\n", &code, "\n", rules].concat();
+    let drawn = html(&text);
+    assert!(!drawn.contains(PLAIN), "{drawn}");
+    assert_eq!(
+        (
+            drawn.matches("<ul>").count(),
+            drawn.matches("<blockquote>").count()
+        ),
+        (8, 8)
+    );
+}
+
+#[test]
+fn a_text_is_plain_from_the_block_on_that_is_too_much() {
+    let one = "*a* **b** `c`\n\n";
+    let paragraphs = one.repeat(9000);
+    let drawn = grows(&paragraphs, &mut Dice::new(2), 4);
+    assert_within_budget(&drawn, "");
+    let last = drawn.last().unwrap();
+    assert!(last.starts_with(PLAIN));
+    // Nothing is lost between what is drawn and what is not.
+    assert_eq!(drawn.len() - 1 + last.matches("`c`").count(), 9000);
+    assert_eq!(whole(&paragraphs).concat(), drawn.concat());
+    let list = format!("a\n\n{}", "- &\n".repeat(30_000));
+    let drawn = whole(&list);
+    assert_eq!((drawn.len(), drawn[1].starts_with(PLAIN)), (2, true));
+    let many = format!("a\n\n{}", "- ```\n  b\n  c\n  ```\n".repeat(9000));
+    let drawn = grows(&many, &mut Dice::new(4), 2);
+    assert_eq!((drawn.len(), drawn[1].starts_with(PLAIN)), (2, true));
+    let code = format!("a\n\n```\n{}", "&&&&&&&\n".repeat(8000));
+    assert_eq!(
+        grows(&code, &mut Dice::new(3), 4).concat(),
+        whole(&code).concat()
+    );
+}
+
+#[test]
+fn a_long_text_is_plain_behind_its_bound() {
+    let text = "word \n".repeat(limits::MARKDOWN_BYTES / 6 + 100);
+    let drawn = whole(&text);
+    assert_eq!(drawn.len(), 2);
+    assert!(drawn[1].starts_with(PLAIN));
+    let words: usize = drawn.iter().map(|html| html.matches("word").count()).sum();
+    assert_eq!(words, limits::MARKDOWN_BYTES / 6 + 100);
 }

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use ammonia::Builder;
 
-use super::code::{PIECE_CLASS, TOKEN_CLASSES};
+use super::code::PIECE_CLASS;
+use super::lex::TOKEN_CLASSES;
 
 /// Where a copy button goes. A text cannot hold it: its own `<` is escaped long before.
 pub(super) const COPY_PLACE: &str = "<span class=\"copy\"></span>";

@@ -7,7 +7,7 @@ use crate::limits;
 
 /// Draws the difference of two texts with three lines of context; nothing if one of them is too long to compare.
 pub(super) fn diff(old: &str, new: &str) -> Option<Markup> {
-    if old.lines().count().max(new.lines().count()) > limits::DIFF_LINES {
+    if !is_small(old) || !is_small(new) {
         return None;
     }
     let diff = TextDiff::from_lines(old, new);
@@ -23,9 +23,19 @@ pub(super) fn diff(old: &str, new: &str) -> Option<Markup> {
     })
 }
 
-/// Draws a text that is a patch already.
-pub(super) fn patch(text: &str) -> Markup {
-    html! {
+/// Whether a text has few enough lines, which end as the comparison sees them, and bytes.
+fn is_small(text: &str) -> bool {
+    let ends = text.bytes().filter(|byte| matches!(byte, b'\n' | b'\r'));
+    text.len() <= limits::DIFF_BYTES && ends.count() <= limits::DIFF_LINES
+}
+
+/// Draws a text that is a patch already; nothing if it is too long.
+pub(super) fn patch(text: &str) -> Option<Markup> {
+    if text.len() > limits::DIFF_BYTES {
+        return None;
+    }
+    let more = text.lines().count().saturating_sub(limits::DIFF_LINES);
+    Some(html! {
         div.diff tabindex="0" {
             @for text in text.lines().take(limits::DIFF_LINES) {
                 @match text.as_bytes().first() {
@@ -35,8 +45,9 @@ pub(super) fn patch(text: &str) -> Markup {
                     _ => div.skip { (text) },
                 }
             }
+            @if more > 0 { div.skip { (more) " more lines are not shown" } }
         }
-    }
+    })
 }
 
 fn line(tag: ChangeTag, text: &str) -> Markup {
@@ -46,5 +57,35 @@ fn line(tag: ChangeTag, text: &str) -> Markup {
             ChangeTag::Insert => div.add { i { "+" } (text) },
             ChangeTag::Equal => div { i { " " } (text) },
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_compared_up_to_their_bounds() {
+        let lines = |word: &str, end: &str| format!("{word}{end}").repeat(limits::DIFF_LINES);
+        let drawn = diff(&lines("a", "\n"), &lines("b", "\n"))
+            .unwrap()
+            .into_string();
+        assert_eq!(drawn.matches("class=\"del\"").count(), limits::DIFF_LINES);
+        for end in ["\n", "\r", "\r\n"] {
+            let long = lines("a", end) + "a" + end;
+            assert!(diff(&long, "b").is_none() && diff("b", &long).is_none());
+        }
+        assert!(diff(&"a".repeat(limits::DIFF_BYTES + 1), "b").is_none());
+    }
+
+    #[test]
+    fn a_patch_says_what_it_leaves_out() {
+        let drawn = patch(&"+a\n".repeat(limits::DIFF_LINES + 3))
+            .unwrap()
+            .into_string();
+        assert!(drawn.contains("3 more lines are not shown"));
+        assert!(!patch("+a").unwrap().into_string().contains("not shown"));
+        assert!(patch(&"+".repeat(limits::DIFF_BYTES + 1)).is_none());
     }
 }

@@ -6,9 +6,10 @@ use model::view::PartRow;
 use serde_json::Value;
 
 use super::{Open, Place, assemble, block, diff, output, summary};
+use crate::limits;
 use crate::markdown::{highlight, language_of_path};
 use crate::render::{Block, Fragment, fragment_url};
-use crate::words::{duration, session_path};
+use crate::words::{duration, escape, session_path};
 
 pub(super) fn part(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Fragment {
     let input = tool.input.value();
@@ -65,7 +66,7 @@ fn head(place: &Place<'_>, row: &PartRow, tool: &Tool, input: &Value) -> Markup 
     let child = tool.child.as_ref().zip(place.look.instance.as_ref());
     html! {
         span.mark.(colour) aria-hidden="true" { (shape) }
-        span.name { (tool.name) }
+        span.name { (short(&tool.name)) }
         span.what { (title(tool, input)) }
         @if let Some((child, instance)) = child {
             a.child href=(session_path(instance.as_str(), child.as_str())) { "Open session" }
@@ -97,7 +98,7 @@ fn title(tool: &Tool, input: &Value) -> String {
     ];
     let title = told.or_else(|| first.iter().find_map(|name| field(input, name)));
     let line = title.unwrap_or_default().lines().next().unwrap_or_default();
-    line.chars().take(200).collect()
+    short(line)
 }
 
 fn shown_input(tool: &Tool, input: &Value) -> Option<Markup> {
@@ -105,6 +106,7 @@ fn shown_input(tool: &Tool, input: &Value) -> Option<Markup> {
         return None;
     }
     let path = field(input, "filePath").unwrap_or_default();
+    let file = short(path);
     let edit = field(input, "newString")
         .or(field(input, "oldString"))
         .and_then(|_| {
@@ -113,33 +115,47 @@ fn shown_input(tool: &Tool, input: &Value) -> Option<Markup> {
                 field(input, "newString").unwrap_or_default(),
             )
         });
+    let patch = field(input, "patchText").and_then(diff::patch);
     Some(
         match (
             &*tool.name,
             field(input, "command"),
             field(input, "content"),
-            field(input, "patchText"),
+            field(input, "prompt"),
         ) {
             ("bash", Some(command), ..) => {
-                code(&format!("<b>$ </b>{}", highlight("bash", command)))
+                let command = bounded(command, |text| highlight("bash", text));
+                code(&format!("<b>$ </b>{command}"))
             }
             ("edit", ..) if edit.is_some() => {
-                html! { p.path { (path) } @if let Some(edit) = edit { (edit) } }
+                html! { p.path { (file) } @if let Some(edit) = edit { (edit) } }
             }
             ("write", _, Some(content), _) => {
-                html! { p.path { (path) } (code(&bounded(content, |text| highlight(language_of_path(path), text)))) }
+                html! { p.path { (file) } (code(&bounded(content, |text| highlight(language_of_path(path), text)))) }
             }
-            (_, _, _, Some(patch)) => diff::patch(patch),
-            ("task", ..) if field(input, "prompt").is_some() => {
-                html! { div.said { (field(input, "prompt").unwrap_or_default()) } }
+            _ if patch.is_some() => html! { @if let Some(patch) = patch { (patch) } },
+            ("task", _, _, Some(prompt)) => {
+                html! { div.said { (PreEscaped(bounded(prompt, escape))) } }
             }
-            _ => {
-                let pretty = serde_json::to_string_pretty(input)
-                    .unwrap_or_else(|_| tool.input.get().to_owned());
-                code(&bounded(&pretty, |text| highlight("json", text)))
-            }
+            _ => code(&bounded(&pretty(tool, input), |text| {
+                highlight("json", text)
+            })),
         },
     )
+}
+
+/// An input with its values on lines of their own, or as it came if it is long.
+fn pretty(tool: &Tool, input: &Value) -> String {
+    let as_it_came = tool.input.get();
+    if as_it_came.len() > limits::INPUT_BYTES {
+        return as_it_came.to_owned();
+    }
+    serde_json::to_string_pretty(input).unwrap_or_else(|_| as_it_came.to_owned())
+}
+
+/// The beginning of a word or line.
+fn short(text: &str) -> String {
+    text.chars().take(limits::TITLE_CHARS).collect()
 }
 
 /// Draws a text in full, or only its ends if it is long.
@@ -191,4 +207,44 @@ fn result(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Vec<Blo
 fn code(html: &str) -> Markup {
     let html = PreEscaped(html);
     html! { pre.in tabindex="0" { (html) } }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use model::state::PartKind;
+    use serde_json::json;
+
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn what_a_call_is_given_is_shown_up_to_its_bounds() {
+        let long = "a\r".repeat(1 << 20);
+        let nested = format!("{}1,{}", "[".repeat(100), "1,".repeat(100_000));
+        let inputs = [
+            ("bash", json!({"command": long})),
+            (
+                "edit",
+                json!({"filePath": long, "oldString": long, "newString": "b"}),
+            ),
+            ("write", json!({"filePath": "a.rs", "content": long})),
+            ("apply_patch", json!({"patchText": long})),
+            ("task", json!({"prompt": long})),
+            ("other", json!({"a": long, "b": nested})),
+            ("other", json!({"a": vec![1; 50_000]})),
+        ];
+        for (name, input) in inputs {
+            let state = ToolState::Running { output: "".into() };
+            let PartKind::Tool(tool) = sample::tool(name, &input.to_string(), state, None) else {
+                unreachable!()
+            };
+            let drawn = shown_input(&tool, &input).unwrap().into_string();
+            assert!(
+                drawn.len() < 2 * limits::OUTPUT_BYTES,
+                "{name}: {}",
+                drawn.len()
+            );
+        }
+    }
 }

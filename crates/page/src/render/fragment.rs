@@ -1,6 +1,6 @@
 //! An element of the page as text, in pieces that can be compared with what a viewer has.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::limits;
@@ -116,7 +116,9 @@ impl Fragment {
                 Child::Apart(key) => key.len(),
             })
             .sum();
-        self.key.len()
+        size_of::<Self>()
+            + self.children.capacity() * size_of::<Child>()
+            + self.key.len()
             + self.list.len()
             + self.tag.len()
             + self.open.len()
@@ -151,10 +153,15 @@ impl Fragment {
                 tag: self.tag.clone(),
             });
         }
+        // Most stay where they were; once one comes before them, none does.
+        let mut by_key: Option<HashMap<&str, &Child>> = None;
         for (at, child) in self.children.iter().enumerate() {
             let Child::Block(new) = child else { continue };
             let same_place = base.children.get(at).filter(|old| old.key() == new.key);
-            let old = same_place.or_else(|| base.children.iter().find(|old| old.key() == new.key));
+            let old = same_place.or_else(|| {
+                let keys = || base.children.iter().map(|old| (old.key(), old)).collect();
+                by_key.get_or_insert_with(keys).get(&*new.key).copied()
+            });
             match old {
                 Some(Child::Block(old)) if old.open == new.open => {
                     block_changes(old, new, fetch, ops)

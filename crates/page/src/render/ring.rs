@@ -50,7 +50,7 @@ struct Ring {
     used: u64,
 }
 
-/// The cache. Its size is bounded by [`limits::CACHE_BYTES`] and each ring by [`limits::RING`].
+/// The cache. Its size, with its keys and tables, is bounded by [`limits::CACHE_BYTES`] and each ring by [`limits::RING`].
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     rings: HashMap<String, Ring>,
@@ -103,7 +103,7 @@ impl Cache {
             ring.drawn.pop_front();
         }
         // Renders share texts with their neighbours, which may have changed.
-        let bytes = held(&ring.drawn);
+        let bytes = held(key, &ring.drawn);
         self.bytes = self.bytes - ring.bytes + bytes;
         ring.bytes = bytes;
         if self.bytes > limits::CACHE_BYTES {
@@ -129,20 +129,23 @@ impl Cache {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-fn held(drawn: &VecDeque<Drawn>) -> usize {
+/// Bytes of a ring with its key, and of what only it holds.
+fn held(key: &str, drawn: &VecDeque<Drawn>) -> usize {
     let before = std::iter::once(None).chain(drawn.iter().map(|drawn| Some(&*drawn.fragment)));
-    drawn
+    let fragments = drawn
         .iter()
         .zip(before)
-        .map(|(drawn, before)| drawn.fragment.bytes_beside(before))
-        .sum()
+        .map(|(drawn, before)| drawn.fragment.bytes_beside(before));
+    ENTRY_BYTES + key.len() + drawn.capacity() * size_of::<Drawn>() + fragments.sum::<usize>()
 }
+
+/// Bytes of an entry in a table that is as full as it may be: such tables double.
+const ENTRY_BYTES: usize = 2 * size_of::<(String, Ring)>();
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -177,5 +180,34 @@ mod tests {
         keep(&mut cache, 0, "x");
         assert!(cache.at("k", Rev(0)).is_none());
         assert!(cache.at("k", Rev(1)).is_some());
+    }
+
+    #[test]
+    fn keys_are_counted_as_what_they_name() {
+        let mut cache = Cache::default();
+        for nth in 0..1000 {
+            let drawn = Drawn {
+                at: Rev(1),
+                until: Rev(1),
+                identity: None,
+                fragment: Arc::new(Fragment::whole("k", String::new())),
+            };
+            cache.keep(&format!("{nth}{}", "k".repeat(64 << 10)), drawn);
+            let keys: usize = cache.rings.keys().map(String::len).sum();
+            assert!(keys < cache.bytes && cache.bytes <= limits::CACHE_BYTES);
+        }
+        assert!(cache.rings.len() < limits::CACHE_BYTES >> 16);
+    }
+
+    #[test]
+    fn what_is_small_is_counted_with_what_holds_it() {
+        let mut cache = Cache::default();
+        keep(&mut cache, 1, "x");
+        assert!(
+            cache.bytes > size_of::<Drawn>() + size_of::<Fragment>() + size_of::<(String, Ring)>()
+        );
+        let before = cache.bytes;
+        cache.forget();
+        assert_eq!(cache.bytes, before);
     }
 }

@@ -41,6 +41,7 @@ struct Bench {
     say: mpsc::Sender<String>,
     viewer: tokio::task::JoinHandle<()>,
     asked: mpsc::Receiver<Ask>,
+    renderer: Arc<Renderer>,
 }
 
 async fn bench() -> Bench {
@@ -56,11 +57,8 @@ async fn bench_with(frames: usize) -> Bench {
         .await;
     let (to_viewer, frames) = mpsc::channel(frames);
     let (say, from_viewer) = mpsc::channel(64);
-    let live = Live::new(
-        engine.clone(),
-        Arc::new(Renderer::new()),
-        Drawing::on_threads(),
-    );
+    let renderer = Arc::new(Renderer::new());
+    let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
     let viewer = tokio::spawn(live.serve(Memory {
         to_viewer,
         from_viewer,
@@ -72,6 +70,7 @@ async fn bench_with(frames: usize) -> Bench {
         say,
         viewer,
         asked,
+        renderer,
     };
     assert_eq!(bench.next().await["t"], "hello");
     bench
@@ -504,4 +503,27 @@ async fn a_conversation_that_was_let_go_of_comes_back_whole() {
     ] {
         assert!(back.contains(part), "{part} in {back}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_does_not_exist_nothing_is_remembered() {
+    let mut bench = bench_with(64).await;
+    bench.look(0, false).await;
+    bench.news().await;
+    let before = bench.renderer.bytes();
+    assert!(before > 0);
+    for nth in 0..50 {
+        let (instance, session) = match nth % 2 {
+            0 => ("i".to_owned(), format!("made-up-{nth}")),
+            _ => (format!("made-up-{nth}"), "s".to_owned()),
+        };
+        bench.say(json!({"t": "look", "n": nth, "epoch": "life", "rev": 0, "instance": instance, "session": session, "from": null})).await;
+        assert_eq!(bench.news().await[0], nth);
+    }
+    assert_eq!(bench.renderer.bytes(), before);
+    // A name that is too long is no place: nothing is drawn, and the link goes on.
+    bench.say(json!({"t": "look", "n": 50, "epoch": "life", "rev": 0, "instance": "i", "session": "s".repeat(10_000), "from": null})).await;
+    bench.look(0, false).await;
+    assert_eq!(bench.news().await[0], 1);
+    assert_eq!(bench.renderer.bytes(), before);
 }
