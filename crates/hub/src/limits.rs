@@ -20,6 +20,25 @@ pub const ANNOUNCED: usize = 65_536;
 /// Directories whose status is asked of a server, as the first call boots each, and that are read at once beside a
 /// stream. The rest stays unknown.
 pub const DIRECTORIES: usize = 32;
+/// Bytes of an id that a server gives. What has a longer one is counted as malformed, and left out.
+pub const ID_BYTES: usize = 256;
+/// Bytes of a folder's path. The same.
+pub const PATH_BYTES: usize = 4096;
+/// Characters of a title, a name or another sentence of a server's. The rest is cut off.
+pub const WORDS_CHARS: usize = 200;
+/// Bytes of an error's text. The rest is cut off.
+pub const SENTENCES_BYTES: usize = 8 << 10;
+/// Bytes of the name of a kind of event. A longer one is counted under another name.
+pub const KIND_BYTES: usize = 64;
+/// Bytes of a session's own JSON, and of a to-do list's. Of a longer one of a session what is known of it is kept; a longer
+/// list is left out.
+pub const ROW_BYTES: usize = 64 << 10;
+/// Bytes of a request's own JSON. A longer one is left out: cut, it would not show what is allowed.
+pub const REQUEST_BYTES: usize = 1 << 20;
+/// Questions and answers on offer in one request. One with more is left out.
+pub const ANSWERS_ON_OFFER: usize = 500;
+/// Agents and models of a server, each. Those beyond are not on offer.
+pub const CATALOG: usize = 2000;
 /// Sessions read of a directory. Older ones are not listed.
 pub const SESSIONS: usize = 1000;
 /// Messages read at once; older ones are read as a viewer asks for them.

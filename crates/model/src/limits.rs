@@ -19,6 +19,20 @@ pub const ORPHAN_PARTS: usize = 256;
 pub const EARLY_STATUSES: usize = 1024;
 /// Kinds of unknown events counted by name per instance. Beyond it they are counted together as `other`.
 pub const UNKNOWN_KINDS: usize = 64;
+/// Sessions kept per instance. Beyond it those go that changed longest ago, neither run nor ask anything; where there are none,
+/// the newest is left out and counted.
+pub const SESSIONS: usize = 8192;
+/// Sessions that go at once.
+pub const SESSIONS_SLICE: usize = SESSIONS / 16;
+/// Requests kept that wait in one instance, permissions and questions each. Beyond it the newest is left out and counted: it
+/// comes with the next read of its folder, once there is room.
+pub const REQUESTS: usize = 1000;
+/// Bytes that requests may have which wait in one instance, permissions and questions each. The same.
+pub const REQUESTS_BYTES: usize = 16 << 20;
+/// Requests kept that wait in one session, permissions and questions each. The same.
+pub const REQUESTS_OF_SESSION: usize = 100;
+/// Sessions whose owner is known, over all instances. Those beyond are shown wherever they are listed.
+pub const OWNERS: usize = 65_536;
 /// Steps below its root at which a session is shown. Deeper ones are shown at this one.
 pub const TREE_DEPTH: usize = 32;
 /// Sessions named above the one in front. Those above them are not.

@@ -37,6 +37,9 @@ impl Fold<'_> {
         let known = self.instance.sessions.get(&id).map(|known| &known.info);
         let renamed =
             known.is_none_or(|known| known.title != info.title || known.parent != info.parent);
+        if known.is_none() && !self.has_room_for_session() {
+            return;
+        }
         match self.instance.sessions.get_mut(&id) {
             Some(session) if session.info == info => return,
             Some(session) => {
@@ -200,6 +203,9 @@ impl Fold<'_> {
 
     pub(super) fn permission_asked(&mut self, permission: Permission) {
         let known = self.instance.permissions.contains_key(&permission.id);
+        if !known && !self.has_room_for_permission(&permission) {
+            return;
+        }
         if self.asked(known, &permission.session) {
             self.instance
                 .permissions
@@ -229,6 +235,9 @@ impl Fold<'_> {
 
     pub(super) fn question_asked(&mut self, question: Question) {
         let known = self.instance.questions.contains_key(&question.id);
+        if !known && !self.has_room_for_question(&question) {
+            return;
+        }
         if self.asked(known, &question.session) {
             self.instance
                 .questions

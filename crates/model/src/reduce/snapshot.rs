@@ -44,7 +44,9 @@ impl Fold<'_> {
             statuses,
             permissions,
             questions,
+            left_out,
         } = snapshot;
+        self.instance.counters.left_out(left_out);
         let present: BTreeSet<_> = sessions.iter().map(|info| info.id.clone()).collect();
         let gone: Vec<_> = self
             .instance
@@ -174,6 +176,7 @@ impl Fold<'_> {
         }
         old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));
         self.instance.questions.append(&mut old);
+        self.keep_requests_within_bounds();
         let same = had.0.iter().eq(self.instance.permissions.keys())
             && had.1.iter().eq(self.instance.questions.keys());
         if !same {

@@ -3,6 +3,7 @@
 
 mod missed;
 mod remembered;
+mod room;
 mod told;
 mod trimmed;
 
