@@ -190,6 +190,8 @@ pub const PROMPT_BYTES: usize = 16 << 20;
 /// What was sent under an idempotency key and is remembered. At the bound the oldest is forgotten: sent once more it is
 /// new.
 pub const PROMPT_KEYS: usize = 4096;
+/// Damaged files of what was sent that are kept. Beyond it the last one is written over.
+pub const PUT_ASIDE: usize = 9;
 /// How long it is remembered at most, which is longer than a page keeps what it could not send.
 pub const PROMPT_KEY_AGE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 /// Answers of this hub's users to permissions and questions that are remembered, to tell a later one who was first. At

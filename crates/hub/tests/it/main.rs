@@ -6,6 +6,7 @@ mod api;
 mod bad_input;
 mod feeds;
 mod fuzzed;
+mod hostile;
 mod journal;
 mod lab;
 mod outbox;

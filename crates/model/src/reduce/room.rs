@@ -45,21 +45,21 @@ impl Fold<'_> {
 
     /// True if one more permission can wait.
     pub(super) fn has_room_for_permission(&mut self, new: &Permission) -> bool {
-        let waiting = self.instance.permissions.values();
-        self.has_room(
-            Room::of(waiting.map(weigh_permission)),
-            weigh_permission(new),
-        )
+        let waiting = &self.instance.permissions;
+        let room = waiting.len() < limits::REQUESTS
+            && has_room(
+                waiting.values().map(weigh_permission),
+                weigh_permission(new),
+            );
+        self.instance.counters.left_out(u64::from(!room));
+        room
     }
 
     /// True if one more question can wait.
     pub(super) fn has_room_for_question(&mut self, new: &Question) -> bool {
-        let waiting = self.instance.questions.values();
-        self.has_room(Room::of(waiting.map(weigh_question)), weigh_question(new))
-    }
-
-    fn has_room(&mut self, mut room: Room, new: Weight) -> bool {
-        let room = room.takes(new);
+        let waiting = &self.instance.questions;
+        let room = waiting.len() < limits::REQUESTS
+            && has_room(waiting.values().map(weigh_question), weigh_question(new));
         self.instance.counters.left_out(u64::from(!room));
         room
     }
@@ -80,17 +80,27 @@ impl Fold<'_> {
 }
 
 /// A request's session, and the bytes of its JSON.
-type Weight = (SessionId, usize);
+type Weight<'a> = (&'a SessionId, usize);
 
-fn weigh_permission(request: &Permission) -> Weight {
-    (request.session.clone(), request.raw.get().len())
+fn weigh_permission(request: &Permission) -> Weight<'_> {
+    (&request.session, request.raw.get().len())
 }
 
-fn weigh_question(request: &Question) -> Weight {
-    (request.session.clone(), request.raw.get().len())
+fn weigh_question(request: &Question) -> Weight<'_> {
+    (&request.session, request.raw.get().len())
 }
 
-/// What is taken by requests of one kind.
+/// True if there is room for one more, as far as its session and the bytes of all go.
+fn has_room<'a>(waiting: impl Iterator<Item = Weight<'a>>, new: Weight<'_>) -> bool {
+    let (mut own, mut bytes) = (0, new.1);
+    for one in waiting {
+        own += usize::from(one.0 == new.0);
+        bytes += one.1;
+    }
+    own < limits::REQUESTS_OF_SESSION && bytes <= limits::REQUESTS_BYTES
+}
+
+/// What is taken by requests of one kind, while many are looked through.
 #[derive(Default)]
 struct Room {
     all: usize,
@@ -99,26 +109,16 @@ struct Room {
 }
 
 impl Room {
-    fn of(waiting: impl Iterator<Item = Weight>) -> Self {
-        let mut room = Self::default();
-        waiting.for_each(|one| room.add(one));
-        room
-    }
-
-    fn add(&mut self, (session, bytes): Weight) {
-        self.all += 1;
-        self.bytes += bytes;
-        *self.sessions.entry(session).or_default() += 1;
-    }
-
     /// Takes one more, if there is room for it.
-    fn takes(&mut self, one: Weight) -> bool {
-        let own = self.sessions.get(&one.0).copied().unwrap_or_default();
+    fn takes(&mut self, (session, bytes): Weight<'_>) -> bool {
+        let own = self.sessions.entry(session.clone()).or_default();
         let room = self.all < limits::REQUESTS
-            && own < limits::REQUESTS_OF_SESSION
-            && self.bytes + one.1 <= limits::REQUESTS_BYTES;
+            && *own < limits::REQUESTS_OF_SESSION
+            && self.bytes + bytes <= limits::REQUESTS_BYTES;
         if room {
-            self.add(one);
+            *own += 1;
+            self.all += 1;
+            self.bytes += bytes;
         }
         room
     }
