@@ -30,9 +30,10 @@ pub const WORDS_CHARS: usize = 200;
 pub const SENTENCES_BYTES: usize = 8 << 10;
 /// Bytes of the name of a kind of event. A longer one is counted under another name.
 pub const KIND_BYTES: usize = 64;
-/// Bytes of a session's own JSON, and of a to-do list's. Of a longer one of a session what is known of it is kept; a longer
-/// list is left out.
-pub const ROW_BYTES: usize = 64 << 10;
+/// Bytes of a session's own JSON. Of a longer one what is known of the session is kept.
+pub const ROW_BYTES: usize = 16 << 10;
+/// Bytes of a to-do list's own JSON. A longer one is left out.
+pub const TODOS_BYTES: usize = 64 << 10;
 /// Bytes of a request's own JSON. A longer one is left out: cut, it would not show what is allowed.
 pub const REQUEST_BYTES: usize = 1 << 20;
 /// Questions and answers on offer in one request. One with more is left out.

@@ -33,6 +33,8 @@ pub const REQUESTS_BYTES: usize = 16 << 20;
 pub const REQUESTS_OF_SESSION: usize = 100;
 /// Sessions whose owner is known, over all instances. Those beyond are shown wherever they are listed.
 pub const OWNERS: usize = 65_536;
+/// Characters of the reason why a server cannot be heard. The rest is cut off.
+pub const REASON_CHARS: usize = 2000;
 /// Steps below its root at which a session is shown. Deeper ones are shown at this one.
 pub const TREE_DEPTH: usize = 32;
 /// Sessions named above the one in front. Those above them are not.

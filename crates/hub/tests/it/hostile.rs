@@ -22,6 +22,21 @@ use crate::lab::{Lab, PASSWORD};
 /// What a build without optimisations on a busy machine may take; the goal is 20 ms.
 const QUICK: Duration = Duration::from_millis(750);
 
+/// What the process may have at once: replies of all these servers, what is kept of them, pages, and the servers themselves.
+const MEMORY: u64 = 700 << 20;
+
+/// Bytes that this process had in memory at most.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    println!("{} MiB at most", kib >> 10);
+    kib << 10
+}
+
 const HELLO: &str = r#"{"type":"server.connected","properties":{}}"#;
 
 /// What a hostile server answers to a path and says on its stream, where it differs from a good one.
@@ -244,6 +259,9 @@ async fn an_honest_server_is_right_and_its_hub_quick_beside_hostile_ones() {
         looks += 1;
     }
     assert!(slowest < QUICK, "health took {slowest:?}, {looks} looks");
+    let peak = peak();
+    assert!(peak < MEMORY, "{} MiB", peak >> 20);
+    println!("health took {slowest:?} at most");
     let messages = lab.get(&format!("{session}/messages")).await;
     assert!(messages.text.contains("all is well"));
     let sessions = lab.get(&format!("{honest}/sessions")).await.good();

@@ -192,6 +192,9 @@ async fn known_after(path: &Path, many: usize) -> (usize, Option<Arc<str>>) {
 
 const MANY: usize = 120;
 
+/// What it is, how it is done, and how many keys are known after it at least.
+type Damage = (&'static str, fn(&Path), usize);
+
 fn sql(path: &Path, batch: &str) {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.execute_batch(batch).unwrap();
@@ -218,7 +221,7 @@ async fn a_whole_file_knows_every_key_and_says_nothing() {
 
 #[tokio::test]
 async fn however_a_file_is_damaged_no_key_is_forgotten_in_silence() {
-    let damages: [(&str, fn(&Path), usize); 9] = [
+    let damages: [Damage; 9] = [
         ("no table", |path| sql(path, "DROP TABLE sending"), 0),
         (
             "another table",
@@ -258,7 +261,7 @@ async fn however_a_file_is_damaged_no_key_is_forgotten_in_silence() {
         ),
         (
             "an index without its entry",
-            |path| overwrite(path, lose_entry),
+            |path| overwrite(path, |bytes| lose_entry(bytes)),
             MANY - 1,
         ),
     ];
@@ -291,7 +294,7 @@ const DELETE_FROM_INDEX: &str = "
         WHERE name = 'sqlite_autoindex_sending_1';";
 
 /// Lets a page of the table have one cell less; its entry stands in the index all the same.
-fn lose_entry(bytes: &mut Vec<u8>) {
+fn lose_entry(bytes: &mut [u8]) {
     let leaf = |page: &&mut [u8]| page[0] == 0x0d && page[4] > 5;
     let page = bytes.chunks_mut(4096).skip(1).find(leaf).unwrap();
     page[4] -= 1;

@@ -148,7 +148,7 @@ pub(super) fn is_question(request: &Question) -> bool {
 
 /// True for a plan that may be kept.
 pub(super) fn is_todos(todos: &Todos) -> bool {
-    todos.raw.get().len() <= limits::ROW_BYTES
+    todos.raw.get().len() <= limits::TODOS_BYTES
 }
 
 /// A row whose own text is too long to be kept has one of what is known of it.
