@@ -20,10 +20,10 @@ use tokio::time::{Instant, sleep};
 use crate::lab::{Lab, PASSWORD};
 
 /// What a build without optimisations on a busy machine may take; the goal is 20 ms.
-const QUICK: Duration = Duration::from_millis(750);
+const QUICK: Duration = Duration::from_secs(1);
 
 /// What the process may have at once: replies of all these servers, what is kept of them, pages, and the servers themselves.
-const MEMORY: u64 = 700 << 20;
+const MEMORY: u64 = 600 << 20;
 
 /// Bytes that this process had in memory at most.
 fn peak() -> u64 {
@@ -33,7 +33,6 @@ fn peak() -> u64 {
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .unwrap();
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    println!("{} MiB at most", kib >> 10);
     kib << 10
 }
 
@@ -51,7 +50,7 @@ fn json_list(items: impl Iterator<Item = String> + Send + 'static) -> Body {
     let head = stream::once(async { Bytes::from_static(b"[{}") });
     let items = items.map(|item| Bytes::from(format!(",{item}")));
     let chunks = stream::iter(items)
-        .ready_chunks(512)
+        .ready_chunks(8)
         .map(|chunk| chunk.concat().into());
     let end = stream::once(async { Bytes::from_static(b"]") });
     Body::from_stream(head.chain(chunks).chain(end).map(Ok::<_, std::io::Error>))
@@ -258,10 +257,13 @@ async fn an_honest_server_is_right_and_its_hub_quick_beside_hostile_ones() {
         }
         looks += 1;
     }
-    assert!(slowest < QUICK, "health took {slowest:?}, {looks} looks");
     let peak = peak();
-    assert!(peak < MEMORY, "{} MiB", peak >> 20);
-    println!("health took {slowest:?} at most");
+    let well = slowest < QUICK && peak < MEMORY;
+    assert!(
+        well,
+        "health took {slowest:?}, {} MiB, {looks} looks",
+        peak >> 20
+    );
     let messages = lab.get(&format!("{session}/messages")).await;
     assert!(messages.text.contains("all is well"));
     let sessions = lab.get(&format!("{honest}/sessions")).await.good();
