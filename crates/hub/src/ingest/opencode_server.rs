@@ -224,9 +224,13 @@ impl Upstream for ServerSource {
         let (stream, directory) = match dialect {
             Dialect::V1 => {
                 // Asked first: a server that does not answer this must not be left with a stream that ended.
-                let directory = client.path().await?.directory.into();
+                let directory = client.path().await?.directory;
+                if directory.len() > limits::PATH_BYTES {
+                    let text = "the path of its folder is longer than any";
+                    return Err(UpstreamError::down(ReasonKind::BadAnswer, text));
+                }
                 let stream = client.global_events(limits::FIRST_ANSWER).await?;
-                (stream, Some(directory))
+                (stream, Some(directory.into()))
             }
             Dialect::Sketch => (client.sketch_events(limits::FIRST_ANSWER).await?, None),
         };
