@@ -246,6 +246,7 @@ impl Script<'_> {
                 .collect(),
             permissions: self.several(Self::permission),
             questions: self.several(Self::question),
+            left_out: 0,
         }
     }
 

@@ -230,9 +230,8 @@ mod tests {
     #[test]
     fn json_says_the_same_in_escapes() {
         let text = "a\x1b[2J\u{9b}\u{7f}\u{202e}é\u{e0041}\u{200b}\n";
-        let raw = serde_json::value::RawValue::from_string(format!(
-            "{{\"a\": \"\u{9b}\u{202e}é\",\n\"b\":\"\\u001b\"}}"
-        ));
+        let raw = "{\"a\": \"\u{9b}\u{202e}é\",\n\"b\":\"\\u001b\"}".to_owned();
+        let raw = serde_json::value::RawValue::from_string(raw);
         let mut json = Vec::new();
         write_json(&mut json, &(text, raw.unwrap())).unwrap();
         let json = String::from_utf8(json).unwrap();

@@ -355,7 +355,7 @@ impl Engine {
         };
         supervisor
             .try_send(ask)
-            .inspect_err(|error| tracing::warn!(%instance, %error, "a supervisor is overrun"))
+            .inspect_err(|error| tracing::debug!(%instance, %error, "a supervisor is overrun"))
             .is_ok()
     }
 

@@ -126,7 +126,9 @@ impl Hub {
         }
         let engine = engine::start_with(options.clock.clone(), new_epoch(), journal.clone());
         let mut tasks = JoinSet::new();
-        tasks.spawn(tell_of_journal(engine.clone(), journal.status()));
+        let outbox = Disk::new(dir.file(outbox::FILE));
+        let told = (journal.status(), outbox.notice());
+        tasks.spawn(tell_of_files(engine.clone(), told.0, told.1));
         let (done, recalled) = watch::channel(None);
         tasks.spawn(recall_all(journal, done));
         let mut before = unfinished::load(dir.path());
@@ -146,7 +148,7 @@ impl Hub {
             registry: Mutex::new(registry),
             trust: Mutex::new(trust),
             instances,
-            outbox: Arc::new(Disk::new(dir.file(outbox::FILE))),
+            outbox: Arc::new(outbox),
             audit: Arc::new(audit::File::new(dir.file(audit::FILE))),
             changing: tokio::sync::Mutex::default(),
             put_aside,
@@ -245,12 +247,23 @@ async fn open_journal(dir: &DataDir, options: &HubOptions) -> Journal {
     .await
 }
 
-/// Shows how the journal is to whoever looks, for as long as it runs.
-async fn tell_of_journal(engine: Handle, mut status: watch::Receiver<journal::Status>) {
+/// Shows how the journal and the outbox are to whoever looks, for as long as both run.
+async fn tell_of_files(
+    engine: Handle,
+    mut journal: watch::Receiver<journal::Status>,
+    mut outbox: watch::Receiver<Option<Arc<str>>>,
+) {
     loop {
-        let notice = status.borrow_and_update().notice();
-        engine.notices(notice.into_iter().collect()).await;
-        if status.changed().await.is_err() {
+        let notice = journal.borrow_and_update().notice();
+        let sent = outbox.borrow_and_update().clone();
+        engine
+            .notices(notice.into_iter().chain(sent).collect())
+            .await;
+        let changed = tokio::select! {
+            changed = journal.changed() => changed,
+            changed = outbox.changed() => changed,
+        };
+        if changed.is_err() {
             return;
         }
     }

@@ -20,6 +20,26 @@ pub const ANNOUNCED: usize = 65_536;
 /// Directories whose status is asked of a server, as the first call boots each, and that are read at once beside a
 /// stream. The rest stays unknown.
 pub const DIRECTORIES: usize = 32;
+/// Bytes of an id that a server gives. What has a longer one is counted as malformed, and left out.
+pub const ID_BYTES: usize = 256;
+/// Bytes of a folder's path. The same.
+pub const PATH_BYTES: usize = 4096;
+/// Characters of a title, a name or another sentence of a server's. The rest is cut off.
+pub const WORDS_CHARS: usize = 200;
+/// Bytes of an error's text. The rest is cut off.
+pub const SENTENCES_BYTES: usize = 8 << 10;
+/// Bytes of the name of a kind of event. A longer one is counted under another name.
+pub const KIND_BYTES: usize = 64;
+/// Bytes of a session's own JSON. Of a longer one what is known of the session is kept.
+pub const ROW_BYTES: usize = 16 << 10;
+/// Bytes of a to-do list's own JSON. A longer one is left out.
+pub const TODOS_BYTES: usize = 64 << 10;
+/// Bytes of a request's own JSON. A longer one is left out: cut, it would not show what is allowed.
+pub const REQUEST_BYTES: usize = 1 << 20;
+/// Questions and answers on offer in one request. One with more is left out.
+pub const ANSWERS_ON_OFFER: usize = 500;
+/// Agents and models of a server, each. Those beyond are not on offer.
+pub const CATALOG: usize = 2000;
 /// Sessions read of a directory. Older ones are not listed.
 pub const SESSIONS: usize = 1000;
 /// Messages read at once; older ones are read as a viewer asks for them.
@@ -171,6 +191,8 @@ pub const PROMPT_BYTES: usize = 16 << 20;
 /// What was sent under an idempotency key and is remembered. At the bound the oldest is forgotten: sent once more it is
 /// new.
 pub const PROMPT_KEYS: usize = 4096;
+/// Damaged files of what was sent that are kept. Beyond it the last one is written over.
+pub const PUT_ASIDE: usize = 9;
 /// How long it is remembered at most, which is longer than a page keeps what it could not send.
 pub const PROMPT_KEY_AGE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 /// Answers of this hub's users to permissions and questions that are remembered, to tell a later one who was first. At

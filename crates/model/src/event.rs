@@ -208,6 +208,8 @@ pub struct Snapshot {
     pub permissions: Vec<Permission>,
     /// Questions waiting, in the asked directories.
     pub questions: Vec<Question>,
+    /// How many of all these could not be taken.
+    pub left_out: u64,
 }
 
 /// What a hub before this one knew of a session, and no server tells.

@@ -25,6 +25,22 @@ pub const CONTENT_BYTES: usize = 256 << 10;
 /// Sessions between the root and the one that asks whose titles are shown with a request. Beyond it those nearest to the root
 /// are left out.
 pub const WAY: usize = 8;
+/// Sessions kept per instance. Beyond it those go that changed longest ago, neither run nor ask anything; where there are none,
+/// the newest is left out and counted.
+pub const SESSIONS: usize = 8192;
+/// Sessions that go at once.
+pub const SESSIONS_SLICE: usize = SESSIONS / 16;
+/// Requests kept that wait in one instance, permissions and questions each. Beyond it the newest is left out and counted: it
+/// comes with the next read of its folder, once there is room.
+pub const REQUESTS: usize = 1000;
+/// Bytes that requests may have which wait in one instance, permissions and questions each. The same.
+pub const REQUESTS_BYTES: usize = 16 << 20;
+/// Requests kept that wait in one session, permissions and questions each. The same.
+pub const REQUESTS_OF_SESSION: usize = 100;
+/// Sessions whose owner is known, over all instances. Those beyond are shown wherever they are listed.
+pub const OWNERS: usize = 65_536;
+/// Characters of the reason why a server cannot be heard. The rest is cut off.
+pub const REASON_CHARS: usize = 2000;
 /// Steps below its root at which a session is shown. Deeper ones are shown at this one.
 pub const TREE_DEPTH: usize = 32;
 /// Sessions named above the one in front. Those above them are not.

@@ -9,6 +9,7 @@ mod message;
 mod read;
 mod remembered;
 mod request;
+mod room;
 mod session;
 mod snapshot;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use crate::event::{Addressed, Event};
 use crate::ids::{InstanceId, SessionId};
+use crate::limits;
 use crate::state::{Counters, Instance, Rev, Session, State};
 use crate::time::Timestamp;
 
@@ -93,10 +95,12 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         state.rev = rev;
     }
     for session in listed {
-        state.owners.entry(session).or_insert_with(|| id.clone());
+        if has_room(state, &session) {
+            state.owners.entry(session).or_insert_with(|| id.clone());
+        }
     }
     for session in ran {
-        if state.owners.get(&session) != Some(id) {
+        if state.owners.get(&session) != Some(id) && has_room(state, &session) {
             state.owners.insert(session, id.clone());
             instance::touch_trees(state, rev);
         }
@@ -119,6 +123,10 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         state.rows_rev = rev;
     }
     effects
+}
+
+fn has_room(state: &State, session: &SessionId) -> bool {
+    state.owners.len() < limits::OWNERS || state.owners.contains_key(session)
 }
 
 /// One event being folded into one instance.

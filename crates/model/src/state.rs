@@ -271,4 +271,11 @@ impl Counters {
         let key = if room { kind } else { "other".into() };
         *map.entry(key).or_default() += 1;
     }
+
+    /// Counts what was more than is kept.
+    pub(crate) fn left_out(&mut self, many: u64) {
+        if many > 0 {
+            *self.malformed.entry("beyond a bound".into()).or_default() += many;
+        }
+    }
 }

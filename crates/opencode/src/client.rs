@@ -4,6 +4,7 @@
 //! into the `Authorization` header.
 
 mod ask;
+mod bounded;
 mod catalog;
 mod credentials;
 mod error;

@@ -20,14 +20,17 @@ pub(crate) const STREAM_KEEPALIVE_TRIES: u32 = 3;
 
 /// Largest reply to a read of messages, in bytes after decompression. A bigger one is
 /// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
-pub const MAX_MESSAGES_BYTES: usize = 256 * 1024 * 1024;
+pub const MAX_MESSAGES_BYTES: usize = 32 * 1024 * 1024;
+
+/// Elements that are decoded of a list, or of a map. Those behind are passed over, and counted with what does not decode.
+pub const MAX_ELEMENTS: usize = 2000;
 
 /// How many older messages are asked for where the caller names no number; the rest is on further pages.
 pub const OLDER_MESSAGES: usize = 100;
 
 /// Largest other reply, in bytes after decompression. A bigger one is
 /// [`ClientError::TooLarge`](crate::ClientError::TooLarge).
-pub const MAX_REPLY_BYTES: usize = 32 * 1024 * 1024;
+pub const MAX_REPLY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Bytes of a reply that are parsed where they were read. More is parsed on a thread of its own.
 pub(crate) const PARSED_AT_ONCE_BYTES: usize = 64 * 1024;

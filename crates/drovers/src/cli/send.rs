@@ -14,7 +14,8 @@ use crate::{census, limits, out};
 /// Send a prompt to a session
 ///
 /// With --wait the text of the answer is printed, and the exit code is 0 or 1 by its outcome; what waits for you
-/// meanwhile is told on stderr.
+/// meanwhile is told on stderr. What a terminal would obey in the text is shown as a picture or a number; --json has it as it
+/// is.
 #[derive(Debug, Args)]
 pub(crate) struct SendArgs {
     /// Id of the session, the beginning of it, or its title

@@ -90,7 +90,7 @@ async fn pass_on(State(to): State<String>, method: Method, uri: Uri, body: Bytes
     let asked = uri.to_string();
     let asked = asked.replace(&encoded.path()[1..], "").replace(&query, "");
     let body = String::from_utf8(body.to_vec()).unwrap();
-    let body = body.replace(&serde_json::to_string(ID).unwrap().trim_matches('"'), "");
+    let body = body.replace(serde_json::to_string(ID).unwrap().trim_matches('"'), "");
     let client = reqwest::Client::new();
     let request = client.request(method, format!("{to}{asked}"));
     let request = request

@@ -8,6 +8,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use model::plain;
 use model::state::Outcome;
 use opencode::ClientError;
 use serde::Serialize;
@@ -74,7 +75,8 @@ impl Problem {
             kind: format!("urn:drovers:problem:{slug}"),
             title: title.to_owned(),
             status: status.as_u16(),
-            detail: detail.to_string(),
+            // It may hold what a server said.
+            detail: plain::block(&detail.to_string()),
             next: None,
             first: None,
         }

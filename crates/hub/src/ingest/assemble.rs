@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use model::event::Snapshot;
 use model::time::Timestamp;
 use opencode::client::Tolerant;
@@ -31,20 +31,33 @@ impl FolderAnswers {
     /// The folder's state, learnt at `now`. A list that may be cut off, or of which something could not be read, does not
     /// tell what is gone.
     pub fn snapshot(self, directory: Arc<str>, now: Timestamp) -> Snapshot {
-        let complete = self.sessions.malformed == 0 && self.sessions.value.len() < limits::SESSIONS;
-        let sessions = self.sessions.value.into_iter();
+        let listed = self.sessions.value.len();
+        let complete = self.sessions.malformed == 0 && listed < limits::SESSIONS;
+        let read = self.sessions.malformed + listed + self.permissions.len() + self.questions.len();
+        let mut sessions = dialect::sessions(self.sessions.value);
+        sessions.truncate(limits::SESSIONS);
+        let permissions = dialect::permissions(self.permissions, now);
+        let questions = dialect::questions(self.questions, now);
+        let left_out = read - sessions.len() - permissions.len() - questions.len();
+        if left_out > 0 {
+            tracing::warn!(%directory, left_out, "not everything of a folder's state could be taken");
+        }
         Snapshot {
-            sessions: sessions.map(dialect::session).collect(),
-            listed: complete.then(|| directory.clone()).into_iter().collect(),
+            listed: (complete && left_out == 0)
+                .then(|| directory.clone())
+                .into_iter()
+                .collect(),
             asked: vec![directory],
+            sessions,
             statuses: dialect::statuses(self.statuses),
-            permissions: dialect::permissions(self.permissions, now),
-            questions: dialect::questions(self.questions, now),
+            permissions,
+            questions,
+            left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
         }
     }
 }
 
-/// The state of a server's own folder and of those that were heard of, all read at once. One of these that cannot be
+/// The state of a server's own folder and of those that were heard of, [`limits::READS_AT_ONCE`] read at once. One of these that cannot be
 /// read stays unknown.
 ///
 /// # Errors
@@ -64,7 +77,11 @@ where
         async move { (directory, read.await) }
     });
     let mut whole = Snapshot::default();
-    for (directory, part) in join_all(reads).await {
+    let reads: Vec<_> = stream::iter(reads)
+        .buffered(limits::READS_AT_ONCE)
+        .collect()
+        .await;
+    for (directory, part) in reads {
         let part = match part {
             Err(error) if directory != own => {
                 tracing::warn!(%error, %directory, "a folder's state could not be read; it stays unknown");
@@ -78,6 +95,7 @@ where
         whole.statuses.extend(part.statuses);
         whole.permissions.extend(part.permissions);
         whole.questions.extend(part.questions);
+        whole.left_out += part.left_out;
     }
     Ok(whole)
 }

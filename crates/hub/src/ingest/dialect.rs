@@ -2,6 +2,7 @@
 //!
 //! Another dialect (OpenCode 2) is another file here. Nothing here does IO.
 
+mod bounds;
 mod rest;
 mod sketch;
 mod v1;
@@ -13,7 +14,7 @@ use model::time::Timestamp;
 
 pub use rest::{
     answer_todos, catalog, message_page, permission, permissions, question, questions, run_status,
-    session, statuses,
+    session, sessions, statuses,
 };
 pub use sketch::Sketch;
 
@@ -57,11 +58,21 @@ impl Translator {
 
     /// Translates the data of one frame that arrived at `at`. What cannot be read becomes [`Event::Malformed`].
     pub fn frame(&mut self, data: &str, at: Timestamp) -> Heard {
-        match self {
+        let heard = match self {
             Self::V1 => v1::frame(data, at),
             Self::Sketch(sketch) => sketch.frame(data, at),
+        };
+        Heard {
+            events: heard.events.into_iter().map(bounds::event).collect(),
+            directory: heard.directory.filter(|path| bounds::is_directory(path)),
+            session: heard.session.filter(|id| bounds::is_id(id)),
         }
     }
+}
+
+/// A server's version, as far as it is shown.
+pub fn version(text: &str) -> Arc<str> {
+    bounds::words(text)
 }
 
 fn malformed(kind: &str) -> Heard {

@@ -9,6 +9,7 @@ use futures_util::future::{try_join, try_join3, try_join4};
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, SessionId};
 use model::state::{Catalog, ReasonKind, SessionInfo};
+use opencode::client::MessagePage;
 use opencode::{Client, ClientError, Credentials, EventStream, Http, Spoken, Url};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -213,7 +214,7 @@ impl Upstream for ServerSource {
         let server = self.address().await?;
         let client = Client::new(self.http.clone(), server.0.clone(), server.1.clone())?;
         let (dialect, version) = match self.spoken(&client).await? {
-            Spoken::V1 { version } => (Dialect::V1, Some(version.into())),
+            Spoken::V1 { version } => (Dialect::V1, Some(dialect::version(&version))),
             Spoken::Sketch => (Dialect::Sketch, None),
             Spoken::V2NotSpoken => {
                 let server = client.base().to_string();
@@ -223,9 +224,13 @@ impl Upstream for ServerSource {
         let (stream, directory) = match dialect {
             Dialect::V1 => {
                 // Asked first: a server that does not answer this must not be left with a stream that ended.
-                let directory = client.path().await?.directory.into();
+                let directory = client.path().await?.directory;
+                if directory.len() > limits::PATH_BYTES {
+                    let text = "the path of its folder is longer than any";
+                    return Err(UpstreamError::down(ReasonKind::BadAnswer, text));
+                }
                 let stream = client.global_events(limits::FIRST_ANSWER).await?;
-                (stream, Some(directory))
+                (stream, Some(directory.into()))
             }
             Dialect::Sketch => (client.sketch_events(limits::FIRST_ANSWER).await?, None),
         };
@@ -298,11 +303,7 @@ impl Rest for LinkedServer {
     ) -> Result<MessagesRead, UpstreamError> {
         self.readable()?;
         let page = before.clone().map_or(ReadPage::Newest, ReadPage::Older);
-        let read = self.client.messages(
-            session.as_str(),
-            Some(limits::MESSAGE_PAGE),
-            before.as_deref(),
-        );
+        let read = self.page(&session, before.as_deref());
         let (messages, todos) = match &page {
             ReadPage::Newest => {
                 let (messages, todos) = try_join(read, self.client.todo(session.as_str())).await?;
@@ -321,9 +322,12 @@ impl Rest for LinkedServer {
 
     async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {
         self.readable()?;
-        Ok(dialect::session(
-            self.client.session(session.as_str()).await?,
-        ))
+        let read = self.client.session(session.as_str()).await?;
+        let read = dialect::sessions(vec![read]).pop();
+        read.filter(|info| info.id == session).ok_or_else(|| {
+            let text = "its server answers with another one, or with one that cannot be taken";
+            UpstreamError::down(ReasonKind::BadAnswer, text)
+        })
     }
 }
 
@@ -344,6 +348,24 @@ impl LinkedServer {
         match &self.directory {
             Some(directory) => self.client.at(directory),
             None => self.client.clone(),
+        }
+    }
+
+    /// A page of messages; a shorter one where they are too large to be read at once.
+    async fn page(
+        &self,
+        session: &SessionId,
+        before: Option<&str>,
+    ) -> Result<MessagePage, ClientError> {
+        let mut messages = limits::MESSAGE_PAGE;
+        loop {
+            let read = self
+                .client
+                .messages(session.as_str(), Some(messages), before);
+            match read.await {
+                Err(ClientError::TooLarge { .. }) if messages > 1 => messages /= 10,
+                read => return read,
+            }
         }
     }
 

@@ -23,7 +23,7 @@ pub enum UpstreamError {
 
 impl UpstreamError {
     /// A server that is down.
-    pub fn down(kind: ReasonKind, text: impl Into<Arc<str>>) -> Self {
+    pub fn down(kind: ReasonKind, text: impl AsRef<str>) -> Self {
         Self::Down(Reason::new(kind, text))
     }
 

@@ -8,6 +8,7 @@ mod consent;
 mod door;
 mod feeds;
 mod fuzzed;
+mod hostile;
 mod journal;
 mod lab;
 mod outbox;

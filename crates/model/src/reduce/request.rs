@@ -19,6 +19,9 @@ use crate::state::{
 impl Fold<'_> {
     pub(super) fn permission_asked(&mut self, permission: Permission) {
         let known = self.instance.permissions.contains_key(&permission.id);
+        if !known && !self.has_room_for_permission(&permission) {
+            return;
+        }
         if self.asked(known, &permission.session) {
             self.wait_for(permission);
         }
@@ -28,9 +31,10 @@ impl Fold<'_> {
     pub(super) fn wait_for(&mut self, mut permission: Permission) {
         if let Some(call) = &permission.tool {
             match self.input_of(&permission.session, &call.call) {
-                Some(input) => {
+                Some(input) if self.has_room_for_input(input.get().len()) => {
                     permission.learn(&input);
                 }
+                Some(_) => {}
                 None => self.ask_messages(&permission.session),
             }
         }
@@ -53,6 +57,9 @@ impl Fold<'_> {
         let Some((call, input)) = written_input(part) else {
             return;
         };
+        if self.instance.permissions.is_empty() || !self.has_room_for_input(input.get().len()) {
+            return;
+        }
         let waiting = self.instance.permissions.values_mut();
         let waiting = waiting.filter(|permission| {
             let of = permission.tool.as_ref();
@@ -77,6 +84,7 @@ impl Fold<'_> {
         let mut learned = false;
         for (id, call) in calls {
             let input = self.input_of(session, &call.call);
+            let input = input.filter(|input| self.has_room_for_input(input.get().len()));
             if let (Some(input), Some(permission)) = (input, self.instance.permissions.get_mut(&id))
             {
                 learned |= permission.learn(&input);
@@ -109,6 +117,9 @@ impl Fold<'_> {
 
     pub(super) fn question_asked(&mut self, question: Question) {
         let known = self.instance.questions.contains_key(&question.id);
+        if !known && !self.has_room_for_question(&question) {
+            return;
+        }
         if self.asked(known, &question.session) {
             self.instance
                 .questions

@@ -37,6 +37,9 @@ impl Fold<'_> {
         let known = self.instance.sessions.get(&id).map(|known| &known.info);
         let renamed =
             known.is_none_or(|known| known.title != info.title || known.parent != info.parent);
+        if known.is_none() && !self.has_room_for_session() {
+            return;
+        }
         match self.instance.sessions.get_mut(&id) {
             Some(session) if session.info == info => return,
             Some(session) => {

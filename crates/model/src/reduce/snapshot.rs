@@ -44,7 +44,9 @@ impl Fold<'_> {
             statuses,
             permissions,
             questions,
+            left_out,
         } = snapshot;
+        self.instance.counters.left_out(left_out);
         let present: BTreeSet<_> = sessions.iter().map(|info| info.id.clone()).collect();
         let gone: Vec<_> = self
             .instance
@@ -177,10 +179,19 @@ impl Fold<'_> {
         }
         old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));
         self.instance.questions.append(&mut old);
-        for permission in come {
-            self.wait_for(permission);
-        }
+        let new: Vec<_> = come
+            .iter()
+            .map(|permission| permission.id.clone())
+            .collect();
+        let come = come.into_iter().map(|one| (one.id.clone(), one));
+        self.instance.permissions.extend(come);
         self.idle_requests_end();
+        self.keep_requests_within_bounds();
+        for id in new {
+            if let Some(permission) = self.instance.permissions.remove(&id) {
+                self.wait_for(permission);
+            }
+        }
         let same = had.0.iter().eq(self.instance.permissions.keys())
             && had.1.iter().eq(self.instance.questions.keys());
         if !same {

@@ -5,6 +5,7 @@ mod consent;
 mod missed;
 mod remembered;
 mod requests;
+mod room;
 mod told;
 mod trimmed;
 

@@ -127,6 +127,16 @@ impl Content {
         }
     }
 
+    /// Bytes of its pieces.
+    pub fn bytes(&self) -> usize {
+        let bytes = self.pieces.iter().map(|piece| match piece {
+            Piece::Command(command) => command.len(),
+            Piece::Diff { path, diff } => path.as_ref().map_or(0, |path| path.len()) + diff.len(),
+            Piece::Field { name, value } => name.len() + value.len(),
+        });
+        bytes.sum()
+    }
+
     /// True if all of it can be shown.
     pub fn is_whole(&self) -> bool {
         self.hidden.is_none()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::time::Timestamp;
+use crate::{limits, plain};
 
 /// The state of a link, as its supervisor tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,11 +72,11 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// A reason.
-    pub fn new(kind: ReasonKind, text: impl Into<Arc<str>>) -> Self {
+    /// A reason. What a server said in it is shown as all that others wrote, [`limits::REASON_CHARS`] of it.
+    pub fn new(kind: ReasonKind, text: impl AsRef<str>) -> Self {
         Self {
             kind,
-            text: text.into(),
+            text: plain::line(text.as_ref(), limits::REASON_CHARS).into(),
         }
     }
 }

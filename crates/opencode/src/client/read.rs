@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::value::RawValue;
 
-use super::{Client, ClientError, parsed};
+use super::{Client, ClientError, bounded, parsed};
 use crate::json::Raw;
 use crate::limits::{MAX_MESSAGES_BYTES, MAX_REPLY_BYTES, OLDER_MESSAGES};
 use crate::wire::{
@@ -13,7 +13,7 @@ use crate::wire::{
     TodoList,
 };
 
-/// What was read, and how many elements of it did not decode and are left out.
+/// What was read, and how many elements of it did not decode, or were more than are read, and are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tolerant<T> {
     /// The elements that decode.
@@ -140,16 +140,11 @@ impl Client {
     /// # Errors
     /// Any [`ClientError`].
     pub async fn status(&self) -> Result<Tolerant<BTreeMap<String, SessionStatus>>, ClientError> {
-        let entries: BTreeMap<String, Raw> = self.get(&["session", "status"]).await?;
-        let total = entries.len();
-        let decoded = entries
-            .into_iter()
-            .filter_map(|(id, raw)| Some((id, serde_json::from_str(raw.get()).ok()?)));
-        let value: BTreeMap<_, _> = decoded.collect();
-        Ok(Tolerant {
-            malformed: total - value.len(),
-            value,
-        })
+        let request = self.request(Method::GET, &["session", "status"]);
+        let reply = self.exchange(request, MAX_REPLY_BYTES).await?;
+        let decode = |raw: &RawValue| serde_json::from_str(raw.get()).ok();
+        let read = parsed(reply.text, move |json| bounded::map(json, decode)).await;
+        read.map_err(ClientError::bad_json)
     }
 
     /// `GET /permission`: what waits for leave in the folder ([`at`](Self::at)).
@@ -181,29 +176,17 @@ impl Client {
 }
 
 fn tolerant_messages(json: &str) -> serde_json::Result<Tolerant<Vec<MessageWithParts>>> {
-    let elements: Vec<&RawValue> = serde_json::from_str(json)?;
-    let mut malformed = 0;
-    let mut value = Vec::with_capacity(elements.len());
-    for element in elements {
-        match MessageWithParts::from_value(element, &mut malformed) {
-            Ok(message) => value.push(message),
-            Err(_) => malformed += 1,
-        }
-    }
-    Ok(Tolerant { value, malformed })
+    let mut parts = 0;
+    let decode = |raw: &RawValue| MessageWithParts::from_value(raw, &mut parts).ok();
+    let Tolerant { value, malformed } = bounded::list(json, decode)?;
+    Ok(Tolerant {
+        value,
+        malformed: malformed + parts,
+    })
 }
 
 fn tolerant_list<T: FromRaw>(json: &str) -> serde_json::Result<Tolerant<Vec<T>>> {
-    let elements: Vec<Raw> = serde_json::from_str(json)?;
-    let total = elements.len();
-    let value: Vec<T> = elements
-        .into_iter()
-        .filter_map(|raw| T::from_raw(raw).ok())
-        .collect();
-    Ok(Tolerant {
-        malformed: total - value.len(),
-        value,
-    })
+    bounded::list(json, |raw| T::from_value(raw).ok())
 }
 
 pub(super) fn object<T: FromRaw>(raw: Raw) -> Result<T, ClientError> {

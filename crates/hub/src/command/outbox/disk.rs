@@ -1,8 +1,10 @@
 //! Remembers in a small SQLite file of the data directory: ids, keys, fingerprints and times, never a text.
 //!
 //! The file is opened when it is first needed, and again after every failure: a disk that was full and is not any more
-//! needs no restart. A file that is damaged, or of a later version, is put aside and begun anew. All work is done on a
-//! thread of its own kind; nothing here waits on the event loop.
+//! needs no restart. A file that is damaged, or of a later version, is put aside and kept; what can be read of it is taken
+//! over into a new one, and a notice says that there was more. It is looked through whole whenever it is opened, so that
+//! no key is missed in silence whose page or index is damaged; and it has no log beside it that could be lost alone. All
+//! work is done on a thread of its own kind; nothing here waits on the event loop.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,7 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use model::time::Timestamp;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params,
+};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::{Claim, Fingerprint, Key, Sending, Store, StoreError};
@@ -45,6 +50,8 @@ const TABLE: &str = "
 pub struct Disk {
     path: PathBuf,
     open: Arc<Mutex<Option<Connection>>>,
+    /// What a person should know of it.
+    notice: watch::Sender<Option<Arc<str>>>,
 }
 
 impl Disk {
@@ -53,7 +60,13 @@ impl Disk {
         Self {
             path,
             open: Arc::default(),
+            notice: watch::Sender::default(),
         }
+    }
+
+    /// What a person should know of it: that a file was put aside, in a sentence.
+    pub fn notice(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.notice.subscribe()
     }
 
     /// Does something with the file, away from the event loop.
@@ -61,7 +74,7 @@ impl Disk {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, StoreError>> {
-        let Self { path, open } = self.clone();
+        let Self { path, open, notice } = self.clone();
         async move {
             let failed = |reason: String| StoreError {
                 path: path.clone(),
@@ -72,7 +85,15 @@ impl Disk {
                 let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut connection = match open.take() {
                     Some(connection) => connection,
-                    None => open_file(&at).map_err(|error| error.to_string())?,
+                    None => {
+                        let (connection, put_aside) =
+                            open_file(&at).map_err(|error| error.to_string())?;
+                        if let Some(put_aside) = put_aside {
+                            tracing::warn!("{put_aside}");
+                            notice.send_replace(Some(put_aside.into()));
+                        }
+                        connection
+                    }
                 };
                 let done = work(&mut connection).map_err(|error| error.to_string())?;
                 // After a failure it is not put back, and so opened again the next time.
@@ -93,14 +114,7 @@ impl Store for Disk {
     }
 
     fn taken(&self, key: Key, id: Arc<str>) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.with(move |connection| {
-            connection
-                .prepare(
-                    "UPDATE sending SET taken = ?4 WHERE instance = ?1 AND of = ?2 AND key = ?3",
-                )?
-                .execute(params![key.instance.as_str(), key.of, key.key, id])
-                .map(drop)
-        })
+        self.with(move |connection| taken(connection, &key, &id))
     }
 
     fn release(&self, key: Key) -> BoxFuture<'static, Result<(), StoreError>> {
@@ -144,6 +158,19 @@ fn claim(connection: &mut Connection, key: &Key, new: &Sending) -> rusqlite::Res
     Ok(Claim::New)
 }
 
+/// Where the key is lost with a file that was put aside, its sending is kept all the same: what comes under it is refused
+/// then as something else, and not sent again.
+fn taken(connection: &mut Connection, key: &Key, id: &Arc<str>) -> rusqlite::Result<()> {
+    connection
+        .prepare(
+            "INSERT INTO sending (instance, of, key, id, parts, fingerprint, at, taken)
+             VALUES (?1, ?2, ?3, ?4, '', zeroblob(32), unixepoch() * 1000, ?4)
+             ON CONFLICT (instance, of, key) DO UPDATE SET taken = ?4",
+        )?
+        .execute(params![key.instance.as_str(), key.of, key.key, id])
+        .map(drop)
+}
+
 fn forget_old(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     let age = i64::try_from(limits::PROMPT_KEY_AGE.as_millis()).unwrap_or(i64::MAX);
     connection
@@ -166,18 +193,23 @@ fn sending_of(row: &Row<'_>) -> rusqlite::Result<Sending> {
     })
 }
 
-/// Opens the file, or makes it; one that cannot be used is put aside first.
-fn open_file(path: &Path) -> rusqlite::Result<Connection> {
-    match open_usable(path) {
-        Ok(Some(connection)) => return Ok(connection),
-        Ok(None) => tracing::warn!(path = %path.display(), "of a later version: put aside"),
-        Err(error) if is_damaged(&error) => {
-            tracing::warn!(path = %path.display(), %error, "damaged: put aside");
-        }
+/// Opens the file, or makes it; one that cannot be used is put aside first, which is told in a sentence.
+fn open_file(path: &Path) -> rusqlite::Result<(Connection, Option<String>)> {
+    let why = match open_usable(path) {
+        Ok(Some(connection)) => return Ok((connection, None)),
+        Ok(None) => "is of a later version",
+        Err(error) if is_damaged(&error) => "is damaged",
         Err(error) => return Err(error),
-    }
-    put_aside(path).map_err(disk)?;
-    open_usable(path)?.ok_or(rusqlite::Error::InvalidQuery)
+    };
+    let aside = put_aside(path).map_err(disk)?;
+    let connection = open_usable(path)?.ok_or(rusqlite::Error::InvalidQuery)?;
+    let rescued = rescue(&aside, &connection);
+    let told = format!(
+        "The list of what was sent {why}: it is kept as {}, and {rescued} of its entries were taken over. What else was \
+         sent before and is sent again now may arrive twice",
+        aside.display()
+    );
+    Ok((connection, Some(told)))
 }
 
 /// The file, ready; none if it is of a later version.
@@ -191,7 +223,8 @@ fn open_usable(path: &Path) -> rusqlite::Result<Option<Connection>> {
         .open(path)
         .map_err(disk)?;
     let connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // All is in the one file: a log beside it may be lost alone, and its keys with it.
+    connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
     // Every commit is on the disk before the prompt leaves.
     connection.pragma_update(None, "synchronous", "FULL")?;
     let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -200,7 +233,25 @@ fn open_usable(path: &Path) -> rusqlite::Result<Option<Connection>> {
         FORMAT => {}
         _ => return Ok(None),
     }
+    check(&connection)?;
     Ok(Some(connection))
+}
+
+/// Looks through the whole file, which is small: what is missing in it would be sent twice.
+fn check(connection: &Connection) -> rusqlite::Result<()> {
+    let said: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+    if said != "ok" {
+        return Err(damaged(said));
+    }
+    connection
+        .prepare(&format!("{ROWS} LIMIT 0"))
+        .map(drop)
+        .map_err(|error| damaged(error.to_string()))
+}
+
+fn damaged(said: String) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(said))
 }
 
 fn is_damaged(error: &rusqlite::Error) -> bool {
@@ -210,21 +261,64 @@ fn is_damaged(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Renames the file, over one that was put aside before, and takes its side files away.
-fn put_aside(path: &Path) -> std::io::Result<()> {
-    let beside = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
+/// Everything of every sending, by the table alone.
+const ROWS: &str =
+    "SELECT instance, of, key, id, parts, fingerprint, at, taken FROM sending NOT INDEXED";
+
+/// Takes over what can be read of a file that was put aside, from both of its ends up to the damage. Gives how much it was.
+fn rescue(aside: &Path, to: &Connection) -> usize {
+    let rescued = |order: &str| -> rusqlite::Result<usize> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let from = Connection::open_with_flags(aside, flags)?;
+        let mut read = from.prepare(&format!("{ROWS} ORDER BY seq {order}"))?;
+        let mut rows = read.query([])?;
+        let mut write = to.prepare(
+            "INSERT OR IGNORE INTO sending (instance, of, key, id, parts, fingerprint, at, taken)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        let mut rescued = 0;
+        while let Ok(Some(row)) = rows.next() {
+            let values: Vec<rusqlite::types::Value> =
+                (0..8).map_while(|at| row.get(at).ok()).collect();
+            // One that is no sending does not fit, and is passed over.
+            if values.len() == 8 {
+                rescued += write
+                    .execute(rusqlite::params_from_iter(values))
+                    .unwrap_or(0);
+            }
+        }
+        Ok(rescued)
+    };
+    let whole = to.execute_batch("BEGIN IMMEDIATE").is_ok();
+    let many = ["ASC", "DESC"].map(|order| rescued(order).unwrap_or(0));
+    match whole && to.execute_batch("COMMIT").is_ok() {
+        true => many.iter().sum(),
+        false => 0,
+    }
+}
+
+/// Renames the file and what SQLite left beside it, to a name that none was put aside under.
+fn put_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let beside = |name: &Path, end: &str| {
+        let mut name = name.as_os_str().to_owned();
         name.push(end);
         PathBuf::from(name)
     };
-    fs::rename(path, beside(".aside"))?;
-    for end in ["-wal", "-shm"] {
-        match fs::remove_file(beside(end)) {
+    let mut aside = beside(path, ".aside");
+    for n in 2..=limits::PUT_ASIDE {
+        if !aside.exists() {
+            break;
+        }
+        aside = beside(path, &format!(".aside{n}"));
+    }
+    fs::rename(path, &aside)?;
+    for end in ["-wal", "-journal", "-shm"] {
+        match fs::rename(beside(path, end), beside(&aside, end)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    Ok(())
+    Ok(aside)
 }
 
 fn disk(error: std::io::Error) -> rusqlite::Error {

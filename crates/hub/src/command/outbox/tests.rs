@@ -153,7 +153,172 @@ async fn a_file_that_cannot_be_used_is_put_aside() {
         .unwrap();
     drop(later);
     let claimed = on_disk(dir.path()).claim(key(1), sending("a", NOW)).await;
-    assert_eq!(claimed.unwrap(), Claim::New, "begun anew");
+    assert!(matches!(claimed.unwrap(), Claim::Known(_)), "taken over");
+}
+
+/// A file with this many sendings, each taken, and nobody who has it open.
+async fn filled(path: &Path, many: usize) {
+    let disk = Disk::new(path.to_owned());
+    // Writing each to the disk by itself would take long.
+    let filled = disk.with(move |connection| {
+        connection.execute(
+            "INSERT INTO sending (instance, of, key, id, parts, fingerprint, at, taken)
+             WITH RECURSIVE n(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM n WHERE value < ?2)
+             SELECT 'i', 'ses_1', 'k' || value, 'msg_' || value, '', zeroblob(32), ?1, 'msg_' || value FROM n",
+            rusqlite::params![NOW.0, i64::try_from(many).unwrap() - 1],
+        )
+    });
+    assert_eq!(filled.await.unwrap(), many);
+}
+
+/// How many of them are known, and what a person is told.
+async fn known_after(path: &Path, many: usize) -> (usize, Option<Arc<str>>) {
+    let disk = Disk::new(path.to_owned());
+    let mut known = 0;
+    for n in 0..many {
+        // Never an error: what cannot be looked up is put aside at once.
+        match disk.claim(key(n), sending("again", NOW)).await.unwrap() {
+            Claim::Known(sending) if *sending.id == *"again" => {}
+            Claim::Known(sending) => {
+                assert_eq!(sending.taken, Some(format!("msg_{n}").into()));
+                known += 1;
+            }
+            Claim::New => {}
+        }
+    }
+    let told = disk.notice().borrow().clone();
+    (known, told)
+}
+
+const MANY: usize = 120;
+
+/// What it is, how it is done, and how many keys are known after it at least.
+type Damage = (&'static str, fn(&Path), usize);
+
+fn sql(path: &Path, batch: &str) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.execute_batch(batch).unwrap();
+}
+
+fn overwrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).unwrap();
+    change(&mut bytes);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_whole_file_knows_every_key_and_says_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(disk::FILE);
+    filled(&path, MANY).await;
+    assert_eq!(known_after(&path, MANY).await, (MANY, None));
+    let beside = std::fs::read_dir(dir.path()).unwrap().flatten();
+    let beside: Vec<_> = beside
+        .filter(|entry| entry.metadata().unwrap().len() > 0)
+        .collect();
+    assert_eq!(beside.len(), 1, "all is in the one file: {beside:?}");
+}
+
+#[tokio::test]
+async fn however_a_file_is_damaged_no_key_is_forgotten_in_silence() {
+    let damages: [Damage; 9] = [
+        ("no table", |path| sql(path, "DROP TABLE sending"), 0),
+        (
+            "another table",
+            |path| sql(path, "ALTER TABLE sending RENAME COLUMN key TO other"),
+            0,
+        ),
+        (
+            "half",
+            |path| overwrite(path, |bytes| bytes.truncate(bytes.len() / 2)),
+            0,
+        ),
+        (
+            "garbage",
+            |path| overwrite(path, |bytes| bytes.fill(b'x')),
+            0,
+        ),
+        (
+            "a later version",
+            |path| sql(path, "PRAGMA user_version = 7"),
+            MANY,
+        ),
+        // Some page in the middle, whatever it is of.
+        (
+            "a lost page",
+            |path| overwrite(path, |bytes| bytes[5 * 4096..6 * 4096].fill(0)),
+            0,
+        ),
+        (
+            "half a page",
+            |path| overwrite(path, |bytes| bytes[4 * 4096 + 9..4 * 4096 + 2048].fill(0)),
+            0,
+        ),
+        (
+            "an entry without its index",
+            |path| sql(path, DELETE_FROM_INDEX),
+            MANY,
+        ),
+        (
+            "an index without its entry",
+            |path| overwrite(path, |bytes| lose_entry(bytes)),
+            MANY - 1,
+        ),
+    ];
+    for (damage, done, least) in damages {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(disk::FILE);
+        filled(&path, MANY).await;
+        done(&path);
+        let (known, told) = known_after(&path, MANY).await;
+        let told = told.unwrap_or_else(|| panic!("{damage}: {known} known, and nothing said"));
+        let aside = dir.path().join("outbox.sqlite.aside");
+        assert!(
+            aside.exists() && told.contains("outbox.sqlite.aside"),
+            "{damage}: {told}"
+        );
+        assert!(
+            told.contains(&format!("{known} of its entries")),
+            "{damage}: {told}"
+        );
+        assert!((least..=MANY).contains(&known), "{damage}: {known}");
+        assert_eq!(known_after(&path, 1).await.1, None, "{damage}: told once");
+    }
+}
+
+/// Tells SQLite another place for the index, in which nothing is, and back: the entries stay.
+const DELETE_FROM_INDEX: &str = "
+    PRAGMA writable_schema = ON;
+    CREATE TABLE empty (x);
+    UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'empty') - 0
+        WHERE name = 'sqlite_autoindex_sending_1';";
+
+/// Lets a page of the table have one cell less; its entry stands in the index all the same.
+fn lose_entry(bytes: &mut [u8]) {
+    let leaf = |page: &&mut [u8]| page[0] == 0x0d && page[4] > 5;
+    let page = bytes.chunks_mut(4096).skip(1).find(leaf).unwrap();
+    page[4] -= 1;
+}
+
+#[tokio::test]
+async fn what_was_taken_after_its_key_was_lost_is_not_sent_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(disk::FILE);
+    let disk = Disk::new(path.clone());
+    disk.claim(key(1), sending("msg_1", NOW)).await.unwrap();
+    drop(disk);
+    overwrite(&path, |bytes| bytes.fill(b'x'));
+    let disk = Disk::new(path);
+    disk.taken(key(1), "msg_1".into()).await.unwrap();
+    let again = disk.claim(key(1), sending("msg_2", NOW)).await.unwrap();
+    let Claim::Known(known) = again else {
+        panic!("sent twice")
+    };
+    assert_ne!(
+        known.fingerprint,
+        sending("msg_2", NOW).fingerprint,
+        "refused as something else"
+    );
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use opencode::client::{AgentInfo, ConfigInfo, MessagePage, Providers};
 use opencode::json::Raw;
 use opencode::wire::{self, Millis};
 
+use super::bounds;
 use super::v1::failure;
+use crate::limits;
 
 fn json(raw: Raw) -> Json {
     Json::from(Arc::from(raw))
@@ -23,7 +25,8 @@ fn time(millis: Millis) -> Timestamp {
 }
 
 fn text(text: Option<String>) -> Option<Arc<str>> {
-    text.filter(|text| !text.is_empty()).map(Into::into)
+    text.filter(|text| !text.is_empty())
+        .map(|text| bounds::words(&text))
 }
 
 fn tokens(tokens: wire::Tokens) -> ours::Tokens {
@@ -43,12 +46,18 @@ fn model_ref(model: wire::ModelRef) -> ours::ModelRef {
     }
 }
 
+/// Those sessions that can be taken.
+pub fn sessions(list: Vec<wire::SessionInfo>) -> Vec<ours::SessionInfo> {
+    let list = list.into_iter().map(session);
+    list.filter(bounds::is_session).collect()
+}
+
 /// A session.
 pub fn session(info: wire::SessionInfo) -> ours::SessionInfo {
-    ours::SessionInfo {
+    bounds::row(ours::SessionInfo {
         id: SessionId::new(info.id),
         parent: info.parent_id.map(SessionId::new),
-        title: info.title.into(),
+        title: bounds::words(&info.title),
         directory: info.directory.into(),
         agent: text(info.agent),
         model: info.model.map(model_ref),
@@ -59,7 +68,7 @@ pub fn session(info: wire::SessionInfo) -> ours::SessionInfo {
         cost: info.cost,
         tokens: tokens(info.tokens),
         raw: json(info.raw),
-    }
+    })
 }
 
 /// A message; one that tells no time is as old as its arrival.
@@ -217,7 +226,7 @@ fn output_so_far(metadata: Option<&Raw>) -> Arc<str> {
 
 /// What a session is doing; `None` for a word this build does not know.
 pub fn run_status(status: wire::SessionStatus) -> Option<ours::RunStatus> {
-    Some(match status {
+    Some(bounds::status(match status {
         wire::SessionStatus::Idle => ours::RunStatus::Idle,
         wire::SessionStatus::Busy => ours::RunStatus::Busy,
         wire::SessionStatus::Retry {
@@ -230,7 +239,7 @@ pub fn run_status(status: wire::SessionStatus) -> Option<ours::RunStatus> {
             next: next.map(time).unwrap_or_default(),
         },
         wire::SessionStatus::Other(_) => return None,
-    })
+    }))
 }
 
 /// What runs on a server.
@@ -239,6 +248,7 @@ pub fn statuses(
 ) -> BTreeMap<SessionId, ours::RunStatus> {
     statuses
         .into_iter()
+        .filter(|(id, _)| bounds::is_id(id))
         .filter_map(|(id, status)| Some((SessionId::new(id), run_status(status)?)))
         .collect()
 }
@@ -257,10 +267,11 @@ pub fn permission(request: wire::PermissionRequest, at: Timestamp) -> ours::Perm
     })
 }
 
-/// All of them.
+/// Those of them that can be taken.
 pub fn permissions(list: Vec<wire::PermissionRequest>, at: Timestamp) -> Vec<ours::Permission> {
     list.into_iter()
         .map(|request| permission(request, at))
+        .filter(bounds::is_permission)
         .collect()
 }
 
@@ -276,10 +287,11 @@ pub fn question(request: wire::QuestionRequest, at: Timestamp) -> ours::Question
     }
 }
 
-/// All of them.
+/// Those of them that can be taken.
 pub fn questions(list: Vec<wire::QuestionRequest>, at: Timestamp) -> Vec<ours::Question> {
     list.into_iter()
         .map(|request| question(request, at))
+        .filter(bounds::is_question)
         .collect()
 }
 
@@ -346,13 +358,18 @@ pub fn message_page(
             .messages
             .into_iter()
             .map(|entry| {
-                let parts = entry.parts.into_iter().map(part).collect();
+                let parts = entry.parts.into_iter().map(part);
+                let parts = parts.filter(bounds::is_part).collect();
                 (message(entry.info, at), parts)
             })
+            .filter(|(info, _)| bounds::is_message(info))
             .collect(),
-        older: read.next.map(Into::into),
+        older: read
+            .next
+            .filter(|cursor| cursor.len() <= limits::PATH_BYTES)
+            .map(Into::into),
         page,
-        todos,
+        todos: todos.filter(bounds::is_todos),
     }
 }
 
@@ -375,9 +392,11 @@ pub fn catalog(agents: Vec<AgentInfo>, providers: Providers, config: ConfigInfo)
         agents: agents
             .into_iter()
             .filter(|agent| !agent.hidden && agent.mode.as_deref() != Some("subagent"))
+            .filter(|agent| bounds::is_id(&agent.name))
+            .take(limits::CATALOG)
             .map(|agent| ours::AgentInfo {
                 name: agent.name.into(),
-                description: agent.description.unwrap_or_default().into(),
+                description: bounds::words(&agent.description.unwrap_or_default()),
             })
             .collect(),
         models: providers
@@ -393,10 +412,12 @@ pub fn catalog(agents: Vec<AgentInfo>, providers: Providers, config: ConfigInfo)
                             provider: id.clone(),
                             model: model.id.into(),
                         },
-                        name: model.name.into(),
+                        name: bounds::words(&model.name),
                         context: model.context,
                     })
             })
+            .filter(|model| bounds::is_id(&model.id.model) && bounds::is_id(&model.id.provider))
+            .take(limits::CATALOG)
             .collect(),
         default_model,
     }

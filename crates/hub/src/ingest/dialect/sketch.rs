@@ -11,7 +11,7 @@ use model::time::Timestamp;
 use opencode::sketch::{self, SketchEvent, SketchPart, SketchSession};
 use serde_json::json;
 
-use super::{Heard, malformed};
+use super::{Heard, bounds, malformed};
 use crate::limits;
 
 /// Sessions and messages by when they were first heard: that is their order, and one that is only mentioned is made up once.
@@ -30,6 +30,16 @@ impl Sketch {
                 session: None,
             },
             Ok(SketchEvent::Malformed { kind, .. }) => malformed(&kind),
+            Ok(SketchEvent::SessionUpdated(session)) if !bounds::is_id(&session.id) => {
+                malformed("session_updated")
+            }
+            Ok(SketchEvent::MessageUpdated {
+                session_id,
+                message_id,
+                ..
+            }) if !(bounds::is_id(&session_id) && bounds::is_id(&message_id)) => {
+                malformed("message_updated")
+            }
             Ok(SketchEvent::SessionUpdated(session)) => self.session(session, at),
             Ok(SketchEvent::MessageUpdated {
                 session_id,
@@ -55,11 +65,12 @@ impl Sketch {
     fn session(&mut self, session: SketchSession, at: Timestamp) -> Heard {
         let info = SessionInfo {
             parent: session.parent_id.map(SessionId::new),
-            title: session.title.unwrap_or_default().into(),
-            agent: session.agent.map(Into::into),
+            title: bounds::words(&session.title.unwrap_or_default()),
+            agent: session.agent.map(|agent| bounds::words(&agent)),
             raw: Json::from(Arc::from(session.raw)),
             ..SessionInfo::bare(SessionId::new(session.id.as_str()), at)
         };
+        let info = bounds::row(info);
         let event = if self.first(&session.id, at).0 {
             Event::SessionCreated(info)
         } else {

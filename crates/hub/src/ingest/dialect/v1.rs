@@ -9,6 +9,7 @@ use model::text::Delta;
 use model::time::Timestamp;
 use opencode::wire::{self, ErrorInfo, PermissionReply};
 
+use super::bounds;
 use super::rest::{message, part, permission, question, run_status, session, todos};
 use super::{Heard, malformed};
 
@@ -142,7 +143,7 @@ fn is_documented(kind: &str) -> bool {
 fn part_delta(delta: wire::PartDelta) -> Option<Event> {
     if delta.field != "text" {
         return Some(Event::Unknown {
-            kind: format!("message.part.delta of {}", delta.field).into(),
+            kind: format!("message.part.delta of {}", bounds::words(&delta.field)).into(),
         });
     }
     let (lead_low, body, trail_high) = delta.delta.into_parts();
@@ -159,7 +160,7 @@ fn part_delta(delta: wire::PartDelta) -> Option<Event> {
 }
 
 pub(super) fn failure(error: ErrorInfo) -> Failure {
-    Failure {
+    bounds::failure(Failure {
         kind: if error.is_abort() {
             ErrorKind::Aborted
         } else {
@@ -167,7 +168,7 @@ pub(super) fn failure(error: ErrorInfo) -> Failure {
         },
         name: error.name.into(),
         message: error.message.into(),
-    }
+    })
 }
 
 fn session_of(event: &wire::Event) -> Option<&str> {

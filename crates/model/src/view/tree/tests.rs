@@ -76,8 +76,8 @@ fn the_sessions_of_a_tab_are_those_of_its_tree() {
     assert_eq!(tree(&state, &state.instances["a"]).len(), 5);
 }
 
-/// More than any stack holds, and more than may be walked for each.
-const NESTED: usize = 20_000;
+/// More than the stack below holds, more than may be walked for each, and as many again in a loop.
+const NESTED: usize = 4000;
 
 fn nested() -> State {
     let mut state = State::default();
@@ -128,8 +128,8 @@ fn sessions_nested_without_end_are_drawn_in_time_and_without_a_stack() {
     };
     let small_stack = std::thread::Builder::new().stack_size(256 << 10);
     let (seen, took) = small_stack.spawn(looks).unwrap().join().unwrap();
-    // The square of them takes minutes.
-    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+    // The square of them takes longer.
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
     let rows = seen.tree.unwrap();
     assert_eq!(rows.len(), NESTED);
     assert_eq!(rows[0].needs, NESTED / 1000);

@@ -1,0 +1,133 @@
+//! Room for sessions and requests: a server may have any number of them, and the state has not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Fold;
+use crate::ids::SessionId;
+use crate::limits;
+use crate::state::{Permission, Question};
+
+impl Fold<'_> {
+    /// True if one more session can be kept.
+    pub(super) fn has_room_for_session(&mut self) -> bool {
+        if self.instance.sessions.len() < limits::SESSIONS {
+            return true;
+        }
+        self.let_sessions_go();
+        let room = self.instance.sessions.len() < limits::SESSIONS;
+        self.instance.counters.left_out(u64::from(!room));
+        room
+    }
+
+    /// Lets go of those that changed longest ago. They are not deleted: what is heard of them has them read again.
+    fn let_sessions_go(&mut self) {
+        let permissions = self
+            .instance
+            .permissions
+            .values()
+            .map(|asked| &asked.session);
+        let questions = self.instance.questions.values().map(|asked| &asked.session);
+        let asking: BTreeSet<&SessionId> = permissions.chain(questions).collect();
+        let sessions = self.instance.sessions.values();
+        let mut quiet: Vec<_> = sessions
+            .filter(|session| !session.run.is_running() && !asking.contains(&session.info.id))
+            .filter(|session| !self.instance.stops.contains(&session.info.id))
+            .map(|session| (session.info.updated, session.info.id.clone()))
+            .collect();
+        quiet.sort_unstable();
+        quiet.truncate(limits::SESSIONS_SLICE);
+        self.instance.counters.left_out(quiet.len() as u64);
+        for (_, id) in quiet {
+            self.instance.sessions.remove(&id);
+            self.gone.push(id);
+        }
+        self.touch_tree();
+    }
+
+    /// True if one more permission can wait.
+    pub(super) fn has_room_for_permission(&mut self, new: &Permission) -> bool {
+        let waiting = &self.instance.permissions;
+        let room = waiting.len() < limits::REQUESTS
+            && has_room(
+                waiting.values().map(weigh_permission),
+                weigh_permission(new),
+            );
+        self.instance.counters.left_out(u64::from(!room));
+        room
+    }
+
+    /// True if the arguments of a call, of so many bytes, can be kept with the permission that waits for it.
+    pub(super) fn has_room_for_input(&self, bytes: usize) -> bool {
+        let waiting = self.instance.permissions.values().map(weigh_permission);
+        waiting.map(|(_, bytes)| bytes).sum::<usize>() + bytes <= limits::REQUESTS_BYTES
+    }
+
+    /// True if one more question can wait.
+    pub(super) fn has_room_for_question(&mut self, new: &Question) -> bool {
+        let waiting = &self.instance.questions;
+        let room = waiting.len() < limits::REQUESTS
+            && has_room(waiting.values().map(weigh_question), weigh_question(new));
+        self.instance.counters.left_out(u64::from(!room));
+        room
+    }
+
+    /// Leaves out the newest of the requests that were read and are more than may wait.
+    pub(super) fn keep_requests_within_bounds(&mut self) {
+        let instance = &mut *self.instance;
+        let read = instance.permissions.len() + instance.questions.len();
+        let mut room = Room::default();
+        let permissions = &mut instance.permissions;
+        permissions.retain(|_, one| room.takes(weigh_permission(one)));
+        let mut room = Room::default();
+        let questions = &mut instance.questions;
+        questions.retain(|_, one| room.takes(weigh_question(one)));
+        let left_out = read - permissions.len() - questions.len();
+        instance.counters.left_out(left_out as u64);
+    }
+}
+
+/// A request's session, and the bytes that are kept of it.
+type Weight<'a> = (&'a SessionId, usize);
+
+fn weigh_permission(request: &Permission) -> Weight<'_> {
+    let bytes = request.raw.get().len() + request.content.bytes();
+    (&request.session, bytes)
+}
+
+fn weigh_question(request: &Question) -> Weight<'_> {
+    (&request.session, request.raw.get().len())
+}
+
+/// True if there is room for one more, as far as its session and the bytes of all go.
+fn has_room<'a>(waiting: impl Iterator<Item = Weight<'a>>, new: Weight<'_>) -> bool {
+    let (mut own, mut bytes) = (0, new.1);
+    for one in waiting {
+        own += usize::from(one.0 == new.0);
+        bytes += one.1;
+    }
+    own < limits::REQUESTS_OF_SESSION && bytes <= limits::REQUESTS_BYTES
+}
+
+/// What is taken by requests of one kind, while many are looked through.
+#[derive(Default)]
+struct Room {
+    all: usize,
+    bytes: usize,
+    sessions: BTreeMap<SessionId, usize>,
+}
+
+impl Room {
+    /// Takes one more, if there is room for it.
+    fn takes(&mut self, (session, bytes): Weight<'_>) -> bool {
+        let own = self.sessions.entry(session.clone()).or_default();
+        let room = self.all < limits::REQUESTS
+            && *own < limits::REQUESTS_OF_SESSION
+            && self.bytes + bytes <= limits::REQUESTS_BYTES;
+        if room {
+            *own += 1;
+            self.all += 1;
+            self.bytes += bytes;
+        }
+        room
+    }
+}
