@@ -22,6 +22,8 @@ pub fn locked() -> String {
         p { "Drovers does not know this browser." }
         p { "In a terminal on the machine that it runs on, run " code { "drovers link" } " and open the address that it prints. "
             "It is good once, for ten minutes; this browser then stays known." }
+        // What another site links to is asked for without the cookie; what this page links to is not.
+        p { "If it is known already and you came from another site: " a href="" { "open this page again" } "." }
     };
     around(&inside).into_string()
 }

@@ -261,11 +261,12 @@ fn colours_of_code_can_be_read() {
 
 #[test]
 fn the_script_is_small_and_every_file_is_named_by_its_content() {
-    let [script, style, icon] = assets() else {
-        panic!("three files")
+    let [script, style, icon, enter] = assets() else {
+        panic!("four files")
     };
     assert!(script.bytes.len() < 40_000, "{} bytes", script.bytes.len());
-    for asset in [script, style, icon] {
+    assert!(enter.bytes.len() < 1_000, "{} bytes", enter.bytes.len());
+    for asset in [script, style, icon, enter] {
         assert!(
             asset.path.starts_with("/assets/") && asset.path.contains(asset.etag.trim_matches('"'))
         );

@@ -25,7 +25,7 @@ use crate::{browser, limits, out, trust};
 
 /// Start the hub and show these folders and servers (the default command)
 ///
-/// Prints `drovers listening on URL` once it is ready. In each FOLDER the hub runs an OpenCode server of its own; with
+/// Prints `drovers listening on URL` once it is ready, and a link that lets one browser in. In each FOLDER the hub runs an OpenCode server of its own; with
 /// --attach it shows one that runs already. Without either it shows the current folder if that is a project and, the
 /// first time, the OpenCode servers that listen on this machine. If a hub runs already, it gets the folders and servers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]

@@ -15,7 +15,7 @@ use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt}
 /// Soon, for something that the hub tells by itself.
 const SOON: Duration = Duration::from_secs(10);
 
-const STOPPED: &str = "document.querySelectorAll('.notice').length === 1 \
+const STOPPED: &str = "document.querySelectorAll('[data-k=notices] .notice').length === 1 \
      && document.querySelector('[data-k=notices]').innerText.includes('The journal has stopped')";
 
 const KEPT: &str =
@@ -78,7 +78,7 @@ async fn an_open_page_says_that_the_disk_is_full_and_then_that_it_is_not() -> Re
     page.wait_for(&format!("{LAST_TEXT}.length > 0"), PATIENCE)
         .await?;
     let told: bool = page
-        .eval("Boolean(document.querySelector('.notice'))")
+        .eval("Boolean(document.querySelector('[data-k=notices] .notice'))")
         .await?;
     assert!(!told, "there is room");
 
@@ -100,8 +100,11 @@ async fn an_open_page_says_that_the_disk_is_full_and_then_that_it_is_not() -> Re
     assert!(page.eval::<bool>(STOPPED).await?, "the page says it once");
 
     disk.set_full(false)?;
-    page.wait_for("!document.querySelector('.notice')", PATIENCE)
-        .await?;
+    page.wait_for(
+        "!document.querySelector('[data-k=notices] .notice')",
+        PATIENCE,
+    )
+    .await?;
     let health = drovers.get("/api/health").await?;
     assert_eq!(health["journal"]["status"], "ok", "{health:#}");
     page.wait_for(&format!("{LAST_TEXT} === 'there is room'"), PATIENCE)

@@ -187,3 +187,23 @@ async fn the_client_that_it_becomes_is_given_no_way_in() {
         "{env}"
     );
 }
+
+#[tokio::test]
+async fn a_folder_is_trusted_once() {
+    let home = Home::new();
+    let folder = home.folder("project");
+    std::fs::create_dir_all(folder.join(".opencode/plugin")).unwrap();
+    let folder = folder.to_str().unwrap();
+    let hub = home.start(&["--attach", "http://127.0.0.1:9"]).await;
+    let words = [".opencode/plugin", "trusted", "--trust"];
+    home.run(&["--no-open", folder]).await.refused(1, &words);
+    let client = program(&home.path("opencode"), "#!/bin/sh\nenv\n");
+    let open = ["open", folder, "--opencode", client.to_str().unwrap()];
+    home.run(&open).await.refused(1, &words);
+    assert_eq!(hub.get("instances").await.as_array().unwrap().len(), 1);
+    home.run(&["--no-open", "--trust", folder]).await.ok();
+    home.run(&["--no-open", folder]).await.ok();
+    assert_eq!(hub.get("instances").await.as_array().unwrap().len(), 2);
+    let trusted = home.data_dir().join("trusted.json").metadata().unwrap();
+    assert_eq!(trusted.permissions().mode() & 0o777, 0o600);
+}

@@ -543,3 +543,34 @@ async fn another_user_is_refused_whatever_they_show() {
     }
     assert!(asks(None).await.unwrap().starts_with("HTTP/1.1 200"));
 }
+
+#[tokio::test]
+async fn a_folder_needs_trust_once_and_what_it_would_load_is_told() {
+    let lab = Lab::new().await;
+    let folder = lab.home.path().join("project");
+    std::fs::create_dir_all(folder.join(".opencode/plugins")).unwrap();
+    std::fs::write(folder.join("opencode.jsonc"), "{}").unwrap();
+    let add = async |trust: Option<bool>| {
+        let mut body = json!({"folder": folder});
+        if let Some(trust) = trust {
+            body["trust"] = json!(trust);
+        }
+        lab.post("/api/instances", body).await
+    };
+    for trust in [None, Some(false)] {
+        let problem = add(trust).await.problem(409, "untrusted-folder");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("project/opencode.jsonc, "), "{detail}");
+        assert!(detail.contains("project/.opencode/plugins"), "{detail}");
+    }
+    assert_eq!(lab.get("/api/instances").await.good(), json!([]));
+    let added = add(Some(true)).await;
+    assert_eq!(added.status, 201);
+    let path = added.header("location").to_owned();
+    assert_eq!(lab.delete(&path).await.status, 204);
+    assert_eq!(add(None).await.status, 201);
+    let server = json!({"url": "http://127.0.0.1:9", "trust": true});
+    lab.post("/api/instances", server)
+        .await
+        .problem(422, "invalid-request");
+}
