@@ -106,10 +106,10 @@ impl Fold<'_> {
             );
             session.unreviewed = Some(at);
             self.touch_row(&id);
+            self.requests_end(|session| *session == id);
         }
         self.changed = true;
         self.calls_read(&id);
-        self.idle_requests_end();
         if let Some(todos) = todos {
             self.todos(&id, todos);
         }
