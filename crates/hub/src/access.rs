@@ -15,7 +15,7 @@ mod throttle;
 pub use caller::{Caller, NoRole, Power, Powers, Role};
 pub use door::{Door, Refusal, Visit};
 pub use key::{Digest, Key};
-pub use keyring::{Admitted, Keyring, KeyringError, Kind, Listed, NewToken, Shown};
+pub use keyring::{Admitted, Entered, Keyring, KeyringError, Kind, Listed, NewToken, Shown};
 pub use listen::{DEFAULT_PORT, Listen, ListenError};
 pub use throttle::Throttle;
 

@@ -58,6 +58,8 @@ export async function exchange(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Reply> {
+  const proof = localStorage.getItem("proof");
+  if (proof !== null) headers = { ...headers, "x-drovers-proof": proof };
   const init: RequestInit = { method, headers, signal: AbortSignal.timeout(answerPatience) };
   if (body !== undefined) {
     init.body = JSON.stringify(body);

@@ -13,11 +13,16 @@ function destination(): string {
 async function enter(): Promise<void> {
   const said = document.getElementById("said");
   try {
-    await fetch("/enter", {
+    const answer = await fetch("/enter", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ key }),
     });
+    if (answer.status === 200) {
+      const { proof } = (await answer.json()) as { proof: string };
+      // Cookies go to every port of a host; this goes nowhere but where this page sends it.
+      localStorage.setItem("proof", proof);
+    }
     // A browser that is in already is let in by its cookie, whatever the link was good for; any other is told what to do.
     location.replace(destination());
   } catch {

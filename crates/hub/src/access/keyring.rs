@@ -69,6 +69,8 @@ pub enum Kind {
 struct Credential {
     kind: Kind,
     digest: Digest,
+    /// Of a page's proof.
+    proof: Option<Digest>,
     made: Timestamp,
     expires: Option<Timestamp>,
     used: Option<Timestamp>,
@@ -91,7 +93,22 @@ pub enum Shown<'a> {
     /// `Authorization: Bearer …`.
     Bearer(&'a str),
     /// The page's cookie.
-    Cookie(&'a str),
+    Cookie {
+        /// Its value.
+        key: &'a str,
+        /// The page's proof, which its script alone has.
+        proof: Option<&'a str>,
+    },
+}
+
+/// What a page gets that entered. A browser sends its cookies to every port of a host, so that a server on another port sees
+/// the first; the second lies where no page of another port reads it. The cookie alone may watch and nothing more.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    /// The value of its cookie.
+    pub cookie: Key,
+    /// What its script shows with each command.
+    pub proof: Key,
 }
 
 /// Somebody who was let in.
@@ -101,6 +118,8 @@ pub struct Admitted {
     pub caller: Caller,
     /// Cancelled once the credential is good no more: whatever it opened ends.
     pub ended: CancellationToken,
+    /// True if a page showed its cookie without its proof: it may watch alone.
+    pub unproven: bool,
     /// True if the browser is to be given its cookie again, as its time was extended.
     pub renewed: bool,
     /// True if its use should be written to the disk.
@@ -217,7 +236,11 @@ impl Keyring {
     /// Who shows this, if anyone that is let in does.
     pub fn admit(&self, shown: Shown<'_>) -> Option<Admitted> {
         let digest = match shown {
-            Shown::Bearer(text) | Shown::Cookie(text) => Digest::of(text),
+            Shown::Bearer(text) | Shown::Cookie { key: text, .. } => Digest::of(text),
+        };
+        let proof = match shown {
+            Shown::Cookie { proof, .. } => proof.map(Digest::of),
+            Shown::Bearer(_) => None,
         };
         let now = self.0.clock.now();
         let mut held = self.held();
@@ -229,7 +252,7 @@ impl Keyring {
                 found = Some(credential);
             }
         }
-        Some(found?.used(now))
+        Some(found?.used(now, proof))
     }
 
     /// A link's key: it lets one page in, once, within [`limits::LINK_LIFE`].
@@ -246,23 +269,26 @@ impl Keyring {
         key
     }
 
-    /// Takes a link's key for a page's own, which `browser` gets. None if the link is none, or was good before.
-    pub fn enter(&self, link: &str, browser: &str) -> Option<Key> {
+    /// Takes a link's key for a page's own two, which `browser` gets. None if the link is none, or was good before.
+    pub fn enter(&self, link: &str, browser: &str) -> Option<Entered> {
         let (digest, now) = (Digest::of(link), self.0.clock.now());
         let mut held = self.held();
         held.links.retain(|link| link.expires > now);
         let at = held.links.iter().position(|link| link.digest == digest)?;
         held.links.remove(at);
-        let key = Key::random();
+        let (cookie, proof) = (Key::random(), Key::random());
         held.forget_oldest_page();
         let kind = Kind::Page {
             id: held.free_id(),
             browser: browser.to_owned(),
         };
         let expires = Some(later(now, limits::PAGE_LIFE));
-        held.credentials
-            .push(Credential::new(kind, key.digest(), now, expires));
-        Some(key)
+        let page = Credential::new(kind, cookie.digest(), now, expires);
+        held.credentials.push(Credential {
+            proof: Some(proof.digest()),
+            ..page
+        });
+        Some(Entered { cookie, proof })
     }
 
     /// Makes a token. Its key is given once, here. Blocks on the disk.
@@ -393,6 +419,7 @@ impl Credential {
         Self {
             kind,
             digest,
+            proof: None,
             made,
             expires,
             used: None,
@@ -404,7 +431,7 @@ impl Credential {
 
     /// A page shows its cookie, and a program its token; neither is good as the other.
     fn fits(&self, shown: Shown<'_>) -> bool {
-        matches!(shown, Shown::Cookie(_)) == matches!(self.kind, Kind::Page { .. })
+        matches!(shown, Shown::Cookie { .. }) == matches!(self.kind, Kind::Page { .. })
     }
 
     fn is_good(&self, now: Timestamp) -> bool {
@@ -419,7 +446,7 @@ impl Credential {
     }
 
     /// Notes a use, which gives a page its whole time again.
-    fn used(&mut self, now: Timestamp) -> Admitted {
+    fn used(&mut self, now: Timestamp, proof: Option<Digest>) -> Admitted {
         self.used = Some(now);
         let whole = later(now, limits::PAGE_LIFE);
         let due = |expires: Timestamp| whole.since(expires) >= millis(limits::PAGE_RENEWED);
@@ -434,8 +461,14 @@ impl Credential {
         if store {
             self.used_on_disk = Some(now);
         }
+        let unproven = is_page && (proof.is_none() || self.proof != proof);
+        let mut caller = self.caller.clone();
+        if unproven {
+            caller.powers = Role::Watch.powers();
+        }
         Admitted {
-            caller: self.caller.clone(),
+            caller,
+            unproven,
             ended: self.ended.clone(),
             renewed,
             store,

@@ -20,6 +20,15 @@ pub(super) struct Enter {
     key: String,
 }
 
+/// The header in which a page shows its proof.
+pub(super) const PROOF: &str = "x-drovers-proof";
+
+/// What a page's script keeps.
+#[derive(serde::Serialize)]
+struct Kept<'a> {
+    proof: &'a str,
+}
+
 /// The name of a hub's cookie. Browsers send cookies to every port of a host, so each hub has one of its own name.
 pub(super) fn cookie_name(port: u16) -> String {
     format!("drovers_{port}")
@@ -39,7 +48,7 @@ pub(super) async fn page() -> Html<String> {
     Html(page::enter())
 }
 
-/// Takes a link's key, and gives the browser a cookie.
+/// Takes a link's key, and gives the browser a cookie and its page a proof.
 pub(super) async fn enter(
     State(app): State<App>,
     Extension(door): Extension<Door>,
@@ -49,7 +58,7 @@ pub(super) async fn enter(
     let Access::Keys(keyring) = app.access() else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let Some(key) = keyring.enter(&enter.key, browser(&headers)) else {
+    let Some(entered) = keyring.enter(&enter.key, browser(&headers)) else {
         let waited = app.throttle().wrong().await;
         return Err(if waited {
             Problem::spent()
@@ -58,9 +67,12 @@ pub(super) async fn enter(
         });
     };
     app.store_keys();
-    let cookie = set_cookie(door.port(), key.reveal());
+    let cookie = set_cookie(door.port(), entered.cookie.reveal());
     let cookie = cookie.ok_or_else(|| Problem::internal("The cookie cannot be made"))?;
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())
+    let kept = Json(Kept {
+        proof: entered.proof.reveal(),
+    });
+    Ok(([(SET_COOKIE, cookie)], kept).into_response())
 }
 
 /// The browser as people call it, by its own word. Others claim to be those after them.

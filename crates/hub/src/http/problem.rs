@@ -138,6 +138,17 @@ impl Problem {
     }
 
     /// Somebody who is known, and may not do this.
+    /// A page's cookie alone may watch: a server on another port of this host can have it.
+    pub(super) fn unproven() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not-proven",
+            "Not proven",
+            "This browser shows its cookie without the proof that this page keeps, which commands need".to_owned(),
+        )
+        .next("Open a new link: `drovers link` prints one")
+    }
+
     pub(super) fn too_small(caller: &str, need: Need) -> Self {
         let (lacks, role) = match need {
             Need::One(power) => {

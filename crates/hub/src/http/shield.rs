@@ -101,6 +101,9 @@ impl Guard {
             }
         };
         if !need.is_met_by(admitted.caller.powers) {
+            if admitted.unproven {
+                return Err(refused(Problem::unproven()));
+            }
             return Err(refused(Problem::too_small(&admitted.caller.name, need)));
         }
         let cookie = admitted.renewed.then(|| self.cookie(request)).flatten();
@@ -133,7 +136,7 @@ impl Guard {
     fn cookie(&self, request: &Request) -> Option<HeaderValue> {
         let name = login::cookie_name(self.door.port());
         match shown(request.headers(), &name) {
-            Ok(Some(Shown::Cookie(key))) => login::set_cookie(self.door.port(), key),
+            Ok(Some(Shown::Cookie { key, .. })) => login::set_cookie(self.door.port(), key),
             _ => None,
         }
     }
@@ -143,6 +146,7 @@ fn anybody() -> Admitted {
     Admitted {
         caller: Caller::anybody(),
         ended: CancellationToken::new(),
+        unproven: false,
         renewed: false,
         store: false,
     }
@@ -178,7 +182,8 @@ fn shown<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<Shown<'a>>, 
     if named.next().is_some() {
         return Err(Garbled);
     }
-    Ok(first.map(|(_, key)| Shown::Cookie(key)))
+    let proof = one(headers, login::PROOF).ok_or(Garbled)?;
+    Ok(first.map(|(_, key)| Shown::Cookie { key, proof }))
 }
 
 /// The answer to somebody who is not known: for a person's browser a page, else a problem. Both say how to get in.

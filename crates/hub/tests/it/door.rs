@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use hub::access::{Key, Keyring, NewToken, Role};
+use hub::access::{Entered, Key, Keyring, NewToken, Role};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
@@ -21,7 +21,7 @@ struct Gate {
     lab: Lab,
     keyring: Keyring,
     admin: Key,
-    page: Key,
+    page: Entered,
     /// Every route that is not public: method, path, and the role whose power it needs.
     routes: Vec<(Method, String, Role)>,
 }
@@ -135,7 +135,7 @@ fn token(keyring: &Keyring, name: &str, role: Role) -> Key {
     keyring.add(new).unwrap()
 }
 
-fn page(keyring: &Keyring) -> Key {
+fn page(keyring: &Keyring) -> Entered {
     keyring.enter(keyring.link().reveal(), "Firefox").unwrap()
 }
 
@@ -147,7 +147,7 @@ fn bearer(request: RequestBuilder, key: &Key) -> RequestBuilder {
 async fn no_route_lets_anybody_in_without_a_key() {
     let gate = Gate::new().await;
     gate.refused("nothing", &[401], |request| request).await;
-    let (admin, page) = (gate.admin.reveal(), gate.page.reveal());
+    let (admin, page) = (gate.admin.reveal(), gate.page.cookie.reveal());
     for query in ["token", "access_token", "authorization", "key", "drovers"] {
         let way = |request: RequestBuilder| request.query(&[(query, admin)]);
         gate.refused("a token in the address", &[401], way).await;
@@ -197,7 +197,7 @@ async fn no_route_lets_anybody_in_with_a_wrong_key() {
     let (expired, link) = (expired.unwrap(), keyring.link());
     let over = Instant::now() + Duration::from_millis(30);
     tokio::time::sleep_until(over).await;
-    let (admin, page) = (&gate.admin, &gate.page);
+    let (admin, page) = (&gate.admin, &gate.page.cookie);
     let cookie = |key: &Key| gate.cookie(key);
     let wrong = |key: &Key| [format!("Bearer {}", key.reveal()), String::new()];
     let in_cookie = |key: &Key| [String::new(), cookie(key)];
@@ -206,7 +206,7 @@ async fn no_route_lets_anybody_in_with_a_wrong_key() {
         ("a made-up cookie", in_cookie(&Key::random())),
         ("a revoked token", wrong(&revoked)),
         ("an expired token", wrong(&expired)),
-        ("a page that was sent away", in_cookie(&sent_away)),
+        ("a page that was sent away", in_cookie(&sent_away.cookie)),
         ("a page's key as a token", wrong(page)),
         ("a token as a page's key", in_cookie(admin)),
         ("a link as a token", wrong(&link)),
@@ -282,8 +282,12 @@ async fn every_route_needs_its_own_power_and_no_more() {
 #[tokio::test]
 async fn a_cookie_is_good_on_the_hubs_own_pages_alone() {
     let gate = Gate::new().await;
-    let cookie = gate.cookie(&gate.page);
-    let in_a_page = |request: RequestBuilder| request.header("cookie", &cookie);
+    let cookie = gate.cookie(&gate.page.cookie);
+    let in_a_page = |request: RequestBuilder| {
+        request
+            .header("cookie", &cookie)
+            .header("x-drovers-proof", gate.page.proof.reveal())
+    };
     let answers = gate.all(in_a_page).await;
     for ((method, path, _), status) in gate.routes.iter().zip(answers) {
         assert!(
@@ -316,6 +320,28 @@ async fn a_cookie_is_good_on_the_hubs_own_pages_alone() {
         in_a_page(request).header("host", format!("evil.example:{}", gate.lab.port))
     })
     .await;
+}
+
+/// A server on another port of this host gets the cookie of whoever opens it in the same browser.
+#[tokio::test]
+async fn a_cookie_without_its_pages_proof_watches_and_does_nothing() {
+    let gate = Gate::new().await;
+    let cookie = gate.cookie(&gate.page.cookie);
+    let other = page(&gate.keyring);
+    let proofs = ["", "x", other.proof.reveal(), gate.page.cookie.reveal()];
+    for proof in proofs {
+        let answers = gate.all(|request| {
+            let request = request.header("cookie", &cookie);
+            match proof {
+                "" => request,
+                shown => request.header("x-drovers-proof", shown),
+            }
+        });
+        for ((method, path, role), status) in gate.routes.iter().zip(answers.await) {
+            let refused = status.as_u16() == 403;
+            assert_eq!(refused, *role != Role::Watch, "{method} {path} {status}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -358,7 +384,12 @@ async fn a_link_lets_a_browser_in_once() {
     let foreign = enter(key).header("origin", "http://evil.example");
     send(foreign).await.problem(403, "not-admitted");
     let entered = send(enter(key)).await;
-    assert_eq!(entered.status, 204);
+    assert_eq!(entered.status, 200);
+    assert!(
+        entered.json()["proof"]
+            .as_str()
+            .is_some_and(|proof| !proof.is_empty())
+    );
     let cookie = entered.header("set-cookie").to_owned();
     for word in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=7776000"] {
         assert!(cookie.split("; ").any(|part| part == word), "{cookie}");
@@ -392,7 +423,7 @@ async fn a_browser_that_is_not_known_is_told_how_to_get_in() {
 #[tokio::test]
 async fn a_page_comes_back_after_a_restart_of_the_hub() {
     let gate = Gate::new().await;
-    let cookie = gate.cookie(&gate.page);
+    let cookie = gate.cookie(&gate.page.cookie);
     let Lab {
         cancel,
         serving,
@@ -426,7 +457,7 @@ async fn revoking_ends_open_sockets_and_streams_at_once() {
     let refused = connect_async(url.clone()).await.unwrap_err();
     assert!(matches!(refused, tungstenite::Error::Http(answer) if answer.status() == 401));
     let by_token = request("authorization", format!("Bearer {}", watch.reveal()));
-    let by_cookie = request("cookie", gate.cookie(&gate.page));
+    let by_cookie = request("cookie", gate.cookie(&gate.page.cookie));
     let (mut script, _) = connect_async(by_token).await.unwrap();
     let (mut browser, _) = connect_async(by_cookie).await.unwrap();
     let mut log = bearer(lab.request(Method::GET, "/api/log"), &watch)

@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"version": 1,
-//!  "pages": [{"id": "3f2a", "browser": "Firefox", "digest": "…", "made": 1, "expires": 2, "used": 1}],
+//!  "pages": [{"id": "3f2a", "browser": "Firefox", "proof": "…", "digest": "…", "made": 1, "expires": 2, "used": 1}],
 //!  "tokens": [{"name": "ci", "roles": ["watch"], "digest": "…", "made": 1}]}
 //! ```
 
@@ -27,6 +27,9 @@ struct File {
 struct Page {
     id: String,
     browser: String,
+    /// Absent of one that was let in before pages had proofs: it may watch, until it enters anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<Digest>,
     #[serde(flatten)]
     kept: Kept,
 }
@@ -80,8 +83,16 @@ pub(super) fn read(bytes: &[u8]) -> Option<Vec<Credential>> {
         return None;
     };
     let pages = pages.into_iter().map(|page| {
-        let Page { id, browser, kept } = page;
-        kept.credential(Kind::Page { id, browser })
+        let Page {
+            id,
+            browser,
+            proof,
+            kept,
+        } = page;
+        Credential {
+            proof,
+            ..kept.credential(Kind::Page { id, browser })
+        }
     });
     let tokens = tokens.into_iter().map(|token| {
         let Token { name, roles, kept } = token;
@@ -97,7 +108,12 @@ pub(super) fn write(credentials: &[Credential]) -> serde_json::Result<Vec<u8>> {
         let kept = Kept::of(credential);
         match credential.kind.clone() {
             Kind::CommandLine => {}
-            Kind::Page { id, browser } => pages.push(Page { id, browser, kept }),
+            Kind::Page { id, browser } => pages.push(Page {
+                id,
+                browser,
+                proof: credential.proof,
+                kept,
+            }),
             Kind::Token { name, roles } => tokens.push(Token { name, roles, kept }),
         }
     }

@@ -52,7 +52,44 @@ fn bearer(keyring: &Keyring, key: &Key) -> Option<Admitted> {
 }
 
 fn cookie(keyring: &Keyring, key: &Key) -> Option<Admitted> {
-    keyring.admit(Shown::Cookie(key.reveal()))
+    let key = key.reveal();
+    keyring.admit(Shown::Cookie { key, proof: None })
+}
+
+fn proven(keyring: &Keyring, page: &Entered) -> Option<Admitted> {
+    keyring.admit(Shown::Cookie {
+        key: page.cookie.reveal(),
+        proof: Some(page.proof.reveal()),
+    })
+}
+
+#[test]
+fn a_cookie_alone_watches() {
+    let bench = Bench::new();
+    let keyring = bench.open();
+    let page = keyring.enter(keyring.link().reveal(), "Firefox").unwrap();
+    let other = keyring.enter(keyring.link().reveal(), "Firefox").unwrap();
+    let alone = cookie(&keyring, &page.cookie).unwrap();
+    assert!(alone.unproven);
+    assert_eq!(alone.caller.powers, Role::Watch.powers());
+    let mixed = Entered {
+        proof: other.proof,
+        ..page.clone()
+    };
+    assert!(proven(&keyring, &mixed).unwrap().unproven);
+    let swapped = Entered {
+        cookie: page.proof.clone(),
+        proof: page.cookie.clone(),
+    };
+    assert!(proven(&keyring, &swapped).is_none());
+    keyring.store().unwrap();
+    let file = fs::read_to_string(bench.dir.file("access.json")).unwrap();
+    assert!(!file.contains(page.proof.reveal()));
+    // Also after a restart.
+    let keyring = bench.open();
+    let whole = proven(&keyring, &page).unwrap();
+    assert!(!whole.unproven);
+    assert_eq!(whole.caller.powers, Powers::ALL);
 }
 
 #[test]
@@ -77,11 +114,11 @@ fn a_link_lets_one_page_in_once_and_soon() {
     let page = keyring.enter(link.reveal(), "Firefox").unwrap();
     assert!(keyring.enter(link.reveal(), "Firefox").is_none());
     assert!(keyring.enter("", "Firefox").is_none());
-    let caller = cookie(&keyring, &page).unwrap().caller;
+    let caller = proven(&keyring, &page).unwrap().caller;
     assert!(caller.name.starts_with("page ") && caller.name.ends_with(" (Firefox)"));
     assert_eq!(caller.powers, Powers::ALL);
     // Neither is good as the other, and a link is good as neither.
-    assert!(bearer(&keyring, &page).is_none());
+    assert!(bearer(&keyring, &page.cookie).is_none());
     let late = keyring.link();
     assert!(bearer(&keyring, &late).is_none() && cookie(&keyring, &late).is_none());
     bench.pass(limits::LINK_LIFE);
@@ -100,10 +137,10 @@ fn of_too_many_links_and_pages_the_oldest_go() {
         bench.pass(Duration::from_secs(1));
         pages.push(keyring.enter(keyring.link().reveal(), "x").unwrap());
     }
-    let first = cookie(&keyring, &pages[0]).unwrap();
+    let first = cookie(&keyring, &pages[0].cookie).unwrap();
     bench.pass(Duration::from_secs(1));
     keyring.enter(keyring.link().reveal(), "x").unwrap();
-    assert!(!first.ended.is_cancelled() && cookie(&keyring, &pages[1]).is_none());
+    assert!(!first.ended.is_cancelled() && cookie(&keyring, &pages[1].cookie).is_none());
     assert_eq!(keyring.list().len(), limits::PAGES);
 }
 
@@ -115,12 +152,12 @@ fn pages_and_tokens_outlive_the_hub_and_their_secrets_are_not_on_the_disk() {
         .add(token("ci", &[Role::Watch, Role::Watch]))
         .unwrap();
     let page = keyring.enter(keyring.link().reveal(), "Safari").unwrap();
-    assert!(cookie(&keyring, &page).unwrap().store);
-    assert!(!cookie(&keyring, &page).unwrap().store);
+    assert!(cookie(&keyring, &page.cookie).unwrap().store);
+    assert!(!cookie(&keyring, &page.cookie).unwrap().store);
     keyring.store().unwrap();
     assert_eq!(bench.mode("access.json"), 0o600);
     let file = fs::read_to_string(bench.dir.file("access.json")).unwrap();
-    assert!(!file.contains(ci.reveal()) && !file.contains(page.reveal()));
+    assert!(!file.contains(ci.reveal()) && !file.contains(page.cookie.reveal()));
     let listed = keyring.list();
     let keyring = bench.open();
     assert_eq!(keyring.list().len(), listed.len());
@@ -129,7 +166,7 @@ fn pages_and_tokens_outlive_the_hub_and_their_secrets_are_not_on_the_disk() {
         (&*caller.name, caller.powers),
         ("token ci", Role::Watch.powers())
     );
-    assert!(cookie(&keyring, &page).is_some());
+    assert!(cookie(&keyring, &page.cookie).is_some());
     drop(bench.home);
 }
 
@@ -149,7 +186,7 @@ fn what_is_revoked_or_over_ends() {
     let opened: Vec<_> = [&ci, &short]
         .map(|key| bearer(&keyring, key).unwrap().ended)
         .into();
-    let seen = cookie(&keyring, &page).unwrap().ended;
+    let seen = cookie(&keyring, &page.cookie).unwrap().ended;
     assert!(keyring.revoke_token("ci").unwrap() && !keyring.revoke_token("ci").unwrap());
     assert!(opened[0].is_cancelled() && bearer(&keyring, &ci).is_none());
     let listed = keyring.list();
@@ -158,7 +195,7 @@ fn what_is_revoked_or_over_ends() {
         _ => None,
     });
     assert!(keyring.revoke_page(&id.unwrap()).unwrap() && !keyring.revoke_page("none").unwrap());
-    assert!(seen.is_cancelled() && cookie(&keyring, &page).is_none());
+    assert!(seen.is_cancelled() && cookie(&keyring, &page.cookie).is_none());
     bench.pass(Duration::from_secs(3600));
     assert!(bearer(&keyring, &short).is_none() && !opened[1].is_cancelled());
     keyring.expire();
@@ -171,13 +208,13 @@ fn a_page_that_is_used_stays_and_one_that_is_not_goes() {
     let bench = Bench::new();
     let keyring = bench.open();
     let page = keyring.enter(keyring.link().reveal(), "x").unwrap();
-    assert!(!cookie(&keyring, &page).unwrap().renewed);
+    assert!(!cookie(&keyring, &page.cookie).unwrap().renewed);
     bench.pass(limits::PAGE_LIFE - Duration::from_secs(1));
-    assert!(cookie(&keyring, &page).unwrap().renewed);
+    assert!(cookie(&keyring, &page.cookie).unwrap().renewed);
     bench.pass(limits::PAGE_LIFE - Duration::from_secs(1));
-    assert!(cookie(&keyring, &page).unwrap().renewed);
+    assert!(cookie(&keyring, &page.cookie).unwrap().renewed);
     bench.pass(limits::PAGE_LIFE);
-    assert!(cookie(&keyring, &page).is_none());
+    assert!(cookie(&keyring, &page.cookie).is_none());
 }
 
 #[test]
