@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+pub use crate::hands::Spot;
 pub use crate::page::{Page, Scheme, Viewport};
 
 /// Names a ready binary.

@@ -13,6 +13,7 @@ pub mod proxy;
 pub mod real;
 pub mod sim;
 
+mod hands;
 mod lock;
 mod page;
 

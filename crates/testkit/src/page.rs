@@ -8,15 +8,12 @@ use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetFocusEmulationEnabledParams,
     SetTouchEmulationEnabledParams,
 };
-use chromiumoxide::cdp::browser_protocol::input::{
-    DispatchKeyEventParams, DispatchKeyEventType, InsertTextParams,
-};
+use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::EventLoadingFailed;
 use chromiumoxide::cdp::js_protocol::runtime::{
     ConsoleApiCalledType, EvaluateParams, EventConsoleApiCalled, EventExceptionThrown, RemoteObject,
 };
-use chromiumoxide::keys::get_key_definition;
 use chromiumoxide::listeners::EventStream;
 use chromiumoxide::page::ScreenshotParams;
 use futures_util::{FutureExt, StreamExt};
@@ -220,39 +217,6 @@ impl Page {
         Ok(())
     }
 
-    /// Presses and releases a key, such as `Enter`, `a` or `Control+k`.
-    ///
-    /// # Errors
-    /// When there is no such key.
-    pub async fn press(&self, keys: &str) -> Result<()> {
-        let (modifiers, name) = keys.rsplit_once('+').unwrap_or(("", keys));
-        let key = get_key_definition(name).with_context(|| format!("no key {name}"))?;
-        let bits = modifiers.split('+').map(modifier).sum::<i64>();
-        let event = |kind| {
-            DispatchKeyEventParams::builder()
-                .r#type(kind)
-                .key(key.key)
-                .code(key.code)
-                .windows_virtual_key_code(key.key_code)
-                .native_virtual_key_code(key.key_code)
-                .modifiers(bits)
-        };
-        let text = key
-            .text
-            .or((key.key.len() == 1).then_some(key.key))
-            .filter(|_| bits & !SHIFT == 0);
-        let down = match text {
-            Some(text) => event(DispatchKeyEventType::KeyDown).text(text),
-            None => event(DispatchKeyEventType::RawKeyDown),
-        };
-        for event in [down, event(DispatchKeyEventType::KeyUp)] {
-            self.page
-                .execute(event.build().map_err(|error| anyhow!(error))?)
-                .await?;
-        }
-        Ok(())
-    }
-
     /// Comes to the front as a tab does, hiding the others of its browser that do not pretend to be in front themselves.
     ///
     /// # Errors
@@ -391,19 +355,6 @@ impl Page {
             bail!("the page has problems:\n{}", others.join("\n"));
         }
         Ok(())
-    }
-}
-
-/// The protocol's bit for the shift key.
-const SHIFT: i64 = 8;
-
-fn modifier(name: &str) -> i64 {
-    match name {
-        "Alt" => 1,
-        "Control" => 2,
-        "Meta" => 4,
-        "Shift" => SHIFT,
-        _ => 0,
     }
 }
 

@@ -11,7 +11,7 @@ use super::RealOptions;
 /// Makes home, configuration and folder.
 pub(super) async fn prepare(options: &RealOptions) -> Result<()> {
     let permission = json!({
-        "edit": "allow",
+        "edit": { "*": "allow", "*ask-*": "ask" },
         "webfetch": "deny",
         "bash": { "*": "allow", "echo needs-permission*": "ask" },
     });
