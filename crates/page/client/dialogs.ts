@@ -3,6 +3,7 @@
 import { answered, complain, exchange, type Problem, type Reply, send } from "./api";
 import { byId } from "./dom";
 import { go } from "./navigate";
+import { stir } from "./steady";
 
 export function openDialog(id: string): void {
   const dialog = byId<HTMLDialogElement>(id);
@@ -28,6 +29,7 @@ async function confirmed(text: string, yes: string, no: string): Promise<boolean
   dialog.showModal();
   // Enter says no: yes is said by an act of its own.
   dialog.querySelector<HTMLElement>("button[value=no]")?.focus();
+  stir();
   await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
   return dialog.returnValue === "yes";
 }

@@ -5,6 +5,7 @@ import { root } from "./dom";
 import { drawing, every } from "./pace";
 import { apply, isGrowth, type Op } from "./patch";
 import { keepingPlace } from "./reading";
+import { stir } from "./steady";
 
 /** The look that it answers, the revision that it brings the page to, and how. */
 type Batch = [number, number, ...Op[]];
@@ -91,6 +92,7 @@ async function batch([n, rev, ...ops]: Batch): Promise<void> {
   const began = performance.now();
   await keepingPlace(() => apply(ops, rev));
   const grown = ops.every(isGrowth);
+  stir(grown);
   // Other changes may have waited for what they had to fetch.
   if (grown) drawing(began);
   // True also if the page looks elsewhere by now: whoever changes that waits for this first.

@@ -1,7 +1,9 @@
 // Begins everything. All controls are named by `data-do` and handled here; nothing is bound to single elements.
 
+import { answerPermission, answerQuestion, chooseOwn } from "./answer";
 import { send } from "./api";
 import { beginClock } from "./clock";
+import { byComposition, watchComposing } from "./composing";
 import { addFrom, continueAll, login, openDialog, openFolder, remove, sheet } from "./dialogs";
 import { byId, root, say } from "./dom";
 import { keyboard } from "./keys";
@@ -10,8 +12,11 @@ import { chosen } from "./morph";
 import { again, navigation } from "./navigate";
 import { outbox, sendKept } from "./outbox";
 import { fetchElement } from "./patch";
-import { answerPermission, answerQuestion, followBegun, saveDraft, sendPrompt, showDraft, syncPrompt } from "./prompt";
+import { watchPlaces } from "./places";
+import { isTooEarly, watchPresses } from "./presses";
+import { followBegun, saveDraft, sendPrompt, showDraft, syncPrompt } from "./prompt";
 import { beginReading } from "./reading";
+import { watchCards } from "./steady";
 import { showKept } from "./waiting";
 
 async function copy(button: HTMLElement): Promise<void> {
@@ -31,6 +36,20 @@ async function showWhole(link: HTMLElement): Promise<void> {
   part.replaceWith(fresh);
 }
 
+/** Sends a command of a button, one at a time. */
+async function post(control: HTMLElement): Promise<void> {
+  if (control.ariaBusy === "true") return;
+  control.ariaBusy = "true";
+  await send(control, "POST", control.dataset.url ?? "", {});
+  control.ariaBusy = null;
+}
+
+function reply(button: HTMLElement): void {
+  const form = button.closest("form");
+  const act = forms[form?.dataset.do ?? ""];
+  if (form && act && button instanceof HTMLButtonElement) act(form, button.value);
+}
+
 const clicks: Record<string, (control: HTMLElement) => unknown> = {
   copy,
   remove,
@@ -40,7 +59,8 @@ const clicks: Record<string, (control: HTMLElement) => unknown> = {
   dialog: (control) => openDialog(control.dataset.dialog ?? ""),
   close: (control) => control.closest("dialog")?.close(),
   sheet: (control) => sheet(control.dataset.sheet),
-  post: (control) => send(control, "POST", control.dataset.url ?? "", {}),
+  post,
+  reply,
 };
 
 const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> = {
@@ -64,6 +84,10 @@ document.addEventListener("submit", (event) => {
   const act = forms[form.dataset.do ?? ""];
   if (!act) return;
   event.preventDefault();
+  // Enter ended a composition, and the browser took it for more.
+  if (byComposition(event.timeStamp)) return;
+  const card = form.closest<HTMLElement>("li.card");
+  if (card && isTooEarly(card, event.timeStamp)) return;
   void act(form, event.submitter instanceof HTMLButtonElement ? event.submitter.value : "");
 });
 
@@ -73,6 +97,7 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("input", (event) => {
   if (event.target instanceof HTMLTextAreaElement) saveDraft();
+  if (event.target instanceof HTMLInputElement && event.target.name === "own") chooseOwn(event.target);
 });
 
 /** Counts what waits in the title, for those who are elsewhere. */
@@ -118,8 +143,12 @@ navigation(() => {
   count();
   reveal();
 });
+watchComposing();
+watchPlaces();
+watchPresses();
 keyboard();
 outbox(showKept, followBegun);
+watchCards();
 live({
   changed: (needs) => {
     syncPrompt();

@@ -1,6 +1,7 @@
 // Makes an element what the hub says it is, and leaves alone what the person owns: what is open, chosen, typed, focused.
 
 import { keyOf } from "./dom";
+import { drop, isPlace } from "./places";
 
 /** Inner HTML of blocks that grow, as last set. */
 export const sources = new WeakMap<Element, string>();
@@ -8,8 +9,11 @@ export const sources = new WeakMap<Element, string>();
 /** Menus in which the person chose. */
 export const chosen = new WeakSet<Element>();
 
+/** What the page itself says of its cards. */
+const ownNames = ["data-ready", "data-unread", "data-marked", "data-kept", "aria-disabled"];
+
 function owned(name: string, element: Element): boolean {
-  return name === "open" && (element.tagName === "DETAILS" || element.tagName === "DIALOG");
+  return ownNames.includes(name) || (name === "open" && (element.tagName === "DETAILS" || element.tagName === "DIALOG"));
 }
 
 /** Gives `old` the attributes of `fresh`. */
@@ -38,10 +42,11 @@ function children(old: Element, fresh: Element): void {
     const key = nameOf(child);
     if (key === undefined) continue;
     if (keys.has(key)) keyed.set(key, child);
-    else child.remove();
+    else drop(child);
   }
   let at = old.firstChild;
   for (const want of [...fresh.childNodes]) {
+    while (at && isPlace(at)) at = at.nextSibling;
     const key = nameOf(want);
     const have: Node | null | undefined = key === undefined ? at : keyed.get(key);
     if (!have || !same(have, want)) {
@@ -55,7 +60,7 @@ function children(old: Element, fresh: Element): void {
   }
   while (at) {
     const next = at.nextSibling;
-    at.remove();
+    drop(at);
     at = next;
   }
 }

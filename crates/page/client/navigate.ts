@@ -4,7 +4,9 @@ import { setClock, tick } from "./clock";
 import { aside, byId, root } from "./dom";
 import { leave, look } from "./live";
 import { morph } from "./morph";
+import { clearAsks } from "./places";
 import { keepReading, placeOfReader } from "./reading";
+import { stir } from "./steady";
 
 let arrived: () => void = () => undefined;
 let going = 0;
@@ -18,6 +20,7 @@ function swap(fresh: Document, samePlace: boolean): void {
   if (!oldApp || !newApp) return location.reload();
   if (oldLog && newLog) oldLog.replaceWith(newLog.cloneNode(true));
   aside.clear();
+  if (!samePlace) clearAsks();
   morph(oldApp, document.adoptNode(newApp));
   keepReading(reader);
   for (const name of ["epoch", "rev", "version", "now", "instance", "session", "from"]) {
@@ -26,6 +29,7 @@ function swap(fresh: Document, samePlace: boolean): void {
     else root.dataset[name] = value;
   }
   document.title = fresh.title;
+  stir();
 }
 
 /** Shows the page at `url`. `add` makes a step that "back" returns from. */

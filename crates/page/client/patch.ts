@@ -2,6 +2,7 @@
 
 import { aside, find, keyOf, parse, root } from "./dom";
 import { attributes, morph, sources } from "./morph";
+import { drop, isPlace } from "./places";
 
 /** The length that the inside must have, how much of its end stays, what comes before that, and how much goes for it. */
 type Splice = [number, number, string, number?];
@@ -105,13 +106,14 @@ async function order(key: string, keys: string[], rev: number): Promise<void> {
   for (const child of [...list.children]) {
     const name = keyOf(child);
     if (name !== undefined && wanted.has(name)) known.set(name, child);
-    else child.remove();
+    else drop(child);
   }
   let at = list.firstElementChild;
   for (const name of keys) {
     const child = known.get(name) ?? aside.get(name) ?? (await fetchElement(fragmentUrl(name, rev)));
     aside.delete(name);
     if (!child) continue;
+    while (at && isPlace(at)) at = at.nextElementSibling;
     if (child === at) at = at.nextElementSibling;
     else list.insertBefore(child, at);
   }

@@ -1,5 +1,6 @@
-// The prompt: drafts, sending, and answers to what agents ask.
+// The prompt: drafts and sending.
 
+import { tooMany } from "./answer";
 import { complain } from "./api";
 import { byId, root, say } from "./dom";
 import { go } from "./navigate";
@@ -8,8 +9,6 @@ import { showKept } from "./waiting";
 
 let drafted = "";
 let wasRunning = false;
-
-const tooMany = "This browser keeps no more that waits to be sent. Let some of it be sent, or discard it.";
 
 const text = (): HTMLTextAreaElement | null => byId<HTMLTextAreaElement>("text");
 const controls = (): HTMLElement | null => document.querySelector<HTMLElement>("[data-k=composer]");
@@ -70,29 +69,4 @@ export function followBegun(kept: Kept): void {
   const { instance, session } = root.dataset;
   if (kept.session === undefined || kept.instance !== instance || session !== undefined) return;
   void go(`/i/${encodeURIComponent(kept.instance)}/s/${encodeURIComponent(kept.session)}`);
-}
-
-const replies: Record<string, string> = { once: "Allow once", always: "Always allow", reject: "Reject" };
-
-export function answerPermission(form: HTMLFormElement, reply: string): void {
-  const message = String(new FormData(form).get("message") ?? "").trim();
-  const asked = reply === "reject" && message !== "" ? { reply, message } : { reply };
-  answer(form, asked, replies[reply] ?? reply);
-}
-
-export function answerQuestion(form: HTMLFormElement, reply: string): void {
-  if (reply === "reject") return answer(form, { reject: true }, "Reject");
-  const answers = [...form.querySelectorAll("fieldset")].map((item) => {
-    const picked = [...item.querySelectorAll<HTMLInputElement>("input:checked")].map((input) => input.value);
-    const own = item.querySelector<HTMLInputElement>("input[type=text]")?.value.trim() ?? "";
-    return own === "" ? picked : [...picked, own];
-  });
-  if (answers.some((one) => one.length === 0)) return complain(form, "Choose or write an answer to each question.");
-  answer(form, { answers }, `Answer ${answers.flat().join(", ")}`);
-}
-
-function answer(form: HTMLFormElement, reply: Record<string, unknown>, inShort: string): void {
-  const { url } = form.dataset;
-  const instance = decodeURIComponent(url?.split("/")[3] ?? "");
-  if (url === undefined || !keep({ kind: "answer", instance, url, body: reply, text: inShort })) complain(form, tooMany);
 }

@@ -4,6 +4,7 @@
 // every word, and is drawn anew.
 
 import { byId, root } from "./dom";
+import { isUsed } from "./places";
 
 /** Pixels from the end within which a person is taken to look at it. */
 const near = 4;
@@ -22,11 +23,34 @@ function setFollowing(follows: boolean): void {
   if (root.dataset.follows !== mark) root.dataset.follows = mark;
 }
 
+/** Where the requests below the conversation stand that a pointer or the focus is in. */
+let stay: number | null = null;
+/** Where the conversation was scrolled to by us. */
+let scrolled = -1;
+
+const usedAsks = (): Element | null => {
+  const list = document.querySelector("[data-k=asks-list]:not(:empty)");
+  return list && isUsed(list) ? list : null;
+};
+
 function showEnd(): void {
   const log = byId("log");
   if (!log) return;
   end = log.scrollHeight - log.clientHeight;
-  if (following) log.scrollTop = end;
+  const asks = usedAsks();
+  if (asks && stay !== null) log.scrollTop += asks.getBoundingClientRect().top - stay;
+  else if (following) log.scrollTop = end;
+  stay = asks?.getBoundingClientRect().top ?? null;
+  scrolled = log.scrollTop;
+}
+
+/** Looks whether a pointer or the focus is in what is asked below the conversation: that stays where it is. */
+export function minding(): void {
+  const asks = usedAsks();
+  if (asks && stay === null) stay = asks.getBoundingClientRect().top;
+  if (asks || stay === null) return;
+  stay = null;
+  showEnd();
 }
 
 const sizes = new ResizeObserver(showEnd);
@@ -85,7 +109,9 @@ export function beginReading(): void {
   document.addEventListener(
     "scroll",
     ({ target }) => {
-      if (target instanceof HTMLElement && target.id === "log") setFollowing(target.scrollTop >= end - near);
+      if (!(target instanceof HTMLElement) || target.id !== "log" || target.scrollTop === scrolled) return;
+      setFollowing(target.scrollTop >= end - near);
+      stay = usedAsks()?.getBoundingClientRect().top ?? null;
     },
     { capture: true, passive: true },
   );

@@ -4,6 +4,7 @@ import { complain } from "./api";
 import { clock } from "./clock";
 import { byId, find, root, say } from "./dom";
 import { allKept, forget, isOnItsWay, type Kept, sendAgain, standing, tidyKept } from "./outbox";
+import { stir } from "./steady";
 
 type Act = (kept: Kept) => void;
 
@@ -111,16 +112,15 @@ function showAnswers(answers: Kept[]): void {
     if (answers.some((kept) => kept.url === form.dataset.url)) continue;
     delete form.dataset.kept;
     complain(form, "");
-    for (const button of form.querySelectorAll("button")) button.disabled = false;
   }
   for (const kept of answers) {
     for (const form of document.querySelectorAll<HTMLFormElement>("form[data-url]")) {
       if (form.dataset.url !== kept.url) continue;
       form.dataset.kept = "";
-      for (const button of form.querySelectorAll("button")) button.disabled = true;
       complain(form, isOnItsWay(kept) ? "" : `${kept.text}: ${standing(kept)}`, true);
     }
   }
+  stir(true);
 }
 
 /** Brings everything that shows what is kept up to date. */

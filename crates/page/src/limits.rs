@@ -56,3 +56,12 @@ pub(crate) const INPUT_BYTES: usize = 64 << 10;
 pub(crate) const TITLE_CHARS: usize = 200;
 /// Folders offered when one is to be opened.
 pub(crate) const RECENT_FOLDERS: usize = 12;
+/// Bytes of what a permission would run up to which a card shows it below the conversation. A longer one cannot be allowed from
+/// the page: nobody reads that much in a card.
+pub(crate) const CARD_BYTES: usize = 64 << 10;
+/// Lines of it; the same happens beyond.
+pub(crate) const CARD_LINES: usize = DIFF_LINES;
+/// Bytes of it up to which a card at the side shows it. A longer one is allowed below the conversation of its session.
+pub(crate) const SMALL_CARD_BYTES: usize = 2 << 10;
+/// Lines of it; the same happens beyond.
+pub(crate) const SMALL_CARD_LINES: usize = 40;

@@ -14,6 +14,7 @@ use maud::{Markup, html};
 use model::state::PartKind;
 use model::view::{Look, MessageRow, PartRow};
 
+pub(crate) use diff::patch;
 pub(crate) use message::{message, messages};
 
 use crate::markdown::Memo;

@@ -91,6 +91,7 @@ pub(crate) fn document(seen: &Seen, context: &Context<'_>, messages: &[String]) 
             }
             body {
                 p #offline role="status" hidden {}
+                p #hint role="status" hidden {}
                 ul #notes aria-label="Notes" aria-live="polite" hidden {}
                 div #app { (page.app()) }
                 (dialogs::dialogs(recent, context.version))

@@ -8,6 +8,7 @@ use testkit::chromium::Chromium;
 use tokio::process::Command;
 
 use crate::bench::{Drovers, PATIENCE, page};
+use crate::consent::press_card;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_live_and_a_permission_is_granted() -> Result<()> {
@@ -45,13 +46,13 @@ async fn sessions_live_and_a_permission_is_granted() -> Result<()> {
             "document.querySelector('{allow}').closest('.card').querySelector('a').pathname"
         ))
         .await?;
-    page.click(allow).await?;
+    press_card(&page, allow).await?;
     page.wait_for(&format!("!document.querySelector('{allow}')"), PATIENCE)
         .await?;
     // Rows change places while their sessions run.
     let row = format!("[data-k=tree] a[href='{asker}']");
     page.wait_for(
-        &format!("document.querySelector(\"{row}\").innerText.includes('To review')"),
+        &format!("document.querySelector(\"{row}\").innerText.includes('To review') && !document.querySelector('[data-k=tree] .mark.work')"),
         PATIENCE,
     )
     .await?;

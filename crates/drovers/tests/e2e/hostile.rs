@@ -7,6 +7,7 @@ use serde_json::json;
 use testkit::chromium::{Chromium, Page};
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, created, page, prompt};
+use crate::consent::press_card;
 
 /// Attempts on one line each; one of them opens, all of them set the same variable.
 const ATTEMPTS: &str = "<img src=x onerror=\"window.pwned=1\"> <svg onload=\"window.pwned=1\"></svg> \
@@ -87,8 +88,8 @@ async fn nothing_that_is_said_runs() -> Result<()> {
         "{links:?}"
     );
 
-    page.click("[data-k=asks] .card input").await?;
-    page.click("[data-k=asks] .card button.main").await?;
+    press_card(&page, "[data-k=asks] .card input").await?;
+    press_card(&page, "[data-k=asks] .card button.main").await?;
     page.wait_for(&format!("{LAST_TEXT} === 'it is over'"), PATIENCE)
         .await?;
     // The same again as a document of its own.

@@ -77,6 +77,13 @@ async fn everything_is_reached_without_a_pointer() -> Result<()> {
         at(&page, &before[next]).await?;
     }
 
+    page.wait_for(
+        "document.querySelector('[data-marked][data-ready]')",
+        PATIENCE,
+    )
+    .await?;
+    page.eval::<bool>("new Promise(quiet => setTimeout(() => quiet(true), 450))")
+        .await?;
     page.press("a").await?;
     page.wait_for("!document.querySelector('[data-k=needs] .card')", PATIENCE)
         .await?;

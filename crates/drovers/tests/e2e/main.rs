@@ -7,6 +7,7 @@ mod access;
 mod adding;
 mod bench;
 mod census;
+mod consent;
 mod deaths;
 mod demo;
 #[cfg(target_os = "linux")]

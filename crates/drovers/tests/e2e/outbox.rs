@@ -9,6 +9,7 @@ use testkit::chromium::{Chromium, Page, Viewport};
 use testkit::real::RealServer;
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt, until};
+use crate::consent::press_card;
 
 /// What a browser itself notes of a hub or server that is away.
 const AWAY: [&str; 7] = [
@@ -214,7 +215,7 @@ async fn the_second_of_two_answers_is_told_who_was_first() -> Result<()> {
     // Both answer before either can be seen.
     drovers.signal(Signal::SIGSTOP)?;
     for page in &pages {
-        page.click(allow).await?;
+        press_card(page, allow).await?;
         page.wait_for("document.querySelector('form[data-kept]')", PATIENCE)
             .await?;
     }
@@ -259,7 +260,7 @@ async fn an_answer_that_is_given_while_the_hub_is_down_is_kept_and_sent() -> Res
         Duration::from_secs(12),
     )
     .await?;
-    page.click(allow).await?;
+    press_card(&page, allow).await?;
     page.wait_for(
         "document.querySelector('[data-k=asks] .card .problem').innerText.startsWith('Allow once: Waiting for the link')",
         PATIENCE,
@@ -324,7 +325,7 @@ async fn what_a_killed_server_interrupted_goes_on_by_a_button() -> Result<()> {
     page.click(all).await?;
     page.wait_for("document.querySelector('#confirm').open", PATIENCE)
         .await?;
-    page.click("#confirm button[value=yes]").await?;
+    press_card(&page, "#confirm button[value=yes]").await?;
     page.wait_for(
         "document.querySelector('[data-k=interrupted]').hidden",
         PATIENCE,

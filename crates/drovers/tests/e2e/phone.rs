@@ -4,6 +4,7 @@ use anyhow::Result;
 use testkit::chromium::{Chromium, Page, Viewport};
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page};
+use crate::consent::press_card;
 
 /// Words that stick out at the right, where nobody can read them; what scrolls by itself may.
 const STICKS_OUT: &str =
@@ -68,5 +69,5 @@ async fn grant(page: &Page, button: &str) -> Result<()> {
         .await?,
         "it is in sight"
     );
-    page.click(button).await
+    press_card(page, button).await
 }

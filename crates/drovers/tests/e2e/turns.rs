@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 
 use crate::bench::{Drovers, Front, LAST_TEXT, PATIENCE, answer, plain, prompt, session};
+use crate::consent::press_card;
 
 #[derive(Deserialize)]
 struct Shown {
@@ -137,8 +138,7 @@ async fn a_child_appears_by_itself_and_its_permission_is_granted_from_its_parent
     let here: String = page.eval("location.pathname").await?;
     assert!(here.ends_with(&parent), "the child does not take the focus");
 
-    page.click("[data-k=asks] .card button[data-reply=once], [data-k=asks] .card button.main")
-        .await?;
+    press_card(page, "[data-k=asks] .card button.main").await?;
     page.wait_for("!document.querySelector('[data-k=asks] .card')", PATIENCE)
         .await?;
     page.wait_for(&format!("{LAST_TEXT} === 'parent ok'"), PATIENCE)
@@ -160,8 +160,8 @@ async fn a_question_is_answered_and_a_run_is_stopped() -> Result<()> {
         PATIENCE,
     )
     .await?;
-    page.click("[data-k=asks] .card input").await?;
-    page.click("[data-k=asks] .card button.main").await?;
+    press_card(page, "[data-k=asks] .card input").await?;
+    press_card(page, "[data-k=asks] .card button.main").await?;
     page.wait_for(&format!("{LAST_TEXT} === 'thanks'"), PATIENCE)
         .await?;
     // What is said next must not be queued behind the end of this run, which is what would be stopped.

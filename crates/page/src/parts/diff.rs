@@ -30,21 +30,27 @@ fn is_small(text: &str) -> bool {
 }
 
 /// Draws a text that is a patch already; nothing if it is too long.
-pub(super) fn patch(text: &str) -> Option<Markup> {
+pub(crate) fn patch(text: &str) -> Option<Markup> {
     if text.len() > limits::DIFF_BYTES {
         return None;
     }
     let more = text.lines().count().saturating_sub(limits::DIFF_LINES);
+    // What comes before the first hunk of a file names the file, and is no line of it.
+    let mut in_hunk = !text.lines().any(|line| line.starts_with("@@"));
+    let lines = text.lines().take(limits::DIFF_LINES).map(|text| {
+        let begins = text.as_bytes().first();
+        let of_a_hunk = matches!(begins, Some(b'+' | b'-' | b' ' | b'\\' | b'@') | None);
+        in_hunk = of_a_hunk && (in_hunk || text.starts_with("@@"));
+        match begins {
+            Some(b'+') if in_hunk => line(ChangeTag::Insert, &text[1..]),
+            Some(b'-') if in_hunk => line(ChangeTag::Delete, &text[1..]),
+            Some(b' ') if in_hunk => line(ChangeTag::Equal, &text[1..]),
+            _ => html! { div.skip { (text) } },
+        }
+    });
     Some(html! {
         div.diff tabindex="0" {
-            @for text in text.lines().take(limits::DIFF_LINES) {
-                @match text.as_bytes().first() {
-                    Some(b'+') => (line(ChangeTag::Insert, &text[1..])),
-                    Some(b'-') => (line(ChangeTag::Delete, &text[1..])),
-                    Some(b' ') => (line(ChangeTag::Equal, &text[1..])),
-                    _ => div.skip { (text) },
-                }
-            }
+            @for line in lines { (line) }
             @if more > 0 { div.skip { (more) " more lines are not shown" } }
         }
     })

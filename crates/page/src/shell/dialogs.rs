@@ -8,7 +8,7 @@ use maud::{Markup, html};
 const KEYS: [(&str, &str); 8] = [
     ("/", "Write a prompt"),
     ("Enter", "Send it; Shift+Enter begins a new line"),
-    ("a", "Allow the oldest request once"),
+    ("a", "Allow the request that is marked so once"),
     ("j k", "Next, previous session"),
     ("n", "New session"),
     ("+", "Add an instance"),
@@ -28,7 +28,7 @@ pub(super) fn dialogs(recent: &[Arc<str>], version: &str) -> Markup {
         dialog #confirm aria-labelledby="confirm-text" {
             form method="dialog" {
                 p #confirm-text {}
-                div.row { button.main value="yes" { "Remove" } button value="no" { "Keep" } }
+                div.row { button.main value="yes" { "Remove" } button value="no" autofocus { "Keep" } }
             }
         }
     }

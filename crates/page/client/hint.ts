@@ -1,0 +1,17 @@
+// A quiet sentence about something that did nothing. It moves nothing and takes no input.
+
+import { byId } from "./dom";
+
+/** How long it is shown, in milliseconds. */
+const shownHint = 5_000;
+
+let hiding: number | undefined;
+
+export function hint(text: string): void {
+  const line = byId("hint");
+  if (!line) return;
+  line.textContent = text;
+  line.hidden = false;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => (line.hidden = true), shownHint);
+}

@@ -1,0 +1,89 @@
+// A card that goes leaves its place behind while its list is in use, so that nothing slides under a pointer or the focus.
+
+import { allKept } from "./outbox";
+
+/** The lists whose cards leave a place. */
+const cardLists = "[data-k=asks-list], [data-k=needs-list], [data-k=interrupted-list]";
+/** How long a list counts as in use after a finger left it, in milliseconds: it may come down again. */
+const fingerStays = 1_500;
+
+let pointerKind = "";
+let fingerIn: Element | null = null;
+let fingerAt = -Infinity;
+
+/** What a person answered from here, in words, by where the answer went. */
+const answeredHere = new Map<string, string>();
+
+/** Remembers what a card will say that it was. */
+export function noteAnswer(url: string, words: string): void {
+  answeredHere.set(url, words);
+}
+
+/** What would slide if a list became shorter: it, and what is below it. */
+const sliding = (list: Element): Element => list.closest("#left") ?? list;
+
+/** Whether a pointer, a finger or the focus of a keyboard is in a list, or in what would slide with it. */
+export function isUsed(list: Element): boolean {
+  const all = sliding(list);
+  const pointed = pointerKind === "mouse" && all.matches(":hover");
+  const touched = fingerIn !== null && all.contains(fingerIn) && performance.now() - fingerAt < fingerStays;
+  return pointed || touched || list.querySelector(":focus-visible") !== null;
+}
+
+export const isPlace = (node: Node): boolean => node instanceof HTMLElement && node.dataset.place !== undefined;
+
+function wordsFor(card: Element): string {
+  const url = card.querySelector<HTMLElement>("form[data-url]")?.dataset.url ?? "";
+  const refused = allKept().some((kept) => kept.url === url && kept.state === "refused");
+  const own = refused ? undefined : answeredHere.get(url);
+  return own ?? (url === "" ? "No longer waits" : "Answered elsewhere, or no longer asked");
+}
+
+/** Takes a node off the page; a card of a list that is in use leaves its place. */
+export function drop(node: ChildNode): void {
+  if (isPlace(node)) return;
+  const list = node.parentElement;
+  if (!(node instanceof HTMLElement) || !node.matches("li.card") || !list?.matches(cardLists) || !isUsed(list)) {
+    return node.remove();
+  }
+  const place = document.createElement("li");
+  place.className = "place";
+  place.dataset.place = "";
+  place.tabIndex = -1;
+  place.textContent = wordsFor(node);
+  place.style.height = `${node.getBoundingClientRect().height}px`;
+  const focused = node.querySelector(":focus-visible") !== null;
+  node.replaceWith(place);
+  if (focused) place.focus({ preventScroll: true });
+}
+
+/** Takes away the places of lists that are not in use any more. True if some are left. */
+export function sweep(): boolean {
+  let left = false;
+  for (const place of document.querySelectorAll("[data-place]")) {
+    if (place.parentElement && isUsed(place.parentElement)) left = true;
+    else place.remove();
+  }
+  return left;
+}
+
+/** Takes away all cards and places of what the page no longer looks at. */
+export function clearAsks(): void {
+  document.querySelector("[data-k=asks-list]")?.replaceChildren();
+}
+
+/** Begins. */
+export function watchPlaces(): void {
+  for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"] as const) {
+    document.addEventListener(
+      name,
+      (event) => {
+        pointerKind = event.pointerType;
+        if (pointerKind === "mouse") return;
+        fingerIn = event.target instanceof Element ? event.target : null;
+        fingerAt = performance.now();
+      },
+      { capture: true, passive: true },
+    );
+  }
+}
