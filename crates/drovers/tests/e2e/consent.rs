@@ -100,9 +100,9 @@ impl Asked {
         let messages: Value = reqwest::get(url).await?.json().await?;
         let parts = messages.as_array().into_iter().flatten();
         let parts = parts.flat_map(|message| message["parts"].as_array().into_iter().flatten());
-        let tools = parts.filter(|part| part["type"] == "tool");
+        let mut tools = parts.filter(|part| part["type"] == "tool");
         Ok(tools
-            .last()
+            .next_back()
             .map_or(Value::Null, |part| part["state"].clone()))
     }
 }
