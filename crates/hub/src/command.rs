@@ -96,8 +96,10 @@ pub enum CommandError {
     /// The run that asked is over.
     #[error("the run that asked for it ended: nothing was allowed")]
     RunEnded,
-    /// Its server is silent, so that nobody knows whether it still asks.
-    #[error("its server is silent: whether it still asks is not known")]
+    /// Its server is silent, or what the session does was not read yet.
+    #[error(
+        "whether it still asks is not known: its server is silent, or was not asked what this session does"
+    )]
     NotProven,
     /// A grant that is in no audit log is not sent.
     #[error("nothing was allowed: {0}")]

@@ -68,6 +68,8 @@ pub enum Input {
     Stopped(InstanceId, SessionId),
     /// A person gives a session a prompt.
     Prompted(InstanceId, SessionId),
+    /// A server was told that a request of an ended run is refused.
+    LapsedRefused(InstanceId, Arc<str>),
     /// What waits in a session's folder is to be read again.
     Doubted(InstanceId, SessionId),
     /// What a person should know of the hub itself, as it is now.
@@ -241,6 +243,9 @@ impl Engine {
             Input::Reviewed(instance, session) => self.fold(&instance, Event::Reviewed { session }),
             Input::Stopped(instance, session) => self.fold(&instance, Event::Stopped { session }),
             Input::Prompted(instance, session) => self.fold(&instance, Event::Prompted { session }),
+            Input::LapsedRefused(instance, request) => {
+                self.fold(&instance, Event::LapsedRefused { request });
+            }
             Input::Doubted(instance, session) => {
                 self.fold(&instance, Event::RequestsDoubted { session });
             }

@@ -202,8 +202,10 @@ pub const ANSWERS: usize = 1024;
 pub const REFUSED_AT_ONCE: usize = 8;
 /// How long *Stop* waits for what its sessions ask to be refused, before it stops them. What is left is refused after it.
 pub const REFUSE_BEFORE_STOP: Duration = Duration::from_secs(3);
-/// How long until a request of a stopped session is refused again that could not be.
+/// How long until a request that could not be refused is refused again; then twice as long, each time.
 pub const REFUSE_AGAIN: Duration = Duration::from_secs(1);
+/// The longest time until then.
+pub const REFUSE_SELDOM: Duration = Duration::from_secs(300);
 /// Bytes of the audit log. Beyond it the file becomes the one before it, which replaces the one that was there.
 pub const AUDIT_BYTES: u64 = 8 << 20;
 /// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.

@@ -105,6 +105,11 @@ pub enum Event {
         /// Which.
         session: SessionId,
     },
+    /// The server was told that a request of an ended run is refused, or does not have it.
+    LapsedRefused {
+        /// The request's id.
+        request: Arc<str>,
+    },
     /// A request is not where it is thought to be: what waits in its session's folder is to be read again.
     RequestsDoubted {
         /// The session that asks.

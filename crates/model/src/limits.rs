@@ -22,6 +22,10 @@ pub const UNKNOWN_KINDS: usize = 64;
 /// Bytes of a permission request and of the arguments of its call up to which it can be shown whole. A larger one cannot be
 /// allowed from a card, only refused.
 pub const CONTENT_BYTES: usize = 256 << 10;
+/// Pieces of such a request. The same.
+pub const CONTENT_PIECES: usize = 256;
+/// Requests of ended runs kept per instance until its server was told that they are refused. Beyond it the oldest is forgotten.
+pub const LAPSED: usize = 256;
 /// Sessions between the root and the one that asks whose titles are shown with a request. Beyond it those nearest to the root
 /// are left out.
 pub const WAY: usize = 8;

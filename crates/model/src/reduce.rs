@@ -182,6 +182,7 @@ impl Fold<'_> {
             Event::Reviewed { session } => self.reviewed(&session),
             Event::Stopped { session } => self.stopped(&session),
             Event::Prompted { session } => self.prompted(&session),
+            Event::LapsedRefused { request } => self.lapsed_refused(&request),
             Event::RequestsDoubted { session } => self.requests_doubted(&session),
             Event::SessionCreated(info) => self.session_created(info),
             Event::Session(info) => self.session_changed(info),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use answered::{Answered, AnsweredLately, Outcome};
+pub use answered::{Answered, AnsweredLately, Lapsed, Outcome, Request};
 pub use asked::{Asked, Meanwhile};
 pub use content::{Content, Hidden, Piece};
 pub use info::{
@@ -113,6 +113,8 @@ pub struct Instance {
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.
     pub questions: BTreeMap<QuestionId, Question>,
+    /// Requests of runs that ended, which the server may still keep: they are to be refused there. Oldest first.
+    pub lapsed: VecDeque<Lapsed>,
     /// Sessions that a person stopped and that were given no prompt since.
     pub stops: BTreeSet<SessionId>,
     /// What a hub before this one knew of sessions that are not known yet.

@@ -17,7 +17,7 @@ use crate::state::{Instance, Rev, State};
 
 pub use interrupted::{InterruptedRow, interrupted};
 pub use log::{LogRows, LogState, MessageRow, PartRow};
-pub use need::{NeedKind, NeedRow, Request, ToRefuse, needed, needs, needs_of, to_refuse};
+pub use need::{NeedKind, NeedRow, ToRefuse, needed, needs, needs_of, to_refuse};
 pub use rows::{ComposerRow, HeadRow, LinkRow, Models, SideRow, TabRow};
 pub use tree::{Mark, SessionRow, mark_of, strip, tree};
 

@@ -54,6 +54,7 @@ pub(crate) async fn allow(args: AllowArgs, setting: &Setting) -> Result<(), Faul
             out::one_line(why)
         )));
     }
+    let by_name = args.fingerprint.is_some();
     let fingerprint = match args.fingerprint {
         Some(named) => named,
         None => {
@@ -67,7 +68,14 @@ pub(crate) async fn allow(args: AllowArgs, setting: &Setting) -> Result<(), Faul
         fingerprint: Some(fingerprint),
         message: None,
     };
-    send(&api, &asked, &answer).await?;
+    // Who names a fingerprint is a script, and brings its own token, also at a terminal.
+    match by_name {
+        true => {
+            api.answer_permission(&asked.instance, &asked.asking.id, &answer)
+                .await?;
+        }
+        false => send(&api, &asked, &answer).await?,
+    }
     out::line(&format!(
         "allowed {}: {}",
         if args.always { "from now on" } else { "once" },

@@ -120,6 +120,15 @@ impl Answers {
         same.any(|ours| ours.taken || heard.is_some_and(|heard| heard.outcome == ours.outcome))
     }
 
+    /// True if its key came with another answer to the same request before.
+    pub(super) fn is_reused(&self, answer: &Answering) -> bool {
+        let all = self.all();
+        let mut same = all
+            .iter()
+            .filter(|ours| ours.is(answer) && ours.key.is_some() && ours.key == answer.key);
+        same.any(|ours| ours.outcome != answer.outcome)
+    }
+
     /// Who was first, as far as is known.
     pub(super) fn first(&self, answer: &Answering, heard: Option<&Answered>) -> Option<First> {
         let all = self.all();

@@ -104,11 +104,8 @@ impl<S: Servers> Commands<S> {
         let server = self.at_session(instance, session).await?;
         let new = self.sending(prompt);
         let Some(key) = key else {
-            self.engine
-                .prompted(instance.clone(), session.clone())
-                .await;
             let body = body(prompt, &new);
-            let sent = server.prompt(session, &body).await;
+            let sent = self.release(&server, instance, session, &body).await;
             sent.map_err(gone(instance, session))?;
             return Ok(Prompted { message_id: new.id });
         };
@@ -125,17 +122,36 @@ impl<S: Servers> Commands<S> {
                 known
             }
         };
-        self.engine
-            .prompted(instance.clone(), session.clone())
-            .await;
         let body = body(prompt, &sending);
-        match server.prompt(session, &body).await {
+        match self.release(&server, instance, session, &body).await {
             Ok(()) => Ok(self.prompted(key, sending.id).await),
             Err(error) => {
                 self.refused(key, &error).await;
                 Err(gone(instance, session)(error))
             }
         }
+    }
+
+    /// Gives a session a prompt, after which it may ask again. One that the server refuses leaves it stopped, if it was.
+    async fn release(
+        &self,
+        server: &S::Server,
+        instance: &InstanceId,
+        session: &SessionId,
+        body: &Body<'_>,
+    ) -> Result<(), opencode::ClientError> {
+        let stopped = self.engine.read(|state| {
+            let instance = state.instances.get(instance);
+            instance.is_some_and(|instance| instance.is_stopped(session))
+        });
+        let (of, to) = (instance.clone(), session.clone());
+        self.engine.prompted(of, to).await;
+        let sent = server.prompt(session, body).await;
+        if stopped && sent.as_ref().is_err_and(opencode::ClientError::is_refusal) {
+            let (of, to) = (instance.clone(), session.clone());
+            self.engine.stopped(of, to).await;
+        }
+        sent
     }
 
     async fn prompted(&self, key: Key, message_id: Arc<str>) -> Prompted {

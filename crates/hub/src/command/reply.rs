@@ -88,7 +88,7 @@ enum Obstacle {
     Hidden(model::state::Hidden),
     Stopped,
     RunEnded,
-    NotLive,
+    NotProven,
 }
 
 impl<S: Servers> Commands<S> {
@@ -157,6 +157,9 @@ impl<S: Servers> Commands<S> {
     ) -> Result<(), CommandError> {
         let instance = &answer.instance;
         self.link(instance).await?;
+        if self.answers.is_reused(answer) {
+            return Err(CommandError::KeyReused);
+        }
         let Some(waiting) = self.engine.read(|state| said.waiting(state, instance)) else {
             return self.too_late(said, answer);
         };
@@ -176,6 +179,17 @@ impl<S: Servers> Commands<S> {
         }
         let server = self.at_session(instance, &waiting.session).await?;
         self.announce(said, &about).await?;
+        // Reaching the server and the disk took a while: a person may have stopped it meanwhile.
+        let still = self.engine.read(|state| said.waiting(state, instance));
+        let checked = match &still {
+            Some(waiting) => said.check(waiting),
+            None => return self.too_late(said, answer),
+        };
+        if let Err(error) = checked {
+            self.audit(&about, Step::Denied, Some(error.to_string()))
+                .await;
+            return Err(error);
+        }
         self.answers.sending(answer, self.engine.now());
         let sent = said.send(&server).await;
         let (step, reason) = match &sent {
@@ -211,7 +225,7 @@ impl<S: Servers> Commands<S> {
         }
     }
 
-    async fn audit(&self, about: &About, step: Step, reason: Option<String>) {
+    pub(super) async fn audit(&self, about: &About, step: Step, reason: Option<String>) {
         let entry = about.entry(self.engine.now(), step, reason.as_deref().map(short));
         if let Err(error) = self.audit.add(entry).await {
             tracing::warn!(%error, "what became of an answer is not in the audit log");
@@ -346,16 +360,18 @@ impl Said {
 /// Why a permission request cannot be allowed now, if it cannot.
 fn obstacle(instance: &model::state::Instance, waiting: &Permission) -> Option<Obstacle> {
     let session = instance.sessions.get(&waiting.session);
-    let over =
-        session.is_some_and(|session| matches!(session.run, Run::Idle | Run::Interrupted { .. }));
+    let run = session.map(|session| &session.run);
     if instance.is_stopped(&waiting.session) {
-        Some(Obstacle::Stopped)
-    } else if instance.link.status != LinkStatus::Connected {
-        Some(Obstacle::NotLive)
-    } else if over {
-        Some(Obstacle::RunEnded)
-    } else {
-        waiting.content.hidden.map(Obstacle::Hidden)
+        return Some(Obstacle::Stopped);
+    }
+    if instance.link.status != LinkStatus::Connected {
+        return Some(Obstacle::NotProven);
+    }
+    match run {
+        Some(run) if run.is_running() => waiting.content.hidden.map(Obstacle::Hidden),
+        Some(Run::Idle | Run::Interrupted { .. }) => Some(Obstacle::RunEnded),
+        // What it is doing was not read, or it is not known itself: nor whether one above it was stopped.
+        Some(_) | None => Some(Obstacle::NotProven),
     }
 }
 
@@ -365,7 +381,7 @@ impl From<Obstacle> for CommandError {
             Obstacle::Hidden(why) => Self::NotWhole(why),
             Obstacle::Stopped => Self::Stopped,
             Obstacle::RunEnded => Self::RunEnded,
-            Obstacle::NotLive => Self::NotProven,
+            Obstacle::NotProven => Self::NotProven,
         }
     }
 }

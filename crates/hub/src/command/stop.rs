@@ -7,17 +7,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use model::State;
 use model::ids::{InstanceId, SessionId};
-use model::view::{Request, ToRefuse, to_refuse};
+use model::state::{Outcome, Request};
+use model::view::{ToRefuse, to_refuse};
+use opencode::ClientError;
+use opencode::wire::PermissionReply;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::audit::{About, Step};
 use super::port::{Server, Servers};
 use super::reply::{Answer, PermissionAnswer};
 use super::{CommandError, Commands, gone, to_the_end};
 use crate::limits;
 
-/// Who refuses what a stopped session asks, as the audit log names it.
-const BY: &str = "drovers (the session was stopped)";
+/// Who refuses what stopped sessions and ended runs ask, as the audit log names it.
+const BY: &str = "drovers (the session was stopped, or its run ended)";
 
 impl<S: Servers> Commands<S> {
     /// Stops what a session and those below it do, in the name of `by`. One that does nothing stays as it is.
@@ -47,32 +53,31 @@ impl<S: Servers> Commands<S> {
         self.link(instance).await?;
         self.engine.stopped(instance.clone(), session.clone()).await;
         let server = self.at_session(instance, session).await?;
-        let refusing = self.refuse_all(by, |one| one.instance == *instance);
+        let refusing = self.refuse_all(instance, by);
         let _later = timeout(limits::REFUSE_BEFORE_STOP, refusing).await;
         let aborted = server.abort(session).await;
         aborted.map_err(gone(instance, session))
     }
 
-    /// Refuses what stopped sessions ask. Gives what could not be refused.
-    async fn refuse_all(&self, by: &Arc<str>, which: impl Fn(&ToRefuse) -> bool) -> usize {
-        let waiting = self.engine.read(to_refuse);
-        let refused = waiting.into_iter().filter(which).map(|one| async move {
-            let refused = self.refuse(&one, by).await;
-            refused.inspect_err(|error| {
-                let ToRefuse {
-                    instance, session, ..
-                } = &one;
-                tracing::warn!(%instance, %session, %error, "a request of a stopped session still waits");
-            })
+    /// Refuses what is to be refused in an instance, once.
+    async fn refuse_all(&self, instance: &InstanceId, by: &Arc<str>) {
+        let waiting = self.engine.read(|state| here(state, instance));
+        let refused = waiting.into_iter().map(|one| async move {
+            if let Err(error) = self.refuse(&one, by).await {
+                let session = &one.session;
+                tracing::warn!(%instance, %session, %error, "a request that is to be refused still waits");
+            }
         });
-        let refused: Vec<_> = stream::iter(refused)
+        stream::iter(refused)
             .buffer_unordered(limits::REFUSED_AT_ONCE)
-            .collect()
+            .for_each(async |_| {})
             .await;
-        refused.iter().filter(|refused| refused.is_err()).count()
     }
 
     async fn refuse(&self, one: &ToRefuse, by: &Arc<str>) -> Result<(), CommandError> {
+        if one.ended {
+            return self.refuse_ended(one, by).await;
+        }
         let refused = match &one.request {
             Request::Permission(id) => {
                 let answer = PermissionAnswer::reject(None);
@@ -95,25 +100,96 @@ impl<S: Servers> Commands<S> {
         }
     }
 
-    /// Refuses whatever stopped sessions ask, for as long as the engine runs.
-    pub async fn keep_refusing(&self) {
-        let (mut changes, by) = (self.engine.changes(), Arc::from(BY));
-        let mut known = BTreeSet::new();
-        loop {
-            let waiting: BTreeSet<_> = self.engine.read(to_refuse).into_iter().collect();
-            if waiting != known {
-                // *Stop* itself refuses what waited before it; who comes second finds nothing.
-                let failed = self.refuse_all(&by, |_| true).await;
-                if failed > 0 {
-                    sleep(limits::REFUSE_AGAIN).await;
-                    continue;
-                }
-                known = waiting;
+    /// Has a server let go of what an ended run asked. One that does not know it has done so already.
+    async fn refuse_ended(&self, one: &ToRefuse, by: &Arc<str>) -> Result<(), CommandError> {
+        let server = match self.at_session(&one.instance, &one.session).await {
+            Err(CommandError::UnknownSession { .. }) => {
+                return Ok(self
+                    .engine
+                    .lapsed_refused(&one.instance, one.request.id())
+                    .await);
             }
-            if changes.changed().await.is_err() {
-                return;
+            server => server?,
+        };
+        let about = About {
+            by: by.clone(),
+            instance: one.instance.clone(),
+            session: one.session.clone(),
+            request: one.request.id().into(),
+            about: "asked by a run that ended".to_owned(),
+            fingerprint: None,
+            outcome: Outcome::Rejected,
+        };
+        let refused = match &one.request {
+            Request::Permission(id) => {
+                let reply = PermissionReply::Reject;
+                server.reply_permission(id.as_str(), reply, None).await
+            }
+            Request::Question(id) => server.reject_question(id.as_str()).await,
+        };
+        match refused {
+            Ok(()) => self.audit(&about, Step::Taken, None).await,
+            Err(ClientError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.engine
+            .lapsed_refused(&one.instance, one.request.id())
+            .await;
+        Ok(())
+    }
+
+    /// Refuses whatever stopped sessions and ended runs ask, for as long as the engine runs. A server that hangs holds up
+    /// no other.
+    pub async fn keep_refusing(&self) {
+        let mut changes = self.engine.changes();
+        let (mut at_work, mut working) = (JoinSet::new(), BTreeSet::new());
+        loop {
+            for one in self.engine.read(to_refuse) {
+                if working.insert(one.instance.clone()) {
+                    let commands = self.clone();
+                    at_work.spawn(async move { commands.refuse_at(one.instance).await });
+                }
+            }
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                Some(done) = at_work.join_next() => match done {
+                    Ok(instance) => {
+                        working.remove(&instance);
+                    }
+                    Err(error) if error.is_cancelled() => {}
+                    Err(error) => {
+                        tracing::error!(%error, "a refusal ended badly");
+                        at_work.abort_all();
+                        working.clear();
+                        sleep(limits::REFUSE_AGAIN).await;
+                    }
+                },
             }
             changes.borrow_and_update();
         }
     }
+
+    /// Refuses what waits in an instance until nothing does, less and less often while that fails; what is asked meanwhile
+    /// at once.
+    async fn refuse_at(&self, instance: InstanceId) -> InstanceId {
+        let (by, mut wait) = (Arc::from(BY), limits::REFUSE_AGAIN);
+        loop {
+            self.refuse_all(&instance, &by).await;
+            let left = self.engine.read(|state| here(state, &instance));
+            if left.is_empty() {
+                return instance;
+            }
+            let more = self.engine.until(|state| here(state, &instance) != left);
+            wait = match timeout(wait, more).await {
+                Ok(()) => limits::REFUSE_AGAIN,
+                Err(_same) => (wait * 2).min(limits::REFUSE_SELDOM),
+            };
+        }
+    }
+}
+
+/// What is to be refused in an instance.
+fn here(state: &State, instance: &InstanceId) -> Vec<ToRefuse> {
+    let all = to_refuse(state).into_iter();
+    all.filter(|one| one.instance == *instance).collect()
 }

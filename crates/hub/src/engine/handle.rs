@@ -151,6 +151,12 @@ impl Handle {
         self.tell(Input::Prompted(instance, session)).await;
     }
 
+    /// Notes that a server was told that a request of an ended run is refused, or does not have it.
+    pub async fn lapsed_refused(&self, instance: &InstanceId, request: &str) {
+        self.tell(Input::LapsedRefused(instance.clone(), request.into()))
+            .await;
+    }
+
     /// Has what waits in a session's folder read again.
     pub async fn doubt_requests(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Doubted(instance, session)).await;

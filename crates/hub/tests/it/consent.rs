@@ -1,8 +1,16 @@
 //! Who allows what: the content is named, the run still goes on, and what was stopped stays stopped.
 
-use hub::command::audit::{self, Entry, Step};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use hub::command::audit::{self, Audit, AuditError, Entry, Step};
+use hub::command::{CommandError, Commands, PermissionAnswer};
 use model::state::Run;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::lab::{Lab, ids};
 
@@ -244,11 +252,9 @@ async fn a_request_ends_with_a_run_that_another_client_stops() {
     let stop = stop.basic_auth("opencode", Some(crate::lab::PASSWORD));
     assert!(stop.send().await.unwrap().status().is_success());
     run_is(&lab, &session, |run| *run == Run::Idle).await;
-    // The server still keeps it, as OpenCode does, and would run it.
-    assert_eq!(
-        lab.upstream("/permission").await.as_array().unwrap().len(),
-        1
-    );
+    // The server would keep it, as OpenCode does, and run it once it was allowed: it is told that it is refused.
+    let refused = async || (lab.upstream("/permission").await == json!([])).then_some(());
+    lab.eventually("it is refused at the server", refused).await;
     let once = json!({"reply": "once", "fingerprint": asked["fingerprint"]});
     let late = lab.post(&path(&session, &asked), once.clone()).await;
     let problem = late.problem(409, "answered-already");
@@ -277,4 +283,102 @@ async fn a_request_ends_with_a_run_that_another_client_stops() {
     lab.post(&path(&session, &asked), once)
         .await
         .problem(409, "answered-already");
+}
+
+/// An audit log on a disk that takes its time: each entry waits until it is let through.
+#[derive(Clone, Debug)]
+struct Slow {
+    come: Arc<Semaphore>,
+    through: Arc<Semaphore>,
+    kept: audit::Memory,
+}
+
+impl Audit for Slow {
+    fn add(&self, entry: Entry) -> BoxFuture<'static, Result<(), AuditError>> {
+        let slow = self.clone();
+        async move {
+            slow.come.add_permits(1);
+            slow.through.acquire().await.unwrap().forget();
+            slow.kept.add(entry).await
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_stop_counts_while_a_grant_is_on_its_way() {
+    let lab = Lab::new().await;
+    let session = session(&lab).await;
+    let asked = asked(&lab, &session, "permission ;; say allowed", "permissions").await;
+    let slow = Slow {
+        come: Arc::new(Semaphore::new(0)),
+        through: Arc::new(Semaphore::new(0)),
+        kept: audit::Memory::default(),
+    };
+    let (engine, outbox) = (lab.hub.engine().clone(), lab.hub.outbox().clone());
+    let random = StdRng::seed_from_u64(1);
+    let commands = Commands::over(
+        engine,
+        lab.hub.clone(),
+        outbox,
+        Arc::new(slow.clone()),
+        random,
+    );
+    let (instance, id) = ids(&session);
+    let granting = tokio::spawn({
+        let (instance, permission) = (instance.clone(), asked["id"].as_str().unwrap().into());
+        let answer = PermissionAnswer::once(asked["fingerprint"].as_str().unwrap());
+        async move {
+            let by = Arc::from("a person");
+            commands
+                .reply_permission(&instance, &permission, answer, None, &by)
+                .await
+        }
+    });
+    slow.come.acquire().await.unwrap().forget();
+    lab.hub.engine().stopped(instance, id).await;
+    slow.through.add_permits(9);
+    let refused = granting.await.unwrap().unwrap_err();
+    let late = matches!(
+        refused,
+        CommandError::Stopped | CommandError::Answered(_) | CommandError::UnknownPermission(_)
+    );
+    assert!(late, "{refused:?}");
+    run_is(&lab, &session, |run| *run == Run::Idle).await;
+    let kept = slow.kept.entries();
+    assert!(
+        kept.iter().all(|entry| entry.step != Step::Taken),
+        "{kept:?}"
+    );
+    let messages = lab.get(&format!("{session}/messages")).await.good();
+    let tools: Vec<_> = messages
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|message| message["parts"].as_array().unwrap())
+        .filter(|part| part["type"] == "tool")
+        .map(|part| &part["state"])
+        .collect();
+    assert!(
+        !tools.is_empty() && tools.iter().all(|state| state["status"] == "error"),
+        "{tools:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_answer_is_refused() {
+    let lab = Lab::new().await;
+    let session = session(&lab).await;
+    let asked = asked(&lab, &session, "permission ;; say allowed", "permissions").await;
+    let path = path(&session, &asked);
+    let keyed = async |body: Value| {
+        let request = lab.request(reqwest::Method::POST, &path);
+        crate::lab::send(request.header("Idempotency-Key", "k").json(&body)).await
+    };
+    let once = json!({"reply": "once", "fingerprint": asked["fingerprint"]});
+    assert_eq!(keyed(once.clone()).await.status, 204);
+    keyed(json!({"reply": "reject"}))
+        .await
+        .problem(422, "key-reused");
+    assert_eq!(keyed(once).await.status, 204);
 }

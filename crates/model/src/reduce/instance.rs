@@ -39,6 +39,7 @@ pub(super) fn add(
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
+        lapsed: Default::default(),
         stops: Default::default(),
         remembered: BTreeMap::new(),
         answered: AnsweredLately::default(),

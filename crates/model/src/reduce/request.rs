@@ -11,13 +11,22 @@ use super::Fold;
 use crate::event::Event;
 use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::json::Json;
+use crate::limits;
 use crate::state::{
-    Answered, Halt, Message, MessageInfo, Outcome, Part, PartKind, Permission, Question, Role, Run,
-    ToolState,
+    Answered, Halt, Lapsed, MessageInfo, Outcome, Part, PartKind, Permission, Question, Request,
+    Role, Run, ToolCall, ToolState,
 };
 
 impl Fold<'_> {
     pub(super) fn permission_asked(&mut self, permission: Permission) {
+        let lapsed = Lapsed {
+            session: permission.session.clone(),
+            request: Request::Permission(permission.id.clone()),
+        };
+        if self.is_of_an_ended_run(lapsed) {
+            return;
+        }
+        self.asks_while_it_runs(&permission.session);
         let known = self.instance.permissions.contains_key(&permission.id);
         if !known && !self.has_room_for_permission(&permission) {
             return;
@@ -27,10 +36,61 @@ impl Fold<'_> {
         }
     }
 
+    /// True for a request whose run is known to have ended: its server still keeps it, and is told that it is refused.
+    pub(super) fn is_of_an_ended_run(&mut self, request: Lapsed) -> bool {
+        let ended = self.instance.answered.has_lapsed(request.request.id());
+        if ended {
+            self.lapse(request);
+        }
+        ended
+    }
+
+    fn lapse(&mut self, request: Lapsed) {
+        let lapsed = &mut self.instance.lapsed;
+        if lapsed.contains(&request) {
+            return;
+        }
+        lapsed.push_back(request);
+        if lapsed.len() > limits::LAPSED {
+            lapsed.pop_front();
+        }
+        self.changed = true;
+    }
+
+    pub(super) fn lapsed_refused(&mut self, request: &str) {
+        let lapsed = &mut self.instance.lapsed;
+        let before = lapsed.len();
+        lapsed.retain(|one| one.request.id() != request);
+        self.changed |= lapsed.len() != before;
+    }
+
+    /// Who asks just now runs. Where it is thought to be idle, its folder is asked which is true.
+    fn asks_while_it_runs(&mut self, id: &SessionId) {
+        let (rev, at) = (self.rev, self.at);
+        let Some(session) = self.instance.sessions.get_mut(id) else {
+            return;
+        };
+        match session.run {
+            Run::Unknown => {
+                session.set_run(rev, Run::Busy { since: at });
+                session.ran_here = true;
+                session.end_unseen = false;
+                self.touch_row(id);
+            }
+            Run::Idle | Run::Interrupted { .. } => {
+                let directory = session.info.directory.clone();
+                if !directory.is_empty() {
+                    self.ask_directory(directory);
+                }
+            }
+            Run::Busy { .. } | Run::Retry { .. } => {}
+        }
+    }
+
     /// Keeps a permission request, with the arguments of its call where they are known; else they are read.
     pub(super) fn wait_for(&mut self, mut permission: Permission) {
         if let Some(call) = &permission.tool {
-            match self.input_of(&permission.session, &call.call) {
+            match self.input_of(&permission.session, call) {
                 Some(input) if self.has_room_for_input(input.get().len()) => {
                     permission.learn(&input);
                 }
@@ -43,12 +103,15 @@ impl Fold<'_> {
     }
 
     /// The arguments of a call whose message is kept. While the model still writes them they are not known.
-    fn input_of(&self, session: &SessionId, call: &str) -> Option<Json> {
+    /// The same id in another message is another call: some providers count them from nought in each.
+    fn input_of(&self, session: &SessionId, call: &ToolCall) -> Option<Json> {
         let loaded = self.instance.sessions.get(session)?.loaded()?;
-        let messages = loaded.in_order().rev();
-        let parts = messages.flat_map(|message: &Message| message.parts.values());
-        let mut calls = parts.filter_map(|part| written_input(part));
-        let found = calls.find(|(of, _)| ***of == *call);
+        let message = loaded.messages.get(&call.message)?;
+        let mut calls = message
+            .parts
+            .values()
+            .filter_map(|part| written_input(part));
+        let found = calls.find(|(of, _)| **of == call.call);
         found.map(|(_, input)| input.clone())
     }
 
@@ -57,17 +120,20 @@ impl Fold<'_> {
         let Some((call, input)) = written_input(part) else {
             return;
         };
-        if self.instance.permissions.is_empty() || !self.has_room_for_input(input.get().len()) {
-            return;
-        }
-        let waiting = self.instance.permissions.values_mut();
+        let waiting = self.instance.permissions.values();
         let waiting = waiting.filter(|permission| {
             let of = permission.tool.as_ref();
-            permission.session == part.session && of.is_some_and(|of| of.call == *call)
+            permission.session == part.session
+                && of.is_some_and(|of| of.call == *call && of.message == part.message)
         });
+        let ids: Vec<_> = waiting.map(|permission| permission.id.clone()).collect();
+        if ids.is_empty() || !self.has_room_for_input(input.get().len()) {
+            return;
+        }
         let mut learned = false;
-        for permission in waiting {
-            learned |= permission.learn(input);
+        for id in ids {
+            let permission = self.instance.permissions.get_mut(&id);
+            learned |= permission.is_some_and(|permission| permission.learn(input));
         }
         if learned {
             self.touch_requests();
@@ -83,7 +149,7 @@ impl Fold<'_> {
             .collect();
         let mut learned = false;
         for (id, call) in calls {
-            let input = self.input_of(session, &call.call);
+            let input = self.input_of(session, &call);
             let input = input.filter(|input| self.has_room_for_input(input.get().len()));
             if let (Some(input), Some(permission)) = (input, self.instance.permissions.get_mut(&id))
             {
@@ -116,6 +182,14 @@ impl Fold<'_> {
     }
 
     pub(super) fn question_asked(&mut self, question: Question) {
+        let lapsed = Lapsed {
+            session: question.session.clone(),
+            request: Request::Question(question.id.clone()),
+        };
+        if self.is_of_an_ended_run(lapsed) {
+            return;
+        }
+        self.asks_while_it_runs(&question.session);
         let known = self.instance.questions.contains_key(&question.id);
         if !known && !self.has_room_for_question(&question) {
             return;
@@ -143,31 +217,49 @@ impl Fold<'_> {
         });
     }
 
-    /// The runs of these sessions are over: whatever they asked is not to be allowed any more.
+    /// The runs of these sessions are over: whatever they asked is not to be allowed any more. A server that may still keep it
+    /// is told so.
     pub(super) fn requests_end(&mut self, over: impl Fn(&SessionId) -> bool) {
+        for lapsed in self.take_requests(over) {
+            self.lapse(lapsed);
+        }
+    }
+
+    /// The same, where the server has let go of them itself.
+    pub(super) fn requests_are_gone(&mut self, of: impl Fn(&SessionId) -> bool) {
+        self.take_requests(of);
+    }
+
+    fn take_requests(&mut self, over: impl Fn(&SessionId) -> bool) -> Vec<Lapsed> {
         let (instance, mut ended) = (&mut *self.instance, Vec::new());
         instance.permissions.retain(|id, permission| {
             let stays = !over(&permission.session);
             if !stays {
-                ended.push((Arc::from(id.as_str()), permission.session.clone()));
+                ended.push(Lapsed {
+                    session: permission.session.clone(),
+                    request: Request::Permission(id.clone()),
+                });
             }
             stays
         });
         instance.questions.retain(|id, question| {
             let stays = !over(&question.session);
             if !stays {
-                ended.push((Arc::from(id.as_str()), question.session.clone()));
+                ended.push(Lapsed {
+                    session: question.session.clone(),
+                    request: Request::Question(id.clone()),
+                });
             }
             stays
         });
-        if ended.is_empty() {
-            return;
+        for lapsed in &ended {
+            self.answered(lapsed.request.id(), Outcome::Lapsed);
+            self.touch_row(&lapsed.session);
         }
-        for (request, session) in ended {
-            self.answered(&request, Outcome::Lapsed);
-            self.touch_row(&session);
+        if !ended.is_empty() {
+            self.touch_requests();
         }
-        self.touch_requests();
+        ended
     }
 
     /// Requests of sessions that are known to be idle: their runs are over.
@@ -189,8 +281,15 @@ impl Fold<'_> {
     pub(super) fn requests_doubted(&mut self, session: &SessionId) {
         let session = self.instance.sessions.get(session);
         let directory = session.map(|session| session.info.directory.clone());
-        if let Some(directory) = directory.filter(|directory| !directory.is_empty()) {
-            self.ask_directory(directory);
+        match directory.filter(|directory| !directory.is_empty()) {
+            Some(directory) => self.ask_directory(directory),
+            // Whose folder is not known: each that was asked may have it.
+            None => {
+                let folders = self.instance.asked.folders.clone();
+                folders
+                    .into_iter()
+                    .for_each(|folder| self.ask_directory(folder));
+            }
         }
     }
 

@@ -90,7 +90,7 @@ impl Fold<'_> {
 type Weight<'a> = (&'a SessionId, usize);
 
 fn weigh_permission(request: &Permission) -> Weight<'_> {
-    let bytes = request.raw.get().len() + request.content.bytes();
+    let bytes = request.raw.get().len() + request.content.bytes;
     (&request.session, bytes)
 }
 

@@ -216,7 +216,7 @@ impl Fold<'_> {
             .filter(|session| session.info.directory == *directory)
             .map(|session| session.info.id.clone())
             .collect();
-        self.requests_end(|session| there.contains(session));
+        self.requests_are_gone(|session| there.contains(session));
     }
 
     /// A run is over, and nobody saw how.

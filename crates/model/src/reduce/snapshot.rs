@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Fold;
 use crate::event::Snapshot;
 use crate::ids::SessionId;
-use crate::state::{Meanwhile, Permission, Question, Run, RunStatus};
+use crate::state::{Lapsed, Meanwhile, Permission, Question, Request, Run, RunStatus};
 
 /// What a snapshot speaks for.
 pub(super) enum Scope {
@@ -146,12 +146,12 @@ impl Fold<'_> {
         questions: Vec<Question>,
         scope: &Scope,
     ) {
-        let sessions = &self.instance.sessions;
-        let unasked = |session: &SessionId| match (sessions.get(session), scope) {
-            (Some(session), _) => !asked.contains(&session.info.directory),
-            (None, Scope::Server) => false,
-            (None, Scope::Folders(_)) => true,
-        };
+        let unasked =
+            |fold: &Self, session: &SessionId| match (fold.instance.sessions.get(session), scope) {
+                (Some(session), _) => !asked.contains(&session.info.directory),
+                (None, Scope::Server) => false,
+                (None, Scope::Folders(_)) => true,
+            };
         let mut old = mem::take(&mut self.instance.permissions);
         let had = (
             old.keys().cloned().collect::<Vec<_>>(),
@@ -163,21 +163,29 @@ impl Fold<'_> {
                 Some(known) => {
                     self.instance.permissions.insert(known.id.clone(), known);
                 }
-                None if !scope.request_told(permission.id.as_str()) => come.push(permission),
-                None => {}
+                None if scope.request_told(permission.id.as_str()) => {}
+                None if self.is_of_an_ended_run(lapsed_permission(&permission)) => {}
+                None => come.push(permission),
             }
         }
-        old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));
+        old.retain(|id, kept| unasked(self, &kept.session) || scope.request_told(id.as_str()));
         self.instance.permissions.append(&mut old);
         let mut old = mem::take(&mut self.instance.questions);
         for question in questions {
             let known = old.remove(&question.id);
+            let request = Lapsed {
+                session: question.session.clone(),
+                request: Request::Question(question.id.clone()),
+            };
+            if known.is_none() && self.is_of_an_ended_run(request) {
+                continue;
+            }
             if known.is_some() || !scope.request_told(question.id.as_str()) {
                 let known = known.unwrap_or(question);
                 self.instance.questions.insert(known.id.clone(), known);
             }
         }
-        old.retain(|id, kept| unasked(&kept.session) || scope.request_told(id.as_str()));
+        old.retain(|id, kept| unasked(self, &kept.session) || scope.request_told(id.as_str()));
         self.instance.questions.append(&mut old);
         let new: Vec<_> = come
             .iter()
@@ -207,5 +215,12 @@ impl Fold<'_> {
             session.rev = rev;
         }
         self.touch_tree();
+    }
+}
+
+fn lapsed_permission(permission: &Permission) -> Lapsed {
+    Lapsed {
+        session: permission.session.clone(),
+        request: Request::Permission(permission.id.clone()),
     }
 }

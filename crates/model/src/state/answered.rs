@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -26,6 +27,34 @@ pub enum Outcome {
     Unknown,
 }
 
+/// A request by its kind and id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Request {
+    /// A permission request.
+    Permission(PermissionId),
+    /// A question.
+    Question(QuestionId),
+}
+
+impl Request {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Permission(id) => id.as_str(),
+            Self::Question(id) => id.as_str(),
+        }
+    }
+}
+
+/// A request whose run ended before anybody answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lapsed {
+    /// The session that asked.
+    pub session: SessionId,
+    /// The request.
+    pub request: Request,
+}
+
 /// A request that was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
@@ -45,6 +74,12 @@ impl AnsweredLately {
     /// How a request was answered, if that is still known.
     pub fn find(&self, request: &str) -> Option<&Answered> {
         self.0.iter().rev().find(|one| &*one.request == request)
+    }
+
+    /// True if a request ended with its run.
+    pub fn has_lapsed(&self, request: &str) -> bool {
+        let found = self.find(request);
+        found.is_some_and(|answered| answered.outcome == Outcome::Lapsed)
     }
 
     /// Remembers an answer; the first one to a request counts.

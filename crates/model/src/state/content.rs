@@ -3,28 +3,27 @@
 //! A person allows what they read. So nothing of a request is left out: each field of what the tool tells and of the
 //! call's arguments is a piece, and what cannot be shown whole makes the request one that cannot be allowed from a card.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::json::Json;
 use crate::limits;
 
-/// Fields of an edit that its diff says as well.
-const SAID_BY_DIFF: [&str; 9] = [
-    "filepath",
+/// Arguments of an edit that the server's own diff says as well.
+const SAID_BY_DIFF: [&str; 5] = [
     "filePath",
-    "files",
     "oldString",
     "newString",
     "replaceAll",
     "content",
-    "patchText",
-    "edits",
 ];
+
+/// What a patch says that a diff does not: a file goes to another place.
+const MOVES: &str = "*** Move to:";
 
 /// What a permission request would run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +35,8 @@ pub struct Content {
     pub pieces: Vec<Piece>,
     /// Why it cannot be shown whole; then it cannot be allowed.
     pub hidden: Option<Hidden>,
+    /// Bytes of its pieces.
+    pub bytes: usize,
 }
 
 /// A piece of what would run.
@@ -60,6 +61,16 @@ pub enum Piece {
     },
 }
 
+impl Piece {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Command(command) => command.len(),
+            Self::Diff { path, diff } => path.as_ref().map_or(0, |path| path.len()) + diff.len(),
+            Self::Field { name, value } => name.len() + value.len(),
+        }
+    }
+}
+
 /// Why a request cannot be shown whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,7 +79,7 @@ pub enum Hidden {
     Unread,
     /// It holds text that is not Unicode, or is no JSON that can be read.
     Unreadable,
-    /// It is larger than [`limits::CONTENT_BYTES`].
+    /// It is larger than [`limits::CONTENT_BYTES`], or has more pieces than [`limits::CONTENT_PIECES`].
     TooLarge,
     /// Its server tells nothing of what would run.
     Nothing,
@@ -94,18 +105,13 @@ impl Content {
         let input = asking.input.map(parse);
         let bytes = asking.raw.get().len() + asking.input.map_or(0, |input| input.get().len());
         let unreadable = request.is_none() || matches!(input, Some(None));
-        let mut fields = Fields::default();
-        if let Some(Value::Object(told)) = request.as_ref().and_then(|raw| raw.get("metadata")) {
-            fields.take(told);
-        }
-        match input.as_ref() {
-            Some(Some(Value::Object(arguments))) => fields.take(arguments),
-            Some(Some(Value::Null)) | Some(None) | None => {}
-            Some(Some(other)) => fields.put("input", other),
-        }
-        let pieces = fields.pieces(asking.permission);
+        let metadata = request.as_ref().and_then(|raw| raw.get("metadata"));
+        let arguments = input.as_ref().and_then(Option::as_ref);
+        let mut pieces = pieces(asking.permission, metadata, arguments);
+        let large = bytes > limits::CONTENT_BYTES || pieces.len() > limits::CONTENT_PIECES;
         let told = !pieces.is_empty() || asking.patterns.iter().any(|one| !is_any(one));
-        let hidden = if bytes > limits::CONTENT_BYTES {
+        let hidden = if large {
+            pieces = Vec::new();
             Some(Hidden::TooLarge)
         } else if unreadable {
             Some(Hidden::Unreadable)
@@ -117,24 +123,11 @@ impl Content {
             None
         };
         Self {
-            fingerprint: fingerprint(asking, request.as_ref(), input.flatten().as_ref()),
-            pieces: if bytes > limits::CONTENT_BYTES {
-                Vec::new()
-            } else {
-                pieces
-            },
+            fingerprint: fingerprint(asking, request.as_ref(), arguments),
+            bytes: pieces.iter().map(Piece::bytes).sum(),
+            pieces,
             hidden,
         }
-    }
-
-    /// Bytes of its pieces.
-    pub fn bytes(&self) -> usize {
-        let bytes = self.pieces.iter().map(|piece| match piece {
-            Piece::Command(command) => command.len(),
-            Piece::Diff { path, diff } => path.as_ref().map_or(0, |path| path.len()) + diff.len(),
-            Piece::Field { name, value } => name.len() + value.len(),
-        });
-        bytes.sum()
     }
 
     /// True if all of it can be shown.
@@ -174,65 +167,93 @@ fn fingerprint(asking: &Asking<'_>, request: Option<&Value>, input: Option<&Valu
     hex.into()
 }
 
-/// Fields by name, each value once, in the order in which they came.
-#[derive(Default)]
-struct Fields {
-    order: Vec<(String, String)>,
-    places: BTreeMap<String, usize>,
-}
-
-impl Fields {
-    fn take(&mut self, object: &Map<String, Value>) {
-        for (name, value) in object {
-            self.put(name, value);
+/// What runs, before what is said about it. Of an edit the server's own diff says what its arguments say; nothing that the model
+/// wrote takes the place of anything.
+fn pieces(permission: &str, metadata: Option<&Value>, arguments: Option<&Value>) -> Vec<Piece> {
+    let text = |name: &str| metadata?.get(name)?.as_str();
+    let diff = text("diff").filter(|diff| permission == "edit" && !diff.trim().is_empty());
+    let mut told = Told::default();
+    if let Some(diff) = diff {
+        told.pieces.push(Piece::Diff {
+            path: text("filepath").map(Into::into),
+            diff: diff.into(),
+        });
+    }
+    for (name, value) in fields(metadata) {
+        match (diff.is_some(), name) {
+            (true, "diff" | "filepath") => {}
+            (true, "files") => told.files(value),
+            (_, name) => told.field(permission, name, value),
         }
     }
+    for (name, value) in fields(arguments) {
+        let said = SAID_BY_DIFF.contains(&name);
+        let patch = name == "patchText" && !value.as_str().is_none_or(|text| text.contains(MOVES));
+        if diff.is_none() || !(said || patch) {
+            told.field(permission, name, value);
+        }
+    }
+    // Arguments of a call are an object; anything else is shown as it is.
+    if let Some(other) = arguments.filter(|value| !value.is_object()) {
+        told.field(permission, "input", other);
+    }
+    told.pieces
+        .sort_by_key(|piece| matches!(piece, Piece::Field { .. }));
+    told.pieces
+}
 
+fn fields(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
+    let object = value.and_then(Value::as_object);
+    let fields = object.into_iter().flatten();
+    fields.map(|(name, value)| (name.as_str(), value))
+}
+
+/// Pieces, each once.
+#[derive(Default)]
+struct Told {
+    pieces: Vec<Piece>,
+    known: BTreeSet<(String, String)>,
+}
+
+impl Told {
     /// The same name with another value stays beside the first: which of them runs is not ours to say.
-    fn put(&mut self, name: &str, value: &Value) {
+    fn field(&mut self, permission: &str, name: &str, value: &Value) {
         let value = match value {
             Value::Null => return,
             Value::String(text) => text.clone(),
             other => serde_json::to_string_pretty(other).unwrap_or_else(|_| other.to_string()),
         };
-        let known = self.places.get(name).map(|at| &self.order[*at].1);
-        if known != Some(&value) {
-            self.places
-                .entry(name.to_owned())
-                .or_insert(self.order.len());
-            self.order.push((name.to_owned(), value));
+        if !self.known.insert((name.to_owned(), value.clone())) {
+            return;
         }
+        // A subagent's `command` is a name, and no shell runs it.
+        let piece = match name {
+            "command" if permission != "task" => Piece::Command(value.into()),
+            name => Piece::Field {
+                name: name.into(),
+                value: value.into(),
+            },
+        };
+        self.pieces.push(piece);
     }
 
-    fn pieces(self, permission: &str) -> Vec<Piece> {
-        let find = |name: &str| {
-            let found = self.order.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.as_str())
-        };
-        let diff = find("diff").filter(|diff| permission == "edit" && !diff.trim().is_empty());
-        let path = find("filepath").or_else(|| find("filePath"));
-        let mut pieces = Vec::with_capacity(self.order.len());
-        if let Some(diff) = diff {
-            pieces.push(Piece::Diff {
-                path: path.map(Into::into),
-                diff: diff.into(),
-            });
-        }
-        for (name, value) in &self.order {
-            let command = name == "command" && permission != "task";
-            let said = diff.is_some() && (name == "diff" || SAID_BY_DIFF.contains(&&**name));
-            match (command, said) {
-                (_, true) => {}
-                (true, _) => pieces.push(Piece::Command(value.as_str().into())),
-                (false, _) => pieces.push(Piece::Field {
-                    name: name.as_str().into(),
-                    value: value.as_str().into(),
-                }),
+    /// The files of a patch: what becomes of each, and where it goes. Their content is in the diff.
+    fn files(&mut self, files: &Value) {
+        for file in files.as_array().into_iter().flatten() {
+            let of = |name: &str| file.get(name).and_then(Value::as_str);
+            let path = of("filePath").or_else(|| of("relativePath"));
+            let moved = of("movePath").map(|to| format!(" → {to}"));
+            match path {
+                Some(path) => {
+                    let value = format!("{path}{}", moved.unwrap_or_default());
+                    self.field("edit", of("type").unwrap_or("file"), &value.into());
+                }
+                None => self.field("edit", "file", file),
             }
         }
-        // What runs comes before what is said about it.
-        pieces.sort_by_key(|piece| matches!(piece, Piece::Field { .. }));
-        pieces
+        if !files.is_array() {
+            self.field("edit", "files", files);
+        }
     }
 }
 
@@ -305,6 +326,49 @@ mod tests {
             diff: "-a\n+b".into(),
         };
         assert_eq!(content.pieces, [diff, field("formatter", "x")]);
+    }
+
+    #[test]
+    fn a_patch_tells_where_it_moves_a_file() {
+        let patch = "*** Update File: notes.md\n*** Move to: .git/hooks/pre-commit\n";
+        let files = json!([{"filePath": "/w/notes.md", "type": "move", "movePath": "/w/.git/hooks/pre-commit"}]);
+        let raw = json!({"patterns": ["notes.md"], "metadata": {"filepath": "notes.md", "diff": "-a\n+b", "files": files}});
+        let content = content("edit", &raw, Some(&json!({"patchText": patch})), true);
+        assert_eq!(
+            content.pieces[1..],
+            [
+                field("move", "/w/notes.md → /w/.git/hooks/pre-commit"),
+                field("patchText", patch)
+            ]
+        );
+        // One that only moves has no diff at all.
+        let raw = json!({"patterns": ["notes.md"], "metadata": {"filepath": "notes.md", "diff": "", "files": files}});
+        let moved = super::tests::content("edit", &raw, Some(&json!({"patchText": patch})), true);
+        assert!(moved.pieces.iter().any(
+            |piece| matches!(piece, Piece::Field { value, .. } if value.contains("pre-commit"))
+        ));
+    }
+
+    #[test]
+    fn what_a_model_calls_a_diff_hides_nothing() {
+        let input = json!({"diff": "harmless", "content": "rm -rf /", "filePath": "x.sh"});
+        let content = content("edit", &json!({"metadata": {}}), Some(&input), true);
+        assert_eq!(
+            content.pieces,
+            [
+                field("content", "rm -rf /"),
+                field("diff", "harmless"),
+                field("filePath", "x.sh")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_has_too_many_pieces_cannot_be_allowed() {
+        let many = (0..=limits::CONTENT_PIECES).map(|n| (n.to_string(), json!(1)));
+        let many = Value::Object(many.collect());
+        let content = content("mcp", &json!({"metadata": {}}), Some(&many), true);
+        assert_eq!((content.hidden, content.bytes), (Some(Hidden::TooLarge), 0));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::ids::SessionId;
-use crate::state::{Instance, Run, State};
+use crate::state::{Halt, Instance, Run, State};
 
 /// What one session says.
 enum Step<'a, T> {
@@ -123,6 +123,37 @@ impl<'a> BelowInterrupted<'a> {
             None => Step::Is(false),
             Some(parent) if interrupted(parent) => Step::Is(true),
             Some(parent) => Step::As(parent),
+        };
+        inherited(&mut self.known, session, step, false)
+    }
+}
+
+/// Whether a person stopped sessions; as [`Instance::is_stopped`] for one.
+pub(super) struct Stops<'a> {
+    instance: &'a Instance,
+    known: BTreeMap<&'a SessionId, bool>,
+}
+
+impl<'a> Stops<'a> {
+    pub(super) fn of(instance: &'a Instance) -> Self {
+        Self {
+            instance,
+            known: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn stopped(&mut self, session: &'a SessionId) -> bool {
+        let instance = self.instance;
+        if instance.stops.is_empty() {
+            return false;
+        }
+        let step = |at: &'a SessionId| {
+            let info = instance.sessions.get(at);
+            match info.map(|session| (&session.halt, &session.info.parent)) {
+                Some((Halt::Stopped { .. }, _)) => Step::Is(true),
+                Some((Halt::Inherited, Some(parent))) => Step::As(parent),
+                Some(_) | None => Step::Is(false),
+            }
         };
         inherited(&mut self.known, session, step, false)
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::lineage::Roots;
+use super::lineage::{Roots, Stops};
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
-use crate::state::{Instance, Permission, Question, State};
+use crate::state::{Instance, Permission, Question, Request, State};
 use crate::time::Timestamp;
 
 /// One request.
@@ -70,11 +70,17 @@ pub fn needs_of(state: &State, instance: &Instance) -> Vec<NeedRow> {
     let shown = permissions
         .chain(questions)
         .filter(|(session, ..)| state.shows(&instance.id, session));
-    let mut roots = Roots::of(instance);
+    let (mut roots, mut stops) = (Roots::of(instance), Stops::of(instance));
     shown
-        .map(|(session, asked, kind)| {
-            let root = roots.root_of(session).clone();
-            row(instance, session, root, asked, kind)
+        .map(|(session, asked, kind)| NeedRow {
+            stopped: stops.stopped(session),
+            ..row(
+                instance,
+                session,
+                roots.root_of(session).clone(),
+                asked,
+                kind,
+            )
         })
         .collect()
 }
@@ -101,7 +107,7 @@ fn row(
         root,
         agent: info.and_then(|info| info.agent.clone()),
         directory: info.map_or_else(|| "".into(), |info| info.directory.clone()),
-        stopped: instance.is_stopped(session),
+        stopped: false,
         asked,
         kind,
     }
@@ -124,7 +130,7 @@ fn way(instance: &Instance, session: &SessionId, root: &SessionId) -> Vec<Arc<st
     way
 }
 
-/// A request of a stopped session, which is to be refused.
+/// A request that is to be refused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ToRefuse {
     /// Its instance.
@@ -133,37 +139,44 @@ pub struct ToRefuse {
     pub session: SessionId,
     /// The request.
     pub request: Request,
+    /// True if its run ended: it waits for nobody here, and its server may still keep it.
+    pub ended: bool,
 }
 
-/// A request by its kind and id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Request {
-    /// A permission request.
-    Permission(crate::ids::PermissionId),
-    /// A question.
-    Question(crate::ids::QuestionId),
-}
-
-/// Requests of stopped sessions, on servers that can be heard.
+/// What is to be refused, on servers that can be heard: requests of stopped sessions, and those of runs that ended.
 pub fn to_refuse(state: &State) -> Vec<ToRefuse> {
-    let stopped = state.instances.values().filter(|one| !one.stops.is_empty());
-    let live = stopped.filter(|one| one.is_live());
+    let live = state.instances.values().filter(|one| one.is_live());
     live.flat_map(|instance| {
-        let permissions = instance.permissions.values();
-        let permissions =
-            permissions.map(|one| (&one.session, Request::Permission(one.id.clone())));
-        let questions = instance.questions.values();
-        let questions = questions.map(|one| (&one.session, Request::Question(one.id.clone())));
-        permissions
-            .chain(questions)
-            .filter(|(session, _)| instance.is_stopped(session))
-            .map(|(session, request)| ToRefuse {
-                instance: instance.id.clone(),
-                session: session.clone(),
-                request,
-            })
+        let ended = instance.lapsed.iter().map(|lapsed| ToRefuse {
+            instance: instance.id.clone(),
+            session: lapsed.session.clone(),
+            request: lapsed.request.clone(),
+            ended: true,
+        });
+        ended.chain(stopped(instance))
     })
     .collect()
+}
+
+fn stopped(instance: &Instance) -> Vec<ToRefuse> {
+    if instance.stops.is_empty() {
+        return Vec::new();
+    }
+    let permissions = instance.permissions.values();
+    let permissions = permissions.map(|one| (&one.session, Request::Permission(one.id.clone())));
+    let questions = instance.questions.values();
+    let questions = questions.map(|one| (&one.session, Request::Question(one.id.clone())));
+    let mut stops = Stops::of(instance);
+    permissions
+        .chain(questions)
+        .filter(|(session, _)| stops.stopped(session))
+        .map(|(session, request)| ToRefuse {
+            instance: instance.id.clone(),
+            session: session.clone(),
+            request,
+            ended: false,
+        })
+        .collect()
 }
 
 /// How many of them each instance has in which any wait.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::view::{NeedKind, Request, to_refuse};
+use crate::state::Request;
+use crate::view::{NeedKind, to_refuse};
 
 /// Sessions of the test: a tree of three levels, beside another root.
 const PARENTS: [(&str, Option<&str>); 6] = [
@@ -138,6 +139,7 @@ proptest! {
             prop_assert_eq!(&waiting, &expected, "after {} {:?} {}", at, act, session);
             let refused: BTreeSet<_> = to_refuse(&bench.state)
                 .into_iter()
+                .filter(|one| !one.ended)
                 .map(|one| match one.request {
                     Request::Permission(id) => id.to_string(),
                     Request::Question(id) => id.to_string(),

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::state::{Halt, Hidden, NewPermission, Piece, Tool, ToolCall, ToolState};
-use crate::view::{NeedKind, Request, to_refuse};
+use crate::state::{Halt, Hidden, NewPermission, Piece, Request, Run, Tool, ToolCall, ToolState};
+use crate::view::{NeedKind, to_refuse};
 
 fn of_call(id: &str, call: &str) -> Event {
     Event::PermissionAsked(of_call_in("s", id, call))
@@ -179,6 +179,65 @@ fn requests_end_with_their_run() {
         let lapsed = instance.answered.find("per").map(|one| one.outcome);
         assert_eq!(lapsed, Some(Outcome::Lapsed), "{name}");
     }
+}
+
+#[test]
+fn a_request_of_an_ended_run_does_not_come_back_and_is_refused_at_its_server() {
+    let mut bench = asking();
+    bench.a([of_call("per", "c")]);
+    bench.a([idle("s")]);
+    assert_eq!(refused(&bench), [Request::Permission("per".into())]);
+    // The session runs again, and the server still lists what its aborted run asked.
+    bench.a([busy("s")]);
+    let statuses = std::collections::BTreeMap::from([("s".into(), RunStatus::Busy)]);
+    let still = Snapshot {
+        sessions: vec![info("s", None)],
+        asked: vec!["/p".into()],
+        permissions: vec![of_call_in("s", "per", "c")],
+        statuses,
+        ..Snapshot::default()
+    };
+    bench.a([Event::Snapshot(still), of_call("per", "c")]);
+    assert!(needs(&bench.state).is_empty());
+    assert_eq!(refused(&bench), [Request::Permission("per".into())]);
+    bench.a([Event::LapsedRefused {
+        request: "per".into(),
+    }]);
+    assert!(refused(&bench).is_empty());
+    // What the new run asks waits as ever.
+    bench.a([of_call("new", "d")]);
+    assert_eq!(needs(&bench.state).len(), 1);
+}
+
+#[test]
+fn what_a_disposed_folder_asked_is_not_refused_there() {
+    let mut bench = asking();
+    bench.a([of_call("per", "c"), Event::DirectoryDisposed("/p".into())]);
+    assert!(needs(&bench.state).is_empty() && refused(&bench).is_empty());
+}
+
+#[test]
+fn who_asks_just_now_runs() {
+    let mut bench = Bench::new();
+    bench.a([Event::Session(info("s", None)), of_call("per", "c")]);
+    assert!(bench.session("s").run.is_running());
+    let mut bench = Bench::new();
+    bench.a([created("s")]);
+    assert_eq!(bench.session("s").run, Run::Idle);
+    bench.a([of_call("per", "c")]);
+    let asked = Effect::ReadDirectory("a".into(), "/p".into());
+    assert!(bench.effects.contains(&asked), "{:?}", bench.effects);
+}
+
+#[test]
+fn the_same_id_of_a_call_in_another_message_is_another_call() {
+    let mut bench = asking();
+    let elsewhere = Part {
+        message: "older".into(),
+        ..call("c", running(), &json!({"amount": 1}))
+    };
+    bench.a([of_call("per", "c"), Event::Part(elsewhere)]);
+    assert_eq!(content(&bench).hidden, Some(Hidden::Unread));
 }
 
 #[test]
