@@ -104,10 +104,10 @@ impl<S: Servers> Commands<S> {
     async fn refuse_ended(&self, one: &ToRefuse, by: &Arc<str>) -> Result<(), CommandError> {
         let server = match self.at_session(&one.instance, &one.session).await {
             Err(CommandError::UnknownSession { .. }) => {
-                return Ok(self
-                    .engine
+                self.engine
                     .lapsed_refused(&one.instance, one.request.id())
-                    .await);
+                    .await;
+                return Ok(());
             }
             server => server?,
         };

@@ -141,9 +141,12 @@ fn a_request_that_a_snapshot_brings_is_read_as_well() {
     assert_eq!(content(&bench).hidden, Some(Hidden::Unread));
 }
 
+/// A way in which a run ends.
+type End = fn(&mut Bench);
+
 #[test]
 fn requests_end_with_their_run() {
-    let ends: [(&str, fn(&mut Bench)); 4] = [
+    let ends: [(&str, End); 4] = [
         ("idle", |bench| {
             bench.a([idle("s")]);
         }),
