@@ -204,7 +204,8 @@ pub const REFUSED_AT_ONCE: usize = 8;
 pub const REFUSE_BEFORE_STOP: Duration = Duration::from_secs(3);
 /// How long until a request of a stopped session is refused again that could not be.
 pub const REFUSE_AGAIN: Duration = Duration::from_secs(1);
-/// Bytes of the audit log. Beyond it the file becomes the one before it, which replaces the one that was there.
+/// Bytes of a file of the audit log: one for grants, one for the rest. Beyond it the file becomes the one before it, which
+/// replaces the one that was there.
 pub const AUDIT_BYTES: u64 = 8 << 20;
 /// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.
 pub const UNFINISHED: usize = 4096;
