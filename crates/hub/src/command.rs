@@ -36,7 +36,7 @@ pub use session::{Change, ChangeTime, Create};
 
 use self::port::{Server, Servers};
 use crate::engine::Handle;
-use crate::hub::Hub;
+use crate::hub::{AddError, Hub};
 use crate::ingest::dialect::Dialect;
 use crate::limits;
 
@@ -116,6 +116,9 @@ pub enum CommandError {
     /// The hub ended before the command did.
     #[error("the hub ended before this was done")]
     Ended,
+    /// It would work in a folder that nobody trusts.
+    #[error(transparent)]
+    Folder(#[from] AddError),
     /// What is asked makes no sense.
     #[error("{0}")]
     Invalid(&'static str),

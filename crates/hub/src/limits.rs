@@ -206,7 +206,8 @@ pub const REFUSE_BEFORE_STOP: Duration = Duration::from_secs(3);
 pub const REFUSE_AGAIN: Duration = Duration::from_secs(1);
 /// The longest time until then.
 pub const REFUSE_SELDOM: Duration = Duration::from_secs(300);
-/// Bytes of the audit log. Beyond it the file becomes the one before it, which replaces the one that was there.
+/// Bytes of a file of the audit log: one for grants, one for the rest. Beyond it the file becomes the one before it, which
+/// replaces the one that was there.
 pub const AUDIT_BYTES: u64 = 8 << 20;
 /// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.
 pub const UNFINISHED: usize = 4096;

@@ -1,6 +1,7 @@
 //! Sessions: made, changed, stopped, removed.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::ids::{InstanceId, SessionId};
@@ -15,9 +16,18 @@ use super::read::described;
 use super::{CommandError, Commands, gone, to_the_end, unknown};
 use crate::ingest::LinkedServer;
 use crate::limits;
+use crate::workspace::Folder;
 
 /// Names our mark in a session's `metadata`, which OpenCode keeps as it is given (1.18).
 const MARK: &str = "drovers";
+
+/// Trust is for servers that the hub runs.
+const NOT_OURS: &str =
+    "`trust` is for a `directory` of a server that the hub runs: this one runs elsewhere";
+
+/// There is nothing to work in.
+const NO_FOLDER: &str =
+    "`directory` is not a folder that exists here: check the path, or create it first";
 
 /// A session to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -29,6 +39,10 @@ pub struct Create {
     /// The folder it works in; its parent's, else the instance's own, if absent.
     #[serde(default)]
     pub directory: Option<String>,
+    /// Whether a person trusts `directory`: OpenCode runs what is configured there. Noted for later; for callers with the role
+    /// `admin` alone. It is no part of what an idempotency key stands for.
+    #[serde(default, skip_serializing)]
+    pub trust: bool,
     /// The session it is a child of.
     #[serde(default)]
     pub parent: Option<String>,
@@ -98,7 +112,7 @@ impl Commands {
         if let Claim::Known(known) = self.claim(&key, &sending).await? {
             let made = match &known.taken {
                 Some(session) => Some(session.clone()),
-                None => self.marked(&server, &new, &known.id).await?,
+                None => self.marked(instance, &server, &new, &known.id).await?,
             };
             if let Some(session) = made {
                 self.taken(key, &session).await;
@@ -121,12 +135,16 @@ impl Commands {
     /// The session that an unclear try made, if it did.
     async fn marked(
         &self,
+        instance: &InstanceId,
         server: &LinkedServer,
         new: &Create,
         mark: &str,
     ) -> Result<Option<Arc<str>>, CommandError> {
         let client = match &new.directory {
-            Some(directory) => server.client.at(directory),
+            Some(directory) => {
+                let directory = self.allowed(instance, directory, new.trust).await?;
+                server.client.at(&directory)
+            }
             None => server.here(),
         };
         let listed = client.sessions(Some(limits::SESSIONS)).await?.value;
@@ -144,12 +162,12 @@ impl Commands {
         mark: Option<&str>,
     ) -> Result<Value, CommandError> {
         let server = self.server(instance).await?;
-        if let Some(directory) = &new.directory {
-            self.check_directory(instance, directory).await?;
-        }
         let parent = new.parent.as_deref().map(SessionId::from);
         let client = match (&new.directory, &parent) {
-            (Some(directory), _) => server.client.at(directory),
+            (Some(directory), _) => {
+                let directory = self.allowed(instance, directory, new.trust).await?;
+                server.client.at(&directory)
+            }
             (None, Some(parent)) => self.at_session(instance, parent).await?.client,
             (None, None) => server.here(),
         };
@@ -174,31 +192,47 @@ impl Commands {
             .unwrap_or_else(|| described(made.raw.get(), None)))
     }
 
-    /// OpenCode takes any directory, and works in those that do not exist.
-    async fn check_directory(
+    /// The directory for a new session, by the name to tell the server. OpenCode takes any, works in those that do not exist,
+    /// and runs what is configured there: a server of ours works in its own folder and in those that are trusted.
+    async fn allowed(
         &self,
         instance: &InstanceId,
         directory: &str,
-    ) -> Result<(), CommandError> {
+        trust: bool,
+    ) -> Result<String, CommandError> {
         if !directory.starts_with('/') && !directory.contains(":\\") {
             return Err(CommandError::Invalid(
                 "`directory` has to be a whole path, beginning with /",
             ));
         }
-        let ours = self.engine.read(|state| {
-            let instance = state.instances.get(instance);
-            instance.is_some_and(|instance| matches!(instance.origin, Origin::Folder(_)))
+        let own = self.engine.read(|state| {
+            let instance = state.instances.get(instance)?;
+            match &instance.origin {
+                Origin::Folder(folder) => Some(folder.clone()),
+                Origin::Url(_) => None,
+            }
         });
-        let is_folder = async || {
-            let found = tokio::fs::metadata(directory).await;
-            found.is_ok_and(|found| found.is_dir())
+        let Some(own) = own else {
+            return match trust {
+                true => Err(CommandError::Invalid(NOT_OURS)),
+                false => Ok(directory.to_owned()),
+            };
         };
-        if ours && !is_folder().await {
-            return Err(CommandError::Invalid(
-                "`directory` is not a folder that exists here: check the path, or create it first",
-            ));
-        }
-        Ok(())
+        let (hub, path) = (self.servers.clone(), PathBuf::from(directory));
+        let allowed = move || {
+            let Ok(folder) = Folder::resolve(&path) else {
+                return Err(CommandError::Invalid(NO_FOLDER));
+            };
+            if trust {
+                hub.trust(folder.as_path())?;
+            }
+            if folder.as_str() != &*own {
+                hub.check_trust(&folder)?;
+            }
+            Ok(folder.as_str().to_owned())
+        };
+        let allowed = tokio::task::spawn_blocking(allowed).await;
+        allowed.unwrap_or(Err(CommandError::Ended))
     }
 
     /// Changes a session.

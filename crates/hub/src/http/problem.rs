@@ -321,6 +321,7 @@ impl From<CommandError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key used before", detail)
                     .next("Give each prompt a key of its own, and repeat a key only with the same prompt")
             }
+            E::Folder(error) => error.into(),
             E::Invalid(_) => Self::invalid(detail),
             E::Upstream(error) => error.into(),
         }

@@ -9,9 +9,10 @@ use model::ids::{InstanceId, SessionId};
 use serde_json::Value;
 
 use super::app::App;
+use super::needs::Need;
 use super::problem::Problem;
 use super::prompts::key_of;
-use crate::access::Caller;
+use crate::access::{Caller, Power};
 use crate::command::{Change, Create};
 
 /// Names a session.
@@ -34,15 +35,27 @@ pub(super) async fn list(
     post, path = "/api/instances/{id}/sessions", tag = "sessions",
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     request_body = Option<Create>,
-    responses((status = 201, body = Object), (status = 404, body = Problem), (status = 503, body = Problem))
+    responses(
+        (status = 201, body = Object), (status = 404, body = Problem), (status = 503, body = Problem),
+        (status = 403, description = "`trust` takes the role `admin`", body = Problem),
+        (status = 409, description = "`directory` is not trusted yet: see `trust`", body = Problem)
+    )
 )]
 pub(super) async fn create(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<InstanceId>,
     headers: HeaderMap,
     new: Option<Json<Create>>,
 ) -> Result<Response, Problem> {
     let Json(new) = new.unwrap_or_default();
+    if new.trust && !caller.powers.has(Power::Admin) {
+        let need = Need::One(Power::Admin);
+        return Err(Problem::too_small(&caller.name, need));
+    }
+    if new.trust && new.directory.is_none() {
+        return Err(Problem::invalid("`trust` needs a `directory`"));
+    }
     let made = app
         .commands()
         .create_session(&id, new, key_of(&headers)?)

@@ -270,9 +270,7 @@ impl Hub {
         let origin = match new {
             NewInstance::Folder(path) => {
                 let folder = Folder::resolve(&path)?;
-                if !self.trusted().has(&folder) {
-                    return Err(Box::new(Untrusted::look(&folder)).into());
-                }
+                self.check_trust(&folder)?;
                 Origin::Folder(folder)
             }
             NewInstance::Url { url, login } => Origin::Url(Server {
@@ -311,6 +309,14 @@ impl Hub {
             }
         };
         Ok(added)
+    }
+
+    /// Looks whether a person trusts a folder. Blocks on the disk if not.
+    pub(crate) fn check_trust(&self, folder: &Folder) -> Result<(), AddError> {
+        match self.trusted().has(folder) {
+            true => Ok(()),
+            false => Err(Box::new(Untrusted::look(folder)).into()),
+        }
     }
 
     /// Notes that a person trusts a folder: servers may be started in it from now on. Blocks on the disk.

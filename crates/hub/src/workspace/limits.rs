@@ -35,5 +35,7 @@ pub(super) const LINE_BYTES: usize = 2 * 1024;
 
 /// Folders that are trusted. Beyond it the one that was trusted first is asked for again.
 pub(super) const TRUSTED: usize = 4096;
-/// Folders that are looked through for a repository's top, from one up. Beyond it what would be loaded is not named.
+
+/// Folders that are looked through for configuration, from one up. Beyond it what would be loaded is not named, and the
+/// first folder that was left out is.
 pub(super) const ABOVE: usize = 64;

@@ -55,28 +55,40 @@ struct Stored {
 #[error(
     "a server that is started in {folder} runs what that folder's configuration tells it to, and nobody has said yet that it \
      is trusted. {}",
-    Found(loads)
+    Found(loads, unseen.as_deref())
 )]
 pub struct Untrusted {
     /// The folder.
     pub folder: Folder,
-    /// What OpenCode would load there, and from the folders above it in the same repository.
+    /// What OpenCode would load there, and from the folders above it: up to its repository's top, up to `/` without one.
     pub loads: Vec<PathBuf>,
+    /// The first of those folders that was not looked at any more.
+    pub unseen: Option<PathBuf>,
 }
 
-struct Found<'a>(&'a [PathBuf]);
+/// What was found, and where nobody looked.
+struct Found<'a>(&'a [PathBuf], Option<&'a Path>);
 
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("It has no configuration now");
+        let Self(loads, unseen) = self;
+        match (loads.is_empty(), unseen) {
+            (true, None) => f.write_str("It has no configuration now")?,
+            (true, Some(_)) => f.write_str("No configuration was found")?,
+            (false, _) => f.write_str("It would load ")?,
         }
-        f.write_str("It would load ")?;
-        for (at, path) in self.0.iter().enumerate() {
+        for (at, path) in loads.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
             write!(f, "{comma}{}", path.display())?;
         }
-        Ok(())
+        match unseen {
+            Some(path) => write!(
+                f,
+                ", but {} and the folders above it were not looked at",
+                path.display()
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -139,7 +151,8 @@ impl Trust {
 impl Untrusted {
     /// Looks at what OpenCode would load in a folder. Blocks on the disk.
     pub fn look(folder: &Folder) -> Self {
-        let loads = repository(folder.as_path())
+        let (places, unseen) = searched(folder.as_path());
+        let loads = places
             .into_iter()
             .flat_map(|place| CONFIGURATION.map(|name| place.join(name)))
             .filter(|path| path.exists())
@@ -147,15 +160,31 @@ impl Untrusted {
         Self {
             folder: folder.clone(),
             loads,
+            unseen: unseen.map(Path::to_owned),
         }
     }
 }
 
-/// The folder, and those above it up to its repository's top; the folder alone if it is in none.
-fn repository(folder: &Path) -> Vec<&Path> {
-    let above: Vec<&Path> = folder.ancestors().take(limits::ABOVE).collect();
-    let top = above.iter().position(|place| place.join(".git").exists());
-    above.into_iter().take(top.unwrap_or(0) + 1).collect()
+/// The folders in which OpenCode 1.18 looks for configuration, from this one up, and the first of them that is beyond
+/// [`limits::ABOVE`]. It ends at a repository's top; without one, and in a linked working tree, its project is `/`.
+fn searched(folder: &Path) -> (Vec<&Path>, Option<&Path>) {
+    let mut above = folder.ancestors();
+    let mut places = Vec::new();
+    for place in above.by_ref().take(limits::ABOVE) {
+        places.push(place);
+        if is_top(place) {
+            return (places, None);
+        }
+    }
+    (places, above.next())
+}
+
+/// Whether git takes a folder for a repository's top. It passes over a `.git` without these.
+fn is_top(place: &Path) -> bool {
+    let git = place.join(".git");
+    ["HEAD", "objects", "refs"]
+        .iter()
+        .all(|name| git.join(name).exists())
 }
 
 #[cfg(test)]
@@ -200,18 +229,25 @@ mod tests {
         assert!(trust.has(&new) && trust.folders.len() == limits::TRUSTED);
     }
 
+    fn repository(top: &Path) {
+        for name in ["objects", "refs"] {
+            fs::create_dir_all(top.join(".git").join(name)).unwrap();
+        }
+        fs::write(top.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    }
+
     #[test]
     fn what_would_be_loaded_is_named_up_to_the_repositorys_top() {
         let home = tempfile::tempdir().unwrap();
         let inner = folder(home.path(), "repo/inner");
         let repo = Folder::resolve(&home.path().join("repo")).unwrap();
         fs::write(home.path().join("opencode.json"), "{}").unwrap();
+        repository(repo.as_path());
         assert!(
             Untrusted::look(&inner)
                 .to_string()
-                .contains("no configuration")
+                .ends_with("It has no configuration now")
         );
-        fs::create_dir(repo.as_path().join(".git")).unwrap();
         fs::create_dir_all(repo.as_path().join(".opencode/plugin")).unwrap();
         fs::write(inner.as_path().join("opencode.jsonc"), "{}").unwrap();
         let loads = [
@@ -221,5 +257,48 @@ mod tests {
         let untrusted = Untrusted::look(&inner);
         assert_eq!(untrusted.loads, loads);
         assert!(untrusted.to_string().ends_with("repo/.opencode/plugin"));
+    }
+
+    #[test]
+    fn where_git_sees_no_top_every_folder_above_is_looked_at() {
+        let home = tempfile::tempdir().unwrap();
+        let inner = folder(home.path(), "a/b/inner");
+        let home = Folder::resolve(home.path()).unwrap();
+        let above = home.as_path().join(".opencode/plugins");
+        fs::create_dir_all(&above).unwrap();
+        let look = || {
+            let untrusted = Untrusted::look(&inner);
+            assert_eq!(untrusted.unseen, None);
+            // What this machine keeps above is its own.
+            let loads = untrusted.loads.into_iter();
+            loads
+                .filter(|path| path.starts_with(home.as_path()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(look(), std::slice::from_ref(&above));
+        let git = inner.as_path().join(".git");
+        fs::create_dir(&git).unwrap();
+        assert_eq!(look(), std::slice::from_ref(&above), "no repository");
+        fs::remove_dir(&git).unwrap();
+        fs::write(&git, "gitdir: /elsewhere/.git/worktrees/inner\n").unwrap();
+        assert_eq!(look(), [above], "a linked working tree");
+    }
+
+    #[test]
+    fn where_nobody_looked_is_said() {
+        let home = tempfile::tempdir().unwrap();
+        let home = Folder::resolve(home.path()).unwrap();
+        fs::write(home.as_path().join("opencode.json"), "{}").unwrap();
+        let deep = folder(home.as_path(), &"d/".repeat(limits::ABOVE));
+        let said = |look: &Untrusted| look.to_string();
+        let untrusted = Untrusted::look(&deep);
+        assert_eq!(untrusted.loads, [] as [PathBuf; 0]);
+        assert_eq!(untrusted.unseen.as_deref(), Some(home.as_path()));
+        let unseen = format!("but {home} and the folders above it were not looked at");
+        assert!(said(&untrusted).ends_with(&format!("No configuration was found, {unseen}")));
+        fs::write(deep.as_path().join("opencode.json"), "{}").unwrap();
+        let found = said(&Untrusted::look(&deep));
+        let last = found.split("It would load ").last().unwrap();
+        assert_eq!(last, format!("{deep}/opencode.json, {unseen}"));
     }
 }

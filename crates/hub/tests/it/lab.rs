@@ -1,6 +1,9 @@
 //! A hub that serves, a scripted OpenCode behind a password, and a client that looks at every answer for it.
 
+use std::fs;
 use std::future::Future;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use hub::access::{Access, Keyring};
@@ -133,6 +136,16 @@ impl Lab {
         port: Option<u16>,
     ) -> (Self, Keyring) {
         let launcher = Launcher::new(GuardCommand::new("/nowhere/guard", [""]), None);
+        Self::guarded_with(home, fake, launcher, port).await
+    }
+
+    /// The same, with what starts its servers.
+    pub(crate) async fn guarded_with(
+        home: tempfile::TempDir,
+        fake: FakeServer,
+        launcher: Launcher,
+        port: Option<u16>,
+    ) -> (Self, Keyring) {
         let options = HubOptions::new(launcher);
         let mut made = None;
         let access = |data: &DataDir| {
@@ -303,6 +316,25 @@ impl Lab {
             .await
             .unwrap_or_else(|_| panic!("in time: {what}"))
     }
+}
+
+/// Starts what says that it is the scripted server, by a program in `dir`.
+pub(crate) fn launcher(fake: &FakeServer, dir: &Path) -> Launcher {
+    let opencode = dir.join("opencode");
+    let script = format!(
+        "#!/bin/sh\necho 'opencode server listening on {}'\nexec sleep 600\n",
+        fake.url
+    );
+    fs::write(&opencode, script).unwrap();
+    fs::set_permissions(&opencode, fs::Permissions::from_mode(0o755)).unwrap();
+    let tests = std::env::current_exe().unwrap();
+    let guard = tests
+        .parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("examples/guard");
+    let guard = GuardCommand::new(guard, std::iter::empty::<&str>());
+    Launcher::new(guard, Some(opencode))
 }
 
 pub(crate) async fn send(request: RequestBuilder) -> Answer {

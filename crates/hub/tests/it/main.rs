@@ -7,6 +7,7 @@ mod bad_input;
 mod consent;
 mod door;
 mod feeds;
+mod folders;
 mod fuzzed;
 mod hostile;
 mod journal;

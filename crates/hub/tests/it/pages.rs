@@ -1,12 +1,9 @@
 //! The page: documents, fragments, assets.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use hub::datadir::Servers;
 use hub::engine::Reach;
-use hub::workspace::{GuardCommand, Launcher};
 use model::State;
 use model::ids::{InstanceId, SessionId};
 use model::state::Session;
@@ -14,7 +11,7 @@ use reqwest::Method;
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::json;
 
-use crate::lab::{Lab, ids, send};
+use crate::lab::{Lab, ids, launcher, send};
 
 #[tokio::test]
 async fn a_document_holds_the_conversation() {
@@ -178,21 +175,8 @@ async fn documents_are_compressed() {
 async fn the_command_line_finds_the_password_of_a_folders_server() {
     let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
     let home = tempfile::tempdir().unwrap();
-    let opencode = home.path().join("opencode");
-    let script = format!(
-        "#!/bin/sh\necho 'opencode server listening on {}'\nexec sleep 600\n",
-        fake.url
-    );
-    fs::write(&opencode, script).unwrap();
-    fs::set_permissions(&opencode, fs::Permissions::from_mode(0o755)).unwrap();
-    let tests = std::env::current_exe().unwrap();
-    let guard = tests
-        .parent()
-        .and_then(Path::parent)
-        .unwrap()
-        .join("examples/guard");
-    let guard = GuardCommand::new(guard, std::iter::empty::<&str>());
-    let lab = Lab::with(fake, Launcher::new(guard, Some(opencode))).await;
+    let launcher = launcher(&fake, home.path());
+    let lab = Lab::with(fake, launcher).await;
 
     let added = lab
         .post(

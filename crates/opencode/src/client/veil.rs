@@ -19,6 +19,9 @@ const HIDDEN: &str = "(hidden)";
 /// Bytes below which a password is not looked for in what has a form: it would be found in words of the protocol.
 const DISTINCT_BYTES: usize = 8;
 
+/// Bytes from which a password is looked for everywhere, even if it is letters alone: a passphrase is.
+const PASSPHRASE_BYTES: usize = 12;
+
 /// Finds credentials in texts. Without credentials it passes everything on as it is.
 #[derive(Default)]
 pub(super) struct Veil {
@@ -188,10 +191,14 @@ fn ascii(c: char) -> String {
     }
 }
 
-/// Whether a password is more than a word, which a server says without having heard it.
+/// Whether a password is more than a short word, which a server says without having heard it.
 fn is_distinct(password: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_lowercase() || b"-_./".contains(&byte);
-    password.len() >= DISTINCT_BYTES && !password.bytes().all(word)
+    match password.len() {
+        PASSPHRASE_BYTES.. => true,
+        DISTINCT_BYTES.. => !password.bytes().all(word),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -262,6 +269,18 @@ mod tests {
         assert_eq!(veil.words(b"wrong: session"), "wrong: (hidden)");
         let code = STANDARD.encode("opencode:session");
         assert!(veil.form(code.into()).starts_with(b"(hidden)="));
+    }
+
+    #[test]
+    fn a_passphrase_of_letters_is_hidden_everywhere() {
+        for passphrase in ["correct-horse-battery-staple", "abcdefghijkl"] {
+            let veil = veil(passphrase);
+            let event = format!("{{\"echo\":\"{passphrase}\"}}\n");
+            let hidden = b"{\"echo\":\"(hidden)\"}\n";
+            assert_eq!(veil.form(event.clone().into()), hidden, "{passphrase}");
+            let said = veil.stream(&mut Carry::default(), event.into());
+            assert_eq!(&*said, hidden, "{passphrase}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The audit log in the data directory: a JSON object on each line, readable by its user alone.
 
+use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::{Audit, AuditError, Entry};
+use super::{Audit, AuditError, Entry, Step};
 use crate::limits;
 
-/// Its name in the data directory. The one before it has `.1` behind that.
+/// Its name in the data directory. It holds grants that were sent; what grants nothing is beside it, in a file with
+/// `-refused` in its name, so that however much is refused pushes no grant out. The file before each has `.1` behind its name.
 pub const FILE: &str = "audit.log";
 
-/// Appends to a file; cheap to clone.
+/// Appends to the files; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct File {
     path: Arc<Path>,
@@ -34,21 +36,58 @@ impl File {
 
     fn append(&self, entry: &Entry) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = file_of(&self.path, entry);
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        let size = fs::metadata(&self.path).map_or(0, |meta| meta.len());
-        if size + line.len() as u64 > limits::AUDIT_BYTES {
-            fs::rename(&self.path, before(&self.path))?;
+        let size = fs::metadata(&path).map_or(0, |meta| meta.len());
+        // One byte more, as a line that was cut off may have to be ended first.
+        if size + line.len() as u64 + 1 > limits::AUDIT_BYTES {
+            fs::rename(&path, before(&path))?;
         }
         let mut options = fs::OpenOptions::new();
         let mut file = options
+            .read(true)
             .append(true)
             .create(true)
             .mode(0o600)
-            .open(&self.path)?;
+            .open(&path)?;
+        if is_cut_off(&mut file)? {
+            line.insert(0, b'\n');
+        }
         file.write_all(&line)?;
         file.sync_data()
     }
+}
+
+/// Where an entry is kept.
+fn file_of(path: &Path, entry: &Entry) -> PathBuf {
+    let grants = matches!(&*entry.answer, "once" | "always");
+    match entry.step {
+        Step::Sending | Step::Taken | Step::Failed if grants => path.to_owned(),
+        _ => refused(path),
+    }
+}
+
+/// `audit-refused.log` beside `audit.log`.
+fn refused(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push("-refused");
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+/// Whether the last line has no end: a crash or a full disk cut it off, and the next would be glued to it.
+fn is_cut_off(file: &mut fs::File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 impl Audit for File {
@@ -79,7 +118,16 @@ fn before(path: &Path) -> PathBuf {
 /// # Errors
 /// A file is there and cannot be read.
 pub fn read(path: &Path, limit: usize) -> io::Result<Vec<Entry>> {
-    let mut entries = std::collections::VecDeque::new();
+    let grants = newest(path, limit)?;
+    let refused = newest(&refused(path), limit)?;
+    let mut merged = merge(grants, refused);
+    let older = merged.len().saturating_sub(limit);
+    Ok(merged.split_off(older))
+}
+
+/// The newest of a file and the one before it, in the order in which they were written.
+fn newest(path: &Path, limit: usize) -> io::Result<VecDeque<Entry>> {
+    let mut entries = VecDeque::new();
     for path in [before(path), path.to_owned()] {
         let file = match fs::File::open(&path) {
             Ok(file) => file,
@@ -95,7 +143,23 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<Entry>> {
             }
         }
     }
-    Ok(entries.into())
+    Ok(entries)
+}
+
+/// Both by time. Each keeps its own order, also where the clock was set back.
+fn merge(mut one: VecDeque<Entry>, mut other: VecDeque<Entry>) -> Vec<Entry> {
+    let mut merged = Vec::with_capacity(one.len() + other.len());
+    while let (Some(first), Some(second)) = (one.front(), other.front()) {
+        let earlier = if first.at <= second.at {
+            &mut one
+        } else {
+            &mut other
+        };
+        merged.extend(earlier.pop_front());
+    }
+    merged.extend(one);
+    merged.extend(other);
+    merged
 }
 
 #[cfg(test)]
@@ -103,7 +167,6 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<Entry>> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::Step;
     use super::*;
 
     fn entry(request: &str) -> Entry {
@@ -118,6 +181,15 @@ mod tests {
             answer: "once".into(),
             step: Step::Sending,
             reason: None,
+        }
+    }
+
+    fn denied(request: &str, at: i64) -> Entry {
+        Entry {
+            at,
+            step: Step::Denied,
+            reason: Some("what would run is not what was read".to_owned()),
+            ..entry(request)
         }
     }
 
@@ -142,6 +214,93 @@ mod tests {
         fs::write(&path, "{\"at\":1,\"by\n").unwrap();
         File::new(path.clone()).add(entry("a")).await.unwrap();
         assert_eq!(read(&path, 9).unwrap(), [entry("a")]);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_was_cut_off_takes_no_other_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let whole = serde_json::to_string(&entry("whole")).unwrap();
+        for torn in ["{\"at\":1,\"by".to_owned(), whole.clone()] {
+            for path in [path.clone(), refused(&path)] {
+                fs::write(path, format!("{whole}\n{torn}")).unwrap();
+            }
+            let file = File::new(path.clone());
+            file.add(entry("a")).await.unwrap();
+            file.add(denied("b", 2)).await.unwrap();
+            let read = read(&path, 9).unwrap();
+            assert!(read.contains(&entry("a")), "{read:?}");
+            assert!(read.contains(&denied("b", 2)), "{read:?}");
+            let text = fs::read_to_string(&path).unwrap();
+            assert_eq!(text.lines().count(), 3, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_pushes_no_grant_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let file = File::new(path.clone());
+        let grants = [Step::Sending, Step::Taken, Step::Failed].map(|step| Entry {
+            step,
+            ..entry("granted")
+        });
+        for grant in &grants {
+            file.add(grant.clone()).await.unwrap();
+        }
+        let line = serde_json::to_string(&denied("x", 2)).unwrap() + "\n";
+        let lines = usize::try_from(limits::AUDIT_BYTES).unwrap() / line.len();
+        let many = [
+            denied("x", 3),
+            Entry {
+                answer: "rejected".into(),
+                step: Step::Taken,
+                ..denied("y", 4)
+            },
+            Entry {
+                answer: "answered".into(),
+                step: Step::Sending,
+                ..denied("z", 5)
+            },
+        ];
+        for refusal in &many {
+            fs::write(refused(&path), line.repeat(lines)).unwrap();
+            file.add(refusal.clone()).await.unwrap();
+        }
+        assert_eq!(newest(&path, 9).unwrap(), grants);
+        assert_eq!(read(&path, 1).unwrap(), many[2..]);
+        let all = read(&path, usize::MAX).unwrap();
+        assert_eq!(all[..3], grants);
+        for path in fs::read_dir(dir.path()).unwrap() {
+            let meta = path.unwrap().metadata().unwrap();
+            assert!(meta.len() <= limits::AUDIT_BYTES);
+        }
+    }
+
+    #[tokio::test]
+    async fn both_files_are_read_by_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let file = File::new(path.clone());
+        let entries = [
+            denied("a", 1),
+            Entry {
+                at: 2,
+                ..entry("b")
+            },
+            denied("c", 3),
+            Entry {
+                at: 4,
+                ..entry("d")
+            },
+        ];
+        for entry in &entries {
+            file.add(entry.clone()).await.unwrap();
+        }
+        assert_eq!(read(&path, 9).unwrap(), entries);
+        assert_eq!(read(&path, 3).unwrap(), entries[1..]);
+        let mode = fs::metadata(dir.path().join("audit-refused.log")).unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o600);
     }
 
     #[tokio::test]
