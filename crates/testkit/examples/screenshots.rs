@@ -88,6 +88,8 @@ struct Demo {
     url: String,
     /// What lets a browser in: its cookie's name and value.
     cookie: (String, String),
+    /// What a command shows beside it.
+    proof: String,
     _process: Child,
 }
 
@@ -115,9 +117,13 @@ impl Demo {
         let cookie = cookie.context("a cookie")?.to_str()?;
         let (name, rest) = cookie.split_once('=').context("a cookie")?;
         let value = rest.split(';').next().unwrap_or_default();
+        let cookie = (name.to_owned(), value.to_owned());
+        let kept: Value = entered.json().await?;
+        let proof = kept["proof"].as_str().context("a proof")?.to_owned();
         Ok(Self {
             url,
-            cookie: (name.to_owned(), value.to_owned()),
+            cookie,
+            proof,
             _process: process,
         })
     }
@@ -134,7 +140,8 @@ impl Demo {
     fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let (name, value) = &self.cookie;
         let request = reqwest::Client::new().request(method, url);
-        request.header("cookie", format!("{name}={value}"))
+        let request = request.header("cookie", format!("{name}={value}"));
+        request.header("x-drovers-proof", &self.proof)
     }
 
     async fn post(&self, url: &str, body: Value) -> Result<Value> {
