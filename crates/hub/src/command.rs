@@ -90,6 +90,9 @@ pub enum CommandError {
     /// It cannot be shown, so it cannot be allowed.
     #[error("this request cannot be allowed, as it cannot be shown whole: {}", hidden(*.0))]
     NotWhole(Hidden),
+    /// What it would run is not known yet.
+    #[error("what it would run was not read yet, so that it cannot be allowed")]
+    NotRead,
     /// A person stopped the session.
     #[error("this session was stopped: what it asks is refused until it is given a prompt")]
     Stopped,

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::bench::{Bench, Drovers, PATIENCE, until};
+use crate::consent::{press_card, ready};
 use crate::legs::{AWAY, OFFLINE, ONLINE};
 
 /// A home, and the binary in it that asks who comes.
@@ -206,6 +207,7 @@ async fn a_folder_is_added_once_a_person_trusts_it() -> Result<()> {
 
     add(&page, &folder).await?;
     page.wait_for(asks, PATIENCE).await?;
+    ready(&page, "#confirm button[value=no]").await?;
     page.press("Enter").await?;
     page.wait_for("!document.querySelector('#confirm').open", PATIENCE)
         .await?;
@@ -214,7 +216,7 @@ async fn a_folder_is_added_once_a_person_trusts_it() -> Result<()> {
 
     page.click("#add button[type=submit]").await?;
     page.wait_for(asks, PATIENCE).await?;
-    page.click("#confirm button[value=yes]").await?;
+    press_card(&page, "#confirm button[value=yes]").await?;
     page.wait_for("!document.querySelector('#add').open", PATIENCE)
         .await?;
     ensure!(trusted.exists());

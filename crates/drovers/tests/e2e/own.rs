@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, page, prompt, until};
 use crate::census::{self, Process};
+use crate::consent::press_card;
 
 /// A hub with a folder whose server is connected, the instance, and the server's processes.
 async fn with_folder(bench: &Bench) -> Result<(Drovers, String, Vec<Process>)> {
@@ -132,7 +133,7 @@ async fn a_removed_instance_loses_its_tab_and_its_server() -> Result<()> {
         words.contains("proj") && words.contains("1 session"),
         "{words}"
     );
-    page.click("#confirm button[value=yes]").await?;
+    press_card(&page, "#confirm button[value=yes]").await?;
     page.wait_for(
         "location.pathname === '/' && !document.querySelector('[data-k=tabs] li')",
         PATIENCE,

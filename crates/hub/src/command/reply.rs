@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
-use model::state::{LinkStatus, Outcome, Permission, Run};
+use model::state::{Hidden, LinkStatus, Outcome, Permission, Run};
 use opencode::ClientError;
 use opencode::wire::PermissionReply;
 
@@ -85,7 +85,7 @@ struct Waiting {
 /// Why a request cannot be allowed, whatever its fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Obstacle {
-    Hidden(model::state::Hidden),
+    Hidden(Hidden),
     Stopped,
     RunEnded,
     NotProven,
@@ -159,6 +159,14 @@ impl<S: Servers> Commands<S> {
         self.link(instance).await?;
         if self.answers.is_reused(answer) {
             return Err(CommandError::KeyReused);
+        }
+        if said.allows() {
+            // What it would run is being read, or whether it still runs.
+            let known = |state: &State| {
+                let waiting = said.waiting(state, instance);
+                waiting.is_none_or(|waiting| !waiting.obstacle.is_some_and(Obstacle::may_pass))
+            };
+            self.until(limits::ECHO_WAIT, known).await;
         }
         let Some(waiting) = self.engine.read(|state| said.waiting(state, instance)) else {
             return self.too_late(said, answer);
@@ -375,9 +383,18 @@ fn obstacle(instance: &model::state::Instance, waiting: &Permission) -> Option<O
     }
 }
 
+impl Obstacle {
+    /// True for what is only not known yet.
+    fn may_pass(self) -> bool {
+        matches!(self, Self::NotProven | Self::Hidden(Hidden::Unread))
+    }
+}
+
 impl From<Obstacle> for CommandError {
     fn from(obstacle: Obstacle) -> Self {
         match obstacle {
+            // After a start of the hub, say: it is read in a moment.
+            Obstacle::Hidden(Hidden::Unread) => Self::NotRead,
             Obstacle::Hidden(why) => Self::NotWhole(why),
             Obstacle::Stopped => Self::Stopped,
             Obstacle::RunEnded => Self::RunEnded,

@@ -301,6 +301,10 @@ impl From<CommandError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-connected", "Not connected", detail)
                     .next("Wait until its link is proven, and answer then")
             }
+            E::NotRead => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-read", "Not read yet", detail)
+                    .next("Try again in a moment, or open the session, which reads it")
+            }
             E::NotAudited(_) => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-audited", "It was not allowed", detail)
                     .next("Mend what the disk says, and allow it again; rejecting works meanwhile")

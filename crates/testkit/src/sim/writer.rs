@@ -342,6 +342,7 @@ fn is_unclear(error: &CommandError) -> bool {
         CommandError::NotConnected { .. }
         | CommandError::NotRemembered(_)
         | CommandError::NotProven
+        | CommandError::NotRead
         | CommandError::NotAudited(_)
         | CommandError::Ended => true,
         CommandError::Upstream(error) => !error.is_refusal(),
