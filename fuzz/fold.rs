@@ -202,7 +202,7 @@ impl Script<'_> {
     }
 
     fn permission(&mut self) -> Permission {
-        Permission::new(NewPermission {
+        Permission::new(PermissionRequest {
             id: self.pick(&["r0", "r1"]).into(),
             session: self.session(),
             permission: self.text().into(),

@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod audit;
+mod grant;
 mod ids;
 pub mod outbox;
 pub mod port;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
-use model::state::{Hidden, LinkStatus};
+use model::state::LinkStatus;
 use opencode::ClientError;
 use opencode::wire::SessionInfo;
 use rand::SeedableRng;
@@ -28,6 +29,7 @@ use rand::rngs::StdRng;
 use tokio::time::timeout;
 
 pub use answers::{First, Who};
+pub use grant::GrantError;
 pub use prompt::{ModelChoice, Prompt, Prompted};
 pub use read::Messages;
 pub use reply::{Answer, PermissionAnswer};
@@ -81,32 +83,9 @@ pub enum CommandError {
     /// Somebody was first.
     #[error("{0}")]
     Answered(First),
-    /// An answer that allows has to name what it allows.
-    #[error("an answer that allows has to name what was read: `fingerprint` is missing")]
-    NotNamed,
-    /// What would run is not what was read.
-    #[error("what would run is not what was read: the request changed since")]
-    ContentChanged,
-    /// It cannot be shown, so it cannot be allowed.
-    #[error("this request cannot be allowed, as it cannot be shown whole: {}", hidden(*.0))]
-    NotWhole(Hidden),
-    /// What it would run is not known yet.
-    #[error("what it would run was not read yet, so that it cannot be allowed")]
-    NotRead,
-    /// A person stopped the session.
-    #[error("this session was stopped: what it asks is refused until it is given a prompt")]
-    Stopped,
-    /// The run that asked is over.
-    #[error("the run that asked for it ended: nothing was allowed")]
-    RunEnded,
-    /// Its server is silent, or what the session does was not read yet.
-    #[error(
-        "whether it still asks is not known: its server is silent, or was not asked what this session does"
-    )]
-    NotProven,
-    /// A grant that is in no audit log is not sent.
-    #[error("nothing was allowed: {0}")]
-    NotAudited(#[from] audit::AuditError),
+    /// A permission request is not allowed.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// It was not interrupted, or goes on already.
     #[error("session {0} is not interrupted: it goes on already, or it came to its end")]
     NotInterrupted(SessionId),
@@ -240,16 +219,6 @@ impl<S: Servers> Commands<S> {
     /// Waits until the state is so, or the time is over.
     async fn until(&self, patience: std::time::Duration, so: impl Fn(&State) -> bool) {
         let _too_late = timeout(patience, self.engine.until(so)).await;
-    }
-}
-
-/// Why a request cannot be shown whole, for a person.
-fn hidden(why: Hidden) -> &'static str {
-    match why {
-        Hidden::Unread => "the arguments of its call were not read yet",
-        Hidden::Unreadable => "it holds text that cannot be read",
-        Hidden::TooLarge => "it is too large",
-        Hidden::Nothing => "its server tells nothing of what would run",
     }
 }
 

@@ -150,6 +150,7 @@ struct Fold<'a> {
 }
 
 impl Fold<'_> {
+    // A table, a line for each kind of event: longer than 70 lines, as there are so many.
     fn apply(&mut self, event: Event) {
         self.instance.asked.note(&event);
         match event {

@@ -5,9 +5,9 @@ use model::ids::{InstanceId, MessageId, PartId, SessionId};
 use model::json::Json;
 use model::reduce;
 use model::state::{
-    AgentInfo, Catalog, ErrorKind, Failure, LinkStatus, MessageInfo, ModelInfo, ModelRef,
-    NewPermission, Origin, Part, PartKind, Permission, Question, QuestionItem, QuestionOption,
-    Reason, ReasonKind, Role, RunStatus, SessionInfo, State, Todo, TodoState, Todos, Tokens, Tool,
+    AgentInfo, Catalog, ErrorKind, Failure, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin,
+    Part, PartKind, Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Reason,
+    ReasonKind, Role, RunStatus, SessionInfo, State, Todo, TodoState, Todos, Tokens, Tool,
     ToolCall, ToolState,
 };
 use model::text::Delta;
@@ -308,7 +308,7 @@ impl World<'_> {
         self.at = NOW - 250_000;
         self.tell(
             "i1",
-            Event::PermissionAsked(Permission::new(NewPermission {
+            Event::PermissionAsked(Permission::new(PermissionRequest {
                 id: "per_1".into(),
                 session: "ses_parse".into(),
                 permission: "bash".into(),

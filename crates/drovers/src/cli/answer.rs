@@ -48,11 +48,19 @@ pub(crate) async fn allow(args: AllowArgs, setting: &Setting) -> Result<(), Faul
     let api = Api::of(&setting.data_dir()?)?;
     let asked = find(&api, args.id.as_deref()).await?;
     let reply = if args.always { "always" } else { "once" };
-    if let Some(why) = &asked.asking.hidden {
-        return Err(Fault::failed(format!(
-            "this request cannot be allowed, as it cannot be shown whole ({}). Reject it, or look at it on the page",
-            out::one_line(why)
-        )));
+    match asked.asking.hidden.as_deref() {
+        None => {}
+        Some("unread") => {
+            return Err(Fault::failed(
+                "what this request would run was not read yet. Try again in a moment",
+            ));
+        }
+        Some(why) => {
+            return Err(Fault::failed(format!(
+                "this request cannot be allowed, as it cannot be shown whole ({}). Reject it, or look at it on the page",
+                out::one_line(why)
+            )));
+        }
     }
     let by_name = args.fingerprint.is_some();
     let fingerprint = match args.fingerprint {

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
-use model::state::{Hidden, LinkStatus, Outcome, Permission, Run};
+use model::state::Outcome;
 use opencode::ClientError;
 use opencode::wire::PermissionReply;
 
 use super::answers::Answering;
 use super::audit::{About, Step, short};
+use super::grant::{GrantError, in_a_line, obstacle};
 use super::port::{Server, Servers};
 use super::{CommandError, Commands, to_the_end};
 use crate::limits;
@@ -78,17 +79,8 @@ struct Waiting {
     /// In a line.
     about: String,
     fingerprint: Option<Arc<str>>,
-    /// Why it cannot be allowed now.
-    obstacle: Option<Obstacle>,
-}
-
-/// Why a request cannot be allowed, whatever its fingerprint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Obstacle {
-    Hidden(Hidden),
-    Stopped,
-    RunEnded,
-    NotProven,
+    /// Why it cannot be answered as asked now, whatever its fingerprint.
+    obstacle: Option<GrantError>,
 }
 
 impl<S: Servers> Commands<S> {
@@ -161,12 +153,8 @@ impl<S: Servers> Commands<S> {
             return Err(CommandError::KeyReused);
         }
         if said.allows() {
-            // What it would run is being read, or whether it still runs.
-            let known = |state: &State| {
-                let waiting = said.waiting(state, instance);
-                waiting.is_none_or(|waiting| !waiting.obstacle.is_some_and(Obstacle::may_pass))
-            };
-            self.until(limits::ECHO_WAIT, known).await;
+            self.until(limits::ECHO_WAIT, |state| said.is_known(state, instance))
+                .await;
         }
         let Some(waiting) = self.engine.read(|state| said.waiting(state, instance)) else {
             return self.too_late(said, answer);
@@ -180,51 +168,67 @@ impl<S: Servers> Commands<S> {
             fingerprint: waiting.fingerprint.clone(),
             outcome: answer.outcome,
         };
-        if let Err(error) = said.check(&waiting) {
-            self.audit(&about, Step::Denied, Some(error.to_string()))
-                .await;
-            return Err(error);
-        }
+        self.check(said, &waiting, &about).await?;
         let server = self.at_session(instance, &waiting.session).await?;
         self.announce(said, &about).await?;
-        // Reaching the server and the disk took a while: a person may have stopped it meanwhile.
-        let still = self.engine.read(|state| said.waiting(state, instance));
-        let checked = match &still {
-            Some(waiting) => said.check(waiting),
+        // Reaching the server and the disk took a while: a person may have stopped the session meanwhile.
+        match self.engine.read(|state| said.waiting(state, instance)) {
+            Some(waiting) => self.check(said, &waiting, &about).await?,
             None => return self.too_late(said, answer),
-        };
-        if let Err(error) = checked {
-            self.audit(&about, Step::Denied, Some(error.to_string()))
-                .await;
-            return Err(error);
         }
+        self.deliver(said, answer, &about, &server).await
+    }
+
+    /// Sends an answer that was checked, and waits a moment for its request to be gone.
+    async fn deliver(
+        &self,
+        said: &Said,
+        answer: &Answering,
+        about: &About,
+        server: &S::Server,
+    ) -> Result<(), CommandError> {
         self.answers.sending(answer, self.engine.now());
-        let sent = said.send(&server).await;
+        let sent = said.send(server).await;
         let (step, reason) = match &sent {
             Ok(()) => (Step::Taken, None),
             Err(error) => (Step::Failed, Some(error.to_string())),
         };
-        self.audit(&about, step, reason).await;
+        self.audit(about, step, reason).await;
         match sent {
             Ok(()) => {
                 self.answers.taken(answer);
-                self.gone(said, instance, &waiting.session).await;
+                self.gone(said, &answer.instance, &about.session).await;
                 Ok(())
             }
             Err(ClientError::NotFound { .. }) => {
                 // Whoever was first, the server tells of it in a moment.
-                self.gone(said, instance, &waiting.session).await;
+                self.gone(said, &answer.instance, &about.session).await;
                 self.too_late(said, answer)
             }
             Err(error) => Err(error.into()),
         }
     }
 
+    /// Whether an answer may be sent; one that may not is in the audit log.
+    async fn check(
+        &self,
+        said: &Said,
+        waiting: &Waiting,
+        about: &About,
+    ) -> Result<(), CommandError> {
+        let checked = said.check(waiting);
+        if let Err(error) = &checked {
+            self.audit(about, Step::Denied, Some(error.to_string()))
+                .await;
+        }
+        checked
+    }
+
     /// Has an answer that is about to be sent in the audit log. A grant is not sent without; a refusal is.
     async fn announce(&self, said: &Said, about: &About) -> Result<(), CommandError> {
         let entry = about.entry(self.engine.now(), Step::Sending, None);
         match self.audit.add(entry).await {
-            Err(error) if said.allows() => Err(error.into()),
+            Err(error) if said.allows() => Err(GrantError::NotAudited(error).into()),
             Err(error) => {
                 tracing::warn!(%error, "a refusal goes without its line");
                 Ok(())
@@ -316,30 +320,38 @@ impl Said {
                     asked: waiting.items.len(),
                     about: short(first.unwrap_or_default()),
                     fingerprint: None,
-                    obstacle: stopped.then_some(Obstacle::Stopped),
+                    obstacle: stopped.then_some(GrantError::Stopped),
                 })
             }
         }
     }
 
+    /// False while something of a request is only not known yet that a grant needs.
+    fn is_known(&self, state: &State, instance: &InstanceId) -> bool {
+        let obstacle = self
+            .waiting(state, instance)
+            .and_then(|waiting| waiting.obstacle);
+        !obstacle.is_some_and(|obstacle| obstacle.may_pass())
+    }
+
     fn check(&self, waiting: &Waiting) -> Result<(), CommandError> {
-        match self {
-            Self::Question(_, Answer::Rejected) => Ok(()),
-            Self::Question(_, Answer::Given(answers)) => match waiting.obstacle {
-                Some(obstacle) => Err(obstacle.into()),
-                None if answers.len() != waiting.asked => Err(CommandError::Invalid(
+        let allowed = match (self, &waiting.obstacle) {
+            (Self::Question(_, Answer::Rejected), _) => return Ok(()),
+            (Self::Permission(_, answer), _) if !answer.allows() => return Ok(()),
+            (_, Some(obstacle)) => Err(obstacle.clone()),
+            (Self::Question(_, Answer::Given(answers)), None) if answers.len() != waiting.asked => {
+                return Err(CommandError::Invalid(
                     "`answers` needs one list of answers for each question asked",
-                )),
-                None => Ok(()),
+                ));
+            }
+            (Self::Question(..), None) => Ok(()),
+            (Self::Permission(_, answer), None) => match &answer.fingerprint {
+                None => Err(GrantError::NotNamed),
+                Some(named) if waiting.fingerprint.as_deref() == Some(named) => Ok(()),
+                Some(_) => Err(GrantError::ContentChanged),
             },
-            Self::Permission(_, answer) if !answer.allows() => Ok(()),
-            Self::Permission(_, answer) => match (&answer.fingerprint, waiting.obstacle) {
-                (_, Some(obstacle)) => Err(obstacle.into()),
-                (None, None) => Err(CommandError::NotNamed),
-                (Some(named), None) if waiting.fingerprint.as_deref() == Some(named) => Ok(()),
-                (Some(_), None) => Err(CommandError::ContentChanged),
-            },
-        }
+        };
+        Ok(allowed?)
     }
 
     async fn send(&self, server: &impl Server) -> Result<(), ClientError> {
@@ -363,54 +375,4 @@ impl Said {
             Self::Question(id, _) => CommandError::UnknownQuestion(id.clone()),
         }
     }
-}
-
-/// Why a permission request cannot be allowed now, if it cannot.
-fn obstacle(instance: &model::state::Instance, waiting: &Permission) -> Option<Obstacle> {
-    let session = instance.sessions.get(&waiting.session);
-    let run = session.map(|session| &session.run);
-    if instance.is_stopped(&waiting.session) {
-        return Some(Obstacle::Stopped);
-    }
-    if instance.link.status != LinkStatus::Connected {
-        return Some(Obstacle::NotProven);
-    }
-    match run {
-        Some(run) if run.is_running() => waiting.content.hidden.map(Obstacle::Hidden),
-        Some(Run::Idle | Run::Interrupted { .. }) => Some(Obstacle::RunEnded),
-        // What it is doing was not read, or it is not known itself: nor whether one above it was stopped.
-        Some(_) | None => Some(Obstacle::NotProven),
-    }
-}
-
-impl Obstacle {
-    /// True for what is only not known yet.
-    fn may_pass(self) -> bool {
-        matches!(self, Self::NotProven | Self::Hidden(Hidden::Unread))
-    }
-}
-
-impl From<Obstacle> for CommandError {
-    fn from(obstacle: Obstacle) -> Self {
-        match obstacle {
-            // After a start of the hub, say: it is read in a moment.
-            Obstacle::Hidden(Hidden::Unread) => Self::NotRead,
-            Obstacle::Hidden(why) => Self::NotWhole(why),
-            Obstacle::Stopped => Self::Stopped,
-            Obstacle::RunEnded => Self::RunEnded,
-            Obstacle::NotProven => Self::NotProven,
-        }
-    }
-}
-
-/// What a request is about, before it is cut to a line.
-fn in_a_line(permission: &Permission) -> String {
-    use model::state::Piece;
-    let first = permission.content.pieces.first().map(|piece| match piece {
-        Piece::Command(command) => command.to_string(),
-        Piece::Diff { path, .. } => path.as_deref().unwrap_or("a change").to_owned(),
-        Piece::Field { name, value } => format!("{name} = {value}"),
-    });
-    let first = first.unwrap_or_else(|| permission.patterns.join(", "));
-    format!("{}: {first}", permission.permission)
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::needs::Need;
 use crate::access::{KeyringError, Refusal};
-use crate::command::{CommandError, First, Who};
+use crate::command::{CommandError, First, GrantError, Who};
 use crate::feed::log::BadCursor;
 use crate::hub::AddError;
 use crate::registry::RegistryError;
@@ -277,6 +277,35 @@ impl From<CommandError> for Problem {
                     .next("Nothing is left to do: the first answer counts");
                 Self { first: Some(first.into()), ..problem }
             }
+            E::Grant(error) => error.into(),
+            E::NotInterrupted(_) => {
+                Self::new(StatusCode::CONFLICT, "not-interrupted", "Not interrupted", detail)
+                    .next("Send a prompt if it should do more")
+            }
+            E::NotRemembered(_) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-remembered", "It was not sent", detail)
+                    .next("Mend what the disk says and send it again, or send it without an `Idempotency-Key`")
+            }
+            E::Ended => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "ended", "The hub ended", detail)
+                    .next("Ask again: under the same `Idempotency-Key` nothing is done twice")
+            }
+            E::KeyReused => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key used before", detail)
+                    .next("Give each prompt a key of its own, and repeat a key only with the same prompt")
+            }
+            E::Folder(error) => error.into(),
+            E::Invalid(_) => Self::invalid(detail),
+            E::Upstream(error) => error.into(),
+        }
+    }
+}
+
+impl From<GrantError> for Problem {
+    fn from(error: GrantError) -> Self {
+        use GrantError as E;
+        let detail = error.to_string();
+        match error {
             E::NotNamed => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "content-not-named", "The content is not named", detail)
                     .next("GET the instance's permissions, read what would run, and send its `fingerprint` with the answer")
@@ -309,25 +338,6 @@ impl From<CommandError> for Problem {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-audited", "It was not allowed", detail)
                     .next("Mend what the disk says, and allow it again; rejecting works meanwhile")
             }
-            E::NotInterrupted(_) => {
-                Self::new(StatusCode::CONFLICT, "not-interrupted", "Not interrupted", detail)
-                    .next("Send a prompt if it should do more")
-            }
-            E::NotRemembered(_) => {
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-remembered", "It was not sent", detail)
-                    .next("Mend what the disk says and send it again, or send it without an `Idempotency-Key`")
-            }
-            E::Ended => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "ended", "The hub ended", detail)
-                    .next("Ask again: under the same `Idempotency-Key` nothing is done twice")
-            }
-            E::KeyReused => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key used before", detail)
-                    .next("Give each prompt a key of its own, and repeat a key only with the same prompt")
-            }
-            E::Folder(error) => error.into(),
-            E::Invalid(_) => Self::invalid(detail),
-            E::Upstream(error) => error.into(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hub::command::audit::{self, Audit, AuditError, Entry, Step};
-use hub::command::{CommandError, Commands, PermissionAnswer};
+use hub::command::{CommandError, Commands, GrantError, PermissionAnswer};
 use model::state::Run;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -341,7 +341,9 @@ async fn a_stop_counts_while_a_grant_is_on_its_way() {
     let refused = granting.await.unwrap().unwrap_err();
     let late = matches!(
         refused,
-        CommandError::Stopped | CommandError::Answered(_) | CommandError::UnknownPermission(_)
+        CommandError::Grant(GrantError::Stopped)
+            | CommandError::Answered(_)
+            | CommandError::UnknownPermission(_)
     );
     assert!(late, "{refused:?}");
     run_is(&lab, &session, |run| *run == Run::Idle).await;

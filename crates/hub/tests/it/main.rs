@@ -9,6 +9,7 @@ mod door;
 mod feeds;
 mod folders;
 mod fuzzed;
+mod gate;
 mod hostile;
 mod journal;
 mod lab;

@@ -13,20 +13,15 @@ use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::json::Json;
 use crate::limits;
 use crate::state::{
-    Answered, Halt, Lapsed, MessageInfo, Outcome, Part, PartKind, Permission, Question, Request,
-    Role, Run, ToolCall, ToolState,
+    Answered, Halt, Lapsed, MessageInfo, Outcome, Part, PartKind, Permission, Question, Role, Run,
+    ToolCall, ToolState,
 };
 
 impl Fold<'_> {
     pub(super) fn permission_asked(&mut self, permission: Permission) {
-        let lapsed = Lapsed {
-            session: permission.session.clone(),
-            request: Request::Permission(permission.id.clone()),
-        };
-        if self.is_of_an_ended_run(lapsed) {
+        if !self.may_wait(Lapsed::from(&permission)) {
             return;
         }
-        self.asks_while_it_runs(&permission.session);
         let known = self.instance.permissions.contains_key(&permission.id);
         if !known && !self.has_room_for_permission(&permission) {
             return;
@@ -34,6 +29,16 @@ impl Fold<'_> {
         if self.asked(known, &permission.session) {
             self.wait_for(permission);
         }
+    }
+
+    /// False for a request whose run is known to have ended. Whatever else asks just now is taken to run.
+    fn may_wait(&mut self, request: Lapsed) -> bool {
+        let session = request.session.clone();
+        if self.is_of_an_ended_run(request) {
+            return false;
+        }
+        self.runs_as_it_asks(&session);
+        true
     }
 
     /// True for a request whose run is known to have ended: its server still keeps it, and is told that it is refused.
@@ -64,8 +69,8 @@ impl Fold<'_> {
         self.changed |= lapsed.len() != before;
     }
 
-    /// Who asks just now runs. Where it is thought to be idle, its folder is asked which is true.
-    fn asks_while_it_runs(&mut self, id: &SessionId) {
+    /// A session that asks just now runs. Where it is thought to be idle, its folder is read, which tells what is true.
+    fn runs_as_it_asks(&mut self, id: &SessionId) {
         let (rev, at) = (self.rev, self.at);
         let Some(session) = self.instance.sessions.get_mut(id) else {
             return;
@@ -182,14 +187,9 @@ impl Fold<'_> {
     }
 
     pub(super) fn question_asked(&mut self, question: Question) {
-        let lapsed = Lapsed {
-            session: question.session.clone(),
-            request: Request::Question(question.id.clone()),
-        };
-        if self.is_of_an_ended_run(lapsed) {
+        if !self.may_wait(Lapsed::from(&question)) {
             return;
         }
-        self.asks_while_it_runs(&question.session);
         let known = self.instance.questions.contains_key(&question.id);
         if !known && !self.has_room_for_question(&question) {
             return;
@@ -232,26 +232,14 @@ impl Fold<'_> {
 
     fn take_requests(&mut self, over: impl Fn(&SessionId) -> bool) -> Vec<Lapsed> {
         let (instance, mut ended) = (&mut *self.instance, Vec::new());
-        instance.permissions.retain(|id, permission| {
-            let stays = !over(&permission.session);
-            if !stays {
-                ended.push(Lapsed {
-                    session: permission.session.clone(),
-                    request: Request::Permission(id.clone()),
-                });
-            }
-            stays
-        });
-        instance.questions.retain(|id, question| {
-            let stays = !over(&question.session);
-            if !stays {
-                ended.push(Lapsed {
-                    session: question.session.clone(),
-                    request: Request::Question(id.clone()),
-                });
-            }
-            stays
-        });
+        let permissions = instance
+            .permissions
+            .extract_if(.., |_, permission| over(&permission.session));
+        ended.extend(permissions.map(|(_, permission)| Lapsed::from(&permission)));
+        let questions = instance
+            .questions
+            .extract_if(.., |_, question| over(&question.session));
+        ended.extend(questions.map(|(_, question)| Lapsed::from(&question)));
         for lapsed in &ended {
             self.answered(lapsed.request.id(), Outcome::Lapsed);
             self.touch_row(&lapsed.session);
@@ -314,7 +302,7 @@ impl Fold<'_> {
         }
     }
 
-    /// What a person did last to a session, or to one above it, counts.
+    /// Sets whether a session is stopped. What was set before of those below it is replaced by that.
     fn halt(&mut self, id: &SessionId, halt: Halt) {
         for below in self.instance.below(id) {
             self.instance.stops.remove(&below);
@@ -329,8 +317,8 @@ impl Fold<'_> {
         self.touch_requests();
     }
 
-    /// A session goes: those just below it stay stopped if they were by it.
-    pub(super) fn stop_outlives(&mut self, id: &SessionId) {
+    /// A session is about to be removed: those just below it stay stopped if they were stopped through it.
+    pub(super) fn hand_down_stop(&mut self, id: &SessionId) {
         self.instance.stops.remove(id);
         let stopped = self.instance.is_stopped(id)
             || matches!(
@@ -359,6 +347,9 @@ impl Fold<'_> {
         else {
             return;
         };
+        if self.instance.stops.is_empty() {
+            return;
+        }
         let Some(session) = self.instance.sessions.get_mut(session) else {
             return;
         };

@@ -78,7 +78,7 @@ impl Fold<'_> {
 
     fn forget_session(&mut self, id: SessionId) {
         self.instance.remembered.remove(&id);
-        self.stop_outlives(&id);
+        self.hand_down_stop(&id);
         self.instance.asked.early.remove(&id);
         let instance = self.instance.id.clone();
         self.effects.push(Effect::Forget(instance, id.clone()));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::Fold;
 use crate::event::Snapshot;
-use crate::ids::SessionId;
-use crate::state::{Lapsed, Meanwhile, Permission, Question, Request, Run, RunStatus};
+use crate::ids::{PermissionId, SessionId};
+use crate::state::{Lapsed, Meanwhile, Permission, Question, Run, RunStatus};
 
 /// What a snapshot speaks for.
 pub(super) enum Scope {
@@ -146,53 +146,16 @@ impl Fold<'_> {
         questions: Vec<Question>,
         scope: &Scope,
     ) {
-        let unasked =
-            |fold: &Self, session: &SessionId| match (fold.instance.sessions.get(session), scope) {
-                (Some(session), _) => !asked.contains(&session.info.directory),
-                (None, Scope::Server) => false,
-                (None, Scope::Folders(_)) => true,
-            };
-        let mut old = mem::take(&mut self.instance.permissions);
         let had = (
-            old.keys().cloned().collect::<Vec<_>>(),
+            self.instance
+                .permissions
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>(),
             self.instance.questions.keys().cloned().collect::<Vec<_>>(),
         );
-        let mut come = Vec::new();
-        for permission in permissions {
-            match old.remove(&permission.id) {
-                Some(known) => {
-                    self.instance.permissions.insert(known.id.clone(), known);
-                }
-                None if scope.request_told(permission.id.as_str()) => {}
-                None if self.is_of_an_ended_run(lapsed_permission(&permission)) => {}
-                None => come.push(permission),
-            }
-        }
-        old.retain(|id, kept| unasked(self, &kept.session) || scope.request_told(id.as_str()));
-        self.instance.permissions.append(&mut old);
-        let mut old = mem::take(&mut self.instance.questions);
-        for question in questions {
-            let known = old.remove(&question.id);
-            let request = Lapsed {
-                session: question.session.clone(),
-                request: Request::Question(question.id.clone()),
-            };
-            if known.is_none() && self.is_of_an_ended_run(request) {
-                continue;
-            }
-            if known.is_some() || !scope.request_told(question.id.as_str()) {
-                let known = known.unwrap_or(question);
-                self.instance.questions.insert(known.id.clone(), known);
-            }
-        }
-        old.retain(|id, kept| unasked(self, &kept.session) || scope.request_told(id.as_str()));
-        self.instance.questions.append(&mut old);
-        let new: Vec<_> = come
-            .iter()
-            .map(|permission| permission.id.clone())
-            .collect();
-        let come = come.into_iter().map(|one| (one.id.clone(), one));
-        self.instance.permissions.extend(come);
+        let new = self.permissions_read(asked, permissions, scope);
+        self.questions_read(asked, questions, scope);
         self.idle_requests_end();
         self.keep_requests_within_bounds();
         for id in new {
@@ -208,6 +171,61 @@ impl Fold<'_> {
         }
     }
 
+    /// Takes the permissions that were read. Gives the ids of those that were not known.
+    fn permissions_read(
+        &mut self,
+        asked: &[Arc<str>],
+        read: Vec<Permission>,
+        scope: &Scope,
+    ) -> Vec<PermissionId> {
+        let mut old = mem::take(&mut self.instance.permissions);
+        let mut new = Vec::new();
+        for permission in read {
+            let known = old.remove(&permission.id);
+            if known.is_none()
+                && (scope.request_told(permission.id.as_str())
+                    || self.is_of_an_ended_run(Lapsed::from(&permission)))
+            {
+                continue;
+            }
+            if known.is_none() {
+                new.push(permission.id.clone());
+            }
+            let known = known.unwrap_or(permission);
+            self.instance.permissions.insert(known.id.clone(), known);
+        }
+        old.retain(|id, kept| self.stays(asked, scope, &kept.session, id.as_str()));
+        self.instance.permissions.append(&mut old);
+        new
+    }
+
+    fn questions_read(&mut self, asked: &[Arc<str>], read: Vec<Question>, scope: &Scope) {
+        let mut old = mem::take(&mut self.instance.questions);
+        for question in read {
+            let known = old.remove(&question.id);
+            if known.is_none()
+                && (scope.request_told(question.id.as_str())
+                    || self.is_of_an_ended_run(Lapsed::from(&question)))
+            {
+                continue;
+            }
+            let known = known.unwrap_or(question);
+            self.instance.questions.insert(known.id.clone(), known);
+        }
+        old.retain(|id, kept| self.stays(asked, scope, &kept.session, id.as_str()));
+        self.instance.questions.append(&mut old);
+    }
+
+    /// True for a request that was not read and waits all the same: its folder was not asked, or the stream told of it since.
+    fn stays(&self, asked: &[Arc<str>], scope: &Scope, session: &SessionId, request: &str) -> bool {
+        let unasked = match (self.instance.sessions.get(session), scope) {
+            (Some(session), _) => !asked.contains(&session.info.directory),
+            (None, Scope::Server) => false,
+            (None, Scope::Folders(_)) => true,
+        };
+        unasked || scope.request_told(request)
+    }
+
     /// Which sessions wait is part of their rows.
     fn touch_all_rows(&mut self) {
         let rev = self.rev;
@@ -215,12 +233,5 @@ impl Fold<'_> {
             session.rev = rev;
         }
         self.touch_tree();
-    }
-}
-
-fn lapsed_permission(permission: &Permission) -> Lapsed {
-    Lapsed {
-        session: permission.session.clone(),
-        request: Request::Permission(permission.id.clone()),
     }
 }

@@ -13,8 +13,8 @@ use crate::event::{Addressed, Event, MessagesRead, ReadPage, Snapshot};
 use crate::ids::{InstanceId, MessageId, PartId, SessionId};
 use crate::json::Json;
 use crate::state::{
-    Failure, LinkStatus, MessageInfo, MessageStatus, NewPermission, Origin, Outcome, Part,
-    PartKind, Permission, Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State, Todos,
+    Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Outcome, Part, PartKind, Permission,
+    PermissionRequest, Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State, Todos,
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
@@ -179,7 +179,7 @@ fn read(messages: Vec<(MessageInfo, Vec<Part>)>) -> Event {
 }
 
 fn permission(id: &str, session: &str) -> Event {
-    Event::PermissionAsked(Permission::new(NewPermission {
+    Event::PermissionAsked(Permission::new(PermissionRequest {
         id: crate::ids::PermissionId::from(id),
         session: session.into(),
         permission: "bash".into(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::{Permission, Question};
 use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::limits;
 use crate::time::Timestamp;
@@ -53,6 +54,24 @@ pub struct Lapsed {
     pub session: SessionId,
     /// The request.
     pub request: Request,
+}
+
+impl From<&Permission> for Lapsed {
+    fn from(permission: &Permission) -> Self {
+        Self {
+            session: permission.session.clone(),
+            request: Request::Permission(permission.id.clone()),
+        }
+    }
+}
+
+impl From<&Question> for Lapsed {
+    fn from(question: &Question) -> Self {
+        Self {
+            session: question.session.clone(),
+            request: Request::Question(question.id.clone()),
+        }
+    }
 }
 
 /// A request that was answered.

@@ -1,5 +1,6 @@
 //! What a server says of its things: typed where Drovers looks, whole where it passes on.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -364,9 +365,9 @@ pub struct ToolCall {
     pub call: Arc<str>,
 }
 
-/// A tool waits for leave.
+/// A permission request as its server tells it: a tool waits for leave.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Permission {
+pub struct PermissionRequest {
     /// Its id.
     pub id: PermissionId,
     /// The session that runs the tool; perhaps a child.
@@ -383,69 +384,52 @@ pub struct Permission {
     pub asked: Timestamp,
     /// As it came.
     pub raw: Json,
-    /// What would run; it follows from the rest.
+}
+
+/// A permission request with what it would run. The request cannot be changed, so that its content is always its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Permission {
+    request: PermissionRequest,
+    /// What would run: made from the request and, once known, from the arguments of its call.
     pub content: Arc<Content>,
 }
 
-/// A permission request before its content was made out.
-#[derive(Clone, Debug)]
-pub struct NewPermission {
-    /// Its id.
-    pub id: PermissionId,
-    /// The session that runs the tool.
-    pub session: SessionId,
-    /// What kind of leave.
-    pub permission: Arc<str>,
-    /// For what.
-    pub patterns: Vec<Arc<str>>,
-    /// What "always" would cover.
-    pub always: Vec<Arc<str>>,
-    /// The call that waits.
-    pub tool: Option<ToolCall>,
-    /// When the hub learned of it.
-    pub asked: Timestamp,
-    /// As it came.
-    pub raw: Json,
+impl Deref for Permission {
+    type Target = PermissionRequest;
+
+    fn deref(&self) -> &PermissionRequest {
+        &self.request
+    }
 }
 
 impl Permission {
     /// A request whose call's arguments are not known yet.
-    pub fn new(new: NewPermission) -> Self {
-        let content = Content::of(&Asking {
-            permission: &new.permission,
-            patterns: &new.patterns,
-            raw: &new.raw,
-            of_call: new.tool.is_some(),
-            input: None,
-        });
+    pub fn new(request: PermissionRequest) -> Self {
         Self {
-            id: new.id,
-            session: new.session,
-            permission: new.permission,
-            patterns: new.patterns,
-            always: new.always,
-            tool: new.tool,
-            asked: new.asked,
-            raw: new.raw,
-            content: Arc::new(content),
+            content: Arc::new(content(&request, None)),
+            request,
         }
     }
 
     /// Takes the arguments of its call. True if the content is another one now.
     pub(crate) fn learn(&mut self, input: &Json) -> bool {
-        let content = Content::of(&Asking {
-            permission: &self.permission,
-            patterns: &self.patterns,
-            raw: &self.raw,
-            of_call: self.tool.is_some(),
-            input: Some(input),
-        });
+        let content = content(&self.request, Some(input));
         let news = *self.content != content;
         if news {
             self.content = Arc::new(content);
         }
         news
     }
+}
+
+fn content(request: &PermissionRequest, input: Option<&Json>) -> Content {
+    Content::of(&Asking {
+        permission: &request.permission,
+        patterns: &request.patterns,
+        raw: &request.raw,
+        of_call: request.tool.is_some(),
+        input,
+    })
 }
 
 /// A model asks a person.

@@ -72,7 +72,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "requests that were answered during a gap still wait",
         file: "crates/model/src/reduce/snapshot.rs",
-        text: "        old.retain(|id, kept| unasked(self, &kept.session) || scope.request_told(id.as_str()));\n        self.instance.permissions.append(&mut old);",
+        text: "        old.retain(|id, kept| self.stays(asked, scope, &kept.session, id.as_str()));\n        self.instance.permissions.append(&mut old);",
         instead: "        self.instance.permissions.append(&mut old);",
     },
     Mutant {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join;
-use hub::command::{CommandError, PermissionAnswer, Prompt};
+use hub::command::{CommandError, GrantError, PermissionAnswer, Prompt};
 use model::ids::{InstanceId, PermissionId, SessionId};
 use opencode::wire::PermissionReply;
 use rand::Rng;
@@ -341,9 +341,9 @@ fn is_unclear(error: &CommandError) -> bool {
     match error {
         CommandError::NotConnected { .. }
         | CommandError::NotRemembered(_)
-        | CommandError::NotProven
-        | CommandError::NotRead
-        | CommandError::NotAudited(_)
+        | CommandError::Grant(
+            GrantError::NotProven | GrantError::NotRead | GrantError::NotAudited(_),
+        )
         | CommandError::Ended => true,
         CommandError::Upstream(error) => !error.is_refusal(),
         _ => false,

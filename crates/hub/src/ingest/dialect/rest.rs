@@ -255,7 +255,7 @@ pub fn statuses(
 
 /// A permission request that we learn of at `at`.
 pub fn permission(request: wire::PermissionRequest, at: Timestamp) -> ours::Permission {
-    ours::Permission::new(ours::NewPermission {
+    ours::Permission::new(ours::PermissionRequest {
         id: PermissionId::new(request.id),
         session: SessionId::new(request.session_id),
         permission: request.permission.into(),

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::state::{Halt, Hidden, NewPermission, Piece, Request, Run, Tool, ToolCall, ToolState};
+use crate::state::{
+    Halt, Hidden, PermissionRequest, Piece, Request, Run, Tool, ToolCall, ToolState,
+};
 use crate::view::{NeedKind, to_refuse};
 
 fn of_call(id: &str, call: &str) -> Event {
@@ -11,7 +13,7 @@ fn of_call(id: &str, call: &str) -> Event {
 }
 
 fn of_call_in(session: &str, id: &str, call: &str) -> Permission {
-    Permission::new(NewPermission {
+    Permission::new(PermissionRequest {
         id: id.into(),
         session: session.into(),
         permission: "mcp_pay".into(),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::limits;
 use crate::state::Instance;
-use crate::state::NewPermission;
+use crate::state::PermissionRequest;
 
 fn a(bench: &Bench) -> &Instance {
     &bench.state.instances[&InstanceId::from("a")]
@@ -17,7 +17,7 @@ fn updated(id: &str, at: usize) -> SessionInfo {
 }
 
 fn asks(id: usize, session: usize, bytes: usize) -> Permission {
-    Permission::new(NewPermission {
+    Permission::new(PermissionRequest {
         id: format!("per_{id:06}").as_str().into(),
         session: format!("ses_{session:04}").as_str().into(),
         permission: "bash".into(),

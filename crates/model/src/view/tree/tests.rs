@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::{Addressed, Event};
 use crate::reduce;
-use crate::state::{LinkStatus, NewPermission, Origin, Permission, RunStatus, SessionInfo};
+use crate::state::{LinkStatus, Origin, Permission, PermissionRequest, RunStatus, SessionInfo};
 
 fn fold(state: &mut State, instance: &str, event: Event) {
     let addressed = Addressed {
@@ -94,7 +94,7 @@ fn nested() -> State {
         let info = session(&format!("loop{n:06}"), Some(&parent));
         fold(&mut state, "a", Event::SessionCreated(info));
         for session in [format!("{n:06}"), format!("loop{n:06}")] {
-            let permission = Permission::new(NewPermission {
+            let permission = Permission::new(PermissionRequest {
                 id: format!("per_{session}").as_str().into(),
                 session: session.as_str().into(),
                 permission: "bash".into(),
