@@ -18,12 +18,12 @@ use chromiumoxide::listeners::EventStream;
 use chromiumoxide::page::ScreenshotParams;
 use futures_util::{FutureExt, StreamExt};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long one look at a condition stays inside the page.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// How long an element may take to be seen that was drawn anew when it was to be clicked.
+/// How long a click waits for its element to be drawn, also where the page replaces it meanwhile.
 const SEEN: Duration = Duration::from_secs(5);
 
 /// A screen.
@@ -177,27 +177,33 @@ impl Page {
         bail!("still not so after {deadline:?}: {condition}\nThe page shows:\n{shown}")
     }
 
-    /// Clicks the middle of the first element that matches. If that was drawn anew just then, what came in its place.
+    /// Clicks the middle of the first element that matches and is drawn. Where the page replaces it meanwhile, the element
+    /// in its place.
     ///
     /// # Errors
-    /// When there is none, or it cannot be seen.
+    /// When there is none for five seconds, or it cannot be clicked.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let element = self
-            .page
-            .find_element(selector)
-            .await
-            .with_context(|| format!("nothing matches {selector}"))?;
-        if element.click().await.is_ok() {
-            return Ok(());
-        }
         let quoted = serde_json::to_string(selector)?;
-        let seen = format!("document.querySelector({quoted})?.getClientRects().length > 0");
-        self.wait_for(&seen, SEEN).await?;
-        let element = self.page.find_element(selector).await?;
-        element
-            .click()
-            .await
-            .with_context(|| format!("cannot click {selector}"))?;
+        let drawn = format!("document.querySelector({quoted})?.getClientRects().length > 0");
+        let end = Instant::now() + SEEN;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            self.wait_for(&drawn, left)
+                .await
+                .with_context(|| format!("nothing that is drawn matches {selector}"))?;
+            // A press that failed reached nothing: the place of the element is looked up before the mouse moves.
+            match self.press_mouse(selector).await {
+                Err(error) if Instant::now() >= end => {
+                    return Err(error.context(format!("cannot click {selector}")));
+                }
+                Err(_replaced) => {}
+                clicked => return clicked,
+            }
+        }
+    }
+
+    async fn press_mouse(&self, selector: &str) -> Result<()> {
+        self.page.find_element(selector).await?.click().await?;
         Ok(())
     }
 
