@@ -1,14 +1,17 @@
 //! axe-core: what of a page stands in the way of people who do not see it, or see it badly, or have no mouse.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::chromium::Page;
+use crate::npm::Package;
 
-/// The version that is installed.
-const VERSION: &str = "4.14.1";
+const PACKAGE: Package = Package {
+    folder: "axe",
+    name: "axe-core",
+    version: "4.14.1",
+};
 
 /// What in front of a person is in the way of some: `rule: element: what to do`, for rules of serious or critical impact.
 ///
@@ -29,30 +32,7 @@ pub async fn violations(page: &Page) -> Result<Vec<String>> {
     .await
 }
 
-/// Its script, installed once with npm into `.testenv/axe`.
+/// Its script.
 fn source() -> Result<PathBuf> {
-    let folder = crate::testenv().join("axe");
-    let script = folder.join("node_modules/axe-core/axe.min.js");
-    crate::lock::once(
-        "axe",
-        || script.exists(),
-        || {
-            std::fs::create_dir_all(&folder)?;
-            let package = format!("axe-core@{VERSION}");
-            let output = Command::new("npm")
-                .args(["install", "--no-audit", "--no-fund", "--prefix"])
-                .arg(&folder)
-                .arg(&package)
-                .output()
-                .with_context(|| format!("the tests need npm to install {package}"))?;
-            if !output.status.success() {
-                bail!(
-                    "npm install {package} failed:\n{}",
-                    String::from_utf8_lossy(&output.stderr)
-                );
-            }
-            Ok(())
-        },
-    )?;
-    Ok(script)
+    Ok(PACKAGE.installed()?.join("axe-core/axe.min.js"))
 }

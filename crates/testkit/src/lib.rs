@@ -1,7 +1,7 @@
 //! What the tests stand on: recorded transcripts, the real OpenCode, a browser, and a simulation of everything around the
 //! hub. Never part of the product.
 //!
-//! Tools that are missing are installed once per checkout into `.testenv/` (OpenCode, through npm) or on the
+//! Tools that are missing are installed once per checkout into `.testenv/` (OpenCode, axe-core, the TypeScript compiler, through npm) or on the
 //! machine (Chromium, through apt when root). Where that cannot be done the error says what to do.
 
 pub mod axe;
@@ -12,9 +12,11 @@ pub mod perf;
 pub mod proxy;
 pub mod real;
 pub mod sim;
+pub mod typescript;
 
 mod hands;
 mod lock;
+mod npm;
 mod page;
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 
 mod browser;
 mod captures;
+mod client;
 mod opencode;
 mod proxy;
 mod simulation;
