@@ -1,7 +1,7 @@
 //! Any bytes are a block of the journal or none. The tests of `hub` run the same.
 
-use hub::journal::block::unpack;
 use hub::limits;
+use hub::record::journal::block::unpack;
 
 /// What is read of a block is bounded, whatever it claims, and reading it again gives the same.
 pub(crate) fn journal(input: &[u8]) {

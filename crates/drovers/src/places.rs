@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hub::registry::{Login, Secret, ServerUrl};
+use hub::registry::{Login, ServerUrl};
+use hub::secret::Secret;
 use hub::workspace::{Folder, FolderError};
 use opencode::{Client, ClientError, Credentials, Http};
 use tokio::time::timeout;

@@ -38,8 +38,8 @@ pub use session::{Change, ChangeTime, Create};
 
 use self::port::{Server, Servers};
 use crate::engine::Handle;
-use crate::hub::{AddError, Hub};
 use crate::ingest::dialect::Dialect;
+use crate::instances::{AddError, Hub};
 use crate::limits;
 
 /// What every session's id begins with. OpenCode 1.18 answers others with 500, as if it had failed.

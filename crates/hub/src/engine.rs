@@ -7,6 +7,7 @@
 mod bodies;
 mod folders;
 mod handle;
+mod protocol;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,20 +16,20 @@ use std::time::Duration;
 
 use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
-use model::state::{Body, Origin, Rev};
+use model::state::{Body, Rev};
 use model::{Effect, Event, State, reduce};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
+pub use protocol::{Ask, Heard, Input};
 pub use trim::Reach;
 
 use crate::clock::Clock;
-use crate::feed::log::Said;
-use crate::ingest::{Ask, dialect};
-use crate::journal::word::Word;
-use crate::journal::{Journal, keep};
 use crate::limits;
+use crate::record::journal::Journal;
+use crate::record::log::Said;
+use crate::record::word::Word;
 use folders::Folders;
 use trim::Watchers;
 
@@ -37,90 +38,6 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// How often conversations are tried again that are looked at and could not be read, and those are cut that grew too long.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
-
-/// Everything that wakes the engine.
-#[derive(Debug)]
-pub enum Input {
-    /// An instance begins; its supervisor is asked through `asks`.
-    Add {
-        /// Its id.
-        instance: InstanceId,
-        /// Its name.
-        name: Arc<str>,
-        /// Where it is.
-        origin: Origin,
-        /// Its supervisor; of an instance that is known it follows another one.
-        asks: mpsc::Sender<Ask>,
-    },
-    /// An instance ends.
-    Remove(InstanceId),
-    /// A supervisor heard something.
-    Heard(InstanceId, Vec<Heard>),
-    /// A viewer looks at a session.
-    Watch(InstanceId, SessionId, Reach),
-    /// It no longer does.
-    Unwatch(InstanceId, SessionId, Reach),
-    /// A viewer wants messages before those that are kept.
-    Older(InstanceId, SessionId),
-    /// A person looked at a session.
-    Reviewed(InstanceId, SessionId),
-    /// A person stopped a session.
-    Stopped(InstanceId, SessionId),
-    /// A person gives a session a prompt.
-    Prompted(InstanceId, SessionId),
-    /// A server was told that a request of an ended run is refused.
-    LapsedRefused(InstanceId, Arc<str>),
-    /// What waits in a session's folder is to be read again.
-    Doubted(InstanceId, SessionId),
-    /// What a person should know of the hub itself, as it is now.
-    Notices(Vec<Arc<str>>),
-    /// A read of a session's row has ended, however.
-    SessionUnread(InstanceId, SessionId),
-}
-
-/// Something that was heard, and what it means.
-#[derive(Debug)]
-pub struct Heard {
-    events: Vec<Event>,
-    said: Option<Said>,
-    session: Option<Arc<str>>,
-    bytes: usize,
-}
-
-impl Heard {
-    /// The supervisor's own word.
-    pub fn ours(event: Event) -> Self {
-        Self {
-            events: vec![event],
-            said: None,
-            session: None,
-            bytes: 0,
-        }
-    }
-
-    /// A frame of the server's, with its text for the log.
-    pub fn upstream(heard: dialect::Heard, data: &str) -> Self {
-        Self {
-            said: Some(keep::said(&heard.events, data)),
-            events: heard.events,
-            session: heard.session,
-            bytes: data.len(),
-        }
-    }
-
-    /// The frame for the log alone: what it means is not folded. `None` for the supervisor's own word.
-    pub fn for_the_log(self) -> Option<Self> {
-        self.said.is_some().then(|| Self {
-            events: Vec::new(),
-            ..self
-        })
-    }
-
-    /// Bytes of the frame.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
 
 /// What readers share.
 #[derive(Debug)]

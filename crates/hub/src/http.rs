@@ -43,7 +43,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::access::{Access, Door};
-use crate::hub::Hub;
+use crate::instances::Hub;
 use crate::limits;
 use app::App;
 use listener::Bounded;

@@ -9,12 +9,13 @@ pub mod datadir;
 pub mod engine;
 pub mod feed;
 pub mod http;
-pub mod hub;
 pub mod ingest;
-pub mod journal;
+pub mod instances;
 pub mod limits;
+pub mod record;
 pub mod registry;
 pub mod replay;
+pub mod secret;
 pub mod workspace;
 
-pub use hub::{Hub, HubError, HubOptions, Keep};
+pub use instances::{Hub, HubError, HubOptions, Keep};

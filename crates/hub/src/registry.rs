@@ -4,7 +4,6 @@
 //! It never connects to anything, and never gives a password to anything but that file and who asks for it by name.
 
 mod origin;
-mod secret;
 mod stored;
 
 use std::fs;
@@ -18,7 +17,6 @@ use crate::datadir::{DataDir, write_private};
 use crate::workspace::Folder;
 
 pub use origin::{Login, Origin, Server, ServerUrl, ServerUrlError};
-pub use secret::Secret;
 
 const FILE: &str = "instances.json";
 

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use hub::hub::NewInstance;
-use hub::registry::{Login, Secret};
+use hub::instances::NewInstance;
+use hub::registry::Login;
+use hub::secret::Secret;
 use hub::workspace::binary;
 use hub::{Hub, HubOptions};
 use model::ids::InstanceId;

@@ -7,7 +7,7 @@ use clap::Args;
 use futures_util::future::join_all;
 use hub::access::Listen;
 use hub::datadir::{DataDir, DataDirError};
-use hub::journal::Retention;
+use hub::record::journal::Retention;
 use hub::registry::Registry;
 use hub::workspace::{Folder, binary};
 use hub::{HubOptions, Keep};

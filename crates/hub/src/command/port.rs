@@ -7,9 +7,9 @@ use opencode::ClientError;
 use opencode::wire::{PermissionReply, SessionInfo};
 use serde::Serialize;
 
-use crate::hub::Hub;
-use crate::ingest::LinkedServer;
 use crate::ingest::dialect::Dialect;
+use crate::instances::Hub;
+use crate::instances::LinkedServer;
 
 /// The servers of a hub.
 pub trait Servers: Clone + Send + Sync + 'static {

@@ -14,7 +14,7 @@ use super::outbox::{Claim, Fingerprint, Key, Sending};
 use super::prompt::checked;
 use super::read::described;
 use super::{CommandError, Commands, gone, to_the_end, unknown};
-use crate::ingest::LinkedServer;
+use crate::instances::LinkedServer;
 use crate::limits;
 use crate::workspace::Folder;
 

@@ -5,8 +5,7 @@ use model::event::MessagesRead;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, State};
 
-use super::{Engine, Reach, Reading, lacks_messages};
-use crate::ingest::Ask;
+use super::{Ask, Engine, Reach, Reading, lacks_messages};
 use crate::limits;
 
 impl Engine {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use model::Event;
 use model::ids::InstanceId;
 
-use super::Engine;
-use crate::ingest::Ask;
+use super::{Ask, Engine};
 use crate::limits;
 
 type Key = (InstanceId, Arc<str>);

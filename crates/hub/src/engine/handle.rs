@@ -9,10 +9,9 @@ use model::state::{Origin, Rev};
 use model::time::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::{Heard, Input, Reach, Shared};
-use crate::feed::log::Log;
-use crate::ingest::Ask;
-use crate::journal::Journal;
+use super::{Ask, Heard, Input, Reach, Shared};
+use crate::record::journal::Journal;
+use crate::record::log::Log;
 
 /// A way to the engine. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! What the engine asks supervisors for, and when.
 
 use model::event::{MessagesRead, ReadPage, Snapshot};
-use model::state::{LinkStatus, MessageInfo, Role, RunStatus, SessionInfo};
+use model::state::{LinkStatus, MessageInfo, Origin, Role, RunStatus, SessionInfo};
 use model::time::Timestamp;
 use tokio::time::timeout;
 

@@ -3,8 +3,7 @@
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::state::Session;
 
-use super::Engine;
-use crate::ingest::Ask;
+use super::{Ask, Engine};
 use crate::limits;
 
 /// How far back a viewer looks.

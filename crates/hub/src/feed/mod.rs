@@ -1,10 +1,9 @@
 //! The downstream leg: what viewers get.
 //!
-//! [`place`] gives a viewer its first picture, [`live`] keeps it true, skipping what lies between; [`log`] gives every
-//! event to those who want all.
+//! [`place`] gives a viewer its first picture, [`live`] keeps it true and skips what lies between. Every single event is in
+//! [`crate::record::log`].
 
 pub mod live;
-pub mod log;
 pub mod place;
 mod tick;
 

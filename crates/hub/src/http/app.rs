@@ -12,7 +12,7 @@ use super::log::Press;
 use super::problem::Problem;
 use crate::access::{Access, Throttle};
 use crate::command::Commands;
-use crate::hub::Hub;
+use crate::instances::Hub;
 use crate::limits;
 
 /// The version that pages and programs are told.

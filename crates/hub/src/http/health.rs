@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::app::{App, VERSION};
-use crate::journal::Status;
+use crate::record::journal::Status;
 
 /// How the hub is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

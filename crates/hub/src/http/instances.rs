@@ -17,9 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::app::App;
 use super::problem::Problem;
 use crate::command::CommandError;
-use crate::hub::{Added, NewInstance};
+use crate::instances::{Added, NewInstance};
 use crate::limits;
-use crate::registry::{Login, Secret};
+use crate::registry::Login;
+use crate::secret::Secret;
 
 /// An instance. Times are RFC 3339.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -36,8 +36,8 @@ use super::ending::{End, Ending};
 use super::problem::Problem;
 use super::shield::Ended;
 use crate::engine::Handle;
-use crate::feed::log::{Cursor, Entry, Read, Said};
 use crate::limits;
+use crate::record::log::{Cursor, Entry, Read, Said};
 
 /// What to tell of the log.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]

@@ -16,8 +16,8 @@ use serde::Serialize;
 use super::needs::Need;
 use crate::access::{KeyringError, Refusal};
 use crate::command::{CommandError, First, GrantError, Who};
-use crate::feed::log::BadCursor;
-use crate::hub::AddError;
+use crate::instances::AddError;
+use crate::record::log::BadCursor;
 use crate::registry::RegistryError;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");

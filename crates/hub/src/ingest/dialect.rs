@@ -12,6 +12,9 @@ use std::sync::Arc;
 use model::Event;
 use model::time::Timestamp;
 
+use crate::engine;
+use crate::record::keep;
+
 pub use rest::{
     answer_todos, catalog, message_page, permission, permissions, question, questions, run_status,
     session, sessions, statuses,
@@ -36,6 +39,14 @@ pub struct Heard {
     pub directory: Option<Arc<str>>,
     /// The session it is about, where it is about one: for those who follow only one.
     pub session: Option<Arc<str>>,
+}
+
+impl Heard {
+    /// The frame as the engine takes it, with what is recorded of its text.
+    pub(crate) fn for_engine(self, data: &str) -> engine::Heard {
+        let recorded = keep::said(&self.events, data);
+        engine::Heard::recorded(self.events, recorded, self.session, data.len())
+    }
 }
 
 /// Translates the frames of one stream, in order.

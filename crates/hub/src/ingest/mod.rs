@@ -8,15 +8,13 @@
 pub mod assemble;
 pub mod backoff;
 pub mod dialect;
-mod opencode_server;
 mod reads;
-mod reason;
+pub(crate) mod reason;
 mod resync;
 mod silence;
 pub mod supervisor;
 pub mod upstream;
 pub(crate) mod wake;
 
-pub use opencode_server::{LinkedServer, Server, ServerSource};
 pub use silence::{Patience, PatienceError};
-pub use supervisor::{Ask, Supervisor};
+pub use supervisor::Supervisor;

@@ -11,9 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::supervisor::Ask;
 use super::upstream::{Rest, UpstreamError};
-use crate::engine::{Feeder, Heard};
+use crate::engine::{Ask, Feeder, Heard};
 use crate::limits;
 
 pub(super) struct Reads<R> {

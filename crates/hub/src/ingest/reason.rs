@@ -4,7 +4,7 @@ use model::state::{Reason, ReasonKind};
 use opencode::ClientError;
 
 /// The reason behind a failed request. Addresses in it carry no user and no password.
-pub(super) fn of(error: &ClientError) -> Reason {
+pub(crate) fn of(error: &ClientError) -> Reason {
     let kind = kind(error);
     let text = match next(kind, error) {
         Some(next) => format!("{error}. {next}"),

@@ -98,7 +98,7 @@ impl<S: EventBytes> Live<S> {
                 .as_ref()
                 .filter(|directory| !seen.contains(*directory) && remember(directories, directory));
             let news = news.cloned();
-            frames.push(Heard::upstream(heard, frame.data));
+            frames.push(heard.for_engine(frame.data));
             if let Some(directory) = news {
                 seen.insert(directory.clone());
                 frames.push(Heard::ours(Event::DirectoryHeard(directory)));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use model::Event;
 use model::event::Snapshot;
-use model::ids::{InstanceId, SessionId};
+use model::ids::InstanceId;
 use model::state::{LinkStatus, Reason, ReasonKind};
 use model::time::Timestamp;
 use rand::rngs::StdRng;
@@ -26,30 +26,8 @@ use super::resync::Live;
 use super::silence::{Meaning, Patience, Silence};
 use super::upstream::{Connection, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
-use crate::engine::{Feeder, Heard};
+use crate::engine::{Ask, Feeder, Heard};
 use crate::limits;
-
-/// What a supervisor can be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Read a session's newest messages.
-    Messages(SessionId),
-    /// Read a page of older ones.
-    Older(SessionId, Arc<str>),
-    /// Find where the newest messages of a session begin, so that those before them need not be kept.
-    Trim(SessionId),
-    /// Read a session that was heard of.
-    Session(SessionId),
-    /// Read the sessions, statuses and requests of a folder.
-    Directory(Arc<str>),
-    /// Try at once, and forget the failures.
-    Reconnect,
-    /// The machine woke, or its network changed: a server that is waited for is tried at once, a connection has to prove
-    /// that it stands.
-    Nudge,
-    /// Close the stream and let go of the server.
-    Stop,
-}
 
 /// The supervisor of one server.
 pub struct Supervisor<U: Upstream> {

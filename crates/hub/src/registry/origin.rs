@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::Secret;
+use crate::secret::Secret;
 use crate::workspace::Folder;
 
 /// Where an instance comes from.

@@ -12,7 +12,8 @@ use model::ids::InstanceId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Instance, Login, Origin, Secret, Server, ServerUrl};
+use super::{Instance, Login, Origin, Server, ServerUrl};
+use crate::secret::Secret;
 use crate::workspace::Folder;
 
 /// The version written, and the only one read.

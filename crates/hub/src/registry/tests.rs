@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::secret::Secret;
 
 fn data() -> (tempfile::TempDir, DataDir) {
     let dir = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::registry::Secret;
+use crate::secret::Secret;
 
 use super::limits;
 

@@ -17,7 +17,7 @@ use tokio::process::Command;
 use url::Url;
 
 use super::{BinaryError, Folder, FolderError, binary, guard, limits};
-use crate::registry::Secret;
+use crate::secret::Secret;
 
 pub use running::{Exit, Running};
 

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use hub::HubOptions;
 use hub::datadir::DataDir;
-use hub::feed::log::Said;
-use hub::journal::block;
-use hub::journal::sqlite::{FILE, SqliteFile};
-use hub::journal::store::Medium;
+use hub::record::journal::block;
+use hub::record::journal::sqlite::{FILE, SqliteFile};
+use hub::record::journal::store::Medium;
+use hub::record::log::Said;
 use hub::workspace::{GuardCommand, Launcher};
 use model::state::Run;
 use model::text::Segment;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::journal::memory::Disk;
-use hub::journal::store::StoreError;
+use hub::record::journal::memory::Disk;
+use hub::record::journal::store::StoreError;
 use model::ids::SessionId;
 use rand::Rng;
 use rand::rngs::StdRng;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hub::feed::log::{Cursor, Entry, Read, Said};
+use hub::record::log::{Cursor, Entry, Read, Said};
 use rand::Rng;
 use tokio::time::sleep;
 

@@ -96,7 +96,7 @@ async fn story(seed: u64, print: bool) -> Outcome {
         core: core.clone(),
         servers: servers.clone(),
         door: Door::default(),
-        disk: ::hub::journal::memory::Disk::new(),
+        disk: ::hub::record::journal::memory::Disk::new(),
         outbox: Outbox::new(&core),
         lives: 0,
         random: core.random("faults"),

@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::Clock;
+use crate::engine::Ask;
 use crate::engine::{self, Feeder, Heard};
-use crate::ingest::Ask;
 
 /// A link that holds so many frames: a viewer that does not read blocks the next.
 struct Memory {

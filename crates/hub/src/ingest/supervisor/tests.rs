@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::engine::{self, Handle};
-use crate::feed::log::{Read, Said};
 use crate::ingest::dialect::Dialect;
 use crate::ingest::upstream::EventBytes;
+use crate::record::log::{Read, Said};
 
 /// What the next connection does.
 enum Plan {

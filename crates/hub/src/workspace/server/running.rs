@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{StartError, listening};
-use crate::registry::Secret;
+use crate::secret::Secret;
 use crate::workspace::output::{Lines, Tail};
 use crate::workspace::{guard, limits};
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hub::feed::log::{Read, Said};
+use hub::record::log::{Read, Said};
 
 use super::super::core::{Invariant, lock};
 use super::super::hub::{HubLife, instance};

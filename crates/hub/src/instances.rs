@@ -2,7 +2,9 @@
 //!
 //! It ties the layers together and owns what outlives a request. It never folds, renders or speaks HTTP.
 
-mod instances;
+mod opencode_server;
+pub mod recall;
+mod running;
 mod unfinished;
 
 use std::path::PathBuf;
@@ -15,7 +17,8 @@ use rand::distr::Alphanumeric;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use instances::{AddError, Added, NewInstance};
+pub use opencode_server::{LinkedServer, Server, ServerSource};
+pub use running::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
 use crate::command::audit::{self, Audit};
@@ -24,14 +27,14 @@ use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
 use crate::feed::live::{Drawing, Live};
 use crate::ingest::backoff::Policy;
-use crate::ingest::{LinkedServer, Patience, wake};
-use crate::journal::recall::{self, Recalled};
-use crate::journal::sqlite::{self, SqliteFile};
-use crate::journal::store::Medium;
-use crate::journal::{self, Journal, Retention};
+use crate::ingest::{Patience, wake};
+use crate::record::journal::sqlite::{self, SqliteFile};
+use crate::record::journal::store::Medium;
+use crate::record::journal::{self, Journal, Retention};
 use crate::registry::{Registry, RegistryError};
 use crate::workspace::{Launcher, Trust};
-use instances::Instances;
+use recall::Recalled;
+use running::Instances;
 
 /// How a hub runs.
 #[derive(Clone, Debug)]

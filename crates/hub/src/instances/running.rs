@@ -14,12 +14,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Hub, HubOptions};
+use super::{Hub, HubOptions, LinkedServer, ServerSource};
 use crate::datadir::Servers;
-use crate::engine::{Handle, Heard};
+use crate::engine::{Ask, Handle, Heard};
+use crate::ingest::Supervisor;
 use crate::ingest::backoff::Policy;
-use crate::ingest::{Ask, LinkedServer, ServerSource, Supervisor};
-use crate::journal::recall::Recalled;
+use crate::instances::recall::Recalled;
 use crate::limits;
 use crate::registry::{self, Login, Origin, RegistryError, Server, ServerUrl, ServerUrlError};
 use crate::workspace::{Folder, FolderError, Untrusted, folders};

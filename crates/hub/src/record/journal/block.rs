@@ -20,8 +20,8 @@ use model::time::Timestamp;
 
 use super::sources::Sources;
 use super::store::{Block, LifeId};
-use crate::feed::log::{Entry, Said};
 use crate::limits;
+use crate::record::log::{Entry, Said};
 
 /// zstd's fastest ordinary level: the newest block is packed again with every group.
 const LEVEL: i32 = 1;

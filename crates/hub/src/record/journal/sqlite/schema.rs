@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::said;
-use crate::journal::store::StoreError;
+use crate::record::journal::store::StoreError;
 
 /// Marks the file as Drovers' (`PRAGMA application_id`): `Drov` in ASCII.
 const APPLICATION: i64 = 0x4472_6f76;

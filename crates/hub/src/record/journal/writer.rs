@@ -13,8 +13,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use super::block::{self, Packer};
 use super::store::{Block, Bounds, Life, LifeId, Place, Purge, Store, StoreError};
 use super::{Options, Status};
-use crate::feed::log::{Log, Stored};
 use crate::limits;
+use crate::record::log::{Log, Stored};
 
 /// Why nothing is stored any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use super::*;
-use crate::feed::log::{Entry, Said};
-use crate::journal::block::{self, Packer};
-use crate::journal::memory::Disk;
-use crate::journal::sqlite::{FILE, SqliteFile};
+use crate::record::journal::block::{self, Packer};
+use crate::record::journal::memory::Disk;
+use crate::record::journal::sqlite::{FILE, SqliteFile};
+use crate::record::log::{Entry, Said};
 
 /// Holds a promise against every kind of store.
 fn each(promise: impl Fn(&dyn Medium)) {

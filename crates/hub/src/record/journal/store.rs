@@ -10,7 +10,7 @@ use model::ids::InstanceId;
 use model::time::Timestamp;
 
 use super::sources::Sources;
-use crate::feed::log::Said;
+use crate::record::log::Said;
 
 /// Names a life within one medium; a later life has a greater one.
 pub type LifeId = i64;
@@ -63,7 +63,7 @@ pub struct Block {
     pub raw: u64,
     /// Whose texts are in it.
     pub sources: Sources,
-    /// The entries: see [`crate::journal::block`].
+    /// The entries: see [`crate::record::journal::block`].
     pub data: Vec<u8>,
 }
 

@@ -14,12 +14,12 @@ use opencode::{Client, ClientError, Credentials, EventStream, Http, Spoken, Url}
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::assemble::{self, FolderAnswers};
-use super::dialect::{self, Dialect};
-use super::reason;
-use super::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::datadir::Servers;
+use crate::ingest::assemble::{self, FolderAnswers};
+use crate::ingest::dialect::{self, Dialect};
+use crate::ingest::reason;
+use crate::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
 use crate::limits;
 use crate::registry::{self, Login, Origin};
 use crate::workspace::{Launcher, Running, USERNAME};

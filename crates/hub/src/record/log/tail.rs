@@ -7,8 +7,8 @@ use model::ids::InstanceId;
 use model::time::Timestamp;
 
 use super::{Cursor, Entry, Read, Said};
-use crate::journal::store::Purge;
 use crate::limits;
+use crate::record::journal::store::Purge;
 
 /// What the journal has of a life: entries after `begin`, up to `end`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use model::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::feed::log::Said;
+use crate::record::log::Said;
 
 #[derive(Deserialize, Serialize)]
 struct Envelope<'a> {

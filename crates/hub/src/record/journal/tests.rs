@@ -11,7 +11,7 @@ use tokio::task::yield_now;
 use super::memory::Disk;
 use super::store::StoreError;
 use super::*;
-use crate::feed::log::{Cursor, Read, Said};
+use crate::record::log::{Cursor, Read, Said};
 
 /// A hub's journal on this disk. Names of lives are `a`, `b`, … over all hubs of a disk.
 struct Lab {

@@ -21,8 +21,8 @@ pub use entry::{BadCursor, Cursor, Entry, Said};
 pub(crate) use tail::Stored;
 use tail::Tail;
 
-use crate::journal::store::Purge;
 use crate::limits;
+use crate::record::journal::store::Purge;
 
 /// The log.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Log {
     }
 
     /// Up to `most` entries after a place; `None` if they are in the journal alone: see
-    /// [`Journal::read`](crate::journal::Journal::read).
+    /// [`Journal::read`](crate::record::journal::Journal::read).
     pub fn read(&self, after: &Cursor, most: usize) -> Option<Read> {
         self.tail().read(after, most)
     }

@@ -11,11 +11,11 @@ use model::ids::{InstanceId, SessionId};
 use model::state::{LinkStatus, Origin, RunStatus, SessionInfo};
 use model::{Event, State, reduce};
 
-use super::Journal;
-use super::word::Word;
-use crate::feed::log::{Entry, Said};
 use crate::ingest::dialect::{Dialect, Translator};
 use crate::limits;
+use crate::record::journal::Journal;
+use crate::record::log::{Entry, Said};
+use crate::record::word::Word;
 use crate::replay::spoken_of;
 
 /// What is remembered of each instance's sessions.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::block;
 use super::store::{Block, Medium, StoreError};
 use super::{Journal, Kept};
-use crate::feed::log::{Cursor, Entry, Read, Said};
 use crate::limits;
+use crate::record::log::{Cursor, Entry, Read, Said};
 
 /// What came of reading the journal.
 enum Found {
@@ -56,7 +56,7 @@ impl Journal {
 
     /// Gives `look` the newest entries that are kept, oldest first, as many as fit `raw` bytes; `None` if they cannot be
     /// read.
-    pub(super) async fn newest<T: Send + 'static>(
+    pub(crate) async fn newest<T: Send + 'static>(
         &self,
         raw: u64,
         look: impl FnOnce(&mut dyn Iterator<Item = Entry>) -> T + Send + 'static,

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{block, natural, number, said, text};
-use crate::journal::sources::Sources;
-use crate::journal::store::{Block, Bounds, Life, LifeId, Place, Purge, Store, StoreError};
+use crate::record::journal::sources::Sources;
+use crate::record::journal::store::{Block, Bounds, Life, LifeId, Place, Purge, Store, StoreError};
 
 /// Free pages given back to the system at once; the rest waits, or is used again.
 const GIVEN_BACK: u32 = 256;

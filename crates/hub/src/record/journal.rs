@@ -6,18 +6,15 @@
 //! hub before this one knew. If it fails, the log goes on in memory, and
 //! what follows belongs to a new life of it: see `docs/adr/0008-journal.md`.
 //!
-//! Nothing here decides what a reader is given: that is [`crate::feed::log`].
+//! Nothing here decides what a reader is given: that is [`crate::record::log`].
 
 pub mod block;
-pub(crate) mod keep;
 pub mod memory;
 mod read;
-pub mod recall;
 mod sources;
 pub mod sqlite;
 
 pub mod store;
-pub(crate) mod word;
 mod writer;
 
 use std::sync::Arc;
@@ -27,8 +24,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::feed::log::Log;
 use crate::limits;
+use crate::record::log::Log;
 use store::Medium;
 use writer::Writer;
 
