@@ -12,7 +12,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::measure::{Machine, machine_line};
 use crate::report::{Goals, Section};
-use crate::runs::{Run, Setup};
+use crate::runs::Run;
+use crate::setup::Setup;
 
 /// Files and sockets that a run may have open.
 const OPEN_FILES: u64 = 16_384;

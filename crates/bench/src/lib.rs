@@ -14,6 +14,7 @@ mod load;
 mod measure;
 mod report;
 mod runs;
+mod setup;
 mod stage;
 mod view;
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::hub::Hub;
 use crate::load::{Load, Options, Pace};
 use crate::measure::{Machine, Shares};
-use crate::runs::Setup;
+use crate::setup::Setup;
 use crate::view::{Live, Look, Manner, Seen, Tally, Viewers, follow};
 
 /// How long words on their way may take to arrive after a window.

@@ -29,9 +29,6 @@ use tracing_subscriber::EnvFilter;
 use crate::fault::{EXIT_CODES, Fault};
 use crate::{limits, out};
 
-/// The command that this program gives itself: see [`hub::workspace::guard`].
-pub(crate) const GUARD: &str = "guard";
-
 /// One live, true view over many running coding agents
 ///
 /// Without a command it is `drovers up`: it starts the hub, opens its page, and shows the OpenCode servers and folders

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     // The guard of a server must be alone in its process: before any thread of a runtime exists.
     if std::env::args_os()
         .nth(1)
-        .is_some_and(|arg| arg == cli::GUARD)
+        .is_some_and(|arg| arg == serving::GUARD)
     {
         return hub::workspace::guard::run();
     }

@@ -19,7 +19,10 @@ use url::Url;
 
 use crate::api::Api;
 use crate::fault::Fault;
-use crate::{cli, limits, out};
+use crate::{limits, out};
+
+/// The command that this program gives itself: see [`hub::workspace::guard`].
+pub(crate) const GUARD: &str = "guard";
 
 /// A hub that listens.
 pub(crate) struct Serving {
@@ -61,7 +64,7 @@ struct Signals {
 
 /// How servers are started: by this very program as their guard.
 pub(crate) fn launcher(opencode: Option<std::path::PathBuf>) -> Result<Launcher, Fault> {
-    let guard = GuardCommand::this_program(cli::GUARD).map_err(|error| {
+    let guard = GuardCommand::this_program(GUARD).map_err(|error| {
         Fault::cannot_start(format!(
             "this program cannot find its own file: {error}. Install it anew"
         ))

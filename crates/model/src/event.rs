@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ids::{InstanceId, MessageId, PartId, PermissionId, QuestionId, SessionId};
-use crate::state::{
+use crate::facts::{
     Catalog, Failure, LinkStatus, MessageInfo, Origin, Outcome, Part, Permission, Question,
     RunStatus, SessionInfo, Todos,
 };
+use crate::ids::{InstanceId, MessageId, PartId, PermissionId, QuestionId, SessionId};
 use crate::text::{Delta, OpenText};
 use crate::time::Timestamp;
 

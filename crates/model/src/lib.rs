@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod export;
+pub mod facts;
 pub mod ids;
 pub mod json;
 pub mod limits;

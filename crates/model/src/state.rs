@@ -4,11 +4,7 @@
 //! revision at which it last changed; a viewer that has seen revision `n` needs only what is newer.
 //! Fields are public to read; only [`crate::reduce`] writes them, through the one owner of the [`State`].
 
-mod answered;
 mod asked;
-mod content;
-mod info;
-mod link;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,15 +12,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use answered::{Answered, AnsweredLately, Lapsed, Outcome, Request};
-pub use asked::{Asked, Meanwhile};
-pub use content::{Content, Hidden, Piece};
-pub use info::{
-    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
-    Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Role, RunStatus,
-    SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
+pub use crate::facts::{
+    AgentInfo, Answered, AnsweredLately, Catalog, Content, ErrorKind, Failure, Hidden, Lapsed,
+    Link, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin, Outcome, Part, PartKind,
+    Permission, PermissionRequest, Piece, Question, QuestionItem, QuestionOption, Reason,
+    ReasonKind, Request, Role, RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool,
+    ToolCall, ToolState,
 };
-pub use link::{Link, LinkStatus, Reason, ReasonKind};
+pub use asked::{Asked, Meanwhile};
 pub use session::{Body, Halt, Held, Loaded, Message, MessageStatus, Run, Session};
 
 use crate::event::Remembered;
@@ -76,16 +71,6 @@ impl State {
         let first = self.instances.values().find(has);
         first.is_none_or(|first| first.id == *instance)
     }
-}
-
-/// Where a server is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// A folder in which the hub runs a server of its own.
-    Folder(Arc<str>),
-    /// A server that runs elsewhere.
-    Url(Arc<str>),
 }
 
 /// One OpenCode server.

@@ -8,6 +8,7 @@
 
 mod assets;
 mod door;
+mod fragment;
 mod limits;
 pub mod wire;
 

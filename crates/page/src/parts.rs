@@ -17,8 +17,8 @@ use model::view::{Look, MessageRow, PartRow};
 pub(crate) use diff::patch;
 pub(crate) use message::{message, messages};
 
+use crate::fragment::{Block, Child, Fragment};
 use crate::markdown::Memo;
-use crate::render::{Block, Child, Fragment};
 
 /// Where a part is.
 #[derive(Clone, Copy, Debug)]

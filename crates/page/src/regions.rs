@@ -16,8 +16,8 @@ use maud::{Markup, html};
 use model::time::Timestamp;
 use model::view::{Mark, Seen};
 
+use crate::fragment::{Block, Child, Fragment};
 use crate::markdown::Memo;
-use crate::render::{Block, Child, Fragment};
 use crate::words;
 
 /// Every region that `seen` has news of.

@@ -2,7 +2,6 @@
 //!
 //! It remembers what it drew lately, for all viewers together, and never who they are.
 
-mod fragment;
 mod ring;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,9 +10,9 @@ use model::ids::InstanceId;
 use model::state::Rev;
 use model::view::{Look, MessageRow, PartRow, Seen};
 
-pub(crate) use fragment::{Block, Child, Fragment};
 use ring::{Cache, Drawn, Identity};
 
+use crate::fragment::{Fragment, fragment_url};
 use crate::shell::Context;
 use crate::wire::Op;
 use crate::{parts, regions, shell};
@@ -263,19 +262,4 @@ fn region_key(look: &Look, key: &str) -> String {
         session.unwrap_or_default(),
         from.unwrap_or_default()
     )
-}
-
-/// Where the page fetches an element of what it looks at.
-pub(crate) fn fragment_url(look: &Look, key: &str, at: Rev) -> String {
-    let mut url = format!(
-        "/fragment{}?key={}&at={}",
-        crate::words::path(look),
-        crate::words::encode(key),
-        at.0
-    );
-    if let Some(from) = &look.from {
-        url.push_str("&from=");
-        url.push_str(&crate::words::encode(from.as_str()));
-    }
-    url
 }

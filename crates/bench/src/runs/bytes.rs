@@ -3,9 +3,9 @@
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::Setup;
 use crate::load::{Load, Options};
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::{Stage, speak};
 
 /// Words per second of each session.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::Setup;
 use crate::load::Options;
 use crate::measure::median;
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::{Stage, speak};
 use crate::view::Bare;
 

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::Setup;
 use crate::load::Options;
 use crate::measure::{Latency, median};
 use crate::report::{Chart, Line, Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::{Stage, speak};
 
 /// Words per second of the session that is looked at.

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::Setup;
 use super::latency::TICK;
 use crate::load::Options;
 use crate::measure::{Latency, median};
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::{Stage, direct, speak};
 
 /// Words per second.

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::Setup;
 use crate::load::Options;
 use crate::measure::{Latency, median};
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::{Stage, Window, direct, speak};
 
 /// The live feed's tick, in milliseconds (`hub::limits::TICK`).

@@ -5,10 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
-use super::{Setup, megabytes};
+use super::megabytes;
 use crate::load::{Load, Options, Pace};
 use crate::measure::{Memory, slope};
 use crate::report::{Chart, Line, Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::Stage;
 
 /// Sessions that speak, of all.

@@ -12,26 +12,10 @@ mod start;
 mod throughput;
 mod weight;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use anyhow::Result;
 
-use crate::report::{Figure, Goals, Section};
-
-/// How measurements are made.
-#[derive(Clone, Debug)]
-pub(crate) struct Setup {
-    /// The program that is measured.
-    pub(crate) hub: PathBuf,
-    /// Seconds and small loads.
-    pub(crate) short: bool,
-    /// Rounds of comparisons.
-    pub(crate) rounds: usize,
-    /// What whole windows are multiplied with.
-    pub(crate) scale: f64,
-    pub(crate) goals: Goals,
-}
+use crate::report::Section;
+use crate::setup::Setup;
 
 /// A measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -91,31 +75,6 @@ impl Run {
             Self::Weight => weight::run(setup).await,
             Self::Curves => curves::run(setup).await,
         }
-    }
-}
-
-impl Setup {
-    /// The whole length of a window, or that of a short run.
-    pub(crate) fn seconds(&self, whole: f64, short: f64) -> Duration {
-        match self.short {
-            true => Duration::from_secs_f64(short),
-            false => Duration::from_secs_f64(whole * self.scale),
-        }
-    }
-
-    /// How long everything gets to settle before it is measured.
-    fn settle(&self) -> Duration {
-        self.seconds(1.5, 0.4)
-    }
-
-    /// The size of something in a whole run, or in a short one.
-    pub(crate) fn size(&self, whole: usize, short: usize) -> usize {
-        if self.short { short } else { whole }
-    }
-
-    /// A value beside its goal.
-    pub(crate) fn figure(&self, id: &'static str, value: f64) -> Result<Figure> {
-        self.goals.judge(id, value, self.short)
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::{Instant, sleep};
 
-use super::Setup;
 use crate::hub::Hub;
 use crate::load::Options;
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::{Stage, speak};
 use crate::view::{Live, Look, Manner, Tally};
 

@@ -3,10 +3,10 @@
 use anyhow::{Context, Result};
 use tokio::time::{Instant, sleep};
 
-use super::Setup;
 use crate::load::Options;
 use crate::measure::median;
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::Stage;
 use crate::view::{Live, Manner, Tally};
 

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::Setup;
 use crate::hub::Hub;
 use crate::load::{Load, Options};
 use crate::measure::median;
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 
 pub(super) async fn run(setup: &Setup) -> Result<Section> {
     let times = setup.size(7 * setup.rounds, 3);

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::Setup;
 use crate::load::{Load, Options, Pace};
 use crate::measure::Latency;
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::{self, Stage, Watching, Window};
 use crate::view::{Viewers, drain};
 

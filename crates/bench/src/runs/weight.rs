@@ -3,10 +3,11 @@
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::{Setup, megabytes};
+use super::megabytes;
 use crate::hub::Hub;
 use crate::load::Options;
 use crate::report::{Section, Table, number};
+use crate::setup::Setup;
 use crate::stage::Stage;
 
 pub(super) async fn run(setup: &Setup) -> Result<Section> {

@@ -4,8 +4,8 @@ use maud::{Markup, PreEscaped, html};
 use model::state::{MessageStatus, Role};
 use model::view::{LogRows, MessageRow};
 
+use crate::fragment::{Child, Fragment};
 use crate::markdown::Memo;
-use crate::render::{Child, Fragment};
 use crate::words::escape;
 
 /// A message without its parts.

@@ -5,7 +5,7 @@ use model::state::PartKind;
 use model::view::PartRow;
 
 use super::{Open, assemble, block};
-use crate::render::{Block, Fragment};
+use crate::fragment::{Block, Fragment};
 
 pub(super) fn part(row: &PartRow) -> Fragment {
     let line = match &row.kind {

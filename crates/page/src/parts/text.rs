@@ -8,9 +8,9 @@ use model::text::Segment;
 use model::view::PartRow;
 
 use super::{Open, Place, assemble, block, summary};
+use crate::fragment::{Block, Fragment, fragment_url};
 use crate::limits;
 use crate::markdown::{self, Memo};
-use crate::render::{Block, Fragment, fragment_url};
 use crate::words::{duration, escape};
 
 pub(super) fn prose(

@@ -6,9 +6,9 @@ use model::view::PartRow;
 use serde_json::Value;
 
 use super::{Open, Place, assemble, block, diff, output, summary};
+use crate::fragment::{Block, Fragment, fragment_url};
 use crate::limits;
 use crate::markdown::{highlight, language_of_path};
-use crate::render::{Block, Fragment, fragment_url};
 use crate::words::{duration, escape, session_path};
 
 pub(super) fn part(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Fragment {

@@ -12,7 +12,7 @@ use model::state::Permission;
 use model::view::{Look, NeedKind, NeedRow};
 
 use super::{ago, item, list};
-use crate::render::{Block, Fragment};
+use crate::fragment::{Block, Fragment};
 use crate::words::{encode, session_path};
 
 /// Where a card is: below the conversation, where there is room to write, or at the side.

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use model::view::{ComposerRow, Look, Models};
 
 use super::list;
-use crate::render::{Block, Fragment};
+use crate::fragment::{Block, Fragment};
 use crate::words::encode;
 
 pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {

@@ -5,7 +5,7 @@ use model::state::{LinkStatus, Origin};
 use model::view::{HeadRow, LinkRow, Mark};
 
 use super::shape;
-use crate::render::Fragment;
+use crate::fragment::Fragment;
 use crate::words::{self, encode, session_path};
 
 pub(super) fn head(row: &HeadRow) -> Fragment {

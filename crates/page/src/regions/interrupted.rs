@@ -4,7 +4,7 @@ use maud::html;
 use model::view::InterruptedRow;
 
 use super::{ago, item, list};
-use crate::render::{Block, Fragment};
+use crate::fragment::{Block, Fragment};
 use crate::words::{continue_url, session_path};
 
 pub(super) fn interrupted(rows: &[InterruptedRow]) -> Fragment {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use model::state::Run;
 use model::view::{LogRows, LogState, Look};
 
-use crate::render::Fragment;
+use crate::fragment::Fragment;
 use crate::words::{continue_url, encode, path};
 
 pub(super) fn before(look: &Look, log: &LogRows) -> Fragment {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use maud::html;
 
-use crate::render::Fragment;
+use crate::fragment::Fragment;
 
 pub(super) fn notices(rows: &[Arc<str>]) -> Fragment {
     let html = html! {

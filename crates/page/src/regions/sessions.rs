@@ -6,7 +6,7 @@ use model::plain;
 use model::view::{Look, Mark, SessionRow};
 
 use super::{ago, item, list, shape};
-use crate::render::{Block, Fragment};
+use crate::fragment::{Block, Fragment};
 use crate::words::{self, encode, instance_path, session_path};
 
 /// Steps that are drawn as such; deeper ones are drawn at this one.

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use model::state::{Counters, TodoState, Todos};
 use model::view::SideRow;
 
-use crate::render::Fragment;
+use crate::fragment::Fragment;
 use crate::words::count;
 
 pub(super) fn side(row: &SideRow) -> Fragment {

@@ -7,7 +7,7 @@ use model::state::{LinkStatus, Origin};
 use model::view::{Look, Mark, TabRow};
 
 use super::{item, list, shape};
-use crate::render::{Block, Fragment};
+use crate::fragment::{Block, Fragment};
 use crate::words;
 
 pub(super) fn tabs(look: &Look, rows: &[TabRow]) -> Fragment {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use model::ids::PermissionId;
 use model::state::{MessageStatus, Rev};
 
-use super::fragment::Fragment;
+use crate::fragment::Fragment;
 use crate::limits;
 
 /// What a render depends on, where that is cheaper to compare than to draw.

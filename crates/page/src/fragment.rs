@@ -3,6 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use model::state::Rev;
+use model::view::Look;
+
 use crate::limits;
 use crate::markdown::Memo;
 use crate::wire::Op;
@@ -283,4 +286,19 @@ fn parts_words(text: &str, at: usize) -> bool {
 
 fn utf16_len(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
+}
+
+/// Where the page fetches an element of what it looks at.
+pub(crate) fn fragment_url(look: &Look, key: &str, at: Rev) -> String {
+    let mut url = format!(
+        "/fragment{}?key={}&at={}",
+        crate::words::path(look),
+        crate::words::encode(key),
+        at.0
+    );
+    if let Some(from) = &look.from {
+        url.push_str("&from=");
+        url.push_str(&crate::words::encode(from.as_str()));
+    }
+    url
 }

@@ -1,0 +1,29 @@
+//! What servers tell of: sessions, messages, parts, requests and links, as values that say nothing of how they are kept.
+
+mod answered;
+mod content;
+mod info;
+mod link;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub use answered::{Answered, AnsweredLately, Lapsed, Outcome, Request};
+pub use content::{Content, Hidden, Piece};
+pub use info::{
+    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
+    Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Role, RunStatus,
+    SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
+};
+pub use link::{Link, LinkStatus, Reason, ReasonKind};
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A folder in which the hub runs a server of its own.
+    Folder(Arc<str>),
+    /// A server that runs elsewhere.
+    Url(Arc<str>),
+}
