@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use syn::{Attribute, Meta};
+use syn::{Attribute, Item, Meta};
 
 /// A parsed source file.
 pub struct Source {
@@ -37,7 +37,30 @@ pub fn sources(root: &Path) -> Result<Vec<Source>> {
             }
         }
     }
+    mark_tests(&mut found);
     Ok(found)
+}
+
+/// Marks the files of modules that are declared for tests alone.
+fn mark_tests(sources: &mut [Source]) {
+    let declared = |source: &Source| {
+        let modules = source.tree.items.iter().filter_map(|item| match item {
+            Item::Mod(module) if is_for_tests(&module.attrs) => Some(module.ident.to_string()),
+            _ => None,
+        });
+        let paths = modules.map(|name| [source.module.clone(), vec![name]].concat());
+        paths
+            .map(|path| (source.krate.clone(), path))
+            .collect::<Vec<_>>()
+    };
+    let roots = sources.iter().filter(|source| !source.test);
+    let for_tests: Vec<_> = roots.flat_map(declared).collect();
+    for source in sources {
+        let below = |(krate, path): &(String, Vec<String>)| {
+            *krate == source.krate && source.module.starts_with(path)
+        };
+        source.test |= for_tests.iter().any(below);
+    }
 }
 
 fn source(root: &Path, file: &Path, inside: &Path, krate: &str, folder: &str) -> Result<Source> {
