@@ -5,7 +5,7 @@ import { ofComposition } from "./composing";
 import { byId, root } from "./dom";
 import { openDialog, sheet } from "./dialogs";
 import { hint } from "./hint";
-import { go } from "./navigate";
+import { go, isLeaving } from "./navigate";
 import { allowable } from "./steady";
 
 function step(by: number): void {
@@ -15,18 +15,61 @@ function step(by: number): void {
   if (next) void go(next.pathname);
 }
 
-/** How long no other key may have been pressed before one that allows, in milliseconds: nobody writes a word so slowly. */
-const quietBefore = 400;
+/**
+ * How long no other key may be pressed before and after one that allows, in milliseconds: nobody writes a word so slowly.
+ * A word that is written where no field has the focus allows nothing.
+ */
+const quiet = 400;
 
 let typed = -Infinity;
+/** The key that allows was pressed: it counts once `quiet` has passed. */
+let allowing: { card: HTMLElement; timer: number; fresh: boolean } | undefined;
 
-/** Allows the request that is marked, if that could be seen for long enough. */
+/** Another key, a press or a change of place came within `quiet`: nothing is allowed. */
+function takeBack(why: string): void {
+  if (!allowing) return;
+  clearTimeout(allowing.timer);
+  allowing.card.removeAttribute("data-allowing");
+  allowing = undefined;
+  hint(why);
+}
+
+/** Allows the request that is marked, if it was in sight for long enough before the key and still is after it. */
 function allow({ timeStamp }: KeyboardEvent): void {
-  if (timeStamp - typed < quietBefore) return hint("Other keys were pressed just before: nothing was allowed.");
+  if (isLeaving()) return hint("This page is about to be replaced: nothing was allowed.");
+  if (timeStamp - typed < quiet) return hint("Other keys were pressed just before: nothing was allowed.");
   const card = allowable(timeStamp);
   if (typeof card === "string") return hint(card);
+  card.setAttribute("data-allowing", "");
+  hint("Allowing. Any other key takes it back.");
+  allowing = { card, timer: setTimeout(() => allowNow(card), quiet), fresh: true };
+}
+
+function allowNow(card: HTMLElement): void {
+  if (document.hidden || isLeaving() || allowable(performance.now()) !== card) {
+    return takeBack("The request changed or moved meanwhile: nothing was allowed.");
+  }
+  card.removeAttribute("data-allowing");
+  allowing = undefined;
   const form = card.querySelector<HTMLFormElement>("form[data-url]");
   if (form) answerPermission(form, "once");
+}
+
+/** Opens the page of a new session. What is written before it is there is kept for its prompt. */
+async function beginSession(instance: string): Promise<void> {
+  const ahead = document.createElement("textarea");
+  ahead.className = "hear";
+  ahead.ariaLabel = "Prompt of the new session";
+  document.body.append(ahead);
+  ahead.focus({ preventScroll: true });
+  await go(`/i/${encodeURIComponent(instance)}`);
+  const [area, written] = [byId<HTMLTextAreaElement>("text"), ahead.value];
+  ahead.remove();
+  if (!area) return;
+  area.focus();
+  if (written === "") return;
+  area.setRangeText(written, area.value.length, area.value.length, "end");
+  area.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 /** Keys that may be held: they only look elsewhere. */
@@ -41,7 +84,7 @@ const keys: Record<string, (event: KeyboardEvent) => void> = {
   k: () => step(-1),
   n: () => {
     const { instance } = root.dataset;
-    if (instance !== undefined) void go(`/i/${encodeURIComponent(instance)}`).then(() => byId("text")?.focus());
+    if (instance !== undefined) void beginSession(instance);
   },
 };
 
@@ -70,5 +113,10 @@ export function keyboard(): void {
     if (!event.repeat || mayBeHeld.includes(event.key)) act(event);
   });
   // After the key itself: also those that are written, or held.
-  addEventListener("keydown", ({ timeStamp }) => (typed = timeStamp));
+  addEventListener("keydown", ({ timeStamp, repeat, key }) => {
+    typed = timeStamp;
+    if (!(repeat && key === "a") && allowing && !allowing.fresh) takeBack("Another key followed: nothing was allowed.");
+    if (allowing) allowing.fresh = false;
+  });
+  addEventListener("pointerdown", () => takeBack("Something was pressed meanwhile: nothing was allowed."), true);
 }

@@ -10,7 +10,7 @@ import { keyboard } from "./keys";
 import { live } from "./live";
 import { chosen } from "./morph";
 import { again, navigation } from "./navigate";
-import { outbox, sendKept } from "./outbox";
+import { outbox, sendKept, withdrawAllows } from "./outbox";
 import { fetchElement } from "./patch";
 import { watchPlaces } from "./places";
 import { isTooEarly, watchPresses } from "./presses";
@@ -36,10 +36,17 @@ async function showWhole(link: HTMLElement): Promise<void> {
   part.replaceWith(fresh);
 }
 
+/** A stop is the last word: what was allowed before it and was not sent yet is not sent any more. */
+function withdraw(): void {
+  const dropped = withdrawAllows(root.dataset.instance ?? "");
+  if (dropped > 0) say("What was allowed and not sent yet was dropped");
+}
+
 /** Sends a command of a button, one at a time. */
 async function post(control: HTMLElement): Promise<void> {
   if (control.ariaBusy === "true") return;
   control.ariaBusy = "true";
+  if (control.dataset.stops !== undefined) withdraw();
   await send(control, "POST", control.dataset.url ?? "", {});
   control.ariaBusy = null;
 }

@@ -59,6 +59,9 @@ export async function go(url: string, add = true): Promise<void> {
   }
 }
 
+/** Whether a person is on the way to somewhere else: what is in sight is about to be replaced. */
+export const isLeaving = (): boolean => leaving;
+
 /** Shows the same page anew, unless a person is leaving it: what they go to is new as well. */
 export const again = (): Promise<void> => (leaving ? Promise.resolve() : go(location.href, false));
 

@@ -4,6 +4,7 @@
 import { exchange, inWords, isGood, type Problem, type Reply } from "./api";
 import { clock } from "./clock";
 import { root } from "./dom";
+import { hint } from "./hint";
 
 /** Something that is to be sent. */
 export interface Kept {
@@ -103,8 +104,19 @@ export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | 
   if (all.length >= mostKept || length > mostKeptLength) return false;
   newest = Math.max(newest + 1, Date.now());
   const taken = writeKept({ ...what, key: crypto.randomUUID(), at: newest, state: "waiting" });
-  if (taken) sendKept();
-  return taken;
+  if (!taken) return false;
+  sendKept();
+  setTimeout(() => onKept(), soonSent + 100);
+  return true;
+}
+
+const allows = ({ kind, body }: Kept): boolean => kind === "answer" && ["once", "always"].includes(String(body.reply));
+
+/** Drops the answers that allow something in an instance and wait to be sent. How many there were. */
+export function withdrawAllows(instance: string): number {
+  const waiting = allKept().filter((kept) => kept.instance === instance && kept.state === "waiting" && allows(kept));
+  waiting.forEach(forget);
+  return waiting.length;
 }
 
 /** Sends what was refused once more. */
@@ -126,6 +138,13 @@ export function standing(kept: Kept): string {
   const unclear = kept.unclear ? ". It may have arrived already; it counts once" : "";
   return `${kept.why ?? "Waiting to be sent"}${unclear}`;
 }
+
+/** How long something may wait before that is shown, in milliseconds: most of it is gone by then. */
+const soonSent = 1_000;
+
+/** Whether something waits for longer than it takes to send it. */
+export const isStuck = (kept: Kept): boolean =>
+  kept.why !== undefined || (!onTheirWay.has(kept.key) && Date.now() - kept.at > soonSent);
 
 export const isOnItsWay = (kept: Kept): boolean => onTheirWay.has(kept.key);
 
@@ -252,6 +271,9 @@ export function outbox(changed: () => void, begun: (kept: Kept) => void): void {
   addEventListener("storage", (event) => {
     if (event.key !== null && !event.key.startsWith(outboxPrefix)) return;
     cached = null;
+    if (event.newValue === null && event.oldValue !== null && root.hasAttribute("data-offline")) {
+      hint("Another tab of this browser sent or discarded it. What came of it is shown once this page is connected.");
+    }
     onKept();
     if (event.oldValue === null) sendKept();
   });

@@ -8,7 +8,8 @@ const cardLists = "[data-k=asks-list], [data-k=needs-list], [data-k=interrupted-
 const fingerStays = 1_500;
 
 let pointerKind = "";
-let fingerIn: Element | null = null;
+/** What the finger was in, by name: a card that goes takes the element that was touched with it. */
+let fingerIn: string | null = null;
 let fingerAt = -Infinity;
 
 /** What a person answered from here, in words, by where the answer went. */
@@ -22,11 +23,19 @@ export function noteAnswer(url: string, words: string): void {
 /** What would slide if a list became shorter: it, and what is below it. */
 const sliding = (list: Element): Element => list.closest("#left") ?? list;
 
+const slideName = (slides: Element): string => slides.id || (slides.getAttribute("data-k") ?? "");
+
+/** The name of what would slide under a finger; `null` if nothing would. */
+function slidesAt(target: EventTarget | null): string | null {
+  const list = target instanceof Element ? target.closest(`#left, ${cardLists}`) : null;
+  return list && slideName(sliding(list));
+}
+
 /** Whether a pointer, a finger or the focus of a keyboard is in a list, or in what would slide with it. */
 export function isUsed(list: Element): boolean {
   const all = sliding(list);
   const pointed = pointerKind === "mouse" && all.matches(":hover");
-  const touched = fingerIn !== null && all.contains(fingerIn) && performance.now() - fingerAt < fingerStays;
+  const touched = fingerIn === slideName(all) && performance.now() - fingerAt < fingerStays;
   return pointed || touched || list.querySelector(":focus-visible") !== null;
 }
 
@@ -80,7 +89,8 @@ export function watchPlaces(): void {
       (event) => {
         pointerKind = event.pointerType;
         if (pointerKind === "mouse") return;
-        fingerIn = event.target instanceof Element ? event.target : null;
+        // A finger goes on being told where it went down, also where that has gone from the page.
+        if (event.type === "pointerdown") fingerIn = slidesAt(event.target);
         fingerAt = performance.now();
       },
       { capture: true, passive: true },

@@ -66,10 +66,18 @@ function within({ left, top, right, bottom }: DOMRect, box: Pick<DOMRect, "left"
   );
 }
 
+/** What of the window is in sight: two fingers may have zoomed into it. */
+function visible(): Pick<DOMRect, "left" | "top" | "right" | "bottom"> {
+  const seen = visualViewport;
+  if (!seen) return { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
+  const { offsetLeft, offsetTop, width, height } = seen;
+  return { left: offsetLeft, top: offsetTop, right: offsetLeft + width, bottom: offsetTop + height };
+}
+
 /** Whether nothing of an element is cut off or covered. */
 function isWhole(element: HTMLElement, at: DOMRect): boolean {
   if (document.hidden || at.width === 0) return false;
-  if (!within(at, { left: 0, top: 0, right: innerWidth, bottom: innerHeight })) return false;
+  if (!within(at, visible())) return false;
   for (let up = element.parentElement; up; up = up.parentElement) {
     if (up.matches(cutting) && !within(at, up.getBoundingClientRect())) return false;
   }
@@ -122,7 +130,7 @@ function showStand(card: HTMLElement, stand: Stand): void {
   set(card, "data-ready", stood(stand, performance.now()));
   set(card, "data-unread", !stand.read);
   const kept = formOf(card)?.dataset.kept !== undefined;
-  for (const button of card.querySelectorAll<HTMLElement>("form[data-url] button")) {
+  for (const button of card.querySelectorAll<HTMLElement>("form[data-url] button:not([data-take-back])")) {
     const off = kept || (!stand.read && button.matches(grants));
     if (off !== (button.ariaDisabled === "true")) button.ariaDisabled = off ? "true" : null;
   }
@@ -136,12 +144,16 @@ function set(element: HTMLElement, name: string, on: boolean): void {
 const isAllowable = (card: HTMLElement): boolean =>
   stands.get(card)?.whole === true && stands.get(card)?.read === true && formOf(card)?.dataset.kept === undefined;
 
-/** Marks the card that the key allows: the first below the conversation, else at the side, that is in sight. */
-function mark(): void {
-  const all = ["asks", "needs"].flatMap((list) => [
+/** Cards with leave to give: those below the conversation, then those at the side. */
+const askingCards = (): HTMLElement[] =>
+  ["asks", "needs"].flatMap((list) => [
     ...document.querySelectorAll<HTMLElement>(`[data-k=${list}] li.card:has(button[value=once])`),
   ]);
-  const next = all.find(isAllowable);
+
+/** Marks the card that the key allows: the one that has the focus; where none has it, the first that is in sight. */
+function mark(): void {
+  const focused = document.activeElement?.closest<HTMLElement>("li.card");
+  const next = askingCards().find((card) => (!focused || card === focused) && isAllowable(card));
   for (const card of document.querySelectorAll<HTMLElement>("[data-marked]")) if (card !== next) set(card, "data-marked", false);
   if (next) set(next, "data-marked", true);
   const as = next ? contentOf(next) : "";
@@ -220,6 +232,7 @@ export function watchCards(): void {
     if (document.hidden) measure();
     else stir();
   });
+  for (const name of ["scroll", "resize"]) visualViewport?.addEventListener(name, () => stir(true), { passive: true });
   new ResizeObserver(() => stir(true)).observe(root);
   // A list that begins or ceases to be in use.
   for (const name of ["pointerover", "focusin", "focusout"]) addEventListener(name, () => stir(true), { passive: true });

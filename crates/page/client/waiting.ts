@@ -3,7 +3,7 @@
 import { complain } from "./api";
 import { clock } from "./clock";
 import { byId, find, root, say } from "./dom";
-import { allKept, forget, isOnItsWay, type Kept, sendAgain, standing, tidyKept } from "./outbox";
+import { allKept, forget, isOnItsWay, isStuck, type Kept, sendAgain, standing, tidyKept } from "./outbox";
 import { stir } from "./steady";
 
 type Act = (kept: Kept) => void;
@@ -106,18 +106,31 @@ function cardOf(kept: Kept): HTMLFormElement | undefined {
   return [...document.querySelectorAll<HTMLFormElement>("form[data-url]")].find((form) => form.dataset.url === kept.url);
 }
 
+/** An answer that could not be sent yet can be taken back where it was given. */
+function offerTakeBack(form: HTMLFormElement, kept: Kept, waits: boolean): void {
+  const there = form.querySelector("[data-take-back]");
+  if (!waits) return there?.remove();
+  if (there) return;
+  const button = control(kept, "Take back", forget);
+  button.dataset.takeBack = "";
+  form.append(button);
+}
+
 /** An answer that waits is shown where it was given; nothing else can be answered there meanwhile. */
 function showAnswers(answers: Kept[]): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("form[data-kept]")) {
     if (answers.some((kept) => kept.url === form.dataset.url)) continue;
     delete form.dataset.kept;
+    form.querySelector("[data-take-back]")?.remove();
     complain(form, "");
   }
   for (const kept of answers) {
     for (const form of document.querySelectorAll<HTMLFormElement>("form[data-url]")) {
       if (form.dataset.url !== kept.url) continue;
       form.dataset.kept = "";
-      complain(form, isOnItsWay(kept) ? "" : `${kept.text}: ${standing(kept)}`, true);
+      const waits = isStuck(kept);
+      complain(form, waits ? `${kept.text}: ${standing(kept)}` : "", true);
+      offerTakeBack(form, kept, waits);
     }
   }
   stir(true);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams, SetFocusEmulationEnabledParams,
-    SetTouchEmulationEnabledParams,
+    SetPageScaleFactorParams, SetTouchEmulationEnabledParams,
 };
 use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
@@ -239,6 +239,17 @@ impl Page {
     pub async fn pretend(&self, front: bool) -> Result<()> {
         self.page
             .execute(SetFocusEmulationEnabledParams::new(front))
+            .await?;
+        Ok(())
+    }
+
+    /// Zooms in as two fingers do: the window shows so much less of the page.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn zoom(&self, factor: f64) -> Result<()> {
+        self.page
+            .execute(SetPageScaleFactorParams::new(factor))
             .await?;
         Ok(())
     }

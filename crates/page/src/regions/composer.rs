@@ -45,7 +45,7 @@ fn buttons(look: &Look, row: &ComposerRow, blocked: bool) -> Markup {
     html! {
         @if row.running {
             @if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
-                button.stop type="button" data-do="post" disabled[!row.live]
+                button.stop type="button" data-do="post" data-stops disabled[!row.live]
                     data-url={ "/api/instances/" (encode(instance.as_str())) "/sessions/" (encode(session.as_str())) "/abort" } {
                     "Stop"
                 }

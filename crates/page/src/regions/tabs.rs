@@ -36,7 +36,6 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
     let place = match &row.origin {
         Origin::Folder(place) | Origin::Url(place) => place,
     };
-    let ends = matches!(row.origin, Origin::Folder(_)) && row.working > 0;
     let class = if live { "tab" } else { "tab off" };
     let mark = if live || row.mark == Mark::Idle {
         row.mark
@@ -54,10 +53,29 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
             }
             button.icon type="button" data-do="remove" data-url={ "/api/instances/" (words::encode(id)) }
                 data-home=[selected.then_some("/")]
-                data-ask=[ends.then(|| format!("{name} is working. Removing it ends its server and {} running.", sessions(row.working)))]
+                data-ask=(removal(name, row))
                 aria-label={ "Remove " (name) } title={ "Remove " (name) } { "×" }
         },
     )
+}
+
+/// What is asked before an instance is removed: what goes on without it, and what ends.
+fn removal(name: &str, row: &TabRow) -> String {
+    match (&row.origin, row.working, row.needs) {
+        (Origin::Folder(_), 0, _) => {
+            format!("Remove {name}? Its server ends. Its sessions are kept in its folder.")
+        }
+        (Origin::Folder(_), n, _) => {
+            format!(
+                "{name} is working. Removing it ends its server and {} running.",
+                sessions(n)
+            )
+        }
+        (Origin::Url(_), 0, 0) => format!("Remove {name} from Drovers? Its server keeps running."),
+        (Origin::Url(_), ..) => format!(
+            "{name} is at work or waits for you. Its server keeps running, but nothing that it asks is shown here any more. Remove it?"
+        ),
+    }
 }
 
 fn sessions(n: usize) -> String {
