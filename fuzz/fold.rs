@@ -240,6 +240,7 @@ impl Script<'_> {
             sessions: self.several(Self::info),
             listed: self.several(|script| script.pick(&FOLDERS).into()),
             asked: self.several(|script| script.pick(&FOLDERS).into()),
+            unlisted: Vec::new(),
             statuses: self
                 .several(|script| (script.session(), script.status()))
                 .into_iter()

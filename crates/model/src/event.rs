@@ -207,6 +207,8 @@ pub struct Snapshot {
     pub listed: Vec<Arc<str>>,
     /// Directories whose status was asked; the others stay unknown.
     pub asked: Vec<Arc<str>>,
+    /// Asked directories in which the server could not list what waits: what is known to wait there stays.
+    pub unlisted: Vec<Arc<str>>,
     /// What runs. Sessions of an asked directory that are absent here do not run on this server.
     pub statuses: BTreeMap<SessionId, RunStatus>,
     /// Permissions waiting, in the asked directories.

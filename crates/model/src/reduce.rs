@@ -77,6 +77,7 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         ran_before: Vec::new(),
         listed: Vec::new(),
         gone: Vec::new(),
+        notices: false,
     };
     fold.apply(event);
     // Sessions of a server that cannot be heard are shown by the others that have them.
@@ -89,6 +90,7 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         ran_before,
         listed,
         gone,
+        notices,
         ..
     } = fold;
     if changed {
@@ -122,6 +124,9 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
     if rows {
         state.rows_rev = rev;
     }
+    if notices {
+        state.notices_rev = rev;
+    }
     effects
 }
 
@@ -147,6 +152,8 @@ struct Fold<'a> {
     listed: Vec<SessionId>,
     /// Sessions that this server no longer has.
     gone: Vec<SessionId>,
+    /// True once something changed that is told in a notice.
+    notices: bool,
 }
 
 impl Fold<'_> {

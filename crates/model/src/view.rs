@@ -108,7 +108,7 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
         rev: state.rev,
         look: look.clone(),
         tabs: rows_changed.then(|| rows::tabs(state)),
-        notices: (all || state.notices_rev > since).then(|| state.notices.clone()),
+        notices: (all || state.notices_rev > since).then(|| notices(state)),
         needs: requests_changed.then(|| needs(state)),
         interrupted: rows_changed.then(|| interrupted(state)),
         listed: instance.is_some_and(|instance| instance.listed),
@@ -127,6 +127,23 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
         )
         .map(Front::side),
     }
+}
+
+/// What a person should know beside sessions: of the hub, and of servers that cannot tell everything.
+pub fn notices(state: &State) -> Vec<Arc<str>> {
+    let unlisted = state
+        .instances
+        .values()
+        .filter(|one| !one.asked.unlisted.is_empty());
+    let unlisted = unlisted.map(|instance| {
+        let name = &instance.name;
+        format!(
+            "{name} cannot list what waits for you there: OpenCode fails at one of its requests, such as a `webfetch` without a \
+             time limit. Requests from before Drovers connected may be missing here. Answer them in OpenCode, or stop the session"
+        )
+        .into()
+    });
+    state.notices.iter().cloned().chain(unlisted).collect()
 }
 
 /// What is in front of a viewer.

@@ -91,7 +91,7 @@ pub(super) async fn read(State(app): State<App>) -> Json<Health> {
         (state.instances.len(), live.count())
     });
     let notices = app.notices().iter().map(|notice| notice.text.clone());
-    let now = engine.read(|state| state.notices.clone());
+    let now = engine.read(model::view::notices);
     Json(Health {
         status: "ok",
         version: VERSION,

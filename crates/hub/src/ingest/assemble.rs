@@ -21,10 +21,10 @@ pub struct FolderAnswers {
     pub sessions: Tolerant<Vec<SessionInfo>>,
     /// What runs in it.
     pub statuses: BTreeMap<String, SessionStatus>,
-    /// What waits for leave.
-    pub permissions: Vec<PermissionRequest>,
-    /// What waits for an answer.
-    pub questions: Vec<QuestionRequest>,
+    /// What waits for leave; `None` where the server fails to list it.
+    pub permissions: Option<Vec<PermissionRequest>>,
+    /// What waits for an answer; `None` likewise.
+    pub questions: Option<Vec<QuestionRequest>>,
 }
 
 impl FolderAnswers {
@@ -33,11 +33,16 @@ impl FolderAnswers {
     pub fn snapshot(self, directory: Arc<str>, now: Timestamp) -> Snapshot {
         let listed = self.sessions.value.len();
         let complete = self.sessions.malformed == 0 && listed < limits::SESSIONS;
-        let read = self.sessions.malformed + listed + self.permissions.len() + self.questions.len();
+        let unlisted = self.permissions.is_none() || self.questions.is_none();
+        let (permissions, questions) = (
+            self.permissions.unwrap_or_default(),
+            self.questions.unwrap_or_default(),
+        );
+        let read = self.sessions.malformed + listed + permissions.len() + questions.len();
         let mut sessions = dialect::sessions(self.sessions.value);
         sessions.truncate(limits::SESSIONS);
-        let permissions = dialect::permissions(self.permissions, now);
-        let questions = dialect::questions(self.questions, now);
+        let permissions = dialect::permissions(permissions, now);
+        let questions = dialect::questions(questions, now);
         let left_out = read - sessions.len() - permissions.len() - questions.len();
         if left_out > 0 {
             tracing::warn!(%directory, left_out, "not everything of a folder's state could be taken");
@@ -47,6 +52,7 @@ impl FolderAnswers {
                 .then(|| directory.clone())
                 .into_iter()
                 .collect(),
+            unlisted: unlisted.then(|| directory.clone()).into_iter().collect(),
             asked: vec![directory],
             sessions,
             statuses: dialect::statuses(self.statuses),
@@ -92,6 +98,7 @@ where
         whole.sessions.extend(part.sessions);
         whole.listed.extend(part.listed);
         whole.asked.extend(part.asked);
+        whole.unlisted.extend(part.unlisted);
         whole.statuses.extend(part.statuses);
         whole.permissions.extend(part.permissions);
         whole.questions.extend(part.questions);

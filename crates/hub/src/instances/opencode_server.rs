@@ -161,8 +161,8 @@ impl ServerSource {
         try_join4(
             client.sessions(Some(1)),
             client.status(),
-            client.permissions(),
-            client.questions(),
+            client.permissions().map(may_fail),
+            client.questions().map(may_fail),
         )
         .await?;
         Ok(())
@@ -188,6 +188,18 @@ impl ServerSource {
                 answer => return Ok(answer?),
             }
         }
+    }
+}
+
+/// A list that OpenCode may fail to give although all else is well: 1.18 answers 400 as long as one request in it lacks what
+/// its own schema asks for, such as the time limit of a `webfetch`.
+fn may_fail<T>(read: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match read {
+        Err(ClientError::Status { status, path, .. }) => {
+            tracing::warn!(status, path, "OpenCode cannot list what waits in a folder");
+            Ok(None)
+        }
+        read => read.map(Some),
     }
 }
 
@@ -374,15 +386,15 @@ impl LinkedServer {
         let (sessions, statuses, permissions, questions) = try_join4(
             client.sessions(Some(limits::SESSIONS)),
             client.status(),
-            client.permissions(),
-            client.questions(),
+            client.permissions().map(may_fail),
+            client.questions().map(may_fail),
         )
         .await?;
         let answers = FolderAnswers {
             sessions,
             statuses: statuses.value,
-            permissions: permissions.value,
-            questions: questions.value,
+            permissions: permissions.map(|read| read.value),
+            questions: questions.map(|read| read.value),
         };
         Ok(answers.snapshot(directory, self.clock.now()))
     }

@@ -176,3 +176,74 @@ async fn what_a_server_with_events_only_told_is_kept_over_a_new_connection() {
     lab.eventually("it is connected again", again).await;
     assert!(lab.get(&page).await.text.contains("hello"));
 }
+
+/// Passes everything on to a server that cannot list the permissions that wait, for as long as it is so.
+#[derive(Clone)]
+struct Unlisting {
+    to: Forgetful,
+    fails: Arc<AtomicBool>,
+}
+
+async fn pass_but_lists(State(proxy): State<Unlisting>, request: Request) -> Response {
+    let lists = request.method() == Method::GET && request.uri().path() == "/permission";
+    if lists && proxy.fails.load(Ordering::SeqCst) {
+        return (StatusCode::BAD_REQUEST, "Expected JSON value").into_response();
+    }
+    pass(State(proxy.to), request).await
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_list_what_waits_is_connected_and_that_is_told() {
+    let lab = Lab::new().await;
+    let fails = Arc::new(AtomicBool::new(true));
+    let proxy = Unlisting {
+        to: Forgetful {
+            server: lab.fake.url.clone(),
+            client: reqwest::Client::builder().no_gzip().build().unwrap(),
+            prompts: Arc::new(AtomicUsize::new(1)),
+        },
+        fails: fails.clone(),
+    };
+    let url = serve(Router::new().fallback(pass_but_lists).with_state(proxy)).await;
+    let instance = lab.instance_at(&url).await;
+    let session = lab.session(&instance).await;
+    let waiting = async |n: usize| {
+        let asked = lab.get(&format!("{instance}/permissions")).await.good();
+        (asked.as_array().unwrap().len() == n).then_some(asked)
+    };
+    let told = async |so: bool| {
+        let health = lab.get("/api/health").await.good();
+        (health["notices"]
+            .to_string()
+            .contains("cannot list what waits")
+            == so)
+            .then_some(())
+    };
+    lab.eventually("that it cannot list is told", || told(true))
+        .await;
+    let prompt = json!({"text": "permission ;; say allowed"});
+    lab.post(&format!("{session}/prompt"), prompt).await.good();
+    lab.eventually("a request of its stream waits", || waiting(1))
+        .await;
+    let since = lab.get(&instance).await.good()["since"].clone();
+    lab.post(&format!("{instance}/reconnect"), json!({})).await;
+    lab.eventually("it is connected again", async || {
+        let now = lab.get(&instance).await.good();
+        (now["status"] == "connected" && now["since"] != since).then_some(())
+    })
+    .await;
+    let asked = lab
+        .eventually("the request still waits", || waiting(1))
+        .await;
+    fails.store(false, Ordering::SeqCst);
+    let id = asked[0]["id"].as_str().unwrap();
+    let answer = json!({"reply": "reject"});
+    let answered = lab
+        .post(&format!("{instance}/permissions/{id}"), answer)
+        .await;
+    assert_eq!(answered.status, 204, "{answered:?}");
+    lab.eventually("nothing waits any more", || waiting(0))
+        .await;
+    lab.eventually("that it lists again is told", || told(false))
+        .await;
+}

@@ -148,6 +148,7 @@ impl Fold<'_> {
             session.mark_gaps(rev);
             session.seq = None;
         }
+        self.notices |= !self.instance.asked.unlisted.is_empty();
         self.instance.asked = Asked::default();
         self.changed = true;
     }

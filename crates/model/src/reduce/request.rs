@@ -180,6 +180,7 @@ impl Fold<'_> {
 
     pub(super) fn permission_replied(&mut self, id: &PermissionId, outcome: Outcome) {
         self.answered(id.as_str(), outcome);
+        self.list_again();
         if let Some(permission) = self.instance.permissions.remove(id) {
             self.touch_requests();
             self.touch_row(&permission.session);
@@ -203,6 +204,7 @@ impl Fold<'_> {
 
     pub(super) fn question_closed(&mut self, id: &QuestionId, outcome: Outcome) {
         self.answered(id.as_str(), outcome);
+        self.list_again();
         if let Some(question) = self.instance.questions.remove(id) {
             self.touch_requests();
             self.touch_row(&question.session);

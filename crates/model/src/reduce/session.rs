@@ -115,6 +115,7 @@ impl Fold<'_> {
             Run::Busy { since } | Run::Retry { since, .. } => since,
             _ => at,
         };
+        let ended = status == RunStatus::Idle && session.run.is_running();
         let run = match status {
             RunStatus::Idle => Run::Idle,
             RunStatus::Busy => Run::Busy { since },
@@ -149,6 +150,9 @@ impl Fold<'_> {
         }
         if idle {
             self.requests_end(|session| session == id);
+        }
+        if ended {
+            self.list_again();
         }
     }
 

@@ -41,6 +41,7 @@ impl Fold<'_> {
             sessions,
             listed,
             asked,
+            unlisted,
             statuses,
             permissions,
             questions,
@@ -79,8 +80,33 @@ impl Fold<'_> {
             self.touch_tree();
         }
         self.statuses(&asked, statuses, scope);
-        self.requests(&asked, permissions, questions, scope);
+        let listing: Vec<_> = asked
+            .iter()
+            .filter(|one| !unlisted.contains(one))
+            .cloned()
+            .collect();
+        self.requests(&listing, permissions, questions, scope);
+        self.note_unlisted(&listing, unlisted);
         self.instance.asked.folders.extend(asked);
+    }
+
+    /// Notes in which folders the server could not list what waits.
+    fn note_unlisted(&mut self, listing: &[Arc<str>], unlisted: Vec<Arc<str>>) {
+        let known = &mut self.instance.asked.unlisted;
+        let before = known.clone();
+        known.retain(|folder| !listing.contains(folder));
+        known.extend(unlisted);
+        if *known != before {
+            self.notices = true;
+            self.changed = true;
+        }
+    }
+
+    /// Something in this server ended that it may have been unable to list: it is asked again.
+    pub(super) fn list_again(&mut self) {
+        for folder in self.instance.asked.unlisted.clone() {
+            self.ask_directory(folder);
+        }
     }
 
     /// What a server does not name in an asked directory, it does not run; the rest is not known.

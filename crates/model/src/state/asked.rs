@@ -13,6 +13,8 @@ use crate::limits;
 pub struct Asked {
     /// Folders whose sessions, statuses and requests were read.
     pub folders: BTreeSet<Arc<str>>,
+    /// Folders in which the server could not list what waits for a person, the last time that it was asked.
+    pub unlisted: BTreeSet<Arc<str>>,
     /// Folders that are being read beside the stream, and what the stream told meanwhile.
     pub reading: BTreeMap<Arc<str>, Meanwhile>,
     /// Statuses of sessions whose rows are still to be read.

@@ -204,8 +204,8 @@ impl Reader {
                 malformed: 0,
             },
             statuses,
-            permissions,
-            questions,
+            permissions: Some(permissions),
+            questions: Some(questions),
         };
         Ok(answers.snapshot(directory, self.now()))
     }
