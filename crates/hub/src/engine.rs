@@ -10,14 +10,15 @@ mod handle;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
-use model::state::{Body, Origin, Rev};
+use model::state::{Body, LinkStatus, Origin, Reason, ReasonKind, Rev};
 use model::{Effect, Event, State, reduce};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
@@ -29,6 +30,7 @@ use crate::ingest::{Ask, dialect};
 use crate::journal::word::Word;
 use crate::journal::{Journal, keep};
 use crate::limits;
+use crate::tasks;
 use folders::Folders;
 use trim::Watchers;
 
@@ -76,6 +78,8 @@ pub enum Input {
     Notices(Vec<Arc<str>>),
     /// A read of a session's row has ended, however.
     SessionUnread(InstanceId, SessionId),
+    /// Somebody asks whether the engine runs.
+    AreYouThere(oneshot::Sender<()>),
 }
 
 /// Something that was heard, and what it means.
@@ -132,6 +136,10 @@ pub(crate) struct Shared {
     pub(crate) epoch: Arc<str>,
     pub(crate) journal: Journal,
     pub(crate) clock: Clock,
+    /// Inputs that were taken.
+    pub(crate) taken: AtomicU64,
+    /// Set once the engine failed: why.
+    pub(crate) failure: OnceLock<Arc<str>>,
 }
 
 /// The engine itself; it runs as one task.
@@ -181,6 +189,8 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
         epoch,
         journal,
         clock,
+        taken: AtomicU64::new(0),
+        failure: OnceLock::new(),
     });
     let engine = Engine {
         shared: shared.clone(),
@@ -192,12 +202,53 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
         fetching: BTreeSet::new(),
         folders: Folders::default(),
     };
-    tokio::spawn(engine.run());
+    tokio::spawn(engine.watched());
     Handle::new(sender, shared, changes)
 }
 
 impl Engine {
-    async fn run(mut self) {
+    /// Runs, and tells of it if it fails: nothing may be shown as live then that is not.
+    async fn watched(mut self) {
+        if let Err(reason) = tasks::caught(self.run()).await {
+            tracing::error!(%reason, "the engine failed: nothing is heard any more, and the hub has to end");
+            let _first = self.shared.failure.set(reason.clone());
+            let told = tasks::caught(async { self.tell_failure(&reason) }).await;
+            if let Err(reason) = told {
+                tracing::error!(%reason, "that the engine failed cannot be shown");
+            }
+        }
+    }
+
+    fn tell_failure(&mut self, why: &str) {
+        let text = format!(
+            "The hub failed ({why}) and ends. What is shown is as it was then. Start `drovers` again"
+        );
+        let at = self.shared.clock.now();
+        let mut state = self.shared.write();
+        let instances: Vec<_> = state.instances.keys().cloned().collect();
+        let reason = Reason::new(ReasonKind::HubFailed, &text);
+        for instance in instances {
+            let reason = reason.clone();
+            let broken = Event::Link(LinkStatus::Disconnected { reason });
+            for event in [Event::StreamLost, broken] {
+                let instance = instance.clone();
+                // Nothing can be read any more.
+                let _effects = reduce(
+                    &mut state,
+                    Addressed {
+                        instance,
+                        at,
+                        event,
+                    },
+                );
+            }
+        }
+        model::reduce::notice(&mut state, vec![text.into()]);
+        drop(state);
+        self.publish();
+    }
+
+    async fn run(&mut self) {
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut again = interval(TRY_AGAIN);
@@ -224,6 +275,7 @@ impl Engine {
     }
 
     fn take(&mut self, input: Input) {
+        self.shared.taken.fetch_add(1, Ordering::Relaxed);
         match input {
             Input::Add {
                 instance,
@@ -252,6 +304,10 @@ impl Engine {
             Input::Notices(notices) => model::reduce::notice(&mut self.shared.write(), notices),
             Input::SessionUnread(instance, session) => {
                 self.fetching.remove(&(instance, session));
+            }
+            Input::AreYouThere(answer) => {
+                // Who asked may have lost patience.
+                let _gone = answer.send(());
             }
         }
     }

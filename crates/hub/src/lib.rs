@@ -15,6 +15,7 @@ pub mod journal;
 pub mod limits;
 pub mod registry;
 pub mod replay;
+pub mod tasks;
 pub mod workspace;
 
 pub use hub::{Hub, HubError, HubOptions, Keep};

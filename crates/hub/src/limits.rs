@@ -209,6 +209,16 @@ pub const REFUSE_SELDOM: Duration = Duration::from_secs(300);
 /// Bytes of a file of the audit log: one for grants, one for the rest. Beyond it the file becomes the one before it, which
 /// replaces the one that was there.
 pub const AUDIT_BYTES: u64 = 8 << 20;
+/// Commands at work at once, also of callers that left. A further one is refused with the reason.
+pub const COMMANDS_AT_ONCE: usize = 1024;
+/// How long until a task of the hub that failed is begun again; then twice as long, each time.
+pub const TASK_AGAIN: Duration = Duration::from_secs(1);
+/// The longest time until then; and how long one must run until failures before it are forgotten.
+pub const TASK_SELDOM: Duration = Duration::from_secs(60);
+/// How long the engine may take to answer whether it is alive. After it the hub's health says no.
+pub const ENGINE_ANSWERS: Duration = Duration::from_secs(5);
+/// How long a second removal of an instance waits for the first. After it the answer goes out all the same.
+pub const REMOVAL_WAIT: Duration = Duration::from_secs(30);
 /// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.
 pub const UNFINISHED: usize = 4096;
 /// How often they are noted at most.

@@ -293,3 +293,34 @@ async fn how_a_run_ended_is_asked_until_it_is_known() {
     // Nobody looks at it.
     assert_eq!(bench.next().await, messages("s"));
 }
+
+#[tokio::test]
+async fn an_engine_that_panics_leaves_no_link_that_is_called_connected() {
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let breaks = broken.clone();
+    let clock = Clock::new(move || {
+        let breaks = breaks.swap(false, std::sync::atomic::Ordering::SeqCst);
+        assert!(!breaks, "the clock panics");
+        Timestamp(7)
+    });
+    let engine = start(clock, "life".into());
+    let (asks, _asked) = mpsc::channel(4);
+    let origin = Origin::Url("http://x/".into());
+    let feeder = engine.add("i".into(), "i".into(), origin, asks).await;
+    let live = Event::Link(LinkStatus::Connected);
+    feeder.tell(vec![Heard::ours(live)]).await;
+    assert!(engine.is_alive().await);
+    assert_eq!(engine.failure(), None);
+
+    broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    engine.reviewed("i".into(), "ses_1".into()).await;
+    let why = timeout(Duration::from_secs(60), engine.failed()).await;
+    assert_eq!(&*why.unwrap(), "the clock panics");
+    assert!(!engine.is_alive().await);
+    engine.read(|state| {
+        let link = &state.instances["i"].link.status;
+        let reason = link.reason().expect("no longer connected");
+        assert_eq!(reason.kind, ReasonKind::HubFailed);
+        assert!(state.notices[0].contains("The hub failed (the clock panics) and ends"));
+    });
+}

@@ -70,6 +70,11 @@ impl Live {
         }
     }
 
+    /// Waits until the feed has ended: from then on no viewer is told anything.
+    pub async fn ended(&self) {
+        self.ticks.ended().await;
+    }
+
     /// The engine whose state is shown.
     pub fn engine(&self) -> &Handle {
         &self.handle

@@ -18,6 +18,8 @@ struct Platters {
     before: Vec<Kept>,
     fault: Option<StoreError>,
     unreadable: Option<StoreError>,
+    /// True until the next write, which panics.
+    panics: bool,
     aside: usize,
 }
 
@@ -45,6 +47,11 @@ impl Disk {
     /// Makes opening and writing fail with this from now on; `None` makes the disk whole.
     pub fn fail(&self, fault: Option<StoreError>) {
         self.lock().fault = fault;
+    }
+
+    /// Makes the next write panic, as a fault of the program would.
+    pub fn panic_once(&self) {
+        self.lock().panics = true;
     }
 
     /// Makes reading fail with this from now on.
@@ -81,7 +88,8 @@ impl Disk {
     }
 
     fn writable(&self) -> Result<MutexGuard<'_, Platters>, StoreError> {
-        let platters = self.lock();
+        let mut platters = self.lock();
+        assert!(!std::mem::take(&mut platters.panics), "a write panics");
         match &platters.fault {
             Some(fault) => Err(fault.clone()),
             None => Ok(platters),
@@ -246,6 +254,7 @@ impl Store for Disk {
         if !platters.kept.purges.contains(purge) {
             platters.kept.purges.push(purge.clone());
         }
+        platters.before.clear();
         Ok(())
     }
 
