@@ -400,6 +400,10 @@ impl Engine {
                     let (log, session) = (self.shared.journal.log(), session.as_str().into());
                     log.withhold(&instance, Some(&session));
                 }
+                Effect::KeepAgain(instance, session) => {
+                    let (log, session) = (self.shared.journal.log(), session.as_str().into());
+                    log.keep_again(&instance, &session);
+                }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());
                     if !self.fetching.contains(&key) && self.ask(&instance, Ask::Session(session)) {

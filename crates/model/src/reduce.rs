@@ -30,6 +30,8 @@ pub enum Effect {
     ReadMessages(InstanceId, SessionId),
     /// A session was deleted: nothing that was said in it is to be kept anywhere.
     Forget(InstanceId, SessionId),
+    /// A session that was to be forgotten is there after all: what is said in it is kept again.
+    KeepAgain(InstanceId, SessionId),
     /// What a folder's sessions are doing is needed, read after now.
     ReadDirectory(InstanceId, Arc<str>),
 }

@@ -113,6 +113,11 @@ impl Log {
         self.pending.notify_one();
     }
 
+    /// A session that was withheld is there after all: what is said in it from now on is stored.
+    pub(crate) fn keep_again(&self, instance: &InstanceId, session: &Arc<str>) {
+        self.tail().keep_again(instance, session);
+    }
+
     /// There is a journal: what it is to purge is noted for it.
     pub(crate) fn expect_journal(&self) {
         self.tail().expect_journal();

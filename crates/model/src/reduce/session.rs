@@ -8,7 +8,7 @@ use super::{Effect, Fold};
 use crate::event::Event;
 use crate::ids::SessionId;
 use crate::state::{
-    Body, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo, Todos,
+    Body, Doubt, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo, Todos,
 };
 
 /// Why a session is not read that its server does not know, while its folder is asked whether it is gone.
@@ -32,6 +32,9 @@ impl Fold<'_> {
         let id = info.id.clone();
         if self.instance.tombstones.contains(&id) {
             self.instance.counters.zombies += 1;
+            if self.instance.tombstones.is_doubted(&id) && !info.directory.is_empty() {
+                self.ask_directory(info.directory);
+            }
             return;
         }
         let known = self.instance.sessions.get(&id).map(|known| &known.info);
@@ -73,15 +76,44 @@ impl Fold<'_> {
 
     pub(super) fn session_deleted(&mut self, id: SessionId) {
         self.instance.tombstones.bury(id.clone());
+        self.forget_texts(id.clone());
         self.forget_session(id);
+    }
+
+    /// A complete list of its folder lacks a session. It is shown no more; what was said in it is kept until another list
+    /// lacks it as well, and one that names it brings it back.
+    pub(super) fn session_missing(&mut self, id: SessionId) {
+        let known = self.instance.sessions.get(&id);
+        let directory = known.map(|session| session.info.directory.clone());
+        let doubt = Doubt {
+            directory: directory.clone(),
+            forgotten: false,
+        };
+        self.instance.tombstones.bury_in_doubt(id.clone(), doubt);
+        self.forget_session(id);
+        if let Some(directory) = directory.filter(|directory| !directory.is_empty()) {
+            self.ask_directory(directory);
+        }
+    }
+
+    /// A list names a session that another one lacked.
+    pub(super) fn revive(&mut self, id: &SessionId) {
+        let doubt = self.instance.tombstones.revive(id);
+        if doubt.is_some_and(|doubt| doubt.forgotten) {
+            let instance = self.instance.id.clone();
+            self.effects.push(Effect::KeepAgain(instance, id.clone()));
+        }
+    }
+
+    pub(super) fn forget_texts(&mut self, id: SessionId) {
+        let instance = self.instance.id.clone();
+        self.effects.push(Effect::Forget(instance, id));
     }
 
     fn forget_session(&mut self, id: SessionId) {
         self.instance.remembered.remove(&id);
         self.hand_down_stop(&id);
         self.instance.asked.early.remove(&id);
-        let instance = self.instance.id.clone();
-        self.effects.push(Effect::Forget(instance, id.clone()));
         if self.instance.sessions.remove(&id).is_some() {
             self.gone.push(id.clone());
             self.touch_tree();
@@ -93,7 +125,12 @@ impl Fold<'_> {
     /// it as well; of one that is not, late events are not followed until a list names it.
     pub(super) fn session_not_found(&mut self, id: SessionId) {
         let Some(session) = self.instance.sessions.get(&id) else {
-            self.instance.tombstones.bury_in_doubt(id.clone());
+            let doubt = Doubt {
+                directory: None,
+                forgotten: true,
+            };
+            self.instance.tombstones.bury_in_doubt(id.clone(), doubt);
+            self.forget_texts(id.clone());
             return self.forget_session(id);
         };
         let directory = session.info.directory.clone();

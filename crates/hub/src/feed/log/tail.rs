@@ -63,6 +63,13 @@ impl Deleted {
         !self.known.is_empty() && self.known.contains(&(instance.clone(), session.clone()))
     }
 
+    fn remove(&mut self, instance: &InstanceId, session: &Arc<str>) {
+        let key = (instance.clone(), session.clone());
+        if self.known.remove(&key) {
+            self.order.retain(|known| *known != key);
+        }
+    }
+
     fn add(&mut self, instance: &InstanceId, session: &Arc<str>) {
         let key = (instance.clone(), session.clone());
         if !self.known.insert(key.clone()) {
@@ -321,6 +328,14 @@ impl Tail {
         }
         self.bytes = self.ring.iter().map(|entry| entry.bytes()).sum();
         self.unstored = self.weigh_unstored();
+    }
+
+    pub(super) fn keep_again(&mut self, instance: &InstanceId, session: &Arc<str>) {
+        self.deleted.remove(instance, session);
+        self.purge_noted(&Purge {
+            instance: instance.clone(),
+            session: Some(session.clone()),
+        });
     }
 
     pub(super) fn is_untouched(&self) -> bool {

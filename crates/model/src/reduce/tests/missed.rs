@@ -223,7 +223,52 @@ fn a_session_is_gone_if_its_list_lacks_it_as_well() {
     bench.a([Event::Session(elsewhere("o"))]);
     assert!(!known(&bench, "o"), "a late word");
     bench.a([started(), read_folder(folder("o"))]);
-    assert!(!known(&bench, "o"), "two lists do not make it doubtful");
+    assert!(known(&bench, "o"), "a list that names it brings it back");
+}
+
+fn forget(session: &str) -> Effect {
+    Effect::Forget("a".into(), session.into())
+}
+
+#[test]
+fn what_one_list_lacks_is_forgotten_only_if_the_next_lacks_it_as_well() {
+    let mut bench = Bench::new();
+    let known = |bench: &Bench, id: &str| bench.state.session(&"a".into(), &id.into()).is_some();
+    let ask = Effect::ReadDirectory("a".into(), "/other".into());
+    bench.a([snapshot(&[]), started(), read_folder(folder("o"))]);
+    bench.a([started(), read_folder(folder("p"))]);
+    assert!(!known(&bench, "o"));
+    assert_eq!(
+        bench.effects,
+        [ask.clone()],
+        "nothing is purged for one list"
+    );
+    // The next list names it: it is as if nothing had been.
+    bench.a([started(), read_folder(folder("o"))]);
+    assert!(known(&bench, "o"));
+    assert!(!bench.effects.contains(&forget("o")), "{:?}", bench.effects);
+
+    bench.a([started(), read_folder(folder("q"))]);
+    bench.a([started(), read_folder(folder("q"))]);
+    assert_eq!(bench.effects, [forget("o")]);
+    bench.a([started(), read_folder(folder("q"))]);
+    assert_eq!(bench.effects, [], "once is enough");
+    // Even then it comes back, and what is said in it is kept again.
+    bench.a([started(), read_folder(folder("o"))]);
+    assert!(known(&bench, "o"));
+    let again = Effect::KeepAgain("a".into(), "o".into());
+    assert_eq!(bench.effects, [ask, again]);
+}
+
+#[test]
+fn what_its_server_told_to_be_deleted_no_list_brings_back() {
+    let mut bench = Bench::new();
+    let known = |bench: &Bench, id: &str| bench.state.session(&"a".into(), &id.into()).is_some();
+    bench.a([snapshot(&[]), started(), read_folder(folder("o"))]);
+    bench.a([Event::SessionDeleted("o".into())]);
+    assert_eq!(bench.effects, [forget("o")]);
+    bench.a([started(), read_folder(folder("o"))]);
+    assert!(!known(&bench, "o"));
 }
 
 #[test]
