@@ -150,6 +150,9 @@ struct Engine {
     supervisors: BTreeMap<InstanceId, mpsc::Sender<Ask>>,
     /// Who looks at what.
     watched: BTreeMap<InstanceId, BTreeMap<SessionId, Watchers>>,
+    /// When each conversation that is kept was last looked at, as the number of the look that ended.
+    looked: BTreeMap<(InstanceId, SessionId), u64>,
+    looks: u64,
     /// Reads of conversations that were asked for and have not ended.
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
@@ -198,6 +201,8 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
         changed,
         supervisors: BTreeMap::new(),
         watched: BTreeMap::new(),
+        looked: BTreeMap::new(),
+        looks: 0,
         reading: BTreeMap::new(),
         fetching: BTreeSet::new(),
         folders: Folders::default(),

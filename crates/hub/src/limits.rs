@@ -50,7 +50,8 @@ pub const DIRECTORY_TRIES: usize = 3;
 pub const DIRECTORY_AGAIN: Duration = Duration::from_secs(10);
 /// Conversations and directories read at once from one server. The rest wait.
 pub const READS_AT_ONCE: usize = 4;
-/// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first.
+/// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first; those that nobody ever
+/// looked at before it, the one that changed longest ago first.
 pub const UNWATCHED_BYTES: usize = 16 << 20;
 /// Messages kept of a conversation that is looked at. Beyond it those before the newest page are let go; they are read again
 /// as a viewer asks for them.
@@ -88,6 +89,8 @@ pub const JOURNAL_SLACK_BYTES: u64 = 64 << 20;
 pub const JOURNAL_DAYS: u32 = 30;
 /// Lives of the log that are remembered after their entries are gone. A cursor of an older one is of no known life.
 pub const JOURNAL_LIVES: usize = 256;
+/// Damaged journals that are kept aside. Beyond it the oldest is deleted.
+pub const JOURNALS_ASIDE: usize = 2;
 /// Deleted sessions whose late events are not stored. Beyond it the oldest is forgotten.
 pub const JOURNAL_DELETED: usize = 4096;
 /// Blocks pruned or purged in one transaction. The rest follows in the next.

@@ -324,3 +324,30 @@ async fn an_engine_that_panics_leaves_no_link_that_is_called_connected() {
         assert!(state.notices[0].contains("The hub failed (the clock panics) and ends"));
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_what_nobody_looks_at_the_one_looked_at_longest_ago_goes_first() {
+    let bench = Bench::new(64).await;
+    let large = |session: &str, id: &str| {
+        let text = "x".repeat(limits::UNWATCHED_BYTES / 3);
+        Event::Message(MessageInfo {
+            raw: model::json::Json::of(&text.into()),
+            ..MessageInfo::bare(id.into(), session.into(), Role::User, Timestamp(1))
+        })
+    };
+    for session in ["never", "first", "last"] {
+        bench.tell([Event::SessionCreated(info(session))]).await;
+        bench.tell([large(session, "m1")]).await;
+    }
+    for session in ["first", "last"] {
+        drop(bench.watch(session).await);
+    }
+    // All but fit; those that nobody looked at since change last.
+    bench.until_loaded("last", true).await;
+    bench
+        .tell([large("first", "m2"), large("never", "m3")])
+        .await;
+    bench.until_loaded("never", false).await;
+    bench.until_loaded("first", false).await;
+    bench.until_loaded("last", true).await;
+}

@@ -240,7 +240,7 @@ fn what_one_list_lacks_is_forgotten_only_if_the_next_lacks_it_as_well() {
     assert!(!known(&bench, "o"));
     assert_eq!(
         bench.effects,
-        [ask.clone()],
+        std::slice::from_ref(&ask),
         "nothing is purged for one list"
     );
     // The next list names it: it is as if nothing had been.
