@@ -112,12 +112,12 @@ impl Heard {
         }
     }
 
-    /// The frame for the log alone: what it means is not folded. `None` for the supervisor's own word.
-    pub fn for_the_log(self) -> Option<Self> {
-        self.said.is_some().then(|| Self {
-            events: Vec::new(),
-            ..self
-        })
+    /// The frame for the log alone: what it means is not folded, but for sessions that were deleted, of which nothing is to be
+    /// kept whatever else was missed. `None` for the supervisor's own word.
+    pub fn for_the_log(mut self) -> Option<Self> {
+        self.events
+            .retain(|event| matches!(event, Event::SessionDeleted(_)));
+        self.said.is_some().then_some(self)
     }
 
     /// Bytes of the frame.

@@ -188,7 +188,7 @@ impl Fold<'_> {
             Event::LapsedRefused { request } => self.lapsed_refused(&request),
             Event::RequestsDoubted { session } => self.requests_doubted(&session),
             Event::SessionCreated(info) => self.session_created(info),
-            Event::Session(info) => self.session_changed(info),
+            Event::Session(info) => self.session_told(info),
             Event::SessionDeleted(session) => self.session_deleted(session),
             Event::SessionNotFound(session) => self.session_not_found(session),
             Event::Status { session, status } => self.status(&session, status),

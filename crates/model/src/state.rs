@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use answered::{Answered, AnsweredLately, Lapsed, Outcome, Request};
-pub use asked::{Asked, Meanwhile};
+pub use asked::{Asked, Early, Meanwhile};
 pub use content::{Content, Hidden, Piece};
 pub use info::{
     AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,

@@ -311,7 +311,10 @@ impl<L: ViewerLink> Viewer<L> {
         if !exists {
             return self
                 .live
-                .draw(move |_| Renderer::new().patch(&seen, since))
+                .draw(move |shared| {
+                    shared.forget(&seen);
+                    Renderer::new().patch(&seen, since)
+                })
                 .await;
         }
         if is_light(&seen) {

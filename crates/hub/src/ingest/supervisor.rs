@@ -99,14 +99,17 @@ impl<U: Upstream> Supervisor<U> {
         let mut backoff = Backoff::new(self.policy);
         let mut failed = None;
         loop {
+            let telling = failed.is_some();
             match tasks::caught(self.one_turn(&mut backoff, failed.take())).await {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(reason) => {
                     tracing::error!(instance = %self.instance, %reason, "a supervisor failed, and begins anew");
                     failed = Some(reason);
-                    // Where telling of it fails as well, it shall not do so without a pause.
-                    sleep(limits::TASK_AGAIN).await;
+                    if telling {
+                        // It shall not fail at that without a pause.
+                        sleep(limits::TASK_AGAIN).await;
+                    }
                 }
             }
         }
@@ -128,11 +131,8 @@ impl<U: Upstream> Supervisor<U> {
 
     /// Says that it failed itself, and waits as after any failure.
     async fn wait_after_failure(&mut self, backoff: &mut Backoff, why: &str) -> End {
-        let text = format!(
-            "Drovers itself failed at this server's stream ({why}). It connects anew; please report it"
-        );
-        let reason = Reason::new(ReasonKind::HubFailed, text);
-        self.wait(backoff, reason, Some(Event::StreamLost)).await
+        self.wait(backoff, failed(why), Some(Event::StreamLost))
+            .await
     }
 
     async fn try_once(&mut self, backoff: &mut Backoff) -> End {
@@ -196,7 +196,12 @@ impl<U: Upstream> Supervisor<U> {
             self.clock.clone(),
             directories,
         );
-        let end = self.follow(&mut live, rest, heard, offers_models).await;
+        let followed = self.follow(&mut live, rest, heard, offers_models);
+        // What the stream held and told of is kept, also where following it fails.
+        let end = tasks::caught(followed).await.unwrap_or_else(|why| {
+            tracing::error!(instance = %self.instance, reason = %why, "a supervisor failed at a stream");
+            End::Lost(UpstreamError::Down(failed(&why)))
+        });
         let was_live = live.is_released();
         if !was_live {
             live.abandon().await;
@@ -321,6 +326,14 @@ impl<U: Upstream> Supervisor<U> {
             self.feeder.tell(heard).await;
         }
     }
+}
+
+/// The reason of a failure of the hub's own.
+fn failed(why: &str) -> Reason {
+    let text = format!(
+        "Drovers itself failed at this server's stream ({why}). It connects anew; please report it"
+    );
+    Reason::new(ReasonKind::HubFailed, text)
 }
 
 /// Waits for the next try; for a server that was given up, until it answers again.

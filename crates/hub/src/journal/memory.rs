@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::block::{Record, unpack};
 use super::store::{Block, Bounds, Life, LifeId, Medium, Place, Purge, Reader, Store, StoreError};
 
 /// Groups that [`Disk::tear`] can take back at most.
@@ -79,6 +80,13 @@ impl Disk {
         blocks
             .flat_map(|block| zstd::bulk::decompress(&block.data, 64 << 20).unwrap_or_default())
             .collect()
+    }
+
+    /// Every entry that is kept, for a search of them.
+    pub fn records(&self) -> Vec<Record> {
+        let blocks = self.lock().kept.blocks.clone();
+        let records = blocks.iter().filter_map(|block| unpack(&block.data).ok());
+        records.flatten().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Platters> {

@@ -55,9 +55,7 @@ impl Fold<'_> {
             None => {
                 let session = self.recalled(info);
                 self.instance.sessions.insert(id.clone(), Box::new(session));
-                if let Some(status) = self.instance.asked.early.remove(&id) {
-                    self.status(&id, status);
-                }
+                self.told_early(&id);
             }
         }
         self.touch_row(&id);
@@ -67,10 +65,35 @@ impl Fold<'_> {
         }
     }
 
+    /// What was told of a session before its row was known.
+    fn told_early(&mut self, id: &SessionId) {
+        let early = self.instance.asked.early.remove(id);
+        let (Some(early), Some(session)) = (early, self.instance.sessions.get(id)) else {
+            return;
+        };
+        if early.disposed.contains(&session.info.directory) {
+            self.end_unseen(id);
+        } else {
+            self.status(id, early.status);
+        }
+    }
+
     /// A row that was read because its session was not known: what the stream told of it meanwhile is newer.
     pub(super) fn session_read(&mut self, info: SessionInfo) {
         if !self.instance.sessions.contains_key(&info.id) {
-            self.session_changed(info);
+            self.session_told(info);
+        }
+    }
+
+    /// A row as it is told. Of one that its folder's list lacked, although that was read, it is not known what it does.
+    pub(super) fn session_told(&mut self, info: SessionInfo) {
+        let (id, directory) = (info.id.clone(), info.directory.clone());
+        let known = self.instance.sessions.contains_key(&id);
+        self.session_changed(info);
+        let new = self.instance.sessions.get(&id).filter(|_| !known);
+        let unlisted = new.is_some_and(|new| new.run == Run::Unknown && !new.end_unseen);
+        if unlisted && self.instance.asked.folders.contains(&directory) {
+            self.ask_directory(directory);
         }
     }
 
@@ -236,6 +259,7 @@ impl Fold<'_> {
 
     /// Runs end with their directory, without a word: how each ended has to be read.
     pub(super) fn directory_disposed(&mut self, directory: &Arc<str>) {
+        self.instance.asked.dispose(directory);
         let ended: Vec<_> = self
             .instance
             .sessions

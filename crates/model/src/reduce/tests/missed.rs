@@ -431,3 +431,55 @@ fn what_ran_before_its_folder_could_not_be_asked_is_judged_once_it_is() {
         assert!(matches!(run, Run::Interrupted { .. }), "{run:?}");
     }
 }
+
+#[test]
+fn a_run_whose_folder_was_let_go_of_before_its_row_was_known_is_over() {
+    let mut bench = Bench::new();
+    let busy = || Event::Status {
+        session: "o".into(),
+        status: RunStatus::Busy,
+    };
+    bench.a([snapshot(&[]), busy()]);
+    bench.a([Event::DirectoryDisposed("/other".into())]);
+    bench.a([Event::SessionRead(elsewhere("o"))]);
+    assert!(!bench.session("o").run.is_running());
+    assert_eq!(
+        bench.effects,
+        [Effect::ReadMessages("a".into(), "o".into())]
+    );
+    // One of another folder runs on.
+    let mut bench = Bench::new();
+    bench.a([snapshot(&[]), busy()]);
+    bench.a([Event::DirectoryDisposed("/p".into())]);
+    bench.a([Event::SessionRead(elsewhere("o"))]);
+    assert!(bench.session("o").run.is_running());
+}
+
+#[test]
+fn a_session_that_comes_back_is_known_to_be_idle() {
+    let mut bench = Bench::new();
+    bench.a([snapshot(&["s", "t"])]);
+    bench.a([snapshot(&["t"])]);
+    bench.a([Event::DirectoryReadStarted("/p".into())]);
+    let Event::Snapshot(listed) = snapshot(&["s", "t"]) else {
+        unreachable!()
+    };
+    bench.a([Event::DirectoryRead {
+        directory: "/p".into(),
+        snapshot: listed,
+    }]);
+    assert_eq!(bench.session("s").run, Run::Idle);
+}
+
+#[test]
+fn of_a_session_that_the_list_of_its_folder_lacked_it_is_asked_what_it_does() {
+    let mut bench = Bench::new();
+    let ask = [Effect::ReadDirectory("a".into(), "/p".into())];
+    bench.a([snapshot(&["s"]), Event::Session(super::info("late", None))]);
+    assert_eq!(bench.effects, ask);
+    // One that begins now does nothing yet, and what is known needs no asking.
+    bench.a([Event::SessionCreated(super::info("new", None))]);
+    assert_eq!(bench.effects, []);
+    bench.a([Event::Session(super::info("late", None))]);
+    assert_eq!(bench.effects, []);
+}
