@@ -161,6 +161,7 @@ impl Serving {
         let served = tokio::select! {
             () = self.signals.next() => None,
             served = &mut self.server => Some(served),
+            why = self.hub.failed() => return self.give_up(&why).await,
         };
         if let Some(served) = served {
             self.hub.shutdown().await;
@@ -179,6 +180,18 @@ impl Serving {
             () = self.signals.next() => {}
         }
         Ok(())
+    }
+}
+
+impl Serving {
+    /// Ends a hub that cannot go on. Viewers are told first; servers that the hub started end with it.
+    async fn give_up(self, why: &str) -> Result<(), Fault> {
+        self.cancel.cancel();
+        let end = async { tokio::join!(self.server, self.hub.shutdown()) };
+        let _ended = tokio::time::timeout(limits::END, end).await;
+        Err(Fault::failed(format!(
+            "the hub failed: {why}. Start it again: sessions are with their servers, and what was sent is remembered"
+        )))
     }
 }
 

@@ -26,6 +26,7 @@ use opencode::ClientError;
 use opencode::wire::SessionInfo;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use answers::{First, Who};
@@ -41,6 +42,7 @@ use crate::engine::Handle;
 use crate::ingest::dialect::Dialect;
 use crate::instances::{AddError, Hub};
 use crate::limits;
+use crate::tasks::to_the_end;
 
 /// What every session's id begins with. OpenCode 1.18 answers others with 500, as if it had failed.
 const SESSION: &str = "ses";
@@ -95,6 +97,12 @@ pub enum CommandError {
     /// A key cannot be remembered, and without that what it names could be sent twice.
     #[error(transparent)]
     NotRemembered(#[from] outbox::StoreError),
+    /// As many commands are at work as there may be.
+    #[error(
+        "{} commands are at work, and no more are taken",
+        limits::COMMANDS_AT_ONCE
+    )]
+    Busy,
     /// The hub ended before the command did.
     #[error("the hub ended before this was done")]
     Ended,
@@ -119,6 +127,8 @@ pub struct Commands<S = Hub> {
     turns: Arc<turns::Turns>,
     answers: Arc<answers::Answers>,
     audit: Arc<dyn audit::Audit>,
+    /// For [`limits::COMMANDS_AT_ONCE`].
+    room: Arc<Semaphore>,
 }
 
 impl Commands {
@@ -148,7 +158,24 @@ impl<S: Servers> Commands<S> {
             turns: Arc::default(),
             answers: Arc::default(),
             audit,
+            room: Arc::new(Semaphore::new(limits::COMMANDS_AT_ONCE)),
         }
+    }
+
+    /// Does a command whole, also if nobody waits for it any more: none may depend on its caller staying.
+    async fn to_the_end<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, CommandError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, CommandError>> + Send + 'static,
+    {
+        let room = self.room.clone().try_acquire_owned();
+        let room = room.map_err(|_| CommandError::Busy)?;
+        let work = work(self.clone());
+        let done = to_the_end(async move {
+            let _room = room;
+            work.await
+        });
+        done.await.unwrap_or(Err(CommandError::Ended))
     }
 
     /// A server that can be asked. While it is connecting this waits, for [`limits::CONNECT_WAIT`] at most.
@@ -220,17 +247,6 @@ impl<S: Servers> Commands<S> {
     async fn until(&self, patience: std::time::Duration, so: impl Fn(&State) -> bool) {
         let _too_late = timeout(patience, self.engine.until(so)).await;
     }
-}
-
-/// Does what must not stop half-way, also if nobody waits for it any more.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, CommandError>> + Send + 'static,
-) -> Result<T, CommandError> {
-    let done = tokio::spawn(work).await;
-    done.unwrap_or_else(|error| {
-        tracing::error!(%error, "a command ended badly");
-        Err(CommandError::Ended)
-    })
 }
 
 fn not_connected(instance: &InstanceId, link: LinkStatus) -> CommandError {

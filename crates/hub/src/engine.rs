@@ -11,12 +11,13 @@ mod protocol;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
-use model::state::{Body, Rev};
+use model::state::{Body, LinkStatus, Reason, ReasonKind, Rev};
 use model::{Effect, Event, State, reduce};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
@@ -30,6 +31,7 @@ use crate::limits;
 use crate::record::journal::Journal;
 use crate::record::log::Said;
 use crate::record::word::Word;
+use crate::tasks;
 use folders::Folders;
 use trim::Watchers;
 
@@ -49,6 +51,10 @@ pub(crate) struct Shared {
     pub(crate) epoch: Arc<str>,
     pub(crate) journal: Journal,
     pub(crate) clock: Clock,
+    /// Inputs that were taken.
+    pub(crate) taken: AtomicU64,
+    /// Set once the engine failed: why.
+    pub(crate) failure: OnceLock<Arc<str>>,
 }
 
 /// The engine itself; it runs as one task.
@@ -59,6 +65,9 @@ struct Engine {
     supervisors: BTreeMap<InstanceId, mpsc::Sender<Ask>>,
     /// Who looks at what.
     watched: BTreeMap<InstanceId, BTreeMap<SessionId, Watchers>>,
+    /// When each conversation that is kept was last looked at, as the number of the look that ended.
+    looked: BTreeMap<(InstanceId, SessionId), u64>,
+    looks: u64,
     /// Reads of conversations that were asked for and have not ended.
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
     /// Rows that were asked for and have not been read.
@@ -98,6 +107,8 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
         epoch,
         journal,
         clock,
+        taken: AtomicU64::new(0),
+        failure: OnceLock::new(),
     });
     let engine = Engine {
         shared: shared.clone(),
@@ -105,16 +116,59 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
         changed,
         supervisors: BTreeMap::new(),
         watched: BTreeMap::new(),
+        looked: BTreeMap::new(),
+        looks: 0,
         reading: BTreeMap::new(),
         fetching: BTreeSet::new(),
         folders: Folders::default(),
     };
-    tokio::spawn(engine.run());
+    tokio::spawn(engine.watched());
     Handle::new(sender, shared, changes)
 }
 
 impl Engine {
-    async fn run(mut self) {
+    /// Runs, and tells of it if it fails: nothing may be shown as live then that is not.
+    async fn watched(mut self) {
+        if let Err(reason) = tasks::caught(self.run()).await {
+            tracing::error!(%reason, "the engine failed: nothing is heard any more, and the hub has to end");
+            let _first = self.shared.failure.set(reason.clone());
+            let told = tasks::caught(async { self.tell_failure(&reason) }).await;
+            if let Err(reason) = told {
+                tracing::error!(%reason, "that the engine failed cannot be shown");
+            }
+        }
+    }
+
+    fn tell_failure(&mut self, why: &str) {
+        let text = format!(
+            "The hub failed ({why}) and ends. What is shown is as it was then. Start `drovers` again"
+        );
+        let at = self.shared.clock.now();
+        let mut state = self.shared.write();
+        let instances: Vec<_> = state.instances.keys().cloned().collect();
+        let reason = Reason::new(ReasonKind::HubFailed, &text);
+        for instance in instances {
+            let reason = reason.clone();
+            let broken = Event::Link(LinkStatus::Disconnected { reason });
+            for event in [Event::StreamLost, broken] {
+                let instance = instance.clone();
+                // Nothing can be read any more.
+                let _effects = reduce(
+                    &mut state,
+                    Addressed {
+                        instance,
+                        at,
+                        event,
+                    },
+                );
+            }
+        }
+        model::reduce::notice(&mut state, vec![text.into()]);
+        drop(state);
+        self.publish();
+    }
+
+    async fn run(&mut self) {
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut again = interval(TRY_AGAIN);
@@ -141,6 +195,7 @@ impl Engine {
     }
 
     fn take(&mut self, input: Input) {
+        self.shared.taken.fetch_add(1, Ordering::Relaxed);
         match input {
             Input::Add {
                 instance,
@@ -169,6 +224,10 @@ impl Engine {
             Input::Notices(notices) => model::reduce::notice(&mut self.shared.write(), notices),
             Input::SessionUnread(instance, session) => {
                 self.fetching.remove(&(instance, session));
+            }
+            Input::AreYouThere(answer) => {
+                // Who asked may have lost patience.
+                let _gone = answer.send(());
             }
         }
     }
@@ -260,6 +319,10 @@ impl Engine {
                 Effect::Forget(instance, session) => {
                     let (log, session) = (self.shared.journal.log(), session.as_str().into());
                     log.withhold(&instance, Some(&session));
+                }
+                Effect::KeepAgain(instance, session) => {
+                    let (log, session) = (self.shared.journal.log(), session.as_str().into());
+                    log.keep_again(&instance, &session);
                 }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());

@@ -135,6 +135,8 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
 fn api() -> (Router<App>, OpenApi) {
     OpenApiRouter::with_openapi(spec::about())
         .routes(routes!(health::read))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
         .routes(routes!(discover::read))
         .routes(routes!(instances::list, instances::add))
         .routes(routes!(

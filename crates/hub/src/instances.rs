@@ -2,6 +2,7 @@
 //!
 //! It ties the layers together and owns what outlives a request. It never folds, renders or speaks HTTP.
 
+mod beside;
 mod opencode_server;
 pub mod recall;
 mod running;
@@ -10,6 +11,7 @@ mod unfinished;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use futures_util::FutureExt;
 use model::ids::InstanceId;
 use page::Renderer;
 use rand::Rng;
@@ -32,7 +34,9 @@ use crate::record::journal::sqlite::{self, SqliteFile};
 use crate::record::journal::store::Medium;
 use crate::record::journal::{self, Journal, Retention};
 use crate::registry::{Registry, RegistryError};
+use crate::tasks::Tasks;
 use crate::workspace::{Launcher, Trust};
+use beside::Beside;
 use recall::Recalled;
 use running::Instances;
 
@@ -94,7 +98,7 @@ struct Inner {
     engine: Handle,
     renderer: Arc<Renderer>,
     live: Live,
-    registry: Mutex<Registry>,
+    registry: Arc<Mutex<Registry>>,
     /// Folders in which a server may be started.
     trust: Mutex<Trust>,
     instances: Instances,
@@ -104,8 +108,10 @@ struct Inner {
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
     put_aside: Option<PathBuf>,
-    /// End with the hub.
-    _tasks: JoinSet<()>,
+    /// How the tasks of the hub are.
+    tasks: Tasks,
+    /// They end with the hub.
+    _running: JoinSet<()>,
 }
 
 impl Hub {
@@ -127,35 +133,48 @@ impl Hub {
             let private = !instance.journal;
             journal.log().set_private(&instance.id, private);
         }
+        for removed in registry.purging() {
+            journal.log().withhold(removed, None);
+        }
         let engine = engine::start_with(options.clock.clone(), new_epoch(), journal.clone());
-        let mut tasks = JoinSet::new();
         let outbox = Disk::new(dir.file(outbox::FILE));
-        let told = (journal.status(), outbox.notice());
-        tasks.spawn(tell_of_files(engine.clone(), told.0, told.1));
         let (done, recalled) = watch::channel(None);
-        tasks.spawn(recall_all(journal, done));
         let mut before = unfinished::load(dir.path());
-        tasks.spawn(unfinished::keep(
-            engine.clone(),
-            dir.path().to_owned(),
-            before.clone(),
-        ));
+        let known = registry.instances().to_vec();
+        let registry = Arc::new(Mutex::new(registry));
+        let (tasks, mut running) = (Tasks::default(), JoinSet::new());
+        let beside = Beside {
+            tasks: tasks.clone(),
+            engine: engine.clone(),
+            outbox: outbox.notice(),
+            dir: dir.path().to_owned(),
+            before: before.clone(),
+            registry: registry.clone(),
+        };
+        beside.begin(&mut running);
+        let recalling = tasks.clone();
+        running.spawn(async move {
+            let recall = recall_all(journal, done);
+            let _told = recalling
+                .once("what reads the journal at the start", recall)
+                .await;
+        });
         let renderer = Arc::new(Renderer::new());
         let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Http::new()?, options, servers);
-        let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
             engine,
             renderer,
             live,
-            registry: Mutex::new(registry),
+            registry,
             trust: Mutex::new(trust),
             instances,
             outbox: Arc::new(outbox),
             audit: Arc::new(audit::File::new(dir.file(audit::FILE))),
             changing: tokio::sync::Mutex::default(),
             put_aside,
-            _tasks: tasks,
+            tasks,
+            _running: running,
         }));
         for instance in known {
             let ran = before.remove(&instance.id).unwrap_or_default();
@@ -164,16 +183,67 @@ impl Hub {
                 .begin(instance, Some(recalled.clone()), ran)
                 .await;
         }
-        let nudged = Arc::downgrade(&hub.0);
-        tokio::spawn(wake::watch(clock, move |cause| match nudged.upgrade() {
-            Some(inner) => {
-                tracing::info!(?cause, "connections are in doubt");
-                inner.instances.nudge_all();
-                true
-            }
-            None => false,
-        }));
+        hub.watch_for_wakes(clock);
         Ok(hub)
+    }
+
+    /// Puts connections in doubt when the machine woke or its network changed, for as long as the hub lives.
+    fn watch_for_wakes(&self, clock: Clock) {
+        let (nudged, tasks) = (Arc::downgrade(&self.0), self.0.tasks.clone());
+        tokio::spawn(async move {
+            let watch = || {
+                let nudged = nudged.clone();
+                wake::watch(clock.clone(), move |cause| match nudged.upgrade() {
+                    Some(inner) => {
+                        tracing::info!(?cause, "connections are in doubt");
+                        inner.instances.nudge_all();
+                        true
+                    }
+                    None => false,
+                })
+            };
+            tasks
+                .keep("what notices that the machine woke", watch)
+                .await;
+        });
+    }
+
+    /// How the tasks of the hub are.
+    pub fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+
+    /// Waits until the hub cannot go on, and gives the reason: its process has to end then.
+    pub async fn failed(&self) -> Arc<str> {
+        tokio::select! {
+            biased;
+            reason = self.engine().failed() => reason,
+            () = self.live().ended() => "its live feed ended".into(),
+        }
+    }
+
+    /// True while the hub can do its work without being started anew.
+    pub async fn is_well(&self) -> bool {
+        !self.has_ended() && self.engine().is_alive().await
+    }
+
+    /// True once the hub cannot go on: see [`Hub::failed`].
+    pub fn has_ended(&self) -> bool {
+        self.engine().has_ended() || self.live().ended().now_or_never().is_some()
+    }
+
+    /// True while all that the hub consists of runs, and its journal is not just being opened.
+    pub async fn is_ready(&self) -> bool {
+        let opening = *self.engine().journal().status().borrow() == journal::Status::Opening;
+        !opening
+            && self.0.tasks.all_run()
+            && self.0.instances.unsupervised().is_empty()
+            && self.is_well().await
+    }
+
+    /// Instances whose supervisor is gone, which is a fault of the hub.
+    pub fn unsupervised(&self) -> Vec<InstanceId> {
+        self.0.instances.unsupervised()
     }
 
     /// The way to the engine: state, changes, log.
@@ -248,28 +318,6 @@ async fn open_journal(dir: &DataDir, options: &HubOptions) -> Journal {
         names: Arc::new(new_epoch),
     })
     .await
-}
-
-/// Shows how the journal and the outbox are to whoever looks, for as long as both run.
-async fn tell_of_files(
-    engine: Handle,
-    mut journal: watch::Receiver<journal::Status>,
-    mut outbox: watch::Receiver<Option<Arc<str>>>,
-) {
-    loop {
-        let notice = journal.borrow_and_update().notice();
-        let sent = outbox.borrow_and_update().clone();
-        engine
-            .notices(notice.into_iter().chain(sent).collect())
-            .await;
-        let changed = tokio::select! {
-            changed = journal.changed() => changed,
-            changed = outbox.changed() => changed,
-        };
-        if changed.is_err() {
-            return;
-        }
-    }
 }
 
 /// Reads what is remembered, beside everything else.

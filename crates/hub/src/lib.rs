@@ -16,6 +16,7 @@ pub mod record;
 pub mod registry;
 pub mod replay;
 pub mod secret;
+pub mod tasks;
 pub mod workspace;
 
 pub use instances::{Hub, HubError, HubOptions, Keep};

@@ -50,7 +50,8 @@ pub const DIRECTORY_TRIES: usize = 3;
 pub const DIRECTORY_AGAIN: Duration = Duration::from_secs(10);
 /// Conversations and directories read at once from one server. The rest wait.
 pub const READS_AT_ONCE: usize = 4;
-/// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first.
+/// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first; those that nobody ever
+/// looked at before it, the one that changed longest ago first.
 pub const UNWATCHED_BYTES: usize = 16 << 20;
 /// Messages kept of a conversation that is looked at. Beyond it those before the newest page are let go; they are read again
 /// as a viewer asks for them.
@@ -88,6 +89,8 @@ pub const JOURNAL_SLACK_BYTES: u64 = 64 << 20;
 pub const JOURNAL_DAYS: u32 = 30;
 /// Lives of the log that are remembered after their entries are gone. A cursor of an older one is of no known life.
 pub const JOURNAL_LIVES: usize = 256;
+/// Damaged journals that are kept aside. Beyond it the oldest is deleted.
+pub const JOURNALS_ASIDE: usize = 2;
 /// Deleted sessions whose late events are not stored. Beyond it the oldest is forgotten.
 pub const JOURNAL_DELETED: usize = 4096;
 /// Blocks pruned or purged in one transaction. The rest follows in the next.
@@ -209,6 +212,16 @@ pub const REFUSE_SELDOM: Duration = Duration::from_secs(300);
 /// Bytes of a file of the audit log: one for grants, one for the rest. Beyond it the file becomes the one before it, which
 /// replaces the one that was there.
 pub const AUDIT_BYTES: u64 = 8 << 20;
+/// Commands at work at once, also of callers that left. A further one is refused with the reason.
+pub const COMMANDS_AT_ONCE: usize = 1024;
+/// How long until a task of the hub that failed is begun again; then twice as long, each time.
+pub const TASK_AGAIN: Duration = Duration::from_secs(1);
+/// The longest time until then; and how long one must run until failures before it are forgotten.
+pub const TASK_SELDOM: Duration = Duration::from_secs(60);
+/// How long the engine may take to answer whether it is alive. After it the hub's health says no.
+pub const ENGINE_ANSWERS: Duration = Duration::from_secs(5);
+/// How long a second removal of an instance waits for the first. After it the answer goes out all the same.
+pub const REMOVAL_WAIT: Duration = Duration::from_secs(30);
 /// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.
 pub const UNFINISHED: usize = 4096;
 /// How often they are noted at most.

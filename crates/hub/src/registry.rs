@@ -29,6 +29,10 @@ pub const MAX_RECENT_FOLDERS: usize = 32;
 /// Characters of an instance's name; the rest is cut.
 pub const MAX_NAME: usize = 64;
 
+/// Removed instances that are remembered until the journal has noted that their texts are to go. Beyond it the oldest is
+/// forgotten, and its texts go with their age.
+pub const MAX_PURGING: usize = 1024;
+
 /// Broken files kept aside; at the bound the file is left where it is and the hub does not start.
 const MAX_BROKEN: u32 = 100;
 
@@ -62,6 +66,7 @@ pub struct Registry {
     file: PathBuf,
     instances: Vec<Instance>,
     recent: Vec<Folder>,
+    purging: Vec<InstanceId>,
 }
 
 /// Why the registry cannot be read or changed. Nothing is lost then, and nothing changed.
@@ -91,6 +96,9 @@ pub enum RegistryError {
     /// There are as many as there may be.
     #[error("{MAX_INSTANCES} instances are known, and no more are kept. Remove one first")]
     Full,
+    /// The hub ended before it was done.
+    #[error("the hub ended before this was done")]
+    Ended,
 }
 
 impl Registry {
@@ -106,6 +114,7 @@ impl Registry {
             file: dir.file(FILE),
             instances: Vec::new(),
             recent: Vec::new(),
+            purging: Vec::new(),
         };
         let bytes = match fs::read(&registry.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((registry, None)),
@@ -115,9 +124,12 @@ impl Registry {
             stored::Read::This {
                 instances,
                 mut recent,
+                mut purging,
                 whole,
             } => {
                 recent.truncate(MAX_RECENT_FOLDERS);
+                purging.truncate(MAX_PURGING);
+                registry.purging = purging;
                 (registry.instances, registry.recent) = (instances, recent);
                 whole
             }
@@ -133,7 +145,7 @@ impl Registry {
             return Ok((registry, None));
         }
         let aside = move_aside(&registry.file).map_err(|source| registry.disk(source))?;
-        registry.save(&registry.instances, &registry.recent)?;
+        registry.save(&registry.instances, &registry.recent, &registry.purging)?;
         Ok((registry, Some(aside)))
     }
 
@@ -184,7 +196,7 @@ impl Registry {
         Ok(Added::New(instance))
     }
 
-    /// Forgets an instance; its folder stays a recent one. Blocks on the disk.
+    /// Forgets an instance; its folder stays a recent one, and its id one of [`Registry::purging`]. Blocks on the disk.
     ///
     /// # Errors
     /// The disk refuses.
@@ -198,8 +210,27 @@ impl Registry {
         };
         let mut instances = self.instances.clone();
         let removed = instances.remove(at);
-        self.commit(instances, self.recent.clone())?;
+        let mut purging = self.purging.clone();
+        purging.push(removed.id.clone());
+        let surplus = purging.len().saturating_sub(MAX_PURGING);
+        purging.drain(..surplus);
+        self.commit_all(instances, self.recent.clone(), purging)?;
         Ok(Some(removed))
+    }
+
+    /// Removed instances whose texts the journal is not known to purge yet: whoever starts next has to see to it.
+    pub fn purging(&self) -> &[InstanceId] {
+        &self.purging
+    }
+
+    /// Notes that the journal will purge the texts of a removed instance, whatever happens. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn purge_noted(&mut self, id: &InstanceId) -> Result<(), RegistryError> {
+        let mut purging = self.purging.clone();
+        purging.retain(|known| known != id);
+        self.commit_all(self.instances.clone(), self.recent.clone(), purging)
     }
 
     /// Sets whether what an instance says is stored. False if it is not known. Blocks on the disk.
@@ -283,7 +314,7 @@ impl Registry {
     fn free_id(&self) -> InstanceId {
         loop {
             let id = random_id();
-            if self.get(&id).is_none() {
+            if self.get(&id).is_none() && !self.purging.contains(&id) {
                 return id;
             }
         }
@@ -294,13 +325,29 @@ impl Registry {
         instances: Vec<Instance>,
         recent: Vec<Folder>,
     ) -> Result<(), RegistryError> {
-        self.save(&instances, &recent)?;
-        (self.instances, self.recent) = (instances, recent);
+        let purging = self.purging.clone();
+        self.commit_all(instances, recent, purging)
+    }
+
+    fn commit_all(
+        &mut self,
+        instances: Vec<Instance>,
+        recent: Vec<Folder>,
+        purging: Vec<InstanceId>,
+    ) -> Result<(), RegistryError> {
+        self.save(&instances, &recent, &purging)?;
+        (self.instances, self.recent, self.purging) = (instances, recent, purging);
         Ok(())
     }
 
-    fn save(&self, instances: &[Instance], recent: &[Folder]) -> Result<(), RegistryError> {
-        let bytes = stored::write(instances, recent).map_err(|error| self.disk(error.into()))?;
+    fn save(
+        &self,
+        instances: &[Instance],
+        recent: &[Folder],
+        purging: &[InstanceId],
+    ) -> Result<(), RegistryError> {
+        let bytes = stored::write(instances, recent, purging);
+        let bytes = bytes.map_err(|error| self.disk(error.into()))?;
         write_private(&self.file, &bytes).map_err(|source| self.disk(source))
     }
 

@@ -17,6 +17,8 @@ pub const ORPHAN_PARTS: usize = 256;
 /// Statuses remembered per instance of sessions whose rows are still to be read. Beyond it the newest is not: its session
 /// shows nothing of what it does until its next status.
 pub const EARLY_STATUSES: usize = 1024;
+/// Folders remembered with each of them that were let go of since. Beyond it the status is forgotten.
+pub const EARLY_DISPOSED: usize = 32;
 /// Kinds of unknown events counted by name per instance. Beyond it they are counted together as `other`.
 pub const UNKNOWN_KINDS: usize = 64;
 /// Bytes of a permission request and of the arguments of its call up to which it can be shown whole. A larger one cannot be

@@ -30,6 +30,8 @@ pub enum Effect {
     ReadMessages(InstanceId, SessionId),
     /// A session was deleted: nothing that was said in it is to be kept anywhere.
     Forget(InstanceId, SessionId),
+    /// A session that was to be forgotten is there after all: what is said in it is kept again.
+    KeepAgain(InstanceId, SessionId),
     /// What a folder's sessions are doing is needed, read after now.
     ReadDirectory(InstanceId, Arc<str>),
 }
@@ -193,7 +195,7 @@ impl Fold<'_> {
             Event::LapsedRefused { request } => self.lapsed_refused(&request),
             Event::RequestsDoubted { session } => self.requests_doubted(&session),
             Event::SessionCreated(info) => self.session_created(info),
-            Event::Session(info) => self.session_changed(info),
+            Event::Session(info) => self.session_told(info),
             Event::SessionDeleted(session) => self.session_deleted(session),
             Event::SessionNotFound(session) => self.session_not_found(session),
             Event::Status { session, status } => self.status(&session, status),

@@ -3,6 +3,7 @@
 //! [`look`] answers one question: of what this viewer looks at, what changed since the revision it has? Rows own their
 //! (shared) data, so that they can be drawn after the state is let go. Nothing here decides how anything looks.
 
+mod common;
 mod interrupted;
 mod lineage;
 mod log;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use crate::ids::{InstanceId, MessageId, SessionId};
 use crate::state::{Instance, Rev, State};
 
+pub use common::Common;
 pub use interrupted::{InterruptedRow, interrupted};
 pub use log::{LogRows, LogState, MessageRow, PartRow};
 pub use need::{NeedKind, NeedRow, ToRefuse, needed, needs, needs_of, to_refuse};
@@ -43,17 +45,17 @@ pub struct Seen {
     /// What it looks at.
     pub look: Look,
     /// Instance tabs.
-    pub tabs: Option<Vec<TabRow>>,
+    pub tabs: Option<Arc<Vec<TabRow>>>,
     /// What a person should know of the hub itself.
     pub notices: Option<Vec<Arc<str>>>,
     /// Everything that waits for a person, over all instances, oldest first.
-    pub needs: Option<Vec<NeedRow>>,
+    pub needs: Option<Arc<Vec<NeedRow>>>,
     /// Sessions that were interrupted, over all instances, oldest first.
-    pub interrupted: Option<Vec<InterruptedRow>>,
+    pub interrupted: Option<Arc<Vec<InterruptedRow>>>,
     /// True if the sessions of the instance in front were read: an empty tree is the truth then.
     pub listed: bool,
     /// Sessions of the instance in front, as a tree drawn flat.
-    pub tree: Option<Vec<SessionRow>>,
+    pub tree: Option<Arc<Vec<SessionRow>>>,
     /// Tabs of sessions around the one in front.
     pub strip: Option<Vec<SessionRow>>,
     /// Title and link of what is in front.
@@ -84,6 +86,11 @@ impl Seen {
 
 /// What changed after `since` of what a viewer looks at. `Rev(0)` asks for all of it.
 pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
+    look_among(state, look, since, &Common::default())
+}
+
+/// The same for one of many viewers of this state, which share `common`.
+pub fn look_among(state: &State, look: &Look, since: Rev, common: &Common) -> Seen {
     let all = since == Rev(0);
     let instance = look
         .instance
@@ -92,12 +99,10 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
     let rows_changed = all || state.rows_rev > since;
     let tree_changed =
         all || instance.is_some_and(|instance| instance.tree_rev.max(instance.rev) > since);
-    let requests_changed = all
-        || state.instances_rev > since
-        || state
-            .instances
-            .values()
-            .any(|instance| instance.requests_rev.max(instance.rev) > since);
+    let requests = state.instances.values();
+    let requests = requests.map(|instance| instance.requests_rev.max(instance.rev));
+    let requests_rev = requests.fold(state.instances_rev, Rev::max);
+    let requests_changed = all || requests_rev > since;
     let front = instance.map(|instance| Front {
         instance,
         session: look.session.as_ref(),
@@ -107,12 +112,12 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
     Seen {
         rev: state.rev,
         look: look.clone(),
-        tabs: rows_changed.then(|| rows::tabs(state)),
+        tabs: rows_changed.then(|| common.tabs(state)),
         notices: (all || state.notices_rev > since).then(|| notices(state)),
-        needs: requests_changed.then(|| needs(state)),
-        interrupted: rows_changed.then(|| interrupted(state)),
+        needs: requests_changed.then(|| common.needs(state, requests_rev)),
+        interrupted: rows_changed.then(|| common.interrupted(state)),
         listed: instance.is_some_and(|instance| instance.listed),
-        tree: front_changed(tree_changed).map(|front| tree(state, front.instance)),
+        tree: front_changed(tree_changed).map(|front| common.tree(state, front.instance)),
         strip: front_changed(tree_changed).map(|front| strip(state, front.instance, front.session)),
         head: front_changed(tree_changed).map(Front::head),
         log: front

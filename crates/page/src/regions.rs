@@ -33,7 +33,11 @@ pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
         all.push(cards::needs(rows));
         all.push(cards::asks(look, rows));
     }
-    all.extend(seen.interrupted.as_deref().map(interrupted::interrupted));
+    all.extend(
+        seen.interrupted
+            .as_deref()
+            .map(|rows| interrupted::interrupted(rows)),
+    );
     all.extend(
         seen.tree
             .as_ref()

@@ -115,6 +115,15 @@ impl Renderer {
         })
     }
 
+    /// Forgets what was drawn of the regions of `seen`: a viewer is sent them by another renderer, as its place does not exist
+    /// now, and what was remembered of that place before is not what this viewer has.
+    pub fn forget(&self, seen: &Seen) {
+        let mut cache = self.lock();
+        for fragment in regions::all(seen) {
+            cache.remove(&region_key(&seen.look, &fragment.key));
+        }
+    }
+
     /// Bytes of what is remembered.
     pub fn bytes(&self) -> usize {
         self.lock().bytes()

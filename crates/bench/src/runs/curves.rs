@@ -1,4 +1,4 @@
-//! What cost depends on: the length of a session, sessions that nobody looks at, viewers.
+//! What cost depends on: the length of a session, sessions that nobody looks at, viewers, and the last two together.
 
 use anyhow::Result;
 use tokio::time::sleep;
@@ -51,6 +51,11 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
     } else {
         &[1, 3, 10, 30, 100, 300, 1000]
     };
+    let products: &[(usize, usize)] = if setup.short {
+        &[(1, 50), (10, 200)]
+    } else {
+        &[(1, 50), (3, 150), (10, 500), (30, 1500), (100, 5000)]
+    };
 
     let mut by_length = Curve {
         name: "by-length",
@@ -90,13 +95,36 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
             .measure(setup, Options::default(), *viewers, *viewers)
             .await?;
     }
+    let mut by_product = Curve {
+        name: "by-product",
+        x: "viewers × sessions",
+        title: "Cost by viewers and sessions together",
+        points: Vec::new(),
+    };
+    for (viewers, sessions) in products {
+        let options = Options {
+            servers: 5,
+            sessions: 1 + sessions / 5,
+            ..Options::default()
+        };
+        let at = viewers * sessions;
+        by_product.measure(setup, options, *viewers, at).await?;
+    }
+    let viewers_of = |point: &Point| {
+        let point_of = products.iter().find(|(v, s)| v * s == point.at);
+        point_of.map_or(1, |(viewers, _)| *viewers) as f64
+    };
     let per_viewer = |point: &Point| point.cpu / point.at as f64;
     section.figures = vec![
         setup.figure("grows_length", by_length.grows(|point| point.cpu))?,
         setup.figure("grows_sessions", by_idle.grows(|point| point.cpu))?,
         setup.figure("grows_viewers", by_viewers.grows(per_viewer))?,
+        setup.figure(
+            "grows_product",
+            by_product.grows(|point| point.cpu / viewers_of(point)),
+        )?,
     ];
-    for curve in [by_length, by_idle, by_viewers] {
+    for curve in [by_length, by_idle, by_viewers, by_product] {
         section.tables.push(curve.table());
         section.charts.push(curve.chart());
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::outbox::{Claim, Fingerprint, Key, Sending};
 use super::port::{Server, Servers};
-use super::{CommandError, Commands, gone, to_the_end};
+use super::{CommandError, Commands, gone};
 use crate::limits;
 
 /// What a person says to a session.
@@ -67,7 +67,7 @@ impl<S: Servers> Commands<S> {
     /// Sends a prompt, after those that came before it for the same session. The same key again gives the same answer,
     /// and the server has the prompt once; so it has after a failure or a restart, however far the first try came.
     ///
-    /// A prompt that began to be sent is sent to its end, also if who asked goes away.
+    /// It is sent to its end, also if who asked goes away.
     ///
     /// # Errors
     /// The session or instance is not there, the prompt is empty, the key named another prompt or cannot be remembered,
@@ -85,10 +85,10 @@ impl<S: Servers> Commands<S> {
             ));
         }
         let key = checked(instance, session.as_str(), key)?;
-        let turn = self.turns.take(instance, session.as_str()).await;
-        let (commands, instance, session) = (self.clone(), instance.clone(), session.clone());
-        to_the_end(async move {
-            let _turn = turn;
+        let turn = self.turns.take(instance, session.as_str());
+        let (instance, session) = (instance.clone(), session.clone());
+        self.to_the_end(|commands| async move {
+            let _turn = turn.comes().await;
             commands.send(&instance, &session, &prompt, key).await
         })
         .await
@@ -191,9 +191,13 @@ impl<S: Servers> Commands<S> {
 
     /// Lets go of a key under which the server took nothing, so that it may be used for what is corrected.
     pub(super) async fn refused(&self, key: Key, error: &opencode::ClientError) {
-        if error.is_refusal()
-            && let Err(error) = self.outbox.release(key).await
-        {
+        if error.is_refusal() {
+            self.let_go(key).await;
+        }
+    }
+
+    pub(super) async fn let_go(&self, key: Key) {
+        if let Err(error) = self.outbox.release(key).await {
             tracing::warn!(%error, "the same key stays bound to what was refused");
         }
     }

@@ -18,7 +18,7 @@ use super::answers::Answering;
 use super::audit::{About, Step, short};
 use super::grant::{GrantError, in_a_line, obstacle};
 use super::port::{Server, Servers};
-use super::{CommandError, Commands, to_the_end};
+use super::{CommandError, Commands};
 use crate::limits;
 
 /// A person's answer to a question.
@@ -126,16 +126,16 @@ impl<S: Servers> Commands<S> {
         by: &Arc<str>,
     ) -> Result<(), CommandError> {
         let key = super::prompt::checked(instance, said.id(), key)?.map(|key| key.key);
-        let turn = self.turns.take(instance, said.id()).await;
+        let turn = self.turns.take(instance, said.id());
         let answering = Answering {
             instance: instance.clone(),
             request: said.id().into(),
             key,
             outcome: said.outcome(),
         };
-        let (commands, by) = (self.clone(), by.clone());
-        to_the_end(async move {
-            let _turn = turn;
+        let by = by.clone();
+        self.to_the_end(|commands| async move {
+            let _turn = turn.comes().await;
             commands.send_answer(&said, &answering, by).await
         })
         .await

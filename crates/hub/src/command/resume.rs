@@ -9,6 +9,7 @@ use model::view;
 use super::port::Servers;
 use super::{CommandError, Commands, Prompt, Prompted, unknown};
 use crate::limits;
+use crate::tasks::to_the_end;
 
 /// What an interrupted agent is told.
 pub const CONTINUE: &str = "You were interrupted: the server ended before your turn did. Go on from where you were. What \
@@ -38,6 +39,16 @@ impl<S: Servers> Commands<S> {
     /// # Errors
     /// It is not there, or not interrupted (any more); or the prompt cannot be sent.
     pub async fn resume(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+    ) -> Result<Prompted, CommandError> {
+        let (instance, session) = (instance.clone(), session.clone());
+        self.to_the_end(|commands| async move { commands.resume_whole(&instance, &session).await })
+            .await
+    }
+
+    async fn resume_whole(
         &self,
         instance: &InstanceId,
         session: &SessionId,
@@ -79,12 +90,24 @@ impl<S: Servers> Commands<S> {
         self.resume_these(all.collect()).await
     }
 
-    /// Lets these go on, in the order given.
+    /// Lets these go on, in the order given; all of them, also if who asked leaves.
     pub async fn resume_these(&self, these: Vec<Interrupted>) -> Vec<Continued> {
+        let (commands, named) = (self.clone(), these.clone());
+        let done = to_the_end(async move { commands.resume_in_order(these).await }).await;
+        done.unwrap_or_else(|| {
+            let ended = named.into_iter().map(|of| Continued {
+                of,
+                outcome: Err(CommandError::Ended),
+            });
+            ended.collect()
+        })
+    }
+
+    async fn resume_in_order(&self, these: Vec<Interrupted>) -> Vec<Continued> {
         let resumed = these.into_iter().map(|of| {
             let commands = self.clone();
             async move {
-                let outcome = commands.resume(&of.instance, &of.session).await;
+                let outcome = commands.resume_whole(&of.instance, &of.session).await;
                 Continued { of, outcome }
             }
         });

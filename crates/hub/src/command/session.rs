@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use model::ids::{InstanceId, SessionId};
 use model::state::Origin;
-use opencode::client::NewSession;
+use opencode::ClientError;
+use opencode::client::{Client, NewSession};
+use opencode::wire::SessionInfo;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outbox::{Claim, Fingerprint, Key, Sending};
 use super::prompt::checked;
 use super::read::described;
-use super::{CommandError, Commands, gone, to_the_end, unknown};
-use crate::instances::LinkedServer;
+use super::{CommandError, Commands, SESSION, gone, unknown};
 use crate::limits;
 use crate::workspace::Folder;
 
@@ -82,14 +83,23 @@ impl Commands {
         new: Create,
         key: Option<&str>,
     ) -> Result<Value, CommandError> {
-        let Some(key) = checked(instance, Key::NEW_SESSION, key)? else {
-            return self.create(instance, new, None).await;
-        };
-        let turn = self.turns.take(instance, &key.key).await;
-        let (commands, instance) = (self.clone(), instance.clone());
-        to_the_end(async move {
-            let _turn = turn;
-            commands.create_once(&instance, new, key).await
+        let key = checked(instance, Key::NEW_SESSION, key)?;
+        let turn = key.as_ref().map(|key| self.turns.take(instance, &key.key));
+        let instance = instance.clone();
+        self.to_the_end(|commands| async move {
+            let _turn = match turn {
+                Some(turn) => Some(turn.comes().await),
+                None => None,
+            };
+            match key {
+                Some(key) => commands.create_once(&instance, new, key).await,
+                None => {
+                    let place = commands.place(&instance, &new).await?;
+                    let made = commands.make(&place, new, None).await;
+                    let made = made.map_err(|error| place.why(&instance, error))?;
+                    commands.made(&instance, made).await
+                }
+            }
         })
         .await
     }
@@ -100,7 +110,7 @@ impl Commands {
         new: Create,
         key: Key,
     ) -> Result<Value, CommandError> {
-        let server = self.server(instance).await?;
+        let place = self.place(instance, &new).await;
         let now = self.engine.now();
         let mut sending = Sending {
             id: self.ids.mark(now).into(),
@@ -109,87 +119,90 @@ impl Commands {
             at: now,
             taken: None,
         };
-        if let Claim::Known(known) = self.claim(&key, &sending).await? {
-            let made = match &known.taken {
-                Some(session) => Some(session.clone()),
-                None => self.marked(instance, &server, &new, &known.id).await?,
-            };
-            if let Some(session) = made {
+        let known = match self.claim(&key, &sending).await? {
+            Claim::New => None,
+            Claim::Known(known) => Some(known),
+        };
+        if let Some(session) = known.as_ref().and_then(|known| known.taken.as_deref()) {
+            return self.session(instance, &SessionId::from(session)).await;
+        }
+        let place = match place {
+            Ok(place) => place,
+            Err(error) => {
+                // Nothing was sent under it yet, so that it may be used for what is corrected.
+                if known.is_none() {
+                    self.let_go(key).await;
+                }
+                return Err(error);
+            }
+        };
+        if let Some(known) = known {
+            if let Some(session) = place.marked(&known.id).await? {
                 self.taken(key, &session).await;
                 return self.session(instance, &SessionId::from(&*session)).await;
             }
             sending = known;
         }
-        let made = self.create(instance, new, Some(&sending.id)).await;
-        match &made {
-            Ok(session) => {
-                let id = session["id"].as_str().unwrap_or_default();
-                self.taken(key, &id.into()).await;
+        match self.make(&place, new, Some(&sending.id)).await {
+            Ok(made) => {
+                self.taken(key, &made.id.as_str().into()).await;
+                self.made(instance, made).await
             }
-            Err(CommandError::Upstream(error)) => self.refused(key, error).await,
-            Err(_) => {}
+            Err(error) => {
+                if error.is_refusal() {
+                    self.let_go(key).await;
+                }
+                Err(place.why(instance, error))
+            }
         }
-        made
     }
 
-    /// The session that an unclear try made, if it did.
-    async fn marked(
-        &self,
-        instance: &InstanceId,
-        server: &LinkedServer,
-        new: &Create,
-        mark: &str,
-    ) -> Result<Option<Arc<str>>, CommandError> {
-        let client = match &new.directory {
-            Some(directory) => {
-                let directory = self.allowed(instance, directory, new.trust).await?;
-                server.client.at(&directory)
-            }
-            None => server.here(),
-        };
-        let listed = client.sessions(Some(limits::SESSIONS)).await?.value;
-        let marked = listed.into_iter().find(|session| {
-            let raw: Value = serde_json::from_str(session.raw.get()).unwrap_or_default();
-            raw["metadata"][MARK] == mark
-        });
-        Ok(marked.map(|session| session.id.into()))
-    }
-
-    async fn create(
-        &self,
-        instance: &InstanceId,
-        new: Create,
-        mark: Option<&str>,
-    ) -> Result<Value, CommandError> {
-        let server = self.server(instance).await?;
+    /// Where a session is to be made: in the folder that is named, else its parent's, else the server's own.
+    async fn place(&self, instance: &InstanceId, new: &Create) -> Result<Place, CommandError> {
         let parent = new.parent.as_deref().map(SessionId::from);
         let client = match (&new.directory, &parent) {
             (Some(directory), _) => {
+                let server = self.server(instance).await?;
                 let directory = self.allowed(instance, directory, new.trust).await?;
                 server.client.at(&directory)
             }
             (None, Some(parent)) => self.at_session(instance, parent).await?.client,
-            (None, None) => server.here(),
+            (None, None) => self.server(instance).await?.here(),
         };
+        Ok(Place { client, parent })
+    }
+
+    /// Has a server make a session, and checks the id that it gives it.
+    async fn make(
+        &self,
+        place: &Place,
+        new: Create,
+        mark: Option<&str>,
+    ) -> Result<SessionInfo, ClientError> {
         let new = NewSession {
             title: new.title,
             parent_id: new.parent,
             metadata: mark.map(|mark| BTreeMap::from([(MARK.to_owned(), mark.into())])),
             ..NewSession::default()
         };
-        let made = client.create_session(&new).await;
-        let made = match &parent {
-            Some(parent) => made.map_err(gone(instance, parent))?,
-            None => made?,
-        };
+        let made = place.client.create_session(&new).await?;
+        match is_an_id(&made.id) {
+            true => Ok(made),
+            false => Err(ClientError::BadJson {
+                reason: "the session that it says it made has no id that could be one".to_owned(),
+            }),
+        }
+    }
+
+    /// A session that was made, once it is heard of, or as it was answered.
+    async fn made(&self, instance: &InstanceId, made: SessionInfo) -> Result<Value, CommandError> {
         let id = SessionId::from(made.id.as_str());
         self.until(limits::ECHO_WAIT, |state| {
             state.session(instance, &id).is_some()
         })
         .await;
-        Ok(self
-            .described(instance, &id)
-            .unwrap_or_else(|| described(made.raw.get(), None)))
+        let known = self.described(instance, &id);
+        Ok(known.unwrap_or_else(|| described(made.raw.get(), None)))
     }
 
     /// The directory for a new session, by the name to tell the server. OpenCode takes any, works in those that do not exist,
@@ -245,6 +258,19 @@ impl Commands {
         session: &SessionId,
         change: &Change,
     ) -> Result<Value, CommandError> {
+        let (instance, session, change) = (instance.clone(), session.clone(), change.clone());
+        self.to_the_end(|commands| async move {
+            commands.change_whole(&instance, &session, &change).await
+        })
+        .await
+    }
+
+    async fn change_whole(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+        change: &Change,
+    ) -> Result<Value, CommandError> {
         if *change == Change::default() {
             return Err(CommandError::Invalid(
                 "there is nothing to change: give `title` or `time.archived`",
@@ -262,6 +288,16 @@ impl Commands {
     /// # Errors
     /// It is not there, or the server refuses.
     pub async fn delete_session(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+    ) -> Result<(), CommandError> {
+        let (instance, session) = (instance.clone(), session.clone());
+        self.to_the_end(|commands| async move { commands.delete_whole(&instance, &session).await })
+            .await
+    }
+
+    async fn delete_whole(
         &self,
         instance: &InstanceId,
         session: &SessionId,
@@ -285,11 +321,50 @@ impl Commands {
         instance: &InstanceId,
         session: &SessionId,
     ) -> Result<(), CommandError> {
-        let engine = &self.engine;
-        if engine.read(|state| state.session(instance, session).is_none()) {
+        if self
+            .engine
+            .read(|state| state.session(instance, session).is_none())
+        {
             return Err(unknown(instance, session));
         }
-        engine.reviewed(instance.clone(), session.clone()).await;
-        Ok(())
+        let (instance, session) = (instance.clone(), session.clone());
+        self.to_the_end(|commands| async move {
+            commands.engine.reviewed(instance, session).await;
+            Ok(())
+        })
+        .await
     }
+}
+
+/// Where a session is to be made.
+struct Place {
+    /// The server, asked about that folder.
+    client: Client,
+    parent: Option<SessionId>,
+}
+
+impl Place {
+    /// The session that an unclear try made here, if it did.
+    async fn marked(&self, mark: &str) -> Result<Option<Arc<str>>, ClientError> {
+        let listed = self.client.sessions(Some(limits::SESSIONS)).await?.value;
+        let marked = listed.into_iter().find(|session| {
+            let raw: Value = serde_json::from_str(session.raw.get()).unwrap_or_default();
+            raw["metadata"][MARK] == mark && is_an_id(&session.id)
+        });
+        Ok(marked.map(|session| session.id.into()))
+    }
+
+    /// Why no session was made here.
+    fn why(&self, instance: &InstanceId, error: ClientError) -> CommandError {
+        match &self.parent {
+            Some(parent) => gone(instance, parent)(error),
+            None => error.into(),
+        }
+    }
+}
+
+/// True for what can be the id of a session: it is put into addresses, and is remembered for as long as its key.
+fn is_an_id(id: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    id.starts_with(SESSION) && id.len() <= limits::ID_BYTES && id.chars().all(plain)
 }

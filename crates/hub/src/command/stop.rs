@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::audit::{About, Step};
 use super::port::{Server, Servers};
 use super::reply::{Answer, PermissionAnswer};
-use super::{CommandError, Commands, gone, to_the_end};
+use super::{CommandError, Commands, gone};
 use crate::limits;
 
 /// Who refuses what stopped sessions and ended runs ask, as the audit log names it.
@@ -39,9 +39,11 @@ impl<S: Servers> Commands<S> {
         session: &SessionId,
         by: &Arc<str>,
     ) -> Result<(), CommandError> {
-        let (commands, by) = (self.clone(), by.clone());
-        let (instance, session) = (instance.clone(), session.clone());
-        to_the_end(async move { commands.stop_whole(&instance, &session, &by).await }).await
+        let (instance, session, by) = (instance.clone(), session.clone(), by.clone());
+        self.to_the_end(
+            |commands| async move { commands.stop_whole(&instance, &session, &by).await },
+        )
+        .await
     }
 
     async fn stop_whole(

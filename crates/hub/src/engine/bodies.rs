@@ -32,6 +32,9 @@ impl Engine {
             *watchers.of(reach) -= 1;
             if watchers.are_none() {
                 of_instance.remove(session);
+                self.looks += 1;
+                self.looked
+                    .insert((instance.clone(), session.clone()), self.looks);
             }
         }
         if of_instance.is_empty() {
@@ -188,12 +191,16 @@ impl Engine {
         }
     }
 
-    /// Lets go of the conversations that changed longest ago, until those that nobody looks at fit their bound.
+    /// Lets go of the conversations that were looked at longest ago, until those that nobody looks at fit their bound.
     pub(super) fn drop_unwatched(&mut self) {
         let mut unwatched = Vec::new();
         let mut bytes = 0;
         {
             let state = self.shared.read();
+            self.looked.retain(|(instance, session), _| {
+                let session = state.session(instance, session);
+                session.is_some_and(|session| session.loaded().is_some())
+            });
             for instance in state.instances.values() {
                 for session in instance.sessions.values() {
                     let Some(loaded) = session.loaded() else {
@@ -203,7 +210,8 @@ impl Engine {
                     if !self.is_watched(&instance.id, id) {
                         bytes += loaded.bytes;
                         let key = (instance.id.clone(), id.clone());
-                        unwatched.push((session.body_rev, loaded.bytes, key));
+                        let looked = self.looked.get(&key).copied();
+                        unwatched.push(((looked, session.body_rev), loaded.bytes, key));
                     }
                 }
             }

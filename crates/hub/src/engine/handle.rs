@@ -2,16 +2,23 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use model::State;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Origin, Rev};
 use model::time::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{sleep, timeout};
 
 use super::{Ask, Heard, Input, Reach, Shared};
+use crate::limits;
 use crate::record::journal::Journal;
 use crate::record::log::Log;
+
+/// How often it is looked whether a busy engine goes on.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A way to the engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -142,7 +149,7 @@ impl Handle {
             })
         });
         // The engine takes what it is told in order; it is gone where this takes longer.
-        let _ended = tokio::time::timeout(crate::limits::ECHO_WAIT, noted).await;
+        let _ended = timeout(limits::ECHO_WAIT, noted).await;
     }
 
     /// Notes that a person gives a session a prompt: it may ask again.
@@ -159,6 +166,51 @@ impl Handle {
     /// Has what waits in a session's folder read again.
     pub async fn doubt_requests(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Doubted(instance, session)).await;
+    }
+
+    /// True if the engine takes what it is told, within [`limits::ENGINE_ANSWERS`]. One that is far behind is alive as well:
+    /// it need not come to this very question.
+    pub async fn is_alive(&self) -> bool {
+        let taken = || self.shared.taken.load(Ordering::Relaxed);
+        let before = taken();
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            let sent = self.inputs.send(Input::AreYouThere(answer)).await;
+            sent.is_ok() && answered.await.is_ok()
+        };
+        let goes_on = async {
+            while taken() == before {
+                sleep(LOOK).await;
+            }
+            true
+        };
+        let either = async {
+            tokio::select! {
+                biased;
+                alive = asked => alive,
+                alive = goes_on => alive,
+            }
+        };
+        let alive = timeout(limits::ENGINE_ANSWERS, either).await;
+        alive.unwrap_or(false)
+    }
+
+    /// Why the engine failed, if it did.
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.shared.failure.get().cloned()
+    }
+
+    /// True once the engine has ended, which it does before its handles only if it fails.
+    pub fn has_ended(&self) -> bool {
+        self.changes.has_changed().is_err()
+    }
+
+    /// Waits until the engine ends, which it does before its handles only if it fails. Gives the reason.
+    pub async fn failed(&self) -> Arc<str> {
+        let mut changes = self.changes();
+        while changes.changed().await.is_ok() {}
+        let why = self.failure();
+        why.unwrap_or_else(|| "its engine ended".into())
     }
 
     async fn tell(&self, input: Input) {

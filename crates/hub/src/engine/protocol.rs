@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::Event;
 use model::ids::{InstanceId, SessionId};
 use model::state::Origin;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Reach;
 use crate::record::log::Said;
@@ -48,6 +48,8 @@ pub enum Input {
     Notices(Vec<Arc<str>>),
     /// A read of a session's row has ended, however.
     SessionUnread(InstanceId, SessionId),
+    /// Somebody asks whether the engine runs.
+    AreYouThere(oneshot::Sender<()>),
 }
 
 /// Something that was heard, and what it means.
@@ -85,12 +87,12 @@ impl Heard {
         }
     }
 
-    /// The frame for the log alone: what it means is not folded. `None` for the supervisor's own word.
-    pub fn for_the_log(self) -> Option<Self> {
-        self.said.is_some().then(|| Self {
-            events: Vec::new(),
-            ..self
-        })
+    /// The frame for the log alone: what it means is not folded, but for sessions that were deleted, of which nothing is to be
+    /// kept whatever else was missed. `None` for the supervisor's own word.
+    pub fn for_the_log(mut self) -> Option<Self> {
+        self.events
+            .retain(|event| matches!(event, Event::SessionDeleted(_)));
+        self.said.is_some().then_some(self)
     }
 
     /// Bytes of the frame.

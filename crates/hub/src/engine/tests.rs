@@ -293,3 +293,61 @@ async fn how_a_run_ended_is_asked_until_it_is_known() {
     // Nobody looks at it.
     assert_eq!(bench.next().await, messages("s"));
 }
+
+#[tokio::test]
+async fn an_engine_that_panics_leaves_no_link_that_is_called_connected() {
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let breaks = broken.clone();
+    let clock = Clock::new(move || {
+        let breaks = breaks.swap(false, std::sync::atomic::Ordering::SeqCst);
+        assert!(!breaks, "the clock panics");
+        Timestamp(7)
+    });
+    let engine = start(clock, "life".into());
+    let (asks, _asked) = mpsc::channel(4);
+    let origin = Origin::Url("http://x/".into());
+    let feeder = engine.add("i".into(), "i".into(), origin, asks).await;
+    let live = Event::Link(LinkStatus::Connected);
+    feeder.tell(vec![Heard::ours(live)]).await;
+    assert!(engine.is_alive().await);
+    assert_eq!(engine.failure(), None);
+
+    broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    engine.reviewed("i".into(), "ses_1".into()).await;
+    let why = timeout(Duration::from_secs(60), engine.failed()).await;
+    assert_eq!(&*why.unwrap(), "the clock panics");
+    assert!(!engine.is_alive().await);
+    engine.read(|state| {
+        let link = &state.instances["i"].link.status;
+        let reason = link.reason().expect("no longer connected");
+        assert_eq!(reason.kind, ReasonKind::HubFailed);
+        assert!(state.notices[0].contains("The hub failed (the clock panics) and ends"));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_nobody_looks_at_the_one_looked_at_longest_ago_goes_first() {
+    let bench = Bench::new(64).await;
+    let large = |session: &str, id: &str| {
+        let text = "x".repeat(limits::UNWATCHED_BYTES / 3);
+        Event::Message(MessageInfo {
+            raw: model::json::Json::of(&text.into()),
+            ..MessageInfo::bare(id.into(), session.into(), Role::User, Timestamp(1))
+        })
+    };
+    for session in ["never", "first", "last"] {
+        bench.tell([Event::SessionCreated(info(session))]).await;
+        bench.tell([large(session, "m1")]).await;
+    }
+    for session in ["first", "last"] {
+        drop(bench.watch(session).await);
+    }
+    // All but fit; those that nobody looked at since change last.
+    bench.until_loaded("last", true).await;
+    bench
+        .tell([large("first", "m2"), large("never", "m3")])
+        .await;
+    bench.until_loaded("never", false).await;
+    bench.until_loaded("first", false).await;
+    bench.until_loaded("last", true).await;
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use model::State;
 use model::state::Rev;
 use model::text::OpenText;
-use model::view::{self, Look, Seen};
+use model::view::{self, Common, Look, Seen};
 use page::Renderer;
 use page::wire::{self, Batch, Frame, Op, Said};
 use serde::Serialize;
@@ -56,6 +56,8 @@ pub struct Live {
     renderer: Arc<Renderer>,
     ticks: Ticks,
     drawing: Drawing,
+    /// Rows that are the same for many viewers.
+    common: Arc<Common>,
 }
 
 impl Live {
@@ -67,7 +69,13 @@ impl Live {
             renderer,
             ticks,
             drawing,
+            common: Arc::default(),
         }
+    }
+
+    /// Waits until the feed has ended: from then on no viewer is told anything.
+    pub async fn ended(&self) {
+        self.ticks.ended().await;
     }
 
     /// The engine whose state is shown.
@@ -260,9 +268,11 @@ impl<L: ViewerLink> Viewer<L> {
         };
         self.widen(&look).await;
         let since = self.rev;
+        let common = &self.live.common;
         let seen = self.live.handle.read(|state| {
             let exists = place::exists(state, &look);
-            (!left(state, &look, since)).then(|| (view::look(state, &look, since), exists))
+            (!left(state, &look, since))
+                .then(|| (view::look_among(state, &look, since, common), exists))
         });
         let Some((seen, exists)) = seen else {
             // No row tells of an instance that is gone: the page finds that out when it fetches itself again.
@@ -301,7 +311,10 @@ impl<L: ViewerLink> Viewer<L> {
         if !exists {
             return self
                 .live
-                .draw(move |_| Renderer::new().patch(&seen, since))
+                .draw(move |shared| {
+                    shared.forget(&seen);
+                    Renderer::new().patch(&seen, since)
+                })
                 .await;
         }
         if is_light(&seen) {
@@ -365,10 +378,10 @@ impl<L: ViewerLink> Viewer<L> {
 /// True if it is drawn in less time than it takes to hand it to another thread: a few rows, and texts that grow.
 fn is_light(seen: &Seen) -> bool {
     let lists = [
-        seen.tabs.as_ref().map(Vec::len),
-        seen.needs.as_ref().map(Vec::len),
-        seen.interrupted.as_ref().map(Vec::len),
-        seen.tree.as_ref().map(Vec::len),
+        seen.tabs.as_ref().map(|rows| rows.len()),
+        seen.needs.as_ref().map(|rows| rows.len()),
+        seen.interrupted.as_ref().map(|rows| rows.len()),
+        seen.tree.as_ref().map(|rows| rows.len()),
         seen.strip.as_ref().map(Vec::len),
     ];
     let rows: usize = lists.into_iter().flatten().sum();

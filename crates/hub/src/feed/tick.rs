@@ -62,6 +62,20 @@ impl Ticks {
     }
 }
 
+impl Ticks {
+    /// Waits until the clock has ended: from then on no viewer is told anything.
+    pub async fn ended(&self) {
+        loop {
+            let mut woken = pin!(self.shared.wake.notified());
+            woken.as_mut().enable();
+            if self.shared.ended.load(Ordering::SeqCst) {
+                return;
+            }
+            woken.await;
+        }
+    }
+}
+
 impl Drop for Clock {
     fn drop(&mut self) {
         self.0.ended.store(true, Ordering::SeqCst);

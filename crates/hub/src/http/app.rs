@@ -48,8 +48,12 @@ impl App {
             Arc::from(text)
         });
         let commands = Commands::new(hub.clone());
-        let (refusing, ended) = (commands.clone(), ending.clone());
-        tokio::spawn(async move { ended.run_until_cancelled(refusing.keep_refusing()).await });
+        let (refusing, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
+        tokio::spawn(async move {
+            let refuse = || refusing.keep_refusing();
+            let kept = tasks.keep("what refuses for stopped sessions", refuse);
+            ended.run_until_cancelled(kept).await
+        });
         let open = match &options.access {
             Access::Anybody => Some(Arc::from(OPEN)),
             Access::Keys(_) => None,

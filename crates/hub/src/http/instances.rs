@@ -57,7 +57,7 @@ pub(super) struct InstanceJson {
     reason: Option<Arc<str>>,
     /// The same as one word: `bad_address`, `not_started`, `dns`, `refused`, `unreachable`, `tls`, `timeout`, `ended`,
     /// `reset`, `silent`, `unauthorized`, `redirect`, `server_error`, `empty_answer`, `content_type`, `bad_answer`,
-    /// `not_opencode`, `opencode2`, `state_unreadable` or `flooded`.
+    /// `not_opencode`, `opencode2`, `state_unreadable`, `flooded` or `hub_failed`.
     #[schema(value_type = Option<String>)]
     reason_kind: Option<ReasonKind>,
     /// How often events were missing in its stream while it was open, and what they told was read again.

@@ -30,8 +30,14 @@ impl Need {
     }
 }
 
-/// Routes that let a browser in. So are the page's own files, which [`super::assets`] knows.
-pub(super) const PUBLIC: [(&str, &str); 2] = [("GET", ENTER), ("POST", ENTER)];
+/// Routes that need nothing: those that let a browser in, and those that say no more than whether the hub is well. So are the
+/// page's own files, which [`super::assets`] knows.
+pub(super) const PUBLIC: [(&str, &str); 4] = [
+    ("GET", ENTER),
+    ("POST", ENTER),
+    ("GET", "/api/health/live"),
+    ("GET", "/api/health/ready"),
+];
 
 /// Where a link leads.
 pub(super) const ENTER: &str = "/enter";
@@ -128,11 +134,17 @@ mod tests {
 
     #[test]
     fn every_route_is_in_the_table_and_the_table_has_no_other() {
-        let table = TABLE
-            .iter()
-            .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
-        let table: BTreeSet<_> = table.collect();
-        assert_eq!(table.len(), TABLE.len(), "twice in the table");
+        let open = PUBLIC.iter().filter(|(_, path)| *path != ENTER);
+        let named = TABLE.iter().map(|(method, path, _)| (method, path));
+        let table = named.chain(open.clone().map(|(method, path)| (method, path)));
+        let table: BTreeSet<_> = table
+            .map(|(method, path)| ((*method).to_owned(), (*path).to_owned()))
+            .collect();
+        assert_eq!(
+            table.len(),
+            TABLE.len() + open.count(),
+            "twice in the table"
+        );
         assert_eq!(routes(), table);
     }
 

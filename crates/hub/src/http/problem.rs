@@ -286,6 +286,10 @@ impl From<CommandError> for Problem {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-remembered", "It was not sent", detail)
                     .next("Mend what the disk says and send it again, or send it without an `Idempotency-Key`")
             }
+            E::Busy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many commands", detail)
+                    .next("Try again in a moment: servers that do not answer hold up the rest")
+            }
             E::Ended => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "ended", "The hub ended", detail)
                     .next("Ask again: under the same `Idempotency-Key` nothing is done twice")
@@ -415,6 +419,7 @@ impl From<RegistryError> for Problem {
     fn from(error: RegistryError) -> Self {
         let status = match error {
             RegistryError::Full => StatusCode::CONFLICT,
+            RegistryError::Ended => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INSUFFICIENT_STORAGE,
         };
         Self::new(

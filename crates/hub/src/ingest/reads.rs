@@ -95,9 +95,14 @@ impl<R: Rest> Reads<R> {
     }
 
     /// Clears away a read that ended; waits for ever when none runs.
+    ///
+    /// # Panics
+    /// When the read did: what it was to tell is never told, so that its supervisor has to begin anew.
     pub(super) async fn reap(&mut self) {
-        if self.running.join_next().await.is_none() {
-            std::future::pending::<()>().await;
+        match self.running.join_next().await {
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(_) => {}
+            None => std::future::pending().await,
         }
     }
 }

@@ -77,7 +77,13 @@ fn next(kind: ReasonKind, error: &ClientError) -> Option<String> {
                 "Log in on its page, or with `DROVERS_PASSWORD=… drovers --attach {server}`"
             ));
         }
-        K::BadAddress | K::NotStarted | K::Ended | K::Silent | K::Redirect | K::Flooded => {
+        K::BadAddress
+        | K::NotStarted
+        | K::Ended
+        | K::Silent
+        | K::Redirect
+        | K::Flooded
+        | K::HubFailed => {
             return None;
         }
     };

@@ -28,6 +28,7 @@ use super::upstream::{Connection, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::engine::{Ask, Feeder, Heard};
 use crate::limits;
+use crate::tasks;
 
 /// The supervisor of one server.
 pub struct Supervisor<U: Upstream> {
@@ -74,27 +75,58 @@ impl<U: Upstream> Supervisor<U> {
     /// Runs until asked to stop.
     pub async fn run(mut self) {
         let mut backoff = Backoff::new(self.policy);
+        let mut failed = None;
         loop {
-            let attempt = backoff.attempt();
-            self.say([Event::Link(LinkStatus::Connecting { attempt })])
-                .await;
-            let (end, opened) = self.connected(&mut backoff).await;
-            // Told together with what follows from it: nobody sees a lost stream as connected.
-            let lost = opened.then_some(Event::StreamLost);
-            let end = match end {
-                End::Lost(error) => self.wait(&mut backoff, error.reason(), lost).await,
-                end => {
-                    self.say(lost).await;
-                    end
+            let telling = failed.is_some();
+            match tasks::caught(self.one_turn(&mut backoff, failed.take())).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(reason) => {
+                    tracing::error!(instance = %self.instance, %reason, "a supervisor failed, and begins anew");
+                    failed = Some(reason);
+                    if telling {
+                        // It shall not fail at that without a pause.
+                        sleep(limits::TASK_AGAIN).await;
+                    }
                 }
-            };
-            match end {
-                End::Again => backoff.reset(),
-                End::Stop => break,
-                End::Due | End::Lost(_) => {}
             }
         }
         self.upstream.release().await;
+    }
+
+    /// Connects once, follows the stream to its end, and waits until the next try is due. False once it is to stop. After a
+    /// failure of its own it only tells of that, and waits.
+    async fn one_turn(&mut self, backoff: &mut Backoff, failed: Option<Arc<str>>) -> bool {
+        let end = match failed {
+            Some(why) => self.wait_after_failure(backoff, &why).await,
+            None => self.try_once(backoff).await,
+        };
+        if matches!(end, End::Again) {
+            backoff.reset();
+        }
+        !matches!(end, End::Stop)
+    }
+
+    /// Says that it failed itself, and waits as after any failure.
+    async fn wait_after_failure(&mut self, backoff: &mut Backoff, why: &str) -> End {
+        self.wait(backoff, failed(why), Some(Event::StreamLost))
+            .await
+    }
+
+    async fn try_once(&mut self, backoff: &mut Backoff) -> End {
+        let attempt = backoff.attempt();
+        self.say([Event::Link(LinkStatus::Connecting { attempt })])
+            .await;
+        let (end, opened) = self.connected(backoff).await;
+        // Told together with what follows from it: nobody sees a lost stream as connected.
+        let lost = opened.then_some(Event::StreamLost);
+        match end {
+            End::Lost(error) => self.wait(backoff, error.reason(), lost).await,
+            end => {
+                self.say(lost).await;
+                end
+            }
+        }
     }
 
     /// Connects and stays connected as long as it goes. True if a stream was opened.
@@ -142,7 +174,12 @@ impl<U: Upstream> Supervisor<U> {
             self.clock.clone(),
             directories,
         );
-        let end = self.follow(&mut live, rest, heard, offers_models).await;
+        let followed = self.follow(&mut live, rest, heard, offers_models);
+        // What the stream held and told of is kept, also where following it fails.
+        let end = tasks::caught(followed).await.unwrap_or_else(|why| {
+            tracing::error!(instance = %self.instance, reason = %why, "a supervisor failed at a stream");
+            End::Lost(UpstreamError::Down(failed(&why)))
+        });
         let was_live = live.is_released();
         if !was_live {
             live.abandon().await;
@@ -267,6 +304,14 @@ impl<U: Upstream> Supervisor<U> {
             self.feeder.tell(heard).await;
         }
     }
+}
+
+/// The reason of a failure of the hub's own.
+fn failed(why: &str) -> Reason {
+    let text = format!(
+        "Drovers itself failed at this server's stream ({why}). It connects anew; please report it"
+    );
+    Reason::new(ReasonKind::HubFailed, text)
 }
 
 /// Waits for the next try; for a server that was given up, until it answers again.

@@ -22,6 +22,7 @@ use crate::ingest::backoff::Policy;
 use crate::instances::recall::Recalled;
 use crate::limits;
 use crate::registry::{self, Login, Origin, RegistryError, Server, ServerUrl, ServerUrlError};
+use crate::tasks::to_the_end;
 use crate::workspace::{Folder, FolderError, Untrusted, folders};
 
 /// An instance to be added.
@@ -175,9 +176,20 @@ impl Instances {
     }
 
     /// Ends an instance: its stream first, then a server that was started for it, then what is known of it.
-    pub(super) async fn end(&self, id: &InstanceId, running: Running) {
-        stop(running).await;
+    async fn end(&self, id: &InstanceId, running: Option<Running>) {
+        if let Some(running) = running {
+            stop(running).await;
+        }
         self.engine.remove(id.clone()).await;
+    }
+
+    /// Instances whose supervisor has ended and that nobody removes.
+    pub(super) fn unsupervised(&self) -> Vec<InstanceId> {
+        let running = self.read();
+        let ended = running
+            .iter()
+            .filter(|(_, one)| one.supervisor.is_finished());
+        ended.map(|(id, _)| id.clone()).collect()
     }
 
     /// Takes an instance out of those that run, for [`Self::end`].
@@ -207,6 +219,12 @@ impl Instances {
         for running in self.read().values() {
             let _overrun = running.asks.try_send(Ask::Nudge);
         }
+    }
+
+    /// Those that are supervised.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> BTreeSet<InstanceId> {
+        self.read().keys().cloned().collect()
     }
 
     pub(super) fn pids(&self) -> Vec<u32> {
@@ -261,11 +279,18 @@ async fn stop(running: Running) {
 }
 
 impl Hub {
-    /// Adds an instance; the same folder or address twice is the same instance.
+    /// Adds an instance; the same folder or address twice is the same instance. It is done whole, also if who asked leaves.
     ///
     /// # Errors
     /// When the folder or address is not one, the folder is not trusted, or the list cannot be kept.
     pub async fn add(&self, new: NewInstance, name: Option<&str>) -> Result<Added, AddError> {
+        let (hub, name) = (self.clone(), name.map(str::to_owned));
+        to_the_end(async move { hub.add_whole(new, name.as_deref()).await })
+            .await
+            .unwrap_or(Err(RegistryError::Ended.into()))
+    }
+
+    async fn add_whole(&self, new: NewInstance, name: Option<&str>) -> Result<Added, AddError> {
         let _turn = self.0.changing.lock().await;
         let origin = match new {
             NewInstance::Folder(path) => {
@@ -332,23 +357,54 @@ impl Hub {
         })
     }
 
-    /// Removes an instance. False if it is not known.
+    /// Removes an instance. False if it is not known. It is done whole, also if who asked leaves; asked twice, both are told
+    /// when it is gone.
     ///
     /// # Errors
     /// When the list cannot be kept; the instance goes on then.
     pub async fn remove(&self, id: &InstanceId) -> Result<bool, RegistryError> {
+        let (hub, id) = (self.clone(), id.clone());
+        to_the_end(async move { hub.remove_whole(&id).await })
+            .await
+            .unwrap_or(Err(RegistryError::Ended))
+    }
+
+    async fn remove_whole(&self, id: &InstanceId) -> Result<bool, RegistryError> {
         let turn = self.0.changing.lock().await;
-        let known = self.registry().remove(id)?.is_some();
+        if !self.forget(id)? {
+            drop(turn);
+            return Ok(self.is_being_removed(id).await);
+        }
         let running = self.0.instances.take(id);
         drop(turn);
-        if let Some(running) = running {
-            self.0.instances.end(id, running).await;
+        self.0.instances.end(id, running).await;
+        // What was said while it ended is not stored; now that its stream has ended, it leaves the memory as well.
+        self.engine().log().withhold(id, None);
+        self.engine().log().set_private(id, false);
+        Ok(true)
+    }
+
+    /// Takes an instance off the list, and its texts out of the log and the journal. From here on nothing of it is stored:
+    /// a hub that is killed leaves the rest of the purge to the next one.
+    fn forget(&self, id: &InstanceId) -> Result<bool, RegistryError> {
+        let mut registry = self.registry();
+        if registry.remove(id)?.is_none() {
+            return Ok(false);
         }
-        if known {
-            // Nothing more comes of it: its stream has ended.
-            self.engine().log().withhold(id, None);
+        let log = self.engine().log();
+        log.set_private(id, true);
+        log.withhold(id, None);
+        Ok(true)
+    }
+
+    /// Waits for another removal of an instance. False if there is none.
+    async fn is_being_removed(&self, id: &InstanceId) -> bool {
+        let gone = |state: &model::State| !state.instances.contains_key(id);
+        if self.engine().read(gone) {
+            return false;
         }
-        Ok(known)
+        let _slow = timeout(limits::REMOVAL_WAIT, self.engine().until(gone)).await;
+        true
     }
 
     /// Sets whether what an instance says is stored from now on. False if the instance is not known.

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 //! The hub against scripted servers over real sockets.
 
+mod leaving;
+
 use std::time::Duration;
 
 use model::state::LinkStatus;

@@ -47,6 +47,9 @@ pub(super) async fn keep(engine: Handle, dir: PathBuf, mut written: Unfinished) 
             match spawn_blocking(move || write_private(&file, &json)).await {
                 Ok(Ok(())) => written = now,
                 Ok(Err(error)) => tracing::warn!(%error, "what is running cannot be noted"),
+                Err(error) if error.is_panic() => {
+                    std::panic::resume_unwind(error.into_panic());
+                }
                 Err(_ending) => return,
             }
         }

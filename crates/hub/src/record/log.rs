@@ -31,6 +31,8 @@ pub struct Log {
     newest: watch::Sender<u64>,
     /// Wakes the journal's writer.
     pending: Notify,
+    /// How many purges the journal has noted.
+    purged: watch::Sender<u64>,
 }
 
 /// What a reader gets next.
@@ -52,6 +54,7 @@ impl Log {
             tail: Mutex::new(Tail::new(epoch, bound)),
             newest: watch::Sender::new(0),
             pending: Notify::new(),
+            purged: watch::Sender::new(0),
         }
     }
 
@@ -110,14 +113,36 @@ impl Log {
         self.pending.notify_one();
     }
 
+    /// A session that was withheld is there after all: what is said in it from now on is stored.
+    pub(crate) fn keep_again(&self, instance: &InstanceId, session: &Arc<str>) {
+        self.tail().keep_again(instance, session);
+    }
+
     /// There is a journal: what it is to purge is noted for it.
     pub(crate) fn expect_journal(&self) {
         self.tail().expect_journal();
     }
 
-    /// What the journal is to purge, each once.
-    pub(crate) fn take_purges(&self) -> Vec<Purge> {
-        self.tail().take_purges()
+    /// What the journal is to purge next. It stays so until [`Log::purge_noted`]: a journal that fails meanwhile loses none.
+    pub(crate) fn next_purge(&self) -> Option<Purge> {
+        self.tail().next_purge()
+    }
+
+    /// The journal has noted this purge, and will do it whatever happens to the hub.
+    pub(crate) fn purge_noted(&self, purge: &Purge) {
+        self.tail().purge_noted(purge);
+        self.purged.send_modify(|noted| *noted += 1);
+    }
+
+    /// True while the journal has not noted yet that the texts of a removed instance are to be purged, or while there is no
+    /// journal.
+    pub(crate) fn is_to_be_purged(&self, instance: &InstanceId) -> bool {
+        self.tail().is_to_be_purged(instance)
+    }
+
+    /// Wakes whenever the journal noted a purge.
+    pub(crate) fn purges_noted(&self) -> watch::Receiver<u64> {
+        self.purged.subscribe()
     }
 
     /// Sets whether what an instance says is stored.

@@ -5,7 +5,8 @@
 //!  "instances": [{"id": "iabcdefgh", "name": "proj", "folder": "/home/me/proj"},
 //!                {"id": "iabcdefgi", "name": "box:4096", "url": "http://box:4096", "username": "u", "password": "p",
 //!                 "journal": false}],
-//!  "recent_folders": ["/home/me/proj"]}
+//!  "recent_folders": ["/home/me/proj"],
+//!  "purging": ["iabcdefgj"]}
 //! ```
 
 use model::ids::InstanceId;
@@ -25,6 +26,8 @@ struct File {
     instances: Vec<Value>,
     #[serde(default)]
     recent_folders: Vec<Folder>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    purging: Vec<InstanceId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,6 +57,7 @@ pub(super) enum Read {
     This {
         instances: Vec<Instance>,
         recent: Vec<Folder>,
+        purging: Vec<InstanceId>,
         whole: bool,
     },
     /// It was written by a later Drovers.
@@ -92,6 +96,7 @@ pub(super) fn read(bytes: &[u8]) -> Read {
     Read::This {
         instances,
         recent: file.recent_folders,
+        purging: file.purging,
         whole,
     }
 }
@@ -133,7 +138,11 @@ fn instance(value: Value) -> Option<Instance> {
 }
 
 /// Writes a file.
-pub(super) fn write(instances: &[Instance], recent: &[Folder]) -> serde_json::Result<Vec<u8>> {
+pub(super) fn write(
+    instances: &[Instance],
+    recent: &[Folder],
+    purging: &[InstanceId],
+) -> serde_json::Result<Vec<u8>> {
     let instances = instances
         .iter()
         .map(|instance| serde_json::to_value(entry(instance)));
@@ -141,6 +150,7 @@ pub(super) fn write(instances: &[Instance], recent: &[Folder]) -> serde_json::Re
         version: VERSION,
         instances: instances.collect::<Result<_, _>>()?,
         recent_folders: recent.to_vec(),
+        purging: purging.to_vec(),
     };
     serde_json::to_vec_pretty(&file)
 }

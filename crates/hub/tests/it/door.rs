@@ -14,7 +14,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::gate::{Gate, bearer, page, token};
+use crate::gate::{Gate, OPEN, bearer, page, token};
 use crate::lab::{Lab, SOON, send};
 
 #[tokio::test]
@@ -37,6 +37,14 @@ async fn no_route_lets_anybody_in_without_a_key() {
         .await
         .problem(401, "unknown-caller");
     assert!(told["next"].as_str().unwrap().contains("drovers link"));
+    // Whether the hub is well is told to anybody, and no more.
+    for path in OPEN {
+        assert_eq!(
+            gate.lab.get(path).await.good(),
+            json!({"ok": true}),
+            "{path}"
+        );
+    }
     // Nothing of what is there is told to a stranger.
     gate.lab
         .get("/api/nothing")

@@ -1,5 +1,6 @@
 //! What people send arrives exactly once and in order, whatever ends in between.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -9,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use futures_util::poll;
-use hub::command::{Commands, Prompt};
+use hub::command::{Change, Commands, Create, Prompt};
 use model::state::{Instance, Run};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ enum Fault {
     LoseAnswers,
     /// They are lost themselves.
     LoseRequests,
+    /// They are answered with a session of this id.
+    Names(&'static str),
 }
 
 /// A link between hub and server on which posted requests get lost.
@@ -62,6 +65,11 @@ async fn pass(State(link): State<Link>, request: Request) -> Response {
     };
     if fault == Fault::LoseRequests {
         return StatusCode::BAD_GATEWAY.into_response();
+    }
+    if let Fault::Names(id) = fault {
+        let time = json!({"created": 1, "updated": 1});
+        let made = json!({"id": id, "title": "t", "directory": "/", "time": time});
+        return axum::Json(made).into_response();
     }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
@@ -243,6 +251,120 @@ async fn a_session_made_under_a_key_is_made_once() {
     let found = keyed(&lab, &path, "l", json!({"title": "lost"})).await;
     assert_eq!(found.good()["title"], "lost");
     assert_eq!(lab.upstream("/session").await.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_child_made_under_a_key_is_looked_for_in_its_parents_folder() {
+    let (lab, fault, instance) = faulty().await;
+    let path = format!("{instance}/sessions");
+    let elsewhere = json!({"title": "parent", "directory": "/another/folder"});
+    let parent = lab.post(&path, elsewhere).await.good();
+    let child = json!({"title": "child", "parent": parent["id"]});
+    fault.send_replace(Fault::LoseAnswers);
+    keyed(&lab, &path, "k", child.clone())
+        .await
+        .problem(502, "upstream");
+    fault.send_replace(Fault::None);
+    let found = keyed(&lab, &path, "k", child).await.good();
+    assert_eq!(found["parentID"], parent["id"]);
+    let children = lab
+        .upstream(&format!(
+            "/session/{}/children",
+            parent["id"].as_str().unwrap()
+        ))
+        .await;
+    assert_eq!(children.as_array().unwrap().len(), 1, "{children}");
+}
+
+#[tokio::test]
+async fn a_new_session_that_is_refused_lets_go_of_its_key() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let path = format!("{instance}/sessions");
+    // Before anything was sent,
+    keyed(&lab, &path, "k", json!({"parent": "ses_gone"}))
+        .await
+        .problem(404, "unknown-session");
+    keyed(&lab, &path, "k", json!({"directory": "not/whole"}))
+        .await
+        .problem(422, "invalid-request");
+    // and by the server itself.
+    let parent = lab.session(&instance).await;
+    let (_, parent) = ids(&parent);
+    for refusal in [400, 403, 404] {
+        lab.fake.refuse(Some(refusal));
+        let refused = keyed(&lab, &path, "k", json!({"parent": parent})).await;
+        assert!(
+            refused.status.is_client_error() || refused.status == 502,
+            "{refused:?}"
+        );
+        lab.fake.refuse(None);
+    }
+    let made = keyed(&lab, &path, "k", json!({"title": "corrected"})).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.json()["title"], "corrected");
+}
+
+#[tokio::test]
+async fn what_is_asked_is_done_also_if_who_asked_leaves() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let session = lab.session(&instance).await;
+    let doomed = lab.session(&instance).await;
+    let ((id, session), (_, doomed)) = (ids(&session), ids(&doomed));
+    let commands = Commands::new(lab.hub.clone());
+    lab.fake.stall(true);
+    let new = Create {
+        title: Some("new".into()),
+        ..Create::default()
+    };
+    let change = Change {
+        title: Some("changed".into()),
+        ..Change::default()
+    };
+    let prompt = |text: &str| Prompt {
+        text: text.into(),
+        ..Prompt::default()
+    };
+    // Each is looked at once, and dropped.
+    assert!(poll!(pin!(commands.create_session(&id, new.clone(), None))).is_pending());
+    assert!(poll!(pin!(commands.create_session(&id, new, Some("k")))).is_pending());
+    assert!(poll!(pin!(commands.change_session(&id, &session, &change))).is_pending());
+    assert!(poll!(pin!(commands.delete_session(&id, &doomed))).is_pending());
+    assert!(poll!(pin!(commands.prompt(&id, &session, prompt("say 1"), None))).is_pending());
+    // Also what waits for its turn.
+    assert!(poll!(pin!(commands.prompt(&id, &session, prompt("say 2"), None))).is_pending());
+    lab.fake.stall(false);
+    let all_is_done = async || {
+        let listed = lab.upstream("/session").await;
+        let listed = listed.as_array()?.clone();
+        let titled = |title: &str| listed.iter().filter(|one| one["title"] == title).count();
+        let path = format!("/api/instances/{id}/sessions/{session}");
+        let done = titled("new") == 2
+            && titled("changed") == 1
+            && !listed.iter().any(|one| one["id"] == doomed.as_str())
+            && said(&lab, &path).await == ["say 1", "say 2"];
+        done.then_some(())
+    };
+    lab.eventually("all of it is done", all_is_done).await;
+}
+
+#[tokio::test]
+async fn a_session_whose_id_could_be_none_is_not_taken_for_made() {
+    let (lab, fault, instance) = faulty().await;
+    let path = format!("{instance}/sessions");
+    for bad in ["", "../../evil", "msg_1", "ses_a/../b", "ses_\u{202e}"] {
+        fault.send_replace(Fault::Names(bad));
+        for key in [None, Some("k")] {
+            let request = lab.request(Method::POST, &path).json(&json!({}));
+            let request = key.into_iter().fold(request, |request, key| {
+                request.header("Idempotency-Key", key)
+            });
+            let problem = send(request).await.problem(502, "upstream");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains("no id that could be one"), "{detail}");
+        }
+    }
 }
 
 #[tokio::test]

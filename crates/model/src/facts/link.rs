@@ -133,11 +133,13 @@ pub enum ReasonKind {
     StateUnreadable,
     /// It said more than can be held while its state was read.
     Flooded,
+    /// The hub itself failed.
+    HubFailed,
 }
 
 impl ReasonKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BadAddress,
         Self::NotStarted,
         Self::Dns,
@@ -158,5 +160,6 @@ impl ReasonKind {
         Self::OpenCode2,
         Self::StateUnreadable,
         Self::Flooded,
+        Self::HubFailed,
     ];
 }

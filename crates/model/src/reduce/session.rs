@@ -8,7 +8,7 @@ use super::{Effect, Fold};
 use crate::event::Event;
 use crate::ids::SessionId;
 use crate::state::{
-    Body, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo, Todos,
+    Body, Doubt, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo, Todos,
 };
 
 /// Why a session is not read that its server does not know, while its folder is asked whether it is gone.
@@ -32,6 +32,9 @@ impl Fold<'_> {
         let id = info.id.clone();
         if self.instance.tombstones.contains(&id) {
             self.instance.counters.zombies += 1;
+            if self.instance.tombstones.is_doubted(&id) && !info.directory.is_empty() {
+                self.ask_directory(info.directory);
+            }
             return;
         }
         let known = self.instance.sessions.get(&id).map(|known| &known.info);
@@ -52,9 +55,7 @@ impl Fold<'_> {
             None => {
                 let session = self.recalled(info);
                 self.instance.sessions.insert(id.clone(), Box::new(session));
-                if let Some(status) = self.instance.asked.early.remove(&id) {
-                    self.status(&id, status);
-                }
+                self.told_early(&id);
             }
         }
         self.touch_row(&id);
@@ -64,24 +65,78 @@ impl Fold<'_> {
         }
     }
 
+    /// What was told of a session before its row was known.
+    fn told_early(&mut self, id: &SessionId) {
+        let early = self.instance.asked.early.remove(id);
+        let (Some(early), Some(session)) = (early, self.instance.sessions.get(id)) else {
+            return;
+        };
+        if early.disposed.contains(&session.info.directory) {
+            self.end_unseen(id);
+        } else {
+            self.status(id, early.status);
+        }
+    }
+
     /// A row that was read because its session was not known: what the stream told of it meanwhile is newer.
     pub(super) fn session_read(&mut self, info: SessionInfo) {
         if !self.instance.sessions.contains_key(&info.id) {
-            self.session_changed(info);
+            self.session_told(info);
+        }
+    }
+
+    /// A row as it is told. Of one that its folder's list lacked, although that was read, it is not known what it does.
+    pub(super) fn session_told(&mut self, info: SessionInfo) {
+        let (id, directory) = (info.id.clone(), info.directory.clone());
+        let known = self.instance.sessions.contains_key(&id);
+        self.session_changed(info);
+        let new = self.instance.sessions.get(&id).filter(|_| !known);
+        let unlisted = new.is_some_and(|new| new.run == Run::Unknown && !new.end_unseen);
+        if unlisted && self.instance.asked.folders.contains(&directory) {
+            self.ask_directory(directory);
         }
     }
 
     pub(super) fn session_deleted(&mut self, id: SessionId) {
         self.instance.tombstones.bury(id.clone());
+        self.forget_texts(id.clone());
         self.forget_session(id);
+    }
+
+    /// A complete list of its folder lacks a session. It is shown no more; what was said in it is kept until another list
+    /// lacks it as well, and one that names it brings it back.
+    pub(super) fn session_missing(&mut self, id: SessionId) {
+        let known = self.instance.sessions.get(&id);
+        let directory = known.map(|session| session.info.directory.clone());
+        let doubt = Doubt {
+            directory: directory.clone(),
+            forgotten: false,
+        };
+        self.instance.tombstones.bury_in_doubt(id.clone(), doubt);
+        self.forget_session(id);
+        if let Some(directory) = directory.filter(|directory| !directory.is_empty()) {
+            self.ask_directory(directory);
+        }
+    }
+
+    /// A list names a session that another one lacked.
+    pub(super) fn revive(&mut self, id: &SessionId) {
+        let doubt = self.instance.tombstones.revive(id);
+        if doubt.is_some_and(|doubt| doubt.forgotten) {
+            let instance = self.instance.id.clone();
+            self.effects.push(Effect::KeepAgain(instance, id.clone()));
+        }
+    }
+
+    pub(super) fn forget_texts(&mut self, id: SessionId) {
+        let instance = self.instance.id.clone();
+        self.effects.push(Effect::Forget(instance, id));
     }
 
     fn forget_session(&mut self, id: SessionId) {
         self.instance.remembered.remove(&id);
         self.hand_down_stop(&id);
         self.instance.asked.early.remove(&id);
-        let instance = self.instance.id.clone();
-        self.effects.push(Effect::Forget(instance, id.clone()));
         if self.instance.sessions.remove(&id).is_some() {
             self.gone.push(id.clone());
             self.touch_tree();
@@ -93,7 +148,12 @@ impl Fold<'_> {
     /// it as well; of one that is not, late events are not followed until a list names it.
     pub(super) fn session_not_found(&mut self, id: SessionId) {
         let Some(session) = self.instance.sessions.get(&id) else {
-            self.instance.tombstones.bury_in_doubt(id.clone());
+            let doubt = Doubt {
+                directory: None,
+                forgotten: true,
+            };
+            self.instance.tombstones.bury_in_doubt(id.clone(), doubt);
+            self.forget_texts(id.clone());
             return self.forget_session(id);
         };
         let directory = session.info.directory.clone();
@@ -203,6 +263,7 @@ impl Fold<'_> {
 
     /// Runs end with their directory, without a word: how each ended has to be read.
     pub(super) fn directory_disposed(&mut self, directory: &Arc<str>) {
+        self.instance.asked.dispose(directory);
         let ended: Vec<_> = self
             .instance
             .sessions

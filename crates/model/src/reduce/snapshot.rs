@@ -57,8 +57,11 @@ impl Fold<'_> {
             .filter(|s| !scope.row_told(&s.info.id))
             .map(|s| s.info.id.clone())
             .collect();
+        for id in self.instance.tombstones.confirm(&listed, &present) {
+            self.forget_texts(id);
+        }
         for id in gone {
-            self.session_deleted(id);
+            self.session_missing(id);
         }
         for info in sessions {
             let id = info.id.clone();
@@ -67,7 +70,7 @@ impl Fold<'_> {
                     // Which of the two reads is the later one is not known.
                     self.ask_directory(info.directory.clone());
                 } else {
-                    self.instance.tombstones.revive(&id);
+                    self.revive(&id);
                 }
             }
             if !scope.row_told(&id) {

@@ -18,7 +18,16 @@ pub struct Asked {
     /// Folders that are being read beside the stream, and what the stream told meanwhile.
     pub reading: BTreeMap<Arc<str>, Meanwhile>,
     /// Statuses of sessions whose rows are still to be read.
-    pub early: BTreeMap<SessionId, RunStatus>,
+    pub early: BTreeMap<SessionId, Early>,
+}
+
+/// A status that was told of a session whose row is still to be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Early {
+    /// The status.
+    pub status: RunStatus,
+    /// Folders that were let go of since: where the session is in one of them, its run has ended.
+    pub disposed: BTreeSet<Arc<str>>,
 }
 
 /// What a stream told while a folder was read: there its word is newer than the read, or as new.
@@ -38,8 +47,18 @@ impl Asked {
     /// Remembers a status until its session is known.
     pub(crate) fn remember(&mut self, session: &SessionId, status: RunStatus) {
         if self.early.len() < limits::EARLY_STATUSES || self.early.contains_key(session) {
-            self.early.insert(session.clone(), status);
+            let disposed = BTreeSet::new();
+            self.early
+                .insert(session.clone(), Early { status, disposed });
         }
+    }
+
+    /// Notes that a folder was let go of. A session of which too many were is as one of which no status was told.
+    pub(crate) fn dispose(&mut self, folder: &Arc<str>) {
+        self.early.retain(|_, early| {
+            early.disposed.insert(folder.clone());
+            early.disposed.len() <= limits::EARLY_DISPOSED
+        });
     }
 
     /// Notes what an event tells for every folder that is being read.

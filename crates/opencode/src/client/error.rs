@@ -190,7 +190,10 @@ impl ClientError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Unauthorized { .. } | Self::NotFound { .. } | Self::Conflict { .. } => true,
+            Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::NotFound { .. }
+            | Self::Conflict { .. } => true,
             // 408 and 429 ask to try again.
             Self::Status { status, .. } => {
                 matches!(status, 400..=499) && ![408, 429].contains(status)

@@ -129,6 +129,13 @@ impl Cache {
         }
     }
 
+    /// Forgets all that was drawn of `key`.
+    pub(crate) fn remove(&mut self, key: &str) {
+        if let Some(ring) = self.rings.remove(key) {
+            self.bytes -= ring.bytes;
+        }
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -36,8 +36,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a deleted session comes back",
         file: "crates/model/src/reduce/session.rs",
-        text: "        if self.instance.tombstones.contains(&id) {\n            self.instance.counters.zombies += 1;\n            return;\n        }\n        let known = self",
-        instead: "        let known = self",
+        text: "        if self.instance.tombstones.contains(&id) {\n            self.instance.counters.zombies += 1;\n            if",
+        instead: "        if false {\n            if",
     },
     Mutant {
         name: "a silent link is shown as connected",
@@ -170,5 +170,59 @@ pub const MUTANTS: &[Mutant] = &[
         file: "crates/model/src/reduce/snapshot.rs",
         text: "        for id in gone {",
         instead: "        for id in gone.into_iter().take(0) {",
+    },
+    Mutant {
+        name: "an order to purge is taken before the journal has it",
+        file: "crates/hub/src/journal/writer.rs",
+        text: "            open.store.note_purge(&purge)?;\n            self.log.purge_noted(&purge);",
+        instead: "            self.log.purge_noted(&purge);\n            open.store.note_purge(&purge)?;",
+    },
+    Mutant {
+        name: "a deletion on a stream that breaks is dropped",
+        file: "crates/hub/src/engine.rs",
+        text: "            .retain(|event| matches!(event, Event::SessionDeleted(_)));",
+        instead: "            .clear();",
+    },
+    Mutant {
+        name: "a folder that is let go of leaves its runs running",
+        file: "crates/model/src/reduce/session.rs",
+        text: "        for id in ended {\n            self.end_unseen(&id);\n        }\n        let there",
+        instead: "        drop(ended);\n        let there",
+    },
+    Mutant {
+        name: "a supervisor that fails is gone",
+        file: "crates/hub/src/ingest/supervisor.rs",
+        text: "        let end = tasks::caught(followed).await.unwrap_or_else(|why| {",
+        instead: "        let end = Ok(followed.await).unwrap_or_else(|why: Arc<str>| {",
+    },
+    Mutant {
+        name: "a read that fails is taken for ended",
+        file: "crates/hub/src/ingest/reads.rs",
+        text: "            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),",
+        instead: "",
+    },
+    Mutant {
+        name: "a journal's writer that fails is gone",
+        file: "crates/hub/src/journal/writer.rs",
+        text: "            let end = tasks::caught(self.open_and_write(put_aside.clone())).await;",
+        instead: "            let end = Ok::<_, Arc<str>>(self.open_and_write(put_aside.clone()).await);",
+    },
+    Mutant {
+        name: "what is asked depends on its caller staying",
+        file: "crates/hub/src/tasks.rs",
+        text: "    let done = tokio::spawn(work).await;",
+        instead: "    let done: Result<T, tokio::task::JoinError> = Ok(work.await);",
+    },
+    Mutant {
+        name: "rows that all viewers share are those of a change before",
+        file: "crates/model/src/view/common.rs",
+        text: "    if let Some(known) = known.as_ref().filter(|known| known.rev == rev) {",
+        instead: "    if let Some(known) = known.as_ref().filter(|known| known.rev.0 + 2 > rev.0) {",
+    },
+    Mutant {
+        name: "a session that a list lacked is gone for good",
+        file: "crates/model/src/reduce/snapshot.rs",
+        text: "                    self.revive(&id);",
+        instead: "                    self.forget_texts(id.clone());",
     },
 ];

@@ -2,6 +2,7 @@
 
 mod log;
 mod now;
+mod purged;
 mod sent;
 mod state;
 mod text;
@@ -20,6 +21,8 @@ use super::viewer::Shown;
 use super::writer::Ledger;
 
 pub(super) use self::log::same_log;
+pub(super) use self::purged::purged;
+pub(super) use self::sent::visited;
 
 /// An invariant that does not hold, and why.
 pub(super) type Wrong = (Invariant, String);

@@ -39,6 +39,8 @@ pub enum Invariant {
     Pace,
     /// What people send arrives once and in order, and an answer that is told to count does.
     Sent,
+    /// What was deleted is in no journal.
+    Purged,
     /// Everything is told in time once nothing goes wrong any more.
     Convergence,
 }

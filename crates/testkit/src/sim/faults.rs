@@ -116,6 +116,15 @@ impl Chaos {
                 core.trace(format_args!("{name} is to lose an event"));
                 lock(&server.inner).lose += 1;
             }
+            36..38 => {
+                core.trace(format_args!("{name} is to have its supervisor fail"));
+                lock(&server.inner).panics = true;
+            }
+            38 => {
+                core.fault("journal panic", "");
+                core.lose();
+                self.disk.panic_once();
+            }
             30 => {
                 if let Some(hub) = lock(&self.door).clone() {
                     core.trace(format_args!("a person has {name} tried again"));
@@ -231,6 +240,7 @@ impl Chaos {
         for server in &self.servers {
             let mut inner = lock(&server.inner);
             inner.rest_faults = 0;
+            inner.panics = false;
             inner.lose = 0;
             let lost = std::mem::take(&mut inner.lost);
             drop(inner);

@@ -1,6 +1,7 @@
 //! What happens on a server by itself and by people who use it directly: turns go on, requests are answered, sessions
 //! come and go.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +74,8 @@ async fn act(server: &Arc<Server>) {
                 delete(server, &session);
             }
         }
-        236..250 => {
+        236..238 => dispose(server),
+        238..250 => {
             if let Some(session) = pick(server, false) {
                 turn::touch(server, &session, Some(&format!("Renamed {dice}")));
             }
@@ -179,6 +181,40 @@ fn answer(server: &Server, dice: i32) {
         };
         server.emit(&directory(&session), kind, &about);
     }
+}
+
+/// A folder is let go of: what runs there ends without a word of its own.
+fn dispose(server: &Server) {
+    let Some(session) = pick(server, false) else {
+        return;
+    };
+    let (directory, there) = {
+        let store = lock(&server.store);
+        let Some(kept) = store.sessions.get(&session) else {
+            return;
+        };
+        let directory = kept.info.directory.clone();
+        let here = store.sessions.values();
+        let here =
+            here.filter(|kept| kept.info.directory == directory && kept.home == server.index);
+        let there: BTreeSet<String> = here.map(|kept| kept.info.id.clone()).collect();
+        (directory, there)
+    };
+    {
+        let mut inner = lock(&server.inner);
+        inner.turns.retain(|id, _| !there.contains(id));
+        inner.running.retain(|id, _| !there.contains(id));
+        inner
+            .permissions
+            .retain(|_, asked| !there.contains(&asked.session_id));
+        inner
+            .questions
+            .retain(|_, asked| !there.contains(&asked.session_id));
+    }
+    let about = format_args!("s{} {directory}", server.index);
+    server.core.fault("folder disposed", about);
+    let about = json!({"directory": directory});
+    server.emit(&directory, "server.instance.disposed", &about);
 }
 
 /// A session goes, with all below it; what runs in it does not notice for a while.

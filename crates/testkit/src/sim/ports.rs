@@ -16,6 +16,7 @@ use model::ids::SessionId;
 use model::state::{AgentInfo, Catalog, ModelInfo, ModelRef, SessionInfo};
 use model::time::Timestamp;
 use opencode::client::Tolerant;
+use opencode::wire;
 use rand::Rng;
 use tokio::time::{Instant, timeout};
 
@@ -24,6 +25,9 @@ use super::exchange::{self, Broken};
 use super::pipe::End;
 use super::server::{self, Inner, Server};
 use super::store::Store;
+
+/// What panics say that are part of a story.
+pub(super) const SIMULATED: &str = "simulated:";
 
 /// A server as a supervisor reaches it.
 #[derive(Clone)]
@@ -40,6 +44,14 @@ pub(super) struct Stream {
 pub(super) struct Reader {
     server: Arc<Server>,
     connection: Option<Arc<server::Connection>>,
+}
+
+/// Fails as a fault of the hub would, if that is to happen.
+fn fail_if_it_is_to(server: &Server, kind: &'static str) {
+    if std::mem::take(&mut lock(&server.inner).panics) {
+        server.core.fault(kind, format_args!("s{}", server.index));
+        panic!("{SIMULATED} {kind}");
+    }
 }
 
 fn missing() -> UpstreamError {
@@ -109,6 +121,7 @@ impl Upstream for Port {
 
 impl EventBytes for Stream {
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        fail_if_it_is_to(&self.server, "supervisor panic");
         match self.connection.pipe.receive().await {
             Ok(chunk) => {
                 self.server.taken(&self.connection, &chunk);
@@ -140,6 +153,7 @@ impl Reader {
         &self,
         read: impl FnOnce(&Inner, &Store) -> T,
     ) -> Result<T, UpstreamError> {
+        fail_if_it_is_to(&self.server, "read panic");
         Ok(exchange::read(&self.server, read).await?)
     }
 
@@ -156,6 +170,26 @@ impl Reader {
         let about = format_args!("s{} of {session}", self.server.index);
         self.server.core.fault("REST spurious 404", about);
         Err(missing())
+    }
+
+    /// A list as it is given: sometimes it lacks a session that is there.
+    fn lacking(&self, mut listed: Vec<wire::SessionInfo>) -> Vec<wire::SessionInfo> {
+        let server = &self.server;
+        let mut inner = lock(&server.inner);
+        let faults = inner.rest_faults;
+        if listed.is_empty() || inner.random.random_range(0..40) >= faults {
+            return listed;
+        }
+        let at = inner.random.random_range(0..listed.len());
+        let lacks = listed.remove(at).id;
+        // What is told of it later leads back to it.
+        inner.lost.insert(lacks.clone());
+        let stream = self.connection.as_ref().map(|connection| connection.id);
+        inner.lossy.extend(stream);
+        drop(inner);
+        let about = format_args!("s{} lacks {lacks}", server.index);
+        server.core.fault("REST short list", about);
+        listed
     }
 
     fn now(&self) -> Timestamp {
@@ -198,6 +232,7 @@ impl Reader {
         });
         let (sessions, statuses, permissions, questions) =
             try_join4(sessions, statuses, permissions, questions).await?;
+        let sessions = self.lacking(sessions);
         let answers = FolderAnswers {
             sessions: Tolerant {
                 value: sessions,

@@ -103,6 +103,8 @@ pub(super) struct Server {
     pub inner: Mutex<Inner>,
     /// The hub's life: counted up with each restart of it.
     pub life: AtomicU64,
+    /// How far its clock is ahead of the true time, in milliseconds.
+    skew: i64,
 }
 
 /// What a server does now.
@@ -149,6 +151,8 @@ pub(super) struct Inner {
     pub lossy: BTreeSet<u64>,
     /// Recorded frames that are still to be played.
     pub recorded: VecDeque<String>,
+    /// True until the hub's part that listens to it, or reads from it, fails.
+    pub panics: bool,
     next_id: u64,
     next_connection: u64,
 }
@@ -160,6 +164,7 @@ impl Server {
         index: usize,
         directory: String,
         store: Arc<Mutex<Store>>,
+        skew: i64,
     ) -> Arc<Self> {
         let random = core.random(&format!("server {index}"));
         Arc::new(Self {
@@ -188,12 +193,24 @@ impl Server {
                 numbered: BTreeSet::new(),
                 lossy: BTreeSet::new(),
                 recorded: VecDeque::new(),
+                panics: false,
                 next_id: 0,
                 next_connection: 0,
             }),
             life: AtomicU64::new(0),
+            skew,
             core,
         })
+    }
+
+    /// How far its clock is ahead of the true time, in milliseconds.
+    pub(super) fn skew(&self) -> i64 {
+        self.skew
+    }
+
+    /// Its own time of day.
+    pub(super) fn time(&self) -> i64 {
+        self.core.server_time() + self.skew
     }
 
     /// A new id.

@@ -196,7 +196,7 @@ fn take(server: &Server, session: &str, body: &Value) -> Result<(), Broken> {
         turn::touch(server, session, None);
         let info = json!({
             "id": id, "role": "user", "sessionID": session, "agent": "build",
-            "time": {"created": server.core.server_time()}, "model": {"providerID": "lab", "modelID": "m"},
+            "time": {"created": server.time()}, "model": {"providerID": "lab", "modelID": "m"},
         });
         let about = json!({"sessionID": session, "info": info});
         server.emit(&directory, "message.updated", &about);
@@ -205,7 +205,7 @@ fn take(server: &Server, session: &str, body: &Value) -> Result<(), Broken> {
         let mut part = part.clone();
         part["messageID"] = json!(id);
         part["sessionID"] = json!(session);
-        let about = json!({"sessionID": session, "part": part, "time": server.core.server_time()});
+        let about = json!({"sessionID": session, "part": part, "time": server.time()});
         server.emit(&directory, "message.part.updated", &about);
     }
     let mut inner = lock(&server.inner);

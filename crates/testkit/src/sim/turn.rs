@@ -219,7 +219,7 @@ pub(super) fn abort(server: &Server, session: &str) {
     }
     if turn.message.is_object() && turn.message["time"]["completed"].is_null() {
         turn.message["error"] = error;
-        turn.message["time"]["completed"] = json!(server.core.server_time());
+        turn.message["time"]["completed"] = json!(server.time());
         turn.tell_message(server);
     }
     turn.take(server, session, Step::Idle);
@@ -258,7 +258,7 @@ fn close_requests(server: &Server, session: &str, directory: &str) {
 /// A session begins. Gives its id.
 pub(super) fn create(server: &Server, directory: &str, parent: Option<&str>) -> String {
     let id = server.id("ses");
-    let now = server.core.server_time();
+    let now = server.time();
     let mut info = json!({
         "id": id, "slug": "s", "version": "1.18.33", "projectID": "p", "directory": directory, "path": "",
         "title": format!("New session {id}"), "cost": 0, "tokens": tokens(0), "time": {"created": now, "updated": now},
@@ -280,7 +280,7 @@ pub(super) fn touch(server: &Server, session: &str, title: Option<&str>) {
     };
     let Some((raw, directory)) = info else { return };
     let mut info: Value = serde_json::from_str(&raw).unwrap_or_default();
-    info["time"]["updated"] = json!(server.core.server_time());
+    info["time"]["updated"] = json!(server.time());
     if let Some(title) = title {
         info["title"] = json!(title);
     }
@@ -298,7 +298,7 @@ impl Turn {
             Step::User(text) => self.user(server, session, &text),
             Step::Busy => self.status(server, session, &json!({"type": "busy"})),
             Step::Retry => {
-                let next = server.core.server_time() + 2000;
+                let next = server.time() + 2000;
                 let status =
                     json!({"type": "retry", "attempt": 1, "message": "overloaded", "next": next});
                 self.status(server, session, &status);
@@ -312,7 +312,7 @@ impl Turn {
                 let kind = if reasoning { "reasoning" } else { "text" };
                 self.part = self.new_part(server, session, kind);
                 self.part["text"] = json!("");
-                self.part["time"] = json!({"start": server.core.server_time()});
+                self.part["time"] = json!({"start": server.time()});
                 self.tell_part(server);
             }
             Step::Delta(word) => self.delta(server, session, word),
@@ -324,7 +324,7 @@ impl Turn {
                     String::from_utf16_lossy(&units.unwrap_or_default())
                 };
                 self.part["text"] = json!(text);
-                self.part["time"]["end"] = json!(server.core.server_time());
+                self.part["time"]["end"] = json!(server.time());
                 self.tell_part(server);
             }
             Step::Abandon => self.part = Value::Null,
@@ -343,7 +343,7 @@ impl Turn {
                 self.message["finish"] = json!(if last { "stop" } else { "tool-calls" });
                 self.message["cost"] = json!(0.25);
                 self.message["tokens"] = tokens(7);
-                self.message["time"]["completed"] = json!(server.core.server_time());
+                self.message["time"]["completed"] = json!(server.time());
                 self.tell_message(server);
             }
             Step::Idle => {
@@ -374,14 +374,14 @@ impl Turn {
         touch(server, session, None);
         let info = json!({
             "id": self.user, "role": "user", "sessionID": session, "agent": "build",
-            "time": {"created": server.core.server_time()}, "model": {"providerID": "lab", "modelID": "m"},
+            "time": {"created": server.time()}, "model": {"providerID": "lab", "modelID": "m"},
         });
         let about = json!({"sessionID": session, "info": info});
         server.emit(&self.directory, "message.updated", &about);
         let part = json!({
             "id": server.id("prt"), "messageID": self.user, "sessionID": session, "type": "text", "text": text,
         });
-        let about = json!({"sessionID": session, "part": part, "time": server.core.server_time()});
+        let about = json!({"sessionID": session, "part": part, "time": server.time()});
         server.emit(&self.directory, "message.part.updated", &about);
     }
 
@@ -389,7 +389,7 @@ impl Turn {
         self.message = json!({
             "id": server.id("msg"), "role": "assistant", "sessionID": session, "parentID": self.user,
             "mode": "build", "agent": "build", "path": {"cwd": self.directory, "root": "/"}, "cost": 0,
-            "tokens": tokens(0), "modelID": "m", "providerID": "lab", "time": {"created": server.core.server_time()},
+            "tokens": tokens(0), "modelID": "m", "providerID": "lab", "time": {"created": server.time()},
         });
         self.tell_message(server);
     }
@@ -403,7 +403,7 @@ impl Turn {
     }
 
     fn tool(&mut self, server: &Server, session: &str, step: &Step) {
-        let now = server.core.server_time();
+        let now = server.time();
         match step {
             Step::Tool(name) => {
                 self.part = self.new_part(server, session, "tool");
@@ -483,7 +483,7 @@ impl Turn {
 
     fn tell_part(&self, server: &Server) {
         let about = json!({
-            "sessionID": self.part["sessionID"], "part": self.part, "time": server.core.server_time(),
+            "sessionID": self.part["sessionID"], "part": self.part, "time": server.time(),
         });
         server.emit(&self.directory, "message.part.updated", &about);
     }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use model::time::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Row, TransactionBehavior, params,
 };
@@ -222,19 +223,34 @@ fn open_usable(path: &Path) -> rusqlite::Result<Option<Connection>> {
         .mode(0o600)
         .open(path)
         .map_err(disk)?;
-    let connection = Connection::open(path)?;
+    let connection = as_it_is(Connection::open(path)?)?;
+    let format = format_of(&connection)?;
+    if format > FORMAT {
+        return Ok(None);
+    }
     // All is in the one file: a log beside it may be lost alone, and its keys with it.
     connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
     // Every commit is on the disk before the prompt leaves.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match format {
+    // It may only now be known what a log beside it held.
+    match format_of(&connection)? {
         0 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLE} COMMIT;"))?,
         FORMAT => {}
         _ => return Ok(None),
     }
     check(&connection)?;
     Ok(Some(connection))
+}
+
+fn format_of(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// A connection that leaves a log beside its file where it is when it closes: a later version may keep one there, and what is in
+/// it alone would be lost.
+fn as_it_is(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(connection)
 }
 
 /// Looks through the whole file, which is small: what is missing in it would be sent twice.
@@ -269,7 +285,7 @@ const ROWS: &str =
 fn rescue(aside: &Path, to: &Connection) -> usize {
     let rescued = |order: &str| -> rusqlite::Result<usize> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let from = Connection::open_with_flags(aside, flags)?;
+        let from = as_it_is(Connection::open_with_flags(aside, flags)?)?;
         let mut read = from.prepare(&format!("{ROWS} ORDER BY seq {order}"))?;
         let mut rows = read.query([])?;
         let mut write = to.prepare(

@@ -219,6 +219,51 @@ async fn a_whole_file_knows_every_key_and_says_nothing() {
     assert_eq!(beside.len(), 1, "all is in the one file: {beside:?}");
 }
 
+/// Every entry of a folder with its bytes, apart from the index of a log, which holds nothing.
+fn files(dir: &Path, rename: (&str, &str)) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(dir).unwrap().flatten();
+    entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
+        .filter(|(name, _)| !name.ends_with("-shm") && name.contains(rename.0))
+        .map(|(name, path)| {
+            (
+                name.replace(rename.0, rename.1),
+                std::fs::read(path).unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_file_of_a_later_version_is_kept_with_the_log_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(disk::FILE);
+    filled(&path, MANY).await;
+    let later = rusqlite::Connection::open(&path).unwrap();
+    later
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 7;
+             UPDATE sending SET id = 'in the log alone'",
+        )
+        .unwrap();
+    // As a kill leaves it: with its log.
+    let killed = tempfile::tempdir().unwrap();
+    for (name, bytes) in files(dir.path(), ("outbox.sqlite", "outbox.sqlite")) {
+        std::fs::write(killed.path().join(name), bytes).unwrap();
+    }
+    drop(later);
+    let before = files(killed.path(), ("outbox.sqlite", "outbox.sqlite.aside"));
+    assert!(before["outbox.sqlite.aside-wal"].len() > 4096);
+    let path = killed.path().join(disk::FILE);
+    let (_, told) = known_after(&path, 1).await;
+    assert!(told.unwrap().contains("is of a later version"));
+    let after = files(
+        killed.path(),
+        ("outbox.sqlite.aside", "outbox.sqlite.aside"),
+    );
+    assert!(after == before, "{:?}", after.keys().collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn however_a_file_is_damaged_no_key_is_forgotten_in_silence() {
     let damages: [Damage; 9] = [

@@ -18,6 +18,9 @@ use crate::ingest::dialect::Dialect;
 use crate::ingest::upstream::EventBytes;
 use crate::record::log::{Read, Said};
 
+/// What makes a stream panic, as a fault of the hub would.
+const PANIC: &str = "panic";
+
 /// What the next connection does.
 enum Plan {
     Refuse,
@@ -72,6 +75,7 @@ impl EventBytes for Bytes1 {
         tokio::time::sleep_until(due).await;
         self.due = None;
         let (_, text) = self.chunks.pop_front().unwrap();
+        assert_ne!(text, PANIC, "a stream panics");
         Ok(Some(Bytes::from(format!("data: {text}\n\n"))))
     }
 }
@@ -268,6 +272,28 @@ async fn five_tries_at_doubling_distance_then_disconnected() {
     let mut bench = bench(vec![], vec![]).await;
     bench.disconnected().await;
     assert_eq!(bench.connects(), [0, 1, 3, 7, 15, 31]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_panics_says_so_and_connects_anew() {
+    let fails = || Plan::Stream(vec![HELLO, (Duration::from_secs(1), PANIC)], After::Silence);
+    let lives = Plan::Stream(vec![HELLO], After::Silence);
+    let mut bench = bench(vec![fails(), fails(), lives], vec![]).await;
+    bench.connected().await;
+    let shown = bench
+        .link(|status| matches!(status, LinkStatus::Error { .. }))
+        .await;
+    let reason = shown.reason().unwrap();
+    assert_eq!(reason.kind, ReasonKind::HubFailed);
+    assert!(reason.text.contains("a stream panics"), "{reason}");
+    bench
+        .link(|status| matches!(status, LinkStatus::Error { attempt: 2, .. }))
+        .await;
+    bench.connected().await;
+    assert_eq!(bench.script.open.load(Ordering::SeqCst), 1);
+    bench.asks.send(Ask::Stop).await.unwrap();
+    bench.supervisor.await.unwrap();
+    assert_eq!(bench.script.released.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::block::{Record, unpack};
 use super::store::{Block, Bounds, Life, LifeId, Medium, Place, Purge, Reader, Store, StoreError};
 
 /// Groups that [`Disk::tear`] can take back at most.
@@ -18,6 +19,8 @@ struct Platters {
     before: Vec<Kept>,
     fault: Option<StoreError>,
     unreadable: Option<StoreError>,
+    /// True until the next write, which panics.
+    panics: bool,
     aside: usize,
 }
 
@@ -47,6 +50,11 @@ impl Disk {
         self.lock().fault = fault;
     }
 
+    /// Makes the next write panic, as a fault of the program would.
+    pub fn panic_once(&self) {
+        self.lock().panics = true;
+    }
+
     /// Makes reading fail with this from now on.
     pub fn fail_reads(&self, fault: Option<StoreError>) {
         self.lock().unreadable = fault;
@@ -74,6 +82,13 @@ impl Disk {
             .collect()
     }
 
+    /// Every entry that is kept, for a search of them.
+    pub fn records(&self) -> Vec<Record> {
+        let blocks = self.lock().kept.blocks.clone();
+        let records = blocks.iter().filter_map(|block| unpack(&block.data).ok());
+        records.flatten().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Platters> {
         self.0
             .lock()
@@ -81,7 +96,8 @@ impl Disk {
     }
 
     fn writable(&self) -> Result<MutexGuard<'_, Platters>, StoreError> {
-        let platters = self.lock();
+        let mut platters = self.lock();
+        assert!(!std::mem::take(&mut platters.panics), "a write panics");
         match &platters.fault {
             Some(fault) => Err(fault.clone()),
             None => Ok(platters),
@@ -246,6 +262,7 @@ impl Store for Disk {
         if !platters.kept.purges.contains(purge) {
             platters.kept.purges.push(purge.clone());
         }
+        platters.before.clear();
         Ok(())
     }
 

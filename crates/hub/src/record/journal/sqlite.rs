@@ -27,9 +27,6 @@ use write::Writing;
 /// The file's name.
 pub const FILE: &str = "journal.sqlite";
 
-/// Damaged files kept aside; at the bound the damaged one stays, and nothing is stored.
-const MAX_ASIDE: u32 = 100;
-
 /// Bytes of a page, as SQLite has it by default.
 const PAGE: u64 = 4096;
 
@@ -84,10 +81,47 @@ impl SqliteFile {
         Ok(())
     }
 
+    /// What the name of the next damaged file ends with. Those beyond [`limits::JOURNALS_ASIDE`] are deleted, the oldest first:
+    /// each may be as large as a journal, and what is deleted is purged from none of them.
+    fn make_room_aside(&self) -> io::Result<String> {
+        let mut aside = self.numbers_aside()?;
+        aside.sort_unstable();
+        let next = aside.last().map_or(1, |last| last + 1);
+        let surplus = (aside.len() + 1).saturating_sub(limits::JOURNALS_ASIDE);
+        for number in aside.into_iter().take(surplus) {
+            for file in self.files() {
+                match fs::remove_file(with_suffix(&file, &broken(number))) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        Ok(broken(next))
+    }
+
+    /// The numbers of the damaged files beside it.
+    fn numbers_aside(&self) -> io::Result<Vec<u64>> {
+        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else {
+            return Ok(Vec::new());
+        };
+        let begins = format!("{}{}", name.display(), broken(""));
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let name = entry?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(&begins));
+            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+        }
+        Ok(numbers)
+    }
+
     /// The file and what SQLite keeps beside it.
     fn files(&self) -> [PathBuf; 3] {
         ["", "-wal", "-shm"].map(|suffix| with_suffix(&self.path, suffix))
     }
+}
+
+fn broken(number: impl std::fmt::Display) -> String {
+    format!(".broken-{number}")
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -118,25 +152,17 @@ impl Medium for SqliteFile {
     }
 
     fn put_aside(&self) -> Result<String, StoreError> {
-        for n in 1..=MAX_ASIDE {
-            let suffix = format!(".broken-{n}");
-            let aside = with_suffix(&self.path, &suffix);
-            if aside.try_exists().map_err(refused)? {
-                continue;
-            }
-            for file in self.files() {
-                match fs::rename(&file, with_suffix(&file, &suffix)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(refused(error));
-                    }
-                    _ => {}
+        let suffix = self.make_room_aside().map_err(refused)?;
+        for file in self.files() {
+            match fs::rename(&file, with_suffix(&file, &suffix)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(refused(error));
                 }
+                _ => {}
             }
-            return Ok(aside.display().to_string());
         }
-        Err(StoreError::Refused(
-            "too many damaged journals are kept beside it: remove some".to_owned(),
-        ))
+        let aside = with_suffix(&self.path, &suffix);
+        Ok(aside.display().to_string())
     }
 
     fn may_wait(&self) -> bool {

@@ -105,6 +105,46 @@ async fn a_clean_restart_loses_nothing_and_says_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_writer_that_panics_is_a_journal_that_failed_and_is_tried_again() {
+    let lab = Lab::new();
+    let journal = lab.open().await;
+    lab.disk.panic_once();
+    say(&journal, "1");
+    let mut status = journal.status();
+    let failed = status.wait_for(|status| matches!(status, Status::Failed { .. }));
+    let notice = failed.await.unwrap().notice().unwrap();
+    assert!(
+        notice.contains("the part of Drovers that writes it failed (a write panics)"),
+        "{notice}"
+    );
+    let again = status.wait_for(|status| matches!(status, Status::Ok { .. }));
+    again.await.unwrap();
+    say(&journal, "2");
+    settle().await;
+    assert!(String::from_utf8_lossy(&lab.disk.bytes()).contains('2'));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_deleted_while_the_journal_fails_is_purged_once_it_is_whole() {
+    let lab = Lab::new();
+    let journal = lab.open().await;
+    for session in ["ses_a", "ses_b", "ses_c"] {
+        say(&journal, &format!("{session} secret of {session}"));
+    }
+    settle().await;
+    lab.disk.fail(Some(StoreError::Full("no".into())));
+    for session in ["ses_a", "ses_b", "ses_c"] {
+        journal.log().withhold(&id(), Some(&session.into()));
+    }
+    settle().await;
+    lab.disk.fail(None);
+    tokio::time::sleep(limits::JOURNAL_AGAIN).await;
+    settle().await;
+    let kept = String::from_utf8_lossy(&lab.disk.bytes()).into_owned();
+    assert!(!kept.contains("secret"), "{kept}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_killed_hub_leaves_what_was_stored_and_then_a_gap() {
     let lab = Lab::new();
     let first = lab.open().await;

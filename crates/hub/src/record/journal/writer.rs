@@ -15,6 +15,7 @@ use super::store::{Block, Bounds, Life, LifeId, Place, Purge, Store, StoreError}
 use super::{Options, Status};
 use crate::limits;
 use crate::record::log::{Log, Stored};
+use crate::tasks;
 
 /// Why nothing is stored any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +26,8 @@ enum Fault {
     Overrun,
     #[error("there is no memory for it: {0}")]
     Packing(String),
+    #[error("the part of Drovers that writes it failed ({0})")]
+    Panicked(Arc<str>),
 }
 
 /// Why writing ended.
@@ -94,15 +97,8 @@ impl Writer {
     pub(super) async fn run(mut self) {
         let mut put_aside = None;
         loop {
-            let end = match self.open() {
-                Ok(open) => {
-                    self.status.send_replace(Status::Ok {
-                        put_aside: put_aside.clone(),
-                    });
-                    self.write(open).await
-                }
-                Err(fault) => End::Failed(fault),
-            };
+            let end = tasks::caught(self.open_and_write(put_aside.clone())).await;
+            let end = end.unwrap_or_else(|reason| End::Failed(Fault::Panicked(reason)));
             let fault = match end {
                 End::Closed => return,
                 End::Failed(fault) => fault,
@@ -127,6 +123,16 @@ impl Writer {
                 () = sleep(again) => {}
                 _done = self.closing.recv() => return,
             }
+        }
+    }
+
+    async fn open_and_write(&mut self, put_aside: Option<Arc<str>>) -> End {
+        match self.open() {
+            Ok(open) => {
+                self.status.send_replace(Status::Ok { put_aside });
+                self.write(open).await
+            }
+            Err(fault) => End::Failed(fault),
         }
     }
 
@@ -278,11 +284,13 @@ impl Writer {
 
     /// Notes what was deleted since. True if that was anything.
     fn note_purges(&self, open: &mut Open) -> Result<bool, Fault> {
-        let purges = self.log.take_purges();
-        let any = !purges.is_empty();
-        for purge in purges {
+        let mut any = false;
+        // Each leaves the log's list only once the store has it: what fails here is noted by the next that opens it.
+        while let Some(purge) = self.log.next_purge() {
             open.store.note_purge(&purge)?;
+            self.log.purge_noted(&purge);
             open.purges.push(purge);
+            any = true;
         }
         Ok(any)
     }

@@ -1,6 +1,6 @@
 //! The end of the log, and the knowledge of all that lies before it. Pure: the one place that knows where an entry is.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use model::ids::InstanceId;
@@ -45,10 +45,43 @@ pub(super) struct Tail {
     /// Bytes of the last life's entries that are not stored yet; zero while nothing is.
     unstored: usize,
     private: BTreeSet<InstanceId>,
-    /// Sessions that were deleted: what still comes of them is not stored.
-    deleted: VecDeque<(InstanceId, Arc<str>)>,
+    deleted: Deleted,
     /// What the journal is to purge; none is noted where there is no journal.
     purges: Option<VecDeque<Purge>>,
+}
+
+/// Sessions that were deleted: what still comes of them is not stored. Looking one up takes the same time however many there
+/// are; beyond [`limits::JOURNAL_DELETED`] the oldest is forgotten.
+#[derive(Debug, Default)]
+struct Deleted {
+    known: HashSet<(InstanceId, Arc<str>)>,
+    order: VecDeque<(InstanceId, Arc<str>)>,
+}
+
+impl Deleted {
+    fn has(&self, instance: &InstanceId, session: &Arc<str>) -> bool {
+        !self.known.is_empty() && self.known.contains(&(instance.clone(), session.clone()))
+    }
+
+    fn remove(&mut self, instance: &InstanceId, session: &Arc<str>) {
+        let key = (instance.clone(), session.clone());
+        if self.known.remove(&key) {
+            self.order.retain(|known| *known != key);
+        }
+    }
+
+    fn add(&mut self, instance: &InstanceId, session: &Arc<str>) {
+        let key = (instance.clone(), session.clone());
+        if !self.known.insert(key.clone()) {
+            return;
+        }
+        self.order.push_back(key);
+        if self.order.len() > limits::JOURNAL_DELETED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
 }
 
 impl Life {
@@ -90,7 +123,7 @@ impl Tail {
             storing: false,
             unstored: 0,
             private: BTreeSet::new(),
-            deleted: VecDeque::new(),
+            deleted: Deleted::default(),
             purges: None,
         }
     }
@@ -99,9 +132,20 @@ impl Tail {
         self.purges = Some(VecDeque::new());
     }
 
-    pub(super) fn take_purges(&mut self) -> Vec<Purge> {
-        let noted = self.purges.iter_mut();
-        noted.flat_map(|purges| purges.drain(..)).collect()
+    pub(super) fn next_purge(&self) -> Option<Purge> {
+        self.purges.as_ref()?.front().cloned()
+    }
+
+    pub(super) fn purge_noted(&mut self, noted: &Purge) {
+        if let Some(purges) = &mut self.purges {
+            purges.retain(|purge| purge != noted);
+        }
+    }
+
+    pub(super) fn is_to_be_purged(&self, instance: &InstanceId) -> bool {
+        let of_it = |purge: &Purge| purge.session.is_none() && purge.instance == *instance;
+        let purges = self.purges.as_ref();
+        purges.is_none_or(|purges| purges.iter().any(of_it))
     }
 
     pub(super) fn append(
@@ -111,7 +155,7 @@ impl Tail {
         said: Said,
         at: Timestamp,
     ) {
-        let private = self.is_private(instance, session.as_deref(), &said);
+        let private = self.is_private(instance, session.as_ref(), &said);
         let last = self.lives.len() - 1;
         let life = &mut self.lives[last];
         life.last += 1;
@@ -141,15 +185,10 @@ impl Tail {
         self.evict();
     }
 
-    fn is_private(&self, instance: &InstanceId, session: Option<&str>, said: &Said) -> bool {
-        let late = |session| self.is_deleted(instance, session);
+    fn is_private(&self, instance: &InstanceId, session: Option<&Arc<str>>, said: &Said) -> bool {
+        let late = |session: &Arc<str>| self.deleted.has(instance, session);
         self.private.contains(instance)
             || (!matches!(said, Said::Names(_)) && session.is_some_and(late))
-    }
-
-    fn is_deleted(&self, instance: &InstanceId, session: &str) -> bool {
-        let mut deleted = self.deleted.iter();
-        deleted.any(|(of, known)| of == instance && **known == *session)
     }
 
     /// Lets go of the oldest entries beyond the bound, but of none that is still to be stored.
@@ -259,13 +298,8 @@ impl Tail {
     }
 
     pub(super) fn withhold(&mut self, instance: &InstanceId, session: Option<&Arc<str>>) {
-        if let Some(session) = session
-            && !self.is_deleted(instance, session)
-        {
-            self.deleted.push_back((instance.clone(), session.clone()));
-            if self.deleted.len() > limits::JOURNAL_DELETED {
-                self.deleted.pop_front();
-            }
+        if let Some(session) = session {
+            self.deleted.add(instance, session);
         }
         let purge = Purge {
             instance: instance.clone(),
@@ -276,7 +310,9 @@ impl Tail {
         {
             purges.push_back(purge.clone());
             if purges.len() > limits::JOURNAL_DELETED {
-                purges.pop_front();
+                // A removed instance is noted elsewhere too, and holds more than any session.
+                let session = purges.iter().position(|purge| purge.session.is_some());
+                purges.remove(session.unwrap_or(0));
                 tracing::error!("what was deleted while the journal failed may stay in it");
             }
         }
@@ -292,6 +328,14 @@ impl Tail {
         }
         self.bytes = self.ring.iter().map(|entry| entry.bytes()).sum();
         self.unstored = self.weigh_unstored();
+    }
+
+    pub(super) fn keep_again(&mut self, instance: &InstanceId, session: &Arc<str>) {
+        self.deleted.remove(instance, session);
+        self.purge_noted(&Purge {
+            instance: instance.clone(),
+            session: Some(session.clone()),
+        });
     }
 
     pub(super) fn is_untouched(&self) -> bool {
@@ -403,6 +447,11 @@ impl Tail {
 
 #[cfg(test)]
 impl Tail {
+    /// Deleted sessions that it remembers.
+    pub(super) fn deleted(&self) -> usize {
+        self.deleted.order.len()
+    }
+
     /// True if it keeps no more than this.
     pub(super) fn is_within(&self, bytes: usize) -> bool {
         self.bytes <= bytes

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use std::time::{Duration, Instant};
+
 use super::*;
 
 fn log_of(events: &[&str], bound: usize) -> Log {
@@ -167,8 +169,10 @@ fn what_is_deleted_is_withheld_and_stays_so() {
         panic!()
     };
     assert!(entries[0].private);
-    assert_eq!(log.take_purges().len(), 1);
-    assert_eq!(log.take_purges().len(), 0);
+    let purge = log.next_purge().unwrap();
+    assert_eq!(log.next_purge(), Some(purge.clone()));
+    log.purge_noted(&purge);
+    assert_eq!(log.next_purge(), None);
 }
 
 #[test]
@@ -179,4 +183,35 @@ fn a_cursor_reads_as_it_is_written() {
     for bad in ["", "17", "-17", "a-", "a-b"] {
         assert_eq!(bad.parse::<Cursor>(), Err(BadCursor));
     }
+}
+
+/// How long it takes to append to a log of which so many sessions were deleted.
+fn appending(deleted: usize) -> Duration {
+    let log = Log::new("e".into(), 1 << 20);
+    for n in 0..deleted {
+        log.withhold(&"i".into(), Some(&format!("ses_{n}").into()));
+    }
+    let said = || (Some("ses_lives".into()), Said::Upstream("{}".into()));
+    let began = Instant::now();
+    for _ in 0..5000 {
+        log.append(&"i".into(), [said()], Timestamp(0));
+    }
+    began.elapsed()
+}
+
+#[test]
+fn an_event_costs_the_same_however_much_was_deleted() {
+    // The quickest of a few, as other programs run beside.
+    let quickest = |deleted| (0..5).map(|_| appending(deleted)).min().unwrap();
+    let (none, many) = (quickest(0), quickest(limits::JOURNAL_DELETED));
+    assert!(many < 8 * none, "{none:?} without, {many:?} with deletions");
+}
+
+#[test]
+fn of_the_deleted_the_oldest_is_forgotten_beyond_the_bound() {
+    let mut tail = Tail::new("e".into(), 1 << 20);
+    for n in 0..=limits::JOURNAL_DELETED {
+        tail.withhold(&"i".into(), Some(&format!("ses_{n}").into()));
+    }
+    assert_eq!(tail.deleted(), limits::JOURNAL_DELETED);
 }

@@ -162,7 +162,7 @@ impl Replay {
                         snapshot,
                     });
                 }
-                Effect::ReadSession(..) | Effect::Forget(..) => {}
+                Effect::ReadSession(..) | Effect::Forget(..) | Effect::KeepAgain(..) => {}
             }
         }
     }

@@ -223,7 +223,52 @@ fn a_session_is_gone_if_its_list_lacks_it_as_well() {
     bench.a([Event::Session(elsewhere("o"))]);
     assert!(!known(&bench, "o"), "a late word");
     bench.a([started(), read_folder(folder("o"))]);
-    assert!(!known(&bench, "o"), "two lists do not make it doubtful");
+    assert!(known(&bench, "o"), "a list that names it brings it back");
+}
+
+fn forget(session: &str) -> Effect {
+    Effect::Forget("a".into(), session.into())
+}
+
+#[test]
+fn what_one_list_lacks_is_forgotten_only_if_the_next_lacks_it_as_well() {
+    let mut bench = Bench::new();
+    let known = |bench: &Bench, id: &str| bench.state.session(&"a".into(), &id.into()).is_some();
+    let ask = Effect::ReadDirectory("a".into(), "/other".into());
+    bench.a([snapshot(&[]), started(), read_folder(folder("o"))]);
+    bench.a([started(), read_folder(folder("p"))]);
+    assert!(!known(&bench, "o"));
+    assert_eq!(
+        bench.effects,
+        std::slice::from_ref(&ask),
+        "nothing is purged for one list"
+    );
+    // The next list names it: it is as if nothing had been.
+    bench.a([started(), read_folder(folder("o"))]);
+    assert!(known(&bench, "o"));
+    assert!(!bench.effects.contains(&forget("o")), "{:?}", bench.effects);
+
+    bench.a([started(), read_folder(folder("q"))]);
+    bench.a([started(), read_folder(folder("q"))]);
+    assert_eq!(bench.effects, [forget("o")]);
+    bench.a([started(), read_folder(folder("q"))]);
+    assert_eq!(bench.effects, [], "once is enough");
+    // Even then it comes back, and what is said in it is kept again.
+    bench.a([started(), read_folder(folder("o"))]);
+    assert!(known(&bench, "o"));
+    let again = Effect::KeepAgain("a".into(), "o".into());
+    assert_eq!(bench.effects, [ask, again]);
+}
+
+#[test]
+fn what_its_server_told_to_be_deleted_no_list_brings_back() {
+    let mut bench = Bench::new();
+    let known = |bench: &Bench, id: &str| bench.state.session(&"a".into(), &id.into()).is_some();
+    bench.a([snapshot(&[]), started(), read_folder(folder("o"))]);
+    bench.a([Event::SessionDeleted("o".into())]);
+    assert_eq!(bench.effects, [forget("o")]);
+    bench.a([started(), read_folder(folder("o"))]);
+    assert!(!known(&bench, "o"));
 }
 
 #[test]
@@ -385,4 +430,56 @@ fn what_ran_before_its_folder_could_not_be_asked_is_judged_once_it_is() {
         let run = &bench.session("s").run;
         assert!(matches!(run, Run::Interrupted { .. }), "{run:?}");
     }
+}
+
+#[test]
+fn a_run_whose_folder_was_let_go_of_before_its_row_was_known_is_over() {
+    let mut bench = Bench::new();
+    let busy = || Event::Status {
+        session: "o".into(),
+        status: RunStatus::Busy,
+    };
+    bench.a([snapshot(&[]), busy()]);
+    bench.a([Event::DirectoryDisposed("/other".into())]);
+    bench.a([Event::SessionRead(elsewhere("o"))]);
+    assert!(!bench.session("o").run.is_running());
+    assert_eq!(
+        bench.effects,
+        [Effect::ReadMessages("a".into(), "o".into())]
+    );
+    // One of another folder runs on.
+    let mut bench = Bench::new();
+    bench.a([snapshot(&[]), busy()]);
+    bench.a([Event::DirectoryDisposed("/p".into())]);
+    bench.a([Event::SessionRead(elsewhere("o"))]);
+    assert!(bench.session("o").run.is_running());
+}
+
+#[test]
+fn a_session_that_comes_back_is_known_to_be_idle() {
+    let mut bench = Bench::new();
+    bench.a([snapshot(&["s", "t"])]);
+    bench.a([snapshot(&["t"])]);
+    bench.a([Event::DirectoryReadStarted("/p".into())]);
+    let Event::Snapshot(listed) = snapshot(&["s", "t"]) else {
+        unreachable!()
+    };
+    bench.a([Event::DirectoryRead {
+        directory: "/p".into(),
+        snapshot: listed,
+    }]);
+    assert_eq!(bench.session("s").run, Run::Idle);
+}
+
+#[test]
+fn of_a_session_that_the_list_of_its_folder_lacked_it_is_asked_what_it_does() {
+    let mut bench = Bench::new();
+    let ask = [Effect::ReadDirectory("a".into(), "/p".into())];
+    bench.a([snapshot(&["s"]), Event::Session(super::info("late", None))]);
+    assert_eq!(bench.effects, ask);
+    // One that begins now does nothing yet, and what is known needs no asking.
+    bench.a([Event::SessionCreated(super::info("new", None))]);
+    assert_eq!(bench.effects, []);
+    bench.a([Event::Session(super::info("late", None))]);
+    assert_eq!(bench.effects, []);
 }

@@ -115,7 +115,7 @@ fn a_deleted_session_is_to_be_forgotten_however_it_is_learned() {
     bench.a([Event::SessionDeleted("s".into())]);
     assert_eq!(bench.effects, forget);
     let mut bench = Bench::new();
-    bench.a([snapshot(&["s"]), snapshot(&[])]);
+    bench.a([snapshot(&["s"]), snapshot(&[]), snapshot(&[])]);
     assert_eq!(bench.effects, forget);
 }
 

@@ -51,6 +51,21 @@ pub(super) fn arrived(ledger: &Ledger, servers: &[Arc<Server>]) -> Found {
     })
 }
 
+/// Each prompt of somebody who left at once is in its session, if that is still there, once.
+pub(in super::super) fn visited(ledger: &Ledger, servers: &[Arc<Server>]) -> Found {
+    each(ledger, servers, |written, found| match found {
+        [_] => Ok(()),
+        all => wrong(
+            Invariant::Sent,
+            format!(
+                "{:?} was asked by one who left, and is there {} times",
+                written.text,
+                all.len()
+            ),
+        ),
+    })
+}
+
 /// Judges each prompt whose session is there by where it is there, in the order in which they were written.
 fn each(
     ledger: &Ledger,

@@ -331,6 +331,21 @@ fn a_file_that_is_none_of_ours_is_damaged_and_a_newer_one_is_newer() {
     assert_eq!(medium.open().err(), Some(StoreError::Newer(7)));
 }
 
+#[test]
+fn of_damaged_files_the_newest_few_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = file(&dir);
+    for n in 1..=crate::limits::JOURNALS_ASIDE + 3 {
+        fs::write(dir.path().join(FILE), format!("damage {n}")).unwrap();
+        fs::write(dir.path().join(format!("{FILE}-wal")), "its log").unwrap();
+        let aside = medium.put_aside().unwrap();
+        assert!(aside.ends_with(&format!(".broken-{n}")), "{aside}");
+        assert_eq!(fs::read_to_string(aside).unwrap(), format!("damage {n}"));
+    }
+    let kept = fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(kept, 2 * crate::limits::JOURNALS_ASIDE, "each with its log");
+}
+
 /// The tables of the former format.
 const FORMER: &str = "
     CREATE TABLE life (
