@@ -467,7 +467,8 @@ impl From<Refusal> for Problem {
     fn from(error: Refusal) -> Self {
         let next = match error {
             Refusal::Host => {
-                "Use the address that `drovers` printed, such as http://127.0.0.1:7878"
+                "Use the address that `drovers` printed, such as http://127.0.0.1:7878, or a port of `localhost` or \
+                 127.0.0.1 that is forwarded to it"
             }
             Refusal::Origin => "Use the hub's own page, or a program that is not a browser",
         };
