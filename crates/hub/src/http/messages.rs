@@ -25,6 +25,9 @@ pub(super) struct Page {
 }
 
 /// Messages of a session with their parts, oldest first.
+///
+/// A text that has not ended has what was received of it so far, and `incomplete` beside it: `missing` has the places in `text`,
+/// counted in characters, at which something may be missing. `[…]` stands at each.
 #[utoipa::path(
     get, path = "/api/instances/{id}/sessions/{sid}/messages", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path), Page),

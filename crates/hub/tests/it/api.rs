@@ -153,6 +153,38 @@ async fn messages_are_the_servers_own() {
     );
 }
 
+/// The text part of a session's last message, once its text is so long.
+async fn streaming(lab: &Lab, session: &str, text: &str) -> Value {
+    lab.eventually(&format!("the text {text:?}"), async || {
+        let messages = lab.get(&format!("{session}/messages")).await.good();
+        let last = messages.as_array().unwrap().last()?.clone();
+        let mut parts = last["parts"].as_array().unwrap().iter();
+        parts
+            .find(|part| part["type"] == "text" && part["text"] == text)
+            .cloned()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_text_that_streams_is_told_as_far_as_it_was_received_and_what_lacks_is_marked() {
+    let lab = Lab::new().await;
+    let session = lab.session(&lab.instance().await).await;
+    let (_, id) = ids(&session);
+    let script = json!({"text": "say Half of it ;; stall 600"});
+    lab.post(&format!("{session}/prompt"), script).await.good();
+    let part = streaming(&lab, &session, "Half of it ").await;
+    assert_eq!(part["incomplete"], json!({"missing": []}));
+    let upstream = lab.upstream(&format!("/session/{id}/message")).await;
+    let parts = upstream[1]["parts"].as_array().unwrap();
+    let told = parts.iter().find(|told| told["id"] == part["id"]).unwrap();
+    assert_eq!(told["text"], "", "the server's own answer lacks it");
+    // What may have come while nothing was heard is marked.
+    lab.fake.cut_streams();
+    let part = streaming(&lab, &session, "Half of it […]").await;
+    assert_eq!(part["incomplete"], json!({"missing": [11]}));
+}
+
 fn prompts(messages: &Value) -> usize {
     let all = messages.as_array().unwrap();
     all.iter()
