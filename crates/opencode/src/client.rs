@@ -41,6 +41,9 @@ use error::Failure;
 use parse::parsed;
 use veil::Veil;
 
+/// The `_tag` of the answer with which OpenCode 2 asks for a password. OpenCode 1 says nothing beside the status.
+const V2_UNAUTHORIZED: &str = "UnauthorizedError";
+
 /// One server, or one folder of it ([`at`](Self::at)). Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
@@ -229,11 +232,15 @@ impl Client {
                 location,
             };
         }
-        let excerpt = match status {
-            StatusCode::UNAUTHORIZED => String::new(),
-            _ => self.excerpt(response).await,
-        };
+        let said = self.said(response).await;
+        let excerpt = error::excerpt(&said);
         match status {
+            StatusCode::UNAUTHORIZED if error::tag(&said).as_deref() == Some(V2_UNAUTHORIZED) => {
+                ClientError::V2NotSpoken {
+                    server,
+                    version: None,
+                }
+            }
             StatusCode::UNAUTHORIZED => ClientError::Unauthorized {
                 server,
                 given: self.has_credentials(),
@@ -277,8 +284,8 @@ impl Client {
         Ok(body)
     }
 
-    /// What a failed reply says to a person; nothing when it cannot be read.
-    async fn excerpt(&self, mut response: Response) -> String {
+    /// The beginning of what a failed reply says; nothing when it cannot be read.
+    async fn said(&self, mut response: Response) -> String {
         let mut body = Vec::new();
         while body.len() < ERROR_BODY_BYTES {
             match response.chunk().await {
@@ -291,8 +298,7 @@ impl Client {
             // Half a password is none that is found.
             body.truncate(body.len() - self.server.veil.begun(&body));
         }
-        let text = self.server.veil.words(&body);
-        error::excerpt(&text)
+        self.server.veil.words(&body)
     }
 
     /// The media type without its parameters, in lower case.

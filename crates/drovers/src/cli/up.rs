@@ -307,6 +307,10 @@ async fn attach_what_listens(api: &Api, places: &mut Places) {
                 "an OpenCode server at {0} asks for a password. Show it with `DROVERS_PASSWORD=… drovers --attach {0}`",
                 server.url.trim_end_matches('/')
             )),
+            // What may be somebody's own server is worth a sentence; what is no OpenCode is not.
+            Err(error @ ClientError::V2NotSpoken { .. }) => {
+                out::note(&format!("{error}. {}", binary::SERVE_V1));
+            }
             Err(_) => {}
         }
     }

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::datadir::Servers;
 use crate::limits;
 use crate::registry::{self, Login, Origin};
-use crate::workspace::{Launcher, Running, USERNAME};
+use crate::workspace::{Launcher, Running, StartError, USERNAME};
 
 /// How long the first try to get an answer lasts: connections that OpenCode accepts too early are never answered.
 /// Further ones last longer, for a server that is slow.
@@ -111,8 +111,13 @@ impl ServerSource {
             return Ok(own(server));
         }
         let started = self.launcher.start(folder).await;
-        let server = started
-            .map_err(|error| UpstreamError::down(ReasonKind::NotStarted, error.to_string()))?;
+        let server = started.map_err(|error| {
+            let kind = match error {
+                StartError::OpenCode2 { .. } => ReasonKind::OpenCode2,
+                _ => ReasonKind::NotStarted,
+            };
+            UpstreamError::down(kind, error.to_string())
+        })?;
         let address = own(&server);
         *running = Some(server);
         Ok(address)
@@ -216,9 +221,9 @@ impl Upstream for ServerSource {
         let (dialect, version) = match self.spoken(&client).await? {
             Spoken::V1 { version } => (Dialect::V1, Some(dialect::version(&version))),
             Spoken::Sketch => (Dialect::Sketch, None),
-            Spoken::V2NotSpoken => {
+            Spoken::V2NotSpoken { version } => {
                 let server = client.base().to_string();
-                return Err(ClientError::V2NotSpoken { server }.into());
+                return Err(ClientError::V2NotSpoken { server, version }.into());
             }
         };
         let (stream, directory) = match dialect {

@@ -40,7 +40,7 @@ macro_rules! events {
 }
 
 /// What a server does; the kind of reason, a piece of its sentence, and the event streams asked for at most.
-const CASES: [(&str, Answer, &str, &str, usize); 17] = [
+const CASES: [(&str, Answer, &str, &str, usize); 18] = [
     (
         "clean end",
         events!(Say::Events(HELLO, Then::End)),
@@ -156,6 +156,19 @@ const CASES: [(&str, Answer, &str, &str, usize); 17] = [
         |_| reply("200 OK\r\nContent-Type: text/html", "<p>"),
         "not_opencode",
         "not OpenCode",
+        0,
+    ),
+    (
+        "OpenCode 2",
+        |path| match path {
+            "/api/info" => reply(
+                "200 OK\r\nContent-Type: application/json",
+                r#"{"version":"2.1.2","pid":1}"#,
+            ),
+            _ => reply("200 OK\r\nContent-Type: text/html", "<p>"),
+        },
+        "opencode2",
+        "is OpenCode 2.1.2, and Drovers needs version 1 for now. `npx -y opencode-ai@1 serve --port 4097`",
         0,
     ),
     (
