@@ -140,6 +140,11 @@ impl Hub {
         let renderer = Arc::new(Renderer::new());
         let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
         let instances = Instances::new(engine.clone(), opencode::Http::new()?, options, servers);
+        for double in registry.doubles() {
+            tracing::warn!(%double, "an instance was kept twice, under two names of one server; it is one now");
+            // What it said, the other one said as well.
+            engine.log().withhold(double, None);
+        }
         let known = registry.instances().to_vec();
         let hub = Self(Arc::new(Inner {
             engine,

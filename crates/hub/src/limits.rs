@@ -176,6 +176,11 @@ pub const BACKOFF_ATTEMPTS: u32 = 5;
 /// Random part added to a wait at most, in percent of it.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
 
+/// How long what listens on this machine has to say what it is, before it is offered as what may be a server.
+pub const FOUND_ANSWER: Duration = Duration::from_millis(400);
+/// Programs that are asked what they are at once. The rest wait for them.
+pub const FOUND_AT_ONCE: usize = 8;
+
 /// Connections at once. For a further one the connection is closed that waits longest for its client to ask; where none does,
 /// it waits until one closes.
 pub const CONNECTIONS: usize = 4096;

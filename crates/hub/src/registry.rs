@@ -64,6 +64,7 @@ pub struct Registry {
     file: PathBuf,
     instances: Vec<Instance>,
     recent: Vec<Folder>,
+    doubles: Vec<InstanceId>,
 }
 
 /// Why the registry cannot be read or changed. Nothing is lost then, and nothing changed.
@@ -108,6 +109,7 @@ impl Registry {
             file: dir.file(FILE),
             instances: Vec::new(),
             recent: Vec::new(),
+            doubles: Vec::new(),
         };
         let bytes = match fs::read(&registry.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((registry, None)),
@@ -116,11 +118,13 @@ impl Registry {
         let whole = match stored::read(&bytes) {
             stored::Read::This {
                 instances,
+                doubles,
                 mut recent,
                 whole,
             } => {
                 recent.truncate(MAX_RECENT_FOLDERS);
                 (registry.instances, registry.recent) = (instances, recent);
+                registry.doubles = doubles;
                 whole
             }
             stored::Read::Later(version) => {
@@ -132,6 +136,9 @@ impl Registry {
             stored::Read::Broken => false,
         };
         if whole {
+            if !registry.doubles.is_empty() {
+                registry.save(&registry.instances, &registry.recent)?;
+            }
             return Ok((registry, None));
         }
         let aside = move_aside(&registry.file).map_err(|source| registry.disk(source))?;
@@ -142,6 +149,12 @@ impl Registry {
     /// All of them, in the order in which they were added.
     pub fn instances(&self) -> &[Instance] {
         &self.instances
+    }
+
+    /// Ids of instances that an earlier version kept beside another one of the same place, and that are one with it since this
+    /// registry was read.
+    pub fn doubles(&self) -> &[InstanceId] {
+        &self.doubles
     }
 
     /// The one called `id`.
@@ -259,7 +272,10 @@ impl Registry {
             return Ok(Added::Known(self.instances[at].clone()));
         }
         let mut instances = self.instances.clone();
-        instances[at].origin = origin;
+        if let (Origin::Url(known), Origin::Url(given)) = (&mut instances[at].origin, origin) {
+            // Its address stays, whichever of this machine's names the new one has.
+            known.login = given.login;
+        }
         self.commit(instances, self.recent.clone())?;
         Ok(Added::NewLogin(self.instances[at].clone()))
     }

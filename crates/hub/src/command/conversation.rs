@@ -92,7 +92,9 @@ impl Commands {
 fn described(page: MessagePage, open: &Open) -> Messages {
     let entries = page.messages.iter().map(|message| {
         let parts = message.parts.iter();
-        let parts: Vec<String> = parts.map(|part| part_now(&message.info, part, open)).collect();
+        let parts: Vec<String> = parts
+            .map(|part| part_now(&message.info, part, open))
+            .collect();
         let (info, parts) = (message.info.raw.get(), parts.join(","));
         format!(r#"{{"info":{info},"parts":[{parts}]}}"#)
     });
@@ -107,7 +109,8 @@ fn described(page: MessagePage, open: &Open) -> Messages {
 /// A part as it is now. Of a text that streams and of which nothing was received, all may be missing.
 fn part_now(message: &MessageInfo, part: &PartInfo, open: &Open) -> String {
     let raw = part.raw.get();
-    let (PartKind::Text { start, end, .. } | PartKind::Reasoning { start, end, .. }) = &part.kind else {
+    let (PartKind::Text { start, end, .. } | PartKind::Reasoning { start, end, .. }) = &part.kind
+    else {
         return raw.to_owned();
     };
     let streams = start.is_some() && end.is_none() && message.role == Role::Assistant;
@@ -116,5 +119,7 @@ fn part_now(message: &MessageInfo, part: &PartInfo, open: &Open) -> String {
     }
     let received = open.get(part.id.as_str());
     let unheard = OpenText::after_gap();
-    export::part_so_far(raw, received.unwrap_or(&unheard)).get().to_owned()
+    export::part_so_far(raw, received.unwrap_or(&unheard))
+        .get()
+        .to_owned()
 }

@@ -105,7 +105,10 @@ impl Guard {
             }
             return Err(refused(Problem::too_small(&admitted.caller.name, need)));
         }
-        let cookie = admitted.renewed.then(|| cookie(request, entrance)).flatten();
+        let cookie = admitted
+            .renewed
+            .then(|| cookie(request, entrance))
+            .flatten();
         let extensions = request.extensions_mut();
         extensions.insert(admitted.caller);
         extensions.insert(Ended(admitted.ended));

@@ -209,6 +209,10 @@ impl Instances {
         }
     }
 
+    pub(super) fn http(&self) -> &Http {
+        &self.http
+    }
+
     pub(super) fn pids(&self) -> Vec<u32> {
         self.read()
             .values()
@@ -394,6 +398,11 @@ impl Hub {
             .iter()
             .map(|folder| folder.as_str().into())
             .collect()
+    }
+
+    /// What all its requests go through.
+    pub(crate) fn http(&self) -> &Http {
+        self.0.instances.http()
     }
 
     /// Process ids of the servers that this hub runs.

@@ -2,12 +2,13 @@
 //!
 //! [`supervisor`] keeps the stream alive, [`resync`] closes the gap after every connection, [`backoff`] is the policy of
 //! trying again, [`silence`] the one of waiting, [`wake`] notices a machine that slept, [`dialect`] translates,
-//! [`upstream`] is the port to the server, [`assemble`] makes one state of its answers. Only the supervisor decides what
+//! [`found`] tells what answers before it is added, [`upstream`] is the port to the server, [`assemble`] makes one state of its answers. Only the supervisor decides what
 //! is said of a link; nothing here changes state.
 
 pub mod assemble;
 pub mod backoff;
 pub mod dialect;
+mod found;
 mod opencode_server;
 mod reads;
 mod reason;
@@ -17,6 +18,7 @@ pub mod supervisor;
 pub mod upstream;
 pub(crate) mod wake;
 
+pub use found::unusable;
 pub use opencode_server::{LinkedServer, Server, ServerSource};
 pub use silence::{Patience, PatienceError};
 pub use supervisor::{Ask, Supervisor};

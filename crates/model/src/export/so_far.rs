@@ -95,7 +95,11 @@ mod tests {
         let told = part_so_far(&part(""), &open).value();
         assert_eq!(told["text"], "[…]\u{fc}ber[…]");
         assert_eq!(told["incomplete"], json!({"missing": [0, 7]}));
-        let text: Vec<char> = told["text"].as_str().into_iter().flat_map(str::chars).collect();
+        let text: Vec<char> = told["text"]
+            .as_str()
+            .into_iter()
+            .flat_map(str::chars)
+            .collect();
         for at in [0, 7] {
             assert_eq!(text[at..at + 3], ['[', '…', ']']);
         }

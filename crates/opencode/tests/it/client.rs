@@ -256,7 +256,10 @@ const V2: [(fn(&str) -> Answer, Option<&str>); 6] = [
         |request| {
             let info = request.starts_with("GET /api/info ");
             Answer::Bytes(if info {
-                reply(JSON, r#"{"version":"2.1.2","pid":7,"urls":[],"paths":{"tmp":"/tmp"}}"#)
+                reply(
+                    JSON,
+                    r#"{"version":"2.1.2","pid":7,"urls":[],"paths":{"tmp":"/tmp"}}"#,
+                )
             } else {
                 reply(PAGE, "<html>")
             })
@@ -299,7 +302,10 @@ const V2: [(fn(&str) -> Answer, Option<&str>); 6] = [
     (
         |_| {
             let said = r#"{"_tag":"UnauthorizedError","message":"Unauthorized"}"#;
-            Answer::Bytes(reply("401 Unauthorized\nContent-Type: application/json", said))
+            Answer::Bytes(reply(
+                "401 Unauthorized\nContent-Type: application/json",
+                said,
+            ))
         },
         None,
     ),
