@@ -176,6 +176,9 @@ pub const BACKOFF_ATTEMPTS: u32 = 5;
 /// Random part added to a wait at most, in percent of it.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
 
+/// How far off it may be what is measured of a server's clock, which HTTP tells in whole seconds. Ids that are made by that clock
+/// are made so much earlier: OpenCode asks the model again and again for a prompt that is named later than its answer.
+pub const CLOCK_MARGIN: Duration = Duration::from_secs(1);
 /// How long what listens on this machine has to say what it is, before it is offered as what may be a server.
 pub const FOUND_ANSWER: Duration = Duration::from_millis(400);
 /// Programs that are asked what they are at once. The rest wait for them.

@@ -30,6 +30,11 @@ pub enum Event {
     Link(LinkStatus),
     /// The server told its version.
     Version(Arc<str>),
+    /// The server's clock is so many milliseconds ahead of ours; behind it, where less than zero.
+    Clock {
+        /// Milliseconds.
+        ahead: i64,
+    },
     /// Agents and models that the server offers.
     Catalog(Catalog),
     /// The event stream ended: what was open may miss pieces from here on.

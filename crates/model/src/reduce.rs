@@ -157,6 +157,7 @@ impl Fold<'_> {
             Event::InstanceAdded { .. } | Event::InstanceRemoved => {}
             Event::Link(status) => self.link(status),
             Event::Version(version) => self.version(version),
+            Event::Clock { ahead } => self.clock(ahead),
             Event::Catalog(catalog) => self.catalog(catalog),
             Event::StreamLost => self.stream_lost(),
             Event::Heard => self.instance.link.last_event_at = Some(self.at),

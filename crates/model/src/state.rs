@@ -30,6 +30,7 @@ pub use session::{Body, Halt, Held, Loaded, Message, MessageStatus, Run, Session
 use crate::event::Remembered;
 use crate::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use crate::limits;
+use crate::time::Timestamp;
 
 /// Counts changes since the hub started. Zero is before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -101,6 +102,9 @@ pub struct Instance {
     pub link: Link,
     /// The server's version, once it told.
     pub version: Option<Arc<str>>,
+    /// By how many milliseconds its clock is ahead of ours, behind it where less than zero; zero until it is known. What the
+    /// server tells keeps the server's times: [`Self::ours`] reads them.
+    pub clock_ahead: i64,
     /// Agents and models on offer, once read.
     pub catalog: Option<Catalog>,
     /// True once its sessions were read: before that none are known, which does not mean that there are none.
@@ -137,6 +141,16 @@ impl Instance {
     /// True while what is shown of it is live.
     pub fn is_live(&self) -> bool {
         self.link.status == LinkStatus::Connected
+    }
+
+    /// A time of the server's, by our clock.
+    pub fn ours(&self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0.saturating_sub(self.clock_ahead))
+    }
+
+    /// A time of ours, by the server's clock.
+    pub fn theirs(&self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0.saturating_add(self.clock_ahead))
     }
 
     pub(crate) fn has_requests(&self) -> bool {

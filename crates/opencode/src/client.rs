@@ -7,6 +7,7 @@ mod ask;
 mod bounded;
 mod catalog;
 mod credentials;
+mod dated;
 mod error;
 mod http;
 mod parse;
@@ -16,7 +17,8 @@ mod stream;
 mod veil;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -31,6 +33,7 @@ use crate::limits::{ERROR_BODY_BYTES, MAX_REPLY_BYTES, REQUEST_TIMEOUT};
 pub use ask::{NewSession, NewSessionModel};
 pub use catalog::{AgentInfo, ConfigInfo, ModelEntry, PathInfo, ProviderInfo, Providers};
 pub use credentials::Credentials;
+pub use dated::Dated;
 pub use error::ClientError;
 pub use http::Http;
 pub use probe::{Health, Spoken};
@@ -56,6 +59,8 @@ struct Server {
     base: Url,
     credentials: Option<Credentials>,
     veil: Veil,
+    /// The last reply that told the server's time.
+    dated: Mutex<Option<Dated>>,
 }
 
 struct Reply {
@@ -94,6 +99,7 @@ impl Client {
                 base,
                 credentials,
                 veil,
+                dated: Mutex::default(),
             }),
             directory: None,
         })
@@ -118,6 +124,17 @@ impl Client {
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.server.credentials.is_some()
+    }
+
+    /// The last reply that told the server's time, of whichever folder.
+    #[must_use]
+    pub fn dated(&self) -> Option<Dated> {
+        *self.last_date()
+    }
+
+    fn last_date(&self) -> std::sync::MutexGuard<'_, Option<Dated>> {
+        let dated = self.server.dated.lock();
+        dated.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request to the path of these segments, each encoded as one.
@@ -204,9 +221,12 @@ impl Client {
 
     /// The response of a request that the server did not refuse.
     async fn accepted(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        let sent = request.send().await;
-        self.not_refused(sent.map_err(|error| self.failed(error))?)
-            .await
+        let asked = Instant::now();
+        let response = request.send().await.map_err(|error| self.failed(error))?;
+        if let Some(dated) = Dated::read(response.headers(), asked) {
+            *self.last_date() = Some(dated);
+        }
+        self.not_refused(response).await
     }
 
     async fn not_refused(&self, response: Response) -> Result<Response, ClientError> {

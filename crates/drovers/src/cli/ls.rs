@@ -96,6 +96,8 @@ fn json(counted: &[Counted], terminals: &[Terminal]) -> Result<(), Fault> {
 
 fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
     let mut lines = vec![head(&counted.instance)];
+    // What a server tells has the times of its own clock.
+    let now = now + counted.instance.clock_ahead as f64;
     let tree = tree(&counted.sessions);
     let busy = |session: &Session| !matches!(state(&session.status), "idle" | "recorded");
     let mut quiet = 0;

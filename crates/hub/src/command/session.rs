@@ -103,7 +103,7 @@ impl Commands {
         let server = self.server(instance).await?;
         let now = self.engine.now();
         let mut sending = Sending {
-            id: self.ids.mark(now).into(),
+            id: self.ids.mark(instance, now).into(),
             parts: Vec::new(),
             fingerprint: Fingerprint::of(&new),
             at: now,

@@ -64,6 +64,9 @@ pub(super) struct InstanceJson {
     /// Version of its server.
     #[schema(value_type = Option<String>)]
     version: Option<Arc<str>>,
+    /// By how many milliseconds its server's clock is ahead of the hub's, or behind it where less than zero. The times in what it
+    /// says, such as `time` of a session, are by its own clock.
+    clock_ahead: i64,
     /// True if what it says is stored in the journal, where there is one.
     journal: bool,
 }
@@ -112,6 +115,7 @@ impl InstanceJson {
             reason_kind: reason.map(|reason| reason.kind),
             gaps: instance.counters.gaps,
             version: instance.version.clone(),
+            clock_ahead: instance.clock_ahead,
             journal: !app.hub().engine().log().is_private(&instance.id),
         }
     }

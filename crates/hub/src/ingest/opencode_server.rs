@@ -9,6 +9,7 @@ use futures_util::future::{try_join, try_join3, try_join4};
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, SessionId};
 use model::state::{Catalog, ReasonKind, SessionInfo};
+use model::time::Timestamp;
 use opencode::client::MessagePage;
 use opencode::{Client, ClientError, Credentials, EventStream, Http, Spoken, Url};
 use tokio::sync::Mutex;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use super::assemble::{self, FolderAnswers};
 use super::dialect::{self, Dialect};
 use super::reason;
+use super::server_clock::Dated;
 use super::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::datadir::Servers;
@@ -281,6 +283,20 @@ impl EventBytes for EventStream {
 }
 
 impl Rest for LinkedServer {
+    fn dated(&self) -> Option<Dated> {
+        let dated = self.client.dated()?;
+        let now = self.clock.now();
+        let ago = |moment: std::time::Instant| {
+            let millis = i64::try_from(moment.elapsed().as_millis()).unwrap_or(i64::MAX);
+            Timestamp(now.0.saturating_sub(millis))
+        };
+        Some(Dated {
+            date: Timestamp(dated.seconds.saturating_mul(1000)),
+            asked: ago(dated.asked),
+            answered: ago(dated.answered),
+        })
+    }
+
     async fn snapshot(&self, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
         if self.dialect == Dialect::Sketch {
             return Ok(Snapshot::default());

@@ -9,6 +9,7 @@ use model::ids::SessionId;
 use model::state::{Catalog, Reason, ReasonKind, SessionInfo};
 
 use super::dialect::Dialect;
+use super::server_clock::Dated;
 
 /// Why a server cannot be heard or asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +77,11 @@ pub trait EventBytes: Send + 'static {
 
 /// Reading a server's state.
 pub trait Rest: Clone + Send + Sync + 'static {
+    /// What its last reply told of its clock; none where none did.
+    fn dated(&self) -> Option<Dated> {
+        None
+    }
+
     /// Sessions of the folders that matter, and what runs and waits in them. `heard` names folders seen on the stream.
     fn snapshot(
         &self,

@@ -1,6 +1,9 @@
 //! Instances, sessions, prompts, permissions and questions.
 
+use std::time::Duration;
+
 use reqwest::Method;
+use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::{Value, json};
 use tokio::join;
 
@@ -183,6 +186,59 @@ async fn a_text_that_streams_is_told_as_far_as_it_was_received_and_what_lacks_is
     lab.fake.cut_streams();
     let part = streaming(&lab, &session, "Half of it […]").await;
     assert_eq!(part["incomplete"], json!({"missing": [11]}));
+}
+
+/// A server whose clock is two hours off: what it tells keeps its times, what is shown has ours, and what it is sent is named by
+/// its own, as it takes a prompt whose id is older than an answer for answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn times_of_a_server_are_read_against_its_own_clock() {
+    for hours in [2, -2] {
+        let lab = Lab::new().await;
+        let fake = FakeServer::start(FakeOptions {
+            rate: 0.0,
+            retry: Duration::from_secs(300),
+            password: Some(PASSWORD.into()),
+            clock_ahead: hours * 3600,
+            ..FakeOptions::default()
+        });
+        let fake = fake.await.unwrap();
+        let instance = lab.instance_at(&fake.url).await;
+        let ahead = hours * 3_600_000;
+        let told = lab.get(&instance).await.good()["clock_ahead"].as_i64();
+        assert!(
+            told.is_some_and(|told| (told - ahead).abs() < 2_000),
+            "{told:?}"
+        );
+        let session = lab.session(&instance).await;
+        lab.turn(&session, "say hello").await;
+        let (of, id) = ids(&session);
+        let row = |state: &model::State| {
+            let rows = model::view::tree(state, &state.instances[&of]);
+            rows.into_iter().find(|row| row.id == id).unwrap()
+        };
+        let now = jiff::Timestamp::now().as_millisecond();
+        let near = |at: model::time::Timestamp| (at.0 - now).abs() < 60_000;
+        let updated = lab.hub.engine().read(|state| row(state).updated);
+        assert!(near(updated), "{hours}: {updated:?}");
+        let raw = lab.get(&session).await.good()["time"]["updated"].as_i64();
+        assert!(raw.is_some_and(|raw| (raw - now - ahead).abs() < 60_000));
+        // The prompt stands before its answer, by the order of ids too.
+        let messages = lab.get(&format!("{session}/messages")).await.good();
+        let [asked, answer] = [0, 1].map(|nth| messages[nth]["info"]["id"].as_str().unwrap());
+        assert!(asked < answer, "{hours}: {asked} {answer}");
+        // When it asks its model again.
+        lab.post(&format!("{session}/prompt"), json!({"text": "error 503"}))
+            .await
+            .good();
+        lab.until("it retries", |state| row(state).retry.is_some())
+            .await;
+        let next = lab.hub.engine().read(|state| row(state).retry.unwrap().1);
+        let wait = next.0 - jiff::Timestamp::now().as_millisecond();
+        assert!(
+            (500_000..700_000).contains(&wait),
+            "{hours}: again in {wait} ms"
+        );
+    }
 }
 
 fn prompts(messages: &Value) -> usize {

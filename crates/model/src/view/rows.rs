@@ -112,6 +112,8 @@ pub struct SideRow {
     pub link: LinkRow,
     /// The server's version.
     pub version: Option<Arc<str>>,
+    /// By how many milliseconds the server's clock is ahead of ours, or behind it where less than zero.
+    pub clock_ahead: i64,
     /// Events counted without use.
     pub counters: Counters,
 }
@@ -272,6 +274,7 @@ impl Front<'_> {
                 .map_or(0, |known| known.context),
             link: link_row(self.instance),
             version: self.instance.version.clone(),
+            clock_ahead: self.instance.clock_ahead,
             counters: self.instance.counters.clone(),
         }
     }

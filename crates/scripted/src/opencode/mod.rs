@@ -54,6 +54,8 @@ pub struct FakeOptions {
     pub retry: Duration,
     /// Seed of its ids.
     pub seed: u64,
+    /// Seconds by which its clock is ahead of this machine's; behind it, where less than zero.
+    pub clock_ahead: i64,
 }
 
 /// A running scripted OpenCode. Stops when dropped.
@@ -104,6 +106,7 @@ impl Default for FakeOptions {
             heartbeat: Duration::from_secs(10),
             retry: Duration::from_secs(1),
             seed: 0,
+            clock_ahead: 0,
         }
     }
 }
