@@ -200,6 +200,12 @@ impl Api {
         self.get(&["instances", instance, "sessions"], &[]).await
     }
 
+    /// Has older sessions of an instance listed than those that are, a page of them.
+    pub(crate) async fn older_sessions(&self, instance: &str) -> Result<Instance, Fault> {
+        let path = ["instances", instance, "older-sessions"];
+        self.post(&path, &serde_json::json!({}), None).await
+    }
+
     /// One session.
     pub(crate) async fn session(&self, instance: &str, session: &str) -> Result<Session, Fault> {
         self.get(&["instances", instance, "sessions", session], &[])

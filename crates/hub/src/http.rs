@@ -139,6 +139,7 @@ fn api() -> (Router<App>, OpenApi) {
             instances::remove
         ))
         .routes(routes!(instances::reconnect))
+        .routes(routes!(instances::older_sessions))
         .routes(routes!(sessions::list, sessions::create))
         .routes(routes!(sessions::read, sessions::change, sessions::delete))
         .routes(routes!(sessions::abort))

@@ -29,9 +29,11 @@ pub const LAPSED: usize = 256;
 /// Sessions between the root and the one that asks whose titles are shown with a request. Beyond it those nearest to the root
 /// are left out.
 pub const WAY: usize = 8;
-/// Sessions kept per instance. Beyond it those go that changed longest ago, neither run nor ask anything; where there are none,
-/// the newest is left out and counted.
+/// Sessions kept per instance. Beyond it those go that changed longest ago, neither run nor ask anything, nor have one below them
+/// that does; roots only once no other is left. They can be read again. Where there are none, the newest is left out and counted.
 pub const SESSIONS: usize = 8192;
+/// Folders of an instance of which it is known where the list of their sessions was cut. Those of further ones cannot be read on.
+pub const OLDER: usize = 64;
 /// Sessions that go at once.
 pub const SESSIONS_SLICE: usize = SESSIONS / 16;
 /// Requests kept that wait in one instance, permissions and questions each. Beyond it the newest is left out and counted: it

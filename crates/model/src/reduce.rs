@@ -173,6 +173,11 @@ impl Fold<'_> {
                 snapshot,
             } => self.directory_read(directory, snapshot),
             Event::DirectoryUnread(directory) => self.directory_unread(&directory),
+            Event::OlderSessions {
+                directory,
+                sessions,
+                older,
+            } => self.older_sessions(directory, sessions, older),
             Event::SessionRead(info) => self.session_read(info),
             Event::Durable { session, seq } => self.durable(&session, seq),
             Event::BodyDropped { session } => self.body_dropped(&session),

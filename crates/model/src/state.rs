@@ -109,6 +109,9 @@ pub struct Instance {
     pub catalog: Option<Catalog>,
     /// True once its sessions were read: before that none are known, which does not mean that there are none.
     pub listed: bool,
+    /// Folders of which its server has more sessions than it lists at once: those that last changed before this time, by its clock,
+    /// are not here. All are, where it is the least of all times.
+    pub older: BTreeMap<Arc<str>, Timestamp>,
     /// What was asked of it since its stream began.
     pub asked: Asked,
     /// Its sessions.
@@ -141,6 +144,11 @@ impl Instance {
     /// True while what is shown of it is live.
     pub fn is_live(&self) -> bool {
         self.link.status == LinkStatus::Connected
+    }
+
+    /// True if its server has older sessions, which are not here.
+    pub fn has_older(&self) -> bool {
+        self.older.values().any(|before| before.0 > i64::MIN)
     }
 
     /// A time of the server's, by our clock.

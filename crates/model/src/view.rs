@@ -52,6 +52,8 @@ pub struct Seen {
     pub interrupted: Option<Vec<InterruptedRow>>,
     /// True if the sessions of the instance in front were read: an empty tree is the truth then.
     pub listed: bool,
+    /// True if its server has older sessions, which are not here.
+    pub older: bool,
     /// Sessions of the instance in front, as a tree drawn flat.
     pub tree: Option<Vec<SessionRow>>,
     /// Tabs of sessions around the one in front.
@@ -112,6 +114,7 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
         needs: requests_changed.then(|| needs(state)),
         interrupted: rows_changed.then(|| interrupted(state)),
         listed: instance.is_some_and(|instance| instance.listed),
+        older: instance.is_some_and(Instance::has_older),
         tree: front_changed(tree_changed).map(|front| tree(state, front.instance)),
         strip: front_changed(tree_changed).map(|front| strip(state, front.instance, front.session)),
         head: front_changed(tree_changed).map(Front::head),

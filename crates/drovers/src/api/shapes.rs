@@ -59,6 +59,9 @@ pub(crate) struct KnownInstance {
     pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) reason_kind: Option<String>,
+    /// True if its server has older sessions than those that are listed.
+    #[serde(default)]
+    pub(crate) older_sessions: bool,
     /// Milliseconds by which its server's clock is ahead of the hub's.
     #[serde(default)]
     pub(crate) clock_ahead: i64,

@@ -19,7 +19,7 @@ use super::assemble::{self, FolderAnswers};
 use super::dialect::{self, Dialect};
 use super::reason;
 use super::server_clock::Dated;
-use super::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
+use super::upstream::{Connection, EventBytes, OlderSessions, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
 use crate::datadir::Servers;
 use crate::limits;
@@ -310,6 +310,17 @@ impl Rest for LinkedServer {
         self.directory_state(directory).await
     }
 
+    async fn older_sessions(
+        &self,
+        directory: Arc<str>,
+        before: Timestamp,
+    ) -> Result<Option<OlderSessions>, UpstreamError> {
+        self.readable()?;
+        let client = self.client.at(&directory);
+        let page = client.sessions_before(before.0, limits::SESSIONS).await?;
+        Ok(Some(assemble::older(page, before)))
+    }
+
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
         let client = self.here();
         let (agents, providers, config) =
@@ -399,8 +410,15 @@ impl LinkedServer {
             client.questions(),
         )
         .await?;
+        let cut = sessions.value.len() + sessions.malformed >= limits::SESSIONS;
+        // Children that were busy lately must push no root out.
+        let roots = match cut {
+            true => Some(client.roots(limits::SESSIONS).await?),
+            false => None,
+        };
         let answers = FolderAnswers {
             sessions,
+            roots,
             statuses: statuses.value,
             permissions: permissions.value,
             questions: questions.value,

@@ -41,6 +41,8 @@ pub enum Ask {
     Trim(SessionId),
     /// Read a session that was heard of.
     Session(SessionId),
+    /// Read a page of a folder's sessions that last changed before a time of the server's.
+    OlderSessions(Arc<str>, Timestamp),
     /// Read the sessions, statuses and requests of a folder.
     Directory(Arc<str>),
     /// Try at once, and forget the failures.
@@ -335,7 +337,7 @@ async fn idle_asks(asks: &mut mpsc::Receiver<Ask>, feeder: &Feeder) -> Idle {
                 let failed = Event::ReadFailed { session, reason };
                 feeder.tell(vec![Heard::ours(failed)]).await;
             }
-            Some(Ask::Trim(_)) => {}
+            Some(Ask::Trim(_) | Ask::OlderSessions(..)) => {}
             Some(Ask::Session(session)) => feeder.session_unread(session).await,
             Some(Ask::Directory(directory)) => {
                 let unread = Event::DirectoryUnread(directory);

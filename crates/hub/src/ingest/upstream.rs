@@ -7,6 +7,7 @@ use bytes::Bytes;
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
 use model::state::{Catalog, Reason, ReasonKind, SessionInfo};
+use model::time::Timestamp;
 
 use super::dialect::Dialect;
 use super::server_clock::Dated;
@@ -75,6 +76,15 @@ pub trait EventBytes: Send + 'static {
     fn next_chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, UpstreamError>> + Send;
 }
 
+/// A page of older sessions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OlderSessions {
+    /// They.
+    pub sessions: Vec<SessionInfo>,
+    /// Before which time there are more, if there are.
+    pub older: Option<Timestamp>,
+}
+
 /// Reading a server's state.
 pub trait Rest: Clone + Send + Sync + 'static {
     /// What its last reply told of its clock; none where none did.
@@ -93,6 +103,16 @@ pub trait Rest: Clone + Send + Sync + 'static {
         &self,
         directory: Arc<str>,
     ) -> impl Future<Output = Result<Snapshot, UpstreamError>> + Send;
+
+    /// Sessions of a folder that last changed before a time of its own, newest first; and before which time there are more. None where
+    /// the server cannot tell.
+    fn older_sessions(
+        &self,
+        _directory: Arc<str>,
+        _before: Timestamp,
+    ) -> impl Future<Output = Result<Option<OlderSessions>, UpstreamError>> + Send {
+        std::future::ready(Ok(None))
+    }
 
     /// Agents and models.
     fn catalog(&self) -> impl Future<Output = Result<Catalog, UpstreamError>> + Send;

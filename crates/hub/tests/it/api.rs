@@ -188,6 +188,43 @@ async fn a_text_that_streams_is_told_as_far_as_it_was_received_and_what_lacks_is
     assert_eq!(part["incomplete"], json!({"missing": [11]}));
 }
 
+/// What a server has more of than it lists is told, and can be listed; busy children push no root out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_cut_says_so_goes_on_and_has_every_root() {
+    let lab = Lab::new().await;
+    let first = lab.fake.seed_session("the first root").unwrap();
+    for n in 0..1500 {
+        lab.fake.seed_child(&first, &format!("child {n}")).unwrap();
+    }
+    let instance = lab.instance().await;
+    let listed = async || {
+        let sessions = lab.get(&format!("{instance}/sessions")).await.good();
+        sessions.as_array().unwrap().clone()
+    };
+    let sessions = listed().await;
+    assert!(sessions.len() < 1100, "{}", sessions.len());
+    assert!(sessions.iter().any(|session| session["id"] == *first));
+    let cut = async || lab.get(&instance).await.good()["older_sessions"].clone();
+    assert_eq!(cut().await, json!(true));
+    let page = instance.replacen("/api/instances", "/i", 1);
+    assert!(lab.get(&page).await.text.contains("List older sessions"));
+    let mut pages = 0;
+    while cut().await == json!(true) {
+        lab.post(&format!("{instance}/older-sessions"), json!({}))
+            .await
+            .good();
+        pages += 1;
+        assert!(pages < 5);
+    }
+    assert_eq!(listed().await.len(), 1501);
+    // A list that is read again is cut at the same place, and what was read beyond it stays.
+    lab.fake.cut_streams();
+    let again = format!("{instance}/reconnect");
+    lab.post(&again, json!({})).await;
+    lab.connected(instance.rsplit('/').next().unwrap()).await;
+    assert_eq!((listed().await.len(), cut().await), (1501, json!(false)));
+}
+
 /// A server whose clock is two hours off: what it tells keeps its times, what is shown has ours, and what it is sent is named by
 /// its own, as it takes a prompt whose id is older than an answer for answered.
 #[tokio::test(flavor = "multi_thread")]
@@ -537,6 +574,7 @@ async fn every_route_is_described() {
         "patch /api/instances/{id}/sessions/{sid}",
         "post /api/continue",
         "post /api/instances",
+        "post /api/instances/{id}/older-sessions",
         "post /api/instances/{id}/permissions/{pid}",
         "post /api/instances/{id}/questions/{qid}",
         "post /api/instances/{id}/reconnect",

@@ -36,6 +36,7 @@ pub(super) fn add(
         clock_ahead: 0,
         catalog: None,
         listed: false,
+        older: BTreeMap::new(),
         asked: Asked::default(),
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),

@@ -43,6 +43,7 @@ pub(super) fn router(shared: Handle) -> Router {
         .route("/find/file", get(async || Json(json!([]))))
         .route("/vcs", get(async || Json(json!({ "branch": "main" }))))
         .route("/session", get(list).post(create))
+        .route("/experimental/session", get(list))
         .route("/session/status", get(status))
         .route("/session/{id}", get(read).patch(update).delete(delete))
         .route("/session/{id}/message", get(messages))
@@ -129,6 +130,7 @@ struct Filter {
     search: Option<String>,
     roots: Option<bool>,
     start: Option<u64>,
+    cursor: Option<u64>,
     before: Option<String>,
 }
 
@@ -172,6 +174,7 @@ async fn list(State(shared): State<Handle>, Query(filter): Query<Filter>) -> Jso
                 .as_deref()
                 .is_none_or(|search| title.contains(search))
             && filter.start.is_none_or(|start| updated >= start)
+            && filter.cursor.is_none_or(|cursor| updated < cursor)
             && !(filter.roots == Some(true) && session.parent.is_some())
     };
     let mut infos: Vec<Value> = shared.with(|world| {

@@ -172,6 +172,22 @@ impl FakeServer {
             .map_err(|_| SeedError::Full)
     }
 
+    /// Puts an idle session below another one, without telling anyone.
+    ///
+    /// # Errors
+    /// There is no such session, or no room for another one.
+    pub fn seed_child(&self, parent: &str, title: &str) -> Result<String, SeedError> {
+        let directory = &self.shared.options.directory;
+        self.shared.with(|world| {
+            if !world.sessions.contains_key(parent) {
+                return Err(SeedError::NoSession(parent.to_owned()));
+            }
+            world
+                .seed(directory, Some(title), Some(parent))
+                .map_err(|_| SeedError::Full)
+        })
+    }
+
     /// Puts messages, as `GET /session/{id}/message` lists them, at the end of a session, without telling
     /// anyone. They keep their ids but belong to this session from now on.
     ///

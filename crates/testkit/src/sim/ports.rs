@@ -203,6 +203,7 @@ impl Reader {
                 value: sessions,
                 malformed: 0,
             },
+            roots: None,
             statuses,
             permissions,
             questions,
