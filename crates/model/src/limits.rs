@@ -49,5 +49,5 @@ pub const OWNERS: usize = 65_536;
 pub const REASON_CHARS: usize = 2000;
 /// Steps below its root at which a session is shown. Deeper ones are shown at this one.
 pub const TREE_DEPTH: usize = 32;
-/// Sessions named above the one in front. Those above them are not.
+/// Sessions named above the one in front: the root, and those nearest to it. Between them it is said that some are left out.
 pub const ANCESTORS: usize = 16;

@@ -272,6 +272,9 @@ impl Tombstones {
     }
 }
 
+/// Under what is counted what was more than is kept.
+const BEYOND: &str = "beyond a bound";
+
 /// What arrived without being used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counters {
@@ -299,7 +302,12 @@ impl Counters {
     /// Counts what was more than is kept.
     pub(crate) fn left_out(&mut self, many: u64) {
         if many > 0 {
-            *self.malformed.entry("beyond a bound".into()).or_default() += many;
+            *self.malformed.entry(BEYOND.into()).or_default() += many;
         }
+    }
+
+    /// How many sessions and requests were more than is kept.
+    pub fn beyond(&self) -> u64 {
+        self.malformed.get(BEYOND).copied().unwrap_or_default()
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct InstanceJson {
     /// Version of its server.
     #[schema(value_type = Option<String>)]
     version: Option<Arc<str>>,
+    /// How many sessions and requests were more than the hub keeps of one server, since it began.
+    left_out: u64,
     /// True if its server has older sessions than those that are listed: `POST …/older-sessions` reads more of them.
     older_sessions: bool,
     /// By how many milliseconds its server's clock is ahead of the hub's, or behind it where less than zero. The times in what it
@@ -117,6 +119,7 @@ impl InstanceJson {
             reason_kind: reason.map(|reason| reason.kind),
             gaps: instance.counters.gaps,
             version: instance.version.clone(),
+            left_out: instance.counters.beyond(),
             older_sessions: instance.has_older(),
             clock_ahead: instance.clock_ahead,
             journal: !app.hub().engine().log().is_private(&instance.id),

@@ -83,10 +83,16 @@ fn clock_off(ahead: i64) -> Option<String> {
 
 fn counted(counters: &Counters) -> Markup {
     let unknown: u64 = counters.unknown.values().sum();
-    let malformed: u64 = counters.malformed.values().sum();
+    let beyond = counters.beyond();
+    let malformed = counters
+        .malformed
+        .values()
+        .sum::<u64>()
+        .saturating_sub(beyond);
     html! {
         @if unknown > 0 { dt { "Unknown events" } dd { (unknown) } }
         @if malformed > 0 { dt { "Unreadable events" } dd { (malformed) } }
+        @if beyond > 0 { dt { "Left out, more than is kept" } dd { (beyond) } }
         @if counters.gaps > 0 { dt { "Gaps, read again" } dd { (counters.gaps) } }
     }
 }
