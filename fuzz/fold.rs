@@ -239,6 +239,10 @@ impl Script<'_> {
         Snapshot {
             sessions: self.several(Self::info),
             listed: self.several(|script| script.pick(&FOLDERS).into()),
+            older: self
+                .several(|script| (script.pick(&FOLDERS).into(), script.at()))
+                .into_iter()
+                .collect(),
             asked: self.several(|script| script.pick(&FOLDERS).into()),
             unlisted: Vec::new(),
             statuses: self

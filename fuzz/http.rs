@@ -6,7 +6,7 @@ use axum::http::{Method, Request, StatusCode};
 use tower::ServiceExt;
 
 /// The port that requests name.
-pub(crate) const PORT: u16 = 7878;
+const PORT: u16 = 7878;
 
 /// Everything that reads a body or a query. The instance is none: what is understood is refused for that.
 const PLACES: [(&str, &str); 12] = [

@@ -29,7 +29,7 @@ static HUB: LazyLock<(Runtime, Router, DataDir)> = LazyLock::new(|| {
             access: Access::Anybody,
             notices: Vec::new(),
         };
-        let router = hub::http::router(hub, options, http::PORT, CancellationToken::new());
+        let router = hub::http::router(hub, options, CancellationToken::new());
         (router, data)
     });
     (runtime, router, data)

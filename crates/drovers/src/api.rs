@@ -133,8 +133,14 @@ impl Api {
 
     /// The address that lets one browser in, once, and leads to a page.
     pub(crate) async fn link(&self, page: &str) -> Result<String, Fault> {
+        self.link_at(&self.base, page).await
+    }
+
+    /// The same by another address that leads to the hub, such as that of a port which is forwarded to it.
+    pub(crate) async fn link_at(&self, base: &Url, page: &str) -> Result<String, Fault> {
         let link: LinkPath = self.post(&["links"], &serde_json::json!({}), None).await?;
-        Ok(format!("{}{}{page}", self.url(), link.path))
+        let base = base.as_str().trim_end_matches('/');
+        Ok(format!("{base}{}{page}", link.path))
     }
 
     /// Who may come in.
@@ -192,6 +198,12 @@ impl Api {
     /// The sessions of an instance.
     pub(crate) async fn sessions(&self, instance: &str) -> Result<Vec<Session>, Fault> {
         self.get(&["instances", instance, "sessions"], &[]).await
+    }
+
+    /// Has older sessions of an instance listed than those that are, a page of them.
+    pub(crate) async fn older_sessions(&self, instance: &str) -> Result<Instance, Fault> {
+        let path = ["instances", instance, "older-sessions"];
+        self.post(&path, &serde_json::json!({}), None).await
     }
 
     /// One session.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hub::registry::{Login, ServerUrl};
 use hub::secret::Secret;
-use hub::workspace::{Folder, FolderError};
+use hub::workspace::{Folder, FolderError, binary};
 use opencode::{Client, ClientError, Credentials, Http};
 use tokio::time::timeout;
 
@@ -105,7 +105,7 @@ impl Attached {
                 "{error}. `opencode serve` prints the address of one"
             ))),
             ClientError::V2NotSpoken { .. } => {
-                Err(Fault::usage(format!("{error}. Use a server of OpenCode 1")))
+                Err(Fault::usage(format!("{error}. {}", binary::SERVE_V1)))
             }
             ClientError::Redirect { .. } | ClientError::BadAddress { .. } => {
                 Err(Fault::usage(error))
@@ -152,7 +152,9 @@ pub(crate) async fn probe(
     };
     let spoken = timeout(limits::PROBE, client.probe(limits::PROBE)).await;
     match spoken.map_err(|_| late(limits::PROBE))?? {
-        opencode::Spoken::V2NotSpoken => Err(ClientError::V2NotSpoken { server }),
+        opencode::Spoken::V2NotSpoken { version } => {
+            Err(ClientError::V2NotSpoken { server, version })
+        }
         opencode::Spoken::V1 { .. } | opencode::Spoken::Sketch => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 //! given a key.
 //!
 //! A page of another site can make a browser send requests here, and can give its own name our address (DNS rebinding);
-//! neither gets past [`Door::admit`]. What a caller shows is looked up in the [`Keyring`], which tells who it is and what
+//! neither gets past [`admit`]. What a caller shows is looked up in the [`Keyring`], which tells who it is and what
 //! it may do. Nothing here speaks HTTP.
 
 mod caller;
@@ -13,7 +13,7 @@ mod listen;
 mod throttle;
 
 pub use caller::{Caller, NoRole, Power, Powers, Role};
-pub use door::{Door, Refusal, Visit};
+pub use door::{Entrance, Refusal, Visit, admit};
 pub use key::{Digest, Key};
 pub use keyring::{Admitted, Entered, Keyring, KeyringError, Kind, Listed, NewToken, Shown};
 pub use listen::{DEFAULT_PORT, Listen, ListenError};

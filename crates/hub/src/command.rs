@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod audit;
+mod conversation;
 mod grant;
 mod ids;
 pub mod outbox;
@@ -30,9 +31,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use answers::{First, Who};
+pub use conversation::Messages;
 pub use grant::GrantError;
 pub use prompt::{ModelChoice, Prompt, Prompted};
-pub use read::Messages;
 pub use reply::{Answer, PermissionAnswer};
 pub use resume::{CONTINUE, Continued, Interrupted};
 pub use session::{Change, ChangeTime, Create};

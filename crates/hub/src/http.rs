@@ -32,7 +32,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Extension};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
@@ -42,7 +42,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use crate::access::{Access, Door};
+use crate::access::Access;
 use crate::instances::Hub;
 use crate::limits;
 use app::App;
@@ -60,21 +60,17 @@ pub struct Options {
 
 /// Serves until cancelled; then open requests may end, for [`limits::LAST_REQUESTS`] at most.
 ///
-/// The listener must be on loopback (see [`crate::access::Listen`]); its port is the one that requests have to name.
-///
-/// # Errors
-/// The listener has no address.
+/// The listener must be on loopback (see [`crate::access::Listen`]).
 pub async fn serve(
     listener: TcpListener,
     hub: Hub,
     options: Options,
     cancel: CancellationToken,
 ) -> io::Result<()> {
-    let door = Door::new(listener.local_addr()?.port());
     let app = App::new(hub, options, cancel.clone());
     let viewers = app.clone();
     let over = end_what_is_over(app.clone());
-    let router = routes(app, door);
+    let router = routes(app);
     let serving = listener::serve(Bounded::new(listener), router, cancel.clone());
     let last = async {
         cancel.cancelled().await;
@@ -104,9 +100,9 @@ async fn end_what_is_over(app: App) -> std::convert::Infallible {
     }
 }
 
-/// All routes, for a hub that is reached on `port`. Its long answers end with `cancel`.
-pub fn router(hub: Hub, options: Options, port: u16, cancel: CancellationToken) -> Router {
-    routes(App::new(hub, options, cancel), Door::new(port))
+/// All routes. Their long answers end with `cancel`.
+pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
+    routes(App::new(hub, options, cancel))
 }
 
 /// The page's documents and their parts, in the order of [`pages`].
@@ -145,6 +141,7 @@ fn api() -> (Router<App>, OpenApi) {
             instances::remove
         ))
         .routes(routes!(instances::reconnect))
+        .routes(routes!(instances::older_sessions))
         .routes(routes!(sessions::list, sessions::create))
         .routes(routes!(sessions::read, sessions::change, sessions::delete))
         .routes(routes!(sessions::abort))
@@ -166,22 +163,18 @@ fn api() -> (Router<App>, OpenApi) {
         .split_for_parts()
 }
 
-fn routes(app: App, door: Door) -> Router {
+fn routes(app: App) -> Router {
     let (api, spec) = api();
     let pages = PAGES.into_iter().zip(pages(&spec));
     let pages = pages.fold(Router::new(), |router, (path, page)| {
         router.route(path, page)
     });
-    let guard = Guard {
-        door,
-        app: app.clone(),
-    };
+    let guard = Guard { app: app.clone() };
     Router::new()
         .merge(api)
         .merge(pages)
         .merge(assets::routes())
         .route(needs::ENTER, get(login::page).post(login::enter))
-        .layer(Extension(door))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn(problem::explain))
         // Brotli alone: docs/adr/0010-one-compressor-for-the-log.md.

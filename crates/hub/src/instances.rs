@@ -141,6 +141,11 @@ impl Hub {
         let (done, recalled) = watch::channel(None);
         let mut before = unfinished::load(dir.path());
         let known = registry.instances().to_vec();
+        for double in registry.doubles() {
+            tracing::warn!(%double, "an instance was kept twice, under two names of one server; it is one now");
+            // What it said, the other one said as well.
+            engine.log().withhold(double, None);
+        }
         let registry = Arc::new(Mutex::new(registry));
         let (tasks, mut running) = (Tasks::default(), JoinSet::new());
         let beside = Beside {

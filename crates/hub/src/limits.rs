@@ -40,7 +40,8 @@ pub const REQUEST_BYTES: usize = 1 << 20;
 pub const ANSWERS_ON_OFFER: usize = 500;
 /// Agents and models of a server, each. Those beyond are not on offer.
 pub const CATALOG: usize = 2000;
-/// Sessions read of a directory. Older ones are not listed.
+/// Sessions read of a directory at once, and its roots as many again where there are more. Older ones are read as a person asks for
+/// them.
 pub const SESSIONS: usize = 1000;
 /// Messages read at once; older ones are read as a viewer asks for them.
 pub const MESSAGE_PAGE: usize = 100;
@@ -179,6 +180,14 @@ pub const BACKOFF_ATTEMPTS: u32 = 5;
 /// Random part added to a wait at most, in percent of it.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
 
+/// How far off it may be what is measured of a server's clock, which HTTP tells in whole seconds. Ids that are made by that clock
+/// are made so much earlier: OpenCode asks the model again and again for a prompt that is named later than its answer.
+pub const CLOCK_MARGIN: Duration = Duration::from_secs(1);
+/// How long what listens on this machine has to say what it is, before it is offered as what may be a server.
+pub const FOUND_ANSWER: Duration = Duration::from_millis(400);
+/// Programs that are asked what they are at once. The rest wait for them.
+pub const FOUND_AT_ONCE: usize = 8;
+
 /// Connections at once. For a further one the connection is closed that waits longest for its client to ask; where none does,
 /// it waits until one closes.
 pub const CONNECTIONS: usize = 4096;
@@ -232,6 +241,8 @@ pub const CONTINUED_AT_ONCE: usize = 4;
 pub const PROMPT_KEY_CHARS: usize = 255;
 /// How long a command waits for an instance that is connecting. After it the command is refused with the reason.
 pub const CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// How long who asks for older sessions waits for them. After it the answer says that they cannot be read now.
+pub const OLDER_SESSIONS_WAIT: Duration = Duration::from_secs(10);
 /// How long a command waits until its effect is seen in the state. After it the answer goes out all the same.
 pub const ECHO_WAIT: Duration = Duration::from_secs(1);
 /// How long a document waits for its conversation. After it the page is sent without, and gets it over its socket.

@@ -67,6 +67,7 @@ pub struct Registry {
     instances: Vec<Instance>,
     recent: Vec<Folder>,
     purging: Vec<InstanceId>,
+    doubles: Vec<InstanceId>,
 }
 
 /// Why the registry cannot be read or changed. Nothing is lost then, and nothing changed.
@@ -115,6 +116,7 @@ impl Registry {
             instances: Vec::new(),
             recent: Vec::new(),
             purging: Vec::new(),
+            doubles: Vec::new(),
         };
         let bytes = match fs::read(&registry.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((registry, None)),
@@ -123,6 +125,7 @@ impl Registry {
         let whole = match stored::read(&bytes) {
             stored::Read::This {
                 instances,
+                doubles,
                 mut recent,
                 mut purging,
                 whole,
@@ -131,6 +134,7 @@ impl Registry {
                 purging.truncate(MAX_PURGING);
                 registry.purging = purging;
                 (registry.instances, registry.recent) = (instances, recent);
+                registry.doubles = doubles;
                 whole
             }
             stored::Read::Later(version) => {
@@ -142,6 +146,9 @@ impl Registry {
             stored::Read::Broken => false,
         };
         if whole {
+            if !registry.doubles.is_empty() {
+                registry.save(&registry.instances, &registry.recent, &registry.purging)?;
+            }
             return Ok((registry, None));
         }
         let aside = move_aside(&registry.file).map_err(|source| registry.disk(source))?;
@@ -152,6 +159,12 @@ impl Registry {
     /// All of them, in the order in which they were added.
     pub fn instances(&self) -> &[Instance] {
         &self.instances
+    }
+
+    /// Ids of instances that an earlier version kept beside another one of the same place, and that are one with it since this
+    /// registry was read.
+    pub fn doubles(&self) -> &[InstanceId] {
+        &self.doubles
     }
 
     /// The one called `id`.
@@ -288,7 +301,10 @@ impl Registry {
             return Ok(Added::Known(self.instances[at].clone()));
         }
         let mut instances = self.instances.clone();
-        instances[at].origin = origin;
+        if let (Origin::Url(known), Origin::Url(given)) = (&mut instances[at].origin, origin) {
+            // Its address stays, whichever of this machine's names the new one has.
+            known.login = given.login;
+        }
         self.commit(instances, self.recent.clone())?;
         Ok(Added::NewLogin(self.instances[at].clone()))
     }

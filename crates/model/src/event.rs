@@ -30,6 +30,11 @@ pub enum Event {
     Link(LinkStatus),
     /// The server told its version.
     Version(Arc<str>),
+    /// The server's clock is so many milliseconds ahead of ours; behind it, where less than zero.
+    Clock {
+        /// Milliseconds.
+        ahead: i64,
+    },
     /// Agents and models that the server offers.
     Catalog(Catalog),
     /// The event stream ended: what was open may miss pieces from here on.
@@ -67,6 +72,15 @@ pub enum Event {
     },
     /// A folder could not be read.
     DirectoryUnread(Arc<str>),
+    /// Sessions of a folder were read that changed before those that were listed.
+    OlderSessions {
+        /// Which folder.
+        directory: Arc<str>,
+        /// They.
+        sessions: Vec<SessionInfo>,
+        /// Those that changed before this time are still to be read; none if these were the last.
+        older: Option<Timestamp>,
+    },
     /// A session's row was read, because it was not known.
     SessionRead(SessionInfo),
     /// The place of the event before this one in its session's history: contiguous as long as none is missed.
@@ -205,6 +219,8 @@ pub struct Snapshot {
     pub sessions: Vec<SessionInfo>,
     /// Directories whose list is whole: sessions known there that the list lacks are gone.
     pub listed: Vec<Arc<str>>,
+    /// Directories of which the server has more sessions than it listed: those that changed before this time are not known.
+    pub older: BTreeMap<Arc<str>, Timestamp>,
     /// Directories whose status was asked; the others stay unknown.
     pub asked: Vec<Arc<str>>,
     /// Asked directories in which the server could not list what waits: what is known to wait there stays.

@@ -1,5 +1,7 @@
 //! State as programs see it: OpenCode's own REST shapes.
 
+mod so_far;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 use crate::ids::SessionId;
 use crate::json::Json;
 use crate::state::{Instance, Message, Run, Session};
+
+pub use so_far::{MISSING, MessageSoFar, messages_so_far, part_so_far};
 
 /// One instance as OpenCode's REST would tell it: text that has not ended is as empty as it is there.
 #[derive(Debug, Serialize)]

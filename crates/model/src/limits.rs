@@ -31,9 +31,11 @@ pub const LAPSED: usize = 256;
 /// Sessions between the root and the one that asks whose titles are shown with a request. Beyond it those nearest to the root
 /// are left out.
 pub const WAY: usize = 8;
-/// Sessions kept per instance. Beyond it those go that changed longest ago, neither run nor ask anything; where there are none,
-/// the newest is left out and counted.
+/// Sessions kept per instance. Beyond it those go that changed longest ago, neither run nor ask anything, nor have one below them
+/// that does; roots only once no other is left. They can be read again. Where there are none, the newest is left out and counted.
 pub const SESSIONS: usize = 8192;
+/// Folders of an instance of which it is known where the list of their sessions was cut. Those of further ones cannot be read on.
+pub const OLDER: usize = 64;
 /// Sessions that go at once.
 pub const SESSIONS_SLICE: usize = SESSIONS / 16;
 /// Requests kept that wait in one instance, permissions and questions each. Beyond it the newest is left out and counted: it
@@ -49,5 +51,5 @@ pub const OWNERS: usize = 65_536;
 pub const REASON_CHARS: usize = 2000;
 /// Steps below its root at which a session is shown. Deeper ones are shown at this one.
 pub const TREE_DEPTH: usize = 32;
-/// Sessions named above the one in front. Those above them are not.
+/// Sessions named above the one in front: the root, and those nearest to it. Between them it is said that some are left out.
 pub const ANCESTORS: usize = 16;

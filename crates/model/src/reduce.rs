@@ -166,6 +166,7 @@ impl Fold<'_> {
             Event::InstanceAdded { .. } | Event::InstanceRemoved => {}
             Event::Link(status) => self.link(status),
             Event::Version(version) => self.version(version),
+            Event::Clock { ahead } => self.clock(ahead),
             Event::Catalog(catalog) => self.catalog(catalog),
             Event::StreamLost => self.stream_lost(),
             Event::Heard => self.instance.link.last_event_at = Some(self.at),
@@ -181,6 +182,11 @@ impl Fold<'_> {
                 snapshot,
             } => self.directory_read(directory, snapshot),
             Event::DirectoryUnread(directory) => self.directory_unread(&directory),
+            Event::OlderSessions {
+                directory,
+                sessions,
+                older,
+            } => self.older_sessions(directory, sessions, older),
             Event::SessionRead(info) => self.session_read(info),
             Event::Durable { session, seq } => self.durable(&session, seq),
             Event::BodyDropped { session } => self.body_dropped(&session),

@@ -25,6 +25,7 @@ pub use session::{Body, Halt, Held, Loaded, Message, MessageStatus, Run, Session
 use crate::event::Remembered;
 use crate::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use crate::limits;
+use crate::time::Timestamp;
 
 /// Counts changes since the hub started. Zero is before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -86,10 +87,16 @@ pub struct Instance {
     pub link: Link,
     /// The server's version, once it told.
     pub version: Option<Arc<str>>,
+    /// By how many milliseconds its clock is ahead of ours, behind it where less than zero; zero until it is known. What the
+    /// server tells keeps the server's times: [`Self::ours`] reads them.
+    pub clock_ahead: i64,
     /// Agents and models on offer, once read.
     pub catalog: Option<Catalog>,
     /// True once its sessions were read: before that none are known, which does not mean that there are none.
     pub listed: bool,
+    /// Folders of which its server has more sessions than it lists at once: those that last changed before this time, by its clock,
+    /// are not here. All are, where it is the least of all times.
+    pub older: BTreeMap<Arc<str>, Timestamp>,
     /// What was asked of it since its stream began.
     pub asked: Asked,
     /// Its sessions.
@@ -122,6 +129,21 @@ impl Instance {
     /// True while what is shown of it is live.
     pub fn is_live(&self) -> bool {
         self.link.status == LinkStatus::Connected
+    }
+
+    /// True if its server has older sessions, which are not here.
+    pub fn has_older(&self) -> bool {
+        self.older.values().any(|before| before.0 > i64::MIN)
+    }
+
+    /// A time of the server's, by our clock.
+    pub fn ours(&self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0.saturating_sub(self.clock_ahead))
+    }
+
+    /// A time of ours, by the server's clock.
+    pub fn theirs(&self, at: Timestamp) -> Timestamp {
+        Timestamp(at.0.saturating_add(self.clock_ahead))
     }
 
     pub(crate) fn has_requests(&self) -> bool {
@@ -264,6 +286,9 @@ impl Tombstones {
     }
 }
 
+/// Under what is counted what was more than is kept.
+const BEYOND: &str = "beyond a bound";
+
 /// What arrived without being used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counters {
@@ -291,7 +316,12 @@ impl Counters {
     /// Counts what was more than is kept.
     pub(crate) fn left_out(&mut self, many: u64) {
         if many > 0 {
-            *self.malformed.entry("beyond a bound".into()).or_default() += many;
+            *self.malformed.entry(BEYOND.into()).or_default() += many;
         }
+    }
+
+    /// How many sessions and requests were more than is kept.
+    pub fn beyond(&self) -> u64 {
+        self.malformed.get(BEYOND).copied().unwrap_or_default()
     }
 }

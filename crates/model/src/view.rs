@@ -54,6 +54,8 @@ pub struct Seen {
     pub interrupted: Option<Arc<Vec<InterruptedRow>>>,
     /// True if the sessions of the instance in front were read: an empty tree is the truth then.
     pub listed: bool,
+    /// True if its server has older sessions, which are not here.
+    pub older: bool,
     /// Sessions of the instance in front, as a tree drawn flat.
     pub tree: Option<Arc<Vec<SessionRow>>>,
     /// Tabs of sessions around the one in front.
@@ -117,6 +119,7 @@ pub fn look_among(state: &State, look: &Look, since: Rev, common: &Common) -> Se
         needs: requests_changed.then(|| common.needs(state, requests_rev)),
         interrupted: rows_changed.then(|| common.interrupted(state)),
         listed: instance.is_some_and(|instance| instance.listed),
+        older: instance.is_some_and(Instance::has_older),
         tree: front_changed(tree_changed).map(|front| common.tree(state, front.instance)),
         strip: front_changed(tree_changed).map(|front| strip(state, front.instance, front.session)),
         head: front_changed(tree_changed).map(Front::head),

@@ -7,6 +7,7 @@ mod ask;
 mod bounded;
 mod catalog;
 mod credentials;
+mod dated;
 mod error;
 mod http;
 mod parse;
@@ -16,7 +17,8 @@ mod stream;
 mod veil;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -31,6 +33,7 @@ use crate::limits::{ERROR_BODY_BYTES, MAX_REPLY_BYTES, REQUEST_TIMEOUT};
 pub use ask::{NewSession, NewSessionModel};
 pub use catalog::{AgentInfo, ConfigInfo, ModelEntry, PathInfo, ProviderInfo, Providers};
 pub use credentials::Credentials;
+pub use dated::Dated;
 pub use error::ClientError;
 pub use http::Http;
 pub use probe::{Health, Spoken};
@@ -40,6 +43,9 @@ pub use stream::EventStream;
 use error::Failure;
 use parse::parsed;
 use veil::Veil;
+
+/// The `_tag` of the answer with which OpenCode 2 asks for a password. OpenCode 1 says nothing beside the status.
+const V2_UNAUTHORIZED: &str = "UnauthorizedError";
 
 /// One server, or one folder of it ([`at`](Self::at)). Cheap to clone.
 #[derive(Clone)]
@@ -53,6 +59,8 @@ struct Server {
     base: Url,
     credentials: Option<Credentials>,
     veil: Veil,
+    /// The last reply that told the server's time.
+    dated: Mutex<Option<Dated>>,
 }
 
 struct Reply {
@@ -91,6 +99,7 @@ impl Client {
                 base,
                 credentials,
                 veil,
+                dated: Mutex::default(),
             }),
             directory: None,
         })
@@ -115,6 +124,17 @@ impl Client {
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         self.server.credentials.is_some()
+    }
+
+    /// The last reply that told the server's time, of whichever folder.
+    #[must_use]
+    pub fn dated(&self) -> Option<Dated> {
+        *self.last_date()
+    }
+
+    fn last_date(&self) -> std::sync::MutexGuard<'_, Option<Dated>> {
+        let dated = self.server.dated.lock();
+        dated.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request to the path of these segments, each encoded as one.
@@ -201,9 +221,12 @@ impl Client {
 
     /// The response of a request that the server did not refuse.
     async fn accepted(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        let sent = request.send().await;
-        self.not_refused(sent.map_err(|error| self.failed(error))?)
-            .await
+        let asked = Instant::now();
+        let response = request.send().await.map_err(|error| self.failed(error))?;
+        if let Some(dated) = Dated::read(response.headers(), asked) {
+            *self.last_date() = Some(dated);
+        }
+        self.not_refused(response).await
     }
 
     async fn not_refused(&self, response: Response) -> Result<Response, ClientError> {
@@ -229,11 +252,15 @@ impl Client {
                 location,
             };
         }
-        let excerpt = match status {
-            StatusCode::UNAUTHORIZED => String::new(),
-            _ => self.excerpt(response).await,
-        };
+        let said = self.said(response).await;
+        let excerpt = error::excerpt(&said);
         match status {
+            StatusCode::UNAUTHORIZED if error::tag(&said).as_deref() == Some(V2_UNAUTHORIZED) => {
+                ClientError::V2NotSpoken {
+                    server,
+                    version: None,
+                }
+            }
             StatusCode::UNAUTHORIZED => ClientError::Unauthorized {
                 server,
                 given: self.has_credentials(),
@@ -277,8 +304,8 @@ impl Client {
         Ok(body)
     }
 
-    /// What a failed reply says to a person; nothing when it cannot be read.
-    async fn excerpt(&self, mut response: Response) -> String {
+    /// The beginning of what a failed reply says; nothing when it cannot be read.
+    async fn said(&self, mut response: Response) -> String {
         let mut body = Vec::new();
         while body.len() < ERROR_BODY_BYTES {
             match response.chunk().await {
@@ -291,8 +318,7 @@ impl Client {
             // Half a password is none that is found.
             body.truncate(body.len() - self.server.veil.begun(&body));
         }
-        let text = self.server.veil.words(&body);
-        error::excerpt(&text)
+        self.server.veil.words(&body)
     }
 
     /// The media type without its parameters, in lower case.

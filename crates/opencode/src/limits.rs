@@ -35,6 +35,9 @@ pub const MAX_REPLY_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of a reply that are parsed where they were read. More is parsed on a thread of its own.
 pub(crate) const PARSED_AT_ONCE_BYTES: usize = 64 * 1024;
 
+/// Characters of the version that is shown of a server which is not spoken to; the rest is cut off.
+pub(crate) const VERSION_CHARS: usize = 40;
+
 /// How much of a failed reply's body is read, in bytes; the rest is dropped.
 pub(crate) const ERROR_BODY_BYTES: usize = 4 * 1024;
 

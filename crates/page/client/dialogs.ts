@@ -56,6 +56,14 @@ export async function continueAll(button: HTMLElement): Promise<void> {
 /** True of a folder that nobody has trusted yet. */
 const untrusted = ({ json }: Reply): boolean => json.type === "urn:drovers:problem:untrusted-folder";
 
+/** What a person is told of a server that is there already, under another of this machine's names than they gave. */
+function otherName(instance: Record<string, unknown>, asked: string | undefined): string {
+  const { url, name } = instance;
+  if (typeof url !== "string" || asked === undefined) return "";
+  const bare = (address: string): string => address.replace(/\/+$/, "").toLowerCase();
+  return bare(url) === bare(asked) ? "" : `This server is there already, as ${String(name)} (${bare(url)}).`;
+}
+
 async function add(at: Element, body: Record<string, string>): Promise<boolean> {
   complain(at, "");
   let reply = await exchange("POST", "/api/instances", body);
@@ -66,7 +74,9 @@ async function add(at: Element, body: Record<string, string>): Promise<boolean> 
   const instance = answered(at, reply);
   if (typeof instance?.id !== "string") return false;
   await go(`/i/${encodeURIComponent(instance.id)}`);
-  return true;
+  const known = reply.status === 200 ? otherName(instance, body.url) : "";
+  if (known !== "") complain(at, known, true);
+  return known === "";
 }
 
 export async function openFolder(button: HTMLElement): Promise<void> {

@@ -41,7 +41,7 @@ pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
     all.extend(
         seen.tree
             .as_ref()
-            .map(|rows| sessions::tree(look, seen.listed, rows)),
+            .map(|rows| sessions::tree(look, seen.listed, seen.older, rows)),
     );
     all.extend(seen.strip.as_ref().map(|rows| sessions::strip(look, rows)));
     all.extend(seen.head.as_ref().map(head::head));

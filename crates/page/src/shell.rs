@@ -44,6 +44,11 @@ pub enum Found {
         /// The folder that it was started in.
         folder: Option<Arc<str>>,
     },
+    /// A server that cannot be attached.
+    Unusable {
+        /// Why, and what to do.
+        why: Arc<str>,
+    },
     /// A terminal client without a listener: what it does is recorded, and nobody can follow it live.
     Terminal {
         /// The folder that it was started in.
@@ -226,6 +231,7 @@ fn found(found: &[Found]) -> Markup {
                                     "Attach " (url) @if let Some(folder) = folder { " · " (folder) }
                                 }
                             },
+                            Found::Unusable { why } => { p.quiet { (why) } },
                             Found::Terminal { folder, command } => {
                                 p.quiet { "In a terminal in " (folder) ", recorded but not live. Open its sessions live: " code { (command) } }
                             },

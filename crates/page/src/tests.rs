@@ -304,6 +304,9 @@ fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
             url: "http://127.0.0.1:4096/".into(),
             folder: Some("/home/me/<b>".into()),
         },
+        Found::Unusable {
+            why: "it is OpenCode <2>".into(),
+        },
         Found::Terminal {
             folder: "/home/me/app".into(),
             command: "drovers open /home/me/app".into(),
@@ -321,6 +324,8 @@ fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
         Renderer::new().document(&look(&State::default(), &Look::default(), Rev(0)), &context);
     assert!(home.contains("data-server=\"http://127.0.0.1:4096/\""));
     assert!(home.contains("/home/me/&lt;b&gt;"));
+    assert!(home.contains("<p class=\"quiet\">it is OpenCode &lt;2&gt;</p>"));
+    assert_eq!(home.matches("data-server=").count(), 1);
     assert!(
         home.contains("recorded but not live")
             && home.contains("<code>drovers open /home/me/app</code>")

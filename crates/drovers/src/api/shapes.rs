@@ -59,6 +59,12 @@ pub(crate) struct KnownInstance {
     pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) reason_kind: Option<String>,
+    /// True if its server has older sessions than those that are listed.
+    #[serde(default)]
+    pub(crate) older_sessions: bool,
+    /// Milliseconds by which its server's clock is ahead of the hub's.
+    #[serde(default)]
+    pub(crate) clock_ahead: i64,
 }
 
 /// How the hub's link to a server stands.

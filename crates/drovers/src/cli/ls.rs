@@ -19,6 +19,9 @@ pub(crate) struct LsArgs {
     /// Also sessions in which nothing happens and nothing is asked, however old
     #[arg(long, short)]
     all: bool,
+    /// Also a page more of those sessions that servers did not list, as they have too many
+    #[arg(long)]
+    older: bool,
     /// Print {"instances": [{…, "sessions", "permissions", "questions"}], "terminals": […]} as JSON
     #[arg(long)]
     json: bool,
@@ -45,6 +48,9 @@ struct Listing<'a> {
 /// Asks the running hub and prints.
 pub(crate) async fn run(args: &LsArgs, setting: &Setting) -> Result<(), Fault> {
     let api = Api::of(&setting.data_dir()?)?;
+    if args.older {
+        list_older(&api).await?;
+    }
     let (counted, discovered) = tokio::join!(census::take(&api), api.discover());
     let counted = counted?;
     // Only an aside: what cannot be looked for is told where it matters, on the page.
@@ -59,7 +65,7 @@ pub(crate) async fn run(args: &LsArgs, setting: &Setting) -> Result<(), Fault> {
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |since| since.as_secs_f64() * 1000.0);
     for counted in &counted {
-        for line in lines(counted, args.all, now) {
+        for line in lines(counted, args.all || args.older, now) {
             out::line(&line)?;
         }
     }
@@ -70,6 +76,18 @@ pub(crate) async fn run(args: &LsArgs, setting: &Setting) -> Result<(), Fault> {
             out::one_line(&terminal.folder),
             out::one_line(&terminal.command)
         ))?;
+    }
+    Ok(())
+}
+
+/// Has older sessions listed, wherever there are any.
+async fn list_older(api: &Api) -> Result<(), Fault> {
+    for instance in api.instances().await? {
+        if instance.older_sessions
+            && let Err(fault) = api.older_sessions(&instance.id).await
+        {
+            out::note(&format!("{}: {fault}", out::one_line(&instance.name)));
+        }
     }
     Ok(())
 }
@@ -96,25 +114,24 @@ fn json(counted: &[Counted], terminals: &[Terminal]) -> Result<(), Fault> {
 
 fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
     let mut lines = vec![head(&counted.instance)];
-    let tree = tree(&counted.sessions);
-    let busy = |session: &Session| !matches!(state(&session.status), "idle" | "recorded");
-    let mut quiet = 0;
-    let mut hidden = 0;
-    let mut rows = Vec::new();
+    // What a server tells has the times of its own clock.
+    let now = now + counted.instance.clock_ahead as f64;
     let waiting = counted.waiting();
-    for (depth, session) in tree {
-        let waits = waiting
-            .get(session.id.as_str())
-            .map_or(&[][..], Vec::as_slice);
-        if !all && waits.is_empty() && !busy(session) {
-            quiet += 1;
-            if quiet > QUIET {
-                hidden += 1;
-                continue;
-            }
-        }
-        rows.push(row(session, waits, depth, now));
-    }
+    let tree = tree(&counted.sessions);
+    let shown = shown(&tree, all, |session| {
+        let idle = matches!(state(&session.status), "idle" | "recorded");
+        !idle || waiting.contains_key(session.id.as_str())
+    });
+    let hidden = shown.iter().filter(|shown| !**shown).count();
+    let rows: Vec<_> = tree
+        .iter()
+        .zip(&shown)
+        .filter(|(_, shown)| **shown)
+        .map(|((depth, session), _)| {
+            let waits = waiting.get(session.id.as_str());
+            row(session, waits.map_or(&[][..], Vec::as_slice), *depth, now)
+        })
+        .collect();
     lines.extend(
         out::columns(&rows)
             .into_iter()
@@ -123,7 +140,34 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
     if hidden > 0 {
         lines.push(format!("  … and {hidden} quiet ones: `drovers ls --all`"));
     }
+    if counted.instance.older_sessions {
+        lines.push(
+            "  … and older ones, which its server did not list: `drovers ls --older`".to_owned(),
+        );
+    }
     lines
+}
+
+/// Which sessions of a tree are shown: those that matter and all above them, and the first [`QUIET`] of the other roots.
+fn shown(tree: &[(usize, &Session)], all: bool, matters: impl Fn(&Session) -> bool) -> Vec<bool> {
+    let mut shown: Vec<bool> = tree
+        .iter()
+        .map(|(_, session)| all || matters(session))
+        .collect();
+    // From the end, each is met after what is below it: it is known for each depth whether a row there, below the next one above,
+    // is shown.
+    let mut below = vec![false; model::limits::TREE_DEPTH + 2];
+    for (at, (depth, _)) in tree.iter().enumerate().rev() {
+        let depth = (*depth).min(model::limits::TREE_DEPTH);
+        shown[at] |= below[depth + 1];
+        below[depth + 1..].fill(false);
+        below[depth] |= shown[at];
+    }
+    let quiet = (0..tree.len()).filter(|at| tree[*at].0 == 0 && !shown[*at]);
+    for root in quiet.take(QUIET).collect::<Vec<_>>() {
+        shown[root] = true;
+    }
+    shown
 }
 
 fn head(instance: &Instance) -> String {
@@ -310,6 +354,39 @@ mod tests {
                 (0, "ring2"),
                 (0, "ring1")
             ]
+        );
+    }
+
+    #[test]
+    fn what_matters_is_shown_with_all_above_it_and_no_root_is_cut_for_a_child() {
+        let mut sessions = vec![
+            session("busy", Some("child"), 90),
+            session("child", Some("root"), 91),
+        ];
+        sessions.push(session("root", None, 1));
+        for n in 0..9_u32 {
+            sessions.push(session(&format!("quiet{n}"), None, 50 + n));
+            sessions.push(session(
+                &format!("below{n}"),
+                Some(&format!("quiet{n}")),
+                70 + n,
+            ));
+        }
+        let tree = tree(&sessions);
+        let shown = shown(&tree, false, |session| session.id == "busy");
+        let names: Vec<_> = tree
+            .iter()
+            .zip(&shown)
+            .filter(|(_, shown)| **shown)
+            .map(|((_, session), _)| session.id.as_str())
+            .collect();
+        let quiet = ["quiet8", "quiet7", "quiet6", "quiet5", "quiet4"];
+        assert_eq!(names[..QUIET], quiet);
+        assert_eq!(names[QUIET..], ["root", "child", "busy"]);
+        assert!(
+            super::shown(&tree, true, |_| false)
+                .iter()
+                .all(|shown| *shown)
         );
     }
 

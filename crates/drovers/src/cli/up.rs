@@ -220,8 +220,13 @@ async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault
 async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
     let mut added = Vec::new();
     for new in wanted {
+        let address = match &new {
+            NewInstance::Url { url, .. } => Some(url.clone()),
+            NewInstance::Folder { .. } => None,
+        };
         match trust::add(api, new).await {
             Ok(instance) => {
+                tell_other_name(address, &instance);
                 if let Some(reason) = &instance.reason {
                     out::note(&format!(
                         "{} is not connected: {}",
@@ -235,6 +240,19 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
         }
     }
     added
+}
+
+/// Says that a server is there already, under another name of this machine than it was called by now.
+fn tell_other_name(asked: Option<String>, instance: &Instance) {
+    if let (Some(asked), Some(known)) = (asked, &instance.url)
+        && asked.trim_end_matches('/') != known.trim_end_matches('/')
+    {
+        out::note(&format!(
+            "the server at {asked} is there already, as {} ({})",
+            out::one_line(&instance.name),
+            out::one_line(known)
+        ));
+    }
 }
 
 /// The page of what was asked for first, else the first page.
@@ -307,6 +325,10 @@ async fn attach_what_listens(api: &Api, places: &mut Places) {
                 "an OpenCode server at {0} asks for a password. Show it with `DROVERS_PASSWORD=… drovers --attach {0}`",
                 server.url.trim_end_matches('/')
             )),
+            // What may be somebody's own server is worth a sentence; what is no OpenCode is not.
+            Err(error @ ClientError::V2NotSpoken { .. }) => {
+                out::note(&format!("{error}. {}", binary::SERVE_V1));
+            }
             Err(_) => {}
         }
     }

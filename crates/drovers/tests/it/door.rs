@@ -85,6 +85,44 @@ async fn a_link_lets_a_page_in_which_can_be_sent_away() {
 }
 
 #[tokio::test]
+async fn a_link_by_a_forwarded_port_lets_a_page_in_there() {
+    let home = Home::new();
+    let hub = home.start(&["--attach", "http://127.0.0.1:9"]).await;
+    let to = hub.url.trim_start_matches("http://").to_owned();
+    let forward = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = forward.local_addr().unwrap().port().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = forward.accept().await {
+            let mut far = tokio::net::TcpStream::connect(&to).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    let at = format!("http://localhost:{port}");
+    let by_port = home.run(&["link", "--port", &port]).await.ok();
+    assert!(by_port.starts_with(&format!("http://127.0.0.1:{port}/enter#")));
+    let by_address = home.run(&["link", "--at", &at]).await.ok();
+    let (place, key) = by_address.trim().split_once('#').unwrap();
+    assert_eq!(place, format!("{at}/enter"));
+    let client = reqwest::Client::new();
+    let enter = client
+        .post(place)
+        .header("origin", &at)
+        .json(&serde_json::json!({"key": key}));
+    let entered = enter.send().await.unwrap();
+    assert_eq!(entered.status(), 200);
+    let cookie = entered.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let (cookie, _) = cookie.split_once(';').unwrap();
+    assert!(cookie.starts_with(&format!("drovers_{port}=")), "{cookie}");
+    let page = client.get(&at).header("cookie", cookie).send().await;
+    assert_eq!(page.unwrap().status(), 200);
+    for refused in ["http://example.com:9000", "https://localhost:9000", "9000"] {
+        home.run(&["link", "--at", refused])
+            .await
+            .refused(2, &["--at", "http://localhost:9000"]);
+    }
+}
+
+#[tokio::test]
 async fn secrets_are_in_files_of_ones_own_and_nowhere_else() {
     let home = Home::new();
     let hub = home.start(&["--attach", "http://127.0.0.1:9"]).await;

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-/// The door of a hub that listens on one port of this machine.
-#[derive(Clone, Copy, Debug)]
-pub struct Door {
-    port: u16,
+/// The address by which an admitted request reached the hub: a loopback name with this port. It is another port than the hub
+/// listens on where that one is forwarded (`ssh -L 9000:127.0.0.1:7878`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entrance {
+    /// The port in `Host`; 80, the scheme's own, where none is written.
+    pub port: u16,
 }
 
 /// What a request tells of itself: the headers of the same names, as they came.
@@ -38,61 +40,49 @@ pub enum Refusal {
     Origin,
 }
 
-impl Door {
-    /// The door of a hub that listens on `port`.
-    pub fn new(port: u16) -> Self {
-        Self { port }
+/// Lets a request in, and tells by which port it came; or says why not.
+///
+/// Any port of a loopback name is this hub: which ports lead here is for whoever forwards them to say, and a page can change neither
+/// the `Host` nor the `Origin` of what it sends. `Origin` has to be the same as `Host`, so that a page of another port stays out.
+///
+/// # Errors
+/// The request names another host than this machine, or another site's page made it.
+pub fn admit(visit: Visit<'_>) -> Result<Entrance, Refusal> {
+    let host = visit.host.ok_or(Refusal::Host)?;
+    let port = loopback_port(host).ok_or(Refusal::Host)?;
+    let same = |other: &str| other.eq_ignore_ascii_case(host);
+    if !visit.authority.is_none_or(same) {
+        return Err(Refusal::Host);
     }
-
-    /// The port.
-    pub fn port(&self) -> u16 {
-        self.port
+    let origin = visit.origin.map(|origin| origin.strip_prefix("http://"));
+    if origin.is_some_and(|origin| !origin.is_some_and(same)) {
+        return Err(Refusal::Origin);
     }
-
-    /// Lets a request in, or says why not.
-    ///
-    /// # Errors
-    /// It does not name this hub, or another site's page made it.
-    pub fn admit(&self, visit: Visit<'_>) -> Result<(), Refusal> {
-        let host = visit.host.ok_or(Refusal::Host)?;
-        let named = [Some(host), visit.authority];
-        if !named.into_iter().flatten().all(|host| self.is_ours(host)) {
-            return Err(Refusal::Host);
+    match visit.site {
+        // Another port of this machine is the same site, and no friend for that.
+        Some(site) if !matches!(site, "same-origin" | "none") && !visit.follows_a_link() => {
+            Err(Refusal::Origin)
         }
-        let origin = visit.origin.map(|origin| origin.strip_prefix("http://"));
-        if origin
-            .is_some_and(|origin| !origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host)))
-        {
-            return Err(Refusal::Origin);
-        }
-        match visit.site {
-            // Another port of this machine is the same site, and no friend for that.
-            Some(site) if !matches!(site, "same-origin" | "none") && !visit.follows_a_link() => {
-                Err(Refusal::Origin)
-            }
-            _ => Ok(()),
-        }
+        _ => Ok(Entrance { port }),
     }
+}
 
-    /// Whether an authority (`host:port`) is one of this hub's: no name but `localhost`, no address but loopback.
-    fn is_ours(&self, authority: &str) -> bool {
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-                (host, port.parse().ok().filter(|_| digits))
-            }
-            _ => (authority, Some(80)),
-        };
-        let bare = match host.strip_prefix('[') {
-            Some(host) => host.strip_suffix(']').filter(|host| host.contains(':')),
-            None => Some(host).filter(|host| !host.contains(':')),
-        };
-        let local = |host: &str| {
-            host.eq_ignore_ascii_case("localhost")
-                || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        };
-        port == Some(self.port) && bare.is_some_and(local)
-    }
+/// The port of an authority (`host:port`) that names this machine: no name but `localhost`, no address but loopback.
+fn loopback_port(authority: &str) -> Option<u16> {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => {
+            let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+            (host, port.parse().ok().filter(|_| digits)?)
+        }
+        _ => (authority, 80),
+    };
+    let bare = match host.strip_prefix('[') {
+        Some(host) => host.strip_suffix(']').filter(|host| host.contains(':'))?,
+        None => Some(host).filter(|host| !host.contains(':'))?,
+    };
+    let local = bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    (local && port != 0).then_some(port)
 }
 
 impl Visit<'_> {
@@ -118,23 +108,23 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machines_names_with_our_port_are_hosts() {
-        let door = Door::new(7878);
-        for host in [
-            "127.0.0.1:7878",
-            "localhost:7878",
-            "LocalHost:7878",
-            "[::1]:7878",
-            "127.0.0.9:7878",
+    fn every_port_of_this_machines_names_leads_to_the_hub_and_no_other_name() {
+        for (host, port) in [
+            ("127.0.0.1:7878", 7878),
+            ("localhost:7878", 7878),
+            ("LocalHost:9000", 9000),
+            ("[::1]:7878", 7878),
+            ("127.0.0.9:1", 1),
+            ("127.0.0.1", 80),
+            ("localhost", 80),
+            ("[::1]", 80),
+            ("localhost:80", 80),
         ] {
-            assert_eq!(door.admit(visit(host)), Ok(()), "{host}");
+            assert_eq!(admit(visit(host)), Ok(Entrance { port }), "{host}");
         }
         for host in [
             "",
-            "127.0.0.1",
-            "localhost",
-            "127.0.0.1:80",
-            "localhost:7879",
+            ":7878",
             "evil.example:7878",
             "evil.example",
             "localhost.evil.example:7878",
@@ -142,41 +132,48 @@ mod tests {
             "127.0.0.1.nip.io:7878",
             "192.168.0.2:7878",
             "0.0.0.0:7878",
+            "[::]:7878",
             "::1:7878",
-            "[::1]",
             "[localhost]:7878",
             "localhost:7878:7878",
             "localhost:+7878",
+            "localhost:",
+            "localhost:0",
+            "localhost:65536",
             "localhost:7878@evil.example",
             "user@localhost:7878",
             "2130706433:7878",
         ] {
-            assert_eq!(door.admit(visit(host)), Err(Refusal::Host), "{host}");
+            assert_eq!(admit(visit(host)), Err(Refusal::Host), "{host}");
         }
-        assert_eq!(door.admit(Visit::default()), Err(Refusal::Host));
-        let absolute = Visit {
-            authority: Some("evil.example:7878"),
-            ..visit("localhost:7878")
-        };
-        assert_eq!(door.admit(absolute), Err(Refusal::Host));
+        assert_eq!(admit(Visit::default()), Err(Refusal::Host));
     }
 
     #[test]
-    fn the_usual_port_may_be_left_out() {
-        let door = Door::new(80);
-        for host in ["localhost", "127.0.0.1", "[::1]", "localhost:80"] {
-            assert_eq!(door.admit(visit(host)), Ok(()), "{host}");
+    fn a_request_that_names_two_places_is_refused() {
+        let absolute = |authority| Visit {
+            authority: Some(authority),
+            ..visit("localhost:7878")
+        };
+        assert!(admit(absolute("LOCALHOST:7878")).is_ok());
+        for authority in ["evil.example:7878", "localhost:9000", "127.0.0.1:7878"] {
+            let refused = admit(absolute(authority));
+            assert_eq!(refused, Err(Refusal::Host), "{authority}");
         }
     }
 
     #[test]
     fn other_origins_stay_out() {
-        let door = Door::new(7878);
         let from = |origin| Visit {
             origin: Some(origin),
             ..visit("localhost:7878")
         };
-        assert_eq!(door.admit(from("http://localhost:7878")), Ok(()));
+        assert!(admit(from("http://localhost:7878")).is_ok());
+        let forwarded = Visit {
+            origin: Some("http://localhost:9000"),
+            ..visit("localhost:9000")
+        };
+        assert_eq!(admit(forwarded), Ok(Entrance { port: 9000 }));
         for origin in [
             "null",
             "",
@@ -188,13 +185,12 @@ mod tests {
             "http://localhost:7878.evil.example",
             "localhost:7878",
         ] {
-            assert_eq!(door.admit(from(origin)), Err(Refusal::Origin), "{origin}");
+            assert_eq!(admit(from(origin)), Err(Refusal::Origin), "{origin}");
         }
     }
 
     #[test]
     fn other_sites_may_link_to_the_page_and_nothing_else() {
-        let door = Door::new(7878);
         let fetch = |site, mode, dest, reads| Visit {
             site: Some(site),
             mode: Some(mode),
@@ -217,7 +213,7 @@ mod tests {
             ("same-site", "cors", "empty", true, false),
             ("same-site", "no-cors", "script", true, false),
         ] {
-            let result = door.admit(fetch(site, mode, dest, reads));
+            let result = admit(fetch(site, mode, dest, reads));
             assert_eq!(result.is_ok(), admitted, "{site} {mode} {dest} {reads}");
         }
     }

@@ -3,8 +3,10 @@
 //! After the prefix come the low 48 bits of `milliseconds × 4096 + counter` in hex, then 14 random letters and digits
 //! (OpenCode 1.18).
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use model::ids::InstanceId;
 use model::time::Timestamp;
 use rand::Rng;
 use rand::distr::Alphanumeric;
@@ -12,42 +14,50 @@ use rand::rngs::StdRng;
 
 const RANDOM: usize = 14;
 
-/// Makes ids; each is greater than those before it (until the time wraps, every 2.2 years).
+/// Makes ids; each is greater than those before it for the same instance (until the time wraps, every 2.2 years).
+///
+/// OpenCode takes a prompt whose id is below that of an answer for answered, and one above all answers for unanswered: so the
+/// times that ids are made of are the server's own, and each server has its own order.
 #[derive(Debug)]
 pub(super) struct Ids(Mutex<Made>);
 
 #[derive(Debug)]
 struct Made {
-    last: u64,
+    last: BTreeMap<InstanceId, u64>,
     random: StdRng,
 }
 
 impl Ids {
     /// Ids whose letters are drawn from `random`.
     pub(super) fn new(random: StdRng) -> Self {
-        Self(Mutex::new(Made { last: 0, random }))
+        Self(Mutex::new(Made {
+            last: BTreeMap::new(),
+            random,
+        }))
     }
 
     /// An id of a message.
-    pub(super) fn message(&self, now: Timestamp) -> String {
-        self.next("msg", now)
+    pub(super) fn message(&self, of: &InstanceId, now: Timestamp) -> String {
+        self.next("msg", of, now)
     }
 
     /// An id of a part.
-    pub(super) fn part(&self, now: Timestamp) -> String {
-        self.next("prt", now)
+    pub(super) fn part(&self, of: &InstanceId, now: Timestamp) -> String {
+        self.next("prt", of, now)
     }
 
     /// The mark of a session that is to be made: its own id is the server's choice.
-    pub(super) fn mark(&self, now: Timestamp) -> String {
-        self.next("new", now)
+    pub(super) fn mark(&self, of: &InstanceId, now: Timestamp) -> String {
+        self.next("new", of, now)
     }
 
-    fn next(&self, prefix: &str, now: Timestamp) -> String {
+    /// `now` is the time by the clock of the instance's server.
+    fn next(&self, prefix: &str, of: &InstanceId, now: Timestamp) -> String {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let time = u64::try_from(now.0).unwrap_or(0) << 12;
-        made.last = time.max(made.last) + 1;
-        let last = made.last;
+        let known = made.last.entry(of.clone()).or_default();
+        *known = time.max(*known) + 1;
+        let last = *known;
         let random: String = (&mut made.random)
             .sample_iter(Alphanumeric)
             .take(RANDOM)
@@ -66,17 +76,22 @@ mod tests {
     #[test]
     fn ids_have_opencodes_form_and_order() {
         let ids = Ids::new(StdRng::seed_from_u64(1));
+        let of = InstanceId::new("i1");
         let now = Timestamp(1_758_000_000_000);
         let made = [
-            ids.message(now),
-            ids.message(now),
-            ids.message(Timestamp(now.0 - 5)),
-            ids.message(Timestamp(now.0 + 1)),
+            ids.message(&of, now),
+            ids.message(&of, now),
+            ids.message(&of, Timestamp(now.0 - 5)),
+            ids.message(&of, Timestamp(now.0 + 1)),
         ];
         // 1758000000000 × 4096 + 1, of which the low 48 bits.
         assert!(made[0].starts_with("msg_950f72c00001"), "{}", made[0]);
         assert!(made.is_sorted());
         assert!(made.iter().all(|id| id.len() == 4 + 12 + RANDOM));
-        assert!(ids.part(now).starts_with("prt_"));
+        assert!(ids.part(&of, now).starts_with("prt_"));
+        // A server whose clock is ahead takes none of the others with it.
+        let ahead = Timestamp(now.0 + 7_200_000);
+        let theirs = ids.message(&InstanceId::new("i2"), ahead);
+        assert!(ids.message(&of, Timestamp(now.0 + 2)) < theirs);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use model::State;
 use model::ids::{InstanceId, SessionId};
+use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -102,7 +104,7 @@ impl<S: Servers> Commands<S> {
         key: Option<Key>,
     ) -> Result<Prompted, CommandError> {
         let server = self.at_session(instance, session).await?;
-        let new = self.sending(prompt);
+        let new = self.sending(instance, session, prompt);
         let Some(key) = key else {
             let body = body(prompt, &new);
             let sent = self.release(&server, instance, session, &body).await;
@@ -159,12 +161,15 @@ impl<S: Servers> Commands<S> {
         Prompted { message_id }
     }
 
-    fn sending(&self, prompt: &Prompt) -> Sending {
+    fn sending(&self, instance: &InstanceId, session: &SessionId, prompt: &Prompt) -> Sending {
         let now = self.engine.now();
-        let parts = (0..=prompt.parts.len()).map(|_| self.ids.part(now).into());
+        let theirs = self
+            .engine
+            .read(|state| their_time(state, instance, session, now));
+        let part = || self.ids.part(instance, theirs).into();
         Sending {
-            id: self.ids.message(now).into(),
-            parts: parts.collect(),
+            id: self.ids.message(instance, theirs).into(),
+            parts: (0..=prompt.parts.len()).map(|_| part()).collect(),
             fingerprint: Fingerprint::of(prompt),
             at: now,
             taken: None,
@@ -201,6 +206,30 @@ impl<S: Servers> Commands<S> {
             tracing::warn!(%error, "the same key stays bound to what was refused");
         }
     }
+}
+
+/// The time by a server's clock of which the ids of a prompt are made: not after what that clock says, and after the session's newest
+/// message, as far as either is known.
+fn their_time(
+    state: &State,
+    instance: &InstanceId,
+    session: &SessionId,
+    now: Timestamp,
+) -> Timestamp {
+    let Some(instance) = state.instances.get(instance) else {
+        return now;
+    };
+    let margin = match instance.clock_ahead {
+        0 => 0,
+        _ => i64::try_from(limits::CLOCK_MARGIN.as_millis()).unwrap_or(0),
+    };
+    let theirs = Timestamp(instance.theirs(now).0.saturating_sub(margin));
+    let session = instance.sessions.get(session);
+    let loaded = session.and_then(|session| session.loaded());
+    let newest = loaded.and_then(|loaded| loaded.order.last());
+    newest.map_or(theirs, |(at, _)| {
+        theirs.max(Timestamp(at.0.saturating_add(1)))
+    })
 }
 
 /// A key as its sender gave it.

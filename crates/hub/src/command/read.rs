@@ -7,16 +7,7 @@ use model::view::{self, NeedKind, NeedRow};
 use model::{State, export};
 use serde_json::{Map, Value, json};
 
-use super::{CommandError, Commands, gone, not_connected};
-
-/// A page of a conversation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Messages {
-    /// `{info, parts}` each, oldest first, as one JSON array.
-    pub json: String,
-    /// Where the page before it ends, if there is one.
-    pub before: Option<String>,
-}
+use super::{CommandError, Commands, not_connected};
 
 impl Commands {
     /// The sessions of an instance, each with its `status`. Those that another instance runs are listed there only.
@@ -88,71 +79,6 @@ impl Commands {
         let server = self.server(instance).await?;
         let found = self.unlisted(&server, instance, session).await?;
         Ok(described(found.raw.get(), None))
-    }
-
-    /// Messages of a session: the newest `limit`, or those before a cursor; all of them without either.
-    ///
-    /// Where its server cannot be asked, it is what we have of them.
-    ///
-    /// # Errors
-    /// The session is not there, or nothing of it can be had.
-    pub async fn messages(
-        &self,
-        instance: &InstanceId,
-        session: &SessionId,
-        limit: Option<usize>,
-        before: Option<&str>,
-    ) -> Result<Messages, CommandError> {
-        let server = match self.at_session(instance, session).await {
-            Ok(server) => server,
-            Err(error @ (CommandError::NotConnected { .. } | CommandError::OnlyEvents(_)))
-                if before.is_none() =>
-            {
-                return self.kept_messages(instance, session, limit).ok_or(error);
-            }
-            Err(error) => return Err(error),
-        };
-        let page = server
-            .client
-            .messages(session.as_str(), limit, before)
-            .await;
-        let page = page.map_err(gone(instance, session))?;
-        let entry = |info: &str, parts: &mut dyn Iterator<Item = &str>| {
-            let parts: Vec<&str> = parts.collect();
-            format!(r#"{{"info":{info},"parts":[{}]}}"#, parts.join(","))
-        };
-        let entries: Vec<String> = page
-            .messages
-            .iter()
-            .map(|message| {
-                entry(
-                    message.info.raw.get(),
-                    &mut message.parts.iter().map(|part| part.raw.get()),
-                )
-            })
-            .collect();
-        Ok(Messages {
-            json: format!("[{}]", entries.join(",")),
-            before: page.next,
-        })
-    }
-
-    fn kept_messages(
-        &self,
-        instance: &InstanceId,
-        session: &SessionId,
-        limit: Option<usize>,
-    ) -> Option<Messages> {
-        self.engine.read(|state| {
-            let session = state.session(instance, session)?;
-            session.loaded()?;
-            let kept = export::messages(session);
-            let newest = kept.len().saturating_sub(limit.unwrap_or(usize::MAX));
-            Some(Messages {
-                json: serde_json::to_string(&kept[newest..]).ok()?,
-                before: None,
-            })
-        })
     }
 
     /// Something of an instance that was read, now or before its link broke. An empty list of one that never was read

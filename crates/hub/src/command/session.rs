@@ -113,7 +113,7 @@ impl Commands {
         let place = self.place(instance, &new).await;
         let now = self.engine.now();
         let mut sending = Sending {
-            id: self.ids.mark(now).into(),
+            id: self.ids.mark(instance, now).into(),
             parts: Vec::new(),
             fingerprint: Fingerprint::of(&new),
             at: now,

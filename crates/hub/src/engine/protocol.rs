@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::Event;
 use model::ids::{InstanceId, SessionId};
 use model::state::Origin;
+use model::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Reach;
@@ -112,6 +113,8 @@ pub enum Ask {
     Trim(SessionId),
     /// Read a session that was heard of.
     Session(SessionId),
+    /// Read a page of a folder's sessions that last changed before a time of the server's.
+    OlderSessions(Arc<str>, Timestamp),
     /// Read the sessions, statuses and requests of a folder.
     Directory(Arc<str>),
     /// Try at once, and forget the failures.

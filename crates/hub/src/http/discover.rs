@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use axum::Json;
 use axum::extract::State;
+use futures_util::{StreamExt, stream};
 use model::plain;
 use model::state::Origin;
 use page::Found;
@@ -11,7 +12,9 @@ use serde::Serialize;
 
 use super::app::App;
 use super::problem::Problem;
+use crate::registry::ServerUrl;
 use crate::workspace::discover;
+use crate::{ingest, limits};
 
 /// What could be added.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -36,6 +39,9 @@ struct Server {
     pid: u32,
     /// The folder it was started in.
     folder: Option<String>,
+    /// Why it cannot be an instance, and what to do, if it said that it is OpenCode 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unusable: Option<String>,
 }
 
 /// An OpenCode in a terminal.
@@ -52,18 +58,23 @@ struct Terminal {
 /// What could be added.
 #[utoipa::path(get, path = "/api/discover", tag = "hub", responses((status = 200, body = Discovered)))]
 pub(super) async fn read(State(app): State<App>) -> Result<Json<Discovered>, Problem> {
-    let looked = tokio::task::spawn_blocking(move || look(&app)).await;
-    looked.map(Json).map_err(Problem::internal)
+    all(&app).await.map(Json)
 }
 
-/// The same for the page. Blocks on the process table. Where nothing could be looked for, nothing is offered.
-pub(super) fn offered(app: &App) -> Vec<Found> {
-    let Discovered {
+/// The same for the page. Where nothing could be looked for, nothing is offered.
+pub(super) async fn offered(app: &App) -> Vec<Found> {
+    let Ok(Discovered {
         servers, terminals, ..
-    } = look(app);
-    let servers = servers.into_iter().map(|server| Found::Server {
-        url: server.url.into(),
-        folder: server.folder.map(Into::into),
+    }) = all(app).await
+    else {
+        return Vec::new();
+    };
+    let servers = servers.into_iter().map(|server| match server.unusable {
+        Some(why) => Found::Unusable { why: why.into() },
+        None => Found::Server {
+            url: server.url.into(),
+            folder: server.folder.map(Into::into),
+        },
     });
     let terminals = terminals.into_iter().map(|terminal| Found::Terminal {
         folder: terminal.folder.into(),
@@ -72,6 +83,28 @@ pub(super) fn offered(app: &App) -> Vec<Found> {
     servers.chain(terminals).collect()
 }
 
+async fn all(app: &App) -> Result<Discovered, Problem> {
+    let shared = app.clone();
+    let looked = tokio::task::spawn_blocking(move || look(&shared)).await;
+    let mut found = looked.map_err(Problem::internal)?;
+    let asked = found.servers.into_iter().map(|server| ask(app, server));
+    let answers = stream::iter(asked).buffered(limits::FOUND_AT_ONCE);
+    found.servers = answers.collect().await;
+    Ok(found)
+}
+
+async fn ask(app: &App, server: Server) -> Server {
+    let unusable = match server.url.parse() {
+        Ok(url) => ingest::unusable(app.hub().http(), url, limits::FOUND_ANSWER).await,
+        Err(_) => None,
+    };
+    Server {
+        unusable: unusable.map(|reason| reason.to_string()),
+        ..server
+    }
+}
+
+/// Blocks on the process table.
 fn look(app: &App) -> Discovered {
     let hub = app.hub();
     let ours: HashSet<u32> = hub.server_pids().into_iter().collect();
@@ -79,11 +112,11 @@ fn look(app: &App) -> Discovered {
         Ok(found) => (found, None),
         Err(error) => (discover::Found::default(), Some(error.to_string())),
     };
-    let known: HashSet<String> = hub.engine().read(|state| {
+    let known: Vec<ServerUrl> = hub.engine().read(|state| {
         let origins = state.instances.values().map(|instance| &instance.origin);
         origins
             .filter_map(|origin| match origin {
-                Origin::Url(url) => Some(url.to_string()),
+                Origin::Url(url) => ServerUrl::parse(url).ok(),
                 Origin::Folder(_) => None,
             })
             .collect()
@@ -98,11 +131,15 @@ fn look(app: &App) -> Discovered {
         servers: found
             .servers
             .into_iter()
-            .filter(|server| !known.contains(server.url.as_str()))
+            .filter(|server| {
+                let url = ServerUrl::parse(server.url.as_str());
+                !url.is_ok_and(|url| known.iter().any(|known| known.same_server(&url)))
+            })
             .map(|server| Server {
                 url: server.url.to_string(),
                 pid: server.pid,
                 folder: server.cwd.as_deref().map(text),
+                unusable: None,
             })
             .collect(),
         terminals: found

@@ -65,13 +65,13 @@ async fn document(app: &App, look: Look, before: Option<MessageId>) -> Response 
     } else {
         StatusCode::NOT_FOUND
     };
+    let found = match seen.look.instance {
+        None => discover::offered(app).await,
+        Some(_) => Vec::new(),
+    };
     let shared = app.clone();
     let html = app.hub().live().draw(move |renderer| {
         let recent = shared.hub().offered_folders();
-        let found = match seen.look.instance {
-            None => discover::offered(&shared),
-            Some(_) => Vec::new(),
-        };
         let context = shared.context(&recent, &found);
         // Of what does not exist nothing is remembered.
         if exists {

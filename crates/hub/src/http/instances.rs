@@ -65,6 +65,13 @@ pub(super) struct InstanceJson {
     /// Version of its server.
     #[schema(value_type = Option<String>)]
     version: Option<Arc<str>>,
+    /// How many sessions and requests were more than the hub keeps of one server, since it began.
+    left_out: u64,
+    /// True if its server has older sessions than those that are listed: `POST …/older-sessions` reads more of them.
+    older_sessions: bool,
+    /// By how many milliseconds its server's clock is ahead of the hub's, or behind it where less than zero. The times in what it
+    /// says, such as `time` of a session, are by its own clock.
+    clock_ahead: i64,
     /// True if what it says is stored in the journal, where there is one.
     journal: bool,
 }
@@ -113,6 +120,9 @@ impl InstanceJson {
             reason_kind: reason.map(|reason| reason.kind),
             gaps: instance.counters.gaps,
             version: instance.version.clone(),
+            left_out: instance.counters.beyond(),
+            older_sessions: instance.has_older(),
+            clock_ahead: instance.clock_ahead,
             journal: !app.hub().engine().log().is_private(&instance.id),
         }
     }
@@ -287,6 +297,25 @@ pub(super) async fn reconnect(
         return Err(CommandError::UnknownInstance(id).into());
     }
     Ok((StatusCode::ACCEPTED, Json(one(&app, &id)?)).into_response())
+}
+
+/// Reads older sessions than those that are listed, a page of each folder whose list was cut. They are in the list then.
+#[utoipa::path(
+    post, path = "/api/instances/{id}/older-sessions", tag = "sessions", params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "`older_sessions` tells whether there are more", body = InstanceJson),
+        (status = 404, body = Problem), (status = 503, body = Problem)
+    )
+)]
+pub(super) async fn older_sessions(
+    State(app): State<App>,
+    Path(id): Path<InstanceId>,
+) -> Result<Json<InstanceJson>, Problem> {
+    let instance = one(&app, &id)?;
+    if instance.older_sessions && !app.hub().read_older_sessions(&id).await {
+        return Err(Problem::not_read());
+    }
+    one(&app, &id).map(Json)
 }
 
 fn one(app: &App, id: &InstanceId) -> Result<InstanceJson, Problem> {

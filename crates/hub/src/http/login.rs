@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::app::App;
 use super::problem::Problem;
-use crate::access::{Access, Door};
+use crate::access::{Access, Entrance};
 use crate::limits;
 
 /// A link's key.
@@ -29,14 +29,15 @@ struct Kept<'a> {
     proof: &'a str,
 }
 
-/// The name of a hub's cookie. Browsers send cookies to every port of a host, so each hub has one of its own name.
-pub(super) fn cookie_name(port: u16) -> String {
-    format!("drovers_{port}")
+/// The name of a hub's cookie: by the port that the browser asks. Browsers send cookies to every port of a host, so that two hubs
+/// with one name would take each other's place; a hub of this machine and one behind a forwarded port may well listen on the same.
+pub(super) fn cookie_name(entrance: Entrance) -> String {
+    format!("drovers_{}", entrance.port)
 }
 
 /// Gives a browser its cookie: for this host alone, out of reach of scripts, and sent by no other site's page.
-pub(super) fn set_cookie(port: u16, key: &str) -> Option<HeaderValue> {
-    let (name, age) = (cookie_name(port), limits::PAGE_LIFE.as_secs());
+pub(super) fn set_cookie(entrance: Entrance, key: &str) -> Option<HeaderValue> {
+    let (name, age) = (cookie_name(entrance), limits::PAGE_LIFE.as_secs());
     let cookie = format!("{name}={key}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict");
     let mut value = HeaderValue::try_from(cookie).ok()?;
     value.set_sensitive(true);
@@ -51,7 +52,7 @@ pub(super) async fn page() -> Html<String> {
 /// Takes a link's key, and gives the browser a cookie and its page a proof.
 pub(super) async fn enter(
     State(app): State<App>,
-    Extension(door): Extension<Door>,
+    Extension(entrance): Extension<Entrance>,
     headers: HeaderMap,
     Json(enter): Json<Enter>,
 ) -> Result<Response, Problem> {
@@ -67,7 +68,7 @@ pub(super) async fn enter(
         });
     };
     app.store_keys();
-    let cookie = set_cookie(door.port(), entered.cookie.reveal());
+    let cookie = set_cookie(entrance, entered.cookie.reveal());
     let cookie = cookie.ok_or_else(|| Problem::internal("The cookie cannot be made"))?;
     let kept = Json(Kept {
         proof: entered.proof.reveal(),
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_for_one_hub_and_no_script() {
-        let cookie = set_cookie(7878, "k").unwrap();
+        let cookie = set_cookie(Entrance { port: 7878 }, "k").unwrap();
         assert_eq!(
             cookie.to_str().unwrap(),
             "drovers_7878=k; Path=/; Max-Age=7776000; HttpOnly; SameSite=Strict"

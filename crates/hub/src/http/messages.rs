@@ -13,6 +13,9 @@ use super::problem::Problem;
 /// Where a page of older messages begins; OpenCode's own name.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
+/// How many messages and parts of this page could not be read, and are not in it.
+const LEFT_OUT: HeaderName = HeaderName::from_static("x-drovers-left-out");
+
 /// Which messages.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -25,11 +28,17 @@ pub(super) struct Page {
 }
 
 /// Messages of a session with their parts, oldest first.
+///
+/// A text that has not ended has what was received of it so far, and `incomplete` beside it: `missing` has the places in `text`,
+/// counted in characters, at which something may be missing. `[…]` stands at each.
 #[utoipa::path(
     get, path = "/api/instances/{id}/sessions/{sid}/messages", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path), Page),
     responses(
-        (status = 200, body = [Object], headers(("X-Next-Cursor" = String, description = "`before` of the older page"))),
+        (status = 200, body = [Object], headers(
+            ("X-Next-Cursor" = String, description = "`before` of the older page"),
+            ("X-Drovers-Left-Out" = usize, description = "Messages and parts that could not be read, if any")
+        )),
         (status = 404, body = Problem), (status = 503, body = Problem)
     )
 )]
@@ -46,6 +55,10 @@ pub(super) async fn list(
         .messages(&id, &session, page.limit, page.before.as_deref())
         .await?;
     let mut response = ([(CONTENT_TYPE, "application/json")], read.json).into_response();
+    if read.left_out > 0 {
+        let left_out = HeaderValue::from(read.left_out);
+        response.headers_mut().insert(LEFT_OUT, left_out);
+    }
     if let Some(cursor) = read
         .before
         .and_then(|cursor| HeaderValue::try_from(cursor).ok())

@@ -69,6 +69,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     // Sessions.
     ("GET", "/api/instances/{id}/sessions", Watch),
     ("POST", "/api/instances/{id}/sessions", Drive),
+    ("POST", "/api/instances/{id}/older-sessions", Drive),
     ("GET", "/api/instances/{id}/sessions/{sid}", Watch),
     ("PATCH", "/api/instances/{id}/sessions/{sid}", Drive),
     ("DELETE", "/api/instances/{id}/sessions/{sid}", Drive),

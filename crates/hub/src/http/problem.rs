@@ -180,6 +180,18 @@ impl Problem {
         .next("Try again in a minute. Whoever has a right key is let in meanwhile")
     }
 
+    /// A server could not be asked for what it did not list.
+    pub(super) fn not_read() -> Self {
+        let detail = "Its server did not give its older sessions";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-read",
+            "Not read",
+            detail,
+        )
+        .next("Try again once it is connected")
+    }
+
     /// A link that is good no more.
     pub(super) fn spent() -> Self {
         let detail = "This link was used already, or is older than ten minutes";
@@ -472,7 +484,8 @@ impl From<Refusal> for Problem {
     fn from(error: Refusal) -> Self {
         let next = match error {
             Refusal::Host => {
-                "Use the address that `drovers` printed, such as http://127.0.0.1:7878"
+                "Use the address that `drovers` printed, such as http://127.0.0.1:7878, or a port of `localhost` or \
+                 127.0.0.1 that is forwarded to it"
             }
             Refusal::Origin => "Use the hub's own page, or a program that is not a browser",
         };

@@ -15,7 +15,7 @@ use super::app::App;
 use super::login;
 use super::needs::{self, Need};
 use super::problem::Problem;
-use crate::access::{Access, Admitted, Caller, Door, Refusal, Shown, Visit};
+use crate::access::{Access, Admitted, Caller, Entrance, Refusal, Shown, Visit, admit};
 
 /// On every answer; there is no CORS header among them, and never will be one.
 const SHIELDS: [(HeaderName, HeaderValue); 6] = [
@@ -38,10 +38,9 @@ const SHIELDS: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
-/// Who guards the hub on one port.
+/// Who guards the hub.
 #[derive(Clone)]
 pub(super) struct Guard {
-    pub(super) door: Door,
     pub(super) app: App,
 }
 
@@ -81,15 +80,15 @@ impl Guard {
     async fn admit(&self, request: &mut Request) -> Result<Option<HeaderValue>, Box<Response>> {
         let refused = |problem: Problem| Box::new(problem.into_response());
         let visit = visit(request).ok_or(Refusal::Host);
-        visit
-            .and_then(|visit| self.door.admit(visit))
-            .map_err(|refusal| refused(refusal.into()))?;
+        let entrance = visit.and_then(admit);
+        let entrance = entrance.map_err(|refusal| refused(refusal.into()))?;
+        request.extensions_mut().insert(entrance);
         let route = request.extensions().get::<MatchedPath>();
         let need = needs::of(request.method(), route.map(MatchedPath::as_str));
         if need == Need::Nothing {
             return Ok(None);
         }
-        let admitted = match self.who(request) {
+        let admitted = match self.who(request, entrance) {
             Ok(admitted) => admitted,
             Err(shows) => {
                 let answer = stranger(request);
@@ -106,7 +105,10 @@ impl Guard {
             }
             return Err(refused(Problem::too_small(&admitted.caller.name, need)));
         }
-        let cookie = admitted.renewed.then(|| self.cookie(request)).flatten();
+        let cookie = admitted
+            .renewed
+            .then(|| cookie(request, entrance))
+            .flatten();
         let extensions = request.extensions_mut();
         extensions.insert(admitted.caller);
         extensions.insert(Ended(admitted.ended));
@@ -114,12 +116,12 @@ impl Guard {
     }
 
     /// Who makes a request, by what it shows.
-    fn who(&self, request: &Request) -> Result<Admitted, Shows> {
+    fn who(&self, request: &Request, entrance: Entrance) -> Result<Admitted, Shows> {
         let keyring = match self.app.access() {
             Access::Anybody => return Ok(anybody()),
             Access::Keys(keyring) => keyring,
         };
-        let shown = shown(request.headers(), &login::cookie_name(self.door.port()));
+        let shown = shown(request.headers(), &login::cookie_name(entrance));
         let admitted = match shown {
             Ok(Some(shown)) => keyring.admit(shown),
             Ok(None) => return Err(Shows::Nothing),
@@ -131,14 +133,14 @@ impl Guard {
         }
         Ok(admitted)
     }
+}
 
-    /// The cookie that a request shows, to be kept for its whole time again.
-    fn cookie(&self, request: &Request) -> Option<HeaderValue> {
-        let name = login::cookie_name(self.door.port());
-        match shown(request.headers(), &name) {
-            Ok(Some(Shown::Cookie { key, .. })) => login::set_cookie(self.door.port(), key),
-            _ => None,
-        }
+/// The cookie that a request shows, to be kept for its whole time again.
+fn cookie(request: &Request, entrance: Entrance) -> Option<HeaderValue> {
+    let name = login::cookie_name(entrance);
+    match shown(request.headers(), &name) {
+        Ok(Some(Shown::Cookie { key, .. })) => login::set_cookie(entrance, key),
+        _ => None,
     }
 }
 

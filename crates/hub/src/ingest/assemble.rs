@@ -11,7 +11,7 @@ use opencode::client::Tolerant;
 use opencode::wire::{PermissionRequest, QuestionRequest, SessionInfo, SessionStatus};
 
 use super::dialect;
-use super::upstream::UpstreamError;
+use super::upstream::{OlderSessions, UpstreamError};
 use crate::limits;
 
 /// What one folder answered.
@@ -19,6 +19,8 @@ use crate::limits;
 pub struct FolderAnswers {
     /// Its sessions, newest first, [`limits::SESSIONS`] at most.
     pub sessions: Tolerant<Vec<SessionInfo>>,
+    /// Its roots, newest first, [`limits::SESSIONS`] at most; asked for where the list of all was cut.
+    pub roots: Option<Tolerant<Vec<SessionInfo>>>,
     /// What runs in it.
     pub statuses: BTreeMap<String, SessionStatus>,
     /// What waits for leave; `None` where the server fails to list it.
@@ -32,22 +34,31 @@ impl FolderAnswers {
     /// tell what is gone.
     pub fn snapshot(self, directory: Arc<str>, now: Timestamp) -> Snapshot {
         let listed = self.sessions.value.len();
-        let complete = self.sessions.malformed == 0 && listed < limits::SESSIONS;
+        let full = self.sessions.malformed + listed >= limits::SESSIONS;
+        let complete = self.sessions.malformed == 0 && !full;
         let unlisted = self.permissions.is_none() || self.questions.is_none();
         let (permissions, questions) = (
             self.permissions.unwrap_or_default(),
             self.questions.unwrap_or_default(),
         );
         let read = self.sessions.malformed + listed + permissions.len() + questions.len();
-        let mut sessions = dialect::sessions(self.sessions.value);
-        sessions.truncate(limits::SESSIONS);
+        let older = full.then(|| cut_at(&self.sessions.value)).flatten();
+        let sessions = dialect::sessions(self.sessions.value);
         let permissions = dialect::permissions(permissions, now);
         let questions = dialect::questions(questions, now);
         let left_out = read - sessions.len() - permissions.len() - questions.len();
         if left_out > 0 {
             tracing::warn!(%directory, left_out, "not everything of a folder's state could be taken");
         }
+        let known: BTreeSet<_> = sessions.iter().map(|info| info.id.clone()).collect();
+        let roots = dialect::sessions(self.roots.map_or_else(Vec::new, |roots| roots.value));
+        let roots = roots.into_iter().filter(|root| !known.contains(&root.id));
+        let sessions = sessions.into_iter().chain(roots).collect();
         Snapshot {
+            older: older
+                .map(|before| (directory.clone(), before))
+                .into_iter()
+                .collect(),
             listed: (complete && left_out == 0)
                 .then(|| directory.clone())
                 .into_iter()
@@ -61,6 +72,24 @@ impl FolderAnswers {
             left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
         }
     }
+}
+
+/// A page of a folder's sessions that last changed before a time.
+pub fn older(page: Tolerant<Vec<SessionInfo>>, before: Timestamp) -> OlderSessions {
+    let full = page.value.len() + page.malformed >= limits::SESSIONS;
+    let older = full.then(|| cut_at(&page.value)).flatten();
+    OlderSessions {
+        sessions: dialect::sessions(page.value),
+        // A page that leads nowhere is the last one.
+        older: older.filter(|at| *at < before),
+    }
+}
+
+/// Where a list was cut: the sessions before this time are not in it. Of those that changed in the same millisecond as the last some
+/// may be missing, so they are read again.
+fn cut_at(listed: &[SessionInfo]) -> Option<Timestamp> {
+    let last = listed.iter().map(|info| info.time.updated.0).min()?;
+    Some(Timestamp(last.saturating_add(1)))
 }
 
 /// The state of a server's own folder and of those that were heard of, [`limits::READS_AT_ONCE`] read at once. One of these that cannot be
@@ -97,6 +126,7 @@ where
         };
         whole.sessions.extend(part.sessions);
         whole.listed.extend(part.listed);
+        whole.older.extend(part.older);
         whole.asked.extend(part.asked);
         whole.unlisted.extend(part.unlisted);
         whole.statuses.extend(part.statuses);

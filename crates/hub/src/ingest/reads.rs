@@ -7,11 +7,12 @@ use std::sync::Arc;
 use model::Event;
 use model::event::MessagesRead;
 use model::ids::SessionId;
+use model::time::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::upstream::{Rest, UpstreamError};
+use super::upstream::{OlderSessions, Rest, UpstreamError};
 use crate::engine::{Ask, Feeder, Heard};
 use crate::limits;
 
@@ -47,6 +48,9 @@ impl<R: Rest> Reads<R> {
                 }
                 Ask::Trim(session) => trim(&rest, &feeder, session).await,
                 Ask::Session(id) => session(&rest, &feeder, id).await,
+                Ask::OlderSessions(directory, before) => {
+                    older_sessions(&rest, &feeder, directory, before).await
+                }
                 Ask::Directory(_) | Ask::Reconnect | Ask::Nudge | Ask::Stop => {}
             }
         });
@@ -171,6 +175,26 @@ async fn read_directory<R: Rest>(rest: &R, feeder: &Feeder, directory: &Arc<str>
             tracing::warn!(%error, %directory, "a folder's state could not be read");
             false
         }
+    }
+}
+
+async fn older_sessions<R: Rest>(
+    rest: &R,
+    feeder: &Feeder,
+    directory: Arc<str>,
+    before: Timestamp,
+) {
+    match rest.older_sessions(directory.clone(), before).await {
+        Ok(Some(OlderSessions { sessions, older })) => {
+            let read = Event::OlderSessions {
+                directory,
+                sessions,
+                older,
+            };
+            feeder.tell(vec![Heard::ours(read)]).await;
+        }
+        Ok(None) => tracing::debug!(%directory, "a server that does not tell older sessions"),
+        Err(error) => tracing::warn!(%error, %directory, "older sessions could not be read"),
     }
 }
 

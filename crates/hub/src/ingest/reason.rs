@@ -3,6 +3,8 @@
 use model::state::{Reason, ReasonKind};
 use opencode::ClientError;
 
+use crate::workspace::binary;
+
 /// The reason behind a failed request. Addresses in it carry no user and no password.
 pub(crate) fn of(error: &ClientError) -> Reason {
     let kind = kind(error);
@@ -66,7 +68,7 @@ fn next(kind: ReasonKind, error: &ClientError) -> Option<String> {
             "Check the address: something else, such as a proxy, may answer in its place"
         }
         K::NotOpenCode => "`opencode serve` prints the address of one",
-        K::OpenCode2 => "Use a server of OpenCode 1",
+        K::OpenCode2 => binary::SERVE_V1,
         K::Unauthorized => {
             let (ClientError::Unauthorized { server, .. } | ClientError::Forbidden { server, .. }) =
                 error

@@ -23,6 +23,7 @@ use super::dialect::Dialect;
 use super::reads::Reads;
 use super::reason;
 use super::resync::Live;
+use super::server_clock::ServerClock;
 use super::silence::{Meaning, Patience, Silence};
 use super::upstream::{Connection, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
@@ -202,6 +203,7 @@ impl<U: Upstream> Supervisor<U> {
         let reading = read_state(&rest, heard);
         tokio::pin!(reading);
         let mut reads = Reads::new(rest.clone(), self.feeder.clone());
+        let mut clock = ServerClock::default();
         let mut silence = Silence::new(self.patience, Instant::now());
         // Every byte puts off what it waits for: it is set anew once it rings too early, not with every byte.
         let alarm = sleep_until(silence.due(false));
@@ -229,13 +231,14 @@ impl<U: Upstream> Supervisor<U> {
                 snapshot = &mut reading, if !shown => match snapshot {
                     Err(error) => return End::Lost(UpstreamError::Down(reason::unreadable(error.reason()))),
                     Ok(snapshot) => {
+                        self.follow_clock(&mut clock, &rest).await;
                         live.release(snapshot).await;
                         if offers_models {
                             reads.catalog();
                         }
                     }
                 },
-                () = reads.reap() => {}
+                () = reads.reap() => self.follow_clock(&mut clock, &rest).await,
                 chunk = live.chunk() => {
                     let taken = match chunk {
                         Ok(chunk) => live.take(&chunk).await,
@@ -255,6 +258,12 @@ impl<U: Upstream> Supervisor<U> {
                 }
             }
         }
+    }
+
+    /// Tells how far the server's clock is from ours, if its last reply shows that it is other than it was.
+    async fn follow_clock(&self, clock: &mut ServerClock, rest: &U::Rest) {
+        let ahead = rest.dated().and_then(|reply| clock.heard(reply));
+        self.say(ahead.map(|ahead| Event::Clock { ahead })).await;
     }
 
     /// Waits until the next try is due, or there is cause for one.
@@ -349,7 +358,7 @@ async fn idle_asks(asks: &mut mpsc::Receiver<Ask>, feeder: &Feeder) -> Idle {
                 let failed = Event::ReadFailed { session, reason };
                 feeder.tell(vec![Heard::ours(failed)]).await;
             }
-            Some(Ask::Trim(_)) => {}
+            Some(Ask::Trim(_) | Ask::OlderSessions(..)) => {}
             Some(Ask::Session(session)) => feeder.session_unread(session).await,
             Some(Ask::Directory(directory)) => {
                 let unread = Event::DirectoryUnread(directory);

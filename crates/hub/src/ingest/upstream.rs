@@ -7,8 +7,10 @@ use bytes::Bytes;
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
 use model::state::{Catalog, Reason, ReasonKind, SessionInfo};
+use model::time::Timestamp;
 
 use super::dialect::Dialect;
+use super::server_clock::Dated;
 
 /// Why a server cannot be heard or asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,8 +76,22 @@ pub trait EventBytes: Send + 'static {
     fn next_chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, UpstreamError>> + Send;
 }
 
+/// A page of older sessions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OlderSessions {
+    /// They.
+    pub sessions: Vec<SessionInfo>,
+    /// Before which time there are more, if there are.
+    pub older: Option<Timestamp>,
+}
+
 /// Reading a server's state.
 pub trait Rest: Clone + Send + Sync + 'static {
+    /// What its last reply told of its clock; none where none did.
+    fn dated(&self) -> Option<Dated> {
+        None
+    }
+
     /// Sessions of the folders that matter, and what runs and waits in them. `heard` names folders seen on the stream.
     fn snapshot(
         &self,
@@ -87,6 +103,16 @@ pub trait Rest: Clone + Send + Sync + 'static {
         &self,
         directory: Arc<str>,
     ) -> impl Future<Output = Result<Snapshot, UpstreamError>> + Send;
+
+    /// Sessions of a folder that last changed before a time of its own, newest first; and before which time there are more. None where
+    /// the server cannot tell.
+    fn older_sessions(
+        &self,
+        _directory: Arc<str>,
+        _before: Timestamp,
+    ) -> impl Future<Output = Result<Option<OlderSessions>, UpstreamError>> + Send {
+        std::future::ready(Ok(None))
+    }
 
     /// Agents and models.
     fn catalog(&self) -> impl Future<Output = Result<Catalog, UpstreamError>> + Send;

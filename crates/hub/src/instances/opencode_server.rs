@@ -9,6 +9,7 @@ use futures_util::future::{try_join, try_join3, try_join4};
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, SessionId};
 use model::state::{Catalog, ReasonKind, SessionInfo};
+use model::time::Timestamp;
 use opencode::client::MessagePage;
 use opencode::{Client, ClientError, Credentials, EventStream, Http, Spoken, Url};
 use tokio::sync::Mutex;
@@ -18,11 +19,13 @@ use crate::clock::Clock;
 use crate::datadir::Servers;
 use crate::ingest::assemble::{self, FolderAnswers};
 use crate::ingest::dialect::{self, Dialect};
-use crate::ingest::reason;
-use crate::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
+use crate::ingest::upstream::{
+    Connection, EventBytes, OlderSessions, Rest, Upstream, UpstreamError,
+};
+use crate::ingest::{Dated, reason};
 use crate::limits;
 use crate::registry::{self, Login, Origin};
-use crate::workspace::{Launcher, Running, USERNAME};
+use crate::workspace::{Launcher, Running, StartError, USERNAME};
 
 /// How long the first try to get an answer lasts: connections that OpenCode accepts too early are never answered.
 /// Further ones last longer, for a server that is slow.
@@ -111,8 +114,13 @@ impl ServerSource {
             return Ok(own(server));
         }
         let started = self.launcher.start(folder).await;
-        let server = started
-            .map_err(|error| UpstreamError::down(ReasonKind::NotStarted, error.to_string()))?;
+        let server = started.map_err(|error| {
+            let kind = match error {
+                StartError::OpenCode2 { .. } => ReasonKind::OpenCode2,
+                _ => ReasonKind::NotStarted,
+            };
+            UpstreamError::down(kind, error.to_string())
+        })?;
         let address = own(&server);
         *running = Some(server);
         Ok(address)
@@ -228,9 +236,9 @@ impl Upstream for ServerSource {
         let (dialect, version) = match self.spoken(&client).await? {
             Spoken::V1 { version } => (Dialect::V1, Some(dialect::version(&version))),
             Spoken::Sketch => (Dialect::Sketch, None),
-            Spoken::V2NotSpoken => {
+            Spoken::V2NotSpoken { version } => {
                 let server = client.base().to_string();
-                return Err(ClientError::V2NotSpoken { server }.into());
+                return Err(ClientError::V2NotSpoken { server, version }.into());
             }
         };
         let (stream, directory) = match dialect {
@@ -288,6 +296,20 @@ impl EventBytes for EventStream {
 }
 
 impl Rest for LinkedServer {
+    fn dated(&self) -> Option<Dated> {
+        let dated = self.client.dated()?;
+        let now = self.clock.now();
+        let ago = |moment: std::time::Instant| {
+            let millis = i64::try_from(moment.elapsed().as_millis()).unwrap_or(i64::MAX);
+            Timestamp(now.0.saturating_sub(millis))
+        };
+        Some(Dated {
+            date: Timestamp(dated.seconds.saturating_mul(1000)),
+            asked: ago(dated.asked),
+            answered: ago(dated.answered),
+        })
+    }
+
     async fn snapshot(&self, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
         if self.dialect == Dialect::Sketch {
             return Ok(Snapshot::default());
@@ -299,6 +321,17 @@ impl Rest for LinkedServer {
     async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
         self.readable()?;
         self.directory_state(directory).await
+    }
+
+    async fn older_sessions(
+        &self,
+        directory: Arc<str>,
+        before: Timestamp,
+    ) -> Result<Option<OlderSessions>, UpstreamError> {
+        self.readable()?;
+        let client = self.client.at(&directory);
+        let page = client.sessions_before(before.0, limits::SESSIONS).await?;
+        Ok(Some(assemble::older(page, before)))
     }
 
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
@@ -390,8 +423,15 @@ impl LinkedServer {
             client.questions().map(may_fail),
         )
         .await?;
+        let cut = sessions.value.len() + sessions.malformed >= limits::SESSIONS;
+        // Children that were busy lately must push no root out.
+        let roots = match cut {
+            true => Some(client.roots(limits::SESSIONS).await?),
+            false => None,
+        };
         let answers = FolderAnswers {
             sessions,
+            roots,
             statuses: statuses.value,
             permissions: permissions.map(|read| read.value),
             questions: questions.map(|read| read.value),

@@ -227,6 +227,10 @@ impl Instances {
         self.read().keys().cloned().collect()
     }
 
+    pub(super) fn http(&self) -> &Http {
+        &self.http
+    }
+
     pub(super) fn pids(&self) -> Vec<u32> {
         self.read()
             .values()
@@ -428,6 +432,37 @@ impl Hub {
         }
     }
 
+    /// Has a page of older sessions read, of each folder whose list was cut. False if the instance is not known, cannot be asked, or
+    /// does not answer in time.
+    pub async fn read_older_sessions(&self, id: &InstanceId) -> bool {
+        let older = self.engine().read(|state| {
+            let instance = state.instances.get(id);
+            let mut older = instance?.older.clone();
+            older.retain(|_, before| before.0 > i64::MIN);
+            Some(older)
+        });
+        let (Some(older), Some(asks)) = (older, self.0.instances.asks(id)) else {
+            return false;
+        };
+        for (directory, before) in older.clone() {
+            if asks
+                .send(Ask::OlderSessions(directory, before))
+                .await
+                .is_err()
+            {
+                return false;
+            }
+        }
+        let read = self.engine().until(|state| {
+            let instance = state.instances.get(id);
+            instance.is_none_or(|instance| {
+                let still = |(directory, before)| instance.older.get(directory) == Some(before);
+                !older.iter().any(still)
+            })
+        });
+        timeout(limits::OLDER_SESSIONS_WAIT, read).await.is_ok()
+    }
+
     /// When a server is tried again.
     pub fn policy(&self) -> Policy {
         self.0.instances.options.policy
@@ -450,6 +485,11 @@ impl Hub {
             .iter()
             .map(|folder| folder.as_str().into())
             .collect()
+    }
+
+    /// What all its requests go through.
+    pub(crate) fn http(&self) -> &Http {
+        self.0.instances.http()
     }
 
     /// Process ids of the servers that this hub runs.

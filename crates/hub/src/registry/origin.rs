@@ -1,8 +1,9 @@
 //! Where an instance comes from: a folder that the hub runs a server in, or the address of one that runs already.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::secret::Secret;
 use crate::workspace::Folder;
@@ -86,12 +87,39 @@ impl ServerUrl {
         &self.0
     }
 
+    /// Whether both are addresses of one server: they are the same, but that one may name this machine `localhost`, and the
+    /// other `127.0.0.1` or `[::1]`. Other addresses of the loopback network can be other servers.
+    pub fn same_server(&self, other: &Self) -> bool {
+        let (one, other) = (&self.0, &other.0);
+        let rest = |url: &Url| {
+            let (scheme, path) = (url.scheme().to_owned(), url.path().to_owned());
+            (scheme, path, url.port_or_known_default())
+        };
+        let same_host = one.host() == other.host() || (is_here(one) && is_here(other));
+        same_host && rest(one) == rest(other)
+    }
+
     /// `host:port`, the port also if it is the scheme's own.
     pub fn authority(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();
         self.0
             .port_or_known_default()
             .map_or(host.to_owned(), |port| format!("{host}:{port}"))
+    }
+}
+
+/// Whether an address names this machine in one of the ways that all lead to one listener. A connection to the unspecified
+/// address goes to loopback.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
+        Some(Host::Ipv4(ip)) => ip == Ipv4Addr::LOCALHOST || ip.is_unspecified(),
+        Some(Host::Ipv6(ip)) => {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.to_ipv4_mapped() == Some(Ipv4Addr::LOCALHOST)
+        }
+        None => false,
     }
 }
 
@@ -106,7 +134,7 @@ impl Origin {
     pub(super) fn same_place(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Folder(one), Self::Folder(other)) => one == other,
-            (Self::Url(one), Self::Url(other)) => one.url == other.url,
+            (Self::Url(one), Self::Url(other)) => one.url.same_server(&other.url),
             _ => false,
         }
     }
@@ -154,6 +182,39 @@ mod tests {
             ServerUrl::parse("http://[::1]:5000").map(|url| url.authority()),
             Ok("[::1]:5000".into())
         );
+    }
+
+    #[test]
+    fn every_name_of_this_machine_with_one_port_is_one_server() {
+        let here = [
+            "http://localhost:4096",
+            "http://LOCALHOST.:4096/",
+            "http://127.0.0.1:4096",
+            "http://[::1]:4096",
+            "http://[::ffff:127.0.0.1]:4096",
+            "http://0.0.0.0:4096",
+            "http://[::]:4096",
+        ]
+        .map(ServerUrl::parse);
+        for one in here.iter().flatten() {
+            assert!(
+                here.iter().flatten().all(|other| one.same_server(other)),
+                "{one}"
+            );
+            for other in [
+                "http://localhost:4097",
+                "https://localhost:4096",
+                "http://localhost:4096/behind",
+                "http://127.0.0.2:4096",
+                "http://localhost.example.com:4096",
+                "http://box:4096",
+                "http://192.168.0.2:4096",
+            ] {
+                let other = ServerUrl::parse(other);
+                assert_eq!(other.map(|other| one.same_server(&other)), Ok(false));
+            }
+        }
+        assert_eq!(here.iter().flatten().count(), here.len());
     }
 
     #[test]

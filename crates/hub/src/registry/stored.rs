@@ -56,6 +56,8 @@ pub(super) enum Read {
     /// All that could be read of it, and whether that was everything.
     This {
         instances: Vec<Instance>,
+        /// Ids of entries that were of the same place as another one, and are one with it now.
+        doubles: Vec<InstanceId>,
         recent: Vec<Folder>,
         purging: Vec<InstanceId>,
         whole: bool,
@@ -85,20 +87,38 @@ pub(super) fn read(bytes: &[u8]) -> Read {
     };
     let stored = file.instances.len();
     let mut instances: Vec<Instance> = Vec::new();
+    let mut doubles = Vec::new();
     for instance in file.instances.into_iter().filter_map(instance) {
-        let known =
-            |other: &Instance| other.id == instance.id || other.origin.same_place(&instance.origin);
-        if !instances.iter().any(known) {
-            instances.push(instance);
+        if instances.iter().any(|other| other.id == instance.id) {
+            continue;
+        }
+        let same = |other: &&mut Instance| other.origin.same_place(&instance.origin);
+        match instances.iter_mut().find(same) {
+            Some(first) => doubles.push(merge(first, instance)),
+            None => instances.push(instance),
         }
     }
-    let whole = instances.len() == stored;
+    let whole = instances.len() + doubles.len() == stored;
     Read::This {
         instances,
+        doubles,
         recent: file.recent_folders,
         purging: file.purging,
         whole,
     }
+}
+
+/// Makes one instance of two of the same place, as an earlier version could keep them: the first one, with what it lacks of the
+/// other, whose id is given back. What one of them keeps out of the journal stays out.
+fn merge(first: &mut Instance, double: Instance) -> InstanceId {
+    first.journal &= double.journal;
+    if let (Origin::Url(kept), Origin::Url(Server { login, .. })) =
+        (&mut first.origin, double.origin)
+        && kept.login.is_none()
+    {
+        kept.login = login;
+    }
+    double.id
 }
 
 fn instance(value: Value) -> Option<Instance> {

@@ -94,6 +94,54 @@ fn the_same_place_twice_is_the_same_instance() {
 }
 
 #[test]
+fn a_server_by_another_name_of_this_machine_is_the_same_instance() {
+    let (_dir, data) = data();
+    let mut registry = load(&data);
+    let one = new(registry
+        .add(server("http://localhost:4096", None), None)
+        .unwrap());
+    for other in ["http://127.0.0.1:4096", "http://[::1]:4096/"] {
+        let added = registry.add(server(other, None), Some("other")).unwrap();
+        assert_eq!(added, Added::Known(one.clone()), "{other}");
+    }
+    let login = Some(("me", "hush"));
+    let expected = Instance {
+        origin: server("http://localhost:4096", login),
+        ..one
+    };
+    let added = registry.add(server("http://127.0.0.1:4096", login), None);
+    assert_eq!(added.unwrap(), Added::NewLogin(expected.clone()));
+    assert_eq!(load(&data).instances(), [expected]);
+    new(registry
+        .add(server("http://127.0.0.1:4097", None), None)
+        .unwrap());
+}
+
+#[test]
+fn a_server_that_was_stored_twice_is_one_instance() {
+    let (_dir, data) = data();
+    let text = r#"{"version":1,"instances":[
+        {"id":"ia","name":"a","url":"http://localhost:4096"},
+        {"id":"ib","name":"b","url":"http://127.0.0.1:4096","username":"me","password":"hush","journal":false},
+        {"id":"ic","name":"c","url":"http://[::1]:4096","username":"other","password":"word"},
+        {"id":"id","name":"d","url":"http://box:4096"}]}"#;
+    fs::write(data.file(FILE), text).unwrap();
+    let registry = load(&data);
+    let [one, other] = registry.instances() else {
+        panic!("{registry:?}")
+    };
+    assert_eq!((one.id.as_str(), other.id.as_str()), ("ia", "id"));
+    let login = Some(("me", "hush"));
+    assert_eq!(one.origin, server("http://localhost:4096", login));
+    assert!(!one.journal, "what one keeps out of the journal stays out");
+    let doubles: Vec<_> = registry.doubles().iter().map(|id| id.as_str()).collect();
+    assert_eq!(doubles, ["ib", "ic"]);
+    let again = load(&data);
+    assert_eq!(again.instances(), registry.instances());
+    assert!(again.doubles().is_empty());
+}
+
+#[test]
 fn names_and_ids_are_each_used_once() {
     let (dir, data) = data();
     let mut registry = load(&data);

@@ -12,13 +12,21 @@ const NAME: &str = "opencode";
 /// Where OpenCode's own install script puts it, below the home folder.
 const INSTALLED: &str = ".opencode/bin/opencode";
 
+/// What to do where the OpenCode that is installed is version 2: this puts version 1 beside it, and runs Drovers with that.
+pub const INSTALL_V1: &str = "`npm install --prefix ~/.opencode-1 opencode-ai@1` puts version 1 beside it. Then start Drovers \
+     with `--opencode ~/.opencode-1/node_modules/.bin/opencode`";
+
+/// What to do where a server that runs is version 2: this runs one of version 1 beside it.
+pub const SERVE_V1: &str = "`npx -y opencode-ai@1 serve --port 4097`, run in your project, starts one of version 1 beside it: \
+     attach http://127.0.0.1:4097 then";
+
 /// There is no OpenCode to run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BinaryError {
     /// Not in any of the usual places.
     #[error(
         "OpenCode is not installed: there is no `opencode` in PATH or ~/.opencode/bin. \
-         Install it with `npm install -g opencode-ai`, or name it with `--opencode PATH`"
+         Install it with `npm install -g opencode-ai@1`, or name it with `--opencode PATH`"
     )]
     NotInstalled,
     /// Not where the user said.
@@ -128,7 +136,7 @@ mod tests {
         assert!(
             BinaryError::NotInstalled
                 .to_string()
-                .contains("npm install -g opencode-ai")
+                .contains("npm install -g opencode-ai@1")
         );
     }
 }

@@ -27,6 +27,9 @@ pub const USERNAME: &str = "opencode";
 /// What OpenCode prints before its address (1.18).
 const LISTENING: &str = "opencode server listening on ";
 
+/// What OpenCode 2 prints before its address.
+const LISTENING_V2: &str = "server listening on ";
+
 /// What the names of all variables begin with that are for this program.
 const OWN: &str = "DROVERS_";
 
@@ -98,6 +101,16 @@ pub enum StartError {
         /// The last lines that it printed.
         output: String,
     },
+    /// The program is OpenCode 2; the server was ended.
+    #[error(
+        "{} is OpenCode 2, and Drovers needs version 1 for now. {}",
+        program.display(),
+        binary::INSTALL_V1
+    )]
+    OpenCode2 {
+        /// The program.
+        program: PathBuf,
+    },
     /// The server did not print its address in time; it was ended.
     #[error("OpenCode did not listen within {} s and was ended. {}", deadline.as_secs_f32(), said(output))]
     NeverListened {
@@ -156,7 +169,7 @@ impl Launcher {
             .arg0("drovers")
             .args(&self.guard.args)
             .arg("--")
-            .arg(opencode)
+            .arg(&opencode)
             .args(["serve", "--port", "0", "--hostname", "127.0.0.1"])
             .current_dir(folder.as_path());
         for name in own_variables() {
@@ -173,7 +186,7 @@ impl Launcher {
         let child = command.spawn().map_err(StartError::Guard)?;
         running::Starting::new(child, password)
             .map_err(StartError::Guard)?
-            .ready(self.deadline)
+            .ready(self.deadline, opencode)
             .await
     }
 }
@@ -185,15 +198,24 @@ pub fn own_variables() -> impl Iterator<Item = OsString> {
     names.filter(|name| name.as_encoded_bytes().starts_with(OWN.as_bytes()))
 }
 
-/// The address in a line of the server's stdout, if it is that line.
-fn listening(line: &str) -> Option<Url> {
-    Url::parse(
-        line.trim()
-            .strip_prefix(LISTENING)?
-            .split_whitespace()
-            .next()?,
-    )
-    .ok()
+/// What a server tells once it listens.
+#[derive(Debug, PartialEq)]
+enum Listening {
+    /// OpenCode 1, at this address.
+    At(Url),
+    /// OpenCode 2.
+    OpenCode2,
+}
+
+/// What a line of the server's stdout tells of where it listens, if it is that line.
+fn listening(line: &str) -> Option<Listening> {
+    let line = line.trim();
+    let url = |after: &str| Url::parse(after.split_whitespace().next()?).ok();
+    if let Some(after) = line.strip_prefix(LISTENING) {
+        return url(after).map(Listening::At);
+    }
+    let after = line.strip_prefix(LISTENING_V2)?;
+    url(after).map(|_| Listening::OpenCode2)
 }
 
 /// A new password, of the system's randomness; letters and digits, about 190 bits.
@@ -213,17 +235,25 @@ mod tests {
 
     #[test]
     fn only_the_one_line_tells_the_address() {
-        let url = |line| listening(line).map(String::from);
+        let url = Url::parse("http://127.0.0.1:4103").ok();
         assert_eq!(
-            url("opencode server listening on http://127.0.0.1:4103").as_deref(),
-            Some("http://127.0.0.1:4103/")
+            listening("opencode server listening on http://127.0.0.1:4103"),
+            url.map(Listening::At)
         );
-        assert_eq!(url("opencode server listening on somewhere"), None);
         assert_eq!(
-            url("the opencode server listening on http://127.0.0.1:1"),
-            None
+            listening("server listening on http://127.0.0.1:4103"),
+            Some(Listening::OpenCode2)
         );
-        assert_eq!(url("Warning: OPENCODE_SERVER_PASSWORD is not set"), None);
+        for line in [
+            "opencode server listening on somewhere",
+            "server listening on somewhere",
+            "the opencode server listening on http://127.0.0.1:1",
+            "language server listening on http://127.0.0.1:1",
+            "Warning: OPENCODE_SERVER_PASSWORD is not set",
+            "server password hush",
+        ] {
+            assert_eq!(listening(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -367,6 +367,28 @@ async fn a_server_that_never_listens_is_ended() {
 }
 
 #[tokio::test]
+async fn opencode_2_is_named_and_ended() {
+    let stage = Stage::new(
+        "echo $$ > server; echo 'server listening on http://127.0.0.1:4103'; echo 'server password hush'; exec sleep 1000",
+    );
+    let error = stage.launcher().start(&stage.folder()).await.unwrap_err();
+    assert!(matches!(&error, StartError::OpenCode2 { .. }), "{error}");
+    let words = error.to_string();
+    for said in [
+        stage.opencode().to_str().unwrap(),
+        "is OpenCode 2",
+        "needs version 1",
+        "npm install --prefix ~/.opencode-1 opencode-ai@1",
+        "--opencode ~/.opencode-1/node_modules/.bin/opencode",
+    ] {
+        assert!(words.contains(said), "{said}: {words}");
+    }
+    assert!(!words.contains("hush"), "{words}");
+    let pid = fs::read_to_string(stage.folder().as_path().join("server")).unwrap();
+    ends("OpenCode 2", pid.trim().parse().unwrap());
+}
+
+#[tokio::test]
 async fn what_is_missing_is_named() {
     let stage = Stage::new("");
     let folder = stage.folder();

@@ -284,6 +284,58 @@ async fn a_link_lets_a_browser_in_once() {
     assert!(shown.header("set-cookie").is_empty());
 }
 
+/// As behind `ssh -L 9000:127.0.0.1:7878`: the browser names the port that it asks, which is not the hub's.
+#[tokio::test]
+async fn behind_a_forwarded_port_a_page_comes_in_and_other_ports_pages_do_not() {
+    let gate = Gate::new().await;
+    let lab = &gate.lab;
+    let by = |host: &str, method: Method, path: &str| {
+        lab.request(method, path)
+            .header("host", host)
+            .header("origin", format!("http://{host}"))
+    };
+    let entered = by("localhost:9000", Method::POST, "/enter")
+        .json(&json!({"key": gate.keyring.link().reveal()}));
+    let entered = send(entered).await;
+    assert_eq!(entered.status, 200);
+    let proof = entered.json()["proof"].as_str().unwrap().to_owned();
+    let cookie = entered.header("set-cookie").to_owned();
+    let (cookie, _) = cookie.split_once(';').unwrap();
+    assert!(cookie.starts_with("drovers_9000="), "{cookie}");
+    let shows = |request: RequestBuilder| {
+        request
+            .header("cookie", cookie)
+            .header("x-drovers-proof", &proof)
+    };
+    for path in ["/", "/api/instances"] {
+        let shown = send(shows(by("localhost:9000", Method::GET, path))).await;
+        assert_eq!(shown.status, 200, "{path}");
+    }
+    let done = shows(by("localhost:9000", Method::POST, "/api/continue")).json(&json!({}));
+    assert_eq!(send(done).await.status, 200);
+    // A browser that asks another port shows that port's cookie: this one is for the hub, if it is one, behind port 9000.
+    let own = format!("127.0.0.1:{}", lab.port);
+    for host in ["localhost:9001", own.as_str()] {
+        let shown = send(shows(by(host, Method::GET, "/api/instances"))).await;
+        shown.problem(401, "unknown-caller");
+    }
+    // A page of any other origin, the hub's own port among them, is refused behind the forwarded one.
+    for origin in [
+        "http://localhost:3000",
+        "http://127.0.0.1:9000",
+        "https://localhost:9000",
+        &format!("http://localhost:{}", lab.port),
+        "null",
+    ] {
+        let request = lab.request(Method::GET, "/api/instances");
+        let request = request.header("host", "localhost:9000");
+        let shown = send(shows(request.header("origin", origin))).await;
+        shown.problem(403, "not-admitted");
+    }
+    let rebound = by("evil.example:9000", Method::GET, "/api/instances");
+    send(shows(rebound)).await.problem(403, "not-admitted");
+}
+
 #[tokio::test]
 async fn a_browser_that_is_not_known_is_told_how_to_get_in() {
     let gate = Gate::new().await;

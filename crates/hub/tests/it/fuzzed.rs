@@ -57,12 +57,7 @@ async fn any_body_and_any_query_is_understood_or_refused() {
         access: Access::Anybody,
         notices: Vec::new(),
     };
-    let router = hub::http::router(
-        lab.hub.clone(),
-        options,
-        http::PORT,
-        CancellationToken::new(),
-    );
+    let router = hub::http::router(lab.hub.clone(), options, CancellationToken::new());
     for seed in seeds("http") {
         http::http(router.clone(), &seed).await;
     }

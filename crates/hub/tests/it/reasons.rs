@@ -21,7 +21,7 @@ use model::state::LinkStatus;
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, PASSWORD};
+use crate::lab::{Lab, PASSWORD, SOON};
 use crate::peer::{Answer, Peer, Say, Then, healthy, reply};
 use crate::upstreams::{events, serve};
 
@@ -40,7 +40,7 @@ macro_rules! events {
 }
 
 /// What a server does; the kind of reason, a piece of its sentence, and the event streams asked for at most.
-const CASES: [(&str, Answer, &str, &str, usize); 17] = [
+const CASES: [(&str, Answer, &str, &str, usize); 18] = [
     (
         "clean end",
         events!(Say::Events(HELLO, Then::End)),
@@ -156,6 +156,19 @@ const CASES: [(&str, Answer, &str, &str, usize); 17] = [
         |_| reply("200 OK\r\nContent-Type: text/html", "<p>"),
         "not_opencode",
         "not OpenCode",
+        0,
+    ),
+    (
+        "OpenCode 2",
+        |path| match path {
+            "/api/info" => reply(
+                "200 OK\r\nContent-Type: application/json",
+                r#"{"version":"2.1.2","pid":1}"#,
+            ),
+            _ => reply("200 OK\r\nContent-Type: text/html", "<p>"),
+        },
+        "opencode2",
+        "is OpenCode 2.1.2, and Drovers needs version 1 for now. `npx -y opencode-ai@1 serve --port 4097`",
         0,
     ),
     (
@@ -307,6 +320,46 @@ async fn what_is_wrong_with_an_address_has_a_name() {
         "not_started",
         "",
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_found_is_asked_whether_it_can_be_an_instance() {
+    let v2: Answer = |_| {
+        reply(
+            "401 Unauthorized\r\nContent-Type: application/json",
+            r#"{"_tag":"UnauthorizedError","message":"no"}"#,
+        )
+    };
+    let v1: Answer = |_| reply("401 Unauthorized", "");
+    for (answer, usable) in [(v2, false), (v1, true), (healthy, true)] {
+        let peer = Peer::start(answer, false).await;
+        let url = format!("http://127.0.0.1:{}", peer.port).parse().unwrap();
+        let http = opencode::Http::new().unwrap();
+        let unusable = hub::ingest::unusable(&http, url, SOON).await;
+        assert_eq!(unusable.is_none(), usable, "{unusable:?}");
+        if let Some(reason) = unusable {
+            let words = reason.to_string();
+            assert!(words.contains("OpenCode 2") && words.contains("npx -y opencode-ai@1 serve"));
+        }
+    }
+}
+
+/// By whichever name of this machine a server is added: it is one instance.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_server_by_two_names_has_one_stream() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let port = lab.fake.url.rsplit(':').next().unwrap();
+    for name in ["localhost", "[::1]", "0.0.0.0"] {
+        let url = format!("http://{name}:{port}/");
+        let again = lab.post("/api/instances", json!({"url": url})).await;
+        assert_eq!(again.status, 200, "it was known");
+        let known = &again.good()["id"];
+        assert!(instance.ends_with(known.as_str().unwrap()));
+    }
+    assert_eq!(lab.fake.connections().ever, 1);
+    let all = lab.get("/api/instances").await.good();
+    assert_eq!(all.as_array().unwrap().len(), 1);
 }
 
 /// A server that was given up is asked for everything that a connection reads, but for a stream: each would cost it

@@ -33,8 +33,10 @@ pub(super) fn add(
             refused: false,
         },
         version: None,
+        clock_ahead: 0,
         catalog: None,
         listed: false,
+        older: BTreeMap::new(),
         asked: Asked::default(),
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
@@ -124,6 +126,27 @@ impl Fold<'_> {
             self.instance.version = Some(version);
             self.touch_tab();
         }
+    }
+
+    /// Every time of the server's reads otherwise now.
+    pub(super) fn clock(&mut self, ahead: i64) {
+        if self.instance.clock_ahead == ahead {
+            return;
+        }
+        self.instance.clock_ahead = ahead;
+        let rev = self.rev;
+        for session in self.instance.sessions.values_mut() {
+            session.rev = rev;
+            session.body_rev = rev;
+            if let Body::Loaded(loaded) = &mut session.body {
+                for message in loaded.messages.values_mut() {
+                    message.rev = rev;
+                    message.content_rev = rev;
+                }
+            }
+        }
+        self.touch_tab();
+        self.touch_tree();
     }
 
     pub(super) fn catalog(&mut self, catalog: Catalog) {

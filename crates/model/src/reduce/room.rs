@@ -6,6 +6,7 @@ use super::Fold;
 use crate::ids::SessionId;
 use crate::limits;
 use crate::state::{Permission, Question};
+use crate::time::Timestamp;
 
 impl Fold<'_> {
     /// True if one more session can be kept.
@@ -19,7 +20,8 @@ impl Fold<'_> {
         room
     }
 
-    /// Lets go of those that changed longest ago. They are not deleted: what is heard of them has them read again.
+    /// Lets go of those that changed longest ago, roots last: what is below one can be found from it. They are not deleted: what is
+    /// heard of them has them read again, and so has who asks for older ones.
     fn let_sessions_go(&mut self) {
         let permissions = self
             .instance
@@ -27,21 +29,53 @@ impl Fold<'_> {
             .values()
             .map(|asked| &asked.session);
         let questions = self.instance.questions.values().map(|asked| &asked.session);
-        let asking: BTreeSet<&SessionId> = permissions.chain(questions).collect();
         let sessions = self.instance.sessions.values();
-        let mut quiet: Vec<_> = sessions
-            .filter(|session| !session.run.is_running() && !asking.contains(&session.info.id))
-            .filter(|session| !self.instance.stops.contains(&session.info.id))
-            .map(|session| (session.info.updated, session.info.id.clone()))
+        let running = sessions.filter(|session| session.run.is_running());
+        let running = running.map(|session| &session.info.id);
+        let stopped = &self.instance.stops;
+        let kept =
+            self.with_those_above(permissions.chain(questions).chain(running).chain(stopped));
+        let mut quiet: Vec<_> = self
+            .instance
+            .sessions
+            .values()
+            .filter(|session| !kept.contains(&session.info.id))
+            .map(|session| {
+                let is_root = session.info.parent.is_none();
+                (is_root, session.info.updated, session.info.id.clone())
+            })
             .collect();
         quiet.sort_unstable();
         quiet.truncate(limits::SESSIONS_SLICE);
         self.instance.counters.left_out(quiet.len() as u64);
-        for (_, id) in quiet {
-            self.instance.sessions.remove(&id);
+        let mut older = self.instance.older.clone();
+        for (_, updated, id) in quiet {
+            if let Some(session) = self.instance.sessions.remove(&id) {
+                let after = Timestamp(updated.0.saturating_add(1));
+                let cut = older.entry(session.info.directory.clone()).or_insert(after);
+                *cut = after.max(*cut);
+            }
             self.gone.push(id);
         }
+        self.set_older(older);
         self.touch_tree();
+    }
+
+    /// Sessions, and those above them.
+    fn with_those_above<'a>(
+        &self,
+        sessions: impl Iterator<Item = &'a SessionId>,
+    ) -> BTreeSet<SessionId> {
+        let mut all = BTreeSet::new();
+        for session in sessions {
+            let mut at = Some(session);
+            // One that is in it already has all above it in it, too.
+            while let Some(id) = at.filter(|id| all.insert((*id).clone())) {
+                let known = self.instance.sessions.get(id);
+                at = known.and_then(|session| session.info.parent.as_ref());
+            }
+        }
+        all
     }
 
     /// True if one more permission can wait.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::Fold;
 use crate::event::Snapshot;
 use crate::ids::{PermissionId, SessionId};
-use crate::state::{Lapsed, Meanwhile, Permission, Question, Run, RunStatus};
+use crate::limits;
+use crate::state::{Lapsed, Meanwhile, Permission, Question, Run, RunStatus, SessionInfo};
+use crate::time::Timestamp;
 
 /// What a snapshot speaks for.
 pub(super) enum Scope {
@@ -40,6 +42,7 @@ impl Fold<'_> {
         let Snapshot {
             sessions,
             listed,
+            older,
             asked,
             unlisted,
             statuses,
@@ -79,6 +82,7 @@ impl Fold<'_> {
             }
             self.recall_run(&id, &asked);
         }
+        self.older_told(&asked, older);
         if !mem::replace(&mut self.instance.listed, true) {
             self.touch_tree();
         }
@@ -109,6 +113,44 @@ impl Fold<'_> {
     pub(super) fn list_again(&mut self) {
         for folder in self.instance.asked.unlisted.clone() {
             self.ask_directory(folder);
+        }
+    }
+
+    /// Notes where the lists of folders were cut. What was read beyond that meanwhile is not unread by it.
+    fn older_told(&mut self, asked: &[Arc<str>], cut: BTreeMap<Arc<str>, Timestamp>) {
+        let mut older = self.instance.older.clone();
+        older.retain(|directory, _| !asked.contains(directory) || cut.contains_key(directory));
+        for (directory, before) in cut {
+            let known = older.entry(directory).or_insert(before);
+            *known = before.min(*known);
+        }
+        self.set_older(older);
+    }
+
+    pub(super) fn older_sessions(
+        &mut self,
+        directory: Arc<str>,
+        sessions: Vec<SessionInfo>,
+        older: Option<Timestamp>,
+    ) {
+        let mut cut = self.instance.older.clone();
+        // That all were read is known until the list is whole, or some are let go.
+        let none = Timestamp(i64::MIN);
+        cut.insert(directory, older.unwrap_or(none));
+        self.set_older(cut);
+        for info in sessions {
+            // What is here is as new as this, or newer.
+            if !self.instance.sessions.contains_key(&info.id) {
+                self.listed.push(info.id.clone());
+                self.session_changed(info);
+            }
+        }
+    }
+
+    pub(super) fn set_older(&mut self, older: BTreeMap<Arc<str>, Timestamp>) {
+        if self.instance.older != older && older.len() <= limits::OLDER {
+            self.instance.older = older;
+            self.touch_tree();
         }
     }
 

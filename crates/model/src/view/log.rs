@@ -96,13 +96,13 @@ impl Front<'_> {
             return None;
         }
         Some(match &session.body {
-            Body::NotLoaded | Body::Loading(_) => empty(id, LogState::Loading, session.run.clone()),
+            Body::NotLoaded | Body::Loading(_) => empty(id, LogState::Loading, self.run(session)),
             Body::Failed { reason } => empty(
                 id,
                 LogState::Failed {
                     reason: reason.clone(),
                 },
-                session.run.clone(),
+                self.run(session),
             ),
             Body::Loaded(loaded) => self.loaded(session, loaded, from, since),
         })
@@ -156,7 +156,7 @@ impl Front<'_> {
                 head_changed: message.rev > since || since == Rev(0),
                 order: message.parts.keys().cloned().collect(),
                 parts: part_rows(session, message, status, &waiting, since, asked_anew),
-                info: message.info.clone(),
+                info: self.by_our_clock(&message.info),
             })
             .collect();
         LogRows {
@@ -170,7 +170,26 @@ impl Front<'_> {
             older: loaded.older.is_some() || first != loaded.order.first().map(key),
             messages,
             anew,
-            run: session.run.clone(),
+            run: self.run(session),
+        }
+    }
+
+    /// What a session does, with times by our clock.
+    fn run(&self, session: &Session) -> Run {
+        let mut run = session.run.clone();
+        if let Run::Retry { next, .. } = &mut run {
+            *next = self.instance.ours(*next);
+        }
+        run
+    }
+
+    /// A message, with times by our clock.
+    fn by_our_clock(&self, info: &MessageInfo) -> MessageInfo {
+        let ours = |at| self.instance.ours(at);
+        MessageInfo {
+            created: ours(info.created),
+            completed: info.completed.map(ours),
+            ..info.clone()
         }
     }
 

@@ -61,8 +61,10 @@ pub struct HeadRow {
     pub mark: Mark,
     /// Its folder.
     pub directory: Arc<str>,
-    /// The sessions above it, topmost first, as ids and titles; the nearest [`limits::ANCESTORS`].
+    /// The sessions above it, topmost first, as ids and titles: the root, and the nearest of the others; [`limits::ANCESTORS`] in all.
     pub ancestors: Vec<(crate::ids::SessionId, Arc<str>)>,
+    /// True if there are further ones between the first of these and the second.
+    pub skips: bool,
 }
 
 /// Whether a prompt can be answered.
@@ -112,6 +114,8 @@ pub struct SideRow {
     pub link: LinkRow,
     /// The server's version.
     pub version: Option<Arc<str>>,
+    /// By how many milliseconds the server's clock is ahead of ours, or behind it where less than zero.
+    pub clock_ahead: i64,
     /// Events counted without use.
     pub counters: Counters,
 }
@@ -194,6 +198,9 @@ impl Front<'_> {
 
     pub(super) fn head(&self) -> HeadRow {
         let session = self.session();
+        let (ancestors, skips) = session
+            .map(|session| self.ancestors(session))
+            .unwrap_or_default();
         HeadRow {
             instance: self.instance.id.clone(),
             name: self.instance.name.clone(),
@@ -202,13 +209,14 @@ impl Front<'_> {
             title: session.map(|session| session.info.title().into()),
             mark: session.map_or(Mark::Idle, |session| mark_of(self.instance, session)),
             directory: session.map_or_else(|| "".into(), |session| session.info.directory.clone()),
-            ancestors: session
-                .map(|session| self.ancestors(session))
-                .unwrap_or_default(),
+            ancestors,
+            skips,
         }
     }
 
-    fn ancestors(&self, session: &Session) -> Vec<(crate::ids::SessionId, Arc<str>)> {
+    /// The sessions above one, and whether some between the root and the nearest are left out.
+    fn ancestors(&self, session: &Session) -> (Vec<(crate::ids::SessionId, Arc<str>)>, bool) {
+        let named = |of: &Session| (of.info.id.clone(), Arc::from(of.info.title()));
         let mut above = Vec::new();
         let mut at = session;
         while let Some(parent) = at
@@ -218,11 +226,18 @@ impl Front<'_> {
             .and_then(|parent| self.instance.sessions.get(parent))
             .filter(|parent| above.len() < limits::ANCESTORS && parent.info.id != session.info.id)
         {
-            above.push((parent.info.id.clone(), Arc::from(parent.info.title())));
+            above.push(named(parent));
             at = parent;
         }
+        let root = self.instance.root_of(&session.info.id);
+        let full = above.len() == limits::ANCESTORS && at.info.id != *root;
+        if let Some(root) = self.instance.sessions.get(root).filter(|_| full)
+            && let Some(topmost) = above.last_mut()
+        {
+            *topmost = named(root);
+        }
         above.reverse();
-        above
+        (above, full)
     }
 
     pub(super) fn composer(&self) -> ComposerRow {
@@ -272,6 +287,7 @@ impl Front<'_> {
                 .map_or(0, |known| known.context),
             link: link_row(self.instance),
             version: self.instance.version.clone(),
+            clock_ahead: self.instance.clock_ahead,
             counters: self.instance.counters.clone(),
         }
     }

@@ -244,7 +244,7 @@ fn row(instance: &Instance, session: &Session, depth: usize, needs: usize) -> Se
         mark: own,
         own,
         needs,
-        updated: session.info.updated,
+        updated: instance.ours(session.info.updated),
         working_since: match session.run {
             Run::Busy { since } | Run::Retry { since, .. } => Some(since),
             _ => None,
@@ -252,7 +252,7 @@ fn row(instance: &Instance, session: &Session, depth: usize, needs: usize) -> Se
         selected: false,
         agent: session.info.agent.clone(),
         retry: match &session.run {
-            Run::Retry { message, next, .. } => Some((message.clone(), *next)),
+            Run::Retry { message, next, .. } => Some((message.clone(), instance.ours(*next))),
             _ => None,
         },
     }

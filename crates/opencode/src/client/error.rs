@@ -163,10 +163,12 @@ pub enum ClientError {
         server: String,
     },
     /// OpenCode 2 answers, whose protocol is another one.
-    #[error("the server at {server} is OpenCode 2, which is not spoken yet")]
+    #[error("the server at {server} is OpenCode {}, and Drovers needs version 1 for now", version.as_deref().unwrap_or("2"))]
     V2NotSpoken {
         /// Its address.
         server: String,
+        /// For example `2.1.2`, where it tells.
+        version: Option<String>,
     },
     /// The reply is not the JSON that was expected.
     #[error("the server's reply does not make sense: {reason}")]
@@ -331,6 +333,16 @@ pub(super) fn excerpt(body: &str) -> String {
     let message = told.and_then(|told| told.message.or_else(|| told.data?.message));
     let text = message.as_deref().unwrap_or(body);
     one_line(text)
+}
+
+/// What kind of error OpenCode 2 says that it is, and OpenCode 1 on a few routes: `_tag`.
+pub(super) fn tag(body: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Told {
+        #[serde(rename = "_tag")]
+        tag: String,
+    }
+    serde_json::from_str::<Told>(body).ok().map(|told| told.tag)
 }
 
 /// Where a redirect points, as far as it may be shown.

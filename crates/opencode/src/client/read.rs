@@ -47,6 +47,29 @@ impl Client {
         self.list(&["session"], limit.as_slice()).await
     }
 
+    /// `GET /session?roots=true`: the same list without those that have a parent, so that many children push none out.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn roots(&self, limit: usize) -> Result<Tolerant<Vec<SessionInfo>>, ClientError> {
+        let query = [("roots", "true".to_owned()), ("limit", limit.to_string())];
+        self.list(&["session"], &query).await
+    }
+
+    /// `GET /experimental/session`: the newest `limit` sessions of the folder ([`at`](Self::at)) that last changed before a time, in
+    /// milliseconds. Archived ones are not among them.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn sessions_before(
+        &self,
+        before: i64,
+        limit: usize,
+    ) -> Result<Tolerant<Vec<SessionInfo>>, ClientError> {
+        let query = [("cursor", before.to_string()), ("limit", limit.to_string())];
+        self.list(&["experimental", "session"], &query).await
+    }
+
     /// `GET /session/{id}`.
     ///
     /// # Errors

@@ -246,6 +246,97 @@ async fn a_reply_too_large_is_refused_without_announcement() {
     assert!(matches!(error, ClientError::TooLarge { .. }), "{error:?}");
 }
 
+/// Every way in which OpenCode 2 was seen, or is described, to answer; the version that it tells.
+const V2: [(fn(&str) -> Answer, Option<&str>); 6] = [
+    (
+        |_| Answer::Bytes(reply(JSON, r#"{"healthy":true,"version":"2.0.0"}"#)),
+        Some("2.0.0"),
+    ),
+    (
+        |request| {
+            let info = request.starts_with("GET /api/info ");
+            Answer::Bytes(if info {
+                reply(
+                    JSON,
+                    r#"{"version":"2.1.2","pid":7,"urls":[],"paths":{"tmp":"/tmp"}}"#,
+                )
+            } else {
+                reply(PAGE, "<html>")
+            })
+        },
+        Some("2.1.2"),
+    ),
+    (
+        |request| {
+            let info = request.starts_with("GET /api/info ");
+            Answer::Bytes(if info {
+                reply(JSON, r#"{"version":"2.1.2","pid":7}"#)
+            } else {
+                reply("404 Not Found", "")
+            })
+        },
+        Some("2.1.2"),
+    ),
+    (
+        |request| {
+            let status = request.starts_with("GET /api/status ");
+            Answer::Bytes(if status {
+                reply(JSON, r#"{"version":"2.0.6","pid":7}"#)
+            } else {
+                reply(PAGE, "<html>")
+            })
+        },
+        Some("2.0.6"),
+    ),
+    (
+        |request| {
+            let health = request.starts_with("GET /api/health ");
+            Answer::Bytes(if health {
+                reply(JSON, r#"{"healthy":true}"#)
+            } else {
+                reply(PAGE, "<html>")
+            })
+        },
+        None,
+    ),
+    (
+        |_| {
+            let said = r#"{"_tag":"UnauthorizedError","message":"Unauthorized"}"#;
+            Answer::Bytes(reply(
+                "401 Unauthorized\nContent-Type: application/json",
+                said,
+            ))
+        },
+        None,
+    ),
+];
+
+#[tokio::test]
+async fn opencode_2_is_told_from_everything_else() {
+    for (answer, version) in V2 {
+        let server = Server::start(answer).await;
+        let version = version.map(str::to_owned);
+        let spoken = client(&server).probe(PATIENCE).await;
+        assert_eq!(
+            spoken,
+            Ok(Spoken::V2NotSpoken {
+                version: version.clone()
+            })
+        );
+        let error = client(&server).health().await.unwrap_err();
+        let words = error.to_string();
+        assert!(
+            matches!(&error, ClientError::V2NotSpoken { version: told, .. } if *told == version),
+            "{error:?}"
+        );
+        let named = version.as_deref().unwrap_or("2");
+        assert!(
+            words.contains(&format!("OpenCode {named},")) && words.contains("version 1"),
+            "{words}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn who_answers() {
     let server = Server::saying(JSON, r#"{"healthy":true,"version":"1.18.33"}"#).await;
@@ -257,31 +348,13 @@ async fn who_answers() {
     );
     assert_eq!(client(&server).health().await.unwrap().version, "1.18.33");
 
-    let server = Server::saying(JSON, r#"{"healthy":true,"version":"2.0.0"}"#).await;
-    assert_eq!(
-        client(&server).probe(PATIENCE).await,
-        Ok(Spoken::V2NotSpoken)
-    );
-
-    let server = Server::start(|request| {
-        let v2 = request.starts_with("GET /api/health ");
-        Answer::Bytes(if v2 {
-            reply(JSON, r#"{"healthy":true}"#)
-        } else {
-            reply(PAGE, "<html>")
-        })
-    })
-    .await;
-    assert_eq!(
-        client(&server).probe(PATIENCE).await,
-        Ok(Spoken::V2NotSpoken)
-    );
-    assert!(matches!(
-        client(&server).health().await,
-        Err(ClientError::V2NotSpoken { .. })
-    ));
-
-    for (head, body) in [(PAGE, "<html>"), (JSON, "{}"), ("404 Not Found", "")] {
+    for (head, body) in [
+        (PAGE, "<html>"),
+        (JSON, "{}"),
+        (JSON, r#"{"healthy":false}"#),
+        (JSON, r#"{"version":"2.1.2"}"#),
+        ("404 Not Found", ""),
+    ] {
         let server = Server::saying(head, body).await;
         let error = client(&server).probe(PATIENCE).await.unwrap_err();
         assert!(

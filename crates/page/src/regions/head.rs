@@ -17,7 +17,10 @@ pub(super) fn head(row: &HeadRow) -> Fragment {
             div.title {
                 @if !row.ancestors.is_empty() {
                     p.above {
-                        @for (id, title) in &row.ancestors { a href=(session_path(instance, id.as_str())) { (title) } " › " }
+                        @for (nth, (id, title)) in row.ancestors.iter().enumerate() {
+                            a href=(session_path(instance, id.as_str())) { (title) } " › "
+                            @if nth == 0 && row.skips { "… › " }
+                        }
                     }
                 }
                 h1 {

@@ -12,7 +12,7 @@ use crate::words::{self, encode, instance_path, session_path};
 /// Steps that are drawn as such; deeper ones are drawn at this one.
 const DEPTHS: usize = 8;
 
-pub(super) fn tree(look: &Look, listed: bool, rows: &[SessionRow]) -> Fragment {
+pub(super) fn tree(look: &Look, listed: bool, older: bool, rows: &[SessionRow]) -> Fragment {
     let id = look.instance.as_ref().map_or("", InstanceId::as_str);
     let head = html! {
         header {
@@ -28,7 +28,23 @@ pub(super) fn tree(look: &Look, listed: bool, rows: &[SessionRow]) -> Fragment {
         head.into_string()
     );
     let rows = rows.iter().map(|row| tree_row(look, id, row)).collect();
-    list("tree", open, rows, "</ul></nav>")
+    let close = match older {
+        true => format!("</ul>{}</nav>", cut(id).into_string()),
+        false => "</ul></nav>".to_owned(),
+    };
+    list("tree", open, rows, &close)
+}
+
+/// What stands below a list that is not whole.
+fn cut(instance: &str) -> Markup {
+    let url = format!("/api/instances/{}/older-sessions", encode(instance));
+    html! {
+        div.cut {
+            p.quiet { "There are older sessions, which are not listed." }
+            button type="button" data-do="post" data-url=(url) { "List older sessions" }
+            p.problem role="alert" hidden {}
+        }
+    }
 }
 
 fn tree_row(look: &Look, instance: &str, row: &SessionRow) -> Block {

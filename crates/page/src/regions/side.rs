@@ -34,6 +34,7 @@ pub(super) fn side(row: &SideRow) -> Fragment {
                         dt { "Last heard" } dd { time data-at=(heard.0) data-form="clock" {} }
                     }
                     @if let Some(version) = &row.version { dt { "OpenCode" } dd { (version) } }
+                    @if let Some(off) = clock_off(row.clock_ahead) { dt { "Its clock" } dd { (off) } }
                     (counted(&row.counters))
                 }
             }
@@ -66,12 +67,32 @@ fn list(todos: &Todos) -> Markup {
     }
 }
 
+/// How far a server's clock is from ours, where that is worth a word: its times are shown by ours.
+fn clock_off(ahead: i64) -> Option<String> {
+    let seconds = (ahead.unsigned_abs() + 500) / 1000;
+    let by = match seconds {
+        0 | 1 => return None,
+        2..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    };
+    let way = if ahead > 0 { "ahead" } else { "behind" };
+    Some(format!("{by} {way}: times are shown by the hub's"))
+}
+
 fn counted(counters: &Counters) -> Markup {
     let unknown: u64 = counters.unknown.values().sum();
-    let malformed: u64 = counters.malformed.values().sum();
+    let beyond = counters.beyond();
+    let malformed = counters
+        .malformed
+        .values()
+        .sum::<u64>()
+        .saturating_sub(beyond);
     html! {
         @if unknown > 0 { dt { "Unknown events" } dd { (unknown) } }
         @if malformed > 0 { dt { "Unreadable events" } dd { (malformed) } }
+        @if beyond > 0 { dt { "Left out, more than is kept" } dd { (beyond) } }
         @if counters.gaps > 0 { dt { "Gaps, read again" } dd { (counters.gaps) } }
     }
 }

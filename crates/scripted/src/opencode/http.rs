@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -42,6 +43,7 @@ pub(super) fn router(shared: Handle) -> Router {
         .route("/find/file", get(async || Json(json!([]))))
         .route("/vcs", get(async || Json(json!({ "branch": "main" }))))
         .route("/session", get(list).post(create))
+        .route("/experimental/session", get(list))
         .route("/session/status", get(status))
         .route("/session/{id}", get(read).patch(update).delete(delete))
         .route("/session/{id}/message", get(messages))
@@ -59,7 +61,18 @@ pub(super) fn router(shared: Handle) -> Router {
         .fallback(async || not_found("Route"))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), dated))
         .with_state(shared)
+}
+
+/// Tells its time with every reply, as servers do.
+async fn dated(State(shared): State<Handle>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let now = UNIX_EPOCH + Duration::from_millis(shared.now());
+    if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(now)) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 /// Refuses, stalls or lets in.
@@ -117,6 +130,7 @@ struct Filter {
     search: Option<String>,
     roots: Option<bool>,
     start: Option<u64>,
+    cursor: Option<u64>,
     before: Option<String>,
 }
 
@@ -160,6 +174,7 @@ async fn list(State(shared): State<Handle>, Query(filter): Query<Filter>) -> Jso
                 .as_deref()
                 .is_none_or(|search| title.contains(search))
             && filter.start.is_none_or(|start| updated >= start)
+            && filter.cursor.is_none_or(|cursor| updated < cursor)
             && !(filter.roots == Some(true) && session.parent.is_some())
     };
     let mut infos: Vec<Value> = shared.with(|world| {

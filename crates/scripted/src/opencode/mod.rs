@@ -54,6 +54,8 @@ pub struct FakeOptions {
     pub retry: Duration,
     /// Seed of its ids.
     pub seed: u64,
+    /// Seconds by which its clock is ahead of this machine's; behind it, where less than zero.
+    pub clock_ahead: i64,
 }
 
 /// A running scripted OpenCode. Stops when dropped.
@@ -104,6 +106,7 @@ impl Default for FakeOptions {
             heartbeat: Duration::from_secs(10),
             retry: Duration::from_secs(1),
             seed: 0,
+            clock_ahead: 0,
         }
     }
 }
@@ -167,6 +170,22 @@ impl FakeServer {
         self.shared
             .with(|world| world.seed(directory, Some(title), None))
             .map_err(|_| SeedError::Full)
+    }
+
+    /// Puts an idle session below another one, without telling anyone.
+    ///
+    /// # Errors
+    /// There is no such session, or no room for another one.
+    pub fn seed_child(&self, parent: &str, title: &str) -> Result<String, SeedError> {
+        let directory = &self.shared.options.directory;
+        self.shared.with(|world| {
+            if !world.sessions.contains_key(parent) {
+                return Err(SeedError::NoSession(parent.to_owned()));
+            }
+            world
+                .seed(directory, Some(title), Some(parent))
+                .map_err(|_| SeedError::Full)
+        })
     }
 
     /// Puts messages, as `GET /session/{id}/message` lists them, at the end of a session, without telling

@@ -55,13 +55,22 @@ impl Shared {
     /// Reads or changes the world, now; events leave in the order they happen.
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut world = lock(&self.world);
-        world.set_now(now());
+        world.set_now(self.now());
         let result = change(&mut world);
         for event in world.take_events() {
             // Nobody listening is no failure.
             let _ = self.events.send(Frame::new(&event, &world.project));
         }
         result
+    }
+
+    /// Its time: milliseconds of the Unix epoch.
+    pub(super) fn now(&self) -> u64 {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        now.saturating_add_signed(self.options.clock_ahead.saturating_mul(1000))
     }
 
     /// Ends when the open event streams shall break off.
@@ -110,14 +119,6 @@ impl Shared {
             }
         }
     }
-}
-
-/// Milliseconds of the Unix epoch.
-fn now() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

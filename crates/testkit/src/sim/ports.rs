@@ -238,6 +238,7 @@ impl Reader {
                 value: sessions,
                 malformed: 0,
             },
+            roots: None,
             statuses,
             permissions: Some(permissions),
             questions: Some(questions),

@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use url::Url;
 
-use super::{StartError, listening};
+use super::{Listening, StartError, listening};
 use crate::secret::Secret;
 use crate::workspace::output::{Lines, Tail};
 use crate::workspace::{guard, limits};
@@ -79,7 +80,7 @@ impl Running {
 pub(super) struct Starting {
     process: Process,
     password: Secret,
-    listening: mpsc::Receiver<(Pid, Url)>,
+    listening: mpsc::Receiver<(Pid, Listening)>,
 }
 
 impl Starting {
@@ -119,8 +120,12 @@ impl Starting {
         })
     }
 
-    /// Waits for the printed address.
-    pub(super) async fn ready(mut self, deadline: Duration) -> Result<Running, StartError> {
+    /// Waits for the address that `program` prints.
+    pub(super) async fn ready(
+        mut self,
+        deadline: Duration,
+        program: PathBuf,
+    ) -> Result<Running, StartError> {
         let exited = self.process.exited();
         let first = async {
             tokio::select! {
@@ -130,12 +135,16 @@ impl Starting {
             }
         };
         match timeout(deadline, first).await {
-            Ok(Ok((leader, url))) => Ok(Running {
+            Ok(Ok((leader, Listening::At(url)))) => Ok(Running {
                 url,
                 leader,
                 password: self.password,
                 process: self.process,
             }),
+            Ok(Ok((_, Listening::OpenCode2))) => {
+                self.process.stop().await;
+                Err(StartError::OpenCode2 { program })
+            }
             Ok(Err(exit)) => Err(StartError::Exited {
                 exit,
                 output: self.process.output.text(),
@@ -235,7 +244,7 @@ async fn collect(
 }
 
 /// Looks for the two lines that say something to us; says whether this was the guard's own.
-fn notice(line: &str, leader: &OnceLock<Pid>, found: &mpsc::Sender<(Pid, Url)>) -> bool {
+fn notice(line: &str, leader: &OnceLock<Pid>, found: &mpsc::Sender<(Pid, Listening)>) -> bool {
     let Some(leader) = leader.get() else {
         let pid = line
             .strip_prefix(guard::LEADER)
@@ -243,9 +252,9 @@ fn notice(line: &str, leader: &OnceLock<Pid>, found: &mpsc::Sender<(Pid, Url)>) 
             .and_then(Pid::from_raw);
         return pid.is_some_and(|pid| leader.set(pid).is_ok());
     };
-    if let Some(url) = listening(line) {
+    if let Some(told) = listening(line) {
         // Full or closed: the first address was found already, and it is the one that counts.
-        let _known = found.try_send((*leader, url));
+        let _known = found.try_send((*leader, told));
     }
     false
 }

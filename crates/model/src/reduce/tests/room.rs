@@ -81,6 +81,79 @@ fn of_too_many_sessions_those_stay_that_run_or_ask_or_changed_last() {
 }
 
 #[test]
+fn roots_go_last_and_what_is_above_one_that_runs_stays() {
+    let mut bench = Bench::new();
+    let child = |id: &str, parent: &str, at| SessionInfo {
+        parent: Some(parent.into()),
+        ..updated(id, at)
+    };
+    bench.a([
+        Event::SessionCreated(updated("root", 1)),
+        Event::SessionCreated(child("middle", "root", 2)),
+        Event::SessionCreated(child("runs", "middle", 3)),
+        Event::Status {
+            session: "runs".into(),
+            status: RunStatus::Busy,
+        },
+    ]);
+    let roots = 100;
+    bench.a((0..roots).map(|n| Event::SessionCreated(updated(&format!("r{n}"), 10 + n))));
+    let last = 2 * limits::SESSIONS;
+    bench.a((0..last).map(|n| Event::SessionCreated(child(&format!("c{n}"), "r0", 1000 + n))));
+    let kept = &a(&bench).sessions;
+    for id in ["root", "middle", "runs"] {
+        assert!(kept.contains_key(id), "{id}");
+    }
+    assert!((0..roots).all(|n| kept.contains_key(format!("r{n}").as_str())));
+    assert!(!kept.contains_key("c0"));
+    // Who asks for older ones finds what went.
+    let before = a(&bench).older.get("/p").copied();
+    let newest_gone = (0..last)
+        .rev()
+        .find(|n| !kept.contains_key(format!("c{n}").as_str()));
+    let gone_at = newest_gone.map(|n| Timestamp(i64::try_from(1000 + n).unwrap()));
+    assert!(
+        before > gone_at && gone_at.is_some(),
+        "{before:?} {gone_at:?}"
+    );
+}
+
+#[test]
+fn where_a_list_was_cut_is_known_until_it_was_read_on() {
+    let mut bench = Bench::new();
+    let cut = |at: Option<i64>| {
+        Event::Snapshot(Snapshot {
+            asked: vec!["/p".into()],
+            older: at
+                .map(|at| ("/p".into(), Timestamp(at)))
+                .into_iter()
+                .collect(),
+            ..Snapshot::default()
+        })
+    };
+    let older = |sessions, older| Event::OlderSessions {
+        directory: "/p".into(),
+        sessions,
+        older,
+    };
+    let known = |bench: &Bench| a(bench).older.get("/p").map(|at| at.0);
+    bench.a([cut(Some(50))]);
+    assert_eq!(known(&bench), Some(50));
+    bench.a([older(vec![updated("old", 40)], Some(Timestamp(40)))]);
+    assert!(a(&bench).sessions.contains_key("old"));
+    // The same list, read again, is cut where it was; what was read beyond that is here.
+    bench.a([cut(Some(60))]);
+    assert_eq!(known(&bench), Some(40));
+    assert!(a(&bench).has_older());
+    bench.a([older(Vec::new(), None), cut(Some(60))]);
+    assert!(!a(&bench).has_older(), "all of it was read");
+    bench.a([cut(None)]);
+    assert_eq!(known(&bench), None, "the list is whole now");
+    bench.a([cut(Some(50))]);
+    assert!(a(&bench).has_older());
+}
+
+#[test]
 fn where_all_sessions_run_the_newest_is_left_out() {
     let mut bench = Bench::new();
     for n in 0..limits::SESSIONS + 3 {

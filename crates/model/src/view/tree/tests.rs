@@ -136,7 +136,12 @@ fn sessions_nested_without_end_are_drawn_in_time_and_without_a_stack() {
     assert_eq!(rows[0].mark, Mark::NeedsYou);
     assert_eq!(rows[NESTED - 1].depth, limits::TREE_DEPTH);
     assert_eq!(rows[5].depth, 5);
-    assert_eq!(seen.head.unwrap().ancestors.len(), limits::ANCESTORS);
+    let head = seen.head.unwrap();
+    assert_eq!(head.ancestors.len(), limits::ANCESTORS);
+    assert!(
+        head.skips && head.ancestors[0].0.as_str() == "000000",
+        "the root is named"
+    );
     let needs = seen.needs.unwrap();
     assert_eq!(needs.len(), 2 * NESTED / 1000);
     let root = |need: &crate::view::NeedRow| need.root.as_str() == "000000";
