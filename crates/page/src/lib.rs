@@ -9,6 +9,7 @@
 mod assets;
 mod door;
 mod limits;
+mod links;
 pub mod wire;
 
 mod markdown;

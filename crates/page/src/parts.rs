@@ -99,6 +99,10 @@ impl maud::Render for Open<'_> {
             // What is longer than its box can be moved by keyboard as well.
             buffer.push_str(" tabindex=\"0\"");
         }
+        if *tag == "div" && key.starts_with("b:") {
+            // What a block begins with says whether it goes from right to left.
+            buffer.push_str(" dir=\"auto\"");
+        }
         buffer.push('>');
     }
 }
