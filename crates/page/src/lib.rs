@@ -17,6 +17,7 @@ mod parts;
 mod regions;
 mod render;
 mod shell;
+mod terminal;
 mod words;
 
 #[cfg(test)]

@@ -14,6 +14,12 @@ pub(crate) const SPLICED_KEY_BYTES: usize = 256;
 pub(crate) const OUTPUT_BYTES: usize = 16 << 10;
 /// Bytes by which the beginning of a running tool's shown output moves on, so that most changes only append.
 pub(crate) const OUTPUT_STEP: usize = 4 << 10;
+/// Lines at the end of an output that a program may still write over. What was before them stays.
+pub(crate) const SCREEN_LINES: usize = 64;
+/// Columns that an output may move to. Beyond it a program writes in the last of them; text that is written goes on.
+pub(crate) const SCREEN_COLUMNS: usize = 256;
+/// Bytes of an output that is drawn with its colours. A larger one, which is only drawn when all of it is asked for, has none.
+pub(crate) const COLOURED_OUTPUT_BYTES: usize = 1 << 20;
 /// Bytes of one text drawn at once. Beyond it only its end is, with a link to all of it.
 pub(crate) const TEXT_BYTES: usize = 256 << 10;
 /// Bytes by which the beginning of such a text moves on.

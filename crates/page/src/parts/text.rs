@@ -11,7 +11,7 @@ use super::{Open, Place, assemble, block, summary};
 use crate::limits;
 use crate::markdown::{self, Memo};
 use crate::render::{Block, Fragment, fragment_url};
-use crate::words::{duration, escape};
+use crate::words::{duration, escape, linked};
 
 pub(super) fn prose(
     place: &Place<'_>,
@@ -34,7 +34,7 @@ pub(super) fn prose(
         .open
         .as_ref()
         .map_or_else(|| text.to_owned(), |open| open.heard());
-    let body = block(row, "0", escape(shown(&text, whole)));
+    let body = block(row, "0", linked(shown(&text, whole)));
     let mut blocks = Vec::new();
     if synthetic {
         blocks.push(summary(row, html! { "Added for the model" }));
