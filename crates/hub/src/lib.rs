@@ -13,6 +13,7 @@ pub mod hub;
 pub mod ingest;
 pub mod journal;
 pub mod limits;
+mod picture;
 pub mod registry;
 pub mod replay;
 pub mod workspace;

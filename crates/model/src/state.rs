@@ -20,9 +20,9 @@ pub use answered::{Answered, AnsweredLately, Lapsed, Outcome, Request};
 pub use asked::{Asked, Meanwhile};
 pub use content::{Content, Hidden, Piece};
 pub use info::{
-    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
-    Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Role, RunStatus,
-    SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
+    AgentInfo, Catalog, ErrorKind, Failure, File, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
+    Permission, PermissionRequest, Picture, Question, QuestionItem, QuestionOption, Role,
+    RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
 };
 pub use link::{Link, LinkStatus, Reason, ReasonKind};
 pub use session::{Body, Halt, Held, Loaded, Message, MessageStatus, Run, Session};

@@ -58,6 +58,8 @@ pub(crate) const DIFF_BYTES: usize = 256 << 10;
 /// Bytes of a tool's input up to which its values are written on lines of their own, which may make a hundred bytes of one. A
 /// larger one is shown as it came.
 pub(crate) const INPUT_BYTES: usize = 64 << 10;
+/// Files that a tool gave back, of which each is shown. Of more their number is told.
+pub(crate) const FILES: usize = 16;
 /// Characters of a tool's name, title or file that are shown.
 pub(crate) const TITLE_CHARS: usize = 200;
 /// Folders offered when one is to be opened.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod drawn;
 mod patches;
 
 use model::event::Event;

@@ -153,6 +153,15 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
+/// A size in words: `950 B`, `34 KB`, `1.2 MB`.
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..1_000 => format!("{n} B"),
+        1_000..1_000_000 => format!("{} KB", n.div_ceil(1_000)),
+        _ => format!("{}.{} MB", n / 1_000_000, n % 1_000_000 / 100_000),
+    }
+}
+
 /// A count in at most four figures: `950`, `12.3k`, `1.2M`.
 pub(crate) fn count(n: u64) -> String {
     match n {

@@ -367,6 +367,7 @@ impl Fold<'_> {
                         part.kind,
                         PartKind::Text {
                             synthetic: false,
+                            ignored: false,
                             ..
                         }
                     ) =>

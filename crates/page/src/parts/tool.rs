@@ -6,7 +6,7 @@ use model::state::{MessageStatus, Tool, ToolState};
 use model::view::PartRow;
 use serde_json::Value;
 
-use super::{Open, Place, assemble, block, diff, output, summary};
+use super::{Open, Place, assemble, block, diff, files, output, summary};
 use crate::limits;
 use crate::markdown::{highlight, language_of_path};
 use crate::render::{Block, Fragment, fragment_url};
@@ -25,14 +25,19 @@ pub(super) fn part(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -
         });
     }
     blocks.extend(result(place, row, tool, whole));
+    blocks.extend(files::given_back(place, row, &tool.files));
     let key = format!("p:{}", row.id);
     let mut open = html! { (Open("details", &key, "tool")) }.into_string();
     // The start tag is ours up to its end, so that one more attribute fits before it.
     open.truncate(open.len() - 1);
     open.push_str(
-        &html! { " data-status=" (PreEscaped("\"")) (status(tool)) (PreEscaped("\">")) }
+        &html! { " data-status=" (PreEscaped("\"")) (status(tool)) (PreEscaped("\"")) }
             .into_string(),
     );
+    if tool.files.iter().any(|file| file.picture.is_some()) {
+        open.push_str(" data-pictures");
+    }
+    open.push('>');
     assemble(row, PreEscaped(open), blocks, "</details>")
 }
 
@@ -72,6 +77,7 @@ fn head(place: &Place<'_>, row: &PartRow, tool: &Tool, input: &Value) -> Markup 
         span.mark.(colour) aria-hidden="true" { (shape) }
         span.name { (short(&tool.name)) }
         span.what { (title(tool, input)) }
+        @if !tool.files.is_empty() { span.took { (files::in_short(&tool.files)) } }
         @if let Some((child, instance)) = child {
             a.child href=(session_path(instance.as_str(), child.as_str())) { "Open session" }
         }
