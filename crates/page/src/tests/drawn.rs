@@ -26,10 +26,11 @@ fn drawn(kind: PartKind) -> String {
 fn words(html: &str) -> String {
     let text = html.split('<').filter_map(|rest| rest.split_once('>'));
     let text: Vec<&str> = text.map(|(_, text)| text.trim()).collect();
-    text.join(" ")
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words: Vec<&str> = text
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+        .collect();
+    words.join(" ").replace(" ,", ",")
 }
 
 fn file(name: &str, mime: &str, picture: Option<Picture>) -> File {
