@@ -18,6 +18,8 @@ pub(crate) const OUTPUT_STEP: usize = 4 << 10;
 pub(crate) const SCREEN_LINES: usize = 64;
 /// Columns that an output may move to. Beyond it a program writes in the last of them; text that is written goes on.
 pub(crate) const SCREEN_COLUMNS: usize = 256;
+/// Columns of a line that is written. What follows them goes on in the next line, as at the edge of a terminal.
+pub(crate) const SCREEN_LINE: usize = 16 << 10;
 /// Bytes of an output that is drawn with its colours. A larger one, which is only drawn when all of it is asked for, has none.
 pub(crate) const COLOURED_OUTPUT_BYTES: usize = 1 << 20;
 /// Bytes of one text drawn at once. Beyond it only its end is, with a link to all of it.

@@ -93,6 +93,9 @@ impl Screen {
     }
 
     fn write(&mut self, c: char) {
+        if self.column >= limits::SCREEN_LINE {
+            self.new_line();
+        }
         let (column, style) = (self.column, self.style);
         let line = self.line();
         let blank = Cell {

@@ -75,12 +75,19 @@ async fn the_conversation_has_half_of_a_page_that_is_four_times_as_large() -> Re
         ("crowd-wide-30", 128),
         // What a link that is down says takes its place too.
         ("retrying", 100),
+        ("gone", 84),
     ] {
         page.goto(&gallery.url(name)).await?;
         let height: u32 = page
             .eval("document.querySelector('#log').clientHeight")
             .await?;
         ensure!(height >= least, "{name}: {height} of 256");
+        let reconnect = "[...document.querySelectorAll('.link button')].every(button =>
+            (box => box.right <= innerWidth && document.elementFromPoint(box.left + 8, box.top + 8) === button)(button.getBoundingClientRect()))";
+        ensure!(
+            page.eval::<bool>(reconnect).await?,
+            "{name}: its server can be tried again"
+        );
         let send = "document.querySelector('.send').getBoundingClientRect().bottom <= innerHeight";
         ensure!(page.eval::<bool>(send).await?, "{name}: it can be sent");
     }
@@ -187,6 +194,14 @@ async fn thirty_instances_are_reached_by_list_wheel_and_keys() -> Result<()> {
         key(&page, "Escape").await?;
         let shut = "document.body.dataset.menu === undefined && document.activeElement.dataset.do === 'menu'";
         ensure!(page.eval::<bool>(shut).await?, "Escape closes it");
+        let links = "[...document.querySelectorAll('.tab a')].map(link => link.pathname)";
+        let links: Vec<String> = page.eval(links).await?;
+        let here = "[...document.querySelectorAll('.tab a')].findIndex(link => link.ariaCurrent === 'page')";
+        let here: usize = page.eval(here).await?;
+        key(&page, "l").await?;
+        // Nothing is there, which the page goes to nevertheless.
+        let there = format!("location.pathname === '{}'", links[here + 1]);
+        page.wait_for(&there, PATIENCE).await?;
     }
     Ok(())
 }

@@ -108,6 +108,9 @@ fn what_is_drawn_of_a_hostile_output_is_bounded() {
     assert!(command(&up).len() < up.len());
     let styled = "\x1b[1;2;3;4;9;38;5;9;48;5;10mx\x1b[0my".repeat(500);
     assert!(command(&styled).len() < 4 * styled.len());
+    let endless = "x".repeat(100_000) + "\x1b[m";
+    let longest = command(&endless).lines().map(str::len).max();
+    assert_eq!(longest, Some(limits::SCREEN_LINE));
     let long = "\x1b[31mx\x1b[0m\n".repeat(limits::COLOURED_OUTPUT_BYTES / 8);
     assert!(!command(&long).contains("span"));
 }
