@@ -161,6 +161,27 @@ async fn every_script_has_its_direction() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pictures_are_in_sight_while_their_row_is_folded() -> Result<()> {
+    let gallery = Gallery::open(&[1]).await?;
+    let browser = Chromium::start().await?;
+    let page = browser.page().await?;
+    page.goto(&gallery.url("crowd-wide-1")).await?;
+    for selector in [".turn.user img", ".tool[data-pictures]:not([open]) img"] {
+        let seen = format!(
+            "(img => (img.scrollIntoView(), img.complete && img.naturalWidth > 0 && img.checkVisibility()
+                && img.getBoundingClientRect().width <= 480))(document.querySelector('{selector}'))"
+        );
+        page.wait_for(&seen, PATIENCE).await?;
+    }
+    let folded =
+        "document.querySelector('.tool[data-pictures] > .in')?.getClientRects().length ?? 0";
+    assert_eq!(page.eval::<usize>(folded).await?, 0, "the rest is not");
+    let told = "document.querySelector('.tool[data-pictures] > summary').innerText.includes('2 files, 1.2 MB')";
+    ensure!(page.eval::<bool>(told).await?);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn thirty_instances_are_reached_by_list_wheel_and_keys() -> Result<()> {
     let gallery = Gallery::open(&[30]).await?;
     let browser = Chromium::start().await?;
