@@ -76,7 +76,7 @@ fn shown(place: &Place<'_>, row: &PartRow, nth: usize, file: &File, word: &str) 
     let Some((picture, url)) = file.picture.zip(url(place, row, nth)) else {
         let mime = plain::line(&file.mime, limits::TITLE_CHARS);
         return html! {
-            p.line { (word) code { (name) } @if mime != name { ", " (mime) } @if let Some(size) = size { ", " (size) } }
+            p.line { (word) code { (name) } @if !mime.is_empty() && mime != name { ", " (mime) } @if let Some(size) = size { ", " (size) } }
         };
     };
     html! {
