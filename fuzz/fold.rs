@@ -152,6 +152,7 @@ impl Script<'_> {
             0 | 1 => PartKind::Text {
                 text: self.text().into(),
                 synthetic: self.flag(),
+                ignored: false,
                 ended: self.flag(),
             },
             2 => PartKind::Reasoning {
@@ -195,6 +196,7 @@ impl Script<'_> {
             },
             input: Json::of(&input),
             title: self.maybe(|script| script.text().into()),
+            files: Vec::new(),
             child: self.maybe(Self::session),
             started: self.maybe(Self::at),
             ended: self.maybe(Self::at),

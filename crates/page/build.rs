@@ -33,6 +33,8 @@ const MODULES: &[&str] = &[
     "pace.ts",
     "live.ts",
     "navigate.ts",
+    "menu.ts",
+    "drafts.ts",
     "dialogs.ts",
     "answer.ts",
     "waiting.ts",

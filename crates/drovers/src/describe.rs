@@ -114,9 +114,7 @@ fn part(info: &PartInfo) -> String {
         PartKind::StepFinish { reason, .. } => {
             format!("step ends ({})", reason.as_deref().unwrap_or("no reason"))
         }
-        PartKind::File { filename, .. } => {
-            format!("file {}", filename.as_deref().unwrap_or_default())
-        }
+        PartKind::File(file) => format!("file {}", file.name()),
         _ => String::new(),
     }
 }

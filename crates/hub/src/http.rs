@@ -8,6 +8,7 @@ mod assets;
 mod discover;
 mod documents;
 mod ending;
+mod files;
 mod fragments;
 mod health;
 mod instances;
@@ -149,6 +150,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(resume::one))
         .routes(routes!(resume::all))
         .routes(routes!(messages::list))
+        .routes(routes!(files::read))
         .routes(routes!(prompts::send).layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)))
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::reply))

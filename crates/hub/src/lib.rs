@@ -12,6 +12,7 @@ pub mod http;
 pub mod ingest;
 pub mod instances;
 pub mod limits;
+mod picture;
 pub mod record;
 pub mod registry;
 pub mod replay;

@@ -26,6 +26,12 @@ pub const ID_BYTES: usize = 256;
 pub const PATH_BYTES: usize = 4096;
 /// Characters of a title, a name or another sentence of a server's. The rest is cut off.
 pub const WORDS_CHARS: usize = 200;
+/// Bytes of a picture that the page shows. Of a larger one it tells name and size.
+pub const PICTURE_BYTES: u64 = 8 << 20;
+/// Bytes at a picture's beginning in which its measures have to be. One that tells them later is no picture here.
+pub const PICTURE_HEAD_BYTES: usize = 256 << 10;
+/// Pixels of a picture that the page shows, as a browser takes four bytes for each. Of a larger one it tells name and size.
+pub const PICTURE_PIXELS: u64 = 40_000_000;
 /// Bytes of an error's text. The rest is cut off.
 pub const SENTENCES_BYTES: usize = 8 << 10;
 /// Bytes of the name of a kind of event. A longer one is counted under another name.

@@ -52,6 +52,7 @@ fn writing(sessions: usize) -> State {
     let kind = PartKind::Text {
         text: "".into(),
         synthetic: false,
+        ignored: false,
         ended: false,
     };
     let part = Part {

@@ -12,9 +12,9 @@ use serde::Serialize;
 pub use answered::{Answered, AnsweredLately, Lapsed, Outcome, Request};
 pub use content::{Content, Hidden, Piece};
 pub use info::{
-    AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
-    Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Role, RunStatus,
-    SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
+    AgentInfo, Catalog, ErrorKind, Failure, File, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
+    Permission, PermissionRequest, Picture, Question, QuestionItem, QuestionOption, Role,
+    RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
 };
 pub use link::{Link, LinkStatus, Reason, ReasonKind};
 

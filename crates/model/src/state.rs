@@ -13,9 +13,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use crate::facts::{
-    AgentInfo, Answered, AnsweredLately, Catalog, Content, ErrorKind, Failure, Hidden, Lapsed,
-    Link, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin, Outcome, Part, PartKind,
-    Permission, PermissionRequest, Piece, Question, QuestionItem, QuestionOption, Reason,
+    AgentInfo, Answered, AnsweredLately, Catalog, Content, ErrorKind, Failure, File, Hidden,
+    Lapsed, Link, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin, Outcome, Part, PartKind,
+    Permission, PermissionRequest, Picture, Piece, Question, QuestionItem, QuestionOption, Reason,
     ReasonKind, Request, Role, RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool,
     ToolCall, ToolState,
 };

@@ -26,7 +26,7 @@ pub use asking::{
 };
 pub use event::{Event, PartDelta, ProjectInfo, Sync};
 pub use message::{ErrorInfo, MessageInfo, MessageWithParts, Role};
-pub use part::{PartInfo, PartKind, ToolState};
+pub use part::{FileInfo, PartInfo, PartKind, ToolState};
 pub use session::{ModelRef, Revert, SessionInfo, SessionStatus, SessionTime, Tokens};
 pub use time::Millis;
 

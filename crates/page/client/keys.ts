@@ -5,6 +5,7 @@ import { ofComposition } from "./composing";
 import { byId, root } from "./dom";
 import { openDialog, sheet } from "./dialogs";
 import { hint } from "./hint";
+import { menu, stepInstance } from "./menu";
 import { go, isLeaving } from "./navigate";
 import { allowable } from "./steady";
 
@@ -73,15 +74,18 @@ async function beginSession(instance: string): Promise<void> {
 }
 
 /** Keys that may be held: they only look elsewhere. */
-const mayBeHeld = ["j", "k"];
+const mayBeHeld = ["j", "k", "h", "l"];
 
 const keys: Record<string, (event: KeyboardEvent) => void> = {
   "/": () => byId("text")?.focus(),
   "?": () => openDialog("help"),
   "+": () => openDialog("add"),
   a: allow,
+  h: () => stepInstance(-1),
+  i: () => menu(),
   j: () => step(1),
   k: () => step(-1),
+  l: () => stepInstance(1),
   n: () => {
     const { instance } = root.dataset;
     if (instance !== undefined) void beginSession(instance);

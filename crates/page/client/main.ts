@@ -8,13 +8,15 @@ import { addFrom, continueAll, login, openDialog, openFolder, remove, sheet } fr
 import { byId, root, say } from "./dom";
 import { keyboard } from "./keys";
 import { live } from "./live";
+import { menu, watchMenu } from "./menu";
 import { chosen } from "./morph";
 import { again, navigation } from "./navigate";
 import { outbox, sendKept, withdrawAllows } from "./outbox";
 import { fetchElement } from "./patch";
 import { watchPlaces } from "./places";
 import { isTooEarly, watchPresses } from "./presses";
-import { followBegun, saveDraft, sendPrompt, showDraft, syncPrompt } from "./prompt";
+import { saveDraft, showDraft, watchDrafts } from "./drafts";
+import { followBegun, sendPrompt, syncPrompt } from "./prompt";
 import { beginReading } from "./reading";
 import { watchCards } from "./steady";
 import { showKept } from "./waiting";
@@ -66,6 +68,7 @@ const clicks: Record<string, (control: HTMLElement) => unknown> = {
   dialog: (control) => openDialog(control.dataset.dialog ?? ""),
   close: (control) => control.closest("dialog")?.close(),
   sheet: (control) => sheet(control.dataset.sheet),
+  menu: () => menu(),
   post,
   reply,
 };
@@ -145,6 +148,7 @@ count();
 reveal();
 navigation(() => {
   sheet();
+  menu(false);
   showDraft();
   syncPrompt();
   count();
@@ -153,6 +157,8 @@ navigation(() => {
 watchComposing();
 watchPlaces();
 watchPresses();
+watchMenu();
+watchDrafts();
 keyboard();
 outbox(showKept, followBegun);
 watchCards();

@@ -3,31 +3,15 @@
 import { tooMany } from "./answer";
 import { complain } from "./api";
 import { byId, root, say } from "./dom";
+import { saveDraft } from "./drafts";
 import { go } from "./navigate";
 import { keep, type Kept } from "./outbox";
 import { showKept } from "./waiting";
 
-let drafted = "";
-let wasRunning = false;
+let wasRunning = "";
 
 const text = (): HTMLTextAreaElement | null => byId<HTMLTextAreaElement>("text");
 const controls = (): HTMLElement | null => document.querySelector<HTMLElement>("[data-k=composer]");
-const draftName = (): string => `draft:${root.dataset.instance ?? ""}/${root.dataset.session ?? ""}`;
-
-export function saveDraft(): void {
-  const area = text();
-  if (!area) return;
-  if (area.value === "") sessionStorage.removeItem(drafted);
-  else sessionStorage.setItem(drafted, area.value);
-}
-
-/** Puts the draft of the session in front into the prompt. */
-export function showDraft(): void {
-  const area = text();
-  drafted = draftName();
-  wasRunning = false;
-  if (area) area.value = sessionStorage.getItem(drafted) ?? "";
-}
 
 /** Brings what depends on the last batch up to date. */
 export function syncPrompt(): void {
@@ -36,8 +20,9 @@ export function syncPrompt(): void {
   if (area && bar) area.readOnly = bar.dataset.blocked !== undefined && bar.dataset.known === undefined;
   const running = bar?.dataset.running !== undefined;
   byId("log")?.setAttribute("aria-busy", String(running));
-  if (wasRunning && !running) say(`${document.querySelector("h1")?.textContent ?? "The session"} finished`);
-  wasRunning = running;
+  const here = `${root.dataset.instance ?? ""}/${root.dataset.session ?? ""}`;
+  if (wasRunning === here && !running) say(`${document.querySelector("h1")?.textContent ?? "The session"} finished`);
+  wasRunning = running ? here : "";
   showKept();
 }
 

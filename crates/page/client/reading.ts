@@ -110,7 +110,9 @@ export function beginReading(): void {
     "scroll",
     ({ target }) => {
       if (!(target instanceof HTMLElement) || target.id !== "log" || target.scrollTop === scrolled) return;
-      setFollowing(target.scrollTop >= end - near);
+      // What became shorter moved what is in sight, not the person.
+      const ends = Math.min(end, target.scrollHeight - target.clientHeight);
+      setFollowing(target.scrollTop >= ends - near);
       stay = usedAsks()?.getBoundingClientRect().top ?? null;
     },
     { capture: true, passive: true },

@@ -24,8 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let notices = [Notice {
         text: "The journal cannot be written: the disk is full. Live views go on.".into(),
     }];
-    let state = sample::state();
-    for (name, instance, session) in sample::LOOKS {
+    let looks = sample::LOOKS.map(|looked| (sample::state(), looked));
+    let crowds = sample::CROWD_LOOKS.map(|looked| (sample::crowd(30), looked));
+    for (state, (name, instance, session)) in looks.iter().chain(&crowds) {
         let looked = Look {
             instance: instance.map(Into::into),
             session: session.map(Into::into),
@@ -44,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             notices,
             found: &[],
         };
-        let html = Renderer::new().document(&look(&state, &looked, Rev(0)), &context);
+        let html = Renderer::new().document(&look(state, &looked, Rev(0)), &context);
         fs::write(dir.join(format!("{name}.html")), html)?;
     }
     Ok(())

@@ -10,6 +10,7 @@ mod assets;
 mod door;
 mod fragment;
 mod limits;
+mod links;
 pub mod wire;
 
 mod markdown;
@@ -17,6 +18,7 @@ mod parts;
 mod regions;
 mod render;
 mod shell;
+mod terminal;
 mod words;
 
 #[cfg(test)]

@@ -14,6 +14,14 @@ pub(crate) const SPLICED_KEY_BYTES: usize = 256;
 pub(crate) const OUTPUT_BYTES: usize = 16 << 10;
 /// Bytes by which the beginning of a running tool's shown output moves on, so that most changes only append.
 pub(crate) const OUTPUT_STEP: usize = 4 << 10;
+/// Lines at the end of an output that a program may still write over. What was before them stays.
+pub(crate) const SCREEN_LINES: usize = 64;
+/// Columns that an output may move to. Beyond it a program writes in the last of them; text that is written goes on.
+pub(crate) const SCREEN_COLUMNS: usize = 256;
+/// Columns of a line that is written. What follows them goes on in the next line, as at the edge of a terminal.
+pub(crate) const SCREEN_LINE: usize = 16 << 10;
+/// Bytes of an output that is drawn with its colours. A larger one, which is only drawn when all of it is asked for, has none.
+pub(crate) const COLOURED_OUTPUT_BYTES: usize = 1 << 20;
 /// Bytes of one text drawn at once. Beyond it only its end is, with a link to all of it.
 pub(crate) const TEXT_BYTES: usize = 256 << 10;
 /// Bytes by which the beginning of such a text moves on.
@@ -52,6 +60,8 @@ pub(crate) const DIFF_BYTES: usize = 256 << 10;
 /// Bytes of a tool's input up to which its values are written on lines of their own, which may make a hundred bytes of one. A
 /// larger one is shown as it came.
 pub(crate) const INPUT_BYTES: usize = 64 << 10;
+/// Files that a tool gave back, of which each is shown. Of more their number is told.
+pub(crate) const FILES: usize = 16;
 /// Characters of a tool's name, title or file that are shown.
 pub(crate) const TITLE_CHARS: usize = 200;
 /// Folders offered when one is to be opened.

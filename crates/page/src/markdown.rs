@@ -7,6 +7,7 @@
 //! alone, however it came to be. Nothing here decides which text is drawn.
 
 mod budget;
+mod cjk;
 mod code;
 mod lex;
 mod wall;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use pulldown_cmark::{Event, Options, Parser};
 
 use budget::Work;
+use cjk::Prepared;
 use code::{Coloured, Growing};
 pub(crate) use lex::{highlight, language_of_path};
 
@@ -138,9 +140,10 @@ fn options() -> Options {
 fn starts(text: &str) -> Vec<usize> {
     let mut depth = 0_usize;
     let mut starts = Vec::new();
-    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
+    let prepared = Prepared::new(text);
+    for (event, range) in Parser::new_ext(prepared.text(), options()).into_offset_iter() {
         if depth == 0 && !matches!(event, Event::End(_)) {
-            let line = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+            let line = line_start(text, prepared.place(range.start));
             if starts.last() != Some(&line) {
                 starts.push(line);
             }
@@ -177,16 +180,17 @@ fn blocks(text: &str, growing: Option<&mut Growing<'_>>, work: &mut Work) -> Blo
     let mut group: Vec<Event<'_>> = Vec::new();
     // The last one is drawn otherwise: one is always held back.
     let mut held: Option<Read<'_>> = None;
-    for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
+    let prepared = Prepared::new(text);
+    for (event, range) in Parser::new_ext(prepared.text(), options()).into_offset_iter() {
         if group.is_empty() {
-            start = range.start;
+            start = prepared.place(range.start);
         }
         match &event {
             Event::Start(_) => depth += 1,
             Event::End(_) => depth = depth.saturating_sub(1),
             _ => {}
         }
-        group.push(event);
+        group.push(prepared.read(event));
         if depth > 0 && !budget::is_too_much(depth, group.len()) {
             continue;
         }

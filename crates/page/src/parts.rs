@@ -4,6 +4,7 @@
 //! that a text which grows sends its last block only.
 
 mod diff;
+mod files;
 mod message;
 mod output;
 mod small;
@@ -32,9 +33,16 @@ pub(crate) struct Place<'a> {
 /// Draws a part. `memo` is that of an earlier render of it; `whole` shows long texts uncut.
 pub(crate) fn part(place: &Place<'_>, row: &PartRow, memo: Option<&Memo>, whole: bool) -> Fragment {
     match &row.kind {
-        PartKind::Text { synthetic, .. } => text::prose(place, row, *synthetic, memo, whole),
+        PartKind::Text { ignored: true, .. } => {
+            text::folded(place, row, "Not given to the model", whole)
+        }
+        PartKind::Text {
+            synthetic: true, ..
+        } => text::folded(place, row, "Added for the model", whole),
+        PartKind::Text { .. } => text::prose(place, row, memo, whole),
         PartKind::Reasoning { .. } => text::reasoning(place, row, memo, whole),
         PartKind::Tool(tool) => tool::part(place, row, tool, whole),
+        PartKind::File(file) => files::part(place, row, file),
         _ => small::part(row),
     }
 }
@@ -52,6 +60,17 @@ fn assemble(row: &PartRow, open: Markup, blocks: Vec<Block>, close: &str) -> Fra
         apart: false,
         memo: Memo::default(),
     }
+}
+
+/// A part that nothing is shown of.
+fn nothing(row: &PartRow) -> Fragment {
+    let key = format!("p:{}", row.id);
+    assemble(
+        row,
+        html! { (Open("div", &key, "none")) },
+        Vec::new(),
+        "</div>",
+    )
 }
 
 /// A block of a part, named by `name` inside of it.
@@ -98,6 +117,10 @@ impl maud::Render for Open<'_> {
         if *tag == "pre" {
             // What is longer than its box can be moved by keyboard as well.
             buffer.push_str(" tabindex=\"0\"");
+        }
+        if *tag == "div" && key.starts_with("b:") {
+            // What a block begins with says whether it goes from right to left.
+            buffer.push_str(" dir=\"auto\"");
         }
         buffer.push('>');
     }

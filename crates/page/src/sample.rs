@@ -13,6 +13,12 @@ use model::state::{
 use model::text::Delta;
 use model::time::Timestamp;
 
+#[path = "sample/crowd.rs"]
+mod crowd;
+
+#[allow(unused_imports)]
+pub(crate) use crowd::{CROWD_LOOKS, WIDE, crowd};
+
 /// The moment at which the sample is looked at.
 pub(crate) const NOW: i64 = 1_795_430_000_000;
 
@@ -265,6 +271,7 @@ impl World<'_> {
             PartKind::Text {
                 text: "".into(),
                 synthetic: false,
+                ignored: false,
                 ended: false,
             },
         ));
@@ -495,6 +502,7 @@ pub(crate) fn text(text: &str) -> PartKind {
     PartKind::Text {
         text: text.into(),
         synthetic: false,
+        ignored: false,
         ended: true,
     }
 }
@@ -512,6 +520,7 @@ pub(crate) fn tool(
         state,
         input: Json::parse(input.to_owned()).unwrap_or_else(|_| Json::null()),
         title: None,
+        files: Vec::new(),
         child,
         started: Some(Timestamp(NOW - 60_000)),
         ended: ended.then_some(Timestamp(NOW - 58_700)),

@@ -137,6 +137,7 @@ impl Page<'_> {
         html! {
             header.top {
                 a.brand href="/" { "Drovers" }
+                button.icon type="button" data-do="menu" aria-expanded="false" aria-label="All instances" title="All instances (i)" { "▾" }
                 (self.region("tabs"))
                 button.icon type="button" data-do="dialog" data-dialog="add" aria-label="Add an instance" title="Add an instance (+)" { "+" }
                 button.icon type="button" data-do="dialog" data-dialog="help" aria-label="Keys" title="Keys (?)" { "?" }
@@ -180,7 +181,7 @@ impl Page<'_> {
             }
             form #prompt data-do="prompt" {
                 label.hear for="text" { "Prompt" }
-                textarea #text rows="1" placeholder="What should be done?" title="Prompt (/)" {}
+                textarea #text rows="1" dir="auto" placeholder="What should be done?" title="Prompt (/)" {}
                 (self.region("composer"))
                 p.problem role="alert" hidden {}
             }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod drawn;
 mod patches;
 
 use model::event::Event;
@@ -244,17 +245,13 @@ fn colours_of_code_can_be_read() {
     let panel = token(style, "panel");
     for rule in style
         .lines()
-        .filter(|line| line.starts_with(".h-") && line.contains("light-dark("))
+        .filter(|line| line.starts_with(".h-") || line.starts_with(".s-"))
     {
-        let colours = rule
-            .split("light-dark(")
-            .nth(1)
-            .unwrap()
-            .split(')')
-            .next()
-            .unwrap();
-        for (colour, ground) in colours.split(", ").zip(&panel) {
-            assert!(contrast(colour, ground) >= 4.5, "{rule}");
+        for colours in rule.split("light-dark(").skip(1) {
+            let colours = colours.split(')').next().unwrap();
+            for (colour, ground) in colours.split(", ").zip(&panel) {
+                assert!(contrast(colour, ground) >= 4.5, "{rule}");
+            }
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Words and marks for states, and addresses of things, each in one place.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use model::ids::{InstanceId, SessionId};
+use model::plain;
 use model::state::LinkStatus;
 use model::view::{Look, Mark};
+
+use crate::links::{Stretch, stretches};
 
 /// A state as a shape, a word and the name of its colour.
 pub(crate) fn mark(mark: Mark) -> (&'static str, &'static str, &'static str) {
@@ -86,6 +90,59 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// A text that a machine wrote, with what commands a terminal or hides in it made visible.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| plain::is_shown(c) || matches!(c, '\n' | '\t');
+    match text.chars().all(plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(plain::block(text)),
+    }
+}
+
+/// Makes visible, each as a mark, what commands a terminal or hides in a text that is HTML already.
+pub(crate) fn marks(html: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| plain::is_shown(c) || matches!(c, '\n' | '\t');
+    if html.chars().all(is_plain) {
+        return Cow::Borrowed(html);
+    }
+    let mut out = String::with_capacity(html.len() + 256);
+    let mut mark = [0; 4];
+    for c in html.chars() {
+        // Joiners and returns are part of the writing or not, by what is beside them.
+        if is_plain(c) || matches!(c, '\r' | '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}') {
+            out.push(c);
+        } else {
+            let shown = plain::block(c.encode_utf8(&mut mark));
+            out.extend(["<span class=\"odd\">", &shown, "</span>"]);
+        }
+    }
+    Cow::Owned(plain::block(&out))
+}
+
+/// Escapes a text, with what commands a terminal or hides in it as visible marks.
+pub(crate) fn visible(text: &str) -> String {
+    marks(&escape(text)).into_owned()
+}
+
+/// Escapes a text as [`escape`] does; the addresses in it are links.
+pub(crate) fn linked(text: &str) -> String {
+    if !text.contains("://") {
+        return escape(text);
+    }
+    let mut out = String::with_capacity(text.len() + text.len() / 16);
+    for stretch in stretches(text) {
+        match stretch {
+            Stretch::Text(text) => out.push_str(&escape(text)),
+            Stretch::Link(url) => {
+                let url = escape(url);
+                let rel = "target=\"_blank\" rel=\"noopener noreferrer\"";
+                out.extend(["<a href=\"", &url, "\" ", rel, ">", &url, "</a>"]);
+            }
+        }
+    }
+    out
+}
+
 /// A duration in words: `0.4 s`, `4 s`, `2 min`, `1 h 5 min`.
 pub(crate) fn duration(ms: u64) -> String {
     match ms {
@@ -93,6 +150,15 @@ pub(crate) fn duration(ms: u64) -> String {
         1_000..60_000 => format!("{} s", ms / 1_000),
         60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
         _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+/// A size in words: `950 B`, `34 KB`, `1.2 MB`.
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..1_000 => format!("{n} B"),
+        1_000..1_000_000 => format!("{} KB", n.div_ceil(1_000)),
+        _ => format!("{}.{} MB", n / 1_000_000, n % 1_000_000 / 100_000),
     }
 }
 

@@ -70,6 +70,16 @@ impl Viewport {
         touch: true,
     };
 
+    /// A screen of so many points.
+    #[must_use]
+    pub fn sized(self, width: u32, height: u32) -> Self {
+        Self {
+            width,
+            height,
+            ..self
+        }
+    }
+
     /// The same screen at another number of pixels a point.
     #[must_use]
     pub fn scaled(self, scale: f64) -> Self {

@@ -12,6 +12,10 @@ use crate::bench::{
 use crate::census::{self, Process};
 use crate::legs::{AWAY, GROWING, Legs, OFFLINE, ONLINE, WORKING, figure, over, right};
 
+/// The end of the conversation is in sight, and followed.
+const AT_END: &str = "(log => log.scrollHeight - log.clientHeight - log.scrollTop < 4)(document.querySelector('#log')) \
+     && document.documentElement.dataset.follows === 'end'";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_dies_in_a_reply_leaves_it_interrupted_and_never_working() -> Result<()> {
     let mut legs = Legs::open().await?;
@@ -22,6 +26,7 @@ async fn a_server_that_dies_in_a_reply_leaves_it_interrupted_and_never_working()
     legs.server.kill9().await?;
     let gone = format!("document.querySelector('[data-link=error]') && !{WORKING}");
     legs.page.wait_for(&gone, PATIENCE).await?;
+    legs.page.wait_for(AT_END, PATIENCE).await?;
     // From here on nothing may say that it works, not even in passing.
     legs.page
         .eval::<bool>(&format!(
@@ -58,6 +63,7 @@ async fn a_server_that_dies_in_a_reply_leaves_it_interrupted_and_never_working()
     legs.over(&session).await?;
     let on: String = legs.right(&session).await?;
     legs.page.wait_for(&on, PATIENCE).await?;
+    legs.page.wait_for(AT_END, PATIENCE).await?;
     legs.assert_healed().await
 }
 

@@ -71,6 +71,19 @@ impl Scene {
     }
 }
 
+/// Libraries that lack a part say so on standard error, which here is the terminal as well.
+#[tokio::test]
+async fn commands_at_a_terminal_say_nothing_but_their_own_words() {
+    let (scene, _) = Scene::asking().await;
+    for args in ["ls", "journal", "-v ls"] {
+        let said = scene.typed(args, "").await.out;
+        for word in ["tracing-subscriber", "crate feature", "panicked"] {
+            assert!(!said.contains(word), "{args}: {said}");
+        }
+        assert!(!said.trim().is_empty(), "{args}");
+    }
+}
+
 #[tokio::test]
 async fn a_person_at_a_terminal_reads_and_allows() {
     let (scene, asked) = Scene::asking().await;

@@ -78,6 +78,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("POST", "/api/instances/{id}/sessions/{sid}/continue", Drive),
     ("POST", "/api/continue", Drive),
     ("GET", "/api/instances/{id}/sessions/{sid}/messages", Watch),
+    ("GET", "/api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}", Watch),
     ("POST", "/api/instances/{id}/sessions/{sid}/prompt", Drive),
     // What agents ask.
     ("GET", "/api/instances/{id}/permissions", Watch),

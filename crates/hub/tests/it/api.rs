@@ -575,6 +575,7 @@ async fn every_route_is_described() {
         "get /api/instances/{id}/sessions",
         "get /api/instances/{id}/sessions/{sid}",
         "get /api/instances/{id}/sessions/{sid}/messages",
+        "get /api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}",
         "get /api/live",
         "get /api/log",
         "get /api/tokens",

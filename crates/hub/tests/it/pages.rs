@@ -209,3 +209,77 @@ async fn the_command_line_finds_the_password_of_a_folders_server() {
     );
     assert_eq!(Servers::find(lab.data.path(), &id.into()), None);
 }
+
+/// A GIF of one point, in base64.
+const POINT: &str = "R0lGODlhAQABAIAAAAAAAP///yH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==";
+
+#[tokio::test]
+async fn pictures_are_served_by_what_they_are_and_nothing_else_is() {
+    let lab = Lab::new().await;
+    let session = lab.fake.seed_session("pictures").unwrap();
+    let id = session.as_str();
+    let file = |mime: &str, url: String| json!({"type": "file", "mime": mime, "filename": "a.png", "url": url});
+    let picture = file("text/html", format!("data:text/html;base64,{POINT}"));
+    let markup = file(
+        "image/png",
+        "data:image/png;base64,PHN2Zz48c2NyaXB0Lz48L3N2Zz4=".to_owned(),
+    );
+    let elsewhere = file("image/png", "http://127.0.0.1:1/a.png".to_owned());
+    let named = |mut part: serde_json::Value, name: &str| {
+        part["id"] = json!(name);
+        part["sessionID"] = json!(id);
+        part["messageID"] = json!("msg_a");
+        part
+    };
+    let state = json!({"status": "completed", "input": {}, "output": {"a": [1, "x"]}, "attachments": [markup, picture]});
+    let tool = json!({"type": "tool", "tool": "shot", "callID": "c", "state": state});
+    let message = json!({
+        "info": {"id": "msg_a", "sessionID": id, "role": "assistant", "time": {"created": 1, "completed": 2}},
+        "parts": [
+            named(picture, "prt_a"), named(markup, "prt_b"), named(elsewhere, "prt_c"), named(tool, "prt_d"),
+        ],
+    });
+    lab.fake.seed_messages(id, vec![message]).unwrap();
+    let added = lab.instance().await;
+    let instance = added.rsplit('/').next().unwrap();
+    let at = (InstanceId::from(instance), SessionId::from(id));
+    let _kept = lab.watch(&at, Reach::Newest).await;
+    let page = lab.get(&format!("/i/{instance}/s/{id}")).await.text;
+    let shown: Vec<&str> = page
+        .split("<img src=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(shown.len(), 2, "{page}");
+    // An answer that is no text is not lost either.
+    assert!(
+        page.contains("&quot;x&quot;") || page.contains("\"x\""),
+        "{page}"
+    );
+    for url in shown {
+        let served = lab.get(url).await;
+        assert_eq!(
+            (served.status.as_u16(), served.header("content-type")),
+            (200, "image/gif")
+        );
+        assert_eq!(served.header("x-content-type-options"), "nosniff");
+        assert!(
+            served
+                .header("content-security-policy")
+                .contains("default-src 'none'")
+        );
+        assert!(served.text.starts_with("GIF89a"));
+    }
+    let messages = format!("/api/instances/{instance}/sessions/{id}/messages");
+    for (message, part, nth) in [
+        ("msg_a", "prt_b", 0),
+        ("msg_a", "prt_c", 0),
+        ("msg_a", "prt_d", 0),
+        ("msg_a", "prt_d", 2),
+        ("msg_a", "prt_z", 0),
+        ("msg_z", "prt_a", 0),
+    ] {
+        let url = format!("{messages}/{message}/parts/{part}/files/{nth}");
+        lab.get(&url).await.problem(404, "no-such-element");
+    }
+}

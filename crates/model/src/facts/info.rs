@@ -231,6 +231,8 @@ pub enum PartKind {
         text: Arc<str>,
         /// Written by the program, not by a person or model.
         synthetic: bool,
+        /// Not given to the model.
+        ignored: bool,
         /// True once nothing more will come.
         ended: bool,
     },
@@ -255,12 +257,7 @@ pub enum PartKind {
         tokens: Tokens,
     },
     /// A file that was attached.
-    File {
-        /// Its name.
-        name: Arc<str>,
-        /// Its type.
-        mime: Arc<str>,
-    },
+    File(File),
     /// An agent that was named.
     Agent {
         /// Its name.
@@ -313,6 +310,28 @@ impl PartKind {
     }
 }
 
+/// A file that was attached to a message, or that a tool gave back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct File {
+    /// Its name; empty if it has none.
+    pub name: Arc<str>,
+    /// Its type, as its server tells it.
+    pub mime: Arc<str>,
+    /// Bytes of its content, where that is here.
+    pub bytes: Option<u64>,
+    /// What its content is, where it is a picture that can be shown.
+    pub picture: Option<Picture>,
+}
+
+/// A picture, as its own first bytes have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Its width in pixels.
+    pub width: u32,
+    /// Its height in pixels.
+    pub height: u32,
+}
+
 /// A tool call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tool {
@@ -326,6 +345,8 @@ pub struct Tool {
     pub input: Json,
     /// A short description, once known.
     pub title: Option<Arc<str>>,
+    /// Files that it gave back.
+    pub files: Vec<File>,
     /// The session that a `task` started.
     pub child: Option<SessionId>,
     /// When it began.

@@ -369,6 +369,7 @@ impl Fold<'_> {
                         part.kind,
                         PartKind::Text {
                             synthetic: false,
+                            ignored: false,
                             ..
                         }
                     ) =>

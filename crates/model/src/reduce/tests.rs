@@ -130,6 +130,7 @@ fn text(id: &str, text: &str, ended: bool) -> Part {
         kind: PartKind::Text {
             text: text.into(),
             synthetic: false,
+            ignored: false,
             ended,
         },
         raw: Json::null(),

@@ -1,8 +1,11 @@
 //! Parts: the pieces of a message.
 
 mod body;
+mod file;
 
 use serde::Deserialize;
+
+pub use file::FileInfo;
 
 use super::{ErrorInfo, FromRaw, Millis, Tokens};
 use crate::json::Raw;
@@ -71,14 +74,7 @@ pub enum PartKind {
         tokens: Tokens,
     },
     /// A file given with the message.
-    File {
-        /// Its media type.
-        mime: String,
-        /// Its name.
-        filename: Option<String>,
-        /// Where it is; may be a `data:` address that holds all of it.
-        url: String,
-    },
+    File(FileInfo),
     /// An agent named in the message.
     Agent {
         /// Its name.
@@ -151,8 +147,10 @@ pub enum ToolState {
         input: Option<Raw>,
         /// What it did.
         title: Option<String>,
-        /// What it gives back to the model.
+        /// What it gives back to the model; of anything but a text its JSON.
         output: String,
+        /// Files that it gives back beside it.
+        files: Vec<FileInfo>,
         /// Whatever the tool tells.
         metadata: Option<Raw>,
         /// When it was started.
@@ -217,6 +215,16 @@ struct Head {
     session_id: String,
     #[serde(rename = "type")]
     kind: String,
+}
+
+impl PartInfo {
+    /// Reads a part again from the object that it came as.
+    ///
+    /// # Errors
+    /// When that is not a part.
+    pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
+        Raw::parse(json).and_then(Self::from_raw)
+    }
 }
 
 impl FromRaw for PartInfo {

@@ -206,6 +206,41 @@ fn each_status_is_told_apart() {
 }
 
 #[test]
+fn what_a_tool_gives_back_is_kept_in_any_shape() {
+    for (output, text) in [
+        (r#""a\ud83e""#, "a\u{fffd}"),
+        ("null", ""),
+        (r#"{"a":[1]}"#, "{\n  \"a\": [\n    1\n  ]\n}"),
+        ("7", "7"),
+    ] {
+        for field in ["output", "error"] {
+            let status = if field == "output" {
+                "completed"
+            } else {
+                "error"
+            };
+            let state = format!(
+                r#""type":"tool","tool":"x","state":{{"status":"{status}","{field}":{output},"attachments":[{{"type":"file","mime":"image/png"}}]}}"#
+            );
+            let PartKind::Tool { state, .. } = part(&state) else {
+                panic!("another part");
+            };
+            match state {
+                ToolState::Completed { output, files, .. } => {
+                    assert_eq!((output.as_str(), files.len()), (text, 1));
+                }
+                ToolState::Error { error, .. } => assert_eq!(error, text),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    let odd = part(
+        r#""type":"tool","tool":"x","state":{"status":"completed","output":"a","attachments":7}"#,
+    );
+    assert!(matches!(odd, PartKind::Tool { .. }));
+}
+
+#[test]
 fn rare_parts_decode() {
     assert!(
         matches!(part(r#""type":"hologram","text":{}"#), PartKind::Other { kind } if kind == "hologram")

@@ -4,7 +4,7 @@ use super::budget;
 use super::lex::{Lines, highlight};
 use super::wall::{self, CODE_PLACE, COPY_PLACE};
 use crate::limits;
-use crate::words::escape;
+use crate::words::{escape, shown};
 
 /// Lines of code that are laid out together. A browser lays a text out whole again when a word comes to it.
 const PIECE_LINES: usize = 20;
@@ -63,7 +63,7 @@ impl Coloured {
         let mut drawn = String::new();
         // By the line, so that it is the same however many came at once.
         for line in lines.split_inclusive('\n') {
-            let html = self.lines.draw(line);
+            let html = self.lines.draw(&shown(line));
             self.work += budget::line_work(&html);
             drawn += &html;
         }
@@ -125,7 +125,7 @@ impl<'a> Growing<'a> {
         };
         self.places.push(html.into());
         self.drawn.push(coloured);
-        format!("{CODE_PLACE}{}", escape(rest))
+        format!("{CODE_PLACE}{}", escape(&shown(rest)))
     }
 
     /// Puts coloured lines into their places in what passed the wall.
@@ -151,7 +151,7 @@ fn without_end(code: &str) -> &str {
 pub(super) fn block(language: &str, text: &str, growing: Option<&mut Growing<'_>>) -> String {
     let body = match growing {
         Some(growing) => growing.place(language, text),
-        None => pieces(&highlight(language, without_end(text))),
+        None => pieces(&highlight(language, &shown(without_end(text)))),
     };
     let label: String = language
         .chars()

@@ -20,7 +20,7 @@ fn common_markdown_is_drawn() {
     </ol>
     <p><del>no</del> <a href="https://example.org/?a=1&amp;b=2" target="_blank" rel="noopener noreferrer">z</a></p>
     "#);
-    insta::assert_snapshot!(html("| a | b |\n|--:|---|\n| 1 | 2 |\n"), @r#"<div class="wide"><table><thead><tr><th class="end">a</th><th>b</th></tr></thead><tbody><tr><td class="end">1</td><td>2</td></tr></tbody></table></div>"#);
+    insta::assert_snapshot!(html("| a | b |\n|--:|---|\n| 1 | 2 |\n"), @r#"<div class="wide" tabindex="0"><table><thead><tr><th class="end">a</th><th>b</th></tr></thead><tbody><tr><td class="end">1</td><td>2</td></tr></tbody></table></div>"#);
     insta::assert_snapshot!(html("- [x] done\n- [ ] not"), @r#"
     <ul>
     <li><span class="task">☑</span> done</li>
@@ -298,6 +298,12 @@ fn text() -> impl Strategy<Value = String> {
         "- [x] ",
         "let x = 1;\n",
         "\r\n",
+        "中",
+        "「",
+        "」",
+        "（",
+        "。",
+        "http://localhost:3000",
         "<",
         "~~",
     ]);

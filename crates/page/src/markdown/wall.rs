@@ -63,6 +63,10 @@ static WALL: LazyLock<Builder<'static>> = LazyLock::new(|| {
             ("a", HashSet::from(["href"])),
             ("ol", HashSet::from(["start"])),
         ]))
+        .tag_attribute_values(HashMap::from([(
+            "div",
+            HashMap::from([("tabindex", HashSet::from(["0"]))]),
+        )]))
         .allowed_classes(classes)
         .url_schemes(HashSet::from(super::write::SCHEMES))
         .url_relative(ammonia::UrlRelative::Deny)

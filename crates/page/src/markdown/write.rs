@@ -1,10 +1,12 @@
 //! Events of the markdown parser to HTML, with our own way for what it would write unsafely or not as we like.
 
 use pulldown_cmark::{
-    Alignment, CodeBlockKind, CowStr, Event, HeadingLevel, Tag, TagEnd, html::push_html,
+    Alignment, CodeBlockKind, CowStr, Event, HeadingLevel, Tag, TagEnd, TextMergeStream,
+    html::push_html,
 };
 
 use super::code::{self, Growing};
+use crate::links::{Stretch, stretches};
 use crate::words::escape;
 
 /// Schemes of links that stay links.
@@ -16,13 +18,35 @@ pub(super) fn html(events: Vec<Event<'_>>, growing: Option<&mut Growing<'_>>) ->
         growing,
         ..Writer::default()
     };
-    let events: Vec<Event<'_>> = events
-        .into_iter()
-        .filter_map(|event| writer.map(event))
-        .collect();
+    let mut drawn = Vec::with_capacity(events.len());
+    // The parser cuts a text wherever a mark could have been: an address is found in what belongs together.
+    for event in TextMergeStream::new(events.into_iter()) {
+        match event {
+            Event::Text(text) if writer.code.is_none() && !writer.is_in_link() => {
+                linked(text, &mut drawn);
+            }
+            event => drawn.extend(writer.map(event)),
+        }
+    }
     let mut html = String::new();
-    push_html(&mut html, events.into_iter());
+    push_html(&mut html, drawn.into_iter());
     html
+}
+
+/// Draws a text; the addresses in it are links.
+fn linked<'a>(text: CowStr<'a>, drawn: &mut Vec<Event<'a>>) {
+    if !text.contains("://") {
+        return drawn.push(Event::Text(text));
+    }
+    for stretch in stretches(&text) {
+        match stretch {
+            Stretch::Text(text) => drawn.push(Event::Text(text.to_owned().into())),
+            Stretch::Link(url) => {
+                let url = escape(url);
+                drawn.push(Event::Html(format!("<a href=\"{url}\">{url}</a>").into()));
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -63,6 +87,11 @@ impl Writer<'_, '_> {
         })
     }
 
+    /// Whether what is read is in something that became a link.
+    fn is_in_link(&self) -> bool {
+        self.links.contains(&true)
+    }
+
     fn start<'a>(&mut self, tag: Tag<'a>) -> Option<Event<'a>> {
         Some(match tag {
             Tag::CodeBlock(kind) => {
@@ -83,7 +112,7 @@ impl Writer<'_, '_> {
             Tag::Image { dest_url, .. } => return self.link(&dest_url, "Image: "),
             Tag::Table(columns) => {
                 self.columns = columns;
-                raw("<div class=\"wide\"><table>")
+                raw("<div class=\"wide\" tabindex=\"0\"><table>")
             }
             Tag::TableHead => {
                 self.in_head = true;

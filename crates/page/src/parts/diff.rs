@@ -1,9 +1,10 @@
 //! An edit as lines that went and lines that came.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use similar::{ChangeTag, TextDiff};
 
 use crate::limits;
+use crate::words::visible;
 
 /// Draws the difference of two texts with three lines of context; nothing if one of them is too long to compare.
 pub(super) fn diff(old: &str, new: &str) -> Option<Markup> {
@@ -45,7 +46,7 @@ pub(crate) fn patch(text: &str) -> Option<Markup> {
             Some(b'+') if in_hunk => line(ChangeTag::Insert, &text[1..]),
             Some(b'-') if in_hunk => line(ChangeTag::Delete, &text[1..]),
             Some(b' ') if in_hunk => line(ChangeTag::Equal, &text[1..]),
-            _ => html! { div.skip { (text) } },
+            _ => html! { div.skip { (PreEscaped(visible(text))) } },
         }
     });
     Some(html! {
@@ -57,6 +58,7 @@ pub(crate) fn patch(text: &str) -> Option<Markup> {
 }
 
 fn line(tag: ChangeTag, text: &str) -> Markup {
+    let text = PreEscaped(visible(text));
     html! {
         @match tag {
             ChangeTag::Delete => div.del { i { "-" } (text) },

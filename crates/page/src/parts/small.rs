@@ -4,12 +4,11 @@ use maud::html;
 use model::state::PartKind;
 use model::view::PartRow;
 
-use super::{Open, assemble, block};
+use super::{Open, assemble, block, nothing};
 use crate::fragment::{Block, Fragment};
 
 pub(super) fn part(row: &PartRow) -> Fragment {
     let line = match &row.kind {
-        PartKind::File { name, mime } => html! { "Attached " code { (name) } " (" (mime) ")" },
         PartKind::Agent { name } => html! { "For @" (name) },
         PartKind::Subtask { description, agent } => {
             html! { "Handed to " (agent) ": " (description) }
@@ -32,12 +31,7 @@ pub(super) fn part(row: &PartRow) -> Fragment {
     let key = format!("p:{}", row.id);
     let line = line.into_string();
     if line.is_empty() {
-        return assemble(
-            row,
-            html! { (Open("div", &key, "none")) },
-            Vec::new(),
-            "</div>",
-        );
+        return nothing(row);
     }
     let line = Block {
         streams: false,

@@ -1,59 +1,76 @@
 //! Prose and thoughts, whole or as far as they were heard.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use maud::{PreEscaped, html};
+use maud::html;
 use model::state::{PartKind, Role};
-use model::text::Segment;
+use model::text::{OpenText, Segment};
 use model::view::PartRow;
 
-use super::{Open, Place, assemble, block, summary};
+use super::{Open, Place, assemble, block, nothing, summary};
 use crate::fragment::{Block, Fragment, fragment_url};
 use crate::limits;
 use crate::markdown::{self, Memo};
-use crate::words::{duration, escape};
+use crate::words::{duration, linked};
 
 pub(super) fn prose(
     place: &Place<'_>,
     row: &PartRow,
-    synthetic: bool,
     memo: Option<&Memo>,
     whole: bool,
 ) -> Fragment {
     let user = place.message.info.role == Role::User;
     let key = format!("p:{}", row.id);
-    if !user && !synthetic {
+    if !user {
         let (blocks, memo) = blocks(place, row, memo, whole);
         return Fragment {
             memo,
             ..assemble(row, html! { (Open("div", &key, "text")) }, blocks, "</div>")
         };
     }
-    let text = row.kind.text().unwrap_or_default();
-    let text = row
-        .open
-        .as_ref()
-        .map_or_else(|| text.to_owned(), |open| open.heard());
-    let body = block(row, "0", escape(shown(&text, whole)));
-    let mut blocks = Vec::new();
-    if synthetic {
-        blocks.push(summary(row, html! { "Added for the model" }));
-        blocks.push(body);
-        return assemble(
-            row,
-            PreEscaped(format!(
-                "<details class=\"aside said\" data-k=\"{}\">",
-                escape(&key)
-            )),
-            blocks,
-            "</details>",
-        );
-    }
-    if shown(&text, whole).len() < text.len() {
-        blocks.push(cut_note(place, row));
-    }
-    blocks.push(body);
+    let blocks = said(place, row, whole);
     assemble(row, html! { (Open("div", &key, "said")) }, blocks, "</div>")
+}
+
+/// A text that is not part of what a person and a model say to each other: a row that opens.
+pub(super) fn folded(place: &Place<'_>, row: &PartRow, title: &str, whole: bool) -> Fragment {
+    let mut blocks = vec![summary(row, html! { (title) })];
+    blocks.extend(said(place, row, whole));
+    let key = format!("p:{}", row.id);
+    let open = html! { (Open("details", &key, "aside said")) };
+    assemble(row, open, blocks, "</details>")
+}
+
+/// A text as it was written.
+fn said(place: &Place<'_>, row: &PartRow, whole: bool) -> Vec<Block> {
+    let text = heard(row);
+    let seen = shown(&text, whole);
+    let cut = (seen.len() < text.len()).then(|| cut_note(place, row));
+    cut.into_iter()
+        .chain([block(row, "0", linked(seen))])
+        .collect()
+}
+
+/// A text as far as it is known.
+fn heard(row: &PartRow) -> Cow<'_, str> {
+    match &row.open {
+        Some(open) => Cow::Owned(open.heard()),
+        None => Cow::Borrowed(row.kind.text().unwrap_or_default()),
+    }
+}
+
+/// What some providers give in place of thoughts that they keep to themselves.
+const REDACTED: &str = "[REDACTED]";
+
+/// Whether there is nothing in thoughts to be read, as far as they are known.
+fn is_blank(row: &PartRow) -> bool {
+    let text = heard(row);
+    let mut rest = text.trim();
+    while let Some(after) = rest.strip_prefix(REDACTED) {
+        rest = after.trim_start();
+    }
+    REDACTED.starts_with(rest) && !row.open.as_ref().is_some_and(OpenText::has_gap)
 }
 
 pub(super) fn reasoning(
@@ -63,8 +80,11 @@ pub(super) fn reasoning(
     whole: bool,
 ) -> Fragment {
     let PartKind::Reasoning { started, ended, .. } = &row.kind else {
-        return assemble(row, html! {}, Vec::new(), "");
+        return nothing(row);
     };
+    if is_blank(row) {
+        return nothing(row);
+    }
     let title = match (started, ended) {
         (Some(started), Some(ended)) => format!("Thought for {}", duration(ended.since(*started))),
         (None, Some(_)) => "Thought".to_owned(),

@@ -1,15 +1,19 @@
 //! A tool call: one row that opens.
 
 use maud::{Markup, PreEscaped, html};
+use model::plain;
 use model::state::{MessageStatus, Tool, ToolState};
 use model::view::PartRow;
 use serde_json::Value;
 
-use super::{Open, Place, assemble, block, diff, output, summary};
+use super::{Open, Place, assemble, block, diff, files, output, summary};
 use crate::fragment::{Block, Fragment, fragment_url};
 use crate::limits;
 use crate::markdown::{highlight, language_of_path};
-use crate::words::{duration, escape, session_path};
+use crate::words::{duration, escape, marks, session_path};
+
+/// Tools whose output is what a command printed.
+const COMMANDS: [&str; 2] = ["bash", "shell"];
 
 pub(super) fn part(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Fragment {
     let input = tool.input.value();
@@ -21,14 +25,19 @@ pub(super) fn part(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -
         });
     }
     blocks.extend(result(place, row, tool, whole));
+    blocks.extend(files::given_back(place, row, &tool.files));
     let key = format!("p:{}", row.id);
     let mut open = html! { (Open("details", &key, "tool")) }.into_string();
     // The start tag is ours up to its end, so that one more attribute fits before it.
     open.truncate(open.len() - 1);
     open.push_str(
-        &html! { " data-status=" (PreEscaped("\"")) (status(tool)) (PreEscaped("\">")) }
+        &html! { " data-status=" (PreEscaped("\"")) (status(tool)) (PreEscaped("\"")) }
             .into_string(),
     );
+    if tool.files.iter().any(|file| file.picture.is_some()) {
+        open.push_str(" data-pictures");
+    }
+    open.push('>');
     assemble(row, PreEscaped(open), blocks, "</details>")
 }
 
@@ -68,6 +77,7 @@ fn head(place: &Place<'_>, row: &PartRow, tool: &Tool, input: &Value) -> Markup 
         span.mark.(colour) aria-hidden="true" { (shape) }
         span.name { (short(&tool.name)) }
         span.what { (title(tool, input)) }
+        @if !tool.files.is_empty() { span.took { (files::in_short(&tool.files)) } }
         @if let Some((child, instance)) = child {
             a.child href=(session_path(instance.as_str(), child.as_str())) { "Open session" }
         }
@@ -155,25 +165,26 @@ fn pretty(tool: &Tool, input: &Value) -> String {
 
 /// The beginning of a word or line.
 fn short(text: &str) -> String {
-    text.chars().take(limits::TITLE_CHARS).collect()
+    plain::line(text, limits::TITLE_CHARS)
 }
 
 /// Draws a text in full, or only its ends if it is long.
 fn bounded(text: &str, draw: impl Fn(&str) -> String) -> String {
-    let cut = output::ended(text, false);
+    let cut = output::given(text);
     if cut.left_out == 0 {
-        draw(text)
+        marks(&draw(text)).into_owned()
     } else {
         cut.html
     }
 }
 
 fn result(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Vec<Block> {
+    let command = COMMANDS.contains(&&*tool.name);
     let shown = match &tool.state {
         ToolState::Pending => return Vec::new(),
-        ToolState::Running { output } => output::growing(output, whole),
-        ToolState::Completed { output } => output::ended(output, whole),
-        ToolState::Error { error } => output::ended(error, whole),
+        ToolState::Running { output } => output::growing(output, whole, command),
+        ToolState::Completed { output } => output::ended(output, whole, command),
+        ToolState::Error { error } => output::ended(error, whole, command),
     };
     let mut blocks = Vec::new();
     if shown.left_out > 0 {
@@ -241,10 +252,51 @@ mod tests {
             };
             let drawn = shown_input(&tool, &input).unwrap().into_string();
             assert!(
-                drawn.len() < 2 * limits::OUTPUT_BYTES,
+                drawn.len() < 4 * limits::OUTPUT_BYTES,
                 "{name}: {}",
                 drawn.len()
             );
         }
+    }
+
+    #[test]
+    fn what_turns_text_around_is_visible_in_all_that_a_call_is_given() {
+        for (name, input) in [
+            (
+                "bash",
+                json!({"command": "echo \u{202e}x\u{200b}\u{1b}[1m"}),
+            ),
+            (
+                "edit",
+                json!({"filePath": "a", "oldString": "\u{202e}", "newString": "b\u{200b}\u{1b}"}),
+            ),
+            (
+                "write",
+                json!({"filePath": "a", "content": "\u{202e}\u{200b}\u{1b}"}),
+            ),
+            (
+                "apply_patch",
+                json!({"patchText": "+\u{202e}\u{200b}\u{1b}"}),
+            ),
+            ("other", json!({"a\u{200b}": "\u{202e}\u{1b}"})),
+        ] {
+            let state = ToolState::Completed {
+                output: "\u{202e}\u{200b}".into(),
+            };
+            let PartKind::Tool(tool) = sample::tool(name, &input.to_string(), state, None) else {
+                unreachable!()
+            };
+            let drawn = shown_input(&tool, &input).unwrap().into_string();
+            assert!(
+                !drawn.contains(['\u{202e}', '\u{200b}', '\u{1b}']),
+                "{drawn:?}"
+            );
+            assert!(
+                drawn.contains("<span class=\"odd\">\\u{202e}</span>")
+                    && drawn.contains("\\u{200b}"),
+                "{drawn:?}"
+            );
+        }
+        assert_eq!(short("rm \u{202e}x\n"), "rm \\u{202e}x");
     }
 }

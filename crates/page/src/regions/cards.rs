@@ -142,7 +142,7 @@ impl Card<'_> {
                     (buttons(why_not.is_none(), covers.is_some()))
                 }
                 @if self.size == Size::Large {
-                    input type="text" name="message" autocomplete="off" enterkeyhint="send"
+                    input type="text" name="message" dir="auto" autocomplete="off" enterkeyhint="send"
                         aria-label="What to do instead; Enter rejects with it" placeholder="Reject, and say what to do instead";
                 }
             }

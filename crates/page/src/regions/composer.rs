@@ -17,7 +17,7 @@ pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
     tag.truncate(tag.len() - "</div>".len());
     let why = html! {
         @if let Some(why) = &blocked { p.why { (why) } }
-        @else if !row.live { p.why { "Its server cannot be heard. What you send is kept, and sent once it is back." } }
+        @else if !row.live { p.why.if-known { "Its server cannot be heard. What you send is kept, and sent once it is back." } }
     };
     let open = why.into_string() + "<div class=\"row\" data-k=\"composer-list\">";
     let menus = html! { (agents(look, row)) (models(look, row)) };

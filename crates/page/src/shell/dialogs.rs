@@ -5,11 +5,13 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 /// Keys and what they do; the client knows the same ones.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 10] = [
     ("/", "Write a prompt"),
     ("Enter", "Send it; Shift+Enter begins a new line"),
     ("a", "Allow the request that is marked so once"),
     ("j k", "Next, previous session"),
+    ("h l", "Previous, next instance"),
+    ("i", "All instances"),
     ("n", "New session"),
     ("+", "Add an instance"),
     ("Escape", "Leave the prompt, close what is open"),

@@ -440,7 +440,7 @@ proptest! {
             }
         }
         if ends {
-            let whole = PartKind::Text { text: said.as_str().into(), synthetic: false, ended: true };
+            let whole = PartKind::Text { text: said.as_str().into(), synthetic: false, ignored: false, ended: true };
             World { state: &mut state, at: sample::NOW }.part(sample::part("msg_3", "prt_33", whole));
         }
         let fresh = Renderer::new().fragment(&look(&state, &at, Rev(0)), PART, None, false).unwrap();

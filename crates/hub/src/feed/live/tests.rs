@@ -166,6 +166,7 @@ fn text() -> Part {
         kind: PartKind::Text {
             text: "".into(),
             synthetic: false,
+            ignored: false,
             ended: false,
         },
         raw: Json::null(),
@@ -234,6 +235,7 @@ async fn words_are_drawn_where_they_are_found_and_what_takes_long_is_not() {
     closed.kind = PartKind::Text {
         text: "whole".into(),
         synthetic: false,
+        ignored: false,
         ended: true,
     };
     let before = bench.rev();
@@ -418,6 +420,7 @@ async fn who_lacks_more_than_a_batch_holds_fetches_the_page() {
             kind: PartKind::Text {
                 text: long.as_str().into(),
                 synthetic: false,
+                ignored: false,
                 ended: true,
             },
             ..text()

@@ -14,7 +14,7 @@ use opencode::wire::{self, Millis};
 
 use super::bounds;
 use super::v1::failure;
-use crate::limits;
+use crate::{limits, picture};
 
 fn json(raw: Raw) -> Json {
     Json::from(Arc::from(raw))
@@ -113,12 +113,13 @@ fn part_kind(kind: wire::PartKind) -> ours::PartKind {
         W::Text {
             text,
             synthetic,
+            ignored,
             start,
             end,
-            ..
         } => O::Text {
             text: text.into(),
             synthetic,
+            ignored,
             ended: end.is_some() || start.is_none(),
         },
         W::Reasoning { text, start, end } => O::Reasoning {
@@ -138,16 +139,7 @@ fn part_kind(kind: wire::PartKind) -> ours::PartKind {
             cost,
             tokens: tokens(used),
         },
-        W::File {
-            mime,
-            filename,
-            url,
-        } => O::File {
-            name: filename
-                .unwrap_or_else(|| url.rsplit('/').next().unwrap_or_default().to_owned())
-                .into(),
-            mime: mime.into(),
-        },
+        W::File(info) => O::File(file(&info)),
         W::Agent { name } => O::Agent { name: name.into() },
         W::Subtask {
             description, agent, ..
@@ -168,9 +160,23 @@ fn part_kind(kind: wire::PartKind) -> ours::PartKind {
     }
 }
 
+/// A file, with what its first bytes say of it.
+fn file(info: &wire::FileInfo) -> ours::File {
+    ours::File {
+        name: bounds::words(info.name()),
+        mime: bounds::words(&info.mime),
+        bytes: info.size(),
+        picture: picture::of(info).map(|(_, picture)| picture),
+    }
+}
+
 fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
     let child = state.child_session_id().map(SessionId::new);
     let input = state.input().cloned().map_or_else(Json::null, json);
+    let files = match &state {
+        wire::ToolState::Completed { files, .. } => files.iter().map(file).collect(),
+        _ => Vec::new(),
+    };
     let (state, title, started, ended) = match state {
         wire::ToolState::Pending { .. } => (ours::ToolState::Pending, None, None, None),
         wire::ToolState::Running {
@@ -205,6 +211,7 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
         state,
         input,
         title: text(title),
+        files,
         child,
         started: started.map(time),
         ended: ended.map(time),

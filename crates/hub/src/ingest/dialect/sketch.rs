@@ -168,6 +168,7 @@ fn part(session: &str, message: &str, at: usize, sketched: SketchPart, streaming
             "text" => PartKind::Text {
                 text: text.into(),
                 synthetic: false,
+                ignored: false,
                 ended: !streaming,
             },
             "reasoning" => PartKind::Reasoning {

@@ -39,6 +39,7 @@ fn call(call: &str, state: ToolState, input: &serde_json::Value) -> Part {
             state,
             input: Json::of(input),
             title: None,
+            files: Vec::new(),
             child: None,
             started: None,
             ended: None,
@@ -352,6 +353,7 @@ fn a_prompt_of_another_client_releases_and_nothing_else_does() {
             kind: PartKind::Text {
                 text: "go on".into(),
                 synthetic,
+                ignored: false,
                 ended: true,
             },
             raw: Json::null(),

@@ -1,9 +1,10 @@
 //! How each type of part is written.
 
-use serde::Deserialize;
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use super::{PartKind, ToolState};
+use super::{FileInfo, PartKind, ToolState};
 use crate::json::{Count, Raw, lenient, null_default};
 use crate::wire::ErrorInfo;
 use crate::wire::session::TokensWire;
@@ -18,7 +19,7 @@ pub(super) fn decode(kind: String, json: &str) -> Result<PartKind, serde_json::E
             snapshot: serde_json::from_str::<StepStart>(json)?.snapshot,
         },
         "step-finish" => step_finish(serde_json::from_str(json)?),
-        "file" => file(serde_json::from_str(json)?),
+        "file" => PartKind::File(serde_json::from_str(json)?),
         "agent" => PartKind::Agent {
             name: serde_json::from_str::<Agent>(json)?.name,
         },
@@ -81,14 +82,25 @@ struct State {
     input: Option<Raw>,
     #[serde(default, deserialize_with = "lenient")]
     title: Option<String>,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "told")]
     output: String,
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "told")]
     error: String,
+    #[serde(default, deserialize_with = "lenient")]
+    attachments: Vec<FileInfo>,
     #[serde(default)]
     metadata: Option<Raw>,
     #[serde(default, deserialize_with = "lenient")]
     time: TimeWire,
+}
+
+/// A text as it is; of anything else its JSON, so that what is no text is not lost.
+fn told<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        other => format!("{other:#}"),
+    })
 }
 
 fn tool(wire: Tool) -> Result<PartKind, serde_json::Error> {
@@ -106,6 +118,7 @@ fn state(wire: State) -> Result<ToolState, serde_json::Error> {
         title,
         output,
         error,
+        attachments,
         metadata,
         time,
     } = wire;
@@ -122,6 +135,7 @@ fn state(wire: State) -> Result<ToolState, serde_json::Error> {
             input,
             title,
             output,
+            files: attachments,
             metadata,
             start,
             end,
@@ -160,24 +174,6 @@ fn step_finish(wire: StepFinish) -> PartKind {
         reason: wire.reason,
         cost: wire.cost,
         tokens: wire.tokens.into(),
-    }
-}
-
-#[derive(Deserialize)]
-struct File {
-    #[serde(default, deserialize_with = "lenient")]
-    mime: String,
-    #[serde(default, deserialize_with = "lenient")]
-    filename: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    url: String,
-}
-
-fn file(wire: File) -> PartKind {
-    PartKind::File {
-        mime: wire.mime,
-        filename: wire.filename,
-        url: wire.url,
     }
 }
 

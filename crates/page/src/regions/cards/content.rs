@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use model::plain;
 use model::state::{Hidden, Permission, Piece};
 
 use super::Size;
 use crate::limits;
 use crate::parts::patch;
+use crate::words::visible;
 
 /// What is asked, in a few words; what it is about follows.
 pub(super) fn verb(permission: &Permission) -> Markup {
@@ -99,6 +100,11 @@ fn changes<'a>(path: Option<&str>, diff: &'a str) -> &'a str {
     }
 }
 
+/// A text with its lines; what hides in it or turns it around is a mark.
+fn marked(text: &str) -> Markup {
+    PreEscaped(visible(text))
+}
+
 /// All of it. It scrolls by itself where it is long, and is to be scrolled to its end.
 pub(super) fn whole(permission: &Permission) -> Markup {
     let mut fields = permission
@@ -112,14 +118,14 @@ pub(super) fn whole(permission: &Permission) -> Markup {
     let about: Vec<_> = about(permission).collect();
     html! {
         div.whole role="region" aria-label="What would run" tabindex="0" {
-            @for text in about { pre { code { (plain::block(text)) } } }
+            @for text in about { pre { code { (marked(text)) } } }
             @for piece in &permission.content.pieces {
                 @match piece {
-                    Piece::Command(text) => pre.command { code { (plain::block(text)) } },
+                    Piece::Command(text) => pre.command { code { (marked(text)) } },
                     Piece::Diff { path, diff } => {
                         @if let Some(path) = path { p.path { code { (plain::line(path, usize::MAX)) } } }
-                        @let text = plain::block(changes(path.as_deref(), diff));
-                        @if let Some(diff) = patch(&text) { (diff) } @else { pre { code { (text) } } }
+                        @let text = changes(path.as_deref(), diff);
+                        @if let Some(diff) = patch(text) { (diff) } @else { pre { code { (marked(text)) } } }
                     },
                     Piece::Field { .. } => {},
                 }
@@ -128,7 +134,7 @@ pub(super) fn whole(permission: &Permission) -> Markup {
                 dl.fields {
                     @for (name, value) in std::iter::once(first).chain(fields) {
                         dt { (plain::line(name, limits::TITLE_CHARS)) }
-                        dd { pre { code { (plain::block(value)) } } }
+                        dd { pre { code { (marked(value)) } } }
                     }
                 }
             }

@@ -91,7 +91,7 @@ fn fieldset(name: &str, one: &QuestionItem) -> Markup {
                     @if !one.options.is_empty() {
                         input type=(kind) name=(name) autocomplete="off" data-own aria-label="An answer of your own";
                     }
-                    input type="text" name="own" autocomplete="off" enterkeyhint="send"
+                    input type="text" name="own" dir="auto" autocomplete="off" enterkeyhint="send"
                         aria-label="Your own answer" placeholder="An answer of your own";
                 }
             }

@@ -1,0 +1,75 @@
+//! Pictures that were attached to messages, or that tools gave back.
+//!
+//! Only rasters, with a media type that their own first bytes say; nothing else of what a server holds is served as a file.
+
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use model::ids::{InstanceId, MessageId, PartId, SessionId};
+use model::state::Body;
+use opencode::wire::{FileInfo, PartInfo, PartKind, ToolState};
+
+use super::app::App;
+use super::problem::Problem;
+use crate::{limits, picture};
+
+/// A part's content never changes under its revision, which the page puts into the address.
+const FOR_AN_HOUR: &str = "private, max-age=3600";
+
+/// A picture in a part of a message, by its place among the part's files.
+#[utoipa::path(
+    get, path = "/api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}", tag = "sessions",
+    params(
+        ("id" = String, Path), ("sid" = String, Path), ("mid" = String, Path), ("pid" = String, Path), ("nth" = usize, Path)
+    ),
+    responses(
+        (status = 200, description = "A PNG, JPEG, GIF or WebP", content_type = "image/*"),
+        (status = 404, description = "No such file, or none that is shown", body = Problem)
+    )
+)]
+pub(super) async fn read(
+    State(app): State<App>,
+    Path((id, session, message, part, nth)): Path<(
+        InstanceId,
+        SessionId,
+        MessageId,
+        PartId,
+        usize,
+    )>,
+) -> Result<Response, Problem> {
+    let raw = app.hub().engine().read(|state| {
+        let Body::Loaded(loaded) = &state.session(&id, &session)?.body else {
+            return None;
+        };
+        let part = loaded.messages.get(&message)?.parts.get(&part)?;
+        Some(part.raw.clone())
+    });
+    let raw = raw.ok_or_else(Problem::no_fragment)?;
+    let read = move || {
+        let file = file(raw.get(), nth)?;
+        let (media_type, _) = picture::of(&file)?;
+        let most = usize::try_from(limits::PICTURE_BYTES).unwrap_or(usize::MAX);
+        Some((media_type, file.content(most)?))
+    };
+    let (media_type, content) = tokio::task::spawn_blocking(read)
+        .await
+        .ok()
+        .flatten()
+        .ok_or_else(Problem::no_fragment)?;
+    let headers = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, FOR_AN_HOUR)];
+    Ok((headers, content).into_response())
+}
+
+/// One of the files of a part.
+fn file(part: &str, nth: usize) -> Option<FileInfo> {
+    let part = PartInfo::parse(part).ok()?;
+    let files = match part.kind {
+        PartKind::File(file) => vec![file],
+        PartKind::Tool {
+            state: ToolState::Completed { files, .. },
+            ..
+        } => files,
+        _ => Vec::new(),
+    };
+    files.into_iter().nth(nth)
+}
