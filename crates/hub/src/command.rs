@@ -7,6 +7,7 @@ mod answers;
 pub mod audit;
 mod grant;
 mod ids;
+pub mod notes;
 pub mod outbox;
 pub mod port;
 mod prompt;
@@ -119,6 +120,7 @@ pub struct Commands<S = Hub> {
     turns: Arc<turns::Turns>,
     answers: Arc<answers::Answers>,
     audit: Arc<dyn audit::Audit>,
+    notes: notes::Notes,
 }
 
 impl Commands {
@@ -126,18 +128,20 @@ impl Commands {
     pub fn new(hub: Hub) -> Self {
         let (engine, outbox) = (hub.engine().clone(), hub.outbox().clone());
         let (audit, random) = (hub.audit().clone(), StdRng::from_rng(&mut rand::rng()));
-        Self::over(engine, hub, outbox, audit, random)
+        let notes = hub.notes().clone();
+        Self::over(engine, hub, outbox, audit, notes, random)
     }
 }
 
 impl<S: Servers> Commands<S> {
     /// Commands to these servers, whose state the engine keeps. `outbox` remembers what they sent, `audit` who allowed and
-    /// refused what; ids are drawn from `random`, which has to be another for each.
+    /// refused what, `notes` whom a person stopped; ids are drawn from `random`, which has to be another for each.
     pub fn over(
         engine: Handle,
         servers: S,
         outbox: Arc<dyn outbox::Store>,
         audit: Arc<dyn audit::Audit>,
+        notes: notes::Notes,
         random: StdRng,
     ) -> Self {
         Self {
@@ -148,6 +152,7 @@ impl<S: Servers> Commands<S> {
             turns: Arc::default(),
             answers: Arc::default(),
             audit,
+            notes,
         }
     }
 

@@ -17,7 +17,7 @@ use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, Origin, Rev};
 use model::{Effect, Event, State, reduce};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
@@ -76,6 +76,8 @@ pub enum Input {
     Notices(Vec<Arc<str>>),
     /// A read of a session's row has ended, however.
     SessionUnread(InstanceId, SessionId),
+    /// Everything that was told before this is taken once this is dropped.
+    Settled(oneshot::Sender<()>),
 }
 
 /// Something that was heard, and what it means.
@@ -253,6 +255,7 @@ impl Engine {
             Input::SessionUnread(instance, session) => {
                 self.fetching.remove(&(instance, session));
             }
+            Input::Settled(told) => drop(told),
         }
     }
 

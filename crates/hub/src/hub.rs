@@ -12,13 +12,14 @@ use model::ids::InstanceId;
 use page::Renderer;
 use rand::Rng;
 use rand::distr::Alphanumeric;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use instances::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
 use crate::command::audit::{self, Audit};
+use crate::command::notes::{self, Notes};
 use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
@@ -97,6 +98,7 @@ struct Inner {
     instances: Instances,
     outbox: Arc<dyn Store>,
     audit: Arc<dyn Audit>,
+    notes: Notes,
     /// Held while instances are added or removed, so that what is listed is what runs.
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
@@ -127,8 +129,12 @@ impl Hub {
         let engine = engine::start_with(options.clock.clone(), new_epoch(), journal.clone());
         let mut tasks = JoinSet::new();
         let outbox = Disk::new(dir.file(outbox::FILE));
-        let told = (journal.status(), outbox.notice());
-        tasks.spawn(tell_of_files(engine.clone(), told.0, told.1));
+        let notes = Notes::new(Arc::new(notes::Disk::new(dir.file(notes::FILE))));
+        let mut noted = notes.load().await;
+        let told = [outbox.notice(), notes.notice()];
+        tasks.spawn(tell_of_files(engine.clone(), journal.status(), told));
+        let (begun, begin) = oneshot::channel();
+        tasks.spawn(keep_notes(begin, notes.clone(), engine.clone()));
         let (done, recalled) = watch::channel(None);
         tasks.spawn(recall_all(journal, done));
         let mut before = unfinished::load(dir.path());
@@ -150,17 +156,23 @@ impl Hub {
             instances,
             outbox: Arc::new(outbox),
             audit: Arc::new(audit::File::new(dir.file(audit::FILE))),
+            notes,
             changing: tokio::sync::Mutex::default(),
             put_aside,
             _tasks: tasks,
         }));
         for instance in known {
             let ran = before.remove(&instance.id).unwrap_or_default();
+            let noted = noted.remove(&instance.id).unwrap_or_default();
+            let before = notes::remembered(noted, ran);
             hub.0
                 .instances
-                .begin(instance, Some(recalled.clone()), ran)
+                .begin(instance, Some(recalled.clone()), before)
                 .await;
         }
+        // From here on the state has what is noted, and so is what is to be noted.
+        hub.engine().settled().await;
+        let _ended = begun.send(());
         let nudged = Arc::downgrade(&hub.0);
         tokio::spawn(wake::watch(clock, move |cause| match nudged.upgrade() {
             Some(inner) => {
@@ -198,6 +210,11 @@ impl Hub {
         &self.0.audit
     }
 
+    /// What is noted of sessions for the next hub, in the data directory.
+    pub fn notes(&self) -> &Notes {
+        &self.0.notes
+    }
+
     /// A list of instances that could not be read and was put aside at the start.
     pub fn put_aside(&self) -> Option<&PathBuf> {
         self.0.put_aside.as_ref()
@@ -210,6 +227,7 @@ impl Hub {
 
     /// Ends every stream and every server that the hub started, and closes the journal behind them.
     pub async fn shutdown(&self) {
+        self.0.notes.write_now(self.engine()).await;
         self.0.instances.end_all().await;
         self.engine().journal().close().await;
     }
@@ -247,21 +265,31 @@ async fn open_journal(dir: &DataDir, options: &HubOptions) -> Journal {
     .await
 }
 
-/// Shows how the journal and the outbox are to whoever looks, for as long as both run.
+/// Keeps notes in step with the state, once it has what was noted before.
+async fn keep_notes(begun: oneshot::Receiver<()>, notes: Notes, engine: Handle) {
+    if begun.await.is_ok() {
+        notes.keep(engine).await;
+    }
+}
+
+/// Shows how the journal and the files beside it are to whoever looks, for as long as all of them are kept.
 async fn tell_of_files(
     engine: Handle,
     mut journal: watch::Receiver<journal::Status>,
-    mut outbox: watch::Receiver<Option<Arc<str>>>,
+    [mut outbox, mut notes]: [watch::Receiver<Option<Arc<str>>>; 2],
 ) {
     loop {
         let notice = journal.borrow_and_update().notice();
-        let sent = outbox.borrow_and_update().clone();
-        engine
-            .notices(notice.into_iter().chain(sent).collect())
-            .await;
+        let told = [
+            outbox.borrow_and_update().clone(),
+            notes.borrow_and_update().clone(),
+        ];
+        let told = notice.into_iter().chain(told.into_iter().flatten());
+        engine.notices(told.collect()).await;
         let changed = tokio::select! {
             changed = journal.changed() => changed,
             changed = outbox.changed() => changed,
+            changed = notes.changed() => changed,
         };
         if changed.is_err() {
             return;

@@ -115,7 +115,7 @@ pub struct Instance {
     pub questions: BTreeMap<QuestionId, Question>,
     /// Requests of runs that ended, which the server may still keep: they are to be refused there. Oldest first.
     pub lapsed: VecDeque<Lapsed>,
-    /// Sessions that a person stopped and that were given no prompt since.
+    /// Sessions that a person stopped and that were given no prompt since; also those of before this hub that are not known yet.
     pub stops: BTreeSet<SessionId>,
     /// What a hub before this one knew of sessions that are not known yet.
     pub remembered: BTreeMap<SessionId, Remembered>,
@@ -167,7 +167,7 @@ impl Instance {
         let mut at = session;
         for _ in 0..=self.sessions.len() {
             let Some(session) = self.sessions.get(at) else {
-                return false;
+                return self.was_stopped(at);
             };
             match (&session.halt, &session.info.parent) {
                 (Halt::Stopped { .. }, _) => return true,
@@ -176,6 +176,12 @@ impl Instance {
             }
         }
         false
+    }
+
+    /// True if a person stopped a session that is not known yet, when a hub before this one ran.
+    pub(crate) fn was_stopped(&self, session: &SessionId) -> bool {
+        let before = self.remembered.get(session);
+        before.is_some_and(|before| matches!(before.halt, Halt::Stopped { .. }))
     }
 
     /// Every session below one, without itself.

@@ -7,7 +7,7 @@ use model::State;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Origin, Rev};
 use model::time::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Heard, Input, Reach, Shared};
 use crate::feed::log::Log;
@@ -134,16 +134,8 @@ impl Handle {
 
     /// Notes that a person stopped a session, and with it all below it; done once this ends.
     pub async fn stopped(&self, instance: InstanceId, session: SessionId) {
-        self.tell(Input::Stopped(instance.clone(), session.clone()))
-            .await;
-        let noted = self.until(|state| {
-            let instance = state.instances.get(&instance);
-            instance.is_none_or(|instance| {
-                !instance.sessions.contains_key(&session) || instance.is_stopped(&session)
-            })
-        });
-        // The engine takes what it is told in order; it is gone where this takes longer.
-        let _ended = tokio::time::timeout(crate::limits::ECHO_WAIT, noted).await;
+        self.tell(Input::Stopped(instance, session)).await;
+        self.settled().await;
     }
 
     /// Notes that a person gives a session a prompt: it may ask again.
@@ -160,6 +152,13 @@ impl Handle {
     /// Has what waits in a session's folder read again.
     pub async fn doubt_requests(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Doubted(instance, session)).await;
+    }
+
+    /// Waits until everything is taken that was told before; also if the engine ends.
+    pub async fn settled(&self) {
+        let (told, taken) = oneshot::channel();
+        self.tell(Input::Settled(told)).await;
+        let _dropped = taken.await;
     }
 
     async fn tell(&self, input: Input) {

@@ -1,6 +1,6 @@
 //! Instances that run: each a supervisor, and the source of its server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use model::Event;
@@ -102,13 +102,13 @@ impl Instances {
         }
     }
 
-    /// Begins to supervise an instance, once what is remembered of it is told: an earlier hub saw these sessions run, and
-    /// the journal may know more.
+    /// Begins to supervise an instance, once what is remembered of it is told: what an earlier hub noted of these
+    /// sessions; the journal may know more.
     pub(super) async fn begin(
         &self,
         instance: registry::Instance,
         recalled: Option<Recalling>,
-        ran: BTreeSet<SessionId>,
+        before: BTreeMap<SessionId, Remembered>,
     ) {
         let HubOptions {
             launcher,
@@ -132,9 +132,8 @@ impl Instances {
                 asks.clone(),
             )
             .await;
-        if !ran.is_empty() {
-            let ran = ran.into_iter().map(|session| (session, ran_before()));
-            let remembered = Event::Remembered(ran.collect());
+        if !before.is_empty() {
+            let remembered = Event::Remembered(before);
             feeder.tell(vec![Heard::ours(remembered)]).await;
         }
         let source = Arc::new(ServerSource::new(
@@ -229,13 +228,6 @@ impl Instances {
     }
 }
 
-fn ran_before() -> Remembered {
-    Remembered {
-        running: true,
-        ..Remembered::default()
-    }
-}
-
 /// What is remembered of an instance, as soon as it is read; nothing if that takes too long.
 async fn remembered(mut recalled: Recalling, instance: &InstanceId) -> Vec<Heard> {
     let read = async {
@@ -290,7 +282,7 @@ impl Hub {
                 let id = instance.id.clone();
                 self.0
                     .instances
-                    .begin(instance, None, BTreeSet::new())
+                    .begin(instance, None, BTreeMap::new())
                     .await;
                 Added::New(id)
             }
@@ -303,7 +295,7 @@ impl Hub {
                 }
                 self.0
                     .instances
-                    .begin(instance, None, BTreeSet::new())
+                    .begin(instance, None, BTreeMap::new())
                     .await;
                 Added::Known(id)
             }

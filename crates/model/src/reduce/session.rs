@@ -77,8 +77,8 @@ impl Fold<'_> {
     }
 
     fn forget_session(&mut self, id: SessionId) {
-        self.instance.remembered.remove(&id);
         self.hand_down_stop(&id);
+        self.instance.remembered.remove(&id);
         self.instance.asked.early.remove(&id);
         let instance = self.instance.id.clone();
         self.effects.push(Effect::Forget(instance, id.clone()));

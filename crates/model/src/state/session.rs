@@ -49,7 +49,7 @@ impl Run {
 }
 
 /// Whether a person stopped a session.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Halt {
     /// As its parent.
     #[default]
