@@ -196,6 +196,7 @@ impl Script<'_> {
             input: Json::of(&input),
             title: self.maybe(|script| script.text().into()),
             child: self.maybe(Self::session),
+            end: None,
             started: self.maybe(Self::at),
             ended: self.maybe(Self::at),
         }

@@ -21,7 +21,7 @@ mod turns;
 use std::sync::Arc;
 
 use model::State;
-use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
+use model::ids::{InstanceId, MessageId, PermissionId, QuestionId, SessionId};
 use model::state::LinkStatus;
 use opencode::ClientError;
 use opencode::wire::SessionInfo;
@@ -60,6 +60,12 @@ pub enum CommandError {
         /// What it does not have.
         session: SessionId,
     },
+    /// The session has no such message.
+    #[error("there is no message {0} here: it was dropped already")]
+    UnknownMessage(MessageId),
+    /// The session runs, and this cannot be done meanwhile.
+    #[error("session {0} is running")]
+    Running(SessionId),
     /// Nothing waits under this id.
     #[error(
         "no permission {0} waits here: it was answered already, its turn ended meanwhile, or it was never asked"

@@ -150,6 +150,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(resume::one))
         .routes(routes!(resume::all))
         .routes(routes!(messages::list))
+        .routes(routes!(messages::drop))
         .routes(routes!(prompts::send).layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)))
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::reply))

@@ -7,6 +7,7 @@
 mod answered;
 mod asked;
 mod content;
+mod ending;
 mod info;
 mod link;
 mod session;
@@ -19,10 +20,11 @@ use serde::Serialize;
 pub use answered::{Answered, AnsweredLately, Lapsed, Outcome, Request};
 pub use asked::{Asked, Meanwhile};
 pub use content::{Content, Hidden, Piece};
+pub use ending::{Answer, EMPTY, FILTER, LENGTH, UNKNOWN_FINISH};
 pub use info::{
     AgentInfo, Catalog, ErrorKind, Failure, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
     Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Role, RunStatus,
-    SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolState,
+    SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState,
 };
 pub use link::{Link, LinkStatus, Reason, ReasonKind};
 pub use session::{Body, Halt, Held, Loaded, Message, MessageStatus, Run, Session};

@@ -6,7 +6,10 @@
 mod interrupted;
 mod lineage;
 mod log;
+mod mark;
 mod need;
+mod queued;
+mod reason;
 mod rows;
 mod tree;
 
@@ -17,9 +20,12 @@ use crate::state::{Instance, Rev, State};
 
 pub use interrupted::{InterruptedRow, interrupted};
 pub use log::{LogRows, LogState, MessageRow, PartRow};
+pub use mark::{FailureRow, Mark, Marks, Told, told};
 pub use need::{NeedKind, NeedRow, ToRefuse, needed, needs, needs_of, to_refuse};
+pub use queued::{Compacted, Queued};
+pub use reason::failure;
 pub use rows::{ComposerRow, HeadRow, LinkRow, Models, SideRow, TabRow};
-pub use tree::{Mark, SessionRow, mark_of, strip, tree};
+pub use tree::{SessionRow, strip, tree};
 
 /// Messages in a viewer's window unless it asked for older ones.
 pub const WINDOW: usize = 100;
@@ -99,6 +105,7 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
             .values()
             .any(|instance| instance.requests_rev.max(instance.rev) > since);
     let front = instance.map(|instance| Front {
+        state,
         instance,
         session: look.session.as_ref(),
     });
@@ -131,6 +138,7 @@ pub fn look(state: &State, look: &Look, since: Rev) -> Seen {
 
 /// What is in front of a viewer.
 struct Front<'a> {
+    state: &'a State,
     instance: &'a Instance,
     session: Option<&'a SessionId>,
 }

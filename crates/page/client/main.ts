@@ -6,6 +6,7 @@ import { beginClock } from "./clock";
 import { byComposition, watchComposing } from "./composing";
 import { addFrom, continueAll, login, openDialog, openFolder, remove, sheet } from "./dialogs";
 import { byId, root, say } from "./dom";
+import { dropHeld, editHeld, sendHeld } from "./held";
 import { keyboard } from "./keys";
 import { live } from "./live";
 import { chosen } from "./morph";
@@ -16,6 +17,7 @@ import { watchPlaces } from "./places";
 import { isTooEarly, watchPresses } from "./presses";
 import { followBegun, saveDraft, sendPrompt, showDraft, syncPrompt } from "./prompt";
 import { beginReading } from "./reading";
+import { review, watchReview } from "./review";
 import { watchCards } from "./steady";
 import { showKept } from "./waiting";
 
@@ -61,6 +63,9 @@ const clicks: Record<string, (control: HTMLElement) => unknown> = {
   sheet: (control) => sheet(control.dataset.sheet),
   post,
   reply,
+  "drop-held": dropHeld,
+  "edit-held": editHeld,
+  "send-held": sendHeld,
 };
 
 const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> = {
@@ -142,7 +147,9 @@ navigation(() => {
   syncPrompt();
   count();
   reveal();
+  review();
 });
+watchReview();
 watchComposing();
 watchPlaces();
 watchPresses();
@@ -153,6 +160,7 @@ live({
   changed: (needs) => {
     syncPrompt();
     count(needs);
+    review();
     if (linksChanged()) sendKept();
   },
   reset: again,

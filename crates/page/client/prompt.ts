@@ -36,7 +36,10 @@ export function syncPrompt(): void {
   if (area && bar) area.readOnly = bar.dataset.blocked !== undefined && bar.dataset.known === undefined;
   const running = bar?.dataset.running !== undefined;
   byId("log")?.setAttribute("aria-busy", String(running));
-  if (wasRunning && !running) say(`${document.querySelector("h1")?.textContent ?? "The session"} finished`);
+  const mark = document.querySelector<HTMLElement>("[data-k=head]")?.dataset.mark;
+  // The title begins with the mark's word, unless it is idle.
+  const how = mark === undefined || mark === "Idle" ? " finished" : "";
+  if (wasRunning && !running) say((document.querySelector("h1")?.textContent ?? "The session") + how);
   wasRunning = running;
   showKept();
 }
@@ -45,7 +48,8 @@ function choice(id: string): string | undefined {
   return byId<HTMLSelectElement>(id)?.value;
 }
 
-function body(prompt: string): Record<string, unknown> {
+/** A prompt with what is chosen beside it. */
+export function body(prompt: string): Record<string, unknown> {
   const [providerID, ...rest] = (choice("model") ?? "").split("/");
   const model = rest.length > 0 ? { providerID, modelID: rest.join("/") } : undefined;
   return { text: prompt, agent: choice("agent"), model };

@@ -14,6 +14,8 @@ pub(crate) const SPLICED_KEY_BYTES: usize = 256;
 pub(crate) const OUTPUT_BYTES: usize = 16 << 10;
 /// Bytes by which the beginning of a running tool's shown output moves on, so that most changes only append.
 pub(crate) const OUTPUT_STEP: usize = 4 << 10;
+/// Bytes of what a server told of a failure that are shown below its sentence. The rest is cut off.
+pub(crate) const RAW_ERROR_BYTES: usize = 4 << 10;
 /// Bytes of one text drawn at once. Beyond it only its end is, with a link to all of it.
 pub(crate) const TEXT_BYTES: usize = 256 << 10;
 /// Bytes by which the beginning of such a text moves on.

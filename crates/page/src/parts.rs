@@ -15,7 +15,7 @@ use model::state::PartKind;
 use model::view::{Look, MessageRow, PartRow};
 
 pub(crate) use diff::patch;
-pub(crate) use message::{message, messages};
+pub(crate) use message::{ended, message, messages};
 
 use crate::markdown::Memo;
 use crate::render::{Block, Child, Fragment};

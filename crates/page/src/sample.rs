@@ -513,6 +513,7 @@ pub(crate) fn tool(
         input: Json::parse(input.to_owned()).unwrap_or_else(|_| Json::null()),
         title: None,
         child,
+        end: None,
         started: Some(Timestamp(NOW - 60_000)),
         ended: ended.then_some(Timestamp(NOW - 58_700)),
     })

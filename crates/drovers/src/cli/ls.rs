@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Setting;
-use crate::api::{Api, Instance, Link, Session, Status, Terminal, Waiting};
+use crate::api::{Api, Instance, Link, Session, Terminal, Waiting};
 use crate::census::{self, Counted};
 use crate::fault::Fault;
 use crate::limits;
@@ -97,7 +97,7 @@ fn json(counted: &[Counted], terminals: &[Terminal]) -> Result<(), Fault> {
 fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
     let mut lines = vec![head(&counted.instance)];
     let tree = tree(&counted.sessions);
-    let busy = |session: &Session| !matches!(state(&session.status), "idle" | "recorded");
+    let busy = |session: &Session| !matches!(&*session.mark.name, "idle" | "recorded");
     let mut quiet = 0;
     let mut hidden = 0;
     let mut rows = Vec::new();
@@ -175,14 +175,14 @@ fn head(instance: &Instance) -> String {
 }
 
 fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64) -> Vec<String> {
-    let state = if waits.is_empty() {
-        state(&session.status)
-    } else {
-        "needs you"
-    };
     let mut title = format!("{}{}", "  ".repeat(depth), title(session));
-    if let Some(message) = &session.status.message {
-        title.push_str(&format!("  ({})", out::one_line(message)));
+    // What it says of itself where it does not go on; of what waits the requests say it.
+    let says = matches!(
+        &*session.mark.name,
+        "failed" | "interrupted" | "stale" | "retrying"
+    );
+    if waits.is_empty() && says {
+        title.push_str(&format!("  ({})", out::one_line(&session.mark.sentence())));
     }
     if !waits.is_empty() {
         let told = waits.iter().take(limits::WAITING);
@@ -193,7 +193,7 @@ fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64) -> Vec<Str
         title.push_str(&format!("  ← {}", told.join("; ")));
     }
     vec![
-        state.to_owned(),
+        out::one_line(&session.mark.word),
         age(now - session.time.updated),
         out::one_line(&session.id),
         title,
@@ -207,18 +207,6 @@ pub(crate) fn title(session: &Session) -> String {
         "Untitled".to_owned()
     } else {
         title
-    }
-}
-
-fn state(status: &Status) -> &'static str {
-    match status.kind.as_str() {
-        "idle" => "idle",
-        // Its server cannot be heard: whether it still does is not known.
-        _ if status.last_known.is_some() => "was working",
-        "busy" => "working",
-        "retry" => "retrying",
-        "interrupted" => "interrupted",
-        _ => "recorded",
     }
 }
 

@@ -71,6 +71,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("POST", "/api/instances/{id}/sessions/{sid}/continue", Drive),
     ("POST", "/api/continue", Drive),
     ("GET", "/api/instances/{id}/sessions/{sid}/messages", Watch),
+    ("DELETE", "/api/instances/{id}/sessions/{sid}/messages/{mid}", Drive),
     ("POST", "/api/instances/{id}/sessions/{sid}/prompt", Drive),
     // What agents ask.
     ("GET", "/api/instances/{id}/permissions", Watch),

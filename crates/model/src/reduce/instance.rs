@@ -146,6 +146,7 @@ impl Fold<'_> {
                 Body::NotLoaded | Body::Failed { .. } => {}
             }
             session.mark_gaps(rev);
+            session.answer.miss();
             session.seq = None;
         }
         self.instance.asked = Asked::default();

@@ -323,8 +323,12 @@ impl Fold<'_> {
                 session.halt = Halt::Inherited;
             }
         }
+        let rev = self.rev;
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.halt = halt;
+            // Prompts behind the last answer are held, or not any more.
+            session.touch_last_assistant(rev);
+            session.body_rev = rev;
         }
         self.touch_row(id);
         self.touch_requests();

@@ -171,6 +171,7 @@ fn part_kind(kind: wire::PartKind) -> ours::PartKind {
 fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
     let child = state.child_session_id().map(SessionId::new);
     let input = state.input().cloned().map_or_else(Json::null, json);
+    let end = super::ends::of(&state);
     let (state, title, started, ended) = match state {
         wire::ToolState::Pending { .. } => (ours::ToolState::Pending, None, None, None),
         wire::ToolState::Running {
@@ -206,6 +207,7 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
         input,
         title: text(title),
         child,
+        end,
         started: started.map(time),
         ended: ended.map(time),
     }

@@ -40,6 +40,7 @@ fn call(call: &str, state: ToolState, input: &serde_json::Value) -> Part {
             input: Json::of(input),
             title: None,
             child: None,
+            end: None,
             started: None,
             ended: None,
         }),
