@@ -24,11 +24,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     let notices = [Notice {
         text: "The journal cannot be written: the disk is full. Live views go on.".into(),
     }];
-    let state = sample::state();
-    for (name, instance, session) in sample::LOOKS {
+    let (state, endings) = (sample::state(), sample::endings::endings());
+    let looks = sample::LOOKS.map(|(name, instance, session)| {
+        (
+            &state,
+            name.to_owned(),
+            instance,
+            session.map(str::to_owned),
+        )
+    });
+    let ends = sample::endings::ENDINGS.map(|name| {
+        let (instance, session) = (sample::endings::INSTANCE, format!("ses_{name}"));
+        (
+            &endings,
+            format!("end_{name}"),
+            Some(instance),
+            Some(session),
+        )
+    });
+    for (state, name, instance, session) in looks.into_iter().chain(ends) {
         let looked = Look {
             instance: instance.map(Into::into),
-            session: session.map(Into::into),
+            session: session.as_deref().map(Into::into),
             from: None,
         };
         let notices = if instance.is_none() {
@@ -44,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             notices,
             found: &[],
         };
-        let html = Renderer::new().document(&look(&state, &looked, Rev(0)), &context);
+        let html = Renderer::new().document(&look(state, &looked, Rev(0)), &context);
         fs::write(dir.join(format!("{name}.html")), html)?;
     }
     Ok(())

@@ -1,5 +1,8 @@
 //! A made-up state with everything that can be drawn, for tests and for looking at the page.
 
+#[path = "sample/endings.rs"]
+pub(crate) mod endings;
+
 use model::event::{Addressed, Event, MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, MessageId, PartId, SessionId};
 use model::json::Json;
