@@ -104,7 +104,7 @@ pub(crate) struct Mark {
     /// Its word, such as `To review`.
     #[serde(default)]
     pub(crate) word: String,
-    /// Why it is so, in a sentence without its full stop.
+    /// Why it is so, in a sentence.
     #[serde(default)]
     pub(crate) reason: Option<String>,
     /// What to do next, in a sentence.
@@ -117,7 +117,7 @@ impl Mark {
     pub(crate) fn sentence(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or(&self.word);
         match &self.next {
-            Some(next) => format!("{reason}. {next}"),
+            Some(next) => format!("{reason} {next}"),
             None => reason.to_owned(),
         }
     }

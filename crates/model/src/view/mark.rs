@@ -84,7 +84,7 @@ pub struct Told {
     pub mark: Mark,
     /// Its word, for a person.
     pub word: &'static str,
-    /// Why it is so, in a sentence without its full stop; absent where the word says it all.
+    /// Why it is so, in a sentence; absent where the word says it all.
     pub reason: Option<Cow<'static, str>>,
     /// What to do next, in a sentence; absent where there is nothing to do.
     pub next: Option<&'static str>,
@@ -173,20 +173,20 @@ impl<'a> Marks<'a> {
             let title = title.map_or("Untitled", |session| session.info.title());
             return match mark {
                 Mark::NeedsYou => (
-                    Some(format!("“{title}” below it waits for your answer").into()),
+                    Some(format!("“{title}” below it waits for your answer.").into()),
                     Some("Answer it under “Needs you”."),
                 ),
-                _ => (Some(format!("“{title}” below it is working").into()), None),
+                _ => (Some(format!("“{title}” below it is working.").into()), None),
             };
         }
         let said = |text: &'static str| Some(Cow::Borrowed(text));
         match (mark, &session.run) {
             (Mark::NeedsYou, _) => (
-                said("It waits for your answer"),
+                said("It waits for your answer."),
                 Some("Answer it under “Needs you”."),
             ),
             (Mark::Retrying, Run::Retry { message, .. }) => (
-                Some(format!("The model did not answer ({})", reason::short(message)).into()),
+                Some(format!("The model did not answer ({}).", reason::short(message)).into()),
                 Some("It is asked again by itself; stop it to choose another model."),
             ),
             (Mark::Failed, _) => match &session.failure {
@@ -197,23 +197,23 @@ impl<'a> Marks<'a> {
                 None => (None, None),
             },
             (Mark::Interrupted, _) => (
-                said("Its server ended before it did"),
+                said("Its server ended before it did."),
                 Some("Press “Continue” to let it go on from where it was."),
             ),
             (Mark::Stale, _) => (
-                said("It was working when its server was last heard"),
+                said("It was working when its server was last heard."),
                 Some("What it does is known again once its server can be heard."),
             ),
             (Mark::ToReview, _) => (
-                said("It ended, and you have not looked at it since"),
+                said("It ended, and you have not looked at it since."),
                 Some("Look at it."),
             ),
             (Mark::Recorded, _) => (
-                said("Whether anything runs it is not known"),
+                said("Whether anything runs it is not known."),
                 Some("Reopen it live with `drovers open`."),
             ),
             (Mark::Idle, _) if matches!(session.halt, Halt::Stopped { .. }) => (
-                said("You stopped it: what it asks is refused"),
+                said("You stopped it: what it asks is refused."),
                 Some("Send a prompt to let it go on."),
             ),
             _ => (None, None),
@@ -264,7 +264,7 @@ pub fn told(state: &State, instance: &Instance, session: &Session) -> Told {
 /// Why a run is as it is, where a conversation is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureRow {
-    /// What happened, in a sentence without its full stop.
+    /// What happened, in a sentence.
     pub said: String,
     /// What to do next, in a sentence.
     pub next: &'static str,

@@ -28,12 +28,22 @@ pub fn failure(failure: &Failure) -> FailureRow {
         Some(known) => known,
         None => (sentence(told, &failure.name), next(told)),
     };
-    let more = told.trim_end_matches('.') != said && told != &*failure.name && !told.is_empty();
+    let more = told.trim_end_matches('.') != said.trim_end_matches('.')
+        && told != &*failure.name
+        && !told.is_empty();
     FailureRow {
-        said,
+        said: whole(said),
         next,
         raw: more.then(|| Arc::from(told)),
     }
+}
+
+/// A sentence with its full stop.
+fn whole(mut said: String) -> String {
+    if !said.ends_with(['.', '?', '!', '…']) {
+        said.push('.');
+    }
+    said
 }
 
 /// The first words of a text, on one line.
@@ -82,7 +92,7 @@ fn said_nothing(told: &str, name: &str) -> bool {
     told.is_empty() || told == name
 }
 
-/// What a text says, in a sentence without its full stop.
+/// What a text says, on one line, without a full stop.
 fn sentence(told: &str, name: &str) -> String {
     let said = dig(told, DEPTH).unwrap_or_default();
     let line = said.lines().map(str::trim).find(|line| !line.is_empty());
@@ -295,7 +305,11 @@ mod tests {
         ];
         for (name, message, said, next) in cases {
             let told = told(name, message);
-            assert_eq!((&*told.said, told.next), (said, next), "{name} {message}");
+            assert_eq!(
+                (told.said, told.next),
+                (whole(said.to_owned()), next),
+                "{name} {message}"
+            );
         }
     }
 
@@ -313,7 +327,7 @@ mod tests {
     #[test]
     fn nesting_without_end_ends() {
         let nested = format!("{}1{}", r#"{"error":"#.repeat(100), "}".repeat(100));
-        assert_eq!(told("", &nested).said, "The server gave no reason");
+        assert_eq!(told("", &nested).said, "The server gave no reason.");
         let text = (0..9).fold("deep".to_owned(), |text, _| Value::String(text).to_string());
         assert!(!told("", &text).said.is_empty());
     }

@@ -25,7 +25,7 @@ pub struct SessionRow {
     pub depth: usize,
     /// Its state, with whatever runs or waits below it.
     pub mark: Mark,
-    /// Why it is so, in a sentence without its full stop.
+    /// Why it is so, in a sentence.
     pub reason: Option<Cow<'static, str>>,
     /// Requests that wait in it and its descendants.
     pub needs: usize,

@@ -102,7 +102,7 @@ fn end(look: &Look, row: &MessageRow) -> Markup {
 /// A turn that ended without success: what happened and what to do, and what was told beside it.
 pub(crate) fn ended(failed: &FailureRow) -> Markup {
     html! {
-        p.bad { span aria-hidden="true" { "✕ " } "Failed: " (failed.said) ". " span.next { (failed.next) } }
+        p.bad { span aria-hidden="true" { "✕ " } "Failed: " (failed.said) " " span.next { (failed.next) } }
         @if let Some(raw) = &failed.raw {
             details.aside.raw { summary { "What was told" } pre.out tabindex="0" { (PreEscaped(escape(cut(raw)))) } }
         }

@@ -123,7 +123,7 @@ impl World<'_> {
     fn finishes(&mut self, name: &str, said: Option<&str>, finish: &str) {
         self.answer(name, |_| {});
         if let Some(said) = said {
-            self.says(name, "prt_2", text(said));
+            self.says(name, "prt_9", text(said));
         }
         self.answer(name, |info| {
             info.completed = Some(Timestamp(NOW));

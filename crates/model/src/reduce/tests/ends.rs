@@ -126,12 +126,12 @@ fn whatever_ends_a_turn_without_success_is_told() {
             let (told, why) = reason(&bench);
             assert_eq!(told, mark, "{what}, kept: {kept}");
             if let Some(wanted) = wanted {
-                assert_eq!(why.as_deref(), Some(wanted), "{what}, kept: {kept}");
+                assert_eq!(why, Some(format!("{wanted}.")), "{what}, kept: {kept}");
             }
             if kept {
                 let row = &log(&bench).messages[0];
-                let said = row.failed.as_ref().map(|failed| &*failed.said);
-                assert_eq!(said, wanted, "{what}");
+                let said = row.failed.as_ref().map(|failed| failed.said.clone());
+                assert_eq!(said, wanted.map(|wanted| format!("{wanted}.")), "{what}");
                 assert_eq!(log(&bench).failed, None, "{what}: it is told once");
             }
             bench.a([busy("s")]);
@@ -161,10 +161,10 @@ fn an_error_without_an_answer_is_told_in_the_conversation() {
             false => bench.a([snapshot(&["s"])]),
         };
         bench.a([error(failure("UnknownError", "Model not found: a/b."))]);
-        let told = (Mark::Failed, Some("Model not found: a/b".to_owned()));
+        let told = (Mark::Failed, Some("Model not found: a/b.".to_owned()));
         assert_eq!(reason(&bench), told);
         let failed = log(&bench).failed.unwrap();
-        assert_eq!(failed.said, "Model not found: a/b");
+        assert_eq!(failed.said, "Model not found: a/b.");
         assert_eq!(failed.next, "Choose another model, then send it again.");
         assert!(bench.session("s").unreviewed.is_some());
     }
@@ -206,7 +206,7 @@ fn an_end_that_nobody_saw_is_known_after_a_restart() {
     bench.a([remembered(1), snapshot(&["s"])]);
     assert_eq!(
         reason(&bench),
-        (Mark::Failed, Some("Overloaded".to_owned()))
+        (Mark::Failed, Some("Overloaded.".to_owned()))
     );
     // Something happened since: that it ended is still news, how it did is not known.
     let mut bench = Bench::new();
