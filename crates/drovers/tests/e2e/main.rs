@@ -13,6 +13,7 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod disk;
 mod door;
+mod endings;
 mod faults;
 mod hostile;
 mod keys;
