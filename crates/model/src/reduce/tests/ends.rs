@@ -57,16 +57,19 @@ fn reason(bench: &Bench) -> (Mark, Option<String>) {
     (rows[0].mark, reason)
 }
 
+/// What is so, the reason to stop, the failure, what was said, and what a person reads.
+type Case = (
+    &'static str,
+    Option<&'static str>,
+    Option<Failure>,
+    Option<Part>,
+    Option<&'static str>,
+);
+
 #[test]
 fn whatever_ends_a_turn_without_success_is_told() {
     let spoke = || Some(text("p", "words", true));
-    let cases: [(
-        &str,
-        Option<&str>,
-        Option<Failure>,
-        Option<Part>,
-        Option<&str>,
-    ); 9] = [
+    let cases: [Case; 9] = [
         ("well", Some("stop"), None, spoke(), None),
         ("without a reason to stop", None, None, spoke(), None),
         ("after a tool", Some("tool-calls"), None, None, None),
