@@ -96,7 +96,7 @@ fn said_nothing(told: &str, name: &str) -> bool {
 fn sentence(told: &str, name: &str) -> String {
     let said = dig(told, DEPTH).unwrap_or_default();
     let line = said.lines().map(str::trim).find(|line| !line.is_empty());
-    let line = line.unwrap_or_default().trim_end_matches('.');
+    let line = without_class(line.unwrap_or_default()).trim_end_matches('.');
     if line.is_empty() {
         return match name {
             "" => "The server gave no reason".to_owned(),
@@ -104,6 +104,20 @@ fn sentence(told: &str, name: &str) -> String {
         };
     }
     cut(line)
+}
+
+/// A line without the name of the error's class that a runtime writes before its words.
+fn without_class(line: &str) -> &str {
+    let is_class = |name: &str| {
+        let plain = name
+            .chars()
+            .all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '.'));
+        plain && (name.ends_with("Error") || name.ends_with("Exception"))
+    };
+    match line.split_once(": ") {
+        Some((name, words)) if is_class(name) && !words.trim().is_empty() => words.trim(),
+        _ => line,
+    }
 }
 
 fn cut(line: &str) -> String {
@@ -275,6 +289,12 @@ mod tests {
                 "",
                 "The server gave no reason but a name: Odd",
                 AGAIN,
+            ),
+            (
+                "UnknownError",
+                "ProviderModelNotFoundError: Model not found: fake/none.\n    at stack (1:2)",
+                "Model not found: fake/none",
+                MODEL,
             ),
             (
                 "UnknownError",
