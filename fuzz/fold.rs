@@ -198,6 +198,7 @@ impl Script<'_> {
             title: self.maybe(|script| script.text().into()),
             files: Vec::new(),
             child: self.maybe(Self::session),
+            end: None,
             started: self.maybe(Self::at),
             ended: self.maybe(Self::at),
         }

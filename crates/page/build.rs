@@ -39,6 +39,8 @@ const MODULES: &[&str] = &[
     "answer.ts",
     "waiting.ts",
     "prompt.ts",
+    "held.ts",
+    "review.ts",
     "keys.ts",
     "main.ts",
 ];

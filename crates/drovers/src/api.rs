@@ -24,8 +24,7 @@ pub(crate) use access::{Known, Made, NewToken};
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use shapes::{
     Answer, Asking, Discovered, Found, Instance, JournalHealth, Link, ModelChoice, NewInstance,
-    NewSession, Piece, Prompt, Prompted, Resumed, Session, SessionMessage, Status, Terminal,
-    Waiting,
+    NewSession, Piece, Prompt, Prompted, Resumed, Session, SessionMessage, Terminal, Waiting,
 };
 use shapes::{Health, Place, Problem, Which};
 

@@ -38,7 +38,8 @@ struct Watch {
     message: String,
     /// The session and those below it: what they ask for holds the turn up.
     family: BTreeSet<String>,
-    failure: Option<String>,
+    /// True once something was told of this turn: before that the session shows how the one before it ended.
+    begun: bool,
 }
 
 impl Turn {
@@ -66,7 +67,7 @@ impl Turn {
             session: session.to_owned(),
             message: prompted.message.clone(),
             family: BTreeSet::from([session.to_owned()]),
-            failure: None,
+            begun: false,
         };
         Ok(Self {
             follow,
@@ -163,15 +164,16 @@ impl Watch {
                 self.tell_waiting(&asked.session_id, &describe::words(event));
                 Ok(None)
             }
-            Event::SessionError { session_id, error }
+            Event::SessionError { session_id, .. }
                 if session_id.as_deref() == Some(&self.session) =>
             {
-                self.failure = error.as_ref().map(|error| error.message.clone());
-                Ok(None)
+                self.begun = true;
+                self.look_at_session().await
             }
             Event::MessageUpdated(info) if info.parent_id.as_deref() == Some(&self.message) => {
                 let last = info.error.is_some()
                     || (info.completed.is_some() && info.finish.as_deref() != Some("tool-calls"));
+                self.begun = true;
                 if last {
                     self.look(false).await
                 } else {
@@ -218,28 +220,45 @@ impl Watch {
             message.info.role == "assistant"
                 && message.info.parent.as_deref() == Some(&self.message)
         };
-        Ok(match messages.iter().rev().find(answers) {
-            Some(last) => outcome(last, idle),
-            None => self.failure.clone().filter(|_| idle).map(Outcome::Failed),
-        })
+        let last = messages.iter().rev().find(answers);
+        if !idle {
+            // What failed, or said nothing, is told once the session rests: the hub says how it ended then.
+            let whole = last.filter(|last| last.info.finish.as_deref() == Some("stop"));
+            return Ok(whole.and_then(answer));
+        }
+        if last.is_none() && !self.begun {
+            return Ok(None);
+        }
+        let session = self.api.session(&self.instance, &self.session).await?;
+        if session.mark.name == "failed" {
+            return Ok(Some(Outcome::Failed(session.mark.sentence())));
+        }
+        Ok(last.and_then(|last| answer(last).or_else(|| outcome(last))))
     }
 }
 
-fn outcome(last: &SessionMessage, idle: bool) -> Option<Outcome> {
-    if let Some(error) = &last.info.error {
-        return Some(Outcome::Failed(error.words().to_owned()));
-    }
-    last.info.time.completed?;
-    if last.info.finish.as_deref() == Some("tool-calls") {
-        return idle
-            .then(|| Outcome::Failed("the turn ended after a tool, without an answer".to_owned()));
-    }
+/// The text of an answer that is whole.
+fn answer(last: &SessionMessage) -> Option<Outcome> {
+    let well = last.info.error.is_none() && last.info.finish.as_deref() != Some("tool-calls");
+    last.info.time.completed.filter(|_| well)?;
     let texts = last
         .parts
         .iter()
         .filter(|part| part.kind == "text" && !part.synthetic);
     let texts: Vec<&str> = texts.map(|part| part.text.trim_end()).collect();
-    Some(Outcome::Answered(texts.join("\n")))
+    let text = texts.join("\n");
+    (!text.is_empty()).then_some(Outcome::Answered(text))
+}
+
+/// How a turn ended that gave no answer.
+fn outcome(last: &SessionMessage) -> Option<Outcome> {
+    if last.info.error.is_some() {
+        return Some(Outcome::Failed("the turn was stopped".to_owned()));
+    }
+    last.info.time.completed?;
+    Some(Outcome::Failed(
+        "the turn ended after a tool, without an answer".to_owned(),
+    ))
 }
 
 /// The session an event is about, where this matters to a turn.

@@ -8,6 +8,7 @@ pub mod audit;
 mod conversation;
 mod grant;
 mod ids;
+pub mod notes;
 pub mod outbox;
 pub mod port;
 mod prompt;
@@ -21,7 +22,7 @@ mod turns;
 use std::sync::Arc;
 
 use model::State;
-use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
+use model::ids::{InstanceId, MessageId, PermissionId, QuestionId, SessionId};
 use model::state::LinkStatus;
 use opencode::ClientError;
 use opencode::wire::SessionInfo;
@@ -62,6 +63,12 @@ pub enum CommandError {
         /// What it does not have.
         session: SessionId,
     },
+    /// The session has no such message.
+    #[error("there is no message {0} here: it was dropped already")]
+    UnknownMessage(MessageId),
+    /// The session runs, and this cannot be done meanwhile.
+    #[error("session {0} is running")]
+    Running(SessionId),
     /// Nothing waits under this id.
     #[error(
         "no permission {0} waits here: it was answered already, its turn ended meanwhile, or it was never asked"
@@ -130,6 +137,7 @@ pub struct Commands<S = Hub> {
     audit: Arc<dyn audit::Audit>,
     /// For [`limits::COMMANDS_AT_ONCE`].
     room: Arc<Semaphore>,
+    notes: notes::Notes,
 }
 
 impl Commands {
@@ -137,18 +145,20 @@ impl Commands {
     pub fn new(hub: Hub) -> Self {
         let (engine, outbox) = (hub.engine().clone(), hub.outbox().clone());
         let (audit, random) = (hub.audit().clone(), StdRng::from_rng(&mut rand::rng()));
-        Self::over(engine, hub, outbox, audit, random)
+        let notes = hub.notes().clone();
+        Self::over(engine, hub, outbox, audit, notes, random)
     }
 }
 
 impl<S: Servers> Commands<S> {
     /// Commands to these servers, whose state the engine keeps. `outbox` remembers what they sent, `audit` who allowed and
-    /// refused what; ids are drawn from `random`, which has to be another for each.
+    /// refused what, `notes` whom a person stopped; ids are drawn from `random`, which has to be another for each.
     pub fn over(
         engine: Handle,
         servers: S,
         outbox: Arc<dyn outbox::Store>,
         audit: Arc<dyn audit::Audit>,
+        notes: notes::Notes,
         random: StdRng,
     ) -> Self {
         Self {
@@ -160,6 +170,7 @@ impl<S: Servers> Commands<S> {
             answers: Arc::default(),
             audit,
             room: Arc::new(Semaphore::new(limits::COMMANDS_AT_ONCE)),
+            notes,
         }
     }
 

@@ -229,6 +229,7 @@ impl Engine {
                 // Who asked may have lost patience.
                 let _gone = answer.send(());
             }
+            Input::Settled(told) => drop(told),
         }
     }
 

@@ -151,6 +151,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(resume::all))
         .routes(routes!(messages::list))
         .routes(routes!(files::read))
+        .routes(routes!(messages::drop))
         .routes(routes!(prompts::send).layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)))
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::reply))

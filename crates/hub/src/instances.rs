@@ -24,6 +24,7 @@ pub use running::{AddError, Added, NewInstance};
 
 use crate::clock::Clock;
 use crate::command::audit::{self, Audit};
+use crate::command::notes::{self, Notes};
 use crate::command::outbox::{self, Disk, Store};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
@@ -104,6 +105,7 @@ struct Inner {
     instances: Instances,
     outbox: Arc<dyn Store>,
     audit: Arc<dyn Audit>,
+    notes: Notes,
     /// Held while instances are added or removed, so that what is listed is what runs.
     changing: tokio::sync::Mutex<()>,
     /// A list of instances that could not be read and was put aside.
@@ -138,6 +140,9 @@ impl Hub {
         }
         let engine = engine::start_with(options.clock.clone(), new_epoch(), journal.clone());
         let outbox = Disk::new(dir.file(outbox::FILE));
+        let notes = Notes::new(Arc::new(notes::Disk::new(dir.file(notes::FILE))));
+        let mut noted = notes.load().await;
+        let (begun, begin) = watch::channel(false);
         let (done, recalled) = watch::channel(None);
         let mut before = unfinished::load(dir.path());
         let known = registry.instances().to_vec();
@@ -155,6 +160,8 @@ impl Hub {
             dir: dir.path().to_owned(),
             before: before.clone(),
             registry: registry.clone(),
+            notes: notes.clone(),
+            begun: begin,
         };
         beside.begin(&mut running);
         let recalling = tasks.clone();
@@ -176,6 +183,7 @@ impl Hub {
             instances,
             outbox: Arc::new(outbox),
             audit: Arc::new(audit::File::new(dir.file(audit::FILE))),
+            notes,
             changing: tokio::sync::Mutex::default(),
             put_aside,
             tasks,
@@ -183,11 +191,16 @@ impl Hub {
         }));
         for instance in known {
             let ran = before.remove(&instance.id).unwrap_or_default();
+            let noted = noted.remove(&instance.id).unwrap_or_default();
+            let before = notes::remembered(noted, ran);
             hub.0
                 .instances
-                .begin(instance, Some(recalled.clone()), ran)
+                .begin(instance, Some(recalled.clone()), before)
                 .await;
         }
+        // From here on the state has what is noted, and so is what is to be noted.
+        hub.engine().settled().await;
+        begun.send_replace(true);
         hub.watch_for_wakes(clock);
         Ok(hub)
     }
@@ -276,6 +289,11 @@ impl Hub {
         &self.0.audit
     }
 
+    /// What is noted of sessions for the next hub, in the data directory.
+    pub fn notes(&self) -> &Notes {
+        &self.0.notes
+    }
+
     /// A list of instances that could not be read and was put aside at the start.
     pub fn put_aside(&self) -> Option<&PathBuf> {
         self.0.put_aside.as_ref()
@@ -288,6 +306,7 @@ impl Hub {
 
     /// Ends every stream and every server that the hub started, and closes the journal behind them.
     pub async fn shutdown(&self) {
+        self.0.notes.write_now(self.engine()).await;
         self.0.instances.end_all().await;
         self.engine().journal().close().await;
     }

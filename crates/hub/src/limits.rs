@@ -239,6 +239,16 @@ pub const ENGINE_ANSWERS: Duration = Duration::from_secs(5);
 pub const REMOVAL_WAIT: Duration = Duration::from_secs(30);
 /// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.
 pub const UNFINISHED: usize = 4096;
+/// Stopped sessions that are noted for the next hub, of all instances. Beyond it those that were stopped longest ago are not: what
+/// they ask after a restart waits for a person like any other request.
+pub const NOTED_STOPS: usize = 4096;
+/// Sessions whose end no person has looked at, or that failed, and that are noted for the next hub. Beyond it those that changed
+/// longest ago are not.
+pub const NOTED_ENDS: usize = 4096;
+/// Bytes of a failure's message that are noted. The rest is cut off.
+pub const NOTED_MESSAGE: usize = 1 << 10;
+/// How often notes are written at most, apart from a stop, which is written at once.
+pub const NOTES_EVERY: Duration = Duration::from_secs(1);
 /// How often they are noted at most.
 pub const UNFINISHED_EVERY: Duration = Duration::from_secs(1);
 /// Interrupted sessions that are told to go on at once. The rest wait for them.

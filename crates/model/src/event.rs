@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::facts::{
-    Catalog, Failure, LinkStatus, MessageInfo, Origin, Outcome, Part, Permission, Question,
+    Catalog, Failure, Halt, LinkStatus, MessageInfo, Origin, Outcome, Part, Permission, Question,
     RunStatus, SessionInfo, Todos,
 };
 use crate::ids::{InstanceId, MessageId, PartId, PermissionId, QuestionId, SessionId};
@@ -242,6 +242,22 @@ pub struct Remembered {
     pub open: BTreeMap<PartId, OpenText>,
     /// True if this server was running it when it was last heard of.
     pub running: bool,
+    /// Whether a person stopped it.
+    pub halt: Halt,
+    /// How its last run ended, where that matters to a person.
+    pub ended: Option<Ended>,
+}
+
+/// How a session's last run ended, as a hub before this one saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How it failed.
+    pub failure: Option<Failure>,
+    /// When it ended, if no person has looked at it since.
+    pub unreviewed: Option<Timestamp>,
+    /// When the session had last changed then, by its server's clock: where it changed since, the failure is not known to be its
+    /// last.
+    pub updated: Timestamp,
 }
 
 /// A page of a session's messages.

@@ -5,6 +5,7 @@
 //! Fields are public to read; only [`crate::reduce`] writes them, through the one owner of the [`State`].
 
 mod asked;
+mod ending;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,14 +14,15 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use crate::facts::{
-    AgentInfo, Answered, AnsweredLately, Catalog, Content, ErrorKind, Failure, File, Hidden,
+    AgentInfo, Answered, AnsweredLately, Catalog, Content, ErrorKind, Failure, File, Halt, Hidden,
     Lapsed, Link, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin, Outcome, Part, PartKind,
     Permission, PermissionRequest, Picture, Piece, Question, QuestionItem, QuestionOption, Reason,
     ReasonKind, Request, Role, RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool,
-    ToolCall, ToolState,
+    ToolCall, ToolEnd, ToolState,
 };
 pub use asked::{Asked, Early, Meanwhile};
-pub use session::{Body, Halt, Held, Loaded, Message, MessageStatus, Run, Session};
+pub use ending::{Answer, EMPTY, FILTER, LENGTH, UNKNOWN_FINISH};
+pub use session::{Body, Held, Loaded, Message, MessageStatus, Run, Session};
 
 use crate::event::Remembered;
 use crate::ids::{InstanceId, PermissionId, QuestionId, SessionId};
@@ -107,7 +109,7 @@ pub struct Instance {
     pub questions: BTreeMap<QuestionId, Question>,
     /// Requests of runs that ended, which the server may still keep: they are to be refused there. Oldest first.
     pub lapsed: VecDeque<Lapsed>,
-    /// Sessions that a person stopped and that were given no prompt since.
+    /// Sessions that a person stopped and that were given no prompt since; also those of before this hub that are not known yet.
     pub stops: BTreeSet<SessionId>,
     /// What a hub before this one knew of sessions that are not known yet.
     pub remembered: BTreeMap<SessionId, Remembered>,
@@ -174,7 +176,7 @@ impl Instance {
         let mut at = session;
         for _ in 0..=self.sessions.len() {
             let Some(session) = self.sessions.get(at) else {
-                return false;
+                return self.was_stopped(at);
             };
             match (&session.halt, &session.info.parent) {
                 (Halt::Stopped { .. }, _) => return true,
@@ -183,6 +185,12 @@ impl Instance {
             }
         }
         false
+    }
+
+    /// True if a person stopped a session that is not known yet, when a hub before this one ran.
+    pub(crate) fn was_stopped(&self, session: &SessionId) -> bool {
+        let before = self.remembered.get(session);
+        before.is_some_and(|before| matches!(before.halt, Halt::Stopped { .. }))
     }
 
     /// Every session below one, without itself.

@@ -7,7 +7,10 @@ mod common;
 mod interrupted;
 mod lineage;
 mod log;
+mod mark;
 mod need;
+mod queued;
+mod reason;
 mod rows;
 mod tree;
 
@@ -19,9 +22,12 @@ use crate::state::{Instance, Rev, State};
 pub use common::Common;
 pub use interrupted::{InterruptedRow, interrupted};
 pub use log::{LogRows, LogState, MessageRow, PartRow};
+pub use mark::{FailureRow, Mark, Marks, Told, told};
 pub use need::{NeedKind, NeedRow, ToRefuse, needed, needs, needs_of, to_refuse};
+pub use queued::{Compacted, Queued};
+pub use reason::failure;
 pub use rows::{ComposerRow, HeadRow, LinkRow, Models, SideRow, TabRow};
-pub use tree::{Mark, SessionRow, mark_of, strip, tree};
+pub use tree::{SessionRow, strip, tree};
 
 /// Messages in a viewer's window unless it asked for older ones.
 pub const WINDOW: usize = 100;
@@ -106,6 +112,7 @@ pub fn look_among(state: &State, look: &Look, since: Rev, common: &Common) -> Se
     let requests_rev = requests.fold(state.instances_rev, Rev::max);
     let requests_changed = all || requests_rev > since;
     let front = instance.map(|instance| Front {
+        state,
         instance,
         session: look.session.as_ref(),
     });
@@ -156,6 +163,7 @@ pub fn notices(state: &State) -> Vec<Arc<str>> {
 
 /// What is in front of a viewer.
 struct Front<'a> {
+    state: &'a State,
     instance: &'a Instance,
     session: Option<&'a SessionId>,
 }

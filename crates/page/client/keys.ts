@@ -27,7 +27,7 @@ let typed = -Infinity;
 let allowing: { card: HTMLElement; timer: number; fresh: boolean } | undefined;
 
 /** Another key, a press or a change of place came within `quiet`: nothing is allowed. */
-function takeBack(why: string): void {
+function takeBackAllow(why: string): void {
   if (!allowing) return;
   clearTimeout(allowing.timer);
   allowing.card.removeAttribute("data-allowing");
@@ -48,7 +48,7 @@ function allow({ timeStamp }: KeyboardEvent): void {
 
 function allowNow(card: HTMLElement): void {
   if (document.hidden || isLeaving() || allowable(performance.now()) !== card) {
-    return takeBack("The request changed or moved meanwhile: nothing was allowed.");
+    return takeBackAllow("The request changed or moved meanwhile: nothing was allowed.");
   }
   card.removeAttribute("data-allowing");
   allowing = undefined;
@@ -119,8 +119,8 @@ export function keyboard(): void {
   // After the key itself: also those that are written, or held.
   addEventListener("keydown", ({ timeStamp, repeat, key }) => {
     typed = timeStamp;
-    if (!(repeat && key === "a") && allowing && !allowing.fresh) takeBack("Another key followed: nothing was allowed.");
+    if (!(repeat && key === "a") && allowing && !allowing.fresh) takeBackAllow("Another key followed: nothing was allowed.");
     if (allowing) allowing.fresh = false;
   });
-  addEventListener("pointerdown", () => takeBack("Something was pressed meanwhile: nothing was allowed."), true);
+  addEventListener("pointerdown", () => takeBackAllow("Something was pressed meanwhile: nothing was allowed."), true);
 }

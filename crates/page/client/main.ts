@@ -6,6 +6,7 @@ import { beginClock } from "./clock";
 import { byComposition, watchComposing } from "./composing";
 import { addFrom, continueAll, login, openDialog, openFolder, remove, sheet } from "./dialogs";
 import { byId, root, say } from "./dom";
+import { dropHeld, editHeld, sendHeld } from "./held";
 import { keyboard } from "./keys";
 import { live } from "./live";
 import { menu, watchMenu } from "./menu";
@@ -18,6 +19,7 @@ import { isTooEarly, watchPresses } from "./presses";
 import { saveDraft, showDraft, watchDrafts } from "./drafts";
 import { followBegun, sendPrompt, syncPrompt } from "./prompt";
 import { beginReading } from "./reading";
+import { review, watchReview } from "./review";
 import { watchCards } from "./steady";
 import { showKept } from "./waiting";
 
@@ -71,6 +73,9 @@ const clicks: Record<string, (control: HTMLElement) => unknown> = {
   menu: () => menu(),
   post,
   reply,
+  "drop-held": dropHeld,
+  "edit-held": editHeld,
+  "send-held": sendHeld,
 };
 
 const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> = {
@@ -153,7 +158,9 @@ navigation(() => {
   syncPrompt();
   count();
   reveal();
+  review();
 });
+watchReview();
 watchComposing();
 watchPlaces();
 watchPresses();
@@ -166,6 +173,7 @@ live({
   changed: (needs) => {
     syncPrompt();
     count(needs);
+    review();
     if (linksChanged()) sendKept();
   },
   reset: again,

@@ -21,7 +21,10 @@ export function syncPrompt(): void {
   const running = bar?.dataset.running !== undefined;
   byId("log")?.setAttribute("aria-busy", String(running));
   const here = `${root.dataset.instance ?? ""}/${root.dataset.session ?? ""}`;
-  if (wasRunning === here && !running) say(`${document.querySelector("h1")?.textContent ?? "The session"} finished`);
+  const mark = document.querySelector<HTMLElement>("[data-k=head]")?.dataset.mark;
+  // The title begins with the mark's word, unless it is idle.
+  const how = mark === undefined || mark === "Idle" ? " finished" : "";
+  if (wasRunning === here && !running) say((document.querySelector("h1")?.textContent ?? "The session") + how);
   wasRunning = running ? here : "";
   showKept();
 }
@@ -30,7 +33,8 @@ function choice(id: string): string | undefined {
   return byId<HTMLSelectElement>(id)?.value;
 }
 
-function body(prompt: string): Record<string, unknown> {
+/** A prompt with what is chosen beside it. */
+export function body(prompt: string): Record<string, unknown> {
   const [providerID, ...rest] = (choice("model") ?? "").split("/");
   const model = rest.length > 0 ? { providerID, modelID: rest.join("/") } : undefined;
   return { text: prompt, agent: choice("agent"), model };

@@ -24,12 +24,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     let notices = [Notice {
         text: "The journal cannot be written: the disk is full. Live views go on.".into(),
     }];
-    let looks = sample::LOOKS.map(|looked| (sample::state(), looked));
-    let crowds = sample::CROWD_LOOKS.map(|looked| (sample::crowd(30), looked));
-    for (state, (name, instance, session)) in looks.iter().chain(&crowds) {
+    let (state, endings) = (sample::state(), sample::endings::endings());
+    let crowd = sample::crowd(30);
+    let crowds = sample::CROWD_LOOKS.map(|(name, instance, session)| {
+        (
+            &crowd,
+            name.to_owned(),
+            instance,
+            session.map(str::to_owned),
+        )
+    });
+    let looks = sample::LOOKS.map(|(name, instance, session)| {
+        (
+            &state,
+            name.to_owned(),
+            instance,
+            session.map(str::to_owned),
+        )
+    });
+    let ends = sample::endings::ENDINGS.map(|name| {
+        let (instance, session) = (sample::endings::INSTANCE, format!("ses_{name}"));
+        (
+            &endings,
+            format!("end_{name}"),
+            Some(instance),
+            Some(session),
+        )
+    });
+    for (state, name, instance, session) in looks.into_iter().chain(crowds).chain(ends) {
         let looked = Look {
             instance: instance.map(Into::into),
-            session: session.map(Into::into),
+            session: session.as_deref().map(Into::into),
             from: None,
         };
         let notices = if instance.is_none() {

@@ -22,6 +22,8 @@ pub(crate) const SCREEN_COLUMNS: usize = 256;
 pub(crate) const SCREEN_LINE: usize = 16 << 10;
 /// Bytes of an output that is drawn with its colours. A larger one, which is only drawn when all of it is asked for, has none.
 pub(crate) const COLOURED_OUTPUT_BYTES: usize = 1 << 20;
+/// Bytes of what a server told of a failure that are shown below its sentence. The rest is cut off.
+pub(crate) const RAW_ERROR_BYTES: usize = 4 << 10;
 /// Bytes of one text drawn at once. Beyond it only its end is, with a link to all of it.
 pub(crate) const TEXT_BYTES: usize = 256 << 10;
 /// Bytes by which the beginning of such a text moves on.

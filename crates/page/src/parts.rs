@@ -16,7 +16,7 @@ use model::state::PartKind;
 use model::view::{Look, MessageRow, PartRow};
 
 pub(crate) use diff::patch;
-pub(crate) use message::{message, messages};
+pub(crate) use message::{ended, message, messages};
 
 use crate::fragment::{Block, Child, Fragment};
 use crate::markdown::Memo;

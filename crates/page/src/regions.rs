@@ -100,8 +100,7 @@ impl maud::Render for Item<'_> {
 
 /// A state's shape, with its word for those who cannot see it.
 fn shape(mark: Mark) -> Markup {
-    let (shape, word, colour) = words::mark(mark);
-    html! { span.mark.(colour) aria-hidden="true" { (shape) } span.hear { (word) " " } }
+    html! { span.mark.(words::colour(mark)) aria-hidden="true" { (mark.shape()) } span.hear { (mark.word()) " " } }
 }
 
 /// How long ago something was, in steps of a minute.

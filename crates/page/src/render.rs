@@ -130,7 +130,7 @@ impl Renderer {
     }
 
     fn message(&self, seen: &Seen, row: &MessageRow) -> String {
-        let shell = self.remember(seen, parts::message(row));
+        let shell = self.remember(seen, parts::message(&seen.look, row));
         let parts: String = row
             .parts
             .iter()
@@ -141,7 +141,7 @@ impl Renderer {
 
     fn message_changes(&self, seen: &Seen, row: &MessageRow, since: Rev, ops: &mut Vec<Op>) {
         let fetch = |key: &str| fragment_url(&seen.look, key, seen.rev);
-        let shell = parts::message(row);
+        let shell = parts::message(&seen.look, row);
         let base = self.lock().at(&region_key(&seen.look, &shell.key), since);
         let shell = self.remember(seen, shell);
         let base = base.as_ref().map(|base| &*base.fragment);

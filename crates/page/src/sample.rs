@@ -1,5 +1,8 @@
 //! A made-up state with everything that can be drawn, for tests and for looking at the page.
 
+#[path = "sample/endings.rs"]
+pub(crate) mod endings;
+
 use model::event::{Addressed, Event, MessagesRead, ReadPage, Snapshot};
 use model::ids::{InstanceId, MessageId, PartId, SessionId};
 use model::json::Json;
@@ -522,6 +525,7 @@ pub(crate) fn tool(
         title: None,
         files: Vec::new(),
         child,
+        end: None,
         started: Some(Timestamp(NOW - 60_000)),
         ended: ended.then_some(Timestamp(NOW - 58_700)),
     })

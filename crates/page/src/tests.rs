@@ -6,6 +6,7 @@ mod drawn;
 mod patches;
 
 use model::event::Event;
+use model::ids::InstanceId;
 use model::state::{LinkStatus, Reason, ReasonKind, Rev, Run, State, ToolState};
 use model::time::Timestamp;
 use model::view::{Look, look};
@@ -54,6 +55,85 @@ fn documents_are_as_they_were() {
         };
         insta::assert_snapshot!(name, readable(&document(&state, &at)));
     }
+}
+
+/// What the page says of a session: its row, its title, its conversation, and what stands below it.
+fn told(html: &str, session: &str) -> String {
+    let row = element(html, &format!("s:{session}"), "</li>");
+    let title = element(html, "head", "</h1>");
+    let said = &html[html.find(" data-k=\"before\"").unwrap()..];
+    let said = &said[said.find('>').unwrap() + 1..];
+    let end = said.find("data-k=\"after\"").unwrap();
+    let end = end
+        + said[end..]
+            .find("</section>")
+            .or(said[end..].find("</main>"))
+            .unwrap();
+    readable(&[row, title, &said[..end]].join("\n"))
+}
+
+#[test]
+fn every_way_in_which_a_turn_can_end_is_told() {
+    let state = sample::endings::endings();
+    for name in sample::endings::ENDINGS {
+        let session = format!("ses_{name}");
+        let html = document(&state, &front(sample::endings::INSTANCE, &session));
+        assert!(!html.contains("<script>alert"), "{name}");
+        insta::assert_snapshot!(format!("end_{name}"), told(&html, &session));
+    }
+}
+
+/// The shape that an element shows first.
+fn shape_in(element: &str) -> Option<&str> {
+    let (_, mark) = element.split_once("class=\"mark ")?;
+    mark.split_once('>')?.1.split('<').next()
+}
+
+#[test]
+fn a_session_has_one_mark_in_its_row_its_tab_and_its_title() {
+    let all = [sample::state(), sample::endings::endings(), interrupted()];
+    for state in &all {
+        for instance in state.instances.values() {
+            for session in instance.sessions.keys() {
+                let html = document(state, &front(instance.id.as_str(), session.as_str()));
+                let row = shape_in(element(&html, &format!("s:{session}"), "</li>")).unwrap();
+                let tab = shape_in(element(&html, &format!("x:{session}"), "</li>"));
+                // What is idle has no mark before its title.
+                let title = shape_in(element(&html, "head", "</h1>")).unwrap_or("○");
+                assert_eq!((tab, title), (Some(row), row), "{session}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_a_look_is_counted_where_nothing_is_asked() {
+    let line = |state: &State| {
+        let html = document(state, &Look::default());
+        let line = element(&html, "calm", "</p>");
+        line.split('>')
+            .nth(1)
+            .unwrap()
+            .trim_end_matches("</p")
+            .to_owned()
+    };
+    let mut state = sample::endings::endings();
+    assert_eq!(
+        line(&state),
+        "No request waits. 1 interrupted, 8 failed, 3 to review, 1 working."
+    );
+    for session in state
+        .instances
+        .get_mut(&InstanceId::from(sample::endings::INSTANCE))
+        .unwrap()
+        .sessions
+        .values_mut()
+    {
+        session.unreviewed = None;
+        session.run = Run::Idle;
+    }
+    assert_eq!(line(&state), "Nothing needs you.");
+    assert_eq!(line(&sample::state()), "");
 }
 
 #[test]

@@ -10,17 +10,14 @@ use model::view::{Look, Mark};
 
 use crate::links::{Stretch, stretches};
 
-/// A state as a shape, a word and the name of its colour.
-pub(crate) fn mark(mark: Mark) -> (&'static str, &'static str, &'static str) {
+/// The name of a state's colour.
+pub(crate) fn colour(mark: Mark) -> &'static str {
     match mark {
-        Mark::NeedsYou => ("◆", "Needs you", "need"),
-        Mark::Working => ("◐", "Working", "work"),
-        Mark::ToReview => ("✓", "To review", "done"),
-        Mark::Failed => ("✕", "Failed", "bad"),
-        Mark::Interrupted => ("⚡", "Interrupted", "bad"),
-        Mark::Stale => ("◌", "Stale", "quiet"),
-        Mark::Idle => ("○", "Idle", "quiet"),
-        Mark::Recorded => ("·", "Not live", "quiet"),
+        Mark::NeedsYou => "need",
+        Mark::Working | Mark::Retrying => "work",
+        Mark::ToReview => "done",
+        Mark::Failed | Mark::Interrupted => "bad",
+        Mark::Stale | Mark::Idle | Mark::Recorded => "quiet",
     }
 }
 

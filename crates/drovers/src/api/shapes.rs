@@ -97,6 +97,36 @@ pub(crate) struct KnownSession {
     pub(crate) time: SessionTime,
     #[serde(default)]
     pub(crate) status: Status,
+    #[serde(default)]
+    pub(crate) mark: Mark,
+}
+
+/// The one state that is shown of a session, in words.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Mark {
+    /// Its name in the API, such as `to_review`.
+    #[serde(rename = "state", default)]
+    pub(crate) name: String,
+    /// Its word, such as `To review`.
+    #[serde(default)]
+    pub(crate) word: String,
+    /// Why it is so, in a sentence.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    /// What to do next, in a sentence.
+    #[serde(default)]
+    pub(crate) next: Option<String>,
+}
+
+impl Mark {
+    /// Why it is so and what to do next.
+    pub(crate) fn sentence(&self) -> String {
+        let reason = self.reason.as_deref().unwrap_or(&self.word);
+        match &self.next {
+            Some(next) => format!("{reason} {next}"),
+            None => reason.to_owned(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -106,16 +136,11 @@ pub(crate) struct SessionTime {
     pub(crate) updated: f64,
 }
 
-/// What a session is doing: the word, and what a failing model said.
+/// What a session is doing, in OpenCode's words.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Status {
     #[serde(rename = "type", default)]
     pub(crate) kind: String,
-    #[serde(default)]
-    pub(crate) message: Option<String>,
-    /// What it was when its server was last heard, where it is not known any more.
-    #[serde(default)]
-    pub(crate) last_known: Option<Box<Status>>,
 }
 
 /// A permission or a question.
@@ -184,35 +209,15 @@ pub(crate) struct Info {
     pub(crate) time: InfoTime,
     #[serde(default)]
     pub(crate) finish: Option<String>,
+    /// In any shape: the hub says what it means.
     #[serde(default)]
-    pub(crate) error: Option<Failure>,
+    pub(crate) error: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct InfoTime {
     #[serde(default)]
     pub(crate) completed: Option<f64>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Failure {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    data: FailureData,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-struct FailureData {
-    #[serde(default)]
-    message: Option<String>,
-}
-
-impl Failure {
-    /// Its sentence, or its name where there is none.
-    pub(crate) fn words(&self) -> &str {
-        self.data.message.as_deref().unwrap_or(&self.name)
-    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

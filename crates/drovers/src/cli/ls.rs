@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Setting;
-use crate::api::{Api, Instance, Link, Session, Status, Terminal, Waiting};
+use crate::api::{Api, Instance, Link, Session, Terminal, Waiting};
 use crate::census::{self, Counted};
 use crate::fault::Fault;
 use crate::limits;
@@ -119,7 +119,7 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
     let waiting = counted.waiting();
     let tree = tree(&counted.sessions);
     let shown = shown(&tree, all, |session| {
-        let idle = matches!(state(&session.status), "idle" | "recorded");
+        let idle = matches!(&*session.mark.name, "idle" | "recorded");
         !idle || waiting.contains_key(session.id.as_str())
     });
     let hidden = shown.iter().filter(|shown| !**shown).count();
@@ -156,7 +156,7 @@ fn shown(tree: &[(usize, &Session)], all: bool, matters: impl Fn(&Session) -> bo
         .collect();
     // From the end, each is met after what is below it: it is known for each depth whether a row there, below the next one above,
     // is shown.
-    let mut below = vec![false; model::limits::TREE_DEPTH + 2];
+    let mut below = [false; model::limits::TREE_DEPTH + 2];
     for (at, (depth, _)) in tree.iter().enumerate().rev() {
         let depth = (*depth).min(model::limits::TREE_DEPTH);
         shown[at] |= below[depth + 1];
@@ -219,14 +219,14 @@ fn head(instance: &Instance) -> String {
 }
 
 fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64) -> Vec<String> {
-    let state = if waits.is_empty() {
-        state(&session.status)
-    } else {
-        "needs you"
-    };
     let mut title = format!("{}{}", "  ".repeat(depth), title(session));
-    if let Some(message) = &session.status.message {
-        title.push_str(&format!("  ({})", out::one_line(message)));
+    // What it says of itself where it does not go on; of what waits the requests say it.
+    let says = matches!(
+        &*session.mark.name,
+        "failed" | "interrupted" | "stale" | "retrying"
+    );
+    if waits.is_empty() && says {
+        title.push_str(&format!("  ({})", out::one_line(&session.mark.sentence())));
     }
     if !waits.is_empty() {
         let told = waits.iter().take(limits::WAITING);
@@ -237,7 +237,7 @@ fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64) -> Vec<Str
         title.push_str(&format!("  ← {}", told.join("; ")));
     }
     vec![
-        state.to_owned(),
+        out::one_line(&session.mark.word),
         age(now - session.time.updated),
         out::one_line(&session.id),
         title,
@@ -251,18 +251,6 @@ pub(crate) fn title(session: &Session) -> String {
         "Untitled".to_owned()
     } else {
         title
-    }
-}
-
-fn state(status: &Status) -> &'static str {
-    match status.kind.as_str() {
-        "idle" => "idle",
-        // Its server cannot be heard: whether it still does is not known.
-        _ if status.last_known.is_some() => "was working",
-        "busy" => "working",
-        "retry" => "retrying",
-        "interrupted" => "interrupted",
-        _ => "recorded",
     }
 }
 

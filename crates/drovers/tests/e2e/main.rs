@@ -14,6 +14,7 @@ mod demo;
 mod disk;
 mod door;
 mod drawing;
+mod endings;
 mod faults;
 mod hostile;
 mod keys;

@@ -55,7 +55,7 @@ async fn ls_shows_sessions_and_what_waits() {
     scene.home.run(&["send", &ids[1], "permission"]).await.ok();
     until(async || {
         let listed = scene.home.run(&["ls"]).await.ok();
-        listed.contains("needs you").then_some(listed)
+        listed.contains("Needs you").then_some(listed)
     })
     .await;
     let listed = scene.home.run(&["ls"]).await.ok();
@@ -96,6 +96,27 @@ async fn send_waits_for_the_answer_and_tells_its_outcome() {
         .run(&["send", "mend", "error 401 msg=no_key", "--wait"])
         .await;
     failed.refused(1, &["no answer: no key", &scene.hub.url]);
+    let listed = scene.home.run(&["ls"]).await.ok();
+    assert!(
+        listed.contains("Failed") && listed.contains("no key"),
+        "{listed}"
+    );
+    let listed = scene.home.run(&["ls", "--json"]).await.json();
+    let mark = &listed["instances"][0]["sessions"][0]["mark"];
+    assert_eq!(
+        (&mark["state"], &mark["word"]),
+        (&"failed".into(), &"Failed".into())
+    );
+    let empty = scene
+        .home
+        .run(&["send", "mend", "finish stop", "--wait"])
+        .await;
+    empty.refused(1, &["no answer: The model answered nothing. Send it again"]);
+    let cut = scene
+        .home
+        .run(&["send", "mend", "say one ;; finish length", "--wait"])
+        .await;
+    cut.refused(1, &["was cut off. Send “Go on” to have the rest"]);
     let json = scene
         .home
         .run(&["send", "mend", "say done", "--wait", "--json"])

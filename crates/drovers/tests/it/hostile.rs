@@ -175,7 +175,7 @@ async fn no_command_prints_what_a_terminal_would_obey() {
     run(&["send", &ids[1], "question Which one?"]).await.ok();
     let listed = until(async || {
         let listed = run(&["ls"]).await.ok();
-        (listed.matches("needs you").count() == 2).then_some(listed)
+        (listed.matches("Needs you").count() == 2).then_some(listed)
     });
     let listed = listed.await;
     assert!(

@@ -148,6 +148,10 @@ impl<S: Servers> Commands<S> {
         });
         let (of, to) = (instance.clone(), session.clone());
         self.engine.prompted(of, to).await;
+        if stopped {
+            self.engine.settled().await;
+            self.notes.write_now(&self.engine).await;
+        }
         let sent = server.prompt(session, body).await;
         if stopped && sent.as_ref().is_err_and(opencode::ClientError::is_refusal) {
             let (of, to) = (instance.clone(), session.clone());

@@ -3,7 +3,7 @@
 use model::ids::{InstanceId, SessionId};
 use model::json::Json;
 use model::state::{Instance, LinkStatus, Permission, Session};
-use model::view::{self, NeedKind, NeedRow};
+use model::view::{self, Marks, NeedKind, NeedRow, Told};
 use model::{State, export};
 use serde_json::{Map, Value, json};
 
@@ -16,17 +16,15 @@ impl Commands {
     /// The instance is not there, or was never connected.
     pub async fn sessions(&self, instance: &InstanceId) -> Result<Vec<Value>, CommandError> {
         let listed = self.known(instance, |state, instance| {
+            let marks = Marks::of(state, instance);
             let sessions = instance.sessions.values();
             let shown = sessions.filter(|session| state.shows(&instance.id, &session.info.id));
             shown
-                .map(|session| parts_of(instance, session))
+                .map(|session| Known::of(instance, session, marks.told(session)))
                 .collect::<Vec<_>>()
         });
         let listed = listed.await?;
-        Ok(listed
-            .into_iter()
-            .map(|(raw, status)| described(raw.get(), Some(status)))
-            .collect())
+        Ok(listed.iter().map(Known::described).collect())
     }
 
     /// Permissions that wait in an instance, each with its content, who asks, and whether it can be allowed.
@@ -98,34 +96,59 @@ impl Commands {
     }
 
     pub(super) fn described(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {
-        let (raw, status) = self.engine.read(|state| find(state, instance, session))?;
-        Some(described(raw.get(), Some(status)))
+        let known = self.known_session(instance, session)?;
+        Some(known.described())
     }
 
-    pub(super) fn run_status(&self, instance: &InstanceId, session: &SessionId) -> Option<Value> {
-        let known = self.engine.read(|state| find(state, instance, session));
-        known.map(|(_, status)| status)
+    pub(super) fn known_session(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+    ) -> Option<Known> {
+        self.engine.read(|state| {
+            let instance = state.instances.get(instance)?;
+            let session = instance.sessions.get(session)?;
+            Some(Known::of(
+                instance,
+                session,
+                view::told(state, instance, session),
+            ))
+        })
     }
 }
 
-fn find(state: &State, instance: &InstanceId, session: &SessionId) -> Option<(Json, Value)> {
-    let instance = state.instances.get(instance)?;
-    let session = instance.sessions.get(session)?;
-    Some(parts_of(instance, session))
+/// What is told of a session beside its own JSON.
+pub(super) struct Known {
+    raw: Json,
+    status: Value,
+    told: Told,
 }
 
-fn parts_of(instance: &Instance, session: &Session) -> (Json, Value) {
-    let status = export::status_now(instance, session);
-    (session.info.raw.clone(), status)
+impl Known {
+    fn of(instance: &Instance, session: &Session, told: Told) -> Self {
+        Self {
+            raw: session.info.raw.clone(),
+            status: export::status_now(instance, session),
+            told,
+        }
+    }
+
+    fn described(&self) -> Value {
+        described(self.raw.get(), Some(self))
+    }
 }
 
-/// A session's own JSON with our word of what it is doing.
-pub(super) fn described(raw: &str, status: Option<Value>) -> Value {
+/// A session's own JSON, with what it is doing as `status`, and how it is shown as `mark`.
+pub(super) fn described(raw: &str, known: Option<&Known>) -> Value {
     let mut session: Map<String, Value> = serde_json::from_str(raw).unwrap_or_default();
+    let status = known.map(|known| known.status.clone());
     session.insert(
         "status".into(),
         status.unwrap_or_else(|| json!({"type": "unknown"})),
     );
+    if let Some(known) = known {
+        session.insert("mark".into(), json!(known.told));
+    }
     session.into()
 }
 

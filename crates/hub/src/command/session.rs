@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::ids::{InstanceId, SessionId};
+use model::State;
+use model::ids::{InstanceId, MessageId, SessionId};
 use model::state::Origin;
 use opencode::ClientError;
 use opencode::client::{Client, NewSession};
@@ -279,8 +280,8 @@ impl Commands {
         let client = self.at_session(instance, session).await?.client;
         let changed = client.update_session(session.as_str(), change).await;
         let changed = changed.map_err(gone(instance, session))?;
-        let status = self.run_status(instance, session);
-        Ok(described(changed.raw.get(), status))
+        let known = self.known_session(instance, session);
+        Ok(described(changed.raw.get(), known.as_ref()))
     }
 
     /// Removes a session with its children, and waits a moment for that to be heard of.
@@ -307,6 +308,41 @@ impl Commands {
         deleted.map_err(gone(instance, session))?;
         self.until(limits::ECHO_WAIT, |state| {
             state.session(instance, session).is_none()
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Drops a message of a session that does not run, such as a prompt that a stop holds, and waits a moment for that to be heard
+    /// of. Nothing is dropped while the session runs: the model may read it just then.
+    ///
+    /// # Errors
+    /// It is not there, the session runs, or the server refuses.
+    pub async fn drop_message(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+        message: &MessageId,
+    ) -> Result<(), CommandError> {
+        let server = self.at_session(instance, session).await?;
+        let runs = |state: &State| {
+            let session = state.session(instance, session);
+            session.is_some_and(|session| session.run.is_running())
+        };
+        if self.engine.read(runs) {
+            return Err(CommandError::Running(session.clone()));
+        }
+        let dropped = server
+            .client
+            .delete_message(session.as_str(), message.as_str());
+        dropped.await.map_err(|error| match error {
+            ClientError::NotFound { .. } => CommandError::UnknownMessage(message.clone()),
+            error => error.into(),
+        })?;
+        self.until(limits::ECHO_WAIT, |state| {
+            let session = state.session(instance, session);
+            let loaded = session.and_then(|session| session.loaded());
+            loaded.is_none_or(|loaded| !loaded.messages.contains_key(message))
         })
         .await;
         Ok(())

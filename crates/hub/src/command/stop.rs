@@ -28,6 +28,9 @@ const BY: &str = "drovers (the session was stopped, or its run ended)";
 impl<S: Servers> Commands<S> {
     /// Stops what a session and those below it do, in the name of `by`. One that does nothing stays as it is.
     ///
+    /// That it is stopped is on the disk before anything is sent, so that a hub after this one goes on refusing; where it cannot be
+    /// written, a notice says so, and the session is stopped all the same.
+    ///
     /// What waits is refused first; what cannot be refused within [`limits::REFUSE_BEFORE_STOP`] is refused after it.
     ///
     /// # Errors
@@ -54,6 +57,7 @@ impl<S: Servers> Commands<S> {
     ) -> Result<(), CommandError> {
         self.link(instance).await?;
         self.engine.stopped(instance.clone(), session.clone()).await;
+        self.notes.write_now(&self.engine).await;
         let server = self.at_session(instance, session).await?;
         let refusing = self.refuse_all(instance, by);
         let _later = timeout(limits::REFUSE_BEFORE_STOP, refusing).await;

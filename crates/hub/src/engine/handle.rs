@@ -140,16 +140,8 @@ impl Handle {
 
     /// Notes that a person stopped a session, and with it all below it; done once this ends.
     pub async fn stopped(&self, instance: InstanceId, session: SessionId) {
-        self.tell(Input::Stopped(instance.clone(), session.clone()))
-            .await;
-        let noted = self.until(|state| {
-            let instance = state.instances.get(&instance);
-            instance.is_none_or(|instance| {
-                !instance.sessions.contains_key(&session) || instance.is_stopped(&session)
-            })
-        });
-        // The engine takes what it is told in order; it is gone where this takes longer.
-        let _ended = timeout(limits::ECHO_WAIT, noted).await;
+        self.tell(Input::Stopped(instance, session)).await;
+        self.settled().await;
     }
 
     /// Notes that a person gives a session a prompt: it may ask again.
@@ -211,6 +203,13 @@ impl Handle {
         while changes.changed().await.is_ok() {}
         let why = self.failure();
         why.unwrap_or_else(|| "its engine ended".into())
+    }
+
+    /// Waits until everything is taken that was told before; also if the engine ends.
+    pub async fn settled(&self) {
+        let (told, taken) = oneshot::channel();
+        self.tell(Input::Settled(told)).await;
+        let _dropped = taken.await;
     }
 
     async fn tell(&self, input: Input) {

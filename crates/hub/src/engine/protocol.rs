@@ -51,6 +51,8 @@ pub enum Input {
     SessionUnread(InstanceId, SessionId),
     /// Somebody asks whether the engine runs.
     AreYouThere(oneshot::Sender<()>),
+    /// Everything that was told before this is taken once this is dropped.
+    Settled(oneshot::Sender<()>),
 }
 
 /// Something that was heard, and what it means.

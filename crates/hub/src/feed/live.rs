@@ -279,7 +279,6 @@ impl<L: ViewerLink> Viewer<L> {
             self.look = None;
             return self.send(&Frame::Reset).await;
         };
-        self.review(&look).await;
         let rev = seen.rev;
         if seen.is_empty() {
             self.rev = rev;
@@ -346,22 +345,6 @@ impl<L: ViewerLink> Viewer<L> {
             self.older_pages += 1;
             self.asked_before = before;
             handle.older(instance.clone(), session.clone()).await;
-        }
-    }
-
-    /// What ended in front of a person has been seen by one.
-    async fn review(&mut self, look: &Look) {
-        let (Some(instance), Some(session)) = (&look.instance, &look.session) else {
-            return;
-        };
-        let handle = &self.live.handle;
-        let ended = |state: &model::State| {
-            state
-                .session(instance, session)
-                .is_some_and(|session| session.unreviewed.is_some())
-        };
-        if handle.read(ended) {
-            handle.reviewed(instance.clone(), session.clone()).await;
         }
     }
 

@@ -2,9 +2,9 @@
 
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use model::ids::{InstanceId, SessionId};
+use model::ids::{InstanceId, MessageId, SessionId};
 use serde::Deserialize;
 
 use super::app::App;
@@ -66,4 +66,18 @@ pub(super) async fn list(
         response.headers_mut().insert(NEXT_CURSOR, cursor);
     }
     Ok(response)
+}
+
+/// Drops a message, such as a prompt that *Stop* left unanswered. Not while the session runs.
+#[utoipa::path(
+    delete, path = "/api/instances/{id}/sessions/{sid}/messages/{mid}", tag = "sessions",
+    params(("id" = String, Path), ("sid" = String, Path), ("mid" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem))
+)]
+pub(super) async fn drop(
+    State(app): State<App>,
+    Path((id, session, message)): Path<(InstanceId, SessionId, MessageId)>,
+) -> Result<StatusCode, Problem> {
+    app.commands().drop_message(&id, &session, &message).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -79,6 +79,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("POST", "/api/continue", Drive),
     ("GET", "/api/instances/{id}/sessions/{sid}/messages", Watch),
     ("GET", "/api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}", Watch),
+    ("DELETE", "/api/instances/{id}/sessions/{sid}/messages/{mid}", Drive),
     ("POST", "/api/instances/{id}/sessions/{sid}/prompt", Drive),
     // What agents ask.
     ("GET", "/api/instances/{id}/permissions", Watch),

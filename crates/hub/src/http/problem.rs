@@ -290,6 +290,14 @@ impl From<CommandError> for Problem {
                 Self { first: Some(first.into()), ..problem }
             }
             E::Grant(error) => error.into(),
+            E::UnknownMessage(_) => {
+                Self::new(StatusCode::NOT_FOUND, "unknown-message", "No such message", detail)
+                    .next("Nothing is left to do")
+            }
+            E::Running(_) => {
+                Self::new(StatusCode::CONFLICT, "running", "The session is running", detail)
+                    .next("Stop it first, or let the model answer")
+            }
             E::NotInterrupted(_) => {
                 Self::new(StatusCode::CONFLICT, "not-interrupted", "Not interrupted", detail)
                     .next("Send a prompt if it should do more")

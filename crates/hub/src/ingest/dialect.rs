@@ -3,6 +3,7 @@
 //! Another dialect (OpenCode 2) is another file here. Nothing here does IO.
 
 mod bounds;
+mod ends;
 mod rest;
 mod sketch;
 mod v1;

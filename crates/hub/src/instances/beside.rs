@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::unfinished::{self, Unfinished};
+use crate::command::notes::Notes;
 use crate::engine::Handle;
 use crate::registry::Registry;
 use crate::tasks::Tasks;
@@ -20,6 +21,9 @@ pub(super) struct Beside {
     pub(super) dir: PathBuf,
     pub(super) before: Unfinished,
     pub(super) registry: Arc<Mutex<Registry>>,
+    pub(super) notes: Notes,
+    /// True once the state has what was noted before.
+    pub(super) begun: watch::Receiver<bool>,
 }
 
 impl Beside {
@@ -36,25 +40,43 @@ impl Beside {
                 || unfinished::keep(this.engine.clone(), this.dir.clone(), this.before.clone());
             this.tasks.keep("what notes which sessions run", note).await;
         });
+        let this = self.clone();
+        running.spawn(async move {
+            let keep = || this.clone().keep_notes();
+            this.tasks.keep("what keeps notes of sessions", keep).await;
+        });
         running.spawn(async move {
             let see_to = || self.clone().see_to_purges();
             self.tasks.keep("what sees to purges", see_to).await;
         });
     }
 
-    /// Shows how the journal, the outbox and these tasks are to whoever looks.
+    /// Keeps notes in step with the state, once it has what was noted before.
+    async fn keep_notes(mut self) {
+        let begun = self.begun.wait_for(|begun| *begun).await.is_ok();
+        if !begun {
+            // The hub did not begin.
+            return std::future::pending().await;
+        }
+        self.notes.keep(self.engine).await;
+    }
+
+    /// Shows how the journal, the files beside it and these tasks are to whoever looks.
     async fn tell(mut self) {
         let (mut journal, mut tasks) = (self.engine.journal().status(), self.tasks.watch());
+        let mut noted = self.notes.notice();
         loop {
             let notice = journal.borrow_and_update().notice();
             let sent = self.outbox.borrow_and_update().clone();
+            let notes = noted.borrow_and_update().clone();
             tasks.borrow_and_update();
             let failed = self.tasks.notices();
-            let all = notice.into_iter().chain(sent).chain(failed);
+            let all = notice.into_iter().chain(sent).chain(notes).chain(failed);
             self.engine.notices(all.collect()).await;
             tokio::select! {
                 () = changed(&mut journal) => {}
                 () = changed(&mut self.outbox) => {}
+                () = changed(&mut noted) => {}
                 () = changed(&mut tasks) => {}
             }
         }

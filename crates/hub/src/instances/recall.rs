@@ -114,7 +114,12 @@ impl Scratch {
                     let running = session.run.is_running();
                     let mut open = session.open;
                     open.values_mut().for_each(model::text::OpenText::mark_gap);
-                    (running || !open.is_empty()).then_some((id, Remembered { open, running }))
+                    let known = Remembered {
+                        open,
+                        running,
+                        ..Remembered::default()
+                    };
+                    (running || !known.open.is_empty()).then_some((id, known))
                 });
                 (id, remembered.collect())
             })

@@ -1,6 +1,6 @@
 //! Instances that run: each a supervisor, and the source of its server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use model::Event;
@@ -103,13 +103,13 @@ impl Instances {
         }
     }
 
-    /// Begins to supervise an instance, once what is remembered of it is told: an earlier hub saw these sessions run, and
-    /// the journal may know more.
+    /// Begins to supervise an instance, once what is remembered of it is told: what an earlier hub noted of these
+    /// sessions; the journal may know more.
     pub(super) async fn begin(
         &self,
         instance: registry::Instance,
         recalled: Option<Recalling>,
-        ran: BTreeSet<SessionId>,
+        before: BTreeMap<SessionId, Remembered>,
     ) {
         let HubOptions {
             launcher,
@@ -133,9 +133,8 @@ impl Instances {
                 asks.clone(),
             )
             .await;
-        if !ran.is_empty() {
-            let ran = ran.into_iter().map(|session| (session, ran_before()));
-            let remembered = Event::Remembered(ran.collect());
+        if !before.is_empty() {
+            let remembered = Event::Remembered(before);
             feeder.tell(vec![Heard::ours(remembered)]).await;
         }
         let source = Arc::new(ServerSource::new(
@@ -223,7 +222,7 @@ impl Instances {
 
     /// Those that are supervised.
     #[cfg(test)]
-    pub(super) fn known(&self) -> BTreeSet<InstanceId> {
+    pub(super) fn known(&self) -> std::collections::BTreeSet<InstanceId> {
         self.read().keys().cloned().collect()
     }
 
@@ -248,13 +247,6 @@ impl Instances {
         self.running
             .write()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-fn ran_before() -> Remembered {
-    Remembered {
-        running: true,
-        ..Remembered::default()
     }
 }
 
@@ -319,7 +311,7 @@ impl Hub {
                 let id = instance.id.clone();
                 self.0
                     .instances
-                    .begin(instance, None, BTreeSet::new())
+                    .begin(instance, None, BTreeMap::new())
                     .await;
                 Added::New(id)
             }
@@ -332,7 +324,7 @@ impl Hub {
                 }
                 self.0
                     .instances
-                    .begin(instance, None, BTreeSet::new())
+                    .begin(instance, None, BTreeMap::new())
                     .await;
                 Added::Known(id)
             }

@@ -76,7 +76,10 @@ async fn a_session_is_made_changed_and_removed() {
 
     let mut shown = lab.get(&path).await.good();
     assert_eq!(shown["status"], json!({"type": "idle"}));
+    let idle = json!({"state": "idle", "word": "Idle", "reason": null, "next": null});
+    assert_eq!(shown["mark"], idle);
     shown.as_object_mut().unwrap().remove("status");
+    shown.as_object_mut().unwrap().remove("mark");
     assert_eq!(shown, lab.upstream(&format!("/session/{id}")).await);
 
     let child = lab
@@ -562,6 +565,7 @@ async fn every_route_is_described() {
     let wanted = [
         "delete /api/instances/{id}",
         "delete /api/instances/{id}/sessions/{sid}",
+        "delete /api/instances/{id}/sessions/{sid}/messages/{mid}",
         "delete /api/pages/{id}",
         "delete /api/tokens/{name}",
         "get /api/discover",

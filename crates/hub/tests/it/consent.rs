@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hub::command::audit::{self, Audit, AuditError, Entry, Step};
+use hub::command::notes::{self, Loaded, Noted, Notes, Store, StoreError};
 use hub::command::{CommandError, Commands, GrantError, PermissionAnswer};
 use model::state::Run;
 use rand::SeedableRng;
@@ -322,6 +323,7 @@ async fn a_stop_counts_while_a_grant_is_on_its_way() {
         lab.hub.clone(),
         outbox,
         Arc::new(slow.clone()),
+        lab.hub.notes().clone(),
         random,
     );
     let (instance, id) = ids(&session);
@@ -383,4 +385,130 @@ async fn the_same_key_with_another_answer_is_refused() {
         .await
         .problem(422, "key-reused");
     assert_eq!(keyed(once).await.status, 204);
+}
+
+/// A child of a session, prompted by another client of its server.
+async fn child_asks(lab: &Lab, child: &str) {
+    let (_, id) = ids(child);
+    let prompt = lab
+        .client
+        .post(format!("{}/session/{id}/prompt_async", lab.fake.url));
+    let parts = json!({"parts": [{"type": "text", "text": "permission ;; say on"}]});
+    let prompt = prompt.basic_auth("opencode", Some(crate::lab::PASSWORD));
+    let sent = prompt.json(&parts).send().await.unwrap();
+    assert!(sent.status().is_success(), "{sent:?}");
+}
+
+#[tokio::test]
+async fn what_a_person_stopped_stays_stopped_over_a_restart_of_the_hub() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let root = lab.session(&instance).await;
+    let (id, root_id) = ids(&root);
+    let child = json!({"title": "below", "parent": root_id});
+    let made = lab.post(&format!("{instance}/sessions"), child).await;
+    let made = made.good()["id"].as_str().unwrap().to_owned();
+    let child = format!("{instance}/sessions/{made}");
+    let stopped = lab.post(&format!("{root}/abort"), json!({})).await;
+    assert_eq!(stopped.status, 204);
+
+    let lab = lab.restarted().await;
+    lab.connected(id.as_str()).await;
+    child_asks(&lab, &child).await;
+    let (_, child_id) = ids(&child);
+    lab.until("its run has ended", |state| {
+        let child = state.session(&id, &child_id);
+        child.is_some_and(|child| child.ran_here && child.run == Run::Idle)
+    })
+    .await;
+    let kept = entries(&lab);
+    assert!(!kept.is_empty());
+    assert!(
+        kept.iter().all(|one| &*one.answer == "rejected"),
+        "{kept:?}"
+    );
+    assert_eq!(lab.upstream("/permission").await, json!([]));
+
+    // A prompt releases it, and that is kept as well.
+    lab.turn(&root, "say on").await;
+    let lab = lab.restarted().await;
+    lab.connected(id.as_str()).await;
+    child_asks(&lab, &child).await;
+    let asked = first(&lab, &child, "permissions").await;
+    assert_eq!(asked["stopped"], false);
+}
+
+/// Notes that take their time to be written, or cannot be.
+#[derive(Clone, Debug)]
+struct Gate {
+    come: Arc<Semaphore>,
+    through: Arc<Semaphore>,
+    full: bool,
+}
+
+impl Gate {
+    fn new(full: bool) -> Self {
+        Self {
+            come: Arc::new(Semaphore::new(0)),
+            through: Arc::new(Semaphore::new(0)),
+            full,
+        }
+    }
+}
+
+impl Store for Gate {
+    fn load(&self) -> BoxFuture<'static, Loaded> {
+        async { Loaded::default() }.boxed()
+    }
+
+    fn replace(&self, _: Noted) -> BoxFuture<'static, Result<(), StoreError>> {
+        let gate = self.clone();
+        async move {
+            gate.come.add_permits(1);
+            gate.through.acquire().await.unwrap().forget();
+            let full = StoreError {
+                path: notes::FILE.into(),
+                reason: "the disk is full".to_owned(),
+            };
+            if gate.full { Err(full) } else { Ok(()) }
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_on_the_disk_before_the_server_is_told() {
+    for full in [false, true] {
+        let lab = Lab::new().await;
+        let session = session(&lab).await;
+        lab.post(&format!("{session}/prompt"), json!({"text": "stall 600"}))
+            .await
+            .good();
+        run_is(&lab, &session, Run::is_running).await;
+        let gate = Gate::new(full);
+        let notes = Notes::new(Arc::new(gate.clone()));
+        let commands = Commands::over(
+            lab.hub.engine().clone(),
+            lab.hub.clone(),
+            lab.hub.outbox().clone(),
+            Arc::new(audit::Memory::default()),
+            notes.clone(),
+            StdRng::seed_from_u64(1),
+        );
+        let (instance, id) = ids(&session);
+        let stopping = tokio::spawn({
+            let (instance, id) = (instance.clone(), id.clone());
+            async move { commands.stop(&instance, &id, &Arc::from("a person")).await }
+        });
+        gate.come.acquire().await.unwrap().forget();
+        // Nothing was sent: the server, which is asked, runs it still.
+        let runs = lab.upstream("/session/status").await;
+        assert_eq!(runs[id.as_str()]["type"], "busy", "{runs}");
+        gate.through.add_permits(9);
+        stopping.await.unwrap().unwrap();
+        run_is(&lab, &session, |run| *run == Run::Idle).await;
+        let told = notes.notice().borrow().clone();
+        let told = told.is_some_and(|told| told.contains("not noted for the next start"));
+        assert_eq!(told, full);
+    }
 }

@@ -6,6 +6,7 @@ mod api;
 mod bad_input;
 mod consent;
 mod door;
+mod ends;
 mod feeds;
 mod folders;
 mod fuzzed;

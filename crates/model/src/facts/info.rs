@@ -349,10 +349,25 @@ pub struct Tool {
     pub files: Vec<File>,
     /// The session that a `task` started.
     pub child: Option<SessionId>,
+    /// How it ended, where that is more than that it did.
+    pub end: Option<ToolEnd>,
     /// When it began.
     pub started: Option<Timestamp>,
     /// When it ended.
     pub ended: Option<Timestamp>,
+}
+
+/// How a tool call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolEnd {
+    /// Its command ended with this exit code.
+    Exit(i64),
+    /// Its command ran for too long, and was ended.
+    TimedOut,
+    /// It was stopped with the run.
+    Stopped,
+    /// A person did not allow it, and may have said why.
+    Rejected(Option<Arc<str>>),
 }
 
 /// How far a tool call is.

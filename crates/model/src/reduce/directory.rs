@@ -59,6 +59,7 @@ impl Fold<'_> {
             return;
         };
         session.mark_gaps(rev);
+        session.answer.miss();
         let kept = !matches!(session.body, Body::NotLoaded);
         let directory = session.info.directory.clone();
         if kept {

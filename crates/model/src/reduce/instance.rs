@@ -169,6 +169,7 @@ impl Fold<'_> {
                 Body::NotLoaded | Body::Failed { .. } => {}
             }
             session.mark_gaps(rev);
+            session.answer.miss();
             session.seq = None;
         }
         self.notices |= !self.instance.asked.unlisted.is_empty();

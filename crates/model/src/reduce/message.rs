@@ -4,7 +4,7 @@ use super::{Effect, Fold};
 use crate::event::Event;
 use crate::ids::{MessageId, PartId, SessionId};
 use crate::limits;
-use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, Rev, Role, Session};
+use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, PartKind, Rev, Role, Session};
 use crate::text::{Delta, OpenText};
 
 impl Fold<'_> {
@@ -15,6 +15,7 @@ impl Fold<'_> {
             return;
         };
         session.follow_open_text(&event);
+        session.answer.note(&event);
         let mut dropped = 0;
         let changed = match &mut session.body {
             Body::NotLoaded | Body::Failed { .. } => false,
@@ -106,6 +107,36 @@ impl Loaded {
     pub(super) fn touch_messages(&mut self, rev: Rev) {
         for message in self.messages.values_mut() {
             message.touch(rev);
+        }
+    }
+
+    /// Stamps the prompts behind the last answer: whether they are queued depends on it.
+    pub(super) fn touch_queued(&mut self, rev: Rev) {
+        let last = self.order.iter().rev().map(|(_, id)| id.clone());
+        let is_prompt = |id: &MessageId| {
+            let message = self.messages.get(id);
+            message.is_some_and(|message| message.info.role == Role::User)
+        };
+        let queued: Vec<_> = last.take_while(is_prompt).collect();
+        for id in queued {
+            if let Some(message) = self.messages.get_mut(&id) {
+                message.touch(rev);
+            }
+            self.touch_compaction(rev, &id);
+        }
+    }
+
+    /// Stamps the part of a message that asked for a summary: how far that is depends on another message.
+    fn touch_compaction(&mut self, rev: Rev, asked: &MessageId) {
+        let Some(message) = self.messages.get_mut(asked) else {
+            return;
+        };
+        let parts = message.parts.values();
+        let parts = parts.filter(|part| matches!(part.kind, PartKind::Compaction { .. }));
+        let parts: Vec<_> = parts.map(|part| part.id.clone()).collect();
+        for part in parts {
+            message.part_revs.insert(part, rev);
+            message.content_rev = rev;
         }
     }
 
@@ -296,13 +327,23 @@ impl Session {
             return false;
         };
         let changed = match event {
-            Event::Message(info) => {
-                if info.role == Role::Assistant && !loaded.messages.contains_key(&info.id) {
+            Event::Message(info) if info.role == Role::Assistant => {
+                if !loaded.messages.contains_key(&info.id) {
                     // The message before it is no longer the last one, which may change how it stands.
                     touch_last_assistant(loaded, rev);
+                    loaded.touch_queued(rev);
                 }
-                loaded.put_message(rev, info)
+                let compacts = info.parent.clone().filter(|_| info.summary);
+                let changed = loaded.put_message(rev, info);
+                if changed {
+                    loaded.touch_queued(rev);
+                }
+                if let Some(asked) = compacts.filter(|_| changed) {
+                    loaded.touch_compaction(rev, &asked);
+                }
+                changed
             }
+            Event::Message(info) => loaded.put_message(rev, info),
             Event::MessageRemoved { message, .. } => loaded.remove_message(rev, &message),
             Event::Part(part) => loaded.put_part(rev, part),
             Event::PartRemoved { message, part, .. } => loaded.remove_part(rev, &message, &part),
@@ -322,9 +363,16 @@ impl Session {
         }
     }
 
+    /// Stamps the last answer, and what stands behind it: how they stand depends on what the session does.
     pub(super) fn touch_last_assistant(&mut self, rev: Rev) {
         if let Body::Loaded(loaded) = &mut self.body {
             touch_last_assistant(loaded, rev);
+            loaded.touch_queued(rev);
+            let last = loaded.last_assistant().map(|last| &last.info);
+            let asked = last.filter(|info| info.summary);
+            if let Some(asked) = asked.and_then(|info| info.parent.clone()) {
+                loaded.touch_compaction(rev, &asked);
+            }
         }
     }
 

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::Fold;
 use crate::event::{Event, MessagesRead, ReadPage};
 use crate::ids::{MessageId, SessionId};
-use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, Rev, Run, Session};
+use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, PartKind, Rev, Run, Session};
 use crate::text::OpenText;
+use crate::time::Timestamp;
 
 impl Fold<'_> {
     pub(super) fn read_started(&mut self, id: &SessionId) {
@@ -92,21 +93,14 @@ impl Fold<'_> {
             }
         };
         if mem::take(&mut session.end_unseen) {
-            let cut = session
-                .loaded()
-                .and_then(Loaded::last_assistant)
-                .is_some_and(Message::is_unfinished);
-            session.set_run(
-                rev,
-                if cut {
-                    Run::Interrupted { at }
-                } else {
-                    Run::Idle
-                },
+            let last = session.loaded().and_then(Loaded::last_assistant);
+            let last = last.filter(|last| last.is_unfinished());
+            let cut = last.map(|last| last.info.created);
+            let cut = cut.filter(|begun| !self.parent_went_on(&id, *begun));
+            self.end_judged(
+                &id,
+                cut.map(|_| Run::Interrupted { at }).unwrap_or(Run::Idle),
             );
-            session.unreviewed = Some(at);
-            self.touch_row(&id);
-            self.requests_end(|session| *session == id);
         }
         self.changed = true;
         self.calls_read(&id);
@@ -117,6 +111,42 @@ impl Fold<'_> {
             self.ask_messages(&id);
         }
     }
+}
+
+impl Fold<'_> {
+    /// How a run ended that nobody saw end is known now.
+    fn end_judged(&mut self, id: &SessionId, run: Run) {
+        let (rev, at) = (self.rev, self.at);
+        let idle = run == Run::Idle;
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.set_run(rev, run);
+            session.judge();
+        }
+        if idle {
+            self.run_ended(id);
+        } else if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.unreviewed = Some(at);
+        }
+        self.touch_row(id);
+        self.requests_end(|session| session == id);
+    }
+
+    /// True if the parent of a session came to an end after this moment of the server's clock: it went on without the session.
+    fn parent_went_on(&self, id: &SessionId, begun: Timestamp) -> bool {
+        let parent = self.instance.sessions.get(id);
+        let parent = parent.and_then(|session| session.info.parent.as_ref());
+        let Some(parent) = parent.and_then(|parent| self.instance.sessions.get(parent)) else {
+            return false;
+        };
+        let last = parent.loaded().and_then(Loaded::last_assistant);
+        let ended = last.and_then(|last| last.info.completed);
+        parent.run == Run::Idle && ended.is_some_and(|ended| ended > begun)
+    }
+}
+
+/// True for a part whose look depends on another message.
+fn compacts(part: &Part) -> bool {
+    matches!(part.kind, PartKind::Compaction { .. })
 }
 
 impl Message {
@@ -298,7 +328,7 @@ impl Loaded {
                 message
                     .parts
                     .get(&part.id)
-                    .is_some_and(|known| **known == part)
+                    .is_some_and(|known| **known == part && !compacts(&part))
             });
             let part_rev = unchanged
                 .and_then(|message| message.part_revs.get(&part.id))

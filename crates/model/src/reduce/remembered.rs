@@ -10,14 +10,22 @@ use std::sync::Arc;
 use super::Fold;
 use crate::event::Remembered;
 use crate::ids::SessionId;
-use crate::state::{Run, Session, SessionInfo};
+use crate::state::{Halt, Run, Session, SessionInfo};
 
 impl Fold<'_> {
     pub(super) fn remembered(&mut self, sessions: BTreeMap<SessionId, Remembered>) {
         for (id, told) in sessions {
-            let known = self.instance.remembered.entry(id).or_default();
+            let known = self.instance.remembered.entry(id.clone()).or_default();
             known.running |= told.running;
             known.open.extend(told.open);
+            known.ended = told.ended.or(known.ended.take());
+            if told.halt != Halt::Inherited {
+                known.halt = told.halt;
+            }
+            if matches!(known.halt, Halt::Stopped { .. }) {
+                self.instance.stops.insert(id);
+                self.changed = true;
+            }
         }
     }
 
@@ -27,6 +35,14 @@ impl Fold<'_> {
         if let Some(known) = self.instance.remembered.get_mut(&session.info.id) {
             session.open = mem::take(&mut known.open);
             session.ran_here = known.running;
+            session.halt = mem::take(&mut known.halt);
+            if let Some(ended) = known.ended.take() {
+                // What it did since may have ended otherwise: that there was an end is all that is known then.
+                session.failure = ended
+                    .failure
+                    .filter(|_| ended.updated == session.info.updated);
+                session.unreviewed = ended.unreviewed;
+            }
         }
         session
     }

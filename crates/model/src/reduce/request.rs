@@ -293,14 +293,27 @@ impl Fold<'_> {
             prompt: None,
         };
         self.halt(id, halt);
+        // Whether one that is not known yet is below it is not known either.
+        for before in self.instance.remembered.values_mut() {
+            if before.halt == Halt::Released {
+                before.halt = Halt::Inherited;
+            }
+        }
         self.instance.stops.insert(id.clone());
     }
 
     /// A person gave a session a prompt: it and those below it may ask again.
     pub(super) fn prompted(&mut self, id: &SessionId) {
-        if !self.instance.stops.is_empty() && self.instance.sessions.contains_key(id) {
+        if self.instance.stops.is_empty() {
+            return;
+        }
+        if self.instance.sessions.contains_key(id) {
             self.halt(id, Halt::Released);
             self.instance.stops.remove(id);
+        } else if let Some(before) = self.instance.remembered.get_mut(id) {
+            before.halt = Halt::Released;
+            self.instance.stops.remove(id);
+            self.touch_requests();
         }
     }
 
@@ -312,8 +325,12 @@ impl Fold<'_> {
                 session.halt = Halt::Inherited;
             }
         }
+        let rev = self.rev;
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.halt = halt;
+            // Prompts behind the last answer are held, or not any more.
+            session.touch_last_assistant(rev);
+            session.body_rev = rev;
         }
         self.touch_row(id);
         self.touch_requests();
@@ -321,12 +338,8 @@ impl Fold<'_> {
 
     /// A session is about to be removed: those just below it stay stopped if they were stopped through it.
     pub(super) fn hand_down_stop(&mut self, id: &SessionId) {
+        let stopped = self.instance.is_stopped(id);
         self.instance.stops.remove(id);
-        let stopped = self.instance.is_stopped(id)
-            || matches!(
-                self.instance.sessions.get(id).map(|session| &session.halt),
-                Some(Halt::Stopped { .. })
-            );
         if !stopped {
             return;
         }

@@ -8,7 +8,8 @@ use super::{Effect, Fold};
 use crate::event::Event;
 use crate::ids::SessionId;
 use crate::state::{
-    Body, Doubt, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo, Todos,
+    Answer, Body, Doubt, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo,
+    Todos,
 };
 
 /// Why a session is not read that its server does not know, while its folder is asked whether it is gone.
@@ -134,8 +135,8 @@ impl Fold<'_> {
     }
 
     fn forget_session(&mut self, id: SessionId) {
-        self.instance.remembered.remove(&id);
         self.hand_down_stop(&id);
+        self.instance.remembered.remove(&id);
         self.instance.asked.early.remove(&id);
         if self.instance.sessions.remove(&id).is_some() {
             self.gone.push(id.clone());
@@ -175,7 +176,6 @@ impl Fold<'_> {
             Run::Busy { since } | Run::Retry { since, .. } => since,
             _ => at,
         };
-        let ended = status == RunStatus::Idle && session.run.is_running();
         let run = match status {
             RunStatus::Idle => Run::Idle,
             RunStatus::Busy => Run::Busy { since },
@@ -190,20 +190,26 @@ impl Fold<'_> {
                 next,
             },
         };
-        if run.is_running() {
+        let (running, ended) = (
+            run.is_running(),
+            session.run.is_running() && !run.is_running(),
+        );
+        if running {
             session.ran_here = true;
-            session.failure = None;
-            session.unreviewed = None;
-        } else if session.run.is_running() {
-            session.unreviewed = Some(at);
+            session.begin_turn();
         }
         session.end_unseen = false;
         session.ran_when_told = false;
-        let running = run.is_running();
         let idle = run == Run::Idle;
-        let changed = session.set_run(rev, run);
+        let mut changed = session.set_run(rev, run);
+        if idle {
+            changed |= session.judge();
+        }
         if running {
             self.ran.push(id.clone());
+        }
+        if ended {
+            self.run_ended(id);
         }
         if changed {
             self.touch_row(id);
@@ -216,16 +222,49 @@ impl Fold<'_> {
         }
     }
 
-    pub(super) fn session_error(&mut self, id: Option<&SessionId>, failure: Failure) {
-        let Some(id) = id else { return };
-        if failure.kind == ErrorKind::Aborted {
+    /// A run came to its end: a person may want to look at it, unless one stopped it. Subagents of it that were interrupted before
+    /// are no one's matter any more: it went on without them.
+    pub(super) fn run_ended(&mut self, id: &SessionId) {
+        let (rev, at) = (self.rev, self.at);
+        let stopped = self.instance.is_stopped(id);
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            let by_a_person = stopped && session.answer.was_aborted();
+            session.unreviewed = (!by_a_person).then_some(at);
+        }
+        let any = self.instance.sessions.values();
+        let any = any
+            .into_iter()
+            .any(|one| matches!(one.run, Run::Interrupted { .. }));
+        if !any {
             return;
         }
+        for below in self.instance.below(id) {
+            if let Some(session) = self.instance.sessions.get_mut(&below)
+                && matches!(session.run, Run::Interrupted { .. })
+            {
+                session.set_run(rev, Run::Idle);
+                session.unreviewed = None;
+                self.touch_row(&below);
+            }
+        }
+    }
+
+    pub(super) fn session_error(&mut self, id: Option<&SessionId>, failure: Failure) {
+        let at = self.at;
+        let Some(id) = id else { return };
         let Some(session) = self.known(id) else {
             return;
         };
+        if failure.kind == ErrorKind::Aborted {
+            session.answer.abort();
+            return;
+        }
         if session.failure.as_ref() != Some(&failure) {
             session.failure = Some(failure);
+            // One that never began to run ends with this.
+            if !session.run.is_running() {
+                session.unreviewed = Some(at);
+            }
             self.touch_row(id);
         }
     }
@@ -299,6 +338,31 @@ impl Fold<'_> {
 }
 
 impl Session {
+    /// A turn begins: how the one before it ended is over.
+    fn begin_turn(&mut self) {
+        if !self.run.is_running() {
+            self.answer = Answer::default();
+        }
+        self.failure = None;
+        self.unreviewed = None;
+    }
+
+    /// Looks how the last turn ended, by what is kept of it or else by what was heard. True if that is news.
+    pub(super) fn judge(&mut self) -> bool {
+        let last = self.loaded().filter(|loaded| loaded.rereading.is_none());
+        let failure = match last.and_then(Loaded::last_assistant) {
+            Some(last) => last.bad_end(),
+            None => self.answer.failure(),
+        };
+        match failure {
+            Some(_) if self.failure != failure => {
+                self.failure = failure;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Changes what the session is doing, and stamps the messages whose status follows from it.
     pub(super) fn set_run(&mut self, rev: Rev, run: Run) -> bool {
         if self.run == run {

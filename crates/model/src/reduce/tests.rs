@@ -2,6 +2,7 @@
 //! The fold, one rule at a time. What whole recordings fold to is tested where they can be translated.
 
 mod consent;
+mod ends;
 mod missed;
 mod remembered;
 mod requests;

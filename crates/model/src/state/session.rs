@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{ErrorKind, Failure, MessageInfo, Part, Rev, Role, SessionInfo, Todos};
+use super::ending::speaks;
+use super::{Answer, ErrorKind, Failure, Halt, MessageInfo, Part, Rev, Role, SessionInfo, Todos};
 use crate::event::Event;
 use crate::ids::{MessageId, PartId};
 use crate::text::OpenText;
@@ -48,23 +49,6 @@ impl Run {
     }
 }
 
-/// Whether a person stopped a session.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Halt {
-    /// As its parent.
-    #[default]
-    Inherited,
-    /// A person stopped it: what it and those below it ask is refused.
-    Stopped {
-        /// When the session had last changed then, by its server's clock.
-        after: Timestamp,
-        /// A message of a user that came after that; a prompt, if its text is a person's.
-        prompt: Option<MessageId>,
-    },
-    /// A person gave it a prompt after it, or one above it, was stopped.
-    Released,
-}
-
 /// A session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
@@ -80,8 +64,10 @@ pub struct Session {
     pub ran_when_told: bool,
     /// Whether a person stopped it.
     pub halt: Halt,
-    /// How its last run failed, until the next begins.
+    /// How its last run ended without success, until the next begins.
     pub failure: Option<Failure>,
+    /// What was heard of its last answer.
+    pub answer: Answer,
     /// When a run ended that no person has looked at yet.
     pub unreviewed: Option<Timestamp>,
     /// Its to-do list, once known.
@@ -185,6 +171,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// How it ended without success, if it did.
+    pub fn bad_end(&self) -> Option<Failure> {
+        let mut parts = self.parts.values();
+        self.info.bad_end(parts.any(|part| speaks(part)))
+    }
+
     /// Bytes of JSON that the message and its parts keep.
     pub(crate) fn bytes(&self) -> usize {
         self.info.raw.get().len()
@@ -225,6 +217,7 @@ impl Session {
             ran_when_told: false,
             halt: Halt::default(),
             failure: None,
+            answer: Answer::default(),
             unreviewed: None,
             todos: None,
             body: Body::NotLoaded,

@@ -152,7 +152,8 @@ impl<'a> Stops<'a> {
             match info.map(|session| (&session.halt, &session.info.parent)) {
                 Some((Halt::Stopped { .. }, _)) => Step::Is(true),
                 Some((Halt::Inherited, Some(parent))) => Step::As(parent),
-                Some(_) | None => Step::Is(false),
+                Some(_) => Step::Is(false),
+                None => Step::Is(instance.was_stopped(at)),
             }
         };
         inherited(&mut self.known, session, step, false)

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Front, WINDOW};
+use super::mark::FailureRow;
+use super::queued::{Compacted, Queued, compacted, queued};
+use super::{Front, WINDOW, reason};
 use crate::ids::{MessageId, PartId, PermissionId, SessionId};
 use crate::state::{
     Body, Loaded, Message, MessageInfo, MessageStatus, PartKind, Rev, Role, Run, Session,
@@ -30,6 +32,8 @@ pub struct LogRows {
     pub anew: bool,
     /// Why and since when the session does not go on, if it does not.
     pub run: Run,
+    /// How the last turn failed, where no message tells it.
+    pub failed: Option<FailureRow>,
 }
 
 /// Whether a conversation is here.
@@ -55,6 +59,10 @@ pub struct MessageRow {
     pub info: MessageInfo,
     /// How it stands.
     pub status: MessageStatus,
+    /// How it ended without success, if it did.
+    pub failed: Option<FailureRow>,
+    /// Set for a prompt that no answer was begun for.
+    pub queued: Option<Queued>,
     /// True if the person took it back.
     pub reverted: bool,
     /// True if its description or list of parts changed, not only parts.
@@ -80,6 +88,8 @@ pub struct PartRow {
     pub cut_off: bool,
     /// The request that its tool waits for.
     pub waits_for: Option<PermissionId>,
+    /// How far the summary is that it asks for.
+    pub compacted: Option<Compacted>,
     /// When its text last grew or it last changed; unknown here, so the message's own time.
     pub at: Timestamp,
 }
@@ -89,20 +99,20 @@ impl Front<'_> {
         let id = self.session?;
         let Some(session) = self.instance.sessions.get(id) else {
             return (since == Rev(0) || self.instance.tree_rev > since)
-                .then(|| empty(id, LogState::NoSuchSession, Run::Unknown));
+                .then(|| empty(id, LogState::NoSuchSession, None));
         };
         let requests = self.instance.requests_rev > since;
         if since != Rev(0) && session.body_rev.max(session.rev) <= since && !requests {
             return None;
         }
         Some(match &session.body {
-            Body::NotLoaded | Body::Loading(_) => empty(id, LogState::Loading, self.run(session)),
+            Body::NotLoaded | Body::Loading(_) => empty(id, LogState::Loading, Some(session)),
             Body::Failed { reason } => empty(
                 id,
                 LogState::Failed {
                     reason: reason.clone(),
                 },
-                self.run(session),
+                Some(session),
             ),
             Body::Loaded(loaded) => self.loaded(session, loaded, from, since),
         })
@@ -152,10 +162,19 @@ impl Front<'_> {
             })
             .map(|(message, status)| MessageRow {
                 status,
+                queued: queued(session, loaded, message),
+                failed: message.bad_end().map(|failure| reason::failure(&failure)),
                 reverted: reverted.is_some_and(|from| order_key(message) >= order_key(from)),
                 head_changed: message.rev > since || since == Rev(0),
                 order: message.parts.keys().cloned().collect(),
-                parts: part_rows(session, message, status, &waiting, since, asked_anew),
+                parts: part_rows(
+                    (session, loaded),
+                    message,
+                    status,
+                    &waiting,
+                    since,
+                    asked_anew,
+                ),
                 info: self.by_our_clock(&message.info),
             })
             .collect();
@@ -171,6 +190,7 @@ impl Front<'_> {
             messages,
             anew,
             run: self.run(session),
+            failed: failed(session),
         }
     }
 
@@ -209,7 +229,20 @@ impl Front<'_> {
     }
 }
 
-fn empty(id: &SessionId, state: LogState, run: Run) -> LogRows {
+/// The failure of a turn that no message tells: it ended before the model began to answer.
+fn failed(session: &Session) -> Option<FailureRow> {
+    let failure = session
+        .failure
+        .as_ref()
+        .filter(|_| !session.run.is_running())?;
+    let last = session
+        .loaded()
+        .and_then(|loaded| loaded.in_order().next_back());
+    let told = last.and_then(Message::bad_end);
+    told.is_none().then(|| reason::failure(failure))
+}
+
+fn empty(id: &SessionId, state: LogState, session: Option<&Session>) -> LogRows {
     LogRows {
         session: id.clone(),
         state,
@@ -218,7 +251,8 @@ fn empty(id: &SessionId, state: LogState, run: Run) -> LogRows {
         older: false,
         messages: Vec::new(),
         anew: false,
-        run,
+        run: session.map_or(Run::Unknown, |session| session.run.clone()),
+        failed: session.and_then(failed),
     }
 }
 
@@ -247,7 +281,7 @@ fn message_waits(message: &Message) -> bool {
 }
 
 fn part_rows(
-    session: &Session,
+    (session, loaded): (&Session, &Loaded),
     message: &Message,
     status: MessageStatus,
     waiting: &BTreeMap<Arc<str>, PermissionId>,
@@ -280,6 +314,10 @@ fn part_rows(
                     None
                 },
                 cut_off: open && over,
+                compacted: match &part.kind {
+                    PartKind::Compaction { .. } => Some(compacted(session, loaded, message)),
+                    _ => None,
+                },
                 waits_for: match &part.kind {
                     PartKind::Tool(tool) => waiting.get(&tool.call).cloned(),
                     _ => None,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::tree::{Mark, mark_of, marks};
-use super::{Front, need};
+use super::mark::{Mark, Told, told};
+use super::tree::marks;
+use super::{Front, interrupted, need};
 use crate::ids::InstanceId;
 use crate::limits;
 use crate::state::{
@@ -42,6 +43,12 @@ pub struct TabRow {
     pub needs: usize,
     /// Sessions that run.
     pub working: usize,
+    /// Sessions that were interrupted, and can go on.
+    pub interrupted: usize,
+    /// Sessions that failed, and that no person has looked at since.
+    pub failed: usize,
+    /// Sessions that ended, and that no person has looked at since.
+    pub to_review: usize,
 }
 
 /// What is in front.
@@ -57,8 +64,10 @@ pub struct HeadRow {
     pub link: LinkRow,
     /// The session's title; absent where none is in front, or it is not known.
     pub title: Option<Arc<str>>,
-    /// The session's state.
-    pub mark: Mark,
+    /// The session's state, why it is so, and what to do.
+    pub told: Option<Told>,
+    /// True if it ended and no person has looked at it since.
+    pub unseen: bool,
     /// Its folder.
     pub directory: Arc<str>,
     /// The sessions above it, topmost first, as ids and titles: the root, and the nearest of the others; [`limits::ANCESTORS`] in all.
@@ -137,15 +146,19 @@ fn link_row(instance: &Instance) -> LinkRow {
 }
 
 pub(super) fn tabs(state: &State) -> Vec<TabRow> {
-    let needs = need::count(state);
+    let (needs, cut) = (need::count(state), interrupted(state));
     let mut tabs: Vec<TabRow> = state
         .instances
         .values()
         .map(|instance| {
-            let (mut mark, mut working) = (quietest(instance), 0);
-            for own in marks(state, instance) {
+            let (mut mark, mut working, mut failed, mut to_review) = (quietest(instance), 0, 0, 0);
+            for (own, session) in marks(state, instance) {
                 mark = mark.max(own);
-                working += usize::from(own == Mark::Working);
+                working += usize::from(own.is_running());
+                // How a subagent ended is for the session that asked for it.
+                let unseen = session.unreviewed.is_some() && session.info.parent.is_none();
+                failed += usize::from(unseen && own == Mark::Failed);
+                to_review += usize::from(unseen && own == Mark::ToReview);
             }
             TabRow {
                 id: instance.id.clone(),
@@ -155,6 +168,9 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
                 mark,
                 needs: needs.get(&instance.id).copied().unwrap_or_default(),
                 working,
+                interrupted: cut.iter().filter(|row| row.instance == instance.id).count(),
+                failed,
+                to_review,
             }
         })
         .collect();
@@ -207,7 +223,8 @@ impl Front<'_> {
             origin: self.instance.origin.clone(),
             link: link_row(self.instance),
             title: session.map(|session| session.info.title().into()),
-            mark: session.map_or(Mark::Idle, |session| mark_of(self.instance, session)),
+            told: session.map(|session| told(self.state, self.instance, session)),
+            unseen: session.is_some_and(|session| session.unreviewed.is_some()),
             directory: session.map_or_else(|| "".into(), |session| session.info.directory.clone()),
             ancestors,
             skips,

@@ -1,11 +1,11 @@
 //! Sessions as rows: a tree of any depth, and the tabs around the session in front.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::lineage::Drawn;
+use super::mark::{Mark, Marks, own_marks};
 use crate::ids::SessionId;
 use crate::limits;
 use crate::state::{Instance, Run, Session, State};
@@ -13,28 +13,6 @@ use crate::time::Timestamp;
 
 /// Children that finished and stay in the strip; the rest fold away.
 const RECENT_CHILDREN: usize = 6;
-
-/// The one state that a row shows, quietest first, so that the greater is the louder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mark {
-    /// Nothing happens and nothing is asked.
-    Idle,
-    /// Known from the record only: whether anyone runs it is not known.
-    Recorded,
-    /// It ended, and nobody looked at it since.
-    ToReview,
-    /// It was running when its server was last heard.
-    Stale,
-    /// Its server ended before it did.
-    Interrupted,
-    /// Its last run failed.
-    Failed,
-    /// It runs.
-    Working,
-    /// It waits for a person.
-    NeedsYou,
-}
 
 /// A session as a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,10 +23,10 @@ pub struct SessionRow {
     pub title: Arc<str>,
     /// Steps below its root, [`limits::TREE_DEPTH`] at most: what is deeper is shown there.
     pub depth: usize,
-    /// The loudest state of it and its descendants.
+    /// Its state, with whatever runs or waits below it.
     pub mark: Mark,
-    /// Its own state.
-    pub own: Mark,
+    /// Why it is so, in a sentence.
+    pub reason: Option<Cow<'static, str>>,
     /// Requests that wait in it and its descendants.
     pub needs: usize,
     /// When it last changed.
@@ -77,25 +55,15 @@ pub fn tree(state: &State, instance: &Instance) -> Vec<SessionRow> {
 pub(super) fn marks<'a>(
     state: &'a State,
     instance: &'a Instance,
-) -> impl Iterator<Item = Mark> + 'a {
+) -> impl Iterator<Item = (Mark, &'a Session)> + 'a {
     let mut drawn = Drawn::of(state, instance);
-    let waiting = waiting(instance);
+    let own = own_marks(instance);
     instance
         .sessions
         .values()
         .filter(move |session| drawn.is(&session.info.id))
-        .map(move |session| mark(instance, session, waiting.contains_key(&session.info.id)))
-}
-
-/// How many requests wait in each session in which any do.
-fn waiting(instance: &Instance) -> BTreeMap<&SessionId, usize> {
-    let permissions = instance.permissions.values().map(|asked| &asked.session);
-    let questions = instance.questions.values().map(|asked| &asked.session);
-    let mut waiting = BTreeMap::new();
-    for session in permissions.chain(questions) {
-        *waiting.entry(session).or_default() += 1;
-    }
-    waiting
+        .map(Box::as_ref)
+        .map(move |session| (own(session), session))
 }
 
 /// Tabs: the family of the session in front, and every other root that is not quiet.
@@ -138,38 +106,11 @@ fn unfolded(group: Vec<SessionRow>, front: Option<&SessionId>) -> Vec<SessionRow
         .collect()
 }
 
-/// The state of one session, without its descendants.
-pub fn mark_of(instance: &Instance, session: &Session) -> Mark {
-    let id = &session.info.id;
-    let waits = instance
-        .permissions
-        .values()
-        .any(|permission| permission.session == *id)
-        || instance
-            .questions
-            .values()
-            .any(|question| question.session == *id);
-    mark(instance, session, waits)
-}
-
-fn mark(instance: &Instance, session: &Session, waits: bool) -> Mark {
-    match &session.run {
-        _ if waits => Mark::NeedsYou,
-        run if run.is_running() && instance.is_live() => Mark::Working,
-        run if run.is_running() => Mark::Stale,
-        Run::Interrupted { .. } => Mark::Interrupted,
-        _ if session.failure.is_some() => Mark::Failed,
-        _ if session.unreviewed.is_some() && session.info.parent.is_none() => Mark::ToReview,
-        Run::Unknown => Mark::Recorded,
-        _ => Mark::Idle,
-    }
-}
-
 struct Family<'a> {
     instance: &'a Instance,
     roots: Vec<&'a SessionId>,
     children: BTreeMap<&'a SessionId, Vec<&'a SessionId>>,
-    waiting: BTreeMap<&'a SessionId, usize>,
+    marks: Marks<'a>,
 }
 
 impl<'a> Family<'a> {
@@ -203,7 +144,7 @@ impl<'a> Family<'a> {
             instance,
             roots,
             children,
-            waiting: waiting(instance),
+            marks: Marks::of(state, instance),
         }
     }
 
@@ -218,9 +159,8 @@ impl<'a> Family<'a> {
             let Some(session) = self.instance.sessions.get(id) else {
                 continue;
             };
-            let needs = self.waiting.get(id).copied().unwrap_or_default();
             let at = rows.len();
-            rows.push(row(self.instance, session, depth, needs));
+            rows.push(row(&self.marks, session, depth));
             parents.push(parent);
             let below = self.children.get(id).into_iter().flatten().rev();
             let deeper = limits::TREE_DEPTH.min(depth + 1);
@@ -228,23 +168,22 @@ impl<'a> Family<'a> {
         }
         // Children stand behind their parent: from the end, each is whole before it is added.
         for (at, parent) in (begin..rows.len()).zip(parents).skip(1).rev() {
-            let (mark, needs) = (rows[at].mark, rows[at].needs);
-            rows[parent].mark = rows[parent].mark.max(mark);
+            let needs = rows[at].needs;
             rows[parent].needs += needs;
         }
     }
 }
 
-fn row(instance: &Instance, session: &Session, depth: usize, needs: usize) -> SessionRow {
-    let own = mark(instance, session, needs > 0);
+fn row(marks: &Marks<'_>, session: &Session, depth: usize) -> SessionRow {
+    let told = marks.told(session);
     SessionRow {
         id: session.info.id.clone(),
         title: session.info.title().into(),
         depth,
-        mark: own,
-        own,
-        needs,
-        updated: instance.ours(session.info.updated),
+        mark: told.mark,
+        reason: told.reason,
+        needs: marks.needs(&session.info.id),
+        updated: marks.ours(session.info.updated),
         working_since: match session.run {
             Run::Busy { since } | Run::Retry { since, .. } => Some(since),
             _ => None,
@@ -252,7 +191,7 @@ fn row(instance: &Instance, session: &Session, depth: usize, needs: usize) -> Se
         selected: false,
         agent: session.info.agent.clone(),
         retry: match &session.run {
-            Run::Retry { message, next, .. } => Some((message.clone(), instance.ours(*next))),
+            Run::Retry { message, next, .. } => Some((message.clone(), marks.ours(*next))),
             _ => None,
         },
     }

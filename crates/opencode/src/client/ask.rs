@@ -70,6 +70,15 @@ impl Client {
             .await
     }
 
+    /// `DELETE /session/{id}/message/{message}`, with its parts.
+    ///
+    /// # Errors
+    /// [`NotFound`](ClientError::NotFound) when there is none; any [`ClientError`].
+    pub async fn delete_message(&self, id: &str, message: &str) -> Result<(), ClientError> {
+        self.order(self.request(Method::DELETE, &["session", id, "message", message]))
+            .await
+    }
+
     /// `POST /session/{id}/prompt_async`: queued when the session is busy. With a fixed `messageID` and part id in
     /// `body` it may be repeated without doubling.
     ///

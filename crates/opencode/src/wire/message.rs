@@ -1,6 +1,7 @@
 //! Messages, without their parts.
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::session::{ModelWire, TokensWire};
@@ -126,19 +127,6 @@ struct PathWire {
 }
 
 #[derive(Deserialize)]
-struct ErrorWire {
-    name: String,
-    #[serde(default, deserialize_with = "lenient")]
-    data: ErrorData,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ErrorData {
-    message: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct WithPartsWire<'a> {
     #[serde(borrow)]
     info: &'a RawValue,
@@ -198,15 +186,26 @@ impl MessageWithParts {
     }
 }
 
+/// Servers, providers and plugins write errors in any shape: whatever it is, it is an error.
 impl<'de> Deserialize<'de> for ErrorInfo {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Raw::deserialize(deserializer)?;
-        let wire: ErrorWire = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
-        let message = wire.data.message.unwrap_or_else(|| wire.name.clone());
-        Ok(Self {
-            name: wire.name,
-            message,
-            raw,
-        })
+        let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let field = |name: &str| value.get(name).and_then(text);
+        let name = field("name").or_else(|| field("_tag")).unwrap_or_default();
+        let data = value.get("data").unwrap_or(&Value::Null);
+        let told = data.get("message").and_then(text);
+        let told = told.or_else(|| field("message")).or_else(|| text(data));
+        let told = told
+            .or_else(|| text(&value))
+            .filter(|told| !told.trim().is_empty());
+        // With a name there is something to say; else what it holds is all there is.
+        let message = match told {
+            Some(told) => told,
+            None if name.is_empty() && !value.is_null() => raw.get().to_owned(),
+            None => name.clone(),
+        };
+        Ok(Self { name, message, raw })
     }
 }

@@ -2,14 +2,15 @@
 
 use maud::{Markup, PreEscaped, html};
 use model::state::{MessageStatus, Role};
-use model::view::{LogRows, MessageRow};
+use model::view::{FailureRow, LogRows, Look, MessageRow, Queued};
 
 use crate::fragment::{Child, Fragment};
+use crate::limits;
 use crate::markdown::Memo;
-use crate::words::escape;
+use crate::words::{encode, escape};
 
 /// A message without its parts.
-pub(crate) fn message(row: &MessageRow) -> Fragment {
+pub(crate) fn message(look: &Look, row: &MessageRow) -> Fragment {
     let id = escape(row.info.id.as_str()).replace('"', "&quot;");
     let role = match row.info.role {
         Role::User => "user",
@@ -24,7 +25,8 @@ pub(crate) fn message(row: &MessageRow) -> Fragment {
         "{}<div class=\"parts\" data-k=\"ps:{id}\" data-list>",
         html! { header.who data-k={ "mh:" (PreEscaped(&id)) } { (who(row)) } }.into_string(),
     );
-    let foot = html! { footer.end data-k={ "mf:" (PreEscaped(&id)) } { (end(row)) } }.into_string();
+    let foot =
+        html! { footer.end data-k={ "mf:" (PreEscaped(&id)) } { (end(look, row)) } }.into_string();
     Fragment {
         key: format!("m:{}", row.info.id),
         list: format!("ps:{}", row.info.id),
@@ -80,24 +82,63 @@ fn who(row: &MessageRow) -> Markup {
     }
 }
 
-fn end(row: &MessageRow) -> Markup {
-    let why = row
-        .info
-        .failure
-        .as_ref()
-        .map(|failure| &*failure.message)
-        .filter(|why| !why.is_empty());
+fn end(look: &Look, row: &MessageRow) -> Markup {
     html! {
         @match row.status {
-            MessageStatus::Streaming | MessageStatus::Complete => {},
-            MessageStatus::Error => p.bad {
-                span aria-hidden="true" { "✕ " } "Failed: " (why.unwrap_or("the server gave no reason"))
+            MessageStatus::Streaming => {},
+            MessageStatus::Complete | MessageStatus::Error => {
+                @if let Some(failed) = &row.failed { (ended(failed)) }
+                @if let Some(queued) = row.queued { (waits(look, row, queued)) }
             },
             MessageStatus::Aborted => p.quiet { "Stopped" },
             MessageStatus::Interrupted => p.bad {
                 span aria-hidden="true" { "⚡ " } "Interrupted: its server ended before it did."
             },
             MessageStatus::Unknown => p.quiet { "Not finished, as far as is known. Perhaps another server runs it." },
+        }
+    }
+}
+
+/// A turn that ended without success: what happened and what to do, and what was told beside it.
+pub(crate) fn ended(failed: &FailureRow) -> Markup {
+    html! {
+        p.bad { span aria-hidden="true" { "✕ " } "Failed: " (failed.said) " " span.next { (failed.next) } }
+        @if let Some(raw) = &failed.raw {
+            details.aside.raw { summary { "What was told" } pre.out tabindex="0" { (PreEscaped(escape(cut(raw)))) } }
+        }
+    }
+}
+
+/// As much of what was told as is shown.
+fn cut(raw: &str) -> &str {
+    &raw[..raw.floor_char_boundary(limits::RAW_ERROR_BYTES)]
+}
+
+/// A prompt that no answer was begun for. One that a stop holds can be sent, changed or dropped.
+fn waits(look: &Look, row: &MessageRow, queued: Queued) -> Markup {
+    let (Some(instance), Some(session)) = (&look.instance, &look.session) else {
+        return html! {};
+    };
+    let id = encode(row.info.id.as_str());
+    let url = format!(
+        "/api/instances/{}/sessions/{}/messages/{id}",
+        encode(instance.as_str()),
+        encode(session.as_str())
+    );
+    html! {
+        @match queued {
+            Queued::Waits => p.quiet { span aria-hidden="true" { "○ " } "Queued: it is answered once the model is done with what it does." },
+            Queued::Held { text } => {
+                p.quiet { span aria-hidden="true" { "○ " } "Queued: you stopped the session, and nothing is done with it." }
+                div.row.if-live {
+                    @if text {
+                        button.main type="button" data-do="send-held" data-url=(url) { "Send" }
+                        button type="button" data-do="edit-held" data-url=(url) { "Edit" }
+                    }
+                    button type="button" data-do="drop-held" data-url=(url) { "Drop" }
+                }
+                p.problem role="alert" hidden {}
+            },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::html;
 use model::state::PartKind;
-use model::view::PartRow;
+use model::view::{Compacted, PartRow};
 
 use super::{Open, assemble, block, nothing};
 use crate::fragment::{Block, Fragment};
@@ -16,10 +16,21 @@ pub(super) fn part(row: &PartRow) -> Fragment {
         PartKind::Patch { files } => html! {
             "Changed " @if let [file] = &files[..] { code { (file) } } @else { (files.len()) " files" }
         },
-        PartKind::Compaction { auto: true } => {
-            html! { "The conversation was summed up to make room" }
+        PartKind::Compaction { auto } => {
+            let why = if *auto { " to make room" } else { "" };
+            match row.compacted {
+                Some(Compacted::Running) => {
+                    html! { "The conversation is being summed up" (why) "…" }
+                }
+                Some(Compacted::Stopped) => html! {
+                    "Summing up the conversation" (why) " was stopped: all of it is still there"
+                },
+                Some(Compacted::Failed) => html! {
+                    "The conversation could not be summed up" (why) ": all of it is still there"
+                },
+                Some(Compacted::Done) | None => html! { "The conversation was summed up" (why) },
+            }
         }
-        PartKind::Compaction { auto: false } => html! { "The conversation was summed up" },
         PartKind::Retry { attempt, message } => {
             html! { "Asked the model again (" (attempt) "): " (message) }
         }

@@ -1,8 +1,10 @@
 //! A tool call: one row that opens.
 
+use std::borrow::Cow;
+
 use maud::{Markup, PreEscaped, html};
 use model::plain;
-use model::state::{MessageStatus, Tool, ToolState};
+use model::state::{MessageStatus, Tool, ToolEnd, ToolState};
 use model::view::PartRow;
 use serde_json::Value;
 
@@ -60,14 +62,17 @@ fn is_cut_off(place: &Place<'_>, tool: &Tool) -> bool {
 }
 
 fn head(place: &Place<'_>, row: &PartRow, tool: &Tool, input: &Value) -> Markup {
-    let (shape, word, colour) = match &tool.state {
-        _ if row.waits_for.is_some() => ("◆", "Waits for you", "need"),
-        _ if is_cut_off(place, tool) => ("⚡", "Did not end", "bad"),
-        ToolState::Pending => ("○", "Being written", "quiet"),
-        ToolState::Running { .. } => ("◐", "Running", "work"),
-        ToolState::Completed { .. } => ("✓", "Done", "quiet"),
-        ToolState::Error { .. } => ("✕", "Failed", "bad"),
+    let end = tool.end.as_ref();
+    let (shape, word, colour): (_, Cow<'_, str>, _) = match &tool.state {
+        _ if row.waits_for.is_some() => ("◆", "Waits for you".into(), "need"),
+        _ if is_cut_off(place, tool) => ("⚡", "Did not end".into(), "bad"),
+        ToolState::Pending => ("○", "Being written".into(), "quiet"),
+        ToolState::Running { .. } => ("◐", "Running".into(), "work"),
+        _ if let Some(end) = end.filter(|end| **end != ToolEnd::Exit(0)) => ended(end),
+        ToolState::Completed { .. } => ("✓", "Done".into(), "quiet"),
+        ToolState::Error { .. } => ("✕", "Failed".into(), "bad"),
     };
+    let well = shape == "✓" || shape == "○";
     let took = tool
         .started
         .zip(tool.ended)
@@ -82,9 +87,24 @@ fn head(place: &Place<'_>, row: &PartRow, tool: &Tool, input: &Value) -> Markup 
             a.child href=(session_path(instance.as_str(), child.as_str())) { "Open session" }
         }
         @match took {
-            Some(took) if colour == "quiet" => { span.took { (duration(took)) } span.hear { (word) } },
+            Some(took) if well => { span.took { (duration(took)) } span.hear { (word) } },
             _ => span.word.(colour) { (word) },
         }
+    }
+}
+
+/// How a call ended that did not end well: its shape, its words, and the name of its colour.
+fn ended(end: &ToolEnd) -> (&'static str, Cow<'static, str>, &'static str) {
+    match end {
+        ToolEnd::Exit(code) => ("✕", format!("Exit code {code}").into(), "bad"),
+        ToolEnd::TimedOut => ("✕", "Timed out".into(), "bad"),
+        ToolEnd::Stopped => ("✕", "Stopped".into(), "quiet"),
+        ToolEnd::Rejected(None) => ("✕", "Rejected by you".into(), "quiet"),
+        ToolEnd::Rejected(Some(why)) => (
+            "✕",
+            format!("Rejected by you: {}", short(why)).into(),
+            "quiet",
+        ),
     }
 }
 
@@ -196,7 +216,8 @@ fn result(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Vec<Blo
         });
     }
     if !shown.html.is_empty() {
-        let class = if matches!(tool.state, ToolState::Error { .. }) {
+        let chosen = matches!(tool.end, Some(ToolEnd::Rejected(_) | ToolEnd::Stopped));
+        let class = if matches!(tool.state, ToolState::Error { .. }) && !chosen {
             "out bad"
         } else {
             "out"

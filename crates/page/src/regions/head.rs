@@ -10,8 +10,10 @@ use crate::words::{self, encode, session_path};
 
 pub(super) fn head(row: &HeadRow) -> Fragment {
     let instance = row.instance.as_str();
+    let mark = mark(row);
     let html = html! {
         header.head data-k="head" data-title=(row.title.as_ref().unwrap_or(&row.name))
+            data-unseen[row.unseen] data-mark=[row.told.as_ref().map(|told| told.word)]
             data-live=(if row.link.status == LinkStatus::Connected { "yes" } else { "no" }) {
             button.icon.sheet type="button" data-do="sheet" data-sheet="left" aria-label="Sessions" { "☰" }
             div.title {
@@ -25,7 +27,7 @@ pub(super) fn head(row: &HeadRow) -> Fragment {
                 }
                 h1 {
                     @match &row.title {
-                        Some(title) => { @if row.mark != Mark::Idle { (shape(row.mark)) " " } (title) },
+                        Some(title) => { @if mark != Mark::Idle { (shape(mark)) " " } (title) },
                         None => (row.name),
                     }
                 }
@@ -38,12 +40,16 @@ pub(super) fn head(row: &HeadRow) -> Fragment {
     Fragment::whole("head", html.into_string())
 }
 
+fn mark(row: &HeadRow) -> Mark {
+    row.told.as_ref().map_or(Mark::Idle, |told| told.mark)
+}
+
 fn place(row: &HeadRow) -> Markup {
     let place = match &row.origin {
         _ if !row.directory.is_empty() => &row.directory,
         Origin::Folder(place) | Origin::Url(place) => place,
     };
-    html! { (place) @if row.mark == Mark::Recorded { " · Not live" } }
+    html! { (place) @if mark(row) == Mark::Recorded { " · Not live" } }
 }
 
 /// The words are those of the requirement; moments are filled in by the page's clock.

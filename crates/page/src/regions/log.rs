@@ -5,6 +5,7 @@ use model::state::Run;
 use model::view::{LogRows, LogState, Look};
 
 use crate::fragment::Fragment;
+use crate::parts::ended;
 use crate::words::{continue_url, encode, path};
 
 pub(super) fn before(look: &Look, log: &LogRows) -> Fragment {
@@ -41,6 +42,7 @@ pub(super) fn after(look: &Look, log: &LogRows) -> Fragment {
         html! {
             div.after data-k="after" {
                 (line)
+                @if let Some(failed) = &log.failed { (ended(failed)) }
                 @if log.rereading { p.quiet { "Reading what may have been missed…" } }
             }
         }

@@ -54,7 +54,7 @@ fn tree_row(look: &Look, instance: &str, row: &SessionRow) -> Block {
         &class,
         html! {
             (link(instance, row, look.session.as_ref() == Some(&row.id)))
-            @if row.own == Mark::Recorded && look.session.as_ref() == Some(&row.id) {
+            @if row.mark == Mark::Recorded && look.session.as_ref() == Some(&row.id) {
                 p.hint { "Reopen it live: " code { "drovers open " (plain::argument(row.id.as_str())) } }
             }
         },
@@ -62,15 +62,22 @@ fn tree_row(look: &Look, instance: &str, row: &SessionRow) -> Block {
 }
 
 fn link(instance: &str, row: &SessionRow, selected: bool) -> Markup {
-    let (_, word, colour) = words::mark(row.mark);
+    let (word, colour) = (row.mark.word(), words::colour(row.mark));
     html! {
-        a href=(session_path(instance, row.id.as_str())) aria-current=[selected.then_some("page")] title=(row.title) {
+        a href=(session_path(instance, row.id.as_str())) aria-current=[selected.then_some("page")] title=(hint(row)) {
             (shape(row.mark)) span.name { (row.title) }
             @if row.needs > 0 { span.count.need { (row.needs) } }
-            @else if row.retry.is_some() { span.word.work { "Retrying" } }
             @else if matches!(row.mark, Mark::Idle | Mark::Recorded) { span.age { (ago(row.updated)) } }
             @else { span.word.(colour) aria-hidden="true" { (word) } }
         }
+    }
+}
+
+/// The title in full, and why it is as it is where that is not its usual state.
+fn hint(row: &SessionRow) -> String {
+    match &row.reason {
+        Some(reason) if row.mark > Mark::ToReview => format!("{}: {reason}", row.title),
+        _ => row.title.to_string(),
     }
 }
 
@@ -83,9 +90,9 @@ pub(super) fn strip(look: &Look, rows: &[SessionRow]) -> Fragment {
             format!("x:{}", row.id),
             class,
             html! {
-                a href=(session_path(id, row.id.as_str())) title=(row.title)
+                a href=(session_path(id, row.id.as_str())) title=(hint(row))
                     aria-current=[(look.session.as_ref() == Some(&row.id)).then_some("page")] {
-                    (shape(row.own)) span.name { (row.title) }
+                    (shape(row.mark)) span.name { (row.title) }
                     @if row.depth == 0 && row.needs > 0 { span.count.need { (row.needs) } }
                 }
             },

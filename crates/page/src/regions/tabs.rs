@@ -86,13 +86,29 @@ fn sessions(n: usize) -> String {
     }
 }
 
-/// Shown where nothing waits for a person.
+/// Shown where no request waits for a person. What else may need one is counted, as far as it was not looked at.
 pub(super) fn calm(rows: &[TabRow]) -> Fragment {
-    let needs: usize = rows.iter().map(|row| row.needs).sum();
-    let working: usize = rows.iter().map(|row| row.working).sum();
-    let line = match (needs, working) {
-        (0, 0) => "Nothing needs you.".to_owned(),
-        (0, n) => format!("Nothing needs you. {n} working."),
+    let sum = |of: fn(&TabRow) -> usize| rows.iter().map(of).sum::<usize>();
+    let needs = sum(|row| row.needs);
+    let working = sum(|row| row.working);
+    let ended = [
+        (sum(|row| row.interrupted), "interrupted"),
+        (sum(|row| row.failed), "failed"),
+        (sum(|row| row.to_review), "to review"),
+    ];
+    let ended = ended.iter().filter(|(many, _)| *many > 0);
+    let mut told: Vec<String> = ended.map(|(many, word)| format!("{many} {word}")).collect();
+    let begin = if told.is_empty() {
+        "Nothing needs you."
+    } else {
+        "No request waits."
+    };
+    if working > 0 {
+        told.push(format!("{working} working"));
+    }
+    let line = match needs {
+        0 if told.is_empty() => begin.to_owned(),
+        0 => format!("{begin} {}.", told.join(", ")),
         _ => String::new(),
     };
     Fragment::whole(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use hub::command::notes::{self, Notes};
 use hub::command::{Commands, audit};
 use hub::engine::Ask;
 use hub::engine::{self, Handle};
@@ -76,6 +77,7 @@ impl HubLife {
             Told::new(servers.to_vec(), ended.clone()),
             Arc::new(outbox.of(&ended)),
             Arc::new(audit::Memory::default()),
+            Notes::new(Arc::new(notes::Memory::default())),
             core.random(&format!("commands {life}")),
         );
         let live = Live::new(engine.clone(), Arc::new(Renderer::new()), Drawing::Here);

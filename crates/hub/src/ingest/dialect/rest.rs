@@ -177,6 +177,7 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
         wire::ToolState::Completed { files, .. } => files.iter().map(file).collect(),
         _ => Vec::new(),
     };
+    let end = super::ends::of(&state);
     let (state, title, started, ended) = match state {
         wire::ToolState::Pending { .. } => (ours::ToolState::Pending, None, None, None),
         wire::ToolState::Running {
@@ -213,6 +214,7 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
         title: text(title),
         files,
         child,
+        end,
         started: started.map(time),
         ended: ended.map(time),
     }

@@ -65,7 +65,7 @@ fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) ->
         },
         W::SessionError { session_id, error } => Event::SessionError {
             session: session_id.map(SessionId::new),
-            failure: failure(error?),
+            failure: error.map_or_else(untold, failure),
         },
         W::MessageUpdated(info) => Event::Message(message(*info, at)),
         W::MessageRemoved {
@@ -157,6 +157,15 @@ fn part_delta(delta: wire::PartDelta) -> Option<Event> {
             trail_high,
         },
     })
+}
+
+/// A failure of which nothing is told.
+fn untold() -> Failure {
+    Failure {
+        kind: ErrorKind::Failed,
+        name: "".into(),
+        message: "".into(),
+    }
 }
 
 pub(super) fn failure(error: ErrorInfo) -> Failure {

@@ -12,6 +12,7 @@ fn remembered(running: bool) -> Event {
     let session = Remembered {
         open: BTreeMap::from([("p".into(), text)]),
         running,
+        ..Remembered::default()
     };
     Event::Remembered(BTreeMap::from([("s".into(), session)]))
 }

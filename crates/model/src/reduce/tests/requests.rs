@@ -41,6 +41,7 @@ fn call(call: &str, state: ToolState, input: &serde_json::Value) -> Part {
             title: None,
             files: Vec::new(),
             child: None,
+            end: None,
             started: None,
             ended: None,
         }),

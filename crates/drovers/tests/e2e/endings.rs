@@ -1,0 +1,224 @@
+//! How turns of a real OpenCode end, as a person reads it.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::bench::{Front, PATIENCE, prompt, session, until};
+
+/// True once the conversation holds these words.
+fn says(words: &str) -> String {
+    format!(
+        "document.querySelector('#log').innerText.includes({})",
+        json!(words)
+    )
+}
+
+const AT_REST: &str = "!document.querySelector('[data-k=composer][data-running]')";
+const RUNS: &str = "!!document.querySelector('[data-k=composer][data-running]')";
+
+/// What the hub says of the session in front.
+async fn mark(front: &Front) -> Result<Value> {
+    let path: String = front.page.eval("location.pathname").await?;
+    let path = path
+        .replace("/i/", "/api/instances/")
+        .replace("/s/", "/sessions/");
+    Ok(front.drovers.get(&path).await?["mark"].clone())
+}
+
+async fn tell(front: &Front, path: &str, body: &Value) -> Result<()> {
+    let sent = reqwest::Client::new()
+        .post(format!("{}{path}", front.drovers.url))
+        .json(body);
+    sent.send().await?.error_for_status()?;
+    Ok(())
+}
+
+async fn api(front: &Front) -> Result<(String, String)> {
+    let instance = front.drovers.connected(&front.server).await?;
+    let instance = format!("/api/instances/{instance}");
+    let session = session(&front.page).await?;
+    let session = format!("{instance}/sessions/{session}");
+    Ok((instance, session))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_does_not_exist_is_told_with_what_to_do() -> Result<()> {
+    let mut front = Front::open().await?;
+    prompt(&front.page, "say begun").await?;
+    front.page.wait_for(&says("begun"), PATIENCE).await?;
+    front.page.wait_for(AT_REST, PATIENCE).await?;
+    let (_, path) = api(&front).await?;
+    let model = json!({"providerID": "nobody", "modelID": "none"});
+    tell(
+        &front,
+        &format!("{path}/prompt"),
+        &json!({"text": "say on", "model": model}),
+    )
+    .await?;
+    front
+        .page
+        .wait_for(&says("Failed: Model not found: nobody/none"), PATIENCE)
+        .await?;
+    front
+        .page
+        .wait_for(&says("Choose another model, then send it again."), PATIENCE)
+        .await?;
+    let mark = mark(&front).await?;
+    ensure!(mark["state"] == "failed", "{mark}");
+    front.page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_command_ended_is_its_state() -> Result<()> {
+    let mut front = Front::open().await?;
+    prompt(&front.page, "bash exit 3 ;; say over").await?;
+    front.page.wait_for(&says("Exit code 3"), PATIENCE).await?;
+    front.page.wait_for(&says("over"), PATIENCE).await?;
+    front.page.wait_for(AT_REST, PATIENCE).await?;
+
+    prompt(
+        &front.page,
+        "permission echo needs-permission ;; say gone on",
+    )
+    .await?;
+    let (instance, _) = api(&front).await?;
+    let asked = until("a request", async || {
+        let asked = front
+            .drovers
+            .get(&format!("{instance}/permissions"))
+            .await?;
+        Ok(asked[0]["id"].as_str().map(str::to_owned))
+    });
+    let answer = json!({"reply": "reject", "message": "use trash instead"});
+    let request = format!("{instance}/permissions/{}", asked.await?);
+    tell(&front, &request, &answer).await?;
+    front
+        .page
+        .wait_for(&says("Rejected by you: use trash instead"), PATIENCE)
+        .await?;
+    front.page.wait_for(AT_REST, PATIENCE).await?;
+
+    prompt(&front.page, "bash sleep 50 ;; say never").await?;
+    front
+        .page
+        .wait_for("document.querySelector('[data-status=running]')", PATIENCE)
+        .await?;
+    front.page.click("[data-k=composer] .stop").await?;
+    front.page.wait_for(AT_REST, PATIENCE).await?;
+    let word =
+        "[...document.querySelectorAll('.tool > summary')].at(-1).innerText.includes('Stopped')";
+    front.page.wait_for(word, PATIENCE).await?;
+    let mark = mark(&front).await?;
+    ensure!(mark["state"] == "idle", "{mark}");
+    ensure!(
+        mark["reason"]
+            .as_str()
+            .is_some_and(|why| why.contains("You stopped it")),
+        "{mark}"
+    );
+    front.page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prompts_that_a_stop_holds_are_sent_changed_or_dropped() -> Result<()> {
+    let mut front = Front::open().await?;
+    let held = "[data-do=send-held]";
+    let shown = |words: &str| {
+        format!(
+            "[...document.querySelectorAll('article[data-role=user]')].some((one) => one.innerText.includes({}))",
+            json!(words)
+        )
+    };
+    for (act, text) in [
+        ("drop-held", "say dropped"),
+        ("edit-held", "say edited"),
+        ("send-held", "say sent"),
+    ] {
+        prompt(&front.page, "echo 2000 rate=20").await?;
+        front.page.wait_for(RUNS, PATIENCE).await?;
+        front
+            .page
+            .wait_for(
+                "document.querySelector('article[data-status=streaming]')",
+                PATIENCE,
+            )
+            .await?;
+        prompt(&front.page, text).await?;
+        front
+            .page
+            .wait_for(&says("Queued: it is answered once"), PATIENCE)
+            .await?;
+        front.page.click("[data-k=composer] .stop").await?;
+        front
+            .page
+            .wait_for(&says("Queued: you stopped the session"), PATIENCE)
+            .await?;
+        front.page.click(&format!("[data-do={act}]")).await?;
+        let gone = format!("!document.querySelector('{held}')");
+        front.page.wait_for(&gone, PATIENCE).await?;
+        let written: String = front
+            .page
+            .eval("document.querySelector('#text').value")
+            .await?;
+        match act {
+            "drop-held" => {
+                front
+                    .page
+                    .wait_for(&format!("!{}", shown("dropped")), PATIENCE)
+                    .await?;
+                ensure!(written.is_empty(), "{written}");
+            }
+            "edit-held" => {
+                ensure!(written == text, "{written}");
+                front.page.fill("#text", "").await?;
+            }
+            _ => {
+                let answered = "[...document.querySelectorAll('article[data-role=assistant]')].at(-1).innerText.includes('sent')";
+                front.page.wait_for(answered, PATIENCE).await?;
+            }
+        }
+    }
+    front.page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_summary_that_is_still_written_is_not_there_yet() -> Result<()> {
+    let mut front = Front::open().await?;
+    prompt(&front.page, "say begun").await?;
+    front.page.wait_for(&says("begun"), PATIENCE).await?;
+    front.page.wait_for(AT_REST, PATIENCE).await?;
+    let watch = "(() => { window.seen = []; new MutationObserver(() => { \
+        const line = [...document.querySelectorAll('.line')].map((one) => one.innerText).find((text) => text.includes('summed up')); \
+        if (line && window.seen.at(-1) !== line) window.seen.push(line); \
+        }).observe(document, {subtree: true, childList: true, characterData: true}); return true; })()";
+    front.page.eval::<bool>(watch).await?;
+    let id = session(&front.page).await?;
+    let messages = format!("{}/session/{id}/message", front.server.url);
+    let messages: Value = reqwest::get(messages).await?.json().await?;
+    let last = &messages
+        .as_array()
+        .and_then(|all| all.last())
+        .cloned()
+        .unwrap_or_default()["info"];
+    let body = json!({"providerID": last["providerID"], "modelID": last["modelID"]});
+    let summed = reqwest::Client::new()
+        .post(format!("{}/session/{id}/summarize", front.server.url))
+        .json(&body);
+    summed.send().await?.error_for_status()?;
+    front
+        .page
+        .wait_for(
+            "window.seen.at(-1) === 'The conversation was summed up'",
+            PATIENCE,
+        )
+        .await?;
+    let seen: Vec<String> = front.page.eval("window.seen").await?;
+    ensure!(
+        seen == [
+            "The conversation is being summed up…",
+            "The conversation was summed up"
+        ],
+        "{seen:?}"
+    );
+    front.page.assert_clean().await
+}

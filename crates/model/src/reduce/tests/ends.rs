@@ -1,0 +1,419 @@
+//! How a turn can end: each way that is no success is told, whether or not the conversation is kept.
+
+use super::*;
+use crate::event::{Ended, Remembered};
+use crate::state::{ErrorKind, Failure, Halt, PartKind};
+use crate::view::{Compacted, LogRows, Queued};
+
+fn failure(name: &str, message: &str) -> Failure {
+    Failure {
+        kind: ErrorKind::Failed,
+        name: name.into(),
+        message: message.into(),
+    }
+}
+
+fn aborted() -> Failure {
+    Failure {
+        kind: ErrorKind::Aborted,
+        ..failure("MessageAbortedError", "Aborted")
+    }
+}
+
+fn ended(finish: Option<&str>, failure: Option<Failure>) -> MessageInfo {
+    MessageInfo {
+        completed: Some(Timestamp(5)),
+        finish: finish.map(Into::into),
+        failure,
+        ..message("m")
+    }
+}
+
+fn error(failure: Failure) -> Event {
+    Event::SessionError {
+        session: Some("s".into()),
+        failure,
+    }
+}
+
+/// A session whose conversation is kept, or is not.
+fn bench(kept: bool) -> Bench {
+    let mut bench = Bench::new();
+    match kept {
+        true => bench.a([created("s")]),
+        false => bench.a([snapshot(&["s"])]),
+    };
+    bench.a([busy("s"), Event::Message(message("m"))]);
+    bench
+}
+
+fn log(bench: &Bench) -> LogRows {
+    look(&bench.state, &front("a", "s"), Rev(0)).log.unwrap()
+}
+
+fn reason(bench: &Bench) -> (Mark, Option<String>) {
+    let rows = tree(&bench.state, &bench.state.instances[&InstanceId::from("a")]);
+    let reason = rows[0].reason.as_ref().map(ToString::to_string);
+    (rows[0].mark, reason)
+}
+
+/// What is so, the reason to stop, the failure, what was said, and what a person reads.
+type Case = (
+    &'static str,
+    Option<&'static str>,
+    Option<Failure>,
+    Option<Part>,
+    Option<&'static str>,
+);
+
+#[test]
+fn whatever_ends_a_turn_without_success_is_told() {
+    let spoke = || Some(text("p", "words", true));
+    let cases: [Case; 9] = [
+        ("well", Some("stop"), None, spoke(), None),
+        ("without a reason to stop", None, None, spoke(), None),
+        ("after a tool", Some("tool-calls"), None, None, None),
+        (
+            "empty",
+            Some("stop"),
+            None,
+            None,
+            Some("The model answered nothing"),
+        ),
+        (
+            "blank",
+            Some("stop"),
+            None,
+            Some(text("p", " \n", true)),
+            Some("The model answered nothing"),
+        ),
+        (
+            "too long",
+            Some("length"),
+            None,
+            spoke(),
+            Some("The answer reached the most that the model may write, and was cut off"),
+        ),
+        (
+            "filtered",
+            Some("content-filter"),
+            None,
+            spoke(),
+            Some("The provider's filter held the answer back"),
+        ),
+        (
+            "for an unknown reason",
+            Some("other"),
+            None,
+            spoke(),
+            Some("The model stopped for a reason that is not known (“other”)"),
+        ),
+        (
+            "failed",
+            None,
+            Some(failure("APIError", "Overloaded")),
+            None,
+            Some("Overloaded"),
+        ),
+    ];
+    for (what, finish, failed, part, wanted) in cases {
+        for kept in [true, false] {
+            let mut bench = bench(kept);
+            bench.a(part.clone().map(Event::Part));
+            bench.a([Event::Message(ended(finish, failed.clone())), idle("s")]);
+            let mark = if wanted.is_some() {
+                Mark::Failed
+            } else {
+                Mark::ToReview
+            };
+            let (told, why) = reason(&bench);
+            assert_eq!(told, mark, "{what}, kept: {kept}");
+            if let Some(wanted) = wanted {
+                assert_eq!(why, Some(format!("{wanted}.")), "{what}, kept: {kept}");
+            }
+            if kept {
+                let row = &log(&bench).messages[0];
+                let said = row.failed.as_ref().map(|failed| failed.said.clone());
+                assert_eq!(said, wanted.map(|wanted| format!("{wanted}.")), "{what}");
+                assert_eq!(log(&bench).failed, None, "{what}: it is told once");
+            }
+            bench.a([busy("s")]);
+            assert_eq!(
+                reason(&bench).0,
+                Mark::Working,
+                "{what}: the next turn begins anew"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_called_empty_of_which_something_may_be_missing() {
+    let mut bench = bench(false);
+    bench.a([Event::StreamLost, busy("s")]);
+    bench.a([Event::Message(ended(Some("stop"), None)), idle("s")]);
+    assert_eq!(reason(&bench).0, Mark::ToReview);
+}
+
+#[test]
+fn an_error_without_an_answer_is_told_in_the_conversation() {
+    for kept in [true, false] {
+        let mut bench = Bench::new();
+        match kept {
+            true => bench.a([created("s")]),
+            false => bench.a([snapshot(&["s"])]),
+        };
+        bench.a([error(failure("UnknownError", "Model not found: a/b."))]);
+        let told = (Mark::Failed, Some("Model not found: a/b.".to_owned()));
+        assert_eq!(reason(&bench), told);
+        let failed = log(&bench).failed.unwrap();
+        assert_eq!(failed.said, "Model not found: a/b.");
+        assert_eq!(failed.next, "Choose another model, then send it again.");
+        assert!(bench.session("s").unreviewed.is_some());
+    }
+}
+
+#[test]
+fn what_a_person_stopped_is_not_to_be_reviewed() {
+    let mut bench = bench(true);
+    bench.a([
+        Event::Stopped {
+            session: "s".into(),
+        },
+        error(aborted()),
+        idle("s"),
+        Event::Message(ended(None, Some(aborted()))),
+        idle("s"),
+    ]);
+    let (mark, why) = reason(&bench);
+    assert_eq!(mark, Mark::Idle);
+    assert!(why.unwrap().starts_with("You stopped it"));
+}
+
+fn remembered(updated: i64) -> Event {
+    let ended = Ended {
+        failure: Some(failure("APIError", "Overloaded")),
+        unreviewed: Some(Timestamp(3)),
+        updated: Timestamp(updated),
+    };
+    let known = Remembered {
+        ended: Some(ended),
+        ..Remembered::default()
+    };
+    Event::Remembered([("s".into(), known)].into())
+}
+
+#[test]
+fn an_end_that_nobody_saw_is_known_after_a_restart() {
+    let mut bench = Bench::new();
+    bench.a([remembered(1), snapshot(&["s"])]);
+    assert_eq!(
+        reason(&bench),
+        (Mark::Failed, Some("Overloaded.".to_owned()))
+    );
+    // Something happened since: that it ended is still news, how it did is not known.
+    let mut bench = Bench::new();
+    bench.a([remembered(0), snapshot(&["s"])]);
+    assert_eq!(reason(&bench).0, Mark::ToReview);
+}
+
+#[test]
+fn a_stop_is_known_before_its_session_is() {
+    let stopped = Remembered {
+        halt: Halt::Stopped {
+            after: Timestamp(1),
+            prompt: None,
+        },
+        ..Remembered::default()
+    };
+    let mut bench = Bench::new();
+    bench.a([Event::Remembered([("root".into(), stopped)].into())]);
+    bench.a([
+        Event::SessionCreated(info("s", Some("root"))),
+        permission("per", "s"),
+    ]);
+    let refused = |bench: &Bench| crate::view::to_refuse(&bench.state).len();
+    assert_eq!(refused(&bench), 1);
+    bench.a([created("root")]);
+    assert_eq!(refused(&bench), 1);
+    bench.a([Event::Prompted {
+        session: "root".into(),
+    }]);
+    assert_eq!(refused(&bench), 0);
+}
+
+#[test]
+fn a_subagent_that_was_cut_off_is_over_once_its_parent_is() {
+    let interrupted = |bench: &Bench| crate::view::interrupted(&bench.state).len();
+    let mut bench = Bench::new();
+    bench.a([
+        created("s"),
+        Event::SessionCreated(info("child", Some("s"))),
+    ]);
+    bench.a([busy("s"), busy("child"), Event::StreamLost]);
+    let Event::Snapshot(mut listed) = snapshot(&["s"]) else {
+        panic!("it is one")
+    };
+    listed.sessions.push(info("child", Some("s")));
+    bench.a([Event::Snapshot(listed)]);
+    bench.a([read_of("child"), read_of("s")]);
+    assert_eq!(
+        bench.session("child").run,
+        Run::Interrupted {
+            at: Timestamp(bench.now - 1)
+        }
+    );
+    assert_eq!(interrupted(&bench), 1, "the parent stands for both");
+    bench.a([busy("s")]);
+    assert_eq!(
+        interrupted(&bench),
+        1,
+        "the child alone, while its parent goes on"
+    );
+    bench.a([idle("s")]);
+    assert_eq!(interrupted(&bench), 0);
+    assert_eq!(bench.session("child").run, Run::Idle);
+}
+
+/// A read of a session that was cut off in the middle of an answer.
+fn read_of(session: &str) -> Event {
+    let info = MessageInfo {
+        session: session.into(),
+        ..message(&format!("m_{session}"))
+    };
+    Event::MessagesRead(crate::event::MessagesRead {
+        session: session.into(),
+        messages: vec![(info, vec![])],
+        older: None,
+        page: crate::event::ReadPage::Newest,
+        todos: None,
+    })
+}
+
+fn prompt(id: &str, at: i64) -> [Event; 2] {
+    let info = MessageInfo::bare(id.into(), "s".into(), Role::User, Timestamp(at));
+    let part = Part {
+        message: id.into(),
+        ..text(&format!("p_{id}"), "do it", true)
+    };
+    [Event::Message(info), Event::Part(part)]
+}
+
+fn queued(bench: &Bench, id: &str) -> Option<Queued> {
+    let log = log(bench);
+    let row = log.messages.iter().find(|row| row.info.id.as_str() == id);
+    row.unwrap().queued
+}
+
+fn answer(asked: &str, id: &str, at: i64) -> MessageInfo {
+    MessageInfo {
+        parent: Some(asked.into()),
+        created: Timestamp(at),
+        ..message(id)
+    }
+}
+
+#[test]
+fn prompts_behind_an_answer_are_queued_and_a_stop_holds_them() {
+    let mut bench = Bench::new();
+    bench.a([created("s")]);
+    bench.a(prompt("u1", 1));
+    bench.a([busy("s")]);
+    assert_eq!(queued(&bench, "u1"), None, "its answer is about to begin");
+    bench.a([Event::Message(answer("u1", "m1", 2))]);
+    bench.a(prompt("u2", 3));
+    assert_eq!(
+        (queued(&bench, "u1"), queued(&bench, "u2")),
+        (None, Some(Queued::Waits))
+    );
+    bench.a([
+        Event::Stopped {
+            session: "s".into(),
+        },
+        error(aborted()),
+    ]);
+    let stopped = MessageInfo {
+        failure: Some(aborted()),
+        completed: Some(Timestamp(4)),
+        ..answer("u1", "m1", 2)
+    };
+    let news = bench.news([idle("s"), Event::Message(stopped)]);
+    let held = Some(Queued::Held { text: true });
+    assert_eq!((queued(&bench, "u1"), queued(&bench, "u2")), (None, held));
+    let told = news.log.unwrap().messages;
+    assert!(
+        told.iter().any(|row| row.queued == held),
+        "a viewer is told"
+    );
+    // The next prompt is answered together with it.
+    bench.a(prompt("u3", 6));
+    bench.a([
+        Event::Prompted {
+            session: "s".into(),
+        },
+        busy("s"),
+    ]);
+    let news = bench.news([Event::Message(answer("u3", "m3", 7))]);
+    assert_eq!((queued(&bench, "u2"), queued(&bench, "u3")), (None, None));
+    let told = news.log.unwrap().messages;
+    assert!(
+        told.iter().any(|row| row.info.id.as_str() == "u2"),
+        "a viewer is told"
+    );
+}
+
+#[test]
+fn a_summary_is_shown_as_far_as_it_is() {
+    let compacted = |bench: &Bench| {
+        let log = log(bench);
+        let parts = log.messages.iter().flat_map(|row| &row.parts);
+        let mut told = parts.filter_map(|part| part.compacted);
+        told.next().unwrap()
+    };
+    let asked = || Part {
+        message: "u".into(),
+        kind: PartKind::Compaction { auto: false },
+        ..text("p_u", "", true)
+    };
+    let begin = || {
+        let mut bench = Bench::new();
+        let info = MessageInfo::bare("u".into(), "s".into(), Role::User, Timestamp(1));
+        bench.a([
+            created("s"),
+            Event::Message(info),
+            Event::Part(asked()),
+            busy("s"),
+        ]);
+        bench
+    };
+    let summary = || MessageInfo {
+        summary: true,
+        ..answer("u", "m", 2)
+    };
+    let done = |failure| MessageInfo {
+        completed: Some(Timestamp(3)),
+        failure,
+        ..summary()
+    };
+    let mut bench = begin();
+    assert_eq!(compacted(&bench), Compacted::Running);
+    let news = bench.news([idle("s")]);
+    assert_eq!(compacted(&bench), Compacted::Stopped);
+    assert!(!news.log.unwrap().messages.is_empty(), "a viewer is told");
+    for (failure, wanted) in [
+        (None, Compacted::Done),
+        (Some(aborted()), Compacted::Stopped),
+        (Some(failure("APIError", "x")), Compacted::Failed),
+    ] {
+        let mut bench = begin();
+        bench.a([Event::Message(summary())]);
+        assert_eq!(compacted(&bench), Compacted::Running);
+        let before = log(&bench).messages[0].parts[0].rev;
+        bench.a([Event::Message(done(failure))]);
+        assert_eq!(compacted(&bench), wanted);
+        assert!(
+            log(&bench).messages[0].parts[0].rev > before,
+            "another look has another revision"
+        );
+    }
+}
