@@ -156,7 +156,7 @@ fn shown(tree: &[(usize, &Session)], all: bool, matters: impl Fn(&Session) -> bo
         .collect();
     // From the end, each is met after what is below it: it is known for each depth whether a row there, below the next one above,
     // is shown.
-    let mut below = vec![false; model::limits::TREE_DEPTH + 2];
+    let mut below = [false; model::limits::TREE_DEPTH + 2];
     for (at, (depth, _)) in tree.iter().enumerate().rev() {
         let depth = (*depth).min(model::limits::TREE_DEPTH);
         shown[at] |= below[depth + 1];
