@@ -6,6 +6,7 @@
 mod answers;
 mod composing;
 mod guarded;
+mod kinds;
 mod meant;
 mod property;
 mod shown;

@@ -22,6 +22,12 @@ impl Fold<'_> {
         if !self.may_wait(Lapsed::from(&permission)) {
             return;
         }
+        let told = self.instance.permissions.get(&permission.id);
+        // Told again with another content it is another request: what was read of the first allows nothing.
+        if told.is_some_and(|told| told.raw != permission.raw) {
+            self.instance.permissions.remove(&permission.id);
+            self.touch_requests();
+        }
         let known = self.instance.permissions.contains_key(&permission.id);
         if !known && !self.has_room_for_permission(&permission) {
             return;
@@ -190,6 +196,11 @@ impl Fold<'_> {
     pub(super) fn question_asked(&mut self, question: Question) {
         if !self.may_wait(Lapsed::from(&question)) {
             return;
+        }
+        let told = self.instance.questions.get(&question.id);
+        if told.is_some_and(|told| told.raw != question.raw) {
+            self.instance.questions.remove(&question.id);
+            self.touch_requests();
         }
         let known = self.instance.questions.contains_key(&question.id);
         if !known && !self.has_room_for_question(&question) {

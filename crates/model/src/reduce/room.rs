@@ -61,7 +61,7 @@ impl Fold<'_> {
         self.touch_tree();
     }
 
-    /// Sessions, and those above them.
+    /// Sessions, and the nearest of those above them: a chain without end must not keep all room.
     fn with_those_above<'a>(
         &self,
         sessions: impl Iterator<Item = &'a SessionId>,
@@ -70,7 +70,9 @@ impl Fold<'_> {
         for session in sessions {
             let mut at = Some(session);
             // One that is in it already has all above it in it, too.
-            while let Some(id) = at.filter(|id| all.insert((*id).clone())) {
+            let mut steps = 0..=limits::ANCESTORS;
+            while let Some(id) = at.filter(|id| steps.next().is_some() && all.insert((*id).clone()))
+            {
                 let known = self.instance.sessions.get(id);
                 at = known.and_then(|session| session.info.parent.as_ref());
             }

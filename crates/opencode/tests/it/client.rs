@@ -246,8 +246,11 @@ async fn a_reply_too_large_is_refused_without_announcement() {
     assert!(matches!(error, ClientError::TooLarge { .. }), "{error:?}");
 }
 
+/// How a server answers, and the version that it tells.
+type Seen = (fn(&str) -> Answer, Option<&'static str>);
+
 /// Every way in which OpenCode 2 was seen, or is described, to answer; the version that it tells.
-const V2: [(fn(&str) -> Answer, Option<&str>); 6] = [
+const V2: [Seen; 6] = [
     (
         |_| Answer::Bytes(reply(JSON, r#"{"healthy":true,"version":"2.0.0"}"#)),
         Some("2.0.0"),

@@ -12,7 +12,7 @@ use super::RealOptions;
 pub(super) async fn prepare(options: &RealOptions) -> Result<()> {
     let permission = json!({
         "edit": { "*": "allow", "*ask-*": "ask" },
-        "webfetch": "deny",
+        "webfetch": "ask",
         "bash": { "*": "allow", "echo needs-permission*": "ask" },
     });
     Home::at(&options.home).prepare(&options.model_url, &permission)?;

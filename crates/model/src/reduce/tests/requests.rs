@@ -383,3 +383,31 @@ fn a_prompt_of_another_client_releases_and_nothing_else_does() {
     let prompt = vec![Event::Message(user("u1", "s", 9)), said("u1", "s", false)];
     assert!(!still(prompt));
 }
+
+#[test]
+fn a_request_that_is_told_again_with_another_content_is_another_request() {
+    let mut bench = asking();
+    let asked = |command: &str| {
+        Event::PermissionAsked(Permission::new(PermissionRequest {
+            id: "per_again".into(),
+            session: "s".into(),
+            permission: "bash".into(),
+            patterns: vec![command.into()],
+            always: Vec::new(),
+            tool: None,
+            asked: Timestamp(0),
+            raw: Json::of(&json!({"id": "per_again", "metadata": {"command": command}})),
+        }))
+    };
+    let read = |bench: &Bench| {
+        let permissions = &bench.state.instances["a"].permissions;
+        permissions["per_again"].content.fingerprint.clone()
+    };
+    bench.a([asked("ls")]);
+    let (first, rev) = (read(&bench), bench.state.rev);
+    bench.a([asked("ls")]);
+    assert_eq!((read(&bench), bench.state.rev), (first.clone(), rev));
+    bench.a([asked("rm -rf everything")]);
+    assert_ne!(read(&bench), first);
+    assert!(bench.state.rev > rev, "whoever looks sees it");
+}
