@@ -219,17 +219,8 @@ impl Instance {
 pub struct Tombstones {
     known: BTreeSet<SessionId>,
     order: VecDeque<SessionId>,
-    /// Those of which only a read said so.
-    doubted: BTreeMap<SessionId, Doubt>,
-}
-
-/// A session that only a read said to be gone: a list that names it brings it back.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Doubt {
-    /// Its folder, whose list is to confirm it. None of a session that was not known.
-    pub directory: Option<Arc<str>>,
-    /// True once a second list lacked it as well, or it was never known: what was said in it is not kept since.
-    pub forgotten: bool,
+    /// Those of which only reads said so.
+    doubted: BTreeSet<SessionId>,
 }
 
 impl Tombstones {
@@ -247,45 +238,27 @@ impl Tombstones {
         }
     }
 
-    /// Remembers a session that a read lacked as if it was deleted, until a list names it.
-    pub fn bury_in_doubt(&mut self, session: SessionId, doubt: Doubt) {
+    /// Remembers a session that reads lacked as if it was deleted, until a list names it.
+    pub fn bury_in_doubt(&mut self, session: SessionId) {
         if !self.known.contains(&session) {
             self.bury(session.clone());
-            self.doubted.insert(session, doubt);
+            self.doubted.insert(session);
         }
     }
 
-    /// True if nothing but a read said that the session was deleted.
+    /// True if nothing but reads said that the session was deleted.
     pub fn is_doubted(&self, session: &SessionId) -> bool {
-        self.doubted.contains_key(session)
+        self.doubted.contains(session)
     }
 
-    /// Notes that complete lists of these folders have come, which name `present`. Gives those whose absence they confirm.
-    pub fn confirm(
-        &mut self,
-        listed: &[Arc<str>],
-        present: &BTreeSet<SessionId>,
-    ) -> Vec<SessionId> {
-        let mut confirmed = Vec::new();
-        for (session, doubt) in &mut self.doubted {
-            let of_these = doubt
-                .directory
-                .as_ref()
-                .is_some_and(|of| listed.contains(of));
-            if of_these && !doubt.forgotten && !present.contains(session) {
-                doubt.forgotten = true;
-                confirmed.push(session.clone());
-            }
+    /// Forgets a doubted session: it is there after all. False if it was not doubted.
+    pub fn revive(&mut self, session: &SessionId) -> bool {
+        let doubted = self.doubted.remove(session);
+        if doubted {
+            self.known.remove(session);
+            self.order.retain(|known| known != session);
         }
-        confirmed
-    }
-
-    /// Forgets a doubted session: it is there after all.
-    pub fn revive(&mut self, session: &SessionId) -> Option<Doubt> {
-        let doubt = self.doubted.remove(session)?;
-        self.known.remove(session);
-        self.order.retain(|known| known != session);
-        Some(doubt)
+        doubted
     }
 
     /// True if the session was deleted.

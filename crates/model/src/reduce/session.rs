@@ -8,8 +8,7 @@ use super::{Effect, Fold};
 use crate::event::Event;
 use crate::ids::SessionId;
 use crate::state::{
-    Answer, Body, Doubt, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo,
-    Todos,
+    Answer, Body, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo, Todos,
 };
 
 /// Why a session is not read that its server does not know, while its folder is asked whether it is gone.
@@ -104,26 +103,30 @@ impl Fold<'_> {
         self.forget_session(id);
     }
 
-    /// A complete list of its folder lacks a session. It is shown no more; what was said in it is kept until another list
-    /// lacks it as well, and one that names it brings it back.
+    /// A complete list of its folder lacks a session. It stays as it is until another read lacks it as well; then it is
+    /// forgotten, and only a list that names it brings it back.
     pub(super) fn session_missing(&mut self, id: SessionId) {
         let known = self.instance.sessions.get(&id);
         let directory = known.map(|session| session.info.directory.clone());
-        let doubt = Doubt {
-            directory: directory.clone(),
-            forgotten: false,
-        };
-        self.instance.tombstones.bury_in_doubt(id.clone(), doubt);
-        self.forget_session(id);
-        if let Some(directory) = directory.filter(|directory| !directory.is_empty()) {
-            self.ask_directory(directory);
+        let directory = directory.filter(|directory| !directory.is_empty());
+        match directory {
+            Some(directory) if self.instance.asked.missing.insert(id.clone()) => {
+                self.ask_directory(directory);
+            }
+            _ => self.session_gone(id),
         }
     }
 
-    /// A list names a session that another one lacked.
+    /// Reads say that a session is gone, and its server did not.
+    fn session_gone(&mut self, id: SessionId) {
+        self.instance.tombstones.bury_in_doubt(id.clone());
+        self.forget_texts(id.clone());
+        self.forget_session(id);
+    }
+
+    /// A list names a session that was taken for gone.
     pub(super) fn revive(&mut self, id: &SessionId) {
-        let doubt = self.instance.tombstones.revive(id);
-        if doubt.is_some_and(|doubt| doubt.forgotten) {
+        if self.instance.tombstones.revive(id) {
             let instance = self.instance.id.clone();
             self.effects.push(Effect::KeepAgain(instance, id.clone()));
         }
@@ -138,6 +141,7 @@ impl Fold<'_> {
         self.hand_down_stop(&id);
         self.instance.remembered.remove(&id);
         self.instance.asked.early.remove(&id);
+        self.instance.asked.missing.remove(&id);
         if self.instance.sessions.remove(&id).is_some() {
             self.gone.push(id.clone());
             self.touch_tree();
@@ -149,15 +153,10 @@ impl Fold<'_> {
     /// it as well; of one that is not, late events are not followed until a list names it.
     pub(super) fn session_not_found(&mut self, id: SessionId) {
         let Some(session) = self.instance.sessions.get(&id) else {
-            let doubt = Doubt {
-                directory: None,
-                forgotten: true,
-            };
-            self.instance.tombstones.bury_in_doubt(id.clone(), doubt);
-            self.forget_texts(id.clone());
-            return self.forget_session(id);
+            return self.session_gone(id);
         };
         let directory = session.info.directory.clone();
+        self.instance.asked.missing.insert(id.clone());
         self.read_failed(&id, NOT_FOUND.into());
         if !directory.is_empty() {
             self.ask_directory(directory);

@@ -60,8 +60,8 @@ impl Fold<'_> {
             .filter(|s| !scope.row_told(&s.info.id))
             .map(|s| s.info.id.clone())
             .collect();
-        for id in self.instance.tombstones.confirm(&listed, &present) {
-            self.forget_texts(id);
+        for id in &present {
+            self.instance.asked.missing.remove(id);
         }
         for id in gone {
             self.session_missing(id);

@@ -220,9 +220,9 @@ pub const MUTANTS: &[Mutant] = &[
         instead: "    if let Some(known) = known.as_ref().filter(|known| known.rev.0 + 2 > rev.0) {",
     },
     Mutant {
-        name: "a session that a list lacked is gone for good",
-        file: "crates/model/src/reduce/snapshot.rs",
-        text: "                    self.revive(&id);",
-        instead: "                    self.forget_texts(id.clone());",
+        name: "a session is gone for one list that lacks it",
+        file: "crates/model/src/reduce/session.rs",
+        text: "            Some(directory) if self.instance.asked.missing.insert(id.clone()) => {",
+        instead: "            Some(directory) if id.as_str().is_empty() => {",
     },
 ];

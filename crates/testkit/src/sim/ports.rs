@@ -181,8 +181,15 @@ impl Reader {
             return listed;
         }
         let at = inner.random.random_range(0..listed.len());
+        // What is told of it later leads back to it, and only its own server tells.
+        let home = lock(&server.store)
+            .sessions
+            .get(&listed[at].id)
+            .map(|kept| kept.home);
+        if home != Some(server.index) {
+            return listed;
+        }
         let lacks = listed.remove(at).id;
-        // What is told of it later leads back to it.
         inner.lost.insert(lacks.clone());
         let stream = self.connection.as_ref().map(|connection| connection.id);
         inner.lossy.extend(stream);

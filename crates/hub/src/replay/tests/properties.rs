@@ -218,12 +218,15 @@ proptest! {
         replay.fold(Event::StreamLost);
         let directories = recording.sessions.iter().map(|info| info.directory.clone());
         let directories: Vec<_> = directories.chain(["/lab/proj".into()]).collect();
-        replay.fold(Event::Snapshot(Snapshot {
+        let read = Snapshot {
             sessions: recording.sessions.clone(),
             listed: directories.clone(),
             asked: directories,
             ..Snapshot::default()
-        }));
+        };
+        // What one list lacks is gone once the next lacks it as well.
+        replay.fold(Event::Snapshot(read.clone()));
+        replay.fold(Event::Snapshot(read));
         for read in &recording.reads {
             replay.fold(Event::ReadStarted { session: read.session.clone() });
             replay.fold(Event::MessagesRead(read.clone()));

@@ -231,33 +231,32 @@ fn forget(session: &str) -> Effect {
 }
 
 #[test]
-fn what_one_list_lacks_is_forgotten_only_if_the_next_lacks_it_as_well() {
+fn what_one_list_lacks_is_gone_only_if_the_next_lacks_it_as_well() {
     let mut bench = Bench::new();
     let known = |bench: &Bench, id: &str| bench.state.session(&"a".into(), &id.into()).is_some();
     let ask = Effect::ReadDirectory("a".into(), "/other".into());
     bench.a([snapshot(&[]), started(), read_folder(folder("o"))]);
+    let before = bench.session("o").clone();
     bench.a([started(), read_folder(folder("p"))]);
-    assert!(!known(&bench, "o"));
-    assert_eq!(
-        bench.effects,
-        std::slice::from_ref(&ask),
-        "nothing is purged for one list"
-    );
+    assert_eq!(bench.effects, [ask], "nothing is purged for one list");
     // The next list names it: it is as if nothing had been.
     bench.a([started(), read_folder(folder("o"))]);
-    assert!(known(&bench, "o"));
+    assert_eq!(bench.session("o"), &before);
     assert!(!bench.effects.contains(&forget("o")), "{:?}", bench.effects);
+    bench.a([started(), read_folder(folder("o"))]);
 
     bench.a([started(), read_folder(folder("q"))]);
+    assert!(known(&bench, "o"));
     bench.a([started(), read_folder(folder("q"))]);
-    assert_eq!(bench.effects, [forget("o")]);
+    assert!(!known(&bench, "o"));
+    assert!(bench.effects.contains(&forget("o")), "{:?}", bench.effects);
     bench.a([started(), read_folder(folder("q"))]);
     assert_eq!(bench.effects, [], "once is enough");
     // Even then it comes back, and what is said in it is kept again.
     bench.a([started(), read_folder(folder("o"))]);
     assert!(known(&bench, "o"));
     let again = Effect::KeepAgain("a".into(), "o".into());
-    assert_eq!(bench.effects, [ask, again]);
+    assert!(bench.effects.contains(&again), "{:?}", bench.effects);
 }
 
 #[test]
