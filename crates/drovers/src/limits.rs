@@ -52,3 +52,7 @@ pub(crate) const AUDIT_ENTRIES: usize = 100;
 pub(crate) const AUDIT_LINE_CHARS: usize = 500;
 /// How long a token is good that a person's answer at the terminal is given with. It is revoked after the answer.
 pub(crate) const TERMINAL_TOKEN: Duration = Duration::from_secs(60);
+
+/// Characters of a text that an export takes for a name. A longer text is taken for one that a person or a model wrote,
+/// and is left out.
+pub(crate) const EXPORTED_NAME_CHARS: usize = 128;

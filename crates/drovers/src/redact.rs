@@ -3,6 +3,7 @@
 //! What is kept is named, and looks like a name; everything else is replaced by as many `x`. So whatever a later OpenCode
 //! adds is left out until it is named here. Shape, order, times and sizes stay. Pure.
 
+use crate::limits;
 use opencode::json::sanitize;
 use serde_json::{Map, Value};
 
@@ -55,9 +56,6 @@ const FREE: [&str; 7] = [
     "structured",
 ];
 
-/// Characters of a name. A longer text is none.
-const NAME_CHARS: usize = 128;
-
 /// The same JSON without what anyone wrote. What is no JSON becomes one text of `x`.
 pub(crate) fn redact(json: &str) -> Value {
     match serde_json::from_str(&sanitize(json)) {
@@ -102,7 +100,7 @@ fn fields_of(fields: Map<String, Value>, free: bool) -> Map<String, Value> {
 /// Ids, kinds and names of models look like this; sentences and paths do not.
 fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    text.len() <= NAME_CHARS && text.chars().all(allowed)
+    text.len() <= limits::EXPORTED_NAME_CHARS && text.chars().all(allowed)
 }
 
 fn crossed(text: &str) -> String {

@@ -25,8 +25,6 @@ use model::State;
 use model::ids::{InstanceId, MessageId, PermissionId, QuestionId, SessionId};
 use model::state::LinkStatus;
 use opencode::ClientError;
-use opencode::wire::SessionInfo;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -39,11 +37,11 @@ pub use reply::{Answer, PermissionAnswer};
 pub use resume::{CONTINUE, Continued, Interrupted};
 pub use session::{Change, ChangeTime, Create};
 
-use self::port::{Server, Servers};
+use self::port::{Found, Server, Servers};
 use crate::engine::Handle;
 use crate::ingest::dialect::Dialect;
-use crate::instances::{AddError, Hub};
 use crate::limits;
+use crate::registry::AddError;
 use crate::tasks::to_the_end;
 
 /// What every session's id begins with. OpenCode 1.18 answers others with 500, as if it had failed.
@@ -127,7 +125,7 @@ pub enum CommandError {
 
 /// What users ask of servers. Cheap to clone.
 #[derive(Clone)]
-pub struct Commands<S = Hub> {
+pub struct Commands<S> {
     engine: Handle,
     servers: S,
     ids: Arc<ids::Ids>,
@@ -138,16 +136,6 @@ pub struct Commands<S = Hub> {
     /// For [`limits::COMMANDS_AT_ONCE`].
     room: Arc<Semaphore>,
     notes: notes::Notes,
-}
-
-impl Commands {
-    /// Commands to the servers of a hub, which remember in its data directory what they sent.
-    pub fn new(hub: Hub) -> Self {
-        let (engine, outbox) = (hub.engine().clone(), hub.outbox().clone());
-        let (audit, random) = (hub.audit().clone(), StdRng::from_rng(&mut rand::rng()));
-        let notes = hub.notes().clone();
-        Self::over(engine, hub, outbox, audit, notes, random)
-    }
 }
 
 impl<S: Servers> Commands<S> {
@@ -231,11 +219,7 @@ impl<S: Servers> Commands<S> {
         });
         let directory = match directory {
             Some(directory) => directory,
-            None => self
-                .unlisted(&server, instance, session)
-                .await?
-                .directory
-                .into(),
+            None => self.unlisted(&server, instance, session).await?.directory,
         };
         Ok(server.at(&directory))
     }
@@ -246,7 +230,7 @@ impl<S: Servers> Commands<S> {
         server: &S::Server,
         instance: &InstanceId,
         session: &SessionId,
-    ) -> Result<SessionInfo, CommandError> {
+    ) -> Result<Found, CommandError> {
         let found = if session.as_str().starts_with(SESSION) {
             server.session(session).await
         } else {

@@ -6,12 +6,12 @@
 mod private;
 mod servers;
 
+use crate::limits;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use jiff::Timestamp;
@@ -24,10 +24,6 @@ pub use servers::Servers;
 
 const LOCK: &str = "lock";
 const RUNTIME: &str = "runtime.json";
-
-/// How often a lock is tried that nobody alive claims: [`DataDir::running`] holds it for an instant.
-const TRIES: u32 = 10;
-const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// The running hub, as it says of itself in `runtime.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,7 +204,7 @@ fn open_lock(path: &Path, create: bool) -> io::Result<File> {
 }
 
 fn take(lock: &File, path: &Path) -> Result<(), DataDirError> {
-    for _ in 0..TRIES {
+    for _ in 0..limits::LOCK_TRIES {
         match lock.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(source)) => {
@@ -222,7 +218,7 @@ fn take(lock: &File, path: &Path) -> Result<(), DataDirError> {
         if let Some(runtime) = read_runtime(path).filter(lives) {
             return Err(DataDirError::HeldBy(Box::new(runtime)));
         }
-        thread::sleep(BETWEEN_TRIES);
+        thread::sleep(limits::BETWEEN_LOCK_TRIES);
     }
     Err(DataDirError::Starting(path.to_owned()))
 }

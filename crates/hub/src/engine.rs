@@ -13,7 +13,6 @@ mod trim;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
-use std::time::Duration;
 
 use model::event::Addressed;
 use model::ids::{InstanceId, SessionId};
@@ -34,12 +33,6 @@ use crate::record::word::Word;
 use crate::tasks;
 use folders::Folders;
 use trim::Watchers;
-
-/// How often conversations that nobody looks at are weighed.
-const SWEEP: Duration = Duration::from_secs(1);
-
-/// How often conversations are tried again that are looked at and could not be read, and those are cut that grew too long.
-const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 /// What readers share.
 #[derive(Debug)]
@@ -169,9 +162,9 @@ impl Engine {
     }
 
     async fn run(&mut self) {
-        let mut sweep = interval(SWEEP);
+        let mut sweep = interval(limits::SWEEP_BODIES);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut again = interval(TRY_AGAIN);
+        let mut again = interval(limits::READ_BODIES_AGAIN);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut inputs = Vec::with_capacity(limits::INPUTS_AT_ONCE);
         loop {

@@ -3,6 +3,7 @@
 //! It ties the layers together and owns what outlives a request. It never folds, renders or speaks HTTP.
 
 mod beside;
+mod commanded;
 mod opencode_server;
 pub mod recall;
 mod running;
@@ -14,15 +15,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use futures_util::FutureExt;
 use model::ids::InstanceId;
 use page::Renderer;
-use rand::Rng;
 use rand::distr::Alphanumeric;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use opencode_server::{LinkedServer, Server, ServerSource};
-pub use running::{AddError, Added, NewInstance};
+pub use running::{Added, NewInstance};
 
 use crate::clock::Clock;
+use crate::command::Commands;
 use crate::command::audit::{self, Audit};
 use crate::command::notes::{self, Notes};
 use crate::command::outbox::{self, Disk, Store};
@@ -292,6 +295,20 @@ impl Hub {
     /// What is noted of sessions for the next hub, in the data directory.
     pub fn notes(&self) -> &Notes {
         &self.0.notes
+    }
+
+    /// What people ask of its servers. What is sent is remembered in its data directory.
+    pub fn commands(&self) -> Commands<Self> {
+        let (engine, outbox) = (self.engine().clone(), self.outbox().clone());
+        let (audit, random) = (self.audit().clone(), StdRng::from_rng(&mut rand::rng()));
+        Commands::over(
+            engine,
+            self.clone(),
+            outbox,
+            audit,
+            self.notes().clone(),
+            random,
+        )
     }
 
     /// A list of instances that could not be read and was put aside at the start.

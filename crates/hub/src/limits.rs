@@ -314,3 +314,49 @@ pub const WRONG_MOST: Duration = Duration::from_secs(5);
 pub const WRONG_WAITING: usize = 64;
 /// How long no attempt may be wrong until those before are forgotten.
 pub const WRONG_FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// Characters of what an entry of the audit log is about. The rest is left out, marked by `…`.
+pub const AUDIT_ABOUT_CHARS: usize = 200;
+
+/// Bytes of a library's own error text that a problem passes on. A longer one is left out.
+pub const PROBLEM_REASON_BYTES: usize = 16 << 10;
+
+/// How often the lock of a data directory is tried that no live process claims: `DataDir::running` holds it for an
+/// instant. After that the directory counts as taken.
+pub const LOCK_TRIES: u32 = 10;
+
+/// How long to wait between two such tries.
+pub const BETWEEN_LOCK_TRIES: Duration = Duration::from_millis(10);
+
+/// How often conversations that no viewer shows are weighed. Between two times they may be more than is kept.
+pub const SWEEP_BODIES: Duration = Duration::from_secs(1);
+
+/// How often conversations are read again that viewers show and that could not be read, and those are cut that grew too
+/// long.
+pub const READ_BODIES_AGAIN: Duration = Duration::from_secs(10);
+
+/// How long the first try to get an answer lasts: OpenCode never answers connections that it accepts too early. Each
+/// further try lasts twice as long, for a slow server.
+pub const FIRST_PROBE: Duration = Duration::from_millis(500);
+
+/// How long another program may hold the file for a moment.
+pub const JOURNAL_BUSY: Duration = Duration::from_secs(1);
+
+/// Instances kept; another one is refused.
+pub const INSTANCES: usize = 512;
+
+/// Recent folders kept; the oldest is forgotten.
+pub const RECENT_FOLDERS: usize = 32;
+
+/// Characters of an instance's name; the rest is cut.
+pub const INSTANCE_NAME_CHARS: usize = 64;
+
+/// Removed instances that are remembered until the journal has noted that their texts are to go. Beyond it the oldest is
+/// forgotten, and its texts go with their age.
+pub const PURGING: usize = 1024;
+
+/// How often it is looked whether a busy engine goes on.
+pub const ENGINE_LOOK: Duration = Duration::from_millis(10);
+
+/// Broken files kept aside; at the bound the file is left where it is and the hub does not start.
+pub const REGISTRIES_ASIDE: u32 = 100;

@@ -14,27 +14,12 @@ use model::ids::InstanceId;
 use rand::seq::IndexedRandom;
 
 use crate::datadir::{DataDir, write_private};
-use crate::workspace::Folder;
+use crate::limits;
+use crate::workspace::{Folder, FolderError, Untrusted};
 
 pub use origin::{Login, Origin, Server, ServerUrl, ServerUrlError};
 
 const FILE: &str = "instances.json";
-
-/// Instances kept; another one is refused.
-pub const MAX_INSTANCES: usize = 512;
-
-/// Recent folders kept; the oldest is forgotten.
-pub const MAX_RECENT_FOLDERS: usize = 32;
-
-/// Characters of an instance's name; the rest is cut.
-pub const MAX_NAME: usize = 64;
-
-/// Removed instances that are remembered until the journal has noted that their texts are to go. Beyond it the oldest is
-/// forgotten, and its texts go with their age.
-pub const MAX_PURGING: usize = 1024;
-
-/// Broken files kept aside; at the bound the file is left where it is and the hub does not start.
-const MAX_BROKEN: u32 = 100;
 
 /// An instance as it is remembered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,11 +80,31 @@ pub enum RegistryError {
         version: u32,
     },
     /// There are as many as there may be.
-    #[error("{MAX_INSTANCES} instances are known, and no more are kept. Remove one first")]
+    #[error(
+        "{} instances are known, and no more are kept. Remove one first",
+        limits::INSTANCES
+    )]
     Full,
     /// The hub ended before it was done.
     #[error("the hub ended before this was done")]
     Ended,
+}
+
+/// Why an instance cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The folder is not one.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Nobody has said yet that what the folder's configuration runs is fine.
+    #[error(transparent)]
+    Untrusted(#[from] Box<Untrusted>),
+    /// The address is not one.
+    #[error(transparent)]
+    Url(#[from] ServerUrlError),
+    /// It cannot be kept.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 impl Registry {
@@ -130,8 +135,8 @@ impl Registry {
                 mut purging,
                 whole,
             } => {
-                recent.truncate(MAX_RECENT_FOLDERS);
-                purging.truncate(MAX_PURGING);
+                recent.truncate(limits::RECENT_FOLDERS);
+                purging.truncate(limits::PURGING);
                 registry.purging = purging;
                 (registry.instances, registry.recent) = (instances, recent);
                 registry.doubles = doubles;
@@ -186,7 +191,7 @@ impl Registry {
         {
             return self.add_known(at, origin);
         }
-        if self.instances.len() >= MAX_INSTANCES {
+        if self.instances.len() >= limits::INSTANCES {
             return Err(RegistryError::Full);
         }
         let name = name
@@ -225,7 +230,7 @@ impl Registry {
         let removed = instances.remove(at);
         let mut purging = self.purging.clone();
         purging.push(removed.id.clone());
-        let surplus = purging.len().saturating_sub(MAX_PURGING);
+        let surplus = purging.len().saturating_sub(limits::PURGING);
         purging.drain(..surplus);
         self.commit_all(instances, self.recent.clone(), purging)?;
         Ok(Some(removed))
@@ -313,7 +318,7 @@ impl Registry {
         let others = self.recent.iter().filter(|other| *other != folder);
         std::iter::once(folder)
             .chain(others)
-            .take(MAX_RECENT_FOLDERS)
+            .take(limits::RECENT_FOLDERS)
             .cloned()
             .collect()
     }
@@ -388,12 +393,16 @@ fn random_id() -> InstanceId {
 /// A name that can be shown on one line.
 fn tidy(name: &str) -> String {
     let shown: String = name.chars().filter(|c| !c.is_control()).collect();
-    shown.trim().chars().take(MAX_NAME).collect()
+    shown
+        .trim()
+        .chars()
+        .take(limits::INSTANCE_NAME_CHARS)
+        .collect()
 }
 
 /// Renames a file to the first free `.broken-N`.
 fn move_aside(file: &Path) -> io::Result<PathBuf> {
-    for n in 1..=MAX_BROKEN {
+    for n in 1..=limits::REGISTRIES_ASIDE {
         let mut name = file.as_os_str().to_owned();
         name.push(format!(".broken-{n}"));
         let aside = PathBuf::from(name);

@@ -54,3 +54,13 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept for the next request. Below the 5 s after which Node and Bun servers close one,
 /// so that a request is not written into a connection that is just being closed.
 pub(crate) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Bytes below which a password is not looked for in what has a form: it would be found in words of the protocol.
+pub(crate) const DISTINCT_SECRET_BYTES: usize = 8;
+
+/// Bytes from which a password is looked for everywhere, even if it is letters alone: a passphrase is.
+pub(crate) const PASSPHRASE_BYTES: usize = 12;
+
+/// Bytes at the beginning of an event in which its type is looked for. An event whose type stands later is parsed in the
+/// general way.
+pub(crate) const EVENT_HEAD_BYTES: usize = 512;

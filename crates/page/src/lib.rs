@@ -9,7 +9,7 @@
 mod assets;
 mod door;
 mod fragment;
-mod limits;
+pub mod limits;
 mod links;
 pub mod wire;
 

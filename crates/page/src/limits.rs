@@ -77,3 +77,7 @@ pub(crate) const CARD_LINES: usize = DIFF_LINES;
 pub(crate) const SMALL_CARD_BYTES: usize = 2 << 10;
 /// Lines of it; the same happens beyond.
 pub(crate) const SMALL_CARD_LINES: usize = 40;
+
+/// Bytes of a name that a viewer may look at: eight times those of the longest that OpenCode makes. What has a longer one is
+/// taken for something that does not exist.
+pub const NAME_BYTES: usize = 256;

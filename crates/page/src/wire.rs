@@ -16,10 +16,6 @@ use crate::limits;
 /// Version of these frames. A page that was made for another one loads itself again.
 pub const VERSION: u32 = 2;
 
-/// Bytes of a name that a viewer may look at: eight times those of the longest that OpenCode makes. What has a longer one is
-/// taken for something that does not exist.
-pub const NAME_BYTES: usize = 256;
-
 /// From the hub to the page, beside batches.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
@@ -100,7 +96,7 @@ pub enum Said {
 }
 
 impl Said {
-    /// What a [`Said::Look`] looks at; `None` for the others, and where a name has more than [`NAME_BYTES`].
+    /// What a [`Said::Look`] looks at; `None` for the others, and where a name has more than [`limits::NAME_BYTES`].
     pub fn look(&self) -> Option<Look> {
         match self {
             Self::Look {
@@ -111,7 +107,7 @@ impl Said {
             } if [instance, session, from]
                 .into_iter()
                 .flatten()
-                .all(|name| name.len() <= NAME_BYTES) =>
+                .all(|name| name.len() <= limits::NAME_BYTES) =>
             {
                 Some(Look {
                     instance: instance.as_deref().map(InstanceId::from),
@@ -350,7 +346,7 @@ mod tests {
             );
             serde_json::from_str::<Said>(&said).unwrap().look()
         };
-        assert!(look_at(&"s".repeat(NAME_BYTES)).is_some());
-        assert_eq!(look_at(&"s".repeat(NAME_BYTES + 1)), None);
+        assert!(look_at(&"s".repeat(limits::NAME_BYTES)).is_some());
+        assert_eq!(look_at(&"s".repeat(limits::NAME_BYTES + 1)), None);
     }
 }

@@ -49,3 +49,6 @@ pub const EVENTS_BEHIND: usize = 8192;
 
 /// How long a dying server waits for requests under way; then it leaves them.
 pub const SHUTDOWN: Duration = Duration::from_secs(2);
+
+/// How long the scripted server waits at most before it asks its model again. Longer waits are cut to this.
+pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(60);

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 const PREFIX: &str = "drovers_";
 
 /// Random bytes of a key: 256 bits.
-const BYTES: usize = 32;
+const LENGTH: usize = 32;
 
 /// A secret that lets a caller in: `drovers_` and 64 hexadecimal digits. It prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Key(String);
 impl Key {
     /// A new one, of the system's randomness.
     pub fn random() -> Self {
-        Self(format!("{PREFIX}{}", hex(&rand::random::<[u8; BYTES]>())))
+        Self(format!("{PREFIX}{}", hex(&rand::random::<[u8; LENGTH]>())))
     }
 
     /// One that somebody shows.

@@ -5,6 +5,7 @@
 mod file;
 mod memory;
 
+use crate::limits;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub struct Entry {
     pub session: Arc<str>,
     /// The request's id.
     pub request: Arc<str>,
-    /// What is asked, in one line of at most [`ABOUT_CHARS`] characters.
+    /// What is asked, in one line of at most [`limits::AUDIT_ABOUT_CHARS`] characters.
     pub about: String,
     /// Names the content that was answered; absent for a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,9 +59,6 @@ pub enum Step {
     /// The hub did not send it.
     Denied,
 }
-
-/// Characters of [`Entry::about`]. The rest is left out, marked by `…`.
-pub const ABOUT_CHARS: usize = 200;
 
 /// Why an entry could not be kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,11 +112,11 @@ impl About {
     }
 }
 
-/// One line of at most [`ABOUT_CHARS`] characters.
+/// One line of at most [`limits::AUDIT_ABOUT_CHARS`] characters.
 pub(super) fn short(text: &str) -> String {
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut letters = flat.chars();
-    let mut short: String = letters.by_ref().take(ABOUT_CHARS).collect();
+    let mut short: String = letters.by_ref().take(limits::AUDIT_ABOUT_CHARS).collect();
     if letters.next().is_some() {
         short.pop();
         short.push('…');

@@ -8,6 +8,7 @@ use model::text::OpenText;
 use opencode::client::MessagePage;
 use opencode::wire::{MessageInfo, PartInfo, PartKind, Role};
 
+use super::port::{Servers, Sessions};
 use super::{CommandError, Commands, gone};
 
 /// A page of a conversation.
@@ -25,7 +26,10 @@ pub struct Messages {
 /// Texts that stream, by their parts.
 type Open = BTreeMap<PartId, OpenText>;
 
-impl Commands {
+impl<S: Servers> Commands<S>
+where
+    S::Server: Sessions,
+{
     /// Messages of a session: the newest `limit`, or those before a cursor; all of them without either.
     ///
     /// Where its server cannot be asked, it is what we have of them.
@@ -51,7 +55,7 @@ impl Commands {
         let mut streaming = self.open_texts(instance, session);
         let mut again = true;
         loop {
-            let read = server.client.messages(session.as_str(), limit, before);
+            let read = server.messages(session, limit, before);
             let page = read.await.map_err(gone(instance, session))?;
             let now = self.open_texts(instance, session);
             // A text that ended meanwhile is whole in what is read next.

@@ -2,14 +2,42 @@
 
 use std::future::Future;
 
-use model::ids::{InstanceId, SessionId};
-use opencode::ClientError;
-use opencode::wire::{PermissionReply, SessionInfo};
-use serde::Serialize;
+use std::path::Path;
+use std::sync::Arc;
 
+use model::ids::{InstanceId, MessageId, SessionId};
+use model::json::Json;
+use opencode::ClientError;
+use opencode::client::{MessagePage, NewSession};
+use serde::{Deserialize, Serialize};
+
+use super::session::Change;
 use crate::ingest::dialect::Dialect;
-use crate::instances::Hub;
-use crate::instances::LinkedServer;
+use crate::registry::AddError;
+use crate::workspace::Folder;
+
+/// A person's answer to a permission request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PermissionReply {
+    /// Allows this call alone.
+    Once,
+    /// Allows this call, and those that its `always` patterns match until the server ends.
+    Always,
+    /// Does not allow this call.
+    Reject,
+}
+
+/// A session as its server tells it.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its id.
+    pub id: Arc<str>,
+    /// The folder that it works in.
+    pub directory: Arc<str>,
+    /// All that its server tells of it, in the server's own shape.
+    pub raw: Json,
+}
 
 /// The servers of a hub.
 pub trait Servers: Clone + Send + Sync + 'static {
@@ -33,10 +61,7 @@ pub trait Server: Clone + Send + Sync + 'static {
     fn at(&self, directory: &str) -> Self;
 
     /// One session, of any folder.
-    fn session(
-        &self,
-        id: &SessionId,
-    ) -> impl Future<Output = Result<SessionInfo, ClientError>> + Send;
+    fn session(&self, id: &SessionId) -> impl Future<Output = Result<Found, ClientError>> + Send;
 
     /// Whether a session has a message. False as well if there is no such session.
     fn has_message(
@@ -74,63 +99,51 @@ pub trait Server: Clone + Send + Sync + 'static {
     fn abort(&self, session: &SessionId) -> impl Future<Output = Result<(), ClientError>> + Send;
 }
 
-impl Servers for Hub {
-    type Server = LinkedServer;
+/// Servers of which the hub runs some in folders of its own machine.
+pub trait Folders: Servers {
+    /// Looks whether a person trusts a folder. Blocks on the disk if not.
+    ///
+    /// # Errors
+    /// Nobody does; it says what the folder's configuration would run.
+    fn check_trust(&self, folder: &Folder) -> Result<(), AddError>;
 
-    fn server(&self, instance: &InstanceId) -> Option<LinkedServer> {
-        Self::server(self, instance)
-    }
+    /// Notes that a person trusts a folder. Blocks on the disk.
+    ///
+    /// # Errors
+    /// It is no folder, or that it is trusted cannot be kept.
+    fn trust(&self, folder: &Path) -> Result<(), AddError>;
 }
 
-impl Server for LinkedServer {
-    fn dialect(&self) -> Dialect {
-        self.dialect
-    }
+/// A server whose sessions can be listed, made, changed and removed.
+pub trait Sessions: Server {
+    /// The newest sessions of the folder that it is asked about, so many at most.
+    fn newest(&self, most: usize) -> impl Future<Output = Result<Vec<Found>, ClientError>> + Send;
 
-    fn at(&self, directory: &str) -> Self {
-        let mut server = self.clone();
-        server.client = if directory.is_empty() {
-            self.here()
-        } else {
-            self.client.at(directory)
-        };
-        server
-    }
-
-    async fn session(&self, id: &SessionId) -> Result<SessionInfo, ClientError> {
-        self.client.session(id.as_str()).await
-    }
-
-    async fn has_message(&self, session: &SessionId, message: &str) -> Result<bool, ClientError> {
-        self.client.has_message(session.as_str(), message).await
-    }
-
-    async fn prompt(
+    /// A page of a session's messages: the newest, or those before a cursor; all of them without a limit.
+    fn messages(
         &self,
         session: &SessionId,
-        body: &(impl Serialize + Sync),
-    ) -> Result<(), ClientError> {
-        self.client.prompt_async(session.as_str(), body).await
-    }
+        limit: Option<usize>,
+        before: Option<&str>,
+    ) -> impl Future<Output = Result<MessagePage, ClientError>> + Send;
 
-    async fn reply_permission(
+    /// Makes a session in the folder that it is asked about.
+    fn create(&self, new: &NewSession) -> impl Future<Output = Result<Found, ClientError>> + Send;
+
+    /// Changes a session.
+    fn change(
         &self,
-        id: &str,
-        reply: PermissionReply,
-        message: Option<&str>,
-    ) -> Result<(), ClientError> {
-        self.client.reply_permission(id, reply, message).await
-    }
+        session: &SessionId,
+        change: &Change,
+    ) -> impl Future<Output = Result<Found, ClientError>> + Send;
 
-    async fn reply_question(&self, id: &str, answers: &[Vec<String>]) -> Result<(), ClientError> {
-        self.client.reply_question(id, answers).await
-    }
+    /// Removes a session with its children.
+    fn delete(&self, session: &SessionId) -> impl Future<Output = Result<(), ClientError>> + Send;
 
-    async fn reject_question(&self, id: &str) -> Result<(), ClientError> {
-        self.client.reject_question(id).await
-    }
-
-    async fn abort(&self, session: &SessionId) -> Result<(), ClientError> {
-        self.client.abort(session.as_str()).await
-    }
+    /// Removes a message.
+    fn delete_message(
+        &self,
+        session: &SessionId,
+        message: &MessageId,
+    ) -> impl Future<Output = Result<(), ClientError>> + Send;
 }

@@ -7,9 +7,10 @@ use model::view::{self, Marks, NeedKind, NeedRow, Told};
 use model::{State, export};
 use serde_json::{Map, Value, json};
 
+use super::port::Servers;
 use super::{CommandError, Commands, not_connected};
 
-impl Commands {
+impl<S: Servers> Commands<S> {
     /// The sessions of an instance, each with its `status`. Those that another instance runs are listed there only.
     ///
     /// # Errors

@@ -12,12 +12,11 @@ use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use model::state::Outcome;
 use opencode::ClientError;
-use opencode::wire::PermissionReply;
 
 use super::answers::Answering;
 use super::audit::{About, Step, short};
 use super::grant::{GrantError, in_a_line, obstacle};
-use super::port::{Server, Servers};
+use super::port::{PermissionReply, Server, Servers};
 use super::{CommandError, Commands};
 use crate::limits;
 

@@ -8,12 +8,12 @@ use model::State;
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::state::Origin;
 use opencode::ClientError;
-use opencode::client::{Client, NewSession};
-use opencode::wire::SessionInfo;
+use opencode::client::NewSession;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outbox::{Claim, Fingerprint, Key, Sending};
+use super::port::{Folders, Found, Server as _, Sessions};
 use super::prompt::checked;
 use super::read::described;
 use super::{CommandError, Commands, SESSION, gone, unknown};
@@ -71,7 +71,10 @@ pub struct ChangeTime {
     pub archived: Option<u64>,
 }
 
-impl Commands {
+impl<S: Folders> Commands<S>
+where
+    S::Server: Sessions,
+{
     /// Makes a session, and waits a moment for it to be heard of. The same key again gives the same session, also after
     /// a failure or a restart: a mark in its `metadata` tells whether an unclear try came through.
     ///
@@ -146,7 +149,7 @@ impl Commands {
         }
         match self.make(&place, new, Some(&sending.id)).await {
             Ok(made) => {
-                self.taken(key, &made.id.as_str().into()).await;
+                self.taken(key, &made.id).await;
                 self.made(instance, made).await
             }
             Err(error) => {
@@ -159,34 +162,38 @@ impl Commands {
     }
 
     /// Where a session is to be made: in the folder that is named, else its parent's, else the server's own.
-    async fn place(&self, instance: &InstanceId, new: &Create) -> Result<Place, CommandError> {
+    async fn place(
+        &self,
+        instance: &InstanceId,
+        new: &Create,
+    ) -> Result<Place<S::Server>, CommandError> {
         let parent = new.parent.as_deref().map(SessionId::from);
-        let client = match (&new.directory, &parent) {
+        let server = match (&new.directory, &parent) {
             (Some(directory), _) => {
                 let server = self.server(instance).await?;
                 let directory = self.allowed(instance, directory, new.trust).await?;
-                server.client.at(&directory)
+                server.at(&directory)
             }
-            (None, Some(parent)) => self.at_session(instance, parent).await?.client,
-            (None, None) => self.server(instance).await?.here(),
+            (None, Some(parent)) => self.at_session(instance, parent).await?,
+            (None, None) => self.server(instance).await?.at(""),
         };
-        Ok(Place { client, parent })
+        Ok(Place { server, parent })
     }
 
     /// Has a server make a session, and checks the id that it gives it.
     async fn make(
         &self,
-        place: &Place,
+        place: &Place<S::Server>,
         new: Create,
         mark: Option<&str>,
-    ) -> Result<SessionInfo, ClientError> {
+    ) -> Result<Found, ClientError> {
         let new = NewSession {
             title: new.title,
             parent_id: new.parent,
             metadata: mark.map(|mark| BTreeMap::from([(MARK.to_owned(), mark.into())])),
             ..NewSession::default()
         };
-        let made = place.client.create_session(&new).await?;
+        let made = place.server.create(&new).await?;
         match is_an_id(&made.id) {
             true => Ok(made),
             false => Err(ClientError::BadJson {
@@ -196,8 +203,8 @@ impl Commands {
     }
 
     /// A session that was made, once it is heard of, or as it was answered.
-    async fn made(&self, instance: &InstanceId, made: SessionInfo) -> Result<Value, CommandError> {
-        let id = SessionId::from(made.id.as_str());
+    async fn made(&self, instance: &InstanceId, made: Found) -> Result<Value, CommandError> {
+        let id = SessionId::from(&*made.id);
         self.until(limits::ECHO_WAIT, |state| {
             state.session(instance, &id).is_some()
         })
@@ -277,8 +284,8 @@ impl Commands {
                 "there is nothing to change: give `title` or `time.archived`",
             ));
         }
-        let client = self.at_session(instance, session).await?.client;
-        let changed = client.update_session(session.as_str(), change).await;
+        let server = self.at_session(instance, session).await?;
+        let changed = server.change(session, change).await;
         let changed = changed.map_err(gone(instance, session))?;
         let known = self.known_session(instance, session);
         Ok(described(changed.raw.get(), known.as_ref()))
@@ -303,8 +310,8 @@ impl Commands {
         instance: &InstanceId,
         session: &SessionId,
     ) -> Result<(), CommandError> {
-        let client = self.at_session(instance, session).await?.client;
-        let deleted = client.delete_session(session.as_str()).await;
+        let server = self.at_session(instance, session).await?;
+        let deleted = server.delete(session).await;
         deleted.map_err(gone(instance, session))?;
         self.until(limits::ECHO_WAIT, |state| {
             state.session(instance, session).is_none()
@@ -332,9 +339,7 @@ impl Commands {
         if self.engine.read(runs) {
             return Err(CommandError::Running(session.clone()));
         }
-        let dropped = server
-            .client
-            .delete_message(session.as_str(), message.as_str());
+        let dropped = server.delete_message(session, message);
         dropped.await.map_err(|error| match error {
             ClientError::NotFound { .. } => CommandError::UnknownMessage(message.clone()),
             error => error.into(),
@@ -373,21 +378,21 @@ impl Commands {
 }
 
 /// Where a session is to be made.
-struct Place {
+struct Place<S> {
     /// The server, asked about that folder.
-    client: Client,
+    server: S,
     parent: Option<SessionId>,
 }
 
-impl Place {
+impl<S: Sessions> Place<S> {
     /// The session that an unclear try made here, if it did.
     async fn marked(&self, mark: &str) -> Result<Option<Arc<str>>, ClientError> {
-        let listed = self.client.sessions(Some(limits::SESSIONS)).await?.value;
+        let listed = self.server.newest(limits::SESSIONS).await?;
         let marked = listed.into_iter().find(|session| {
             let raw: Value = serde_json::from_str(session.raw.get()).unwrap_or_default();
             raw["metadata"][MARK] == mark && is_an_id(&session.id)
         });
-        Ok(marked.map(|session| session.id.into()))
+        Ok(marked.map(|session| session.id))
     }
 
     /// Why no session was made here.

@@ -12,12 +12,11 @@ use model::ids::{InstanceId, SessionId};
 use model::state::{Outcome, Request};
 use model::view::{ToRefuse, to_refuse};
 use opencode::ClientError;
-use opencode::wire::PermissionReply;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::audit::{About, Step};
-use super::port::{Server, Servers};
+use super::port::{PermissionReply, Server, Servers};
 use super::reply::{Answer, PermissionAnswer};
 use super::{CommandError, Commands, gone};
 use crate::limits;

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use model::State;
 use model::ids::{InstanceId, SessionId};
@@ -16,9 +15,6 @@ use super::{Ask, Heard, Input, Reach, Shared};
 use crate::limits;
 use crate::record::journal::Journal;
 use crate::record::log::Log;
-
-/// How often it is looked whether a busy engine goes on.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// A way to the engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -172,7 +168,7 @@ impl Handle {
         };
         let goes_on = async {
             while taken() == before {
-                sleep(LOOK).await;
+                sleep(limits::ENGINE_LOOK).await;
             }
             true
         };

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 //! What the engine asks supervisors for, and when.
 
+use std::time::Duration;
+
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::state::{LinkStatus, MessageInfo, Origin, Role, RunStatus, SessionInfo};
 use model::time::Timestamp;
@@ -177,13 +179,13 @@ async fn what_is_looked_at_is_cut_once_it_is_too_long_for_those_who_look() {
         .await;
     let _newest = bench.watch("s").await;
     bench.tell(more(0..limits::WATCHED_MESSAGES)).await;
-    tokio::time::sleep(TRY_AGAIN * 2).await;
+    tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     bench
         .tell(more(
             limits::WATCHED_MESSAGES..limits::WATCHED_OLDER_MESSAGES,
         ))
         .await;
-    tokio::time::sleep(TRY_AGAIN * 2).await;
+    tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err(), "all of it is looked at");
     bench.tell(more(5000..5001)).await;
     assert_eq!(bench.next().await, Ask::Trim("s".into()));
@@ -194,12 +196,12 @@ async fn what_is_looked_at_is_cut_once_it_is_too_long_for_those_who_look() {
         older: "cursor".into(),
     };
     bench.tell([cut("m3000")]).await;
-    tokio::time::sleep(TRY_AGAIN * 2).await;
+    tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err(), "it is short enough");
     drop(older);
     assert_eq!(bench.next().await, Ask::Trim("s".into()));
     bench.tell([cut("m3900")]).await;
-    tokio::time::sleep(TRY_AGAIN * 2).await;
+    tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err());
     let taken_back = SessionInfo {
         reverted_from: Some("m3999".into()),
@@ -207,7 +209,7 @@ async fn what_is_looked_at_is_cut_once_it_is_too_long_for_those_who_look() {
     };
     bench.tell([Event::Session(taken_back)]).await;
     bench.tell(more(6000..6100)).await;
-    tokio::time::sleep(TRY_AGAIN * 2).await;
+    tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err(), "it could not be cut");
 }
 

@@ -7,7 +7,7 @@ use model::State;
 use model::ids::MessageId;
 use model::state::{Body, Loaded, Rev};
 use model::view::{self, Look, Seen};
-use page::wire::NAME_BYTES;
+use page::limits::NAME_BYTES;
 use tokio::time::timeout;
 
 use super::live::Live;

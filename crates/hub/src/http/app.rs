@@ -28,7 +28,7 @@ pub(super) struct App(Arc<Inner>);
 
 struct Inner {
     hub: Hub,
-    commands: Commands,
+    commands: Commands<Hub>,
     access: Access,
     throttle: Throttle,
     notices: Vec<Notice>,
@@ -47,7 +47,7 @@ impl App {
             );
             Arc::from(text)
         });
-        let commands = Commands::new(hub.clone());
+        let commands = hub.commands();
         let (refusing, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
         tokio::spawn(async move {
             let refuse = || refusing.keep_refusing();
@@ -76,7 +76,7 @@ impl App {
         &self.0.hub
     }
 
-    pub(super) fn commands(&self) -> &Commands {
+    pub(super) fn commands(&self) -> &Commands<Hub> {
         &self.0.commands
     }
 

@@ -4,7 +4,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use model::ids::{InstanceId, PermissionId};
-use opencode::wire::PermissionReply;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,6 +12,7 @@ use super::problem::Problem;
 use super::prompts::key_of;
 use crate::access::Caller;
 use crate::command::PermissionAnswer;
+use crate::command::port::PermissionReply;
 
 /// An answer.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

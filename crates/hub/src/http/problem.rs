@@ -16,14 +16,12 @@ use serde::Serialize;
 use super::needs::Need;
 use crate::access::{KeyringError, Refusal};
 use crate::command::{CommandError, First, GrantError, Who};
-use crate::instances::AddError;
+use crate::limits;
 use crate::record::log::BadCursor;
+use crate::registry::AddError;
 use crate::registry::RegistryError;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
-
-/// Bytes of a library's own error text that are passed on.
-const REASON_BYTES: usize = 16 << 10;
 
 /// A problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -522,7 +520,9 @@ pub(super) async fn explain(request: Request, next: Next) -> Response {
 }
 
 async fn reason(body: Body) -> String {
-    let bytes = to_bytes(body, REASON_BYTES).await.unwrap_or_default();
+    let bytes = to_bytes(body, limits::PROBLEM_REASON_BYTES)
+        .await
+        .unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

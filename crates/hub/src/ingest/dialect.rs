@@ -17,8 +17,8 @@ use crate::engine;
 use crate::record::keep;
 
 pub use rest::{
-    answer_todos, catalog, message_page, permission, permissions, question, questions, run_status,
-    session, sessions, statuses,
+    answer_todos, catalog, json, message_page, permission, permissions, question, questions,
+    run_status, session, sessions, statuses,
 };
 pub use sketch::Sketch;
 

@@ -1,7 +1,6 @@
 //! The port to a real server: one that runs elsewhere, or one that the hub runs in a folder.
 
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -26,10 +25,6 @@ use crate::ingest::{Dated, reason};
 use crate::limits;
 use crate::registry::{self, Login, Origin};
 use crate::workspace::{Launcher, Running, StartError, USERNAME};
-
-/// How long the first try to get an answer lasts: connections that OpenCode accepts too early are never answered.
-/// Further ones last longer, for a server that is slow.
-const ONE_TRY: Duration = Duration::from_millis(500);
 
 impl From<ClientError> for UpstreamError {
     fn from(error: ClientError) -> Self {
@@ -184,7 +179,7 @@ impl ServerSource {
     /// Asks how it speaks, again and again for a short while: a young server does not answer every connection.
     async fn spoken(&self, client: &Client) -> Result<Spoken, UpstreamError> {
         let deadline = Instant::now() + limits::FIRST_ANSWER;
-        let mut patience = ONE_TRY;
+        let mut patience = limits::FIRST_PROBE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match client.probe(patience.min(left)).await {

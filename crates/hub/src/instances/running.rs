@@ -21,9 +21,9 @@ use crate::ingest::Supervisor;
 use crate::ingest::backoff::Policy;
 use crate::instances::recall::Recalled;
 use crate::limits;
-use crate::registry::{self, Login, Origin, RegistryError, Server, ServerUrl, ServerUrlError};
+use crate::registry::{self, AddError, Login, Origin, RegistryError, Server, ServerUrl};
 use crate::tasks::to_the_end;
-use crate::workspace::{Folder, FolderError, Untrusted, folders};
+use crate::workspace::{Folder, Untrusted, folders};
 
 /// An instance to be added.
 #[derive(Clone, Debug)]
@@ -37,23 +37,6 @@ pub enum NewInstance {
         /// What it takes to be let in.
         login: Option<Login>,
     },
-}
-
-/// Why an instance cannot be added.
-#[derive(Debug, thiserror::Error)]
-pub enum AddError {
-    /// The folder is not one.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// Nobody has said yet that what the folder's configuration runs is fine.
-    #[error(transparent)]
-    Untrusted(#[from] Box<Untrusted>),
-    /// The address is not one.
-    #[error(transparent)]
-    Url(#[from] ServerUrlError),
-    /// It cannot be kept.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
 }
 
 /// What adding came to.

@@ -229,21 +229,21 @@ fn a_change_that_cannot_be_saved_did_not_happen() {
 fn instances_and_recent_folders_are_bounded() {
     let (dir, data) = data();
     let mut registry = load(&data);
-    for n in 0..MAX_RECENT_FOLDERS + 5 {
+    for n in 0..limits::RECENT_FOLDERS + 5 {
         let Origin::Folder(folder) = folder(&dir, &format!("p{n}")) else {
             unreachable!()
         };
         registry.used(&folder).unwrap();
     }
-    assert_eq!(registry.recent_folders().len(), MAX_RECENT_FOLDERS);
+    assert_eq!(registry.recent_folders().len(), limits::RECENT_FOLDERS);
     assert!(
         registry.recent_folders()[0]
             .as_str()
-            .ends_with(&format!("p{}", MAX_RECENT_FOLDERS + 4))
+            .ends_with(&format!("p{}", limits::RECENT_FOLDERS + 4))
     );
 
     let instance = new(registry.add(server("http://box", None), None).unwrap());
-    registry.instances = vec![instance; MAX_INSTANCES];
+    registry.instances = vec![instance; limits::INSTANCES];
     assert!(matches!(
         registry.add(server("http://other", None), None),
         Err(RegistryError::Full)

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use futures_util::poll;
-use hub::command::{Change, Commands, Create, Prompt};
+use hub::command::{Change, Create, Prompt};
 use model::state::{Instance, Run};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -204,7 +204,7 @@ async fn prompts_of_a_session_are_sent_in_the_order_in_which_they_came() {
     let lab = Lab::new().await;
     let session = lab.session(&lab.instance().await).await;
     let (instance, id) = ids(&session);
-    let commands = Commands::new(lab.hub.clone());
+    let commands = lab.hub.commands();
     lab.fake.stall(true);
     let texts: Vec<String> = (0..8).map(|n| format!("say {n}")).collect();
     let mut sending: Vec<_> = texts
@@ -312,7 +312,7 @@ async fn what_is_asked_is_done_also_if_who_asked_leaves() {
     let session = lab.session(&instance).await;
     let doomed = lab.session(&instance).await;
     let ((id, session), (_, doomed)) = (ids(&session), ids(&doomed));
-    let commands = Commands::new(lab.hub.clone());
+    let commands = lab.hub.commands();
     lab.fake.stall(true);
     let new = Create {
         title: Some("new".into()),

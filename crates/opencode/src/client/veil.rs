@@ -12,15 +12,10 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 
 use super::Credentials;
+use crate::limits;
 
 /// What is written in a secret's place: no character of it means anything to JSON, HTML or a terminal.
 const HIDDEN: &str = "(hidden)";
-
-/// Bytes below which a password is not looked for in what has a form: it would be found in words of the protocol.
-const DISTINCT_BYTES: usize = 8;
-
-/// Bytes from which a password is looked for everywhere, even if it is letters alone: a passphrase is.
-const PASSPHRASE_BYTES: usize = 12;
 
 /// Finds credentials in texts. Without credentials it passes everything on as it is.
 #[derive(Default)]
@@ -195,8 +190,8 @@ fn ascii(c: char) -> String {
 fn is_distinct(password: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_lowercase() || b"-_./".contains(&byte);
     match password.len() {
-        PASSPHRASE_BYTES.. => true,
-        DISTINCT_BYTES.. => !password.bytes().all(word),
+        limits::PASSPHRASE_BYTES.. => true,
+        limits::DISTINCT_SECRET_BYTES.. => !password.bytes().all(word),
         _ => false,
     }
 }

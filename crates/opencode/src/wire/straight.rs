@@ -10,9 +10,7 @@ use serde::Deserialize;
 
 use super::{Event, Incoming, PartDelta, Sync};
 use crate::json::Text;
-
-/// Where an event's type stands, if its folder has no name of unusual length.
-const HEAD_BYTES: usize = 512;
+use crate::limits;
 
 static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#""message.part.delta""#));
 static SYNC: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r#""sync""#));
@@ -61,7 +59,7 @@ enum IsSync {
 
 /// The event, if it is an enveloped one of these types as OpenCode writes them.
 pub(super) fn decode(data: &str) -> Option<Incoming<'_>> {
-    let head = &data.as_bytes()[..data.len().min(HEAD_BYTES)];
+    let head = &data.as_bytes()[..data.len().min(limits::EVENT_HEAD_BYTES)];
     if DELTA.find(head).is_some() {
         let envelope: Envelope<'_, Increment<'_>> = serde_json::from_str(data).ok()?;
         return Some(envelope.opened(|payload| (payload.id, Event::PartDelta(payload.properties))));

@@ -148,11 +148,11 @@ fn held(key: &str, drawn: &VecDeque<Drawn>) -> usize {
         .iter()
         .zip(before)
         .map(|(drawn, before)| drawn.fragment.bytes_beside(before));
-    ENTRY_BYTES + key.len() + drawn.capacity() * size_of::<Drawn>() + fragments.sum::<usize>()
+    ENTRY_SIZE + key.len() + drawn.capacity() * size_of::<Drawn>() + fragments.sum::<usize>()
 }
 
 /// Bytes of an entry in a table that is as full as it may be: such tables double.
-const ENTRY_BYTES: usize = 2 * size_of::<(String, Ring)>();
+const ENTRY_SIZE: usize = 2 * size_of::<(String, Ring)>();
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -1,12 +1,12 @@
 //! Runs the prompts of a session: waits, paces, and drives the world through the phases of each turn.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use super::shapes::{self, Usage};
 use super::shared::Handle;
 use super::tools::{self, Context, End};
 use super::world::Status;
+use crate::limits;
 use crate::model::script;
 use crate::pace::Paced;
 use crate::script::{Channel, Failure, Flow, Statement, ToolCall};
@@ -225,7 +225,7 @@ impl Step<'_> {
                 },
             );
         });
-        tokio::time::sleep(wait.min(LONGEST_RETRY)).await;
+        tokio::time::sleep(wait.min(limits::LONGEST_RETRY)).await;
         self.shared
             .with(|world| world.set_status(self.session, Status::Busy));
     }
@@ -233,8 +233,6 @@ impl Step<'_> {
 
 /// The wait before asking again grows no further than this.
 const MOST_DOUBLINGS: u32 = 5;
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
-
 fn due_failure(statements: &[Statement], attempt: u32) -> Option<&Failure> {
     statements.iter().find_map(|statement| match statement {
         Statement::Error(failure) if failure.times.is_none_or(|times| attempt <= times) => {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hub::command::port;
-use hub::ingest::dialect::Dialect;
+use hub::command::port::{Found, PermissionReply};
+use hub::ingest::dialect::{self, Dialect};
 use model::ids::{InstanceId, SessionId};
 use opencode::ClientError;
-use opencode::wire::{PermissionReply, SessionInfo};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -113,10 +113,15 @@ impl port::Server for Line {
         self.clone()
     }
 
-    async fn session(&self, id: &SessionId) -> Result<SessionInfo, ClientError> {
+    async fn session(&self, id: &SessionId) -> Result<Found, ClientError> {
         self.read(|_, store| {
             let kept = store.sessions.get(id.as_str());
-            Ok(kept.ok_or(Broken::NotFound)?.info.clone())
+            let info = &kept.ok_or(Broken::NotFound)?.info;
+            Ok(Found {
+                id: info.id.as_str().into(),
+                directory: info.directory.as_str().into(),
+                raw: dialect::json(info.raw.clone()),
+            })
         })
         .await
     }

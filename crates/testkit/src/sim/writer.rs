@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join;
+use hub::command::port::PermissionReply;
 use hub::command::{CommandError, GrantError, PermissionAnswer, Prompt};
 use model::ids::{InstanceId, PermissionId, SessionId};
-use opencode::wire::PermissionReply;
+use opencode::wire;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -271,7 +272,11 @@ impl Lane {
 
     /// Tries until an answer was taken or refused. One that is told to count is the one that the server took.
     async fn settle(&mut self, server: &Server, id: PermissionId, answer: PermissionAnswer) {
-        let reply = answer.reply;
+        let reply = match answer.reply {
+            PermissionReply::Once => wire::PermissionReply::Once,
+            PermissionReply::Always => wire::PermissionReply::Always,
+            PermissionReply::Reject => wire::PermissionReply::Reject,
+        };
         let said = Said::Answer(instance(server.index), id.clone(), answer);
         let counts = self.until_told(&said).await.is_ok();
         let took = lock(&server.inner).answered.get(id.as_str()).copied();

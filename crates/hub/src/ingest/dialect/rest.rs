@@ -16,7 +16,8 @@ use super::bounds;
 use super::v1::failure;
 use crate::{limits, picture};
 
-fn json(raw: Raw) -> Json {
+/// JSON as a server wrote it.
+pub fn json(raw: Raw) -> Json {
     Json::from(Arc::from(raw))
 }
 

@@ -13,7 +13,6 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use model::time::Timestamp;
 use rusqlite::types::Value;
@@ -29,9 +28,6 @@ pub const FILE: &str = "journal.sqlite";
 
 /// Bytes of a page, as SQLite has it by default.
 const PAGE: u64 = 4096;
-
-/// How long another program may hold the file for a moment.
-const BUSY: Duration = Duration::from_secs(1);
 
 /// A journal's file.
 #[derive(Clone, Debug)]
@@ -135,7 +131,9 @@ impl Medium for SqliteFile {
         self.make().map_err(refused)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(said)?;
-        connection.busy_timeout(BUSY).map_err(said)?;
+        connection
+            .busy_timeout(limits::JOURNAL_BUSY)
+            .map_err(said)?;
         schema::prepare(&connection)?;
         if let Some(pages) = self.most_pages {
             let set = format!("PRAGMA max_page_count = {pages}");
@@ -147,7 +145,9 @@ impl Medium for SqliteFile {
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(said)?;
-        connection.busy_timeout(BUSY).map_err(said)?;
+        connection
+            .busy_timeout(limits::JOURNAL_BUSY)
+            .map_err(said)?;
         Ok(Box::new(Reading(connection)))
     }
 
