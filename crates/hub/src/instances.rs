@@ -124,6 +124,7 @@ impl Hub {
     ///
     /// # Errors
     /// When the list of instances cannot be read, or no HTTP client can be made.
+    // Longer than 70 lines: what a hub consists of, in the order in which each needs the one before.
     pub async fn start(dir: &DataDir, options: HubOptions) -> Result<Self, HubError> {
         let (registry, put_aside) = Registry::load(dir)?;
         let disk = |source| RegistryError::Disk {

@@ -207,6 +207,7 @@ impl World<'_> {
         );
     }
 
+    // Longer than 70 lines: one conversation, message after message.
     fn conversation(&mut self) {
         let ses = "ses_parse";
         let mut user = message(ses, "msg_1", Role::User, 1);

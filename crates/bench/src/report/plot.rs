@@ -32,6 +32,7 @@ pub(crate) struct Line {
 
 impl Chart {
     /// The chart as a file.
+    // Longer than 70 lines: one picture, written from its top to its bottom.
     pub(crate) fn svg(&self) -> String {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let most_x = points().map(|point| point.0).fold(1.0, f64::max);

@@ -20,6 +20,7 @@ const KINDS: [&str; 3] = ["nobody", "10 readers of the log", "10 live viewers"];
 /// What stands beside them.
 const FLOOR: &str = "the floor: threads that only read";
 
+// Longer than 70 lines: one measurement, step after step.
 pub(super) async fn run(setup: &Setup) -> Result<Section> {
     let (servers, sessions) = (setup.size(20, 4), setup.size(5, 3));
     let speaking = servers * sessions;

@@ -29,6 +29,7 @@ struct Curve {
     points: Vec<Point>,
 }
 
+// Longer than 70 lines: one measurement, curve after curve.
 pub(super) async fn run(setup: &Setup) -> Result<Section> {
     let setting = format!(
         "One session of {RATE} words/s that is looked at, in short messages; each point a hub of its own, the median of {} windows of {} s.",

@@ -40,6 +40,7 @@ struct Line<'a> {
 }
 
 /// Follows the log of the running hub.
+// Longer than 70 lines: one command, from its arguments to its last line.
 pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> {
     let data_dir = setting.data_dir()?;
     let api = Api::of(&data_dir)?;

@@ -228,6 +228,7 @@ async fn a_folder_is_added_once_a_person_trusts_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one attack, way after way.
 async fn an_agents_own_tools_get_nothing() -> Result<()> {
     let bench = Bench::new().await?;
     let drovers = |args: &[&str]| {

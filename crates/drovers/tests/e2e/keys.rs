@@ -24,6 +24,7 @@ async fn leave_prompt(page: &Page) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one walk over the whole page.
 async fn everything_is_reached_without_a_pointer() -> Result<()> {
     let bench = Bench::new().await?;
     let server = bench.server("proj").await?;

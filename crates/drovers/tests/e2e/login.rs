@@ -10,6 +10,7 @@ const FORM: &str = "document.querySelector('[data-k=head] form.login')";
 const LINK: &str = "document.querySelector('.link').innerText";
 
 /// On a desktop and on a phone, from the refusal to the next prompt.
+// Longer than 70 lines: one login, step after step.
 async fn logs_in(screen: Viewport) -> Result<()> {
     let bench = Bench::new().await?;
     let mut server = bench.server("proj").await?;

@@ -1,4 +1,5 @@
 //! Instances, sessions, prompts, permissions and questions.
+// Longer than 600 lines: every resource of the API, one after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -57,6 +57,7 @@ async fn no_route_lets_anybody_in_without_a_key() {
 }
 
 #[tokio::test]
+// Longer than 70 lines: a table of keys, tried on every route.
 async fn no_route_lets_anybody_in_with_a_wrong_key() {
     let gate = Gate::new().await;
     let Gate { keyring, .. } = &gate;

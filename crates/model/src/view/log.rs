@@ -118,6 +118,7 @@ impl Front<'_> {
         })
     }
 
+    // Longer than 70 lines: one row of each kind, in the order in which they are drawn.
     fn loaded(
         &self,
         session: &Session,

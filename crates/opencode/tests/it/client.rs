@@ -1,4 +1,5 @@
 //! The client against servers that answer badly, and what it sends.
+// Longer than 600 lines: every way in which a server answers, beside each other.
 
 use std::time::Duration;
 

@@ -107,6 +107,7 @@ fn hush() {
     });
 }
 
+// Longer than 70 lines: one story, from its beginning to its end.
 async fn story(seed: u64, print: bool) -> Outcome {
     let core = Core::new(seed, print);
     let mut random = core.random("story");

@@ -293,6 +293,7 @@ fn tokens(output: u64) -> Value {
 }
 
 impl Turn {
+    // Longer than 70 lines: a table, an arm for each step of a turn.
     fn take(&mut self, server: &Server, session: &str, step: Step) {
         match step {
             Step::User(text) => self.user(server, session, &text),

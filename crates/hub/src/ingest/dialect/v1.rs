@@ -40,6 +40,7 @@ fn outcome(reply: Option<PermissionReply>) -> Outcome {
     }
 }
 
+// Longer than 70 lines: a table, a line for each kind of event.
 fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) -> Option<Event> {
     use wire::Event as W;
     Some(match event {

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 //! The supervisor under paused time, against a server that is a script.
+// Longer than 600 lines: every way in which a link goes, beside each other.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

@@ -67,6 +67,7 @@ type Case = (
 );
 
 #[test]
+// Longer than 70 lines: a table of ends.
 fn whatever_ends_a_turn_without_success_is_told() {
     let spoke = || Some(text("p", "words", true));
     let cases: [Case; 9] = [

@@ -58,6 +58,7 @@ fn is_of(id: &str, server: usize) -> bool {
     id.len() != 11 || id[4..].starts_with(&server.to_string())
 }
 
+// Longer than 70 lines: a comparison, field after field.
 fn same_session(
     session: &Session,
     kept: &Kept,
