@@ -15,6 +15,8 @@ const anchors = CSS.supports("overflow-anchor", "auto");
 let following = true;
 /** How far the conversation could be scrolled when it was last laid out. What grew since is no sign of having left its end. */
 let end = 0;
+/** How high the conversation was then. */
+let height = 0;
 
 /** Looking for what the browser would keep in its place takes time with every word, and is of no use at the end. */
 function setFollowing(follows: boolean): void {
@@ -36,7 +38,8 @@ const usedAsks = (): Element | null => {
 function showEnd(): void {
   const log = byId("log");
   if (!log) return;
-  end = log.scrollHeight - log.clientHeight;
+  height = log.scrollHeight;
+  end = height - log.clientHeight;
   const asks = usedAsks();
   if (asks && stay !== null) log.scrollTop += asks.getBoundingClientRect().top - stay;
   else if (following) log.scrollTop = end;
@@ -110,7 +113,8 @@ export function beginReading(): void {
     "scroll",
     ({ target }) => {
       if (!(target instanceof HTMLElement) || target.id !== "log" || target.scrollTop === scrolled) return;
-      // What became shorter moved what is in sight, not the person.
+      // What became shorter moved what is in sight, not the person. Its end is shown once it is laid out.
+      if (target.scrollHeight < height) return;
       const ends = Math.min(end, target.scrollHeight - target.clientHeight);
       setFollowing(target.scrollTop >= ends - near);
       stay = usedAsks()?.getBoundingClientRect().top ?? null;
