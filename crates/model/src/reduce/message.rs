@@ -110,14 +110,27 @@ impl Loaded {
         }
     }
 
-    /// Stamps the prompts behind the last answer: whether they are queued depends on it.
+    fn is_prompt(&self, id: &MessageId) -> bool {
+        let message = self.messages.get(id);
+        message.is_some_and(|message| message.info.role == Role::User)
+    }
+
+    /// Stamps what may be queued, if a prompt changed. Gives back whether one did.
+    fn queue_changed(&mut self, rev: Rev, changed: bool) -> bool {
+        if changed {
+            self.touch_queued(rev);
+        }
+        changed
+    }
+
+    /// Stamps the prompts behind the one that the last answer is for: whether they are queued depends on that answer. Others of
+    /// its steps may stand between them.
     pub(super) fn touch_queued(&mut self, rev: Rev) {
-        let last = self.order.iter().rev().map(|(_, id)| id.clone());
-        let is_prompt = |id: &MessageId| {
-            let message = self.messages.get(id);
-            message.is_some_and(|message| message.info.role == Role::User)
-        };
-        let queued: Vec<_> = last.take_while(is_prompt).collect();
+        let last = self.last_assistant();
+        let asked = last.map(|last| last.info.parent.as_ref().unwrap_or(&last.info.id));
+        let behind = self.order.iter().rev().map(|(_, id)| id);
+        let behind = behind.take_while(|id| Some(*id) != asked);
+        let queued: Vec<_> = behind.filter(|id| self.is_prompt(id)).cloned().collect();
         for id in queued {
             if let Some(message) = self.messages.get_mut(&id) {
                 message.touch(rev);
@@ -343,10 +356,26 @@ impl Session {
                 }
                 changed
             }
-            Event::Message(info) => loaded.put_message(rev, info),
-            Event::MessageRemoved { message, .. } => loaded.remove_message(rev, &message),
-            Event::Part(part) => loaded.put_part(rev, part),
-            Event::PartRemoved { message, part, .. } => loaded.remove_part(rev, &message, &part),
+            Event::Message(info) => {
+                let changed = loaded.put_message(rev, info);
+                loaded.queue_changed(rev, changed)
+            }
+            Event::MessageRemoved { message, .. } => {
+                // What stood behind it may have been queued for it.
+                loaded.touch_queued(rev);
+                let changed = loaded.remove_message(rev, &message);
+                loaded.queue_changed(rev, changed)
+            }
+            Event::Part(part) => {
+                let prompts = loaded.is_prompt(&part.message);
+                let changed = loaded.put_part(rev, part);
+                loaded.queue_changed(rev, changed && prompts) || changed
+            }
+            Event::PartRemoved { message, part, .. } => {
+                let prompts = loaded.is_prompt(&message);
+                let changed = loaded.remove_part(rev, &message, &part);
+                loaded.queue_changed(rev, changed && prompts) || changed
+            }
             _ => false,
         };
         if changed {
