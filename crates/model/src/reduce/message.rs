@@ -392,6 +392,16 @@ impl Session {
         }
     }
 
+    /// Stamps every prompt: a read may have changed which answers there are, and so which prompts are queued.
+    pub(super) fn touch_prompts(&mut self, rev: Rev) {
+        if let Body::Loaded(loaded) = &mut self.body {
+            let prompts = loaded.messages.values_mut();
+            let prompts = prompts.filter(|message| message.info.role == Role::User);
+            prompts.for_each(|message| message.touch(rev));
+            self.body_rev = rev;
+        }
+    }
+
     /// Stamps the last answer, and what stands behind it: how they stand depends on what the session does.
     pub(super) fn touch_last_assistant(&mut self, rev: Rev) {
         if let Body::Loaded(loaded) = &mut self.body {

@@ -92,6 +92,7 @@ impl Fold<'_> {
                 false
             }
         };
+        session.touch_prompts(rev);
         if mem::take(&mut session.end_unseen) {
             let last = session.loaded().and_then(Loaded::last_assistant);
             let last = last.filter(|last| last.is_unfinished());
