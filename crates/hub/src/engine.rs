@@ -11,6 +11,7 @@ mod protocol;
 mod trim;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -28,6 +29,7 @@ pub use trim::Reach;
 use crate::clock::Clock;
 use crate::limits;
 use crate::record::journal::Journal;
+use crate::record::journal::store::Purge;
 use crate::record::log::Said;
 use crate::record::word::Word;
 use crate::tasks;
@@ -304,6 +306,7 @@ impl Engine {
 
     /// Asks supervisors for what the fold lacks, each thing once.
     fn perform(&mut self, effects: Vec<Effect>) {
+        let mut forgotten = Vec::new();
         for effect in effects {
             match effect {
                 Effect::ReadMessages(instance, session) => self.read_anew(instance, session),
@@ -311,11 +314,12 @@ impl Engine {
                     self.read_directory(instance, directory);
                 }
                 Effect::Forget(instance, session) => {
-                    let (log, session) = (self.shared.journal.log(), session.as_str().into());
-                    log.withhold(&instance, Some(&session));
+                    let session = Some(session.as_str().into());
+                    forgotten.push(Purge { instance, session });
                 }
                 Effect::KeepAgain(instance, session) => {
                     let (log, session) = (self.shared.journal.log(), session.as_str().into());
+                    log.withhold_all(mem::take(&mut forgotten));
                     log.keep_again(&instance, &session);
                 }
                 Effect::ReadSession(instance, session) => {
@@ -326,6 +330,7 @@ impl Engine {
                 }
             }
         }
+        self.shared.journal.log().withhold_all(forgotten);
     }
 
     fn ask(&self, instance: &InstanceId, ask: Ask) -> bool {

@@ -113,6 +113,14 @@ impl Log {
         self.pending.notify_one();
     }
 
+    /// The same for many sessions at once.
+    pub(crate) fn withhold_all(&self, purges: Vec<Purge>) {
+        if !purges.is_empty() {
+            self.tail().withhold_all(purges);
+            self.pending.notify_one();
+        }
+    }
+
     /// A session that was withheld is there after all: what is said in it from now on is stored.
     pub(crate) fn keep_again(&self, instance: &InstanceId, session: &Arc<str>) {
         self.tail().keep_again(instance, session);

@@ -1,6 +1,6 @@
 //! The end of the log, and the knowledge of all that lies before it. Pure: the one place that knows where an entry is.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use model::ids::InstanceId;
@@ -298,26 +298,33 @@ impl Tail {
     }
 
     pub(super) fn withhold(&mut self, instance: &InstanceId, session: Option<&Arc<str>>) {
-        if let Some(session) = session {
-            self.deleted.add(instance, session);
-        }
         let purge = Purge {
             instance: instance.clone(),
             session: session.cloned(),
         };
-        if let Some(purges) = &mut self.purges
-            && !purges.contains(&purge)
-        {
-            purges.push_back(purge.clone());
-            if purges.len() > limits::JOURNAL_DELETED {
-                // A removed instance is noted elsewhere too, and holds more than any session.
-                let session = purges.iter().position(|purge| purge.session.is_some());
-                purges.remove(session.unwrap_or(0));
-                tracing::error!("what was deleted while the journal failed may stay in it");
-            }
+        self.withhold_all(vec![purge]);
+    }
+
+    /// Takes out the texts of all of these in one pass: a list may lack thousands of sessions at once.
+    pub(super) fn withhold_all(&mut self, purges: Vec<Purge>) {
+        for purge in &purges {
+            self.order_purge(purge);
         }
+        let (whole, sessions): (Vec<_>, Vec<_>) = purges
+            .into_iter()
+            .partition(|purge| purge.session.is_none());
+        let sessions: HashMap<(InstanceId, Arc<str>), Purge> = sessions
+            .into_iter()
+            .filter_map(|purge| Some(((purge.instance.clone(), purge.session.clone()?), purge)))
+            .collect();
         for entry in &mut self.ring {
-            let about = purge.covers(&entry.instance, entry.session.as_deref(), &entry.said);
+            let session = entry.session.clone();
+            let of_session =
+                session.and_then(|session| sessions.get(&(entry.instance.clone(), session)));
+            let about = whole
+                .iter()
+                .chain(of_session)
+                .any(|purge| purge.covers(&entry.instance, entry.session.as_deref(), &entry.said));
             if about && entry.said != Said::Withheld {
                 let withheld = Entry {
                     said: Said::Withheld,
@@ -328,6 +335,29 @@ impl Tail {
         }
         self.bytes = self.ring.iter().map(|entry| entry.bytes()).sum();
         self.unstored = self.weigh_unstored();
+    }
+
+    /// Has the journal take it out as well, and keep out what still comes of it.
+    fn order_purge(&mut self, purge: &Purge) {
+        let session = purge.session.as_ref();
+        let new = session.is_some_and(|session| !self.deleted.has(&purge.instance, session));
+        if let Some(session) = session {
+            self.deleted.add(&purge.instance, session);
+        }
+        let Some(purges) = &mut self.purges else {
+            return;
+        };
+        // One that was not deleted before is not ordered either: there may be thousands to look through.
+        if !new && purges.contains(purge) {
+            return;
+        }
+        purges.push_back(purge.clone());
+        if purges.len() > limits::JOURNAL_DELETED {
+            // A removed instance is noted elsewhere too, and holds more than any session.
+            let session = purges.iter().position(|purge| purge.session.is_some());
+            purges.remove(session.unwrap_or(0));
+            tracing::error!("what was deleted while the journal failed may stay in it");
+        }
     }
 
     pub(super) fn keep_again(&mut self, instance: &InstanceId, session: &Arc<str>) {
