@@ -124,12 +124,21 @@ impl Fold<'_> {
             session.judge();
         }
         if idle {
-            self.run_ended(id);
+            self.end_to_review(id);
+            // Nobody saw when it ended: it may have been cut off together with them.
+            self.settle_below(id, Self::is_left_behind);
         } else if let Some(session) = self.instance.sessions.get_mut(id) {
             session.unreviewed = Some(at);
         }
         self.touch_row(id);
         self.requests_end(|session| session == id);
+    }
+
+    /// True for a session of whose last answer is known that its parent went on after it.
+    fn is_left_behind(&self, id: &SessionId) -> bool {
+        let session = self.instance.sessions.get(id);
+        let last = session.and_then(|session| session.loaded()?.last_assistant());
+        last.is_some_and(|last| self.parent_went_on(id, last.info.created))
     }
 
     /// True if the parent of a session came to an end after this moment of the server's clock: it went on without the session.

@@ -221,15 +221,30 @@ impl Fold<'_> {
         }
     }
 
-    /// A run came to its end: a person may want to look at it, unless one stopped it. Subagents of it that were interrupted before
-    /// are no one's matter any more: it went on without them.
+    /// A run was seen to come to its end. Subagents of it that were interrupted before are no one's matter any more: it went on
+    /// without them.
     pub(super) fn run_ended(&mut self, id: &SessionId) {
-        let (rev, at) = (self.rev, self.at);
+        self.end_to_review(id);
+        self.settle_below(id, |_, _| true);
+    }
+
+    /// A run came to its end: a person may want to look at it, unless one stopped it.
+    pub(super) fn end_to_review(&mut self, id: &SessionId) {
+        let at = self.at;
         let stopped = self.instance.is_stopped(id);
         if let Some(session) = self.instance.sessions.get_mut(id) {
             let by_a_person = stopped && session.answer.was_aborted();
             session.unreviewed = (!by_a_person).then_some(at);
         }
+    }
+
+    /// Settles the interrupted sessions below one, as far as it went on without them.
+    pub(super) fn settle_below(
+        &mut self,
+        id: &SessionId,
+        went_on_without: impl Fn(&Self, &SessionId) -> bool,
+    ) {
+        let rev = self.rev;
         let any = self.instance.sessions.values();
         let any = any
             .into_iter()
@@ -238,7 +253,8 @@ impl Fold<'_> {
             return;
         }
         for below in self.instance.below(id) {
-            if let Some(session) = self.instance.sessions.get_mut(&below)
+            if went_on_without(self, &below)
+                && let Some(session) = self.instance.sessions.get_mut(&below)
                 && matches!(session.run, Run::Interrupted { .. })
             {
                 session.set_run(rev, Run::Idle);
