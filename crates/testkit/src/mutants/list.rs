@@ -131,7 +131,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "an entry is skipped between memory and journal",
-        file: "crates/hub/src/journal/read.rs",
+        file: "crates/hub/src/record/journal/read.rs",
         text: "    let mut next = after.seq + 1;",
         instead: "    let mut next = after.seq + 2;",
     },
@@ -173,13 +173,13 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "an order to purge is taken before the journal has it",
-        file: "crates/hub/src/journal/writer.rs",
+        file: "crates/hub/src/record/journal/writer.rs",
         text: "            open.store.note_purge(&purge)?;\n            self.log.purge_noted(&purge);",
         instead: "            self.log.purge_noted(&purge);\n            open.store.note_purge(&purge)?;",
     },
     Mutant {
         name: "a deletion on a stream that breaks is dropped",
-        file: "crates/hub/src/engine.rs",
+        file: "crates/hub/src/engine/protocol.rs",
         text: "            .retain(|event| matches!(event, Event::SessionDeleted(_)));",
         instead: "            .clear();",
     },
@@ -203,7 +203,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a journal's writer that fails is gone",
-        file: "crates/hub/src/journal/writer.rs",
+        file: "crates/hub/src/record/journal/writer.rs",
         text: "            let end = tasks::caught(self.open_and_write(put_aside.clone())).await;",
         instead: "            let end = Ok::<_, Arc<str>>(self.open_and_write(put_aside.clone()).await);",
     },
@@ -224,5 +224,17 @@ pub const MUTANTS: &[Mutant] = &[
         file: "crates/model/src/reduce/session.rs",
         text: "            Some(directory) if self.instance.asked.missing.insert(id.clone()) => {",
         instead: "            Some(directory) if id.as_str().is_empty() => {",
+    },
+    Mutant {
+        name: "a request ends for one answer that denies its session",
+        file: "crates/model/src/reduce/session.rs",
+        text: "        let first = self.waits_in(&id) && self.instance.asked.missing.insert(id.clone());",
+        instead: "        let first = false;",
+    },
+    Mutant {
+        name: "viewers are not told of prompts that an answer frees",
+        file: "crates/model/src/reduce/message.rs",
+        text: "        let first = before.to.clone().min(now.to);\n        self.touch_prompts_after(rev, first);",
+        instead: "",
     },
 ];
