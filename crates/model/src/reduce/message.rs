@@ -1,11 +1,14 @@
 //! Messages, parts and the texts that stream into them.
 
+use std::ops::Bound;
+
 use super::{Effect, Fold};
 use crate::event::Event;
 use crate::ids::{MessageId, PartId, SessionId};
 use crate::limits;
 use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, PartKind, Rev, Role, Session};
 use crate::text::{Delta, OpenText};
+use crate::time::Timestamp;
 
 impl Fold<'_> {
     /// Something in a session's conversation changed: to the streaming texts at once, to the messages if they are kept.
@@ -93,6 +96,24 @@ impl Session {
     }
 }
 
+/// What the prompts of a conversation depend on, each with the others.
+#[derive(PartialEq)]
+pub(super) struct Answered {
+    /// The last answer.
+    last: Option<MessageInfo>,
+    /// The place in the order up to which prompts are answered.
+    to: Option<(Timestamp, MessageId)>,
+}
+
+impl Answered {
+    pub(super) fn of(loaded: &Loaded) -> Self {
+        Self {
+            last: loaded.last_assistant().map(|last| last.info.clone()),
+            to: loaded.answered_to(),
+        }
+    }
+}
+
 impl Held {
     fn hold(&mut self, event: Event) {
         if self.events.len() < limits::HELD_EVENTS {
@@ -110,33 +131,47 @@ impl Loaded {
         }
     }
 
-    fn is_prompt(&self, id: &MessageId) -> bool {
-        let message = self.messages.get(id);
-        message.is_some_and(|message| message.info.role == Role::User)
-    }
-
-    /// Stamps what may be queued, if a prompt changed. Gives back whether one did.
-    fn queue_changed(&mut self, rev: Rev, changed: bool) -> bool {
-        if changed {
-            self.touch_queued(rev);
-        }
-        changed
-    }
-
-    /// Stamps the prompts behind the one that the last answer is for: whether they are queued depends on that answer. Others of
-    /// its steps may stand between them.
+    /// Stamps the prompts that are not answered: whether they are queued depends on the last answer.
     pub(super) fn touch_queued(&mut self, rev: Rev) {
-        let last = self.last_assistant();
-        let asked = last.map(|last| last.info.parent.as_ref().unwrap_or(&last.info.id));
-        let behind = self.order.iter().rev().map(|(_, id)| id);
-        let behind = behind.take_while(|id| Some(*id) != asked);
-        let queued: Vec<_> = behind.filter(|id| self.is_prompt(id)).cloned().collect();
-        for id in queued {
+        self.touch_prompts_after(rev, self.answered_to());
+    }
+
+    /// Stamps the prompts after a place in the order: all of them, if none is given. One that is queued may stand before
+    /// the last answer, which goes on in a message of its own after each of its tools.
+    fn touch_prompts_after(&mut self, rev: Rev, place: Option<(Timestamp, MessageId)>) {
+        let place = place.map_or(Bound::Unbounded, Bound::Excluded);
+        let after = self.order.range((place, Bound::Unbounded));
+        let is_prompt = |id: &&MessageId| {
+            let message = self.messages.get(*id);
+            message.is_some_and(|message| message.info.role == Role::User)
+        };
+        let prompts = after.map(|(_, id)| id).filter(is_prompt);
+        let prompts: Vec<_> = prompts.cloned().collect();
+        for id in prompts {
             if let Some(message) = self.messages.get_mut(&id) {
                 message.touch(rev);
             }
             self.touch_compaction(rev, &id);
         }
+    }
+
+    /// Stamps the last answers of before and of now, and the prompts that were queued or are, where one changed or where
+    /// the place up to which prompts are answered did.
+    pub(super) fn touch_where_answers_changed(&mut self, rev: Rev, before: &Answered) {
+        let now = Answered::of(self);
+        if *before == now {
+            return;
+        }
+        let id = |of: &Answered| of.last.as_ref().map(|last| last.id.clone());
+        if id(before) != id(&now) {
+            for id in id(before).iter().chain(&id(&now)) {
+                if let Some(message) = self.messages.get_mut(id) {
+                    message.touch(rev);
+                }
+            }
+        }
+        let first = before.to.clone().min(now.to);
+        self.touch_prompts_after(rev, first);
     }
 
     /// Stamps the part of a message that asked for a summary: how far that is depends on another message.
@@ -340,42 +375,24 @@ impl Session {
             return false;
         };
         let changed = match event {
-            Event::Message(info) if info.role == Role::Assistant => {
-                if !loaded.messages.contains_key(&info.id) {
-                    // The message before it is no longer the last one, which may change how it stands.
-                    touch_last_assistant(loaded, rev);
-                    loaded.touch_queued(rev);
-                }
+            Event::Message(info) => {
+                let before = Answered::of(loaded);
                 let compacts = info.parent.clone().filter(|_| info.summary);
                 let changed = loaded.put_message(rev, info);
-                if changed {
-                    loaded.touch_queued(rev);
-                }
+                loaded.touch_where_answers_changed(rev, &before);
                 if let Some(asked) = compacts.filter(|_| changed) {
                     loaded.touch_compaction(rev, &asked);
                 }
                 changed
             }
-            Event::Message(info) => {
-                let changed = loaded.put_message(rev, info);
-                loaded.queue_changed(rev, changed)
-            }
             Event::MessageRemoved { message, .. } => {
-                // What stood behind it may have been queued for it.
-                loaded.touch_queued(rev);
-                let changed = loaded.remove_message(rev, &message);
-                loaded.queue_changed(rev, changed)
+                let before = Answered::of(loaded);
+                let removed = loaded.remove_message(rev, &message);
+                loaded.touch_where_answers_changed(rev, &before);
+                removed
             }
-            Event::Part(part) => {
-                let prompts = loaded.is_prompt(&part.message);
-                let changed = loaded.put_part(rev, part);
-                loaded.queue_changed(rev, changed && prompts) || changed
-            }
-            Event::PartRemoved { message, part, .. } => {
-                let prompts = loaded.is_prompt(&message);
-                let changed = loaded.remove_part(rev, &message, &part);
-                loaded.queue_changed(rev, changed && prompts) || changed
-            }
+            Event::Part(part) => loaded.put_part(rev, part),
+            Event::PartRemoved { message, part, .. } => loaded.remove_part(rev, &message, &part),
             _ => false,
         };
         if changed {
@@ -389,16 +406,6 @@ impl Session {
         self.body_rev = rev;
         if let Body::Loaded(loaded) = &mut self.body {
             loaded.touch_messages(rev);
-        }
-    }
-
-    /// Stamps every prompt: a read may have changed which answers there are, and so which prompts are queued.
-    pub(super) fn touch_prompts(&mut self, rev: Rev) {
-        if let Body::Loaded(loaded) = &mut self.body {
-            let prompts = loaded.messages.values_mut();
-            let prompts = prompts.filter(|message| message.info.role == Role::User);
-            prompts.for_each(|message| message.touch(rev));
-            self.body_rev = rev;
         }
     }
 

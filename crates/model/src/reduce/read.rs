@@ -7,6 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::Fold;
+use super::message::Answered;
 use crate::event::{Event, MessagesRead, ReadPage};
 use crate::ids::{MessageId, SessionId};
 use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, PartKind, Rev, Run, Session};
@@ -64,7 +65,7 @@ impl Fold<'_> {
         let taken_back = session.info.reverted_from.is_some();
         if let Body::Loaded(loaded) = &mut session.body
             && !taken_back
-            && loaded.begin_at(begins, older)
+            && loaded.begin_at(rev, begins, older)
         {
             loaded.list_rev = rev;
             session.body_rev = rev;
@@ -92,7 +93,6 @@ impl Fold<'_> {
                 false
             }
         };
-        session.touch_prompts(rev);
         if mem::take(&mut session.end_unseen) {
             let last = session.loaded().and_then(Loaded::last_assistant);
             let last = last.filter(|last| last.is_unfinished());
@@ -205,7 +205,7 @@ impl Session {
             loaded.take_read(rev, info, parts, &known);
         }
         loaded.weigh();
-        loaded.touch_where_last_changed(rev, &known);
+        loaded.touch_where_answers_changed(rev, &Answered::of(&known));
         self.body = Body::Loaded(Box::new(loaded));
         self.body_rev = rev;
         for event in held.events {
@@ -242,7 +242,7 @@ impl Session {
         if loaded.older.as_ref() != Some(before) {
             return;
         }
-        let nothing = Loaded::default();
+        let (nothing, answered) = (Loaded::default(), Answered::of(loaded));
         for (info, parts) in read {
             if !loaded.messages.contains_key(&info.id) {
                 if self.info.reverted_from.as_ref() == Some(&info.id) {
@@ -254,6 +254,7 @@ impl Session {
         }
         loaded.older = older;
         loaded.list_rev = rev;
+        loaded.touch_where_answers_changed(rev, &answered);
         loaded.weigh();
         self.body_rev = rev;
     }
@@ -289,10 +290,11 @@ impl Loaded {
     }
 
     /// Lets go of the messages before one, where older ones begin at a cursor. False if it is not kept, or the first.
-    fn begin_at(&mut self, first: &MessageId, older: Arc<str>) -> bool {
+    fn begin_at(&mut self, rev: Rev, first: &MessageId, older: Arc<str>) -> bool {
         let Some(message) = self.messages.get(first) else {
             return false;
         };
+        let answered = Answered::of(self);
         let kept = self.order.split_off(&(message.info.created, first.clone()));
         let dropped = mem::replace(&mut self.order, kept);
         for (_, id) in &dropped {
@@ -302,22 +304,9 @@ impl Loaded {
             return false;
         }
         self.older = Some(older);
+        self.touch_where_answers_changed(rev, &answered);
         self.weigh();
         true
-    }
-
-    /// How a message stands depends on whether it is the last one that a model wrote.
-    fn touch_where_last_changed(&mut self, rev: Rev, known: &Loaded) {
-        let last = |loaded: &Loaded| Some(loaded.last_assistant()?.info.id.clone());
-        let (before, now) = (last(known), last(self));
-        if before == now {
-            return;
-        }
-        for id in before.iter().chain(&now) {
-            if let Some(message) = self.messages.get_mut(id) {
-                message.touch(rev);
-            }
-        }
     }
 
     /// Adds a message as read; what is as it was `known` keeps its revision, so that no viewer is told again.

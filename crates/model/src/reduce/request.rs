@@ -13,8 +13,8 @@ use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::json::Json;
 use crate::limits;
 use crate::state::{
-    Answered, Halt, Lapsed, MessageInfo, Outcome, Part, PartKind, Permission, Question, Role, Run,
-    ToolCall, ToolState,
+    Answered, Halt, Lapsed, MessageInfo, Outcome, Part, PartKind, Permission, Question, Rev, Role,
+    Run, Session, ToolCall, ToolState,
 };
 
 impl Fold<'_> {
@@ -263,6 +263,32 @@ impl Fold<'_> {
         ended
     }
 
+    /// True if a request of this session waits.
+    pub(super) fn waits_in(&self, id: &SessionId) -> bool {
+        let permissions = self.instance.permissions.values().map(|one| &one.session);
+        let questions = self.instance.questions.values().map(|one| &one.session);
+        permissions.chain(questions).any(|session| session == id)
+    }
+
+    /// Requests that a folder's list tells of while it lacks their sessions, of which their server said that it does not
+    /// know them: they are gone.
+    pub(super) fn requests_of_missing_end(
+        &mut self,
+        permissions: &[Permission],
+        questions: &[Question],
+    ) {
+        let permissions = permissions.iter().map(|one| &one.session);
+        let told = permissions.chain(questions.iter().map(|one| &one.session));
+        let gone: BTreeSet<_> = told
+            .filter(|id| !self.instance.sessions.contains_key(*id))
+            .filter(|id| self.instance.asked.missing.contains(*id))
+            .cloned()
+            .collect();
+        for id in gone {
+            self.session_gone(id);
+        }
+    }
+
     /// Requests of sessions that are known to be idle: their runs are over.
     pub(super) fn idle_requests_end(&mut self) {
         let permissions = self.instance.permissions.values().map(|one| &one.session);
@@ -330,18 +356,15 @@ impl Fold<'_> {
 
     /// Sets whether a session is stopped. What was set before of those below it is replaced by that.
     fn halt(&mut self, id: &SessionId, halt: Halt) {
+        let rev = self.rev;
         for below in self.instance.below(id) {
             self.instance.stops.remove(&below);
             if let Some(session) = self.instance.sessions.get_mut(&below) {
-                session.halt = Halt::Inherited;
+                session.set_halt(rev, Halt::Inherited);
             }
         }
-        let rev = self.rev;
         if let Some(session) = self.instance.sessions.get_mut(id) {
-            session.halt = halt;
-            // Prompts behind the last answer are held, or not any more.
-            session.touch_last_assistant(rev);
-            session.body_rev = rev;
+            session.set_halt(rev, halt);
         }
         self.touch_row(id);
         self.touch_requests();
@@ -354,12 +377,17 @@ impl Fold<'_> {
         if !stopped {
             return;
         }
+        let rev = self.rev;
         for session in self.instance.sessions.values_mut() {
             if session.info.parent.as_ref() == Some(id) && session.halt == Halt::Inherited {
-                session.halt = Halt::Stopped {
-                    after: session.info.updated,
-                    prompt: None,
-                };
+                let after = session.info.updated;
+                session.set_halt(
+                    rev,
+                    Halt::Stopped {
+                        after,
+                        prompt: None,
+                    },
+                );
                 self.instance.stops.insert(session.info.id.clone());
             }
         }
@@ -403,6 +431,18 @@ impl Fold<'_> {
             }
             _ => {}
         }
+    }
+}
+
+impl Session {
+    /// Sets whether the session is stopped: prompts behind its last answer are held, or not any more.
+    fn set_halt(&mut self, rev: Rev, halt: Halt) {
+        if self.halt == halt {
+            return;
+        }
+        self.halt = halt;
+        self.touch_last_assistant(rev);
+        self.body_rev = rev;
     }
 }
 

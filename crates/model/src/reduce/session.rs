@@ -118,7 +118,7 @@ impl Fold<'_> {
     }
 
     /// Reads say that a session is gone, and its server did not.
-    fn session_gone(&mut self, id: SessionId) {
+    pub(super) fn session_gone(&mut self, id: SessionId) {
         self.instance.tombstones.bury_in_doubt(id.clone());
         self.forget_texts(id.clone());
         self.forget_session(id);
@@ -153,13 +153,25 @@ impl Fold<'_> {
     /// it as well; of one that is not, late events are not followed until a list names it.
     pub(super) fn session_not_found(&mut self, id: SessionId) {
         let Some(session) = self.instance.sessions.get(&id) else {
-            return self.session_gone(id);
+            return self.unknown_not_found(id);
         };
         let directory = session.info.directory.clone();
         self.instance.asked.missing.insert(id.clone());
         self.read_failed(&id, NOT_FOUND.into());
         if !directory.is_empty() {
             self.ask_directory(directory);
+        }
+    }
+
+    /// A session that is not known here, and that its server does not know, as it seems. Where one of its requests waits,
+    /// one answer is not enough: the request would be refused on the server. The folders are asked, and a second answer, or
+    /// a list that tells of the request and lacks its session, ends both.
+    fn unknown_not_found(&mut self, id: SessionId) {
+        let first = self.waits_in(&id) && self.instance.asked.missing.insert(id.clone());
+        if first {
+            self.requests_doubted(&id);
+        } else {
+            self.session_gone(id);
         }
     }
 

@@ -217,6 +217,7 @@ impl Fold<'_> {
         questions: Vec<Question>,
         scope: &Scope,
     ) {
+        self.requests_of_missing_end(&permissions, &questions);
         let had = (
             self.instance
                 .permissions

@@ -17,7 +17,7 @@ pub struct Asked {
     pub unlisted: BTreeSet<Arc<str>>,
     /// Folders that are being read beside the stream, and what the stream told meanwhile.
     pub reading: BTreeMap<Arc<str>, Meanwhile>,
-    /// Sessions that are known and that a read lacked: they are gone once a list lacks them as well.
+    /// Sessions that are known, or whose requests wait, and that a read lacked: they are gone once a list lacks them as well.
     pub missing: BTreeSet<SessionId>,
     /// Statuses of sessions whose rows are still to be read.
     pub early: BTreeMap<SessionId, Early>,

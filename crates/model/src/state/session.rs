@@ -153,6 +153,16 @@ impl Loaded {
             .rev()
             .find(|message| message.info.role == Role::Assistant)
     }
+
+    /// The place in the order up to which prompts are answered, or their answer was begun: that of the prompt which the
+    /// last answer is for, or of that answer, where its prompt is not kept.
+    pub fn answered_to(&self) -> Option<(Timestamp, MessageId)> {
+        let last = &self.last_assistant()?.info;
+        let asked = last.parent.as_ref();
+        let asked = asked.and_then(|asked| self.messages.get(asked));
+        let asked = asked.map_or(last, |asked| &asked.info);
+        Some((asked.created, asked.id.clone()))
+    }
 }
 
 /// A message.

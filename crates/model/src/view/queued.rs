@@ -45,7 +45,7 @@ pub(super) fn queued(session: &Session, loaded: &Loaded, message: &Message) -> O
         return None;
     }
     let last = loaded.last_assistant().map(|last| &last.info);
-    if last.is_some_and(|last| is_for(loaded, last, info)) {
+    if loaded.answered_to() >= Some((info.created, info.id.clone())) {
         return None;
     }
     match &session.run {
@@ -64,14 +64,6 @@ pub(super) fn queued(session: &Session, loaded: &Loaded, message: &Message) -> O
         }
         _ => None,
     }
-}
-
-/// True if the last answer was begun for this prompt, or for one after it.
-fn is_for(loaded: &Loaded, last: &MessageInfo, prompt: &MessageInfo) -> bool {
-    let asked = last.parent.as_ref();
-    let asked = asked.and_then(|asked| loaded.messages.get(asked));
-    let asked = asked.map_or(last, |asked| &asked.info);
-    (asked.created, &asked.id) >= (prompt.created, &prompt.id)
 }
 
 /// How far the summary is that a message asked for.

@@ -225,4 +225,16 @@ pub const MUTANTS: &[Mutant] = &[
         text: "            Some(directory) if self.instance.asked.missing.insert(id.clone()) => {",
         instead: "            Some(directory) if id.as_str().is_empty() => {",
     },
+    Mutant {
+        name: "a request ends for one answer that denies its session",
+        file: "crates/model/src/reduce/session.rs",
+        text: "        let first = self.waits_in(&id) && self.instance.asked.missing.insert(id.clone());",
+        instead: "        let first = false;",
+    },
+    Mutant {
+        name: "viewers are not told of prompts that an answer frees",
+        file: "crates/model/src/reduce/message.rs",
+        text: "        let first = before.to.clone().min(now.to);\n        self.touch_prompts_after(rev, first);",
+        instead: "",
+    },
 ];

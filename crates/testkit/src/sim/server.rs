@@ -295,7 +295,17 @@ impl Server {
         {
             kept.seq = seq + 1;
         }
-        lock(&self.inner).apply(&incoming.event);
+        let mut inner = lock(&self.inner);
+        inner.apply(&incoming.event);
+        if let Event::SessionStatus {
+            session_id,
+            status: SessionStatus::Idle,
+        } = &incoming.event
+        {
+            // It went on without those below it that were cut off.
+            let below = store.family(session_id);
+            inner.cut_off.retain(|id| !below.contains(id));
+        }
         numbered
     }
 

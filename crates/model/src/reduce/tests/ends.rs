@@ -364,6 +364,65 @@ fn prompts_behind_an_answer_are_queued_and_a_stop_holds_them() {
 }
 
 #[test]
+fn whatever_answers_a_queued_prompt_is_told_to_viewers() {
+    let begin = || {
+        let mut bench = Bench::new();
+        bench.a([created("s")]);
+        bench.a(prompt("u1", 1));
+        bench.a([busy("s"), Event::Message(answer("u1", "m1", 2))]);
+        bench.a(prompt("u2", 3));
+        // The turn of the first prompt goes on behind the second.
+        bench.a([Event::Message(answer("u1", "m2", 4))]);
+        assert_eq!(queued(&bench, "u2"), Some(Queued::Waits));
+        bench
+    };
+    let done = |asked, id, at| MessageInfo {
+        completed: Some(Timestamp(at + 1)),
+        finish: Some("stop".into()),
+        ..answer(asked, id, at)
+    };
+    let of = |info: MessageInfo| {
+        let part = Part {
+            message: info.id.clone(),
+            ..text(&format!("p_{}", info.id), "do it", true)
+        };
+        (info, vec![part])
+    };
+    let asked = |id: &str, at| {
+        let [Event::Message(info), Event::Part(part)] = prompt(id, at) else {
+            unreachable!()
+        };
+        (info, vec![part])
+    };
+    let reread = || {
+        let first = [asked("u1", 1), of(answer("u1", "m1", 2)), asked("u2", 3)];
+        let first = first.into_iter();
+        first.chain([of(done("u1", "m2", 4))]).collect()
+    };
+    let removed = |id: &str| Event::MessageRemoved {
+        session: "s".into(),
+        message: id.into(),
+    };
+    let start = || Event::ReadStarted {
+        session: "s".into(),
+    };
+    for (what, events) in [
+        ("its answer", vec![Event::Message(answer("u2", "m3", 5))]),
+        ("an end", vec![Event::Message(done("u1", "m2", 4))]),
+        ("an idle session", vec![idle("s")]),
+        ("a read", vec![start(), read(reread())]),
+        ("a prompt that goes", vec![removed("u1")]),
+    ] {
+        let mut bench = begin();
+        let news = bench.news(events);
+        assert_eq!(queued(&bench, "u2"), None, "{what}");
+        let told = news.log.unwrap().messages;
+        let told = told.iter().any(|row| row.info.id.as_str() == "u2");
+        assert!(told, "a viewer is told: {what}");
+    }
+}
+
+#[test]
 fn a_summary_is_shown_as_far_as_it_is() {
     let compacted = |bench: &Bench| {
         let log = log(bench);

@@ -289,6 +289,47 @@ fn one_that_was_never_known_comes_with_a_list() {
 }
 
 #[test]
+fn what_waits_in_a_session_that_is_not_known_outlives_one_answer_that_it_is_gone() {
+    let waits = |bench: &Bench| {
+        bench.state.instances[&InstanceId::from("a")]
+            .permissions
+            .len()
+    };
+    let lapsed = |bench: &Bench| bench.state.instances[&InstanceId::from("a")].lapsed.len();
+    let asked = |of: &str| match permission("per", of) {
+        Event::PermissionAsked(permission) => permission,
+        _ => unreachable!(),
+    };
+    let list = |of: &str| Snapshot {
+        permissions: vec![asked("o")],
+        statuses: [(of.into(), RunStatus::Busy)].into(),
+        ..folder(of)
+    };
+    let begin = || {
+        let mut bench = Bench::new();
+        bench.a([snapshot(&[]), started(), read_folder(folder("p"))]);
+        bench.a([permission("per", "o"), not_found("o")]);
+        assert_eq!(
+            (waits(&bench), lapsed(&bench)),
+            (1, 0),
+            "nothing is refused"
+        );
+        let again = Effect::ReadDirectory("a".into(), "/other".into());
+        assert!(bench.effects.contains(&again), "{:?}", bench.effects);
+        bench
+    };
+    let mut bench = begin();
+    bench.a([started(), read_folder(list("o"))]);
+    assert_eq!((waits(&bench), lapsed(&bench)), (1, 0), "it is there");
+    let mut bench = begin();
+    bench.a([started(), read_folder(list("p"))]);
+    assert_eq!((waits(&bench), lapsed(&bench)), (0, 1), "its list lacks it");
+    let mut bench = begin();
+    bench.a([not_found("o")]);
+    assert_eq!((waits(&bench), lapsed(&bench)), (0, 1), "a second answer");
+}
+
+#[test]
 fn a_read_that_was_overtaken_is_repeated() {
     let mut bench = Bench::new();
     bench.a([snapshot(&["s"]), started()]);
