@@ -177,7 +177,11 @@ async fn act(asked: &Asked, dice: &mut Dice, phone: bool) -> Result<()> {
             match button(asked, dice).await? {
                 Some(at) if phone => page.tap(at).await?,
                 Some(at) if dice.roll(2) == 0 => page.clicks(at, 1).await?,
-                _ => page.press("a").await?,
+                _ => {
+                    page.press("a").await?;
+                    // Whatever comes sooner takes it back.
+                    pause(page, 500).await?;
+                }
             }
         }
         3 => page.press("a").await?,
