@@ -16,7 +16,8 @@ export function sheet(side?: string): void {
   else document.body.dataset.sheet = side;
 }
 
-async function confirmed(text: string, yes: string, no: string): Promise<boolean> {
+/** Asks; true once a person said yes by an act of its own. */
+export async function confirmed(text: string, yes: string, no: string): Promise<boolean> {
   const dialog = byId<HTMLDialogElement>("confirm");
   const line = byId("confirm-text");
   if (!dialog || !line) return false;

@@ -35,18 +35,28 @@ function makeRoom(): void {
   for (const [, name] of oldest.slice(0, Math.max(0, oldest.length - mostDrafts + 1))) localStorage.removeItem(name);
 }
 
-/** Keeps what is written now. */
-export function saveDraft(): void {
-  const text = draftField()?.value;
-  if (text === undefined || drafted === "") return;
-  if (text === "") return localStorage.removeItem(drafted);
+function storeDraft(name: string, text: string): void {
+  if (text === "") return localStorage.removeItem(name);
   if (text.length > longestDraft) return;
-  if (localStorage.getItem(drafted) === null) makeRoom();
+  if (localStorage.getItem(name) === null) makeRoom();
   try {
-    localStorage.setItem(drafted, JSON.stringify({ text, at: Date.now() }));
+    localStorage.setItem(name, JSON.stringify({ text, at: Date.now() }));
   } catch {
     // The browser's store is full: the draft lives as long as its page.
   }
+}
+
+/** Keeps what is written now. */
+export function saveDraft(): void {
+  const text = draftField()?.value;
+  if (text !== undefined && drafted !== "") storeDraft(drafted, text);
+}
+
+/** Adds a text to the draft of an instance's next session, which is not in front. */
+export function addToDraft(instance: string, text: string): void {
+  const name = `${draftPrefix}${instance}/`;
+  const before = readDraft(localStorage.getItem(name)).text;
+  if (text !== "") storeDraft(name, before === "" ? text : `${before}\n${text}`);
 }
 
 /** Puts the draft of the session in front into the prompt. */

@@ -2,6 +2,7 @@
 
 import { tooMany } from "./answer";
 import { answered, complain, exchange } from "./api";
+import { confirmed } from "./dialogs";
 import { byId, root } from "./dom";
 import { keep } from "./outbox";
 import { fetchElement } from "./patch";
@@ -19,12 +20,27 @@ async function heldText(control: HTMLElement): Promise<string> {
   return said.join("\n");
 }
 
-/** Takes a prompt out of its session; what was written is in the prompt where it is not known whether that worked. */
+/**
+ * Takes a prompt out of its session. Its text is in the draft before that, so that it outlasts whatever happens to the page; it leaves
+ * the draft where nothing came of it.
+ */
 async function takeBack(control: HTMLElement, text: string): Promise<boolean> {
   complain(control, "");
+  const before = byId<HTMLTextAreaElement>("text")?.value ?? "";
+  if (text !== "") writeDraft(text);
+  const written = byId<HTMLTextAreaElement>("text")?.value;
   const reply = await exchange("DELETE", control.dataset.url ?? "");
-  if (reply.status === 0 && text !== "") writeDraft(text);
-  return answered(control, reply) !== null;
+  const done = answered(control, reply) !== null;
+  if (!done && reply.status !== 0 && text !== "") unwriteDraft(written, before);
+  return done;
+}
+
+/** Puts the draft back to what it was, unless it was changed since. */
+function unwriteDraft(written: string | undefined, before: string): void {
+  const area = byId<HTMLTextAreaElement>("text");
+  if (!area || area.value !== written) return;
+  area.value = before;
+  saveDraft();
 }
 
 function writeDraft(text: string): void {
@@ -46,14 +62,14 @@ async function oneAtATime(control: HTMLElement, act: () => Promise<void>): Promi
 
 export function dropHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
-    await takeBack(control, "");
+    if (await confirmed("Drop this prompt? It is removed from the session.", "Drop", "Keep")) await takeBack(control, "");
   });
 }
 
 export function editHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
     const text = await heldText(control);
-    if (await takeBack(control, text)) writeDraft(text);
+    await takeBack(control, text);
   });
 }
 
@@ -61,9 +77,10 @@ export function sendHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
     const { instance, session } = root.dataset;
     const text = await heldText(control);
+    const before = byId<HTMLTextAreaElement>("text")?.value ?? "";
     if (instance === undefined || session === undefined || !(await takeBack(control, text))) return;
-    if (keep({ kind: "prompt", instance, session, body: body(text), text })) return;
-    writeDraft(text);
+    const written = before === "" ? text : `${before}\n\n${text}`;
+    if (keep({ kind: "prompt", instance, session, body: body(text), text })) return unwriteDraft(written, before);
     complain(byId("text") ?? control, tooMany);
   });
 }

@@ -4,6 +4,7 @@ import { answerPermission } from "./answer";
 import { ofComposition } from "./composing";
 import { byId, root } from "./dom";
 import { openDialog, sheet } from "./dialogs";
+import { addToDraft } from "./drafts";
 import { hint } from "./hint";
 import { menu, stepInstance } from "./menu";
 import { go, isLeaving } from "./navigate";
@@ -22,9 +23,11 @@ function step(by: number): void {
  */
 const quiet = 400;
 
+/** When the newest key was pressed, and the one before it. */
 let typed = -Infinity;
+let typedBefore = -Infinity;
 /** The key that allows was pressed: it counts once `quiet` has passed. */
-let allowing: { card: HTMLElement; timer: number; fresh: boolean } | undefined;
+let allowing: { card: HTMLElement; timer: number } | undefined;
 
 /** Another key, a press or a change of place came within `quiet`: nothing is allowed. */
 function takeBackAllow(why: string): void {
@@ -38,12 +41,12 @@ function takeBackAllow(why: string): void {
 /** Allows the request that is marked, if it was in sight for long enough before the key and still is after it. */
 function allow({ timeStamp }: KeyboardEvent): void {
   if (isLeaving()) return hint("This page is about to be replaced: nothing was allowed.");
-  if (timeStamp - typed < quiet) return hint("Other keys were pressed just before: nothing was allowed.");
+  if (timeStamp - typedBefore < quiet) return hint("Other keys were pressed just before: nothing was allowed.");
   const card = allowable(timeStamp);
   if (typeof card === "string") return hint(card);
   card.setAttribute("data-allowing", "");
   hint("Allowing. Any other key takes it back.");
-  allowing = { card, timer: setTimeout(() => allowNow(card), quiet), fresh: true };
+  allowing = { card, timer: setTimeout(() => allowNow(card), quiet) };
 }
 
 function allowNow(card: HTMLElement): void {
@@ -66,6 +69,8 @@ async function beginSession(instance: string): Promise<void> {
   await go(`/i/${encodeURIComponent(instance)}`);
   const [area, written] = [byId<HTMLTextAreaElement>("text"), ahead.value];
   ahead.remove();
+  // Whoever went elsewhere meanwhile finds it where it was written for.
+  if (root.dataset.instance !== instance || root.dataset.session !== undefined) return addToDraft(instance, written);
   if (!area) return;
   area.focus();
   if (written === "") return;
@@ -116,11 +121,15 @@ export function keyboard(): void {
     event.preventDefault();
     if (!event.repeat || mayBeHeld.includes(event.key)) act(event);
   });
-  // After the key itself: also those that are written, or held.
-  addEventListener("keydown", ({ timeStamp, repeat, key }) => {
-    typed = timeStamp;
-    if (!(repeat && key === "a") && allowing && !allowing.fresh) takeBackAllow("Another key followed: nothing was allowed.");
-    if (allowing) allowing.fresh = false;
-  });
+  // Before everything else that listens for keys: those count as well that are written, held, or stopped on their way.
+  addEventListener(
+    "keydown",
+    ({ timeStamp, repeat, key }) => {
+      typedBefore = typed;
+      typed = timeStamp;
+      if (!(repeat && key === "a")) takeBackAllow("Another key followed: nothing was allowed.");
+    },
+    true,
+  );
   addEventListener("pointerdown", () => takeBackAllow("Something was pressed meanwhile: nothing was allowed."), true);
 }

@@ -9,6 +9,8 @@ const lookedFor = 1_500;
 
 let ended: string | null = null;
 let reviewing: number | undefined;
+/** What is being told to be reviewed: a wheel turns many times before the answer. */
+let telling: string | null = null;
 
 /** The session in front, if it ended and nobody has looked at it since. */
 function unseen(): string | null {
@@ -21,7 +23,10 @@ function unseen(): string | null {
 
 async function reviewed(url: string): Promise<void> {
   clearTimeout(reviewing);
+  if (telling === url) return;
+  telling = url;
   const reply = await exchange("POST", url, {});
+  if (telling === url) telling = null;
   // Tried again with the next change.
   if (!isGood(reply) && ended === url) ended = null;
 }

@@ -2,8 +2,10 @@
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use testkit::chromium::Page;
 
 use crate::bench::{Front, PATIENCE, prompt, session, until};
+use crate::consent::{press_card, ready};
 
 /// True once the conversation holds these words.
 fn says(words: &str) -> String {
@@ -119,6 +121,21 @@ async fn how_a_command_ended_is_its_state() -> Result<()> {
     front.page.assert_clean().await
 }
 
+/// Enter keeps what is to be dropped; *Drop* is an act of its own.
+async fn confirm_a_drop(page: &Page) -> Result<()> {
+    let closed = "!document.querySelector('#confirm').open";
+    ready(page, "#confirm button[value=no]").await?;
+    page.press("Enter").await?;
+    page.wait_for(closed, PATIENCE).await?;
+    ensure!(
+        page.eval::<bool>("document.querySelector('[data-do=drop-held]') !== null")
+            .await?
+    );
+    page.click("[data-do=drop-held]").await?;
+    press_card(page, "#confirm button[value=yes]").await?;
+    page.wait_for(closed, PATIENCE).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn prompts_that_a_stop_holds_are_sent_changed_or_dropped() -> Result<()> {
     let mut front = Front::open().await?;
@@ -154,6 +171,9 @@ async fn prompts_that_a_stop_holds_are_sent_changed_or_dropped() -> Result<()> {
             .wait_for(&says("Queued: you stopped the session"), PATIENCE)
             .await?;
         front.page.click(&format!("[data-do={act}]")).await?;
+        if act == "drop-held" {
+            confirm_a_drop(&front.page).await?;
+        }
         let gone = format!("!document.querySelector('{held}')");
         front.page.wait_for(&gone, PATIENCE).await?;
         let written: String = front
