@@ -26,6 +26,8 @@ const quiet = 400;
 /** When the newest key was pressed, and the one before it. */
 let typed = -Infinity;
 let typedBefore = -Infinity;
+/** When a key took back what the key allowed before it. */
+let tookBack = -Infinity;
 /** The key that allows was pressed: it counts once `quiet` has passed. */
 let allowing: { card: HTMLElement; timer: number } | undefined;
 
@@ -40,6 +42,7 @@ function takeBackAllow(why: string): void {
 
 /** Allows the request that is marked, if it was in sight for long enough before the key and still is after it. */
 function allow({ timeStamp }: KeyboardEvent): void {
+  if (timeStamp === tookBack) return;
   if (isLeaving()) return hint("This page is about to be replaced: nothing was allowed.");
   if (timeStamp - typedBefore < quiet) return hint("Other keys were pressed just before: nothing was allowed.");
   const card = allowable(timeStamp);
@@ -127,7 +130,9 @@ export function keyboard(): void {
     ({ timeStamp, repeat, key }) => {
       typedBefore = typed;
       typed = timeStamp;
-      if (!(repeat && key === "a")) takeBackAllow("Another key followed: nothing was allowed.");
+      if (!allowing || (repeat && key === "a")) return;
+      tookBack = timeStamp;
+      takeBackAllow("Another key followed: nothing was allowed.");
     },
     true,
   );
