@@ -3,6 +3,7 @@
 //! It ends well however it is asked to: viewers' streams first, then the servers that the hub started.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use hub::access::{Access, DEFAULT_PORT, Keyring, Listen};
@@ -10,6 +11,7 @@ use hub::datadir::DataDir;
 use hub::http::{self, Options};
 use hub::workspace::{GuardCommand, Launcher};
 use hub::{Hub, HubOptions};
+use model::plain;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -132,7 +134,8 @@ impl Serving {
         match access {
             Access::Keys(keyring) => {
                 let key = keyring.link();
-                tell_link(&format!("{}enter#{}", serving.url, key.reveal()))?;
+                let link = format!("{}enter#{}", serving.url, key.reveal());
+                tell_link(&link, serving.dir.path())?;
             }
             Access::Anybody => out::note(
                 "--no-auth: every program and every user of this machine can read, prompt and allow whatever agents ask. \
@@ -203,11 +206,24 @@ pub(crate) fn announce(url: &Url) -> Result<(), Fault> {
     ))
 }
 
-/// The line with a link that lets a browser in.
-pub(crate) fn tell_link(link: &str) -> Result<(), Fault> {
+/// The line with a link that lets a browser in, to the hub of a data directory.
+pub(crate) fn tell_link(link: &str, data_dir: &Path) -> Result<(), Fault> {
     say(&format!(
-        "open {link} (good once, for ten minutes; `drovers link` prints another)"
+        "open {link} (good once, for ten minutes; `{}` prints another)",
+        link_command(data_dir)
     ))
+}
+
+/// The command that prints a link to the hub of a data directory, which is named where it is not the usual one.
+fn link_command(data_dir: &Path) -> String {
+    let usual = DataDir::default_path().is_ok_and(|usual| usual == data_dir);
+    match usual {
+        true => "drovers link".to_owned(),
+        false => format!(
+            "drovers link --data-dir {}",
+            plain::argument(&data_dir.to_string_lossy())
+        ),
+    }
 }
 
 fn say(line: &str) -> Result<(), Fault> {

@@ -129,7 +129,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
         Taken::Mine(dir) => dir,
         Taken::By(api) => {
             places.ask().await?;
-            return hand_over(&api, places, &args).await;
+            return hand_over(&api, &data_dir, places, &args).await;
         }
     };
     places.ask().await?;
@@ -189,7 +189,7 @@ async fn take(path: &Path) -> Result<Taken, Fault> {
     }
 }
 
-async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault> {
+async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) -> Result<(), Fault> {
     if args.how.is_for_a_new_hub() || args.watch != Watch::default() {
         out::note(&format!(
             "a hub runs already at {}: --listen, --opencode, --journal-…, --no-auth, --stale-after and --dead-after change nothing. \
@@ -202,7 +202,7 @@ async fn hand_over(api: &Api, places: Places, args: &UpArgs) -> Result<(), Fault
     let added = add(api, wanted).await;
     serving::announce(&api.address())?;
     match api.link(&page(&added)).await {
-        Ok(link) => serving::tell_link(&link)?,
+        Ok(link) => serving::tell_link(&link, data_dir)?,
         Err(fault) => out::note(&fault.to_string()),
     }
     args.how.show(api, &page(&added)).await;

@@ -1,10 +1,12 @@
 //! The demo: sessions of every kind, soon, and nothing left of it.
 
 use std::fs;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::program::{Home, Running, until};
 
@@ -60,4 +62,24 @@ async fn five_sessions_live_within_five_seconds_and_no_trace_after() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn the_command_that_a_demo_names_prints_a_link_to_it() {
+    let home = Home::new();
+    let mut demo = home.command(&["demo", "--fake", "--no-open", "--listen", "127.0.0.1:0"]);
+    demo.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut demo = demo.kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let listening = lines.next_line().await.unwrap().unwrap();
+    let url = listening.rsplit_once(' ').unwrap().1;
+    let opens = lines.next_line().await.unwrap().unwrap();
+    let command = opens.split('`').nth(1).unwrap();
+    let words: Vec<_> = command.split(' ').skip(1).collect();
+    let link = home.run(&words).await.ok();
+    assert!(
+        link.starts_with(&format!("{url}/enter#")),
+        "{command}: {link}"
+    );
+    demo.kill().await.unwrap();
 }
