@@ -1,20 +1,10 @@
 //! Instances, sessions, prompts, permissions and questions.
-// Longer than 600 lines: every resource of the API, one after the other.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use hub::HubOptions;
-use hub::clock::Clock;
-use hub::workspace::{GuardCommand, Launcher};
 use reqwest::Method;
-use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::{Value, json};
 use tokio::join;
-use tokio::time::timeout;
 
-use crate::lab::{Lab, PASSWORD, SOON, ids, send};
+use crate::lab::{Lab, PASSWORD, ids, send};
 
 #[tokio::test]
 async fn an_instance_comes_and_goes() {
@@ -164,128 +154,6 @@ async fn messages_are_the_servers_own() {
         lab.upstream(&format!("/session/{id}/message?limit=1&before={cursor}"))
             .await
     );
-}
-
-/// The text part of a session's last message, once its text is so long.
-async fn streaming(lab: &Lab, session: &str, text: &str) -> Value {
-    lab.eventually(&format!("the text {text:?}"), async || {
-        let messages = lab.get(&format!("{session}/messages")).await.good();
-        let last = messages.as_array().unwrap().last()?.clone();
-        let mut parts = last["parts"].as_array().unwrap().iter();
-        parts
-            .find(|part| part["type"] == "text" && part["text"] == text)
-            .cloned()
-    })
-    .await
-}
-
-#[tokio::test]
-async fn a_text_that_streams_is_told_as_far_as_it_was_received_and_what_lacks_is_marked() {
-    let lab = Lab::new().await;
-    let session = lab.session(&lab.instance().await).await;
-    let (_, id) = ids(&session);
-    let script = json!({"text": "say Half of it ;; stall 600"});
-    lab.post(&format!("{session}/prompt"), script).await.good();
-    let part = streaming(&lab, &session, "Half of it ").await;
-    assert_eq!(part["incomplete"], json!({"missing": []}));
-    let upstream = lab.upstream(&format!("/session/{id}/message")).await;
-    let parts = upstream[1]["parts"].as_array().unwrap();
-    let told = parts.iter().find(|told| told["id"] == part["id"]).unwrap();
-    assert_eq!(told["text"], "", "the server's own answer lacks it");
-    // What may have come while nothing was heard is marked.
-    lab.fake.cut_streams();
-    let part = streaming(&lab, &session, "Half of it […]").await;
-    assert_eq!(part["incomplete"], json!({"missing": [11]}));
-}
-
-/// What a server has more of than it lists is told, and can be listed; busy children push no root out.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_is_cut_says_so_goes_on_and_has_every_root() {
-    let lab = Lab::new().await;
-    let first = lab.fake.seed_session("the first root").unwrap();
-    for n in 0..1500 {
-        lab.fake.seed_child(&first, &format!("child {n}")).unwrap();
-    }
-    let instance = lab.instance().await;
-    let listed = async || {
-        let sessions = lab.get(&format!("{instance}/sessions")).await.good();
-        sessions.as_array().unwrap().clone()
-    };
-    let sessions = listed().await;
-    assert!(sessions.len() < 1100, "{}", sessions.len());
-    assert!(sessions.iter().any(|session| session["id"] == *first));
-    let cut = async || lab.get(&instance).await.good()["older_sessions"].clone();
-    assert_eq!(cut().await, json!(true));
-    let page = instance.replacen("/api/instances", "/i", 1);
-    assert!(lab.get(&page).await.text.contains("List older sessions"));
-    let mut pages = 0;
-    while cut().await == json!(true) {
-        lab.post(&format!("{instance}/older-sessions"), json!({}))
-            .await
-            .good();
-        pages += 1;
-        assert!(pages < 5);
-    }
-    assert_eq!(listed().await.len(), 1501);
-    // A list that is read again is cut at the same place, and what was read beyond it stays.
-    lab.fake.cut_streams();
-    let again = format!("{instance}/reconnect");
-    lab.post(&again, json!({})).await;
-    lab.connected(instance.rsplit('/').next().unwrap()).await;
-    assert_eq!((listed().await.len(), cut().await), (1501, json!(false)));
-}
-
-/// A server whose clock is two hours off: what it tells keeps its times, what is shown has ours, and what it is sent is named by
-/// its own, as it takes a prompt whose id is older than an answer for answered.
-#[tokio::test(flavor = "multi_thread")]
-async fn times_of_a_server_are_read_against_its_own_clock() {
-    for hours in [2, -2] {
-        let lab = Lab::new().await;
-        let fake = FakeServer::start(FakeOptions {
-            rate: 0.0,
-            retry: Duration::from_secs(300),
-            password: Some(PASSWORD.into()),
-            clock_ahead: hours * 3600,
-            ..FakeOptions::default()
-        });
-        let fake = fake.await.unwrap();
-        let instance = lab.instance_at(&fake.url).await;
-        let ahead = hours * 3_600_000;
-        let told = lab.get(&instance).await.good()["clock_ahead"].as_i64();
-        assert!(
-            told.is_some_and(|told| (told - ahead).abs() < 2_000),
-            "{told:?}"
-        );
-        let session = lab.session(&instance).await;
-        lab.turn(&session, "say hello").await;
-        let (of, id) = ids(&session);
-        let row = |state: &model::State| {
-            let rows = model::view::tree(state, &state.instances[&of]);
-            rows.into_iter().find(|row| row.id == id).unwrap()
-        };
-        let now = jiff::Timestamp::now().as_millisecond();
-        let near = |at: model::time::Timestamp| (at.0 - now).abs() < 60_000;
-        let updated = lab.hub.engine().read(|state| row(state).updated);
-        assert!(near(updated), "{hours}: {updated:?}");
-        let raw = lab.get(&session).await.good()["time"]["updated"].as_i64();
-        assert!(raw.is_some_and(|raw| (raw - now - ahead).abs() < 60_000));
-        // The prompt stands before its answer, by the order of ids too.
-        let messages = lab.get(&format!("{session}/messages")).await.good();
-        let [asked, answer] = [0, 1].map(|nth| messages[nth]["info"]["id"].as_str().unwrap());
-        assert!(asked < answer, "{hours}: {asked} {answer}");
-        // When it asks its model again.
-        lab.post(&format!("{session}/prompt"), json!({"text": "error 503"}))
-            .await
-            .good();
-        lab.until("it retries", |state| row(state).retry.is_some())
-            .await;
-        let next = lab.hub.engine().read(|state| row(state).retry.unwrap().1);
-        let wait = next.0 - jiff::Timestamp::now().as_millisecond();
-        assert!(
-            (500_000..700_000).contains(&wait),
-            "{hours}: again in {wait} ms"
-        );
-    }
 }
 
 fn prompts(messages: &Value) -> usize {
@@ -526,29 +394,6 @@ async fn an_instance_that_is_lost_keeps_what_is_known_and_takes_no_commands() {
 }
 
 #[tokio::test]
-async fn health_tells_how_the_hub_is() {
-    let lab = Lab::new().await;
-    lab.instance().await;
-    let health = lab.get("/api/health").await.good();
-    assert_eq!(health["status"], "ok");
-    assert_eq!(
-        (
-            &health["instances"],
-            &health["connected"],
-            &health["viewers"]
-        ),
-        (&json!(1), &json!(1), &json!(0))
-    );
-    assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(health["notices"][0], "a notice");
-    let open = health["notices"][1].as_str().unwrap();
-    assert!(open.contains("--no-auth"), "{open}");
-    assert_eq!(health["journal"], json!({"status": "ok"}));
-    let end = lab.hub.engine().log().end().to_string();
-    assert_eq!(health["log"]["end"], end);
-}
-
-#[tokio::test]
 async fn every_route_is_described() {
     let lab = Lab::new().await;
     let spec = lab.get("/api/openapi.json").await.good();
@@ -610,56 +455,4 @@ async fn discovery_answers() {
     let found = lab.get("/api/discover").await.good();
     assert_eq!(found["recent"], json!([]));
     assert!(found["servers"].is_array() && found["terminals"].is_array());
-}
-
-#[tokio::test]
-async fn health_says_no_once_the_engine_failed() {
-    let broken = Arc::new(AtomicBool::new(false));
-    let breaks = broken.clone();
-    let clock = Clock::new(move || {
-        assert!(!breaks.swap(false, Ordering::SeqCst), "the clock panics");
-        Clock::system().now()
-    });
-    let launcher = Launcher::new(GuardCommand::new("/nowhere/guard", [""]), None);
-    let options = HubOptions {
-        clock,
-        ..HubOptions::new(launcher)
-    };
-    let fake = FakeServer::start(FakeOptions {
-        password: Some(PASSWORD.into()),
-        ..FakeOptions::default()
-    });
-    let lab = Lab::with_options(fake.await.unwrap(), options).await;
-    let instance = lab.instance().await;
-    for path in ["/api/health/live", "/api/health/ready"] {
-        assert_eq!(lab.get(path).await.good(), json!({"ok": true}));
-    }
-    assert_eq!(lab.get("/api/health").await.good()["problems"], json!([]));
-
-    // The next who asks for the time is the engine, or the supervisor, which goes on: then it is tried again.
-    let failed = lab.hub.failed();
-    let breaking = async {
-        loop {
-            broken.store(true, Ordering::SeqCst);
-            let id = instance.rsplit('/').next().unwrap().into();
-            lab.hub.engine().reviewed(id, "ses_1".into()).await;
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    };
-    let why = tokio::select! {
-        why = timeout(SOON, failed) => why.unwrap(),
-        () = breaking => unreachable!(),
-    };
-    broken.store(false, Ordering::SeqCst);
-    assert!(why.contains("the clock panics"), "{why}");
-    for path in ["/api/health/live", "/api/health/ready"] {
-        let no = lab.get(path).await;
-        assert_eq!((no.status.as_u16(), no.json()), (503, json!({"ok": false})));
-    }
-    let health = lab.get("/api/health").await.good();
-    assert_eq!(health["status"], "failed");
-    assert_eq!(health["connected"], 0);
-    let shown = lab.get(&instance).await.good();
-    assert_eq!(shown["status"], "disconnected");
-    assert_eq!(shown["reason_kind"], "hub_failed");
 }

@@ -7,4 +7,5 @@ mod captures;
 mod client;
 mod decoding;
 mod server;
+mod streams;
 mod vectors;
