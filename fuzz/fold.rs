@@ -9,7 +9,7 @@ use model::reduce::reduce;
 use model::state::*;
 use model::text::Delta;
 use model::time::Timestamp;
-use model::view::{self, Look};
+use model::view::{self, Viewport};
 use model::{Event, State, limits};
 use page::{Context, Renderer};
 use serde_json::json;
@@ -177,8 +177,23 @@ impl Script<'_> {
     }
 
     fn tool(&mut self) -> Tool {
-        let name = self.pick(&["bash", "edit", "read", "task", "todowrite", "<b>"]);
-        let input = json!({ "command": self.text(), "oldString": self.text(), "newString": self.text(), "filePath": self.text() });
+        let name = self.pick(&[
+            "bash",
+            "edit",
+            "read",
+            "task",
+            "todowrite",
+            "multiedit",
+            "question",
+            "grep",
+            "webfetch",
+            "<b>",
+        ]);
+        let input = json!({
+            "command": self.text(), "oldString": self.text(), "newString": self.text(), "filePath": self.text(), "url": self.text(),
+            "todos": [{ "content": self.text(), "status": self.text() }], "edits": [{ "oldString": self.text(), "newString": self.text() }],
+            "questions": [{ "question": self.text(), "options": [{ "label": self.text(), "description": self.text() }] }],
+        });
         Tool {
             name: name.into(),
             call: "c".into(),
@@ -196,6 +211,7 @@ impl Script<'_> {
             },
             input: Json::of(&input),
             title: self.maybe(|script| script.text().into()),
+            diff: self.maybe(|script| script.text().into()),
             files: Vec::new(),
             child: self.maybe(Self::session),
             end: None,
@@ -361,7 +377,7 @@ impl Script<'_> {
 /// Folds what the bytes say, and looks now and then as a viewer does.
 pub(crate) fn fold(input: &[u8]) {
     told(input, |state, look, since| {
-        let seen = view::look(state, look, since);
+        let seen = view::delta(state, look, since);
         assert!(seen.rev == state.rev, "a look is of now");
     });
 }
@@ -370,7 +386,7 @@ pub(crate) fn fold(input: &[u8]) {
 pub(crate) fn draw(input: &[u8]) {
     let renderer = Renderer::new();
     let state = told(input, |state, look, since| {
-        let patch = renderer.patch(&view::look(state, look, since), since);
+        let patch = renderer.patch(&view::delta(state, look, since), since);
         harmless(&serde_json::to_string(&patch).expect("operations are JSON"));
     });
     for instance in instances() {
@@ -383,7 +399,7 @@ fn instances() -> [InstanceId; 2] {
 }
 
 /// What the bytes say, told to a state.
-fn told(input: &[u8], mut see: impl FnMut(&State, &Look, Rev)) -> State {
+fn told(input: &[u8], mut see: impl FnMut(&State, &Viewport, Rev)) -> State {
     let mut script = Script(input);
     let mut state = State::default();
     let mut seen = Rev(0);
@@ -420,11 +436,13 @@ fn told(input: &[u8], mut see: impl FnMut(&State, &Look, Rev)) -> State {
     state
 }
 
-fn look_at(instance: &InstanceId, session: &str) -> Look {
-    Look {
+fn look_at(instance: &InstanceId, session: &str) -> Viewport {
+    Viewport {
         instance: Some(instance.clone()),
         session: Some(session.into()),
         from: None,
+        overview: false,
+        ..Viewport::default()
     }
 }
 
@@ -451,8 +469,9 @@ fn whole(state: &State, renderer: &Renderer, instance: &InstanceId) {
             recent: &[],
             notices: &[],
             found: &[],
+            settings: &page::Settings::default(),
         };
-        let seen = view::look(state, &look, Rev(0));
+        let seen = view::delta(state, &look, Rev(0));
         harmless(&renderer.document(&seen, &context));
         for part in PARTS {
             let drawn = renderer.fragment(&seen, &format!("p:{part}"), None, true);

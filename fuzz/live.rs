@@ -2,7 +2,7 @@
 //! the page's own client is held against in a browser. The tests of `page` run the same.
 
 use model::state::Rev;
-use page::wire::{Batch, Frame, Op, Said};
+use page::wire::{Batch, ClientMessage, Frame, Op};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ struct Word {
 /// What the hub says, as a client reads it.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
-enum Heard {
+enum Received {
     Batch(Vec<Value>),
     Other(Other),
 }
@@ -51,13 +51,16 @@ enum Other {
 /// is said again as it was.
 pub(crate) fn live(input: &[u8]) {
     let text = &*String::from_utf8_lossy(input);
-    if let Ok(said) = serde_json::from_str::<Said>(text) {
-        assert_eq!(said.look().is_some(), matches!(said, Said::Look { .. }));
+    if let Ok(said) = serde_json::from_str::<ClientMessage>(text) {
+        assert_eq!(
+            said.look().is_some(),
+            matches!(said, ClientMessage::Look { .. })
+        );
     }
-    if let Ok(heard) = serde_json::from_str::<Heard>(text)
+    if let Ok(heard) = serde_json::from_str::<Received>(text)
         && let Some(again) = again(&heard)
     {
-        assert_eq!(serde_json::from_str::<Heard>(&again).ok(), Some(heard));
+        assert_eq!(serde_json::from_str::<Received>(&again).ok(), Some(heard));
     }
 }
 
@@ -67,7 +70,7 @@ pub(crate) fn vectors(json: &str) {
     let vectors: Vectors = serde_json::from_str(json).expect("vectors");
     assert!(vectors.batches.len() >= 10 && vectors.said.len() >= 10);
     for Vector { name, frame } in vectors.batches {
-        let heard: Heard = serde_json::from_value(frame.clone()).expect("a frame");
+        let heard: Received = serde_json::from_value(frame.clone()).expect("a frame");
         let again = again(&heard).unwrap_or_else(|| panic!("{name}: an operation that is none"));
         assert_eq!(
             serde_json::from_str::<Value>(&again).ok(),
@@ -76,9 +79,10 @@ pub(crate) fn vectors(json: &str) {
         );
     }
     for Word { text, is } in vectors.said {
-        let said = match serde_json::from_str::<Said>(&text) {
-            Ok(Said::Look { .. }) => "look",
-            Ok(Said::Ack { .. }) => "ack",
+        let said = match serde_json::from_str::<ClientMessage>(&text) {
+            Ok(ClientMessage::Look { .. }) => "look",
+            Ok(ClientMessage::Ack { .. }) => "ack",
+            Ok(ClientMessage::Notify { .. }) => "notify",
             Err(_) => "nothing",
         };
         assert_eq!(said, is, "{text}");
@@ -86,10 +90,10 @@ pub(crate) fn vectors(json: &str) {
 }
 
 /// The same in the hub's own words; `None` if an operation is none of ours.
-fn again(heard: &Heard) -> Option<String> {
+fn again(heard: &Received) -> Option<String> {
     let frame = match heard {
-        Heard::Batch(items) => return batch(items),
-        Heard::Other(Other::Hello {
+        Received::Batch(items) => return batch(items),
+        Received::Other(Other::Hello {
             epoch,
             rev,
             version,
@@ -98,11 +102,11 @@ fn again(heard: &Heard) -> Option<String> {
             rev: Rev(*rev),
             version: *version,
         },
-        Heard::Other(Other::Beat { at, needs }) => Frame::Beat {
+        Received::Other(Other::Beat { at, needs }) => Frame::Beat {
             at: *at,
             needs: *needs,
         },
-        Heard::Other(Other::Reset) => Frame::Reset,
+        Received::Other(Other::Reset) => Frame::Reset,
     };
     serde_json::to_string(&frame).ok()
 }

@@ -4,6 +4,7 @@
 //! one program can be checked, stripped of types and minified as a whole. Names must therefore be unique over all
 //! modules, and nothing may be imported under another name; the parser's checks fail the build otherwise.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -16,9 +17,16 @@ use oxc::semantic::SemanticBuilder;
 use oxc::span::SourceType;
 use oxc::transformer::{TransformOptions, Transformer};
 
+#[path = "build/catalog.rs"]
+mod catalog;
+
+use catalog::Entry;
+
 /// Modules in an order in which what one needs at once comes before it.
 const MODULES: &[&str] = &[
+    "words.ts",
     "dom.ts",
+    "later.ts",
     "hint.ts",
     "clock.ts",
     "composing.ts",
@@ -33,14 +41,18 @@ const MODULES: &[&str] = &[
     "pace.ts",
     "live.ts",
     "navigate.ts",
+    "overview.ts",
     "menu.ts",
+    "press.ts",
     "drafts.ts",
     "dialogs.ts",
     "answer.ts",
+    "choices.ts",
     "waiting.ts",
     "prompt.ts",
-    "held.ts",
-    "review.ts",
+    "settled.ts",
+    "triage.ts",
+    "actions.ts",
     "keys.ts",
     "main.ts",
 ];
@@ -48,45 +60,277 @@ const MODULES: &[&str] = &[
 /// The script of the page that lets a browser in, which runs before it may see anything else.
 const ENTER: &[&str] = &["enter.ts"];
 
+/// Parts of the style sheet, in order: a later rule holds over an earlier one.
+const STYLES: &[&str] = &["drovers.css", "overview.css", "screens.css"];
+
+/// Scripts that the page loads on demand, by name. The page's script exports the values that their modules import from it; a
+/// chunk exports all that its modules export.
+const CHUNKS: &[(&str, &[&str])] = &[
+    ("palette", &["palette.ts", "find.ts"]),
+    (
+        "beside",
+        &[
+            "review.ts",
+            "away.ts",
+            "wheel.ts",
+            "why.ts",
+            "bar.ts",
+            "rail.ts",
+            "copying.ts",
+            "rows.ts",
+            "beside.ts",
+            "attach.ts",
+            "paste.ts",
+            "recall.ts",
+            "sync.ts",
+            "compose.ts",
+            "visits.ts",
+            "marking.ts",
+        ],
+    ),
+    ("settings", &["settings.ts"]),
+    ("notify", &["notify.ts"]),
+    ("session", &["undo.ts", "session.ts"]),
+    ("complete", &["complete.ts"]),
+    ("queue", &["queue.ts", "held.ts"]),
+    ("picker", &["picker.ts"]),
+    ("sort", &["sort.ts"]),
+    ("tree", &["unread.ts", "archive.ts", "tree.ts"]),
+    ("bulk", &["bulk.ts"]),
+    ("desk", &["panes.ts", "permalink.ts", "turn.ts"]),
+    ("verify", &["verify.ts"]),
+    ("parallel", &["parallel.ts"]),
+    ("forms", &["forms.ts"]),
+    ("changes", &["changes.ts"]),
+    ("staging", &["staging.ts"]),
+    ("remarks", &["remarks.ts"]),
+];
+
+/// Languages beside English: the name of their catalogue in `words/`, and the number of their plural forms.
+const LANGUAGES: [(&str, usize); 2] = [("de", 2), ("zh", 1)];
+
 fn main() {
     println!("cargo:rerun-if-changed=client");
+    println!("cargo:rerun-if-changed=words");
+    println!("cargo:rerun-if-changed=build");
     println!("cargo:rerun-if-changed=build.rs");
     check_modules();
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let files = [
-        (
-            "drovers",
+    let mut assets = Assets {
+        out,
+        list: String::from("["),
+    };
+    let imports: Vec<BTreeSet<String>> = CHUNKS.iter().map(|(_, chunk)| imported(chunk)).collect();
+    let wanted: BTreeSet<String> = imports.iter().flatten().cloned().collect();
+    let main = assets.add(
+        "drovers",
+        "js",
+        SCRIPT,
+        script("", MODULES, &wanted).as_bytes(),
+    );
+    assets.add(
+        "drovers",
+        "css",
+        STYLE_SHEET,
+        style(&STYLES.iter().map(|name| read(name)).collect::<String>()).as_bytes(),
+    );
+    let icon = assets.add("icon", "svg", "image/svg+xml", read("icon.svg").as_bytes());
+    assets.add(
+        "enter",
+        "js",
+        SCRIPT,
+        script("", ENTER, &BTreeSet::new()).as_bytes(),
+    );
+    assets.add("need", "svg", "image/svg+xml", read("need.svg").as_bytes());
+    let large = assets.add("icon", "png", "image/png", &bytes("icon.png"));
+    let manifest = read("manifest.json")
+        .replace("ICON_SVG", &icon)
+        .replace("ICON_PNG", &large);
+    assets.add(
+        "manifest",
+        "webmanifest",
+        "application/manifest+json",
+        manifest.as_bytes(),
+    );
+    let later = style(&read("later.css"));
+    assets.add("later", "css", STYLE_SHEET, later.as_bytes());
+    for ((name, chunk), imports) in CHUNKS.iter().zip(&imports) {
+        let names: Vec<&str> = imports.iter().map(String::as_str).collect();
+        let from = format!("import {{ {} }} from \"{main}\";\n", names.join(", "));
+        assets.add(
+            name,
             "js",
-            "text/javascript; charset=utf-8",
-            script(MODULES),
-        ),
-        (
-            "drovers",
-            "css",
-            "text/css; charset=utf-8",
-            style(&read("drovers.css")),
-        ),
-        ("icon", "svg", "image/svg+xml", read("icon.svg")),
-        (
-            "enter",
-            "js",
-            "text/javascript; charset=utf-8",
-            script(ENTER),
-        ),
-    ];
-    let mut list = String::from("[");
-    for (name, extension, content_type, content) in files {
-        let file = out.join(format!("{name}.{extension}"));
-        fs::write(&file, &content).expect("OUT_DIR can be written");
-        let hash = hash(content.as_bytes());
+            SCRIPT,
+            script(&from, chunk, &exported(chunk)).as_bytes(),
+        );
+    }
+    let catalogs = LANGUAGES.map(|(language, forms)| catalog(language, forms));
+    for ((language, _), entries) in LANGUAGES.iter().zip(&catalogs) {
+        let name = format!("words-{language}");
+        assets.add(&name, "js", SCRIPT, client_words(entries).as_bytes());
+    }
+    fs::write(assets.out.join("words.rs"), tables(&catalogs)).expect("OUT_DIR can be written");
+    fs::write(assets.out.join("assets.rs"), assets.list + "]").expect("OUT_DIR can be written");
+}
+
+/// The catalogue of a language.
+fn catalog(language: &str, forms: usize) -> Vec<Entry> {
+    let path = Path::new("words").join(format!("{language}.po"));
+    let source = fs::read_to_string(&path);
+    let source = source.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let entries = catalog::parse(&source);
+    let mut entries = entries.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    for Entry {
+        key,
+        plural,
+        forms: has,
+        ..
+    } in &entries
+    {
+        let lacks = if plural.is_some() { forms } else { 1 };
+        assert!(
+            has.len() == lacks,
+            "{}: “{key}” has not {lacks} forms",
+            path.display()
+        );
+    }
+    entries.sort_by(|a, b| a.key.cmp(&b.key));
+    entries
+}
+
+/// The catalogues as Rust, sorted for a binary search.
+fn tables([german, chinese]: &[Vec<Entry>; 2]) -> String {
+    let table = |entries: &[Entry]| {
+        let rows = entries.iter();
+        let rows = rows.map(|Entry { key, forms, .. }| format!("({key:?}, &{forms:?}),"));
+        rows.collect::<String>()
+    };
+    let sentences = german
+        .iter()
+        .filter(|entry| entry.sentence && entry.key.contains('{'));
+    let sentences: Vec<&str> = sentences.map(|entry| &*entry.key).collect();
+    format!(
+        "Catalogs {{ german: &[{}], chinese: &[{}], sentences: &{sentences:?} }}",
+        table(german),
+        table(chinese)
+    )
+}
+
+/// The words of a language that the client uses, as a script that runs before its own.
+fn client_words(entries: &[Entry]) -> String {
+    let modules = MODULES
+        .iter()
+        .chain(CHUNKS.iter().flat_map(|(_, modules)| *modules));
+    let client: String = modules.map(|name| read(name)).collect();
+    let used = entries.iter().filter(|entry| {
+        let written = entry.key.replace('\\', "\\\\").replace('"', "\\\"");
+        client.contains(&format!("\"{written}\""))
+    });
+    let rows = used.map(
+        |Entry {
+             key, plural, forms, ..
+         }| match plural {
+            Some(_) => format!("[{key:?},{forms:?}]"),
+            None => format!("[{key:?},{:?}]", forms[0]),
+        },
+    );
+    format!(
+        "globalThis.droversWords=new Map([{}]);\n",
+        rows.collect::<Vec<_>>().join(",")
+    )
+}
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE_SHEET: &str = "text/css; charset=utf-8";
+
+/// The files that were made, and the list of them as Rust.
+struct Assets {
+    out: PathBuf,
+    list: String,
+}
+
+impl Assets {
+    /// Writes a file, and gives back its address.
+    fn add(&mut self, name: &str, extension: &str, content_type: &str, content: &[u8]) -> String {
+        let file = self.out.join(format!("{name}.{extension}"));
+        fs::write(&file, content).expect("OUT_DIR can be written");
+        let hash = hash(content);
+        let path = format!("/assets/{name}-{hash:016x}.{extension}");
         write!(
-            list,
-            "Asset {{ path: \"/assets/{name}-{hash:016x}.{extension}\", content_type: {content_type:?}, \
-             bytes: include_bytes!({file:?}), etag: \"\\\"{hash:016x}\\\"\" }}, "
+            self.list,
+            "Asset {{ path: {path:?}, content_type: {content_type:?}, bytes: include_bytes!({file:?}), \
+             etag: \"\\\"{hash:016x}\\\"\" }}, "
         )
         .expect("strings can be written");
+        path
     }
-    fs::write(out.join("assets.rs"), list + "]").expect("OUT_DIR can be written");
+}
+
+/// The statements of a module that import, each on one line.
+fn imports(source: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut open: Option<String> = None;
+    for line in source.lines() {
+        if open.is_none() && line.starts_with("import ") {
+            open = Some(String::new());
+        }
+        let Some(statement) = &mut open else { continue };
+        statement.push_str(line);
+        if line.ends_with(';') {
+            all.extend(open.take());
+        }
+    }
+    all
+}
+
+/// The values that a chunk imports from modules outside of it.
+fn imported(chunk: &[&str]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for import in chunk.iter().flat_map(|name| imports(&read(name))) {
+        let own = chunk
+            .iter()
+            .any(|name| import.contains(&format!("\"./{}\"", name.trim_end_matches(".ts"))));
+        if own || import.starts_with("import type") {
+            continue;
+        }
+        let list = import
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split_once('}'));
+        let list = list.expect("imports name what they take").0;
+        let values = list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        names.extend(
+            values
+                .filter(|name| !name.starts_with("type "))
+                .map(str::to_owned),
+        );
+    }
+    names
+}
+
+/// The functions and constants that the modules of a chunk export.
+fn exported(chunk: &[&str]) -> BTreeSet<String> {
+    let kinds = [
+        "export function ",
+        "export async function ",
+        "export const ",
+    ];
+    let source: String = chunk.iter().map(|name| read(name)).collect();
+    let begins = source
+        .lines()
+        .filter_map(|line| kinds.iter().find_map(|kind| line.strip_prefix(kind)));
+    let end = |c: char| !(c.is_alphanumeric() || c == '_');
+    begins
+        .filter_map(|rest| rest.split(end).next())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn bytes(name: &str) -> Vec<u8> {
+    let path = Path::new("client").join(name);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn read(name: &str) -> String {
@@ -94,8 +338,15 @@ fn read(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn script(modules: &[&str]) -> String {
-    let source: String = modules.iter().map(|name| module(&read(name))).collect();
+/// One script of `modules` that begins with `from` and exports `names`.
+fn script(from: &str, modules: &[&str], names: &BTreeSet<String>) -> String {
+    let body: String = modules.iter().map(|name| module(&read(name))).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let export = match names.as_slice() {
+        [] => String::new(),
+        names => format!("export {{ {} }};\n", names.join(", ")),
+    };
+    let source = format!("{from}{body}{export}");
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, &source, SourceType::ts()).parse();
     check("parse", &parsed.diagnostics, &source);
@@ -136,7 +387,8 @@ fn check_modules() {
     let files = fs::read_dir("client").expect("client can be read");
     for file in files {
         let path = file.expect("client can be read").path();
-        let mut modules = MODULES.iter().chain(ENTER);
+        let chunks = CHUNKS.iter().flat_map(|(_, modules)| *modules);
+        let mut modules = MODULES.iter().chain(ENTER).chain(chunks);
         let listed = modules.any(|name| path.ends_with(name));
         let script = path.extension().is_some_and(|kind| kind == "ts");
         assert!(listed || !script, "{}: not in MODULES", path.display());
@@ -176,7 +428,8 @@ fn module(source: &str) -> String {
     out
 }
 
-/// Style without comments and indentation.
+/// Style without comments and indentation, whose sizes of text follow the size that the person chose: pixels of the style
+/// sheet are those at the usual size, of which 16 make one `rem`.
 fn style(source: &str) -> String {
     let mut out = String::new();
     let mut rest = source;
@@ -186,10 +439,52 @@ fn style(source: &str) -> String {
     }
     out.push_str(rest);
     out.lines()
-        .map(str::trim)
+        .map(|line| scaled(line.trim()))
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// A line of style with its sizes of text in `rem`.
+fn scaled(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((at, name)) = ["font-size: ", "line-height: ", "font: "]
+        .iter()
+        .filter_map(|name| Some((rest.find(name)?, name)))
+        .min()
+    {
+        let (before, value) = rest.split_at(at + name.len());
+        out.push_str(before);
+        let end = value.find([';', '}']).unwrap_or(value.len());
+        let (value, after) = value.split_at(end);
+        out.push_str(&in_rem(value));
+        rest = after;
+    }
+    out + rest
+}
+
+/// A value with each number of pixels in `rem`.
+fn in_rem(value: &str) -> String {
+    let mut out = String::new();
+    let mut number = String::new();
+    let mut rest = value;
+    while let Some(c) = rest.chars().next() {
+        if c.is_ascii_digit() || c == '.' {
+            number.push(c);
+        } else if let (Ok(pixels), Some(after)) = (number.parse::<f64>(), rest.strip_prefix("px")) {
+            write!(out, "{}rem", pixels / 16.0).expect("strings can be written");
+            number.clear();
+            rest = after;
+            continue;
+        } else {
+            out.push_str(&number);
+            number.clear();
+            out.push(c);
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    out + &number
 }
 
 /// FNV-1a: the same on every machine and compiler; it names files and guards nothing.

@@ -3,17 +3,24 @@
 mod stand_in;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::measure::{Machine, machine_line};
-use crate::report::{Goals, Section};
+use crate::report::{self, Goals, Origin, Section};
 use crate::runs::Run;
 use crate::setup::Setup;
+
+/// Rounds of comparisons in a whole run.
+const ROUNDS: usize = 3;
+
+/// Short measurements at once. They mostly wait for their windows.
+const SHORT_AT_ONCE: usize = 3;
 
 /// Files and sockets that a run may have open.
 const OPEN_FILES: u64 = 16_384;
@@ -63,9 +70,9 @@ struct Measure {
     /// JSON instead of tables
     #[arg(long)]
     json: bool,
-    /// A folder for charts, or a file for the first one
-    #[arg(long, value_name = "FOLDER|FILE.svg")]
-    plot: Option<PathBuf>,
+    /// Write each subject into a file of this folder, with its charts
+    #[arg(long, value_name = "FOLDER")]
+    write: Option<PathBuf>,
 }
 
 /// Does what the command line says.
@@ -109,7 +116,9 @@ async fn measured(runs: &[Run], measure: Measure) -> Result<bool> {
     let setup = Setup {
         hub: program(measure.hub)?,
         short: measure.short,
-        rounds: measure.rounds.unwrap_or(if measure.short { 1 } else { 3 }),
+        rounds: measure
+            .rounds
+            .unwrap_or(if measure.short { 1 } else { ROUNDS }),
         scale: measure.scale,
         goals: Goals::read()?,
     };
@@ -131,8 +140,9 @@ async fn measured(runs: &[Run], measure: Measure) -> Result<bool> {
         if !measure.json {
             writeln!(out, "{}", section.markdown())?;
         }
-        if let Some(plot) = &measure.plot {
-            draw(&section, plot)?;
+        if let Some(folder) = &measure.write {
+            let origin = Origin::now(&command(*run, &setup), &setup.hub)?;
+            report::write(&section, &origin, folder)?;
         }
         sections.push(section);
     }
@@ -144,7 +154,24 @@ async fn measured(runs: &[Run], measure: Measure) -> Result<bool> {
     Ok(!figures.any(|figure| figure.fails))
 }
 
-/// Everything, shortly.
+/// The command that measures a subject in this way.
+fn command(run: Run, setup: &Setup) -> String {
+    let mut command = format!("bench run {}", run.name());
+    if setup.short {
+        command.push_str(" --short");
+    } else if setup.rounds != ROUNDS {
+        command.push_str(&format!(" --rounds {}", setup.rounds));
+    }
+    if setup.scale != 1.0 {
+        command.push_str(&format!(" --scale {}", setup.scale));
+    }
+    command
+}
+
+/// Runs every measurement with short windows, some at a time: times are not asserted, and each has a hub of its own.
+///
+/// # Errors
+/// A measurement fails, or a figure is beyond its short bound.
 pub(crate) async fn short(hub: PathBuf) -> Result<String> {
     more_open_files();
     let setup = Setup {
@@ -154,19 +181,19 @@ pub(crate) async fn short(hub: PathBuf) -> Result<String> {
         scale: 1.0,
         goals: Goals::read()?,
     };
-    let mut out = String::new();
-    let mut fails = Vec::new();
-    for run in Run::ALL {
-        let section = run
-            .section(&setup)
-            .await
-            .with_context(|| format!("{run:?}"))?;
-        let failing = section.figures.iter().filter(|figure| figure.fails);
-        fails.extend(
-            failing.map(|figure| format!("{} is {} {}", figure.figure, figure.value, figure.unit)),
-        );
-        out.push_str(&section.markdown());
-    }
+    let setup = &setup;
+    let sections = Run::ALL.map(|run| async move {
+        let section = run.section(setup).await;
+        section.with_context(|| format!("{run:?}"))
+    });
+    let sections = futures_util::stream::iter(sections).buffered(SHORT_AT_ONCE);
+    let sections: Vec<Section> = sections.try_collect().await?;
+    let figures = sections.iter().flat_map(|section| &section.figures);
+    let failing = figures.filter(|figure| figure.fails);
+    let fails: Vec<String> = failing
+        .map(|figure| format!("{} is {} {}", figure.figure, figure.value, figure.unit))
+        .collect();
+    let out: String = sections.iter().map(Section::markdown).collect();
     ensure!(fails.is_empty(), "{}\n\n{out}", fails.join("\n"));
     Ok(out)
 }
@@ -183,20 +210,6 @@ fn program(named: Option<PathBuf>) -> Result<PathBuf> {
             hub.display()
         )
     })
-}
-
-fn draw(section: &Section, plot: &Path) -> Result<()> {
-    if plot.extension().is_some_and(|end| end == "svg") {
-        return match section.charts.first() {
-            Some(chart) => Ok(std::fs::write(plot, chart.svg())?),
-            None => Ok(()),
-        };
-    }
-    std::fs::create_dir_all(plot)?;
-    for chart in &section.charts {
-        std::fs::write(plot.join(chart.name).with_extension("svg"), chart.svg())?;
-    }
-    Ok(())
 }
 
 /// A thousand viewers need as many sockets. What the system does not grant is missing later, with an error that says so.

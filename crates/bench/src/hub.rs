@@ -4,97 +4,145 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use crate::measure::{self, Memory};
+use crate::page;
 use crate::view::{Look, Site};
 
-/// How long a hub may take for anything that is waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Deadline for everything that a hub is waited for.
+const DEADLINE: Duration = Duration::from_secs(120);
 
-/// How often it is asked.
+/// Time between two requests while a state of the hub is awaited.
 const AGAIN: Duration = Duration::from_millis(5);
 
 const LISTENING: &str = "drovers listening on ";
 
+/// A running program that printed the address at which it listens. It is killed on drop.
+pub struct Program {
+    /// The address, without a slash at its end.
+    pub url: String,
+    lines: Lines<BufReader<ChildStdout>>,
+    process: Child,
+}
+
+impl Program {
+    /// Starts a program and waits until it listens.
+    ///
+    /// # Errors
+    /// The program cannot be started, ends, or prints something else first.
+    pub async fn start(command: &mut Command) -> Result<Self> {
+        let mut process = command
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{:?} cannot be started", command.as_std().get_program()))?;
+        let out = process.stdout.take().context("its output is piped")?;
+        let mut program = Self {
+            url: String::new(),
+            lines: BufReader::new(out).lines(),
+            process,
+        };
+        let line = program.next_line().await?;
+        let url = line.strip_prefix(LISTENING);
+        program.url = url
+            .with_context(|| format!("the program printed {line}"))?
+            .to_owned();
+        Ok(program)
+    }
+
+    /// The next line that the program prints.
+    ///
+    /// # Errors
+    /// The program ends, or prints nothing for two minutes.
+    pub async fn next_line(&mut self) -> Result<String> {
+        timeout(DEADLINE, self.lines.next_line())
+            .await
+            .context("the program prints nothing")??
+            .context("the program has ended")
+    }
+}
+
 /// A running hub. It ends with this.
-pub(crate) struct Hub {
+pub struct Hub {
     pub(crate) site: Site,
     pub(crate) started: Started,
     pid: u32,
     instances: Vec<Instance>,
-    _process: Child,
+    program: Program,
     _folder: TempDir,
 }
 
-/// How long a start took, from the process on.
+/// Duration of a start, from the creation of the process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Started {
     pub(crate) began: Instant,
-    /// Until the line that tells its address.
+    /// Until the line with the hub's address.
     pub(crate) listening: Duration,
 }
 
+/// An instance as the hub lists it.
 #[derive(Clone, Debug, Deserialize)]
-struct Instance {
-    id: String,
+pub struct Instance {
+    /// Id of the instance.
+    pub id: String,
     url: Option<String>,
     status: String,
 }
 
 impl Hub {
     /// Starts the program on servers that run already, and waits until it listens.
-    pub(crate) async fn start(program: &Path, servers: &[String]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The program cannot be started, or does not listen within two minutes.
+    pub async fn start(program: &Path, servers: &[String]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let began = Instant::now();
-        let mut process = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["up", "--no-open", "--no-auth"])
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.path().join("data"))
             .args(servers.iter().flat_map(|url| ["--attach", url]))
             .current_dir(folder.path())
             .env("HOME", folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
-        let pid = process.id().context("it has ended")?;
-        let out = process.stdout.take().context("its output is piped")?;
-        let mut lines = BufReader::new(out).lines();
-        let line = timeout(PATIENCE, lines.next_line())
-            .await
-            .context("the hub does not listen")??
-            .context("the hub has ended")?;
+            .stdin(Stdio::null());
+        let program = Program::start(&mut command).await?;
         let listening = began.elapsed();
-        let Some(url) = line.strip_prefix(LISTENING) else {
-            bail!("the hub printed {line}");
-        };
         Ok(Self {
             site: Site {
-                url: url.parse()?,
-                // Connections that are kept cost the hub memory, which is not the viewers' that are measured.
+                url: program.url.parse()?,
+                // An idle connection costs the hub memory that does not belong to the measured viewers.
                 http: reqwest::Client::builder()
                     .no_proxy()
                     .pool_max_idle_per_host(0)
                     .build()?,
             },
             started: Started { began, listening },
-            pid,
+            pid: program.process.id().context("the hub has ended")?,
             instances: Vec::new(),
-            _process: process,
+            program,
             _folder: folder,
         })
     }
 
-    /// Waits until so many servers are connected.
-    pub(crate) async fn connected(&mut self, servers: usize) -> Result<()> {
+    /// The hub's address, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.program.url
+    }
+
+    /// Waits until this number of servers is connected, and returns the instances.
+    ///
+    /// # Errors
+    /// Not all of them are connected within two minutes.
+    pub async fn connected(&mut self, servers: usize) -> Result<&[Instance]> {
         let all = async {
             loop {
                 self.instances = self.get("/api/instances").await?;
@@ -103,17 +151,18 @@ impl Hub {
                     .iter()
                     .filter(|one| one.status == "connected");
                 if connected.count() == servers {
-                    return Ok(());
+                    return anyhow::Ok(());
                 }
                 sleep(AGAIN).await;
             }
         };
-        timeout(PATIENCE, all)
+        timeout(DEADLINE, all)
             .await
-            .context("not every server is connected")?
+            .context("not every server is connected")??;
+        Ok(&self.instances)
     }
 
-    /// A look at a session of the server at an address.
+    /// The viewport of a session of the server at an address.
     pub(crate) fn look(&self, server: &str, session: String) -> Result<Look> {
         let of = |one: &&Instance| {
             let url = one.url.as_deref().unwrap_or_default();
@@ -146,22 +195,15 @@ impl Hub {
         Ok(answer.error_for_status()?.json().await?)
     }
 
-    /// Waits until it has answered a request; tells the body as it came over the wire, compressed.
+    /// Sends a request and returns the body as it came over the wire, compressed by brotli.
     pub(crate) async fn body(&self, path: &str) -> Result<Vec<u8>> {
-        let request = self.site.http.get(self.site.url.join(path)?);
-        let answer = request.header("accept-encoding", "br").send().await?;
-        Ok(answer.error_for_status()?.bytes().await?.to_vec())
+        let url = self.site.url.join(path)?;
+        page::compressed(&self.site.http, url.as_str(), "*/*").await
     }
 
     /// True if its journal works.
     pub(crate) async fn stores(&self) -> Result<bool> {
-        let health: serde_json::Value = serde_json::from_str(&self.text("/api/health").await?)?;
+        let health: serde_json::Value = self.get("/api/health").await?;
         Ok(health["journal"]["status"] == "ok")
-    }
-
-    /// A body as text.
-    pub(crate) async fn text(&self, path: &str) -> Result<String> {
-        let answer = self.site.http.get(self.site.url.join(path)?).send().await?;
-        Ok(answer.error_for_status()?.text().await?)
     }
 }

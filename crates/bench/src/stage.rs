@@ -51,7 +51,7 @@ pub(crate) struct Window {
     /// Frames of the servers, and their bytes.
     pub(crate) frames: u64,
     pub(crate) frame_bytes: u64,
-    /// Words that were said.
+    /// Sent words.
     pub(crate) words: u64,
     /// CPU time of the hub.
     pub(crate) cpu: Duration,
@@ -167,7 +167,7 @@ impl Watching {
         Ok(())
     }
 
-    /// Words that each viewer should have seen, of those said between two marks.
+    /// Words that each viewer should have seen, of those sent between two marks.
     fn expected(&self, before: &Mark, after: &Mark) -> u64 {
         match &self.sees {
             Sees::All(viewers) => (after.words - before.words) * *viewers as u64,

@@ -1,9 +1,12 @@
 //! The running hub, asked over its own API: what `ls`, `tail`, `send`, `check`, `open` and a second `drovers` stand on.
 //!
-//! It finds the hub by its data directory and keeps nothing. What a hub refuses becomes a [`Fault`] in the hub's words.
+//! The client finds the hub by its data directory and has no state. A refusal of the hub becomes a [`Fault`] with the hub's message.
 
 mod access;
+mod acts;
 mod log;
+mod reports;
+mod review;
 mod shapes;
 
 use std::path::Path;
@@ -14,31 +17,41 @@ use opencode::json::sanitize;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use url::Url;
 
-use crate::fault::Fault;
+use crate::fault::{Exit, Fault};
 use crate::limits;
 
 use access::LinkPath;
-pub(crate) use access::{Known, Made, NewToken};
+pub(crate) use access::{AccessList, MintedToken, NewToken};
+pub(crate) use acts::{
+    AskedQuestion, Choices, Fork, OneQuestion, Parallel, ParallelChoice, ParallelRun,
+    ParallelStart, QuestionAnswer, SessionChange, StopOutcomes,
+};
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
+pub(crate) use reports::{
+    Comparison, Difference, SearchAnswer, SearchHit, SearchProgress, SinceReport, SinceSession,
+    UsageReport, Used,
+};
+pub(crate) use review::{Query, Review};
 pub(crate) use shapes::{
     Answer, Asking, Discovered, Found, Instance, JournalHealth, Link, ModelChoice, NewInstance,
     NewSession, Piece, Prompt, Prompted, Resumed, Session, SessionMessage, Terminal, Waiting,
 };
-use shapes::{Health, Place, Problem, Which};
+use shapes::{Health, Problem, ResumeSelection, SessionPath};
 
 /// A token to show the hub instead of the one in its data directory.
 const TOKEN: &str = "DROVERS_TOKEN";
 
-/// What to do when there is no hub.
+/// Next step if no hub is running.
 const START_ONE: &str = "Start one with `drovers`";
 
-/// What came of adding an instance.
+/// Result of adding an instance.
 pub(crate) enum Added {
-    /// It is there.
+    /// The instance was added.
     Instance(Instance),
-    /// It is a folder that nobody has trusted yet: what the hub says of it.
+    /// The folder is not trusted yet; holds the hub's explanation.
     Untrusted(String),
 }
 
@@ -47,7 +60,7 @@ pub(crate) enum Added {
 pub(crate) struct Api {
     http: reqwest::Client,
     base: Url,
-    /// What it shows the hub.
+    /// Token that the client presents to the hub.
     key: Option<Key>,
 }
 
@@ -80,7 +93,7 @@ impl Api {
     /// The same hub for one answer of the person at the terminal: with a token that may answer and ends by itself in
     /// [`limits::TERMINAL_TOKEN`], unless [`TOKEN`] names another. Gives its name, to be revoked.
     ///
-    /// A hub that asks nobody who they are makes none, and needs none.
+    /// A hub without authentication has no key, and needs none.
     pub(crate) async fn at_terminal(&self) -> (Self, Option<String>) {
         if std::env::var_os(TOKEN).is_some_and(|token| !token.is_empty()) {
             return (self.clone(), None);
@@ -110,7 +123,7 @@ impl Api {
         }
     }
 
-    /// Where the hub is, for people: without a slash at the end.
+    /// URL of the hub, for people: without a trailing slash.
     pub(crate) fn url(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
     }
@@ -125,12 +138,23 @@ impl Api {
         url.into()
     }
 
-    /// Where the hub is.
+    /// The address of the page that compares a parallel run.
+    pub(crate) fn page_of_parallel(&self, instance: &str, parallel: &str) -> String {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments
+                .pop_if_empty()
+                .extend(["i", instance, "parallel", parallel]);
+        }
+        url.into()
+    }
+
+    /// URL of the hub.
     pub(crate) fn address(&self) -> Url {
         self.base.clone()
     }
 
-    /// The address that lets one browser in, once, and leads to a page.
+    /// Address that gives one browser access, once, and leads to a page.
     pub(crate) async fn link(&self, page: &str) -> Result<String, Fault> {
         self.link_at(&self.base, page).await
     }
@@ -142,13 +166,13 @@ impl Api {
         Ok(format!("{base}{}{page}", link.path))
     }
 
-    /// Who may come in.
-    pub(crate) async fn tokens(&self) -> Result<Known, Fault> {
+    /// Tokens and pages that have access.
+    pub(crate) async fn tokens(&self) -> Result<AccessList, Fault> {
         self.get(&["tokens"], &[]).await
     }
 
     /// Makes a token.
-    pub(crate) async fn add_token(&self, new: &NewToken) -> Result<Made, Fault> {
+    pub(crate) async fn add_token(&self, new: &NewToken) -> Result<MintedToken, Fault> {
         self.post(&["tokens"], new, None).await
     }
 
@@ -162,7 +186,7 @@ impl Api {
         self.delete(&["pages", page]).await
     }
 
-    /// What could be added.
+    /// OpenCode servers and folders that can be added.
     pub(crate) async fn discover(&self) -> Result<Discovered, Fault> {
         self.get(&["discover"], &[]).await
     }
@@ -172,7 +196,7 @@ impl Api {
         self.get(&["instances"], &[]).await
     }
 
-    /// One instance.
+    /// Fetches one instance.
     pub(crate) async fn instance(&self, id: &str) -> Result<Instance, Fault> {
         self.get(&["instances", id], &[]).await
     }
@@ -205,7 +229,7 @@ impl Api {
         self.post(&path, &serde_json::json!({}), None).await
     }
 
-    /// One session.
+    /// Fetches one session.
     pub(crate) async fn session(&self, instance: &str, session: &str) -> Result<Session, Fault> {
         self.get(&["instances", instance, "sessions", session], &[])
             .await
@@ -217,7 +241,7 @@ impl Api {
         Ok(health.log.end)
     }
 
-    /// How the journal is.
+    /// State of the journal.
     pub(crate) async fn journal(&self) -> Result<JournalHealth, Fault> {
         let health: Health = self.get(&["health"], &[]).await?;
         Ok(health.journal)
@@ -236,6 +260,102 @@ impl Api {
             .await
     }
 
+    /// Changes a session.
+    pub(crate) async fn change_session(
+        &self,
+        instance: &str,
+        session: &str,
+        change: &SessionChange,
+    ) -> Result<Session, Fault> {
+        let request = self.request(Method::PATCH, &["instances", instance, "sessions", session]);
+        self.answer(request.json(change)).await
+    }
+
+    /// Deletes a session.
+    pub(crate) async fn delete_session(&self, instance: &str, session: &str) -> Result<(), Fault> {
+        self.delete(&["instances", instance, "sessions", session])
+            .await
+    }
+
+    /// Copies a session. Sent once more if the answer is lost, under one key, it is one copy.
+    pub(crate) async fn fork(
+        &self,
+        instance: &str,
+        session: &str,
+        fork: &Fork,
+    ) -> Result<Session, Fault> {
+        let key = format!("fork-{:032x}", rand::random::<u128>());
+        let path = ["instances", instance, "sessions", session, "fork"];
+        match self.post(&path, fork, Some(&key)).await {
+            Err(Fault::Failed {
+                exit: Exit::NoHub, ..
+            }) => self.post(&path, fork, Some(&key)).await,
+            made => made,
+        }
+    }
+
+    /// Starts a parallel run. Sent once more if the answer is lost, under one key, it is one.
+    pub(crate) async fn run_parallel(
+        &self,
+        instance: &str,
+        start: &ParallelStart,
+    ) -> Result<Parallel, Fault> {
+        let key = format!("parallel-{:032x}", rand::random::<u128>());
+        let path = ["instances", instance, "parallel"];
+        match self.post(&path, start, Some(&key)).await {
+            Err(Fault::Failed {
+                exit: Exit::NoHub, ..
+            }) => self.post(&path, start, Some(&key)).await,
+            started => started,
+        }
+    }
+
+    /// Agents and models that a prompt can be sent with.
+    pub(crate) async fn choices(&self, instance: &str) -> Result<Choices, Fault> {
+        self.get(&["instances", instance, "choices"], &[]).await
+    }
+
+    /// Has a session's context replaced by a summary.
+    pub(crate) async fn compact(
+        &self,
+        instance: &str,
+        session: &str,
+        model: Option<&ModelChoice>,
+    ) -> Result<(), Fault> {
+        let path = ["instances", instance, "sessions", session, "compact"];
+        let body = match model {
+            Some(model) => serde_json::json!({"model": model}),
+            None => serde_json::json!({}),
+        };
+        self.order(&path, &body).await
+    }
+
+    /// Stops a session and those below it.
+    pub(crate) async fn stop(&self, instance: &str, session: &str) -> Result<(), Fault> {
+        let path = ["instances", instance, "sessions", session, "abort"];
+        self.order(&path, &serde_json::json!({})).await
+    }
+
+    /// Stops everything.
+    pub(crate) async fn stop_all(&self) -> Result<StopOutcomes, Fault> {
+        self.post(&["stop"], &serde_json::json!({}), None).await
+    }
+
+    /// The newest messages of a session as the hub's own JSON, oldest first.
+    pub(crate) async fn transcript(
+        &self,
+        instance: &str,
+        session: &str,
+        limit: usize,
+    ) -> Result<Box<RawValue>, Fault> {
+        let limit = limit.to_string();
+        self.get(
+            &["instances", instance, "sessions", session, "messages"],
+            &[("limit", &limit)],
+        )
+        .await
+    }
+
     /// The newest messages of a session, oldest first.
     pub(crate) async fn messages(
         &self,
@@ -250,12 +370,12 @@ impl Api {
         .await
     }
 
-    /// What waits for leave in an instance.
+    /// Open permission requests of an instance.
     pub(crate) async fn permissions(&self, instance: &str) -> Result<Vec<Waiting>, Fault> {
         self.get(&["instances", instance, "permissions"], &[]).await
     }
 
-    /// The same with all that a person has to know to allow it.
+    /// Open permission requests of an instance, with the complete content needed to allow them.
     pub(crate) async fn asking(&self, instance: &str) -> Result<Vec<Asking>, Fault> {
         self.get(&["instances", instance, "permissions"], &[]).await
     }
@@ -268,14 +388,28 @@ impl Api {
         answer: &Answer,
     ) -> Result<(), Fault> {
         let path = ["instances", instance, "permissions", id];
-        let request = self.request(Method::POST, &path).json(answer);
-        self.accepted(request.timeout(limits::ANSWER)).await?;
-        Ok(())
+        self.order(&path, answer).await
     }
 
-    /// What waits for an answer in an instance.
+    /// Open questions of an instance.
     pub(crate) async fn questions(&self, instance: &str) -> Result<Vec<Waiting>, Fault> {
         self.get(&["instances", instance, "questions"], &[]).await
+    }
+
+    /// Questions of an instance with what can be answered.
+    pub(crate) async fn asked(&self, instance: &str) -> Result<Vec<AskedQuestion>, Fault> {
+        self.get(&["instances", instance, "questions"], &[]).await
+    }
+
+    /// Answers a question, or rejects it.
+    pub(crate) async fn answer_question(
+        &self,
+        instance: &str,
+        id: &str,
+        answer: &QuestionAnswer,
+    ) -> Result<(), Fault> {
+        self.order(&["instances", instance, "questions", id], answer)
+            .await
     }
 
     /// Sends a prompt; sent once more under the same key it is the same prompt.
@@ -290,10 +424,39 @@ impl Api {
         self.post(&path, prompt, Some(key)).await
     }
 
-    /// Lets an interrupted session go on, or all of them.
+    /// Compares a session with its server.
+    pub(crate) async fn verify(&self, instance: &str, session: &str) -> Result<Comparison, Fault> {
+        let path = ["instances", instance, "sessions", session, "verify"];
+        self.post(&path, &serde_json::json!({}), None).await
+    }
+
+    /// Reads a session again from its server.
+    pub(crate) async fn reread(&self, instance: &str, session: &str) -> Result<(), Fault> {
+        let path = ["instances", instance, "sessions", session, "reread"];
+        self.order(&path, &serde_json::json!({})).await
+    }
+
+    /// What happened since a time in Unix milliseconds.
+    pub(crate) async fn since(&self, at: i64) -> Result<SinceReport, Fault> {
+        self.get(&["since"], &[("at", &at.to_string())]).await
+    }
+
+    /// Searches all conversations.
+    pub(crate) async fn search(&self, query: &str, most: usize) -> Result<SearchAnswer, Fault> {
+        self.get(&["search"], &[("q", query), ("limit", &most.to_string())])
+            .await
+    }
+
+    /// The usage of sessions.
+    pub(crate) async fn usage(&self) -> Result<UsageReport, Fault> {
+        self.get(&["usage"], &[]).await
+    }
+
+    /// Continues one interrupted session, or all of them.
     pub(crate) async fn resume(&self, named: Option<(&str, &str)>) -> Result<Resumed, Fault> {
-        let sessions = named.map(|(instance, session)| [Place { instance, session }]);
-        self.post(&["continue"], &Which { sessions }, None).await
+        let sessions = named.map(|(instance, session)| [SessionPath { instance, session }]);
+        self.post(&["continue"], &ResumeSelection { sessions }, None)
+            .await
     }
 
     async fn get<T: DeserializeOwned>(
@@ -316,6 +479,14 @@ impl Api {
             request = request.header("idempotency-key", key);
         }
         self.answer(request).await
+    }
+
+    /// For requests whose reply says nothing beyond its status.
+    async fn order(&self, path: &[&str], body: &(impl Serialize + Sync)) -> Result<(), Fault> {
+        let request = self.request(Method::POST, path).json(body);
+        self.accepted(request.timeout(limits::ANSWER))
+            .await
+            .map(drop)
     }
 
     async fn delete(&self, path: &[&str]) -> Result<(), Fault> {
@@ -344,7 +515,7 @@ impl Api {
         let text = response.text().await.map_err(|error| self.lost(&error))?;
         serde_json::from_str(&sanitize(&text)).map_err(|error| {
             Fault::failed(format!(
-                "the hub at {} answered what this program does not understand ({error}). If it is of another version, \
+                "the hub at {} sent an answer that this program does not understand ({error}). If the hub has another version, \
                  restart it",
                 self.url()
             ))
@@ -359,7 +530,7 @@ impl Api {
         Err(self.fault(self.refused(response).await))
     }
 
-    /// What the hub says of a refusal; else its status.
+    /// The hub's explanation of a refusal; otherwise the status.
     async fn refused(&self, response: Response) -> Result<Problem, u16> {
         let status = response.status().as_u16();
         let text = response.text().await.unwrap_or_default();
@@ -381,9 +552,7 @@ impl Api {
                 limits::ANSWER.as_secs()
             ))
         } else {
-            Fault::no_hub(format!(
-                "the hub at {url} does not answer any more. {START_ONE}"
-            ))
+            Fault::no_hub(format!("the hub at {url} stopped answering. {START_ONE}"))
         }
     }
 }

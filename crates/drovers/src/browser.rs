@@ -31,7 +31,7 @@ pub(crate) fn show(url: &str) {
     }
 }
 
-/// True if there is somebody to show a page to: a terminal and a display: nothing is opened behind a script, a service or a remote shell.
+/// True if a person can see a page, with a terminal and a display: nothing is opened for a script, a service or a remote shell.
 pub(crate) fn has_person() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     out::is_terminal() && (cfg!(target_os = "macos") || set("DISPLAY") || set("WAYLAND_DISPLAY"))

@@ -32,7 +32,7 @@ pub(crate) fn session(event: &RawValue) -> Option<String> {
     properties?.session.map(|session| out::one_line(&session))
 }
 
-/// What the server calls the event.
+/// Type of the event as the server names it.
 pub(crate) fn kind(event: &RawValue) -> String {
     let typed = serde_json::from_str::<Typed>(event.get());
     let kind = typed.ok().and_then(|typed| match typed.payload {
@@ -49,7 +49,7 @@ pub(crate) fn read(event: &RawValue) -> Option<Event> {
         .map(|incoming| incoming.event)
 }
 
-/// What happened, in a few words; nothing where the event's type says it all.
+/// Summary of the event, in a few words; empty where its type is enough.
 pub(crate) fn words(event: &Event) -> String {
     let words = match event {
         Event::SessionCreated(info) | Event::SessionUpdated(info) => info.title.clone(),

@@ -1,11 +1,13 @@
 //! The program: a command line around the hub, and around one that runs already.
 //!
-//! It parses, asks and prints. It never folds, supervises or renders: that is the hub's.
+//! The program parses arguments, calls the hub and prints. Folding, supervision and rendering belong to the hub.
 
 mod api;
 mod browser;
 mod census;
+mod changes;
 mod cli;
+mod complete;
 mod describe;
 mod fault;
 mod limits;
@@ -16,6 +18,7 @@ mod redact;
 mod serving;
 mod trust;
 mod turn;
+mod yes;
 
 use std::process::ExitCode;
 

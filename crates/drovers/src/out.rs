@@ -1,4 +1,4 @@
-//! What goes to the terminal, in one place: lines, colours, columns.
+//! Terminal output in one place: lines, colours, columns.
 //!
 //! Titles and answers come from models, and a terminal obeys what it is sent. A stranger's text gets into a line through
 //! [`one_line`]; and whatever is printed goes through [`model::plain`] as a whole, apart from our own colours and, as JSON,
@@ -10,11 +10,12 @@ use std::sync::LazyLock;
 use model::plain;
 use serde::Serialize;
 use serde_json::ser::Formatter;
+use unicode_width::UnicodeWidthChar;
 
 use crate::fault::Fault;
 use crate::limits;
 
-/// How a word looks.
+/// Style of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
     /// Well.
@@ -66,7 +67,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Fault> {
 /// Writes a value as one line of JSON, with whatever a terminal would obey or a person not see in escapes of JSON's own.
 ///
 /// # Errors
-/// It cannot be written.
+/// The output cannot be written.
 pub(crate) fn write_json(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut *to, Shown))?;
     to.write_all(b"\n")
@@ -107,12 +108,109 @@ fn escape<W: ?Sized + Write>(to: &mut W, fragment: &str) -> io::Result<()> {
     to.write_all(rest.as_bytes())
 }
 
-/// Prints a model's text, its lines kept. Exactly as the model wrote it, it is in the JSON.
+/// Prints a model's text with its lines, made safe for a terminal. The JSON output has the verbatim text.
 ///
 /// # Errors
 /// Nobody reads it any more, or it cannot be written.
 pub(crate) fn answer(text: &str) -> Result<(), Fault> {
     line(text)
+}
+
+/// Prints a text of our own as it is, such as a shell's script.
+///
+/// # Errors
+/// Nobody reads it any more, or it cannot be written.
+pub(crate) fn script(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Fault::output(&error))
+}
+
+/// Prints lines in place of everything on the terminal's screen; below what is there where no terminal is.
+///
+/// # Errors
+/// Nobody reads it any more, or it cannot be written.
+pub(crate) fn screen(lines: &[String]) -> Result<(), Fault> {
+    let mut text = String::new();
+    if is_terminal() {
+        // To the first cell, then each line and the rest of the screen anew: clearing it first would flicker.
+        text.push_str("\x1b[H");
+    }
+    for line in lines {
+        text.push_str(&coloured(line, *COLOURS));
+        text.push_str(if is_terminal() { "\x1b[K\n" } else { "\n" });
+    }
+    text.push_str(if is_terminal() { "\x1b[J" } else { "\n" });
+    script(&text)
+}
+
+/// Columns and rows of the terminal; none where stdout is no terminal.
+pub(crate) fn size() -> Option<(usize, usize)> {
+    if !is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let size = size.map(|size| (usize::from(size.ws_col), usize::from(size.ws_row)));
+    let (columns, rows) = size.unwrap_or_default();
+    Some(match columns {
+        0 => (limits::TERMINAL_COLUMNS, usize::MAX),
+        columns => (columns, rows.max(2)),
+    })
+}
+
+/// A line cut to so many columns of a terminal, with our own colours kept and ended.
+pub(crate) fn cut(line: &str, columns: usize) -> String {
+    if width(line) <= columns {
+        return line.to_owned();
+    }
+    let mut cut = String::new();
+    let (mut used, mut rest) = (0, line);
+    while let Some(c) = rest.chars().next() {
+        let colour = colour_len(rest);
+        if colour > 0 {
+            cut.push_str(&rest[..colour]);
+            rest = &rest[colour..];
+            continue;
+        }
+        let wide = c.width().unwrap_or(0);
+        if used + wide + 1 > columns {
+            break;
+        }
+        used += wide;
+        cut.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    cut.push('…');
+    if line.contains("\x1b[") {
+        cut.push_str("\x1b[0m");
+    }
+    cut
+}
+
+/// Columns that a line takes, its colours aside.
+fn width(line: &str) -> usize {
+    let (mut used, mut rest) = (0, line);
+    while let Some(c) = rest.chars().next() {
+        let colour = colour_len(rest);
+        if colour == 0 {
+            used += c.width().unwrap_or(0);
+        }
+        rest = &rest[colour.max(c.len_utf8())..];
+    }
+    used
+}
+
+/// Bytes of the colour that a text begins with, 0 if none.
+fn colour_len(text: &str) -> usize {
+    let Some(code) = text.strip_prefix("\x1b[") else {
+        return 0;
+    };
+    let digits = code.bytes().take_while(u8::is_ascii_digit).count();
+    match code.as_bytes().get(digits) {
+        Some(b'm') => 2 + digits + 1,
+        _ => 0,
+    }
 }
 
 /// Tells the person something on stderr.
@@ -121,7 +219,7 @@ pub(crate) fn note(text: &str) {
     let _unread = writeln!(io::stderr().lock(), "drovers: {}", plain::block(text));
 }
 
-/// Whether people read stdout.
+/// True if stdout is a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
@@ -168,7 +266,7 @@ fn coloured(text: &str, colours: bool) -> String {
     shown + &plain::block(rest)
 }
 
-/// Standard error for log entries, of which each stays one line whatever is told in it.
+/// Standard error for log entries; each entry stays on one line.
 pub(crate) struct Log {
     /// Whether entries have colours.
     pub(crate) colours: bool,
@@ -192,10 +290,7 @@ impl Write for Log {
 pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
     let wide = |at: usize| {
         let cells = rows.iter().filter_map(|row| row.get(at));
-        cells
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
+        cells.map(|cell| width(cell)).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..rows.iter().map(Vec::len).max().unwrap_or_default())
         .map(wide)
@@ -204,9 +299,9 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
         let last = row.len().saturating_sub(1);
         let cells = row.iter().zip(&widths).enumerate();
         let cells: Vec<String> = cells
-            .map(|(at, (cell, width))| match at == last {
+            .map(|(at, (cell, widest))| match at == last {
                 true => cell.clone(),
-                false => format!("{cell:<width$}"),
+                false => cell.clone() + &" ".repeat(widest.saturating_sub(width(cell))),
             })
             .collect();
         cells.join("  ").trim_end().to_owned()
@@ -256,11 +351,23 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_cut_by_the_columns_that_it_takes() {
+        assert_eq!(cut("héllo", 5), "héllo");
+        assert_eq!(cut("héllo!", 5), "héll…");
+        assert_eq!(cut("修复登录", 8), "修复登录");
+        assert_eq!(cut("修复登录!", 8), "修复登…");
+        assert_eq!(cut("\x1b[1mbold\x1b[0m", 4), "\x1b[1mbold\x1b[0m");
+        assert_eq!(cut("\x1b[1mbolder\x1b[0m", 4), "\x1b[1mbol…\x1b[0m");
+    }
+
+    #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         assert_eq!(
             columns(&[row(["é", "x"]), row(["long", "y z"])]),
             ["é     x", "long  y z"]
         );
+        let wide = columns(&[row(["修复", "x"]), row(["ab", "y"])]);
+        assert_eq!(wide, ["修复  x", "ab    y"]);
     }
 }

@@ -1,20 +1,20 @@
-//! What a person means by an id, the beginning of one, or a name. Pure.
+//! Resolves an id, a prefix of one, or a name to one thing. Pure.
 
 use crate::fault::Fault;
 use crate::{limits, out};
 
 /// Something that can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Named<T> {
-    /// Its id.
+pub(crate) struct Candidate<T> {
+    /// Id of the thing.
     pub(crate) id: String,
-    /// Its name or title.
+    /// Name or title of the thing.
     pub(crate) name: String,
     /// The thing.
     pub(crate) thing: T,
 }
 
-/// Why a name fits.
+/// The rule by which a name matches.
 #[derive(Clone, Copy)]
 enum Rule {
     Id,
@@ -29,18 +29,18 @@ enum Rule {
 /// None is meant, or more than one: then they are listed. `kind` is what is looked for, `next` how to see them all.
 pub(crate) fn pick<'a, T>(
     meant: &str,
-    all: &'a [Named<T>],
+    all: &'a [Candidate<T>],
     kind: &str,
     next: &str,
-) -> Result<&'a Named<T>, Fault> {
+) -> Result<&'a Candidate<T>, Fault> {
     if meant.is_empty() {
         return Err(Fault::usage(format!(
-            "an empty text names no {kind}. {next}"
+            "the name of the {kind} is empty. {next}"
         )));
     }
     let lower = meant.to_lowercase();
     for rule in [Rule::Id, Rule::Name, Rule::IdBegins, Rule::NameBegins] {
-        let fits = |named: &&Named<T>| match rule {
+        let fits = |named: &&Candidate<T>| match rule {
             Rule::Id => named.id == meant,
             Rule::Name => named.name.to_lowercase() == lower,
             Rule::IdBegins => named.id.starts_with(meant),
@@ -59,12 +59,40 @@ pub(crate) fn pick<'a, T>(
     )))
 }
 
-fn ambiguous<T>(meant: &str, many: &[&Named<T>], kind: &str) -> Fault {
-    let mut message = format!(
-        "`{}` may be {} of the {kind}s. Name one by its id:",
+/// Finds the one that is meant, or the only one that waits if none is named. `how` is the sentence on how to name one.
+///
+/// # Errors
+/// None waits, none is meant, or there is more than one: then they are listed.
+pub(crate) fn pick_or_only<'a, T>(
+    meant: Option<&str>,
+    all: &'a [Candidate<T>],
+    kind: &str,
+    how: &str,
+) -> Result<&'a Candidate<T>, Fault> {
+    match (meant, all) {
+        (Some(meant), all) => pick(meant, all, kind, "`drovers ls` shows what is waiting"),
+        (None, []) => Err(Fault::failed(format!("no {kind} is waiting"))),
+        (None, [one]) => Ok(one),
+        (None, many) => {
+            let many: Vec<_> = many.iter().collect();
+            let head = format!("{} {kind}s are waiting. {how}:", many.len());
+            Err(Fault::usage(listed(head, &many)))
+        }
+    }
+}
+
+fn ambiguous<T>(meant: &str, many: &[&Candidate<T>], kind: &str) -> Fault {
+    let head = format!(
+        "`{}` matches {} {kind}s. Use an id:",
         out::one_line(meant),
         many.len()
     );
+    Fault::failed(listed(head, many))
+}
+
+/// A sentence with the candidates below it.
+fn listed<T>(head: String, many: &[&Candidate<T>]) -> String {
+    let mut message = head;
     for named in many.iter().take(limits::CANDIDATES) {
         let (id, name) = (out::one_line(&named.id), out::one_line(&named.name));
         message.push_str(&format!("\n  {id}  {name}"));
@@ -75,7 +103,7 @@ fn ambiguous<T>(meant: &str, many: &[&Named<T>], kind: &str) -> Fault {
             many.len() - limits::CANDIDATES
         ));
     }
-    Fault::failed(message)
+    message
 }
 
 #[cfg(test)]
@@ -83,14 +111,14 @@ fn ambiguous<T>(meant: &str, many: &[&Named<T>], kind: &str) -> Fault {
 mod tests {
     use super::*;
 
-    fn all() -> Vec<Named<u8>> {
+    fn all() -> Vec<Candidate<u8>> {
         [
             ("ses_1a", "Fix it", 1),
             ("ses_1b", "fix IT too", 2),
             ("ses_2", "Ses_1a", 3),
             ("ses_22", "Other", 4),
         ]
-        .map(|(id, name, thing)| Named {
+        .map(|(id, name, thing)| Candidate {
             id: id.to_owned(),
             name: name.to_owned(),
             thing,
@@ -99,7 +127,7 @@ mod tests {
     }
 
     fn picked(meant: &str) -> Result<u8, Fault> {
-        pick(meant, &all(), "session", "See `drovers ls`").map(|named| named.thing)
+        pick(meant, &all(), "session", "Run `drovers ls` for a list").map(|named| named.thing)
     }
 
     #[test]
@@ -117,8 +145,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_clear_is_listed_and_what_is_not_there_told() {
-        let Err(Fault::Told { message, .. }) = picked("ses_1") else {
+    fn without_a_name_the_only_one_is_meant() {
+        let only = |all: &[Candidate<u8>]| {
+            pick_or_only(None, all, "request", "Name one of them").map(|named| named.thing)
+        };
+        assert_eq!(only(&all()[..1]), Ok(1));
+        let message = |fault: Result<u8, Fault>| match fault {
+            Err(Fault::Failed { message, .. }) => message,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(message(only(&[])), "no request is waiting");
+        assert_eq!(
+            message(only(&all()[..2])),
+            "2 requests are waiting. Name one of them:\n  ses_1a  Fix it\n  ses_1b  fix IT too"
+        );
+        let all = all();
+        let named = pick_or_only(Some("ses_22"), &all, "request", "Name one of them");
+        assert_eq!(named.map(|named| named.thing), Ok(4));
+    }
+
+    #[test]
+    fn ambiguous_names_are_listed_and_unknown_ones_reported() {
+        let Err(Fault::Failed { message, .. }) = picked("ses_1") else {
             panic!("picked one of two")
         };
         assert!(
@@ -126,10 +174,13 @@ mod tests {
                 && message.contains("ses_1b")
                 && !message.contains("ses_2")
         );
-        let Err(Fault::Told { message, .. }) = picked("ses_9") else {
+        let Err(Fault::Failed { message, .. }) = picked("ses_9") else {
             panic!("picked nothing")
         };
-        assert_eq!(message, "there is no session `ses_9`. See `drovers ls`");
+        assert_eq!(
+            message,
+            "there is no session `ses_9`. Run `drovers ls` for a list"
+        );
         assert!(picked("").is_err());
     }
 }

@@ -14,11 +14,11 @@ use crate::api::NewInstance;
 use crate::fault::Fault;
 use crate::{limits, out};
 
-/// Where the password of attached servers is taken from.
+/// Environment variable with the password of attached servers.
 const PASSWORD: &str = "DROVERS_PASSWORD";
 const USERNAME: &str = "DROVERS_USERNAME";
 
-/// What a command line asks to show.
+/// Folders and servers that a command line names.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     pub(crate) folders: Vec<Folder>,
@@ -60,10 +60,10 @@ impl Places {
 
     /// Asks each server who it is, and the person for a password where one is missing and a person is there.
     ///
-    /// One that is only away, or keeps its door shut, is told of and stays: the hub will try again.
+    /// A server that is only unreachable, or rejects the login, is reported and stays: the hub retries.
     ///
     /// # Errors
-    /// One is no OpenCode server.
+    /// One address is not an OpenCode server.
     pub(crate) async fn ask(&mut self) -> Result<(), Fault> {
         for answer in join_all(self.servers.iter_mut().map(Attached::ask)).await {
             answer?;
@@ -71,7 +71,7 @@ impl Places {
         Ok(())
     }
 
-    /// As the hub takes them; `trust` if a person said that its folders are trusted.
+    /// In the format of the hub; `trust` if a person confirmed that the folders are trusted.
     pub(crate) fn instances(self, trust: bool) -> Vec<NewInstance> {
         let folders = self.folders.into_iter().map(|folder| NewInstance::Folder {
             folder: folder.as_str().to_owned(),
@@ -120,7 +120,7 @@ impl Attached {
             }
             _ => {
                 out::note(&format!(
-                    "{error}. It is on the page, and will be tried again: start it, or check the address"
+                    "{error}. The server is added and Drovers keeps retrying. Start it, or check the address"
                 ));
                 Ok(())
             }
@@ -136,10 +136,10 @@ impl Attached {
     }
 }
 
-/// Whether an OpenCode server lets us in there.
+/// Checks that an OpenCode server at the address accepts our login.
 ///
 /// # Errors
-/// It is another program, or there is none, or it keeps us out.
+/// No server listens there, or it is another program, or it rejects the login.
 pub(crate) async fn probe(
     url: url::Url,
     credentials: Option<Credentials>,
@@ -152,10 +152,10 @@ pub(crate) async fn probe(
     };
     let spoken = timeout(limits::PROBE, client.probe(limits::PROBE)).await;
     match spoken.map_err(|_| late(limits::PROBE))?? {
-        opencode::Spoken::V2NotSpoken { version } => {
+        opencode::SpokenDialect::V2NotSpoken { version } => {
             Err(ClientError::V2NotSpoken { server, version })
         }
-        opencode::Spoken::V1 { .. } | opencode::Spoken::Sketch => Ok(()),
+        opencode::SpokenDialect::V1 { .. } | opencode::SpokenDialect::Sketch => Ok(()),
     }
 }
 
@@ -164,7 +164,7 @@ fn folder(path: &Path) -> Result<Folder, Fault> {
         // A single word may have been meant otherwise.
         let word = matches!(error, FolderError::Missing(_)) && path.components().count() == 1;
         let also = if word {
-            ". For the commands see `drovers --help`"
+            ". Run `drovers --help` for the commands"
         } else {
             ""
         };

@@ -7,7 +7,7 @@ use crate::limits;
 use opencode::json::sanitize;
 use serde_json::{Map, Value};
 
-/// Keys whose texts are kept: kinds, ids, states, names of tools and models. Checked against OpenCode 1.18.
+/// Keys whose texts are not redacted: kinds, ids, states, names of tools and models. Checked against OpenCode 1.18.
 const KEPT: [&str; 34] = [
     "agent",
     "aggregateID",
@@ -45,7 +45,7 @@ const KEPT: [&str; 34] = [
     "variant",
 ];
 
-/// Keys below which nothing is kept, whatever it is called: what a model or a tool made up.
+/// Keys below which everything is redacted: content made up by a model or a tool.
 const FREE: [&str; 7] = [
     "arguments",
     "input",
@@ -56,7 +56,7 @@ const FREE: [&str; 7] = [
     "structured",
 ];
 
-/// The same JSON without what anyone wrote. What is no JSON becomes one text of `x`.
+/// Redacts all written text in a JSON value. Input that is not JSON becomes one text of `x`.
 pub(crate) fn redact(json: &str) -> Value {
     match serde_json::from_str(&sanitize(json)) {
         Ok(value) => walk(value, None, false),

@@ -1,6 +1,6 @@
 //! A hub in this process: from its data directory to its last request.
 //!
-//! It ends well however it is asked to: viewers' streams first, then the servers that the hub started.
+//! Every shutdown is graceful: viewers' streams end first, then the servers that the hub started.
 
 use std::io;
 use std::path::Path;
@@ -37,12 +37,12 @@ pub(crate) struct Serving {
     dir: DataDir,
 }
 
-/// Whether a hub asks who its callers are.
+/// Whether a hub authenticates its callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asks {
-    /// It does.
+    /// The hub authenticates its callers.
     Everybody,
-    /// It does not: `--no-auth`.
+    /// The hub does not authenticate its callers: `--no-auth`.
     Nobody,
 }
 
@@ -56,7 +56,7 @@ impl Asks {
     }
 }
 
-/// What asks a hub to end.
+/// Signal that asks a hub to end.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -64,11 +64,11 @@ struct Signals {
     hang_up: Option<Signal>,
 }
 
-/// How servers are started: by this very program as their guard.
+/// Start command of servers: this program as their guard.
 pub(crate) fn launcher(opencode: Option<std::path::PathBuf>) -> Result<Launcher, Fault> {
     let guard = GuardCommand::this_program(GUARD).map_err(|error| {
         Fault::cannot_start(format!(
-            "this program cannot find its own file: {error}. Install it anew"
+            "cannot find the path of this program: {error}. Reinstall Drovers"
         ))
     })?;
     Ok(Launcher::new(guard, opencode))
@@ -87,7 +87,7 @@ fn raise_open_files() {
             maximum: limit.maximum,
         };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::warn!(%error, "the limit of open files stays as it is");
+            tracing::warn!(%error, "cannot raise the limit of open files");
         }
     }
 }
@@ -96,7 +96,7 @@ impl Serving {
     /// Starts a hub and tells where it listens, on one line of stdout and in its data directory.
     ///
     /// # Errors
-    /// Its address or its data directory cannot be had.
+    /// The address or the data directory is not available.
     pub(crate) async fn start(
         mut dir: DataDir,
         listen: Listen,
@@ -105,8 +105,9 @@ impl Serving {
         asks: Asks,
     ) -> Result<Self, Fault> {
         raise_open_files();
-        let signals = Signals::new()
-            .map_err(|error| Fault::cannot_start(format!("signals cannot be caught: {error}")))?;
+        let signals = Signals::new().map_err(|error| {
+            Fault::cannot_start(format!("cannot install signal handlers: {error}"))
+        })?;
         let listener = bind(listen).await?;
         let address = listener.local_addr().map_err(Fault::cannot_start)?;
         let url = Url::parse(&format!("http://{address}")).map_err(Fault::cannot_start)?;
@@ -135,10 +136,10 @@ impl Serving {
             Access::Keys(keyring) => {
                 let key = keyring.link();
                 let link = format!("{}enter#{}", serving.url, key.reveal());
-                tell_link(&link, serving.dir.path())?;
+                print_link(&link, serving.dir.path())?;
             }
             Access::Anybody => out::note(
-                "--no-auth: every program and every user of this machine can read, prompt and allow whatever agents ask. \
+                "--no-auth: every program and user on this machine can read, prompt, and allow agents' requests. \
                  It is meant for tests",
             ),
         }
@@ -159,7 +160,7 @@ impl Serving {
     /// servers is then for their guards to end.
     ///
     /// # Errors
-    /// It cannot be served any more.
+    /// The listener failed.
     pub(crate) async fn until_asked_to_end(mut self) -> Result<(), Fault> {
         let served = tokio::select! {
             () = self.signals.next() => None,
@@ -170,9 +171,7 @@ impl Serving {
             self.hub.shutdown().await;
             return match served {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(Fault::failed(format!(
-                    "the hub cannot be served any more: {error}"
-                ))),
+                Ok(Err(error)) => Err(Fault::failed(format!("the hub stopped serving: {error}"))),
                 Err(error) => Err(Fault::failed(format!("the hub failed: {error}"))),
             };
         }
@@ -187,13 +186,13 @@ impl Serving {
 }
 
 impl Serving {
-    /// Ends a hub that cannot go on. Viewers are told first; servers that the hub started end with it.
+    /// Ends a hub after a fatal error. Viewers are notified first; servers that the hub started end with it.
     async fn give_up(self, why: &str) -> Result<(), Fault> {
         self.cancel.cancel();
         let end = async { tokio::join!(self.server, self.hub.shutdown()) };
         let _ended = tokio::time::timeout(limits::END, end).await;
         Err(Fault::failed(format!(
-            "the hub failed: {why}. Start it again: sessions are with their servers, and what was sent is remembered"
+            "the hub failed: {why}. Start it again: sessions are safe on their servers, and queued prompts are stored"
         )))
     }
 }
@@ -206,10 +205,10 @@ pub(crate) fn announce(url: &Url) -> Result<(), Fault> {
     ))
 }
 
-/// The line with a link that lets a browser in, to the hub of a data directory.
-pub(crate) fn tell_link(link: &str, data_dir: &Path) -> Result<(), Fault> {
+/// Line with a link that gives a browser access to the hub of a data directory.
+pub(crate) fn print_link(link: &str, data_dir: &Path) -> Result<(), Fault> {
     say(&format!(
-        "open {link} (good once, for ten minutes; `{}` prints another)",
+        "open {link} (works once, within ten minutes; `{}` prints another)",
         link_command(data_dir)
     ))
 }
@@ -230,7 +229,7 @@ fn say(line: &str) -> Result<(), Fault> {
     match out::line(line) {
         // A hub whose starter does not read what it says is a hub all the same.
         Err(Fault::OutputClosed) => Ok(()),
-        said => said,
+        line => line,
     }
 }
 
@@ -243,7 +242,7 @@ async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 if listen.port().is_some() {
                     return Err(Fault::cannot_start(format!(
-                        "{address} is taken: another program listens there. Choose another port with `--listen`, \
+                        "{address} is already in use. Choose another port with `--listen`, \
                          or leave it out to take the next free one"
                     )));
                 }
@@ -256,7 +255,7 @@ async fn bind(listen: Listen) -> Result<TcpListener, Fault> {
         }
     }
     Err(Fault::cannot_start(format!(
-        "the ports {DEFAULT_PORT} to {last} are all taken. Let the system choose one with `--listen 127.0.0.1:0`"
+        "ports {DEFAULT_PORT} to {last} are all in use. Let the system choose one with `--listen 127.0.0.1:0`"
     )))
 }
 
@@ -285,7 +284,7 @@ impl Signals {
     }
 }
 
-/// Whether whoever started us wants us to outlive the terminal. Catching the signal would undo that. Only Linux tells.
+/// True if the parent process set SIGHUP to be ignored, as `nohup` does; catching the signal would undo that. Only Linux reports it.
 fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,14 +1,10 @@
 //! Folders that are added, and the question that comes before the first time.
 
-use std::io::IsTerminal;
-
-use model::plain;
-
 use crate::api::{Added, Api, Instance, NewInstance};
 use crate::fault::Fault;
-use crate::out;
+use crate::yes;
 
-/// What to do where nobody can be asked.
+/// Next step if there is no terminal to ask at.
 const NEXT: &str = "Look at it, then name it again with `--trust`";
 
 /// Adds an instance; asks the person first if it is a folder that nobody has trusted yet, and a person is there.
@@ -20,7 +16,8 @@ pub(crate) async fn add(api: &Api, mut new: NewInstance) -> Result<Instance, Fau
         Added::Instance(instance) => return Ok(instance),
         Added::Untrusted(why) => why,
     };
-    if !asked(&why).await {
+    let question = format!("{why}. Trust this folder from now on?");
+    if !yes::ask(&question).await? {
         return Err(Fault::failed(format!("{why}. {NEXT}")));
     }
     if let NewInstance::Folder { trust, .. } = &mut new {
@@ -30,22 +27,4 @@ pub(crate) async fn add(api: &Api, mut new: NewInstance) -> Result<Instance, Fau
         Added::Instance(instance) => Ok(instance),
         Added::Untrusted(why) => Err(Fault::failed(format!("{why}. {NEXT}"))),
     }
-}
-
-/// Asks the person at the terminal. False if there is none, or anything but yes is said.
-async fn asked(why: &str) -> bool {
-    let there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if !there {
-        return false;
-    }
-    out::note(&format!(
-        "{}. Trust it, now and later? [y/N]",
-        plain::block(why)
-    ));
-    let answer = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map(|_| line)
-    });
-    let answer = answer.await.ok().and_then(Result::ok);
-    answer.is_some_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes"))
 }

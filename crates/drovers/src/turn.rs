@@ -14,7 +14,7 @@ use crate::api::{Api, Entry, Follow, Item, LogQuery, NOW, Prompt, Prompted, Sess
 use crate::fault::{Exit, Fault};
 use crate::{describe, limits, out};
 
-/// How a turn ended.
+/// Outcome of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// With this text.
@@ -38,7 +38,7 @@ struct Watch {
     message: String,
     /// The session and those below it: what they ask for holds the turn up.
     family: BTreeSet<String>,
-    /// True once something was told of this turn: before that the session shows how the one before it ended.
+    /// True once an event of this turn arrived: before that the session shows the outcome of the previous turn.
     begun: bool,
 }
 
@@ -103,11 +103,11 @@ impl Turn {
                         if self.watch.concerns(&event) {
                             show(&entry, &event)?;
                         }
-                        self.watch.hear(&event).await?
+                        self.watch.receive(&event).await?
                     }
                     None => None,
                 },
-                Some(Item::Hub(_) | Item::Withheld { .. }) => None,
+                Some(Item::Hub(_) | Item::Redacted { .. }) => None,
                 Some(Item::Gap(_)) | None => self.watch.look_at_session().await?,
             };
             if let Some(outcome) = ended {
@@ -133,7 +133,7 @@ pub(crate) async fn send(
         .map(char::from)
         .collect();
     match api.prompt(instance, session, prompt, &key).await {
-        Err(Fault::Told {
+        Err(Fault::Failed {
             exit: Exit::NoHub, ..
         }) => api.prompt(instance, session, prompt, &key).await,
         answer => answer,
@@ -153,15 +153,15 @@ impl Watch {
         session_of(event).is_some_and(|session| self.family.contains(session))
     }
 
-    /// What an event says of the end.
-    async fn hear(&mut self, event: &Event) -> Result<Option<Outcome>, Fault> {
+    /// Outcome of the turn according to an event.
+    async fn receive(&mut self, event: &Event) -> Result<Option<Outcome>, Fault> {
         match event {
             Event::PermissionAsked(asked) if self.family.contains(&asked.session_id) => {
-                self.tell_waiting(&asked.session_id, &describe::words(event));
+                self.print_waiting(&asked.session_id, &describe::words(event));
                 Ok(None)
             }
             Event::QuestionAsked(asked) if self.family.contains(&asked.session_id) => {
-                self.tell_waiting(&asked.session_id, &describe::words(event));
+                self.print_waiting(&asked.session_id, &describe::words(event));
                 Ok(None)
             }
             Event::SessionError { session_id, .. }
@@ -194,7 +194,7 @@ impl Watch {
         }
     }
 
-    fn tell_waiting(&self, session: &str, what: &str) {
+    fn print_waiting(&self, session: &str, what: &str) {
         out::note(&format!(
             "waiting for you: {what}. Answer at {}",
             self.api.page(&self.instance, Some(session))
@@ -207,13 +207,13 @@ impl Watch {
         match session.status.kind.as_str() {
             "idle" => self.look(true).await,
             "interrupted" => Ok(Some(Outcome::Failed(
-                "the server ended before the answer did".to_owned(),
+                "the server stopped before the answer was complete".to_owned(),
             ))),
             _ => Ok(None),
         }
     }
 
-    /// How the turn ended, if it did. `idle` tells whether the session rests.
+    /// Outcome of the turn, if it ended. `idle` is true if the session is idle.
     async fn look(&self, idle: bool) -> Result<Option<Outcome>, Fault> {
         let messages = self.api.messages(&self.instance, &self.session).await?;
         let answers = |message: &&SessionMessage| {
@@ -222,7 +222,7 @@ impl Watch {
         };
         let last = messages.iter().rev().find(answers);
         if !idle {
-            // What failed, or said nothing, is told once the session rests: the hub says how it ended then.
+            // Failures and empty answers are reported once the session is idle: the hub knows how the turn ended then.
             let whole = last.filter(|last| last.info.finish.as_deref() == Some("stop"));
             return Ok(whole.and_then(answer));
         }
@@ -250,14 +250,14 @@ fn answer(last: &SessionMessage) -> Option<Outcome> {
     (!text.is_empty()).then_some(Outcome::Answered(text))
 }
 
-/// How a turn ended that gave no answer.
+/// Outcome of a turn without an answer.
 fn outcome(last: &SessionMessage) -> Option<Outcome> {
     if last.info.error.is_some() {
         return Some(Outcome::Failed("the turn was stopped".to_owned()));
     }
     last.info.time.completed?;
     Some(Outcome::Failed(
-        "the turn ended after a tool, without an answer".to_owned(),
+        "the turn ended after a tool call, without an answer".to_owned(),
     ))
 }
 

@@ -8,7 +8,7 @@ use hub::ingest::dialect::Dialect;
 use hub::replay::Replay;
 use model::ids::{InstanceId, SessionId};
 use model::state::Rev;
-use model::view::{self, Look, Seen};
+use model::view::{self, ViewDelta, Viewport};
 use page::Renderer;
 use serde_json::{Value, json};
 
@@ -16,9 +16,9 @@ const SESSION: &str = "ses_df862e543ffelYfhMO0r7Tmp6V";
 
 /// A viewer that has a state, and the state one word later.
 struct Tick {
-    before: Seen,
+    before: ViewDelta,
     after: Replay,
-    look: Look,
+    look: Viewport,
 }
 
 impl Tick {
@@ -27,13 +27,13 @@ impl Tick {
         let mut frames = conversation(messages, text);
         let before = fold(&frames);
         frames.push_str(&delta(messages, "word "));
-        let look = Look {
+        let look = Viewport {
             instance: Some(InstanceId::new("replay")),
             session: Some(SessionId::new(SESSION)),
-            from: None,
+            ..Viewport::default()
         };
         Self {
-            before: view::look(before.state(), &look, Rev(0)),
+            before: view::delta(before.state(), &look, Rev(0)),
             after: fold(&frames),
             look,
         }
@@ -47,7 +47,7 @@ impl Tick {
     }
 
     fn run(&self, renderer: &Renderer) -> usize {
-        let seen = view::look(self.after.state(), &self.look, self.before.rev);
+        let seen = view::delta(self.after.state(), &self.look, self.before.rev);
         renderer.patch(&seen, self.before.rev).len()
     }
 }

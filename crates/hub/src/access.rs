@@ -1,9 +1,9 @@
-//! Who may speak to the hub: this machine alone, of its browsers only the hub's own page, and of all those only who was
-//! given a key.
+//! Access control: the hub serves this machine only, of browsers only the hub's own page, and only callers with a valid
+//! key.
 //!
-//! A page of another site can make a browser send requests here, and can give its own name our address (DNS rebinding);
-//! neither gets past [`admit`]. What a caller shows is looked up in the [`Keyring`], which tells who it is and what
-//! it may do. Nothing here speaks HTTP.
+//! A page of another site can make a browser send requests to the hub, and can resolve its own name to a loopback
+//! address (DNS rebinding); [`admit`] rejects both. The key of a request is looked up in the [`Keyring`], which returns
+//! the caller and its powers. Nothing here speaks HTTP.
 
 mod caller;
 mod door;
@@ -13,17 +13,19 @@ mod listen;
 mod throttle;
 
 pub use caller::{Caller, NoRole, Power, Powers, Role};
-pub use door::{Entrance, Refusal, Visit, admit};
+pub use door::{Entrance, Refusal, RequestOrigin, admit};
 pub use key::{Digest, Key};
-pub use keyring::{Admitted, Entered, Keyring, KeyringError, Kind, Listed, NewToken, Shown};
+pub use keyring::{
+    Admitted, CredentialKind, Keyring, KeyringError, Listed, NewToken, PageLogin, Presented,
+};
 pub use listen::{DEFAULT_PORT, Listen, ListenError};
 pub use throttle::Throttle;
 
-/// Whether a hub asks who its callers are.
+/// Whether a hub authenticates its callers.
 #[derive(Clone, Debug)]
 pub enum Access {
-    /// It does not: whoever reaches it may do everything. For tests (`--no-auth`).
+    /// No authentication: every caller has every power. For tests (`--no-auth`).
     Anybody,
-    /// It lets in who shows a key of this ring.
+    /// Callers authenticate with a key of this keyring.
     Keys(Keyring),
 }

@@ -1,10 +1,10 @@
-//! The wall clock, as a port: only the edge reads it, and a simulation replaces it.
+//! The wall clock, as a port: only the binary reads the system clock, and a simulation replaces it.
 
 use std::sync::Arc;
 
 use model::time::Timestamp;
 
-/// Tells the time of day. Durations are tokio's business, whose clock tests can pause.
+/// A source of the time of day. Durations use tokio's clock, which tests can pause.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -14,12 +14,12 @@ impl Clock {
         Self::new(|| Timestamp(jiff::Timestamp::now().as_millisecond()))
     }
 
-    /// A clock of one's own.
+    /// A custom clock.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The time now.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }

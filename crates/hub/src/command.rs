@@ -1,53 +1,79 @@
-//! What a user asks of a server: the way from an id to the server that knows it, and the answer.
+//! Commands of users to servers: finds the server of an instance or session, sends the command and
+//! returns the reply.
 //!
-//! Together with `ingest` it is the only place that talks to OpenCode. It never changes the state: what a command does
-//! comes back as an event, and is shown then. It knows nothing of HTTP.
+//! Only this module and `ingest` talk to OpenCode. Commands never change the state: the effect of a
+//! command arrives as an event and is shown then. This module is independent of HTTP.
 
 mod answers;
+mod attachments;
 pub mod audit;
+mod changes;
+mod complete;
 mod conversation;
+pub mod drafts;
+mod export;
+pub mod find;
+mod fork;
 mod grant;
+mod history;
 mod ids;
+mod mention;
 pub mod notes;
 pub mod outbox;
+mod outgoing;
+pub mod parallel;
 pub mod port;
 mod prompt;
+pub mod queue;
 mod read;
 mod reply;
 mod resume;
+mod server_error;
 mod session;
+mod since;
 mod stop;
+mod stop_all;
+mod triage;
 mod turns;
+pub mod usage;
+mod verify;
 
 use std::sync::Arc;
 
 use model::State;
-use model::ids::{InstanceId, MessageId, PermissionId, QuestionId, SessionId};
+use model::ids::{InstanceId, MessageId, ParallelId, PermissionId, QuestionId, SessionId};
 use model::state::LinkStatus;
-use opencode::ClientError;
 use rand::rngs::StdRng;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-pub use answers::{First, Who};
+pub use answers::{Answerer, FirstAnswer};
+pub use complete::{AgentChoice, Choices, Completion, CompletionKind, ModelOffer};
 pub use conversation::Messages;
+pub use export::{ExportFormat, Exported};
+pub use fork::Fork;
 pub use grant::GrantError;
+pub use history::{Compact, Revert};
+pub use mention::{Mention, MentionKind};
+pub use parallel::{ParallelChoice, ParallelStart};
 pub use prompt::{ModelChoice, Prompt, Prompted};
 pub use reply::{Answer, PermissionAnswer};
-pub use resume::{CONTINUE, Continued, Interrupted};
+pub use resume::{CONTINUE, Continued, Interrupted, ResumeWith};
 pub use session::{Change, ChangeTime, Create};
+pub use stop_all::StopOutcome;
+pub use verify::Verified;
 
-use self::port::{Found, Server, Servers};
+use self::port::{Server, ServerError, Servers, SessionFound};
 use crate::engine::Handle;
 use crate::ingest::dialect::Dialect;
 use crate::limits;
 use crate::registry::AddError;
 use crate::tasks::to_the_end;
 
-/// What every session's id begins with. OpenCode 1.18 answers others with 500, as if it had failed.
+/// Prefix of every session id. OpenCode 1.18 answers other ids with status 500.
 const SESSION: &str = "ses";
 
-/// Why a command was not carried out.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// No instance has this id.
@@ -58,72 +84,92 @@ pub enum CommandError {
     UnknownSession {
         /// The instance.
         instance: InstanceId,
-        /// What it does not have.
+        /// The session that the instance does not have.
         session: SessionId,
     },
     /// The session has no such message.
-    #[error("there is no message {0} here: it was dropped already")]
+    #[error("there is no message {0}: it may have been removed already")]
     UnknownMessage(MessageId),
-    /// The session runs, and this cannot be done meanwhile.
+    /// The instance has no such parallel run.
+    #[error("there is no parallel run {0}: it may have been forgotten")]
+    UnknownParallel(ParallelId),
+    /// The session is running, and the command needs an idle session.
     #[error("session {0} is running")]
     Running(SessionId),
-    /// Nothing waits under this id.
+    /// No prompt with this id is in the queue.
+    #[error("prompt {0} is not in this queue: it was already sent or removed")]
+    NotQueued(Arc<str>),
+    /// The session still runs although its server confirmed the stop.
+    #[error("session {0} still runs, although its server confirmed the stop")]
+    StillRunning(SessionId),
+    /// The session has used no model yet.
+    #[error("session {0} has used no model yet")]
+    NoModel(SessionId),
+    /// The outcome of an earlier fork under the same key is unknown.
     #[error(
-        "no permission {0} waits here: it was answered already, its turn ended meanwhile, or it was never asked"
+        "session {0} may have been forked already: the connection broke before the server answered"
+    )]
+    ForkUnclear(SessionId),
+    /// No permission request with this id is pending.
+    #[error(
+        "permission {0} is not pending: it was already answered, its turn ended, or it never existed"
     )]
     UnknownPermission(PermissionId),
-    /// Nothing waits under this id.
+    /// No question with this id is pending.
     #[error(
-        "no question {0} waits here: it was answered already, its turn ended meanwhile, or it was never asked"
+        "question {0} is not pending: it was already answered, its turn ended, or it never existed"
     )]
     UnknownQuestion(QuestionId),
-    /// The server cannot be asked now.
+    /// The server is not reachable.
     #[error("instance {instance} is not connected: {reason}")]
     NotConnected {
         /// The instance.
         instance: InstanceId,
-        /// Why, for a person.
+        /// The reason, as a sentence for people.
         reason: Arc<str>,
     },
-    /// The server only tells.
-    #[error("the server of instance {0} has events only, and cannot be asked or told anything")]
+    /// The server only sends events and accepts no commands.
+    #[error("the server of instance {0} only sends events and accepts no commands")]
     OnlyEvents(InstanceId),
-    /// Somebody was first.
+    /// Another client answered first.
     #[error("{0}")]
-    Answered(First),
+    Answered(FirstAnswer),
     /// A permission request is not allowed.
     #[error(transparent)]
     Grant(#[from] GrantError),
-    /// It was not interrupted, or goes on already.
-    #[error("session {0} is not interrupted: it goes on already, or it came to its end")]
+    /// The session is not interrupted, or is running again.
+    #[error("session {0} is not interrupted: it is running again, or it has ended")]
     NotInterrupted(SessionId),
-    /// The same key came with other content before.
-    #[error("this idempotency key was used for something else")]
+    /// The same idempotency key was used before with different content.
+    #[error("this idempotency key was already used for different content")]
     KeyReused,
-    /// A key cannot be remembered, and without that what it names could be sent twice.
+    /// The idempotency key cannot be stored. Without it a retry could send the command twice.
     #[error(transparent)]
     NotRemembered(#[from] outbox::StoreError),
-    /// As many commands are at work as there may be.
+    /// The number of running commands is at its limit.
     #[error(
-        "{} commands are at work, and no more are taken",
+        "{} commands are running, which is the limit",
         limits::COMMANDS_AT_ONCE
     )]
     Busy,
-    /// The hub ended before the command did.
-    #[error("the hub ended before this was done")]
+    /// The hub shut down before the command completed.
+    #[error("the hub shut down before the command completed")]
     Ended,
-    /// It would work in a folder that nobody trusts.
+    /// The command would run in a folder that nobody trusts.
     #[error(transparent)]
     Folder(#[from] AddError),
-    /// What is asked makes no sense.
+    /// The state of a server, or a file of the hub, cannot be read.
+    #[error("it could not be read: {0}")]
+    NotRead(Arc<str>),
+    /// The arguments of the command are invalid.
     #[error("{0}")]
     Invalid(&'static str),
-    /// The server refused, or could not be reached.
+    /// The server refused the command, or could not be reached.
     #[error(transparent)]
-    Upstream(#[from] ClientError),
+    Upstream(#[from] ServerError),
 }
 
-/// What users ask of servers. Cheap to clone.
+/// Sends commands of users to servers. Cheap to clone.
 #[derive(Clone)]
 pub struct Commands<S> {
     engine: Handle,
@@ -133,14 +179,18 @@ pub struct Commands<S> {
     turns: Arc<turns::Turns>,
     answers: Arc<answers::Answers>,
     audit: Arc<dyn audit::Audit>,
-    /// For [`limits::COMMANDS_AT_ONCE`].
+    /// Permits for [`limits::COMMANDS_AT_ONCE`].
     room: Arc<Semaphore>,
     notes: notes::Notes,
+    queues: queue::Queues,
+    parallels: parallel::Parallels,
 }
 
 impl<S: Servers> Commands<S> {
-    /// Commands to these servers, whose state the engine keeps. `outbox` remembers what they sent, `audit` who allowed and
-    /// refused what, `notes` whom a person stopped; ids are drawn from `random`, which has to be another for each.
+    /// Creates the commands for these servers, whose state is in the engine. `outbox` stores what
+    /// was sent, `audit` records each answer to a request, `notes` stores which sessions were
+    /// stopped. `random` generates the ids and must be seeded differently for each instance of this
+    /// type.
     pub fn over(
         engine: Handle,
         servers: S,
@@ -159,10 +209,24 @@ impl<S: Servers> Commands<S> {
             audit,
             room: Arc::new(Semaphore::new(limits::COMMANDS_AT_ONCE)),
             notes,
+            queues: queue::Queues::in_memory(),
+            parallels: parallel::Parallels::default(),
         }
     }
 
-    /// Does a command whole, also if nobody waits for it any more: none may depend on its caller staying.
+    /// Sets the queues; the default is an in-memory store.
+    #[must_use]
+    pub fn with_queues(self, queues: queue::Queues) -> Self {
+        Self { queues, ..self }
+    }
+
+    /// Sets where parallel runs are stored; the default is in memory.
+    #[must_use]
+    pub fn with_parallels(self, parallels: parallel::Parallels) -> Self {
+        Self { parallels, ..self }
+    }
+
+    /// Runs a command to completion, even if its caller is cancelled.
     async fn to_the_end<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, CommandError>
     where
         T: Send + 'static,
@@ -178,11 +242,12 @@ impl<S: Servers> Commands<S> {
         done.await.unwrap_or(Err(CommandError::Ended))
     }
 
-    /// A server that can be asked. While it is connecting this waits, for [`limits::CONNECT_WAIT`] at most.
+    /// Returns a server that accepts commands. While the server connects, waits for up to
+    /// [`limits::CONNECT_WAIT`].
     async fn server(&self, instance: &InstanceId) -> Result<S::Server, CommandError> {
         let link = self.link(instance).await?;
-        let heard = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
-        match self.servers.server(instance).filter(|_| heard) {
+        let connected = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
+        match self.servers.server(instance).filter(|_| connected) {
             Some(server) if server.dialect() == Dialect::Sketch => {
                 Err(CommandError::OnlyEvents(instance.clone()))
             }
@@ -191,7 +256,7 @@ impl<S: Servers> Commands<S> {
         }
     }
 
-    /// The link of an instance, once it is settled or the time to wait is over.
+    /// The link status of an instance, once it has settled or the timeout has passed.
     async fn link(&self, instance: &InstanceId) -> Result<LinkStatus, CommandError> {
         let status = |state: &State| {
             let known = state.instances.get(instance);
@@ -205,8 +270,8 @@ impl<S: Servers> Commands<S> {
         status.ok_or_else(|| CommandError::UnknownInstance(instance.clone()))
     }
 
-    /// The server of a session, asked about that session's own folder: what waits in one folder is not known in
-    /// another.
+    /// The server of a session, scoped to the folder of that session: a request of one folder is
+    /// unknown in another folder.
     async fn at_session(
         &self,
         instance: &InstanceId,
@@ -224,13 +289,14 @@ impl<S: Servers> Commands<S> {
         Ok(server.at(&directory))
     }
 
-    /// A session that is not in the state: of a folder that was not asked, or a very old one.
+    /// Looks up a session that is not in the state: a session of a folder that was not read, or a
+    /// very old one.
     async fn unlisted(
         &self,
         server: &S::Server,
         instance: &InstanceId,
         session: &SessionId,
-    ) -> Result<Found, CommandError> {
+    ) -> Result<SessionFound, CommandError> {
         let found = if session.as_str().starts_with(SESSION) {
             server.session(session).await
         } else {
@@ -239,9 +305,9 @@ impl<S: Servers> Commands<S> {
         found.map_err(gone(instance, session))
     }
 
-    /// Waits until the state is so, or the time is over.
-    async fn until(&self, patience: std::time::Duration, so: impl Fn(&State) -> bool) {
-        let _too_late = timeout(patience, self.engine.until(so)).await;
+    /// Waits until the predicate holds for the state, or the timeout has passed.
+    async fn until(&self, timeouts: std::time::Duration, so: impl Fn(&State) -> bool) {
+        let _too_late = timeout(timeouts, self.engine.until(so)).await;
     }
 }
 
@@ -264,11 +330,11 @@ fn unknown(instance: &InstanceId, session: &SessionId) -> CommandError {
     }
 }
 
-/// What it means if a server does not know a session.
-fn gone(instance: &InstanceId, session: &SessionId) -> impl FnOnce(ClientError) -> CommandError {
+/// Maps the error of a server that does not know a session.
+fn gone(instance: &InstanceId, session: &SessionId) -> impl FnOnce(ServerError) -> CommandError {
     let unknown = unknown(instance, session);
     move |error| match error {
-        ClientError::NotFound { .. } => unknown,
+        ServerError::NotFound(_) => unknown,
         error => error.into(),
     }
 }

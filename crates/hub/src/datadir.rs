@@ -1,8 +1,9 @@
-//! The data directory: private to its user, and of one hub at a time.
+//! The data directory: private to its user, and used by one hub at a time.
 //!
-//! A lock, held by the kernel for as long as the hub lives, decides who is the hub; `runtime.json` says where that hub
-//! is. Everything in it is written whole or not at all. It never follows what a dead hub left in `runtime.json`.
+//! A file lock, held for the life of the process, makes a hub the only one; `runtime.json` has its address. All files
+//! are replaced atomically. A `runtime.json` left by a dead hub is ignored.
 
+mod aside;
 mod private;
 mod servers;
 
@@ -19,84 +20,83 @@ use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use aside::{SQLITE_FILES, put_aside, with_suffix};
 pub use private::write_private;
 pub use servers::Servers;
 
 const LOCK: &str = "lock";
 const RUNTIME: &str = "runtime.json";
 
-/// The running hub, as it says of itself in `runtime.json`.
+/// The running hub, as described in `runtime.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runtime {
-    /// Its process id.
+    /// Process id.
     pub pid: u32,
-    /// Where it listens.
+    /// URL of the hub.
     pub url: Url,
-    /// Its version of Drovers.
+    /// Version of Drovers.
     pub version: String,
-    /// When it began to listen.
+    /// Time at which the hub began to listen.
     pub started: Timestamp,
 }
 
-/// The data directory, held: no other hub can open it before this is dropped.
+/// The locked data directory: no other hub can open it until this value is dropped.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
     published: bool,
-    /// Open is held: the kernel gives the lock back with the file, however the process ends.
+    /// The lock is held while the file is open: the kernel releases it however the process ends.
     _lock: File,
 }
 
-/// Why a data directory cannot be used. Every message names the next step.
+/// The reason why a data directory cannot be used. Every message names the next step.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// Another hub has it.
+    /// Another hub uses the directory.
     #[error(
         "a hub is running already (process {}, {}). Use it, stop it, or choose another folder with `--data-dir`",
         .0.pid, .0.url
     )]
     HeldBy(Box<Runtime>),
-    /// Another hub has it, and does not listen yet.
+    /// Another hub has locked the directory, and does not listen yet.
     #[error("another hub is starting with the data directory {0}. Try again in a moment")]
     Starting(PathBuf),
-    /// It has other things in it, and others can read it: not ours to close.
+    /// The directory has other files and is readable by others: its permissions are not changed.
     #[error(
         "{0} has other files in it and other users may enter it. Choose a new or empty folder with `--data-dir`, \
          or close it with `chmod 700`"
     )]
     Foreign(PathBuf),
-    /// There is no home folder to put it in.
+    /// There is no home folder for the default directory.
     #[error("there is no home folder. Choose a data directory with `--data-dir`")]
     Homeless,
-    /// It cannot be made or written.
+    /// The directory cannot be created or written.
     #[error(
         "the data directory {path} cannot be written: {source}. Check its permissions, or choose another \
          with `--data-dir`"
     )]
     Unusable {
-        /// The directory, or what in it.
+        /// Path of the directory, or of a file in it.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl DataDir {
-    /// Where it is if the user does not say: `$XDG_DATA_HOME/drovers`, by default `~/.local/share/drovers`.
+    /// The default path: `$XDG_DATA_HOME/drovers`, or `~/.local/share/drovers`.
     ///
-    /// # Errors
-    /// There is no home folder.
+    /// # Errors There is no home folder.
     pub fn default_path() -> Result<PathBuf, DataDirError> {
         let dirs = etcetera::choose_base_strategy().map_err(|_| DataDirError::Homeless)?;
         Ok(dirs.data_dir().join("drovers"))
     }
 
-    /// Makes it if needed (mode 0700) and takes its lock.
+    /// Opens the directory and locks it; creates it if needed (mode 0700).
     ///
-    /// It blocks: for up to 0.1 s if another hub is starting or being looked for.
+    /// Blocks for up to 0.1 s if another hub starts or is looked up at the same time.
     ///
-    /// # Errors
-    /// Another hub holds it; it is not private; it cannot be written.
+    /// # Errors Another hub holds the lock; the directory is not private; it cannot be written.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable {
             path: path.to_owned(),
@@ -119,17 +119,16 @@ impl DataDir {
         Ok(dir)
     }
 
-    /// The hub that holds the directory at `path`, if one does and is ready. Changes nothing.
+    /// The hub that uses the directory at `path`, if one is running and ready. Changes nothing.
     pub fn running(path: &Path) -> Option<Runtime> {
         let runtime = read_runtime(path)?;
         let lock = open_lock(path, false).ok()?;
         matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)).then_some(runtime)
     }
 
-    /// Tells others where this hub listens, until this is dropped. Blocks on the disk.
+    /// Publishes the hub's URL, until this value is dropped. Blocks on the disk.
     ///
-    /// # Errors
-    /// The directory cannot be written.
+    /// # Errors The directory cannot be written.
     pub fn publish_runtime(&mut self, url: &Url) -> Result<Runtime, DataDirError> {
         let runtime = Runtime {
             pid: std::process::id(),
@@ -148,12 +147,12 @@ impl DataDir {
         Ok(runtime)
     }
 
-    /// The directory.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file `name` in it.
+    /// Path of the file `name` in the directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -176,7 +175,7 @@ impl Drop for DataDir {
     }
 }
 
-/// Closes a directory to others, if it is ours to close: empty, or a data directory already.
+/// Restricts the permissions of a directory, if it is empty or a data directory already.
 fn make_private(path: &Path) -> Result<(), DataDirError> {
     let unusable = |source| DataDirError::Unusable {
         path: path.to_owned(),
@@ -192,7 +191,7 @@ fn make_private(path: &Path) -> Result<(), DataDirError> {
     fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(unusable)
 }
 
-/// Opens the file whose lock counts. It is never removed: a lock on a removed file would exclude nobody.
+/// Opens the lock file. It is never removed: a lock on a removed file would exclude nobody.
 fn open_lock(path: &Path, create: bool) -> io::Result<File> {
     OpenOptions::new()
         .read(true)

@@ -1,8 +1,8 @@
-//! The one writer of the state.
+//! The engine: the only writer of the state.
 //!
-//! Everything that can change the state is an [`Input`]; the loop takes one at a time, folds it, and passes on what the
-//! fold asks for. Readers share the state through a lock that only this file ever takes for writing. Nothing here does
-//! IO, renders, or waits for anyone but its next input.
+//! Everything that can change the state is an [`Input`]; the loop takes one input at a time, folds it, and executes the
+//! resulting effects. Readers share the state through a lock that only this file takes for writing. The engine does no
+//! IO, renders nothing, and awaits only its next input.
 
 mod bodies;
 mod folders;
@@ -23,70 +23,70 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use handle::{Feeder, Handle, Watched};
-pub use protocol::{Ask, Heard, Input};
-pub use trim::Reach;
+pub use protocol::{Inbound, Input, SupervisorCommand};
+pub use trim::HistoryDepth;
 
 use crate::clock::Clock;
 use crate::limits;
 use crate::record::journal::Journal;
 use crate::record::journal::store::Purge;
-use crate::record::log::Said;
-use crate::record::word::Word;
+use crate::record::link_event::LinkEvent;
+use crate::record::log::Payload;
 use crate::tasks;
 use folders::Folders;
 use trim::Watchers;
 
-/// What readers share.
+/// The data that the engine shares with readers.
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: RwLock<State>,
-    /// Wakes who waits for a change.
+    /// Wakes the tasks that wait for a change.
     pub(crate) turned: Notify,
-    /// Names this run of the hub: revisions of another run mean nothing.
+    /// Epoch of this run of the hub: revisions of another run are not comparable.
     pub(crate) epoch: Arc<str>,
     pub(crate) journal: Journal,
     pub(crate) clock: Clock,
-    /// Inputs that were taken.
+    /// Number of inputs processed.
     pub(crate) taken: AtomicU64,
-    /// Set once the engine failed: why.
+    /// The reason of the engine's failure; set once it failed.
     pub(crate) failure: OnceLock<Arc<str>>,
 }
 
-/// The engine itself; it runs as one task.
+/// The engine. It runs as one task.
 struct Engine {
     shared: Arc<Shared>,
     inputs: mpsc::Receiver<Input>,
     changed: watch::Sender<Rev>,
-    supervisors: BTreeMap<InstanceId, mpsc::Sender<Ask>>,
-    /// Who looks at what.
+    supervisors: BTreeMap<InstanceId, mpsc::Sender<SupervisorCommand>>,
+    /// The number of viewers per session.
     watched: BTreeMap<InstanceId, BTreeMap<SessionId, Watchers>>,
-    /// When each conversation that is kept was last looked at, as the number of the look that ended.
+    /// When each retained conversation was last viewed, as the sequence number of the view that ended.
     looked: BTreeMap<(InstanceId, SessionId), u64>,
     looks: u64,
-    /// Reads of conversations that were asked for and have not ended.
+    /// Reads of conversations that were requested and have not ended.
     reading: BTreeMap<(InstanceId, SessionId), Reading>,
-    /// Rows that were asked for and have not been read.
+    /// Session rows that were requested and have not been read.
     fetching: BTreeSet<(InstanceId, SessionId)>,
-    /// Folders that are to be read beside a stream.
+    /// Folders to be read in addition to the stream.
     folders: Folders,
 }
 
-/// What is read of a conversation.
+/// The state of a conversation's read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
-    /// Its newest messages, which nobody has begun to read.
+    /// The newest messages were requested; the read has not begun.
     Asked,
-    /// Its newest messages.
+    /// The newest messages are being read.
     Newest,
-    /// Its newest messages, and then once more: something was missed since the read began.
+    /// The newest messages are being read, and will be read once more: an event was missed since the read began.
     NewestAgain,
-    /// A page of older ones.
+    /// A page of older messages is being read.
     Older,
-    /// A page of older ones, and after it the newest.
+    /// A page of older messages is being read, and the newest messages after it.
     OlderThenNewest,
 }
 
-/// Starts an engine whose log is in memory alone; it ends when every handle and feeder is gone.
+/// Starts an engine with a log in memory only. The engine ends when every handle and feeder is dropped.
 pub fn start(clock: Clock, epoch: Arc<str>) -> Handle {
     let journal = Journal::off(epoch.clone());
     start_with(clock, epoch, journal)
@@ -122,13 +122,13 @@ pub fn start_with(clock: Clock, epoch: Arc<str>, journal: Journal) -> Handle {
 }
 
 impl Engine {
-    /// Runs, and tells of it if it fails: nothing may be shown as live then that is not.
+    /// Runs the engine, and records its failure: nothing may be shown as live after that.
     async fn watched(mut self) {
         if let Err(reason) = tasks::caught(self.run()).await {
-            tracing::error!(%reason, "the engine failed: nothing is heard any more, and the hub has to end");
+            tracing::error!(%reason, "the engine failed: no more events are taken, and the hub has to end");
             let _first = self.shared.failure.set(reason.clone());
-            let told = tasks::caught(async { self.tell_failure(&reason) }).await;
-            if let Err(reason) = told {
+            let reported = tasks::caught(async { self.tell_failure(&reason) }).await;
+            if let Err(reason) = reported {
                 tracing::error!(%reason, "that the engine failed cannot be shown");
             }
         }
@@ -171,7 +171,7 @@ impl Engine {
         let mut inputs = Vec::with_capacity(limits::INPUTS_AT_ONCE);
         loop {
             tokio::select! {
-                // The timers first: they fire seldom, while inputs may never run out.
+                // The timers have priority: they fire seldom, while inputs may never run out.
                 biased;
                 _ = sweep.tick() => self.drop_unwatched(),
                 _ = again.tick() => {
@@ -203,28 +203,49 @@ impl Engine {
                 self.fold(&instance, Event::InstanceAdded { name, origin });
             }
             Input::Remove(instance) => self.remove(&instance),
-            Input::Heard(instance, heard) => self.heard(&instance, heard),
+            Input::Received(instance, inbound) => self.received(&instance, inbound),
             Input::Watch(instance, session, reach) => self.watch(instance, session, reach),
             Input::Unwatch(instance, session, reach) => self.unwatch(&instance, &session, reach),
             Input::Older(instance, session) => self.older(&instance, &session),
+            Input::Unreviewed(instance, session) => {
+                self.fold(&instance, Event::Unreviewed { session })
+            }
+            Input::Snoozed(instance, session, until) => {
+                self.fold(&instance, Event::Snoozed { session, until })
+            }
+            Input::Dismissed(instance, session) => {
+                self.fold(&instance, Event::Dismissed { session })
+            }
             Input::Reviewed(instance, session) => self.fold(&instance, Event::Reviewed { session }),
+            Input::ReadAgain(instance, session) => self.read_again(instance, session),
+            Input::Own(instance, event) => self.fold(&instance, *event),
             Input::Stopped(instance, session) => self.fold(&instance, Event::Stopped { session }),
             Input::Prompted(instance, session) => self.fold(&instance, Event::Prompted { session }),
+            Input::Queued(instance, session, queue) => {
+                self.fold(&instance, Event::Queued { session, queue });
+            }
+            Input::Parallel(instance, parallel) => {
+                self.fold(&instance, Event::Parallel(parallel));
+            }
+            Input::ParallelForgotten(instance, id) => {
+                self.fold(&instance, Event::ParallelForgotten(id));
+            }
             Input::LapsedRefused(instance, request) => {
-                self.fold(&instance, Event::LapsedRefused { request });
+                self.fold(&instance, Event::ExpiredRefused { request });
             }
             Input::Doubted(instance, session) => {
                 self.fold(&instance, Event::RequestsDoubted { session });
             }
+            Input::SessionDoubted(instance, session) => self.verify(&instance, session),
             Input::Notices(notices) => model::reduce::notice(&mut self.shared.write(), notices),
             Input::SessionUnread(instance, session) => {
                 self.fetching.remove(&(instance, session));
             }
             Input::AreYouThere(answer) => {
-                // Who asked may have lost patience.
+                // The caller may have timed out.
                 let _gone = answer.send(());
             }
-            Input::Settled(told) => drop(told),
+            Input::Settled(reply) => drop(reply),
         }
     }
 
@@ -234,20 +255,20 @@ impl Engine {
         self.fold(instance, Event::InstanceRemoved);
     }
 
-    /// What its supervisor was asked is not answered any more.
+    /// Forgets outstanding requests to a supervisor, which get no reply any more.
     fn forget_asked(&mut self, instance: &InstanceId) {
         self.reading.retain(|(of, _), _| of != instance);
         self.fetching.retain(|(of, _)| of != instance);
         self.folders.forget(instance);
     }
 
-    /// Folds what a supervisor heard as one change: no reader sees the middle of it.
-    fn heard(&mut self, instance: &InstanceId, heard: Vec<Heard>) {
+    /// Folds the inbound items of a supervisor as one change: readers see no intermediate state.
+    fn received(&mut self, instance: &InstanceId, inbound: Vec<Inbound>) {
         let at = self.shared.clock.now();
         let shared = self.shared.clone();
         let log = shared.journal.log();
         let mut effects = Vec::new();
-        let mut log_said = Vec::with_capacity(heard.len());
+        let mut log_entries = Vec::with_capacity(inbound.len());
         let mut state = shared.write();
         let mut fold = |state: &mut State, event| {
             effects.extend(reduce(
@@ -259,27 +280,27 @@ impl Engine {
                 },
             ));
         };
-        if heard.iter().any(|heard| heard.said.is_some()) {
-            fold(&mut state, Event::Heard);
+        if inbound.iter().any(|one| one.payload.is_some()) {
+            fold(&mut state, Event::BytesReceived);
         }
-        for Heard {
+        for Inbound {
             events,
-            said,
+            payload,
             session,
             ..
-        } in heard
+        } in inbound
         {
-            log_said.extend(said.map(|said| (session, said)));
+            log_entries.extend(payload.map(|payload| (session, payload)));
             for event in events {
                 self.reads_ended(instance, &event);
-                // Where nothing could be asked, nothing can be read again: what was told is all there is.
+                // Where no folder was read, nothing can be read again: the stream is the only source.
                 let gap = matches!(&event, Event::Snapshot(read) if !read.asked.is_empty());
                 let word = match &event {
-                    Event::Link(status) => Some(Word::on(status, &state, instance).json()),
+                    Event::Link(status) => Some(LinkEvent::on(status, &state, instance).json()),
                     _ => None,
                 };
                 fold(&mut state, event);
-                log_said.extend(word.map(|word| (None, Said::Hub(word))));
+                log_entries.extend(word.map(|word| (None, Payload::Hub(word))));
                 if gap {
                     for event in self.bodies_after_gap(&state, instance) {
                         fold(&mut state, event);
@@ -287,7 +308,7 @@ impl Engine {
                 }
             }
         }
-        log.append(instance, log_said, at);
+        log.append(instance, log_entries, at);
         drop(state);
         self.perform(effects);
         self.read_watched(instance);
@@ -304,7 +325,7 @@ impl Engine {
         self.perform(effects);
     }
 
-    /// Asks supervisors for what the fold lacks, each thing once.
+    /// Requests from supervisors the data that the fold lacks, without duplicates.
     fn perform(&mut self, effects: Vec<Effect>) {
         let mut forgotten = Vec::new();
         for effect in effects {
@@ -317,23 +338,39 @@ impl Engine {
                     let session = Some(session.as_str().into());
                     forgotten.push(Purge { instance, session });
                 }
-                Effect::KeepAgain(instance, session) => {
+                Effect::Unforget(instance, session) => {
                     let (log, session) = (self.shared.journal.log(), session.as_str().into());
-                    log.withhold_all(mem::take(&mut forgotten));
-                    log.keep_again(&instance, &session);
+                    log.redact_all(mem::take(&mut forgotten));
+                    log.unredact(&instance, &session);
                 }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());
-                    if !self.fetching.contains(&key) && self.ask(&instance, Ask::Session(session)) {
+                    if !self.fetching.contains(&key)
+                        && self.ask(&instance, SupervisorCommand::Session(session))
+                    {
                         self.fetching.insert(key);
                     }
                 }
             }
         }
-        self.shared.journal.log().withhold_all(forgotten);
+        self.shared.journal.log().redact_all(forgotten);
     }
 
-    fn ask(&self, instance: &InstanceId, ask: Ask) -> bool {
+    /// Reads a cached conversation, and what runs and waits in its folder, as if they were not proven.
+    fn read_again(&mut self, instance: InstanceId, session: SessionId) {
+        self.read_anew(instance.clone(), session.clone());
+        self.fold(&instance, Event::RequestsDoubted { session });
+    }
+
+    /// Asks whether a session that no list named still exists. Of a session that is known the lists tell.
+    fn verify(&self, instance: &InstanceId, session: SessionId) {
+        let unknown = self.shared.read().session(instance, &session).is_none();
+        if unknown {
+            self.ask(instance, SupervisorCommand::Verify(session));
+        }
+    }
+
+    fn ask(&self, instance: &InstanceId, ask: SupervisorCommand) -> bool {
         let Some(supervisor) = self.supervisors.get(instance) else {
             return false;
         };
@@ -370,7 +407,7 @@ impl Shared {
     }
 }
 
-/// True for a conversation that has to be read before it can be shown.
+/// True for a conversation that must be read before it can be shown.
 fn lacks_messages(body: &Body) -> bool {
     matches!(body, Body::NotLoaded)
 }

@@ -1,16 +1,20 @@
-//! HTTP: the page, the API and the two feeds, for this machine alone.
+//! HTTP: the page, the API and the two feeds, for this machine only.
 //!
-//! [`router`] is the table of contents; each resource has a file. Handlers are thin: they read a request, ask the hub
-//! or a command, and answer. No decision about instances or sessions is made here, and no HTML.
+//! [`router`] is the table of contents; each resource has a file. Handlers are thin: they parse a request, call the hub
+//! or a command, and respond. No decision about instances or sessions is made here, and no HTML.
 
 mod app;
 mod assets;
+mod composing;
 mod discover;
 mod documents;
 mod ending;
+mod export;
 mod files;
 mod fragments;
 mod health;
+mod history;
+mod index;
 mod instances;
 mod listener;
 mod live;
@@ -18,16 +22,27 @@ mod log;
 mod login;
 mod messages;
 mod needs;
+mod parallel;
 mod peer;
 mod permissions;
 mod problem;
 mod prompts;
 mod questions;
+mod queue;
 mod resume;
+mod review;
+mod search;
 mod sessions;
+mod settings;
 mod shield;
+mod since;
 mod spec;
+mod spoken;
+mod stop;
 mod tokens;
+mod triage;
+mod usage;
+mod verify;
 
 use std::io;
 use std::sync::Arc;
@@ -50,16 +65,16 @@ use app::App;
 use listener::Bounded;
 use shield::Guard;
 
-/// What a server tells beside what the hub knows, and whom it tells.
+/// Configuration of the HTTP server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether it asks who its callers are.
+    /// Whether callers are authenticated.
     pub access: Access,
-    /// What a person should know about this hub: a fact each, and what to do.
+    /// Notices about this hub for people: a fact each, and the next step.
     pub notices: Vec<Arc<str>>,
 }
 
-/// Serves until cancelled; then open requests may end, for [`limits::LAST_REQUESTS`] at most.
+/// Serves until cancelled; then open requests may complete, for [`limits::LAST_REQUESTS`] at most.
 ///
 /// The listener must be on loopback (see [`crate::access::Listen`]).
 pub async fn serve(
@@ -79,7 +94,7 @@ pub async fn serve(
     };
     let ended = async {
         serving.await;
-        // Sockets of pages have left their requests behind.
+        // WebSockets outlive their requests.
         viewers.viewers_gone().await;
     };
     tokio::select! {
@@ -90,7 +105,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// Ends what was opened by those whose time is over, for as long as the hub serves.
+/// Ends the connections of expired credentials, for as long as the hub serves.
 async fn end_what_is_over(app: App) -> std::convert::Infallible {
     let mut again = tokio::time::interval(limits::OVER_EVERY);
     loop {
@@ -101,19 +116,32 @@ async fn end_what_is_over(app: App) -> std::convert::Infallible {
     }
 }
 
-/// All routes. Their long answers end with `cancel`.
+/// All routes. Their streaming responses end with `cancel`.
 pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
     routes(App::new(hub, options, cancel))
 }
 
-/// The page's documents and their parts, in the order of [`pages`].
-pub const PAGES: [&str; 7] = [
+/// The page's documents and fragments, in the order of [`pages`].
+pub const PAGES: [&str; 20] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
+    "/i/{instance}/parallel/{parallel}",
+    "/i/{instance}/review",
+    "/i/{instance}/s/{session}/review",
     "/fragment/",
+    "/fragment/settings",
+    "/fragment/parallel/{instance}",
+    "/fragment/archived/{instance}",
+    "/fragment/since",
+    "/fragment/review/{instance}",
+    "/fragment/review/{instance}/file",
+    "/fragment/review/{instance}/lines",
+    "/fragment/search",
     "/fragment/i/{instance}",
     "/fragment/i/{instance}/s/{session}",
+    "/fragment/i/{instance}/s/{session}/older",
+    "/fragment/i/{instance}/s/{session}/verify",
     "/api/openapi.json",
 ];
 
@@ -122,11 +150,37 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(documents::home),
         get(documents::instance),
         get(documents::session),
+        get(documents::parallel),
+        get(documents::review),
+        get(documents::session_review),
         get(fragments::home),
+        get(settings::dialog),
+        get(parallel::dialog),
+        get(fragments::archived),
+        get(since::panel),
+        get(review::files),
+        get(review::file),
+        get(review::lines),
+        get(search::panel),
         get(fragments::instance),
         get(fragments::session),
+        get(fragments::older),
+        get(verify::dialog),
         spec::route(spec),
     ]
+}
+
+fn reviews() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(review::next))
+        .routes(routes!(review::list))
+        .routes(routes!(review::patch))
+        .routes(routes!(review::image))
+        .routes(routes!(review::view))
+        .routes(routes!(review::comment))
+        .routes(routes!(review::edit, review::delete))
+        .routes(routes!(review::send))
+        .routes(routes!(review::act))
 }
 
 fn api() -> (Router<App>, OpenApi) {
@@ -135,6 +189,11 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(discover::read))
+        .routes(routes!(settings::read, settings::change))
+        .routes(routes!(index::read))
+        .routes(routes!(since::read))
+        .routes(routes!(search::read))
+        .routes(routes!(usage::read))
         .routes(routes!(instances::list, instances::add))
         .routes(routes!(
             instances::read,
@@ -146,13 +205,38 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(sessions::list, sessions::create))
         .routes(routes!(sessions::read, sessions::change, sessions::delete))
         .routes(routes!(sessions::abort))
-        .routes(routes!(sessions::reviewed))
+        .routes(routes!(sessions::reviewed, triage::unreviewed))
+        .routes(routes!(triage::snooze, triage::wake))
+        .routes(routes!(verify::compare))
+        .routes(routes!(verify::reread))
+        .routes(routes!(history::fork))
+        .routes(routes!(history::revert))
+        .routes(routes!(history::unrevert))
+        .routes(routes!(history::compact))
+        .routes(routes!(export::read))
+        .routes(routes!(stop::all))
         .routes(routes!(resume::one))
         .routes(routes!(resume::all))
         .routes(routes!(messages::list))
         .routes(routes!(files::read))
         .routes(routes!(messages::drop))
         .routes(routes!(prompts::send).layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)))
+        .routes(
+            routes!(queue::list, queue::add, queue::order)
+                .layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)),
+        )
+        .routes(routes!(queue::edit, queue::remove))
+        .routes(routes!(queue::send))
+        .routes(
+            routes!(parallel::list, parallel::start)
+                .layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)),
+        )
+        .routes(routes!(parallel::read))
+        .routes(routes!(parallel::keep, parallel::unkeep))
+        .merge(reviews())
+        .routes(routes!(composing::complete))
+        .routes(routes!(composing::choices))
+        .routes(routes!(composing::draft, composing::write))
         .routes(routes!(permissions::list))
         .routes(routes!(permissions::reply))
         .routes(routes!(questions::list))
@@ -180,7 +264,8 @@ fn routes(app: App) -> Router {
         .route(needs::ENTER, get(login::page).post(login::enter))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn(problem::explain))
-        // Brotli alone: docs/adr/0010-one-compressor-for-the-log.md.
+        .layer(middleware::from_fn_with_state(app.clone(), spoken::word))
+        // Brotli only: docs/adr/0010-one-compressor-for-the-log.md.
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(guard, shield::guard))
         .with_state(app)

@@ -1,9 +1,11 @@
-//! The hub as its users see it: instances come and go, people command, viewers look.
+//! The hub as a whole: instances, commands and viewers.
 //!
-//! It ties the layers together and owns what outlives a request. It never folds, renders or speaks HTTP.
+//! Connects the layers, and owns everything that outlives a request. Never folds, renders or speaks HTTP.
 
 mod beside;
 mod commanded;
+mod deleted;
+mod local;
 mod opencode_server;
 pub mod recall;
 mod running;
@@ -27,69 +29,80 @@ pub use running::{Added, NewInstance};
 use crate::clock::Clock;
 use crate::command::Commands;
 use crate::command::audit::{self, Audit};
+use crate::command::drafts::{self, Drafts};
+use crate::command::find::{self, Search};
 use crate::command::notes::{self, Notes};
 use crate::command::outbox::{self, Disk, Store};
+use crate::command::parallel::{self, Parallels};
+use crate::command::queue::{self, Queues};
+use crate::command::usage::{self, Account};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::{Drawing, Live};
+use crate::feed::live::{Drawing, LiveShared};
 use crate::ingest::backoff::Policy;
-use crate::ingest::{Patience, wake};
+use crate::ingest::{Timeouts, wake};
 use crate::record::journal::sqlite::{self, SqliteFile};
 use crate::record::journal::store::Medium;
 use crate::record::journal::{self, Journal, Retention};
-use crate::registry::{Registry, RegistryError};
+use crate::record::log::Log;
+use crate::registry::{self, Registry, RegistryError};
+use crate::review::{self, Reviews};
+use crate::settings::{self, SettingsStore};
 use crate::tasks::Tasks;
 use crate::workspace::{Launcher, Trust};
-use beside::Beside;
-use recall::Recalled;
-use running::Instances;
+use beside::TaskContext;
+use running::{HistoryLoad, Instances};
+use unfinished::Unfinished;
 
-/// How a hub runs.
+/// Configuration of a hub.
 #[derive(Clone, Debug)]
 pub struct HubOptions {
-    /// How servers are started in folders.
+    /// Starts servers in folders.
     pub launcher: Launcher,
-    /// When to try a server again.
+    /// The backoff policy of connections.
     pub policy: Policy,
-    /// How long a server may be silent.
-    pub patience: Patience,
-    /// The time of day.
+    /// The timeouts of silent servers.
+    pub timeouts: Timeouts,
+    /// The wall clock.
     pub clock: Clock,
-    /// Whether and where the log is kept.
+    /// Whether and where the log is stored.
     pub journal: Keep,
+    /// Whether the page offers servers of this machine that are no instances.
+    pub offers_servers: bool,
 }
 
-/// Whether and where the log outlives the hub.
+/// The storage of the log.
 #[derive(Clone, Debug)]
 pub enum Keep {
-    /// In memory alone. A journal that is there stays as it is.
+    /// In memory only. An existing journal is left unchanged.
     Nothing,
     /// In a file of the data directory.
     File(Retention),
-    /// Elsewhere.
+    /// In another medium.
     In(Arc<dyn Medium>, Retention),
 }
 
 impl HubOptions {
-    /// The usual.
+    /// The default configuration.
     pub fn new(launcher: Launcher) -> Self {
         Self {
             launcher,
             policy: Policy::default(),
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
             clock: Clock::system(),
             journal: Keep::File(Retention::default()),
+            offers_servers: true,
         }
     }
 }
 
-/// Why a hub cannot begin.
+/// The reason why a hub cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// The list of instances cannot be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     #[error(transparent)]
     Http(#[from] opencode::ClientError),
 }
@@ -101,30 +114,39 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     engine: Handle,
     renderer: Arc<Renderer>,
-    live: Live,
+    live: LiveShared,
     registry: Arc<Mutex<Registry>>,
-    /// Folders in which a server may be started.
+    /// Folders in which servers may be started.
     trust: Mutex<Trust>,
     instances: Instances,
     outbox: Arc<dyn Store>,
     audit: Arc<dyn Audit>,
     notes: Notes,
-    /// Held while instances are added or removed, so that what is listed is what runs.
+    queues: Queues,
+    parallels: Parallels,
+    drafts: Drafts,
+    reviews: Reviews,
+    /// Instances whose servers run on this machine, and when that was found out.
+    local: local::Known,
+    settings: SettingsStore,
+    account: Account,
+    search: Search,
+    /// Held while instances are added or removed, so that the list and the running instances agree.
     changing: tokio::sync::Mutex<()>,
-    /// A list of instances that could not be read and was put aside.
+    /// Path of an unreadable list of instances that was moved aside.
     put_aside: Option<PathBuf>,
-    /// How the tasks of the hub are.
+    /// Whether the page offers servers of this machine that are no instances.
+    offers_servers: bool,
+    /// The conditions of the hub's tasks.
     tasks: Tasks,
-    /// They end with the hub.
+    /// Tasks that end with the hub.
     _running: JoinSet<()>,
 }
 
 impl Hub {
-    /// Starts a hub on its data directory: every instance that it knows is connected to.
+    /// Starts a hub on its data directory, and connects to every instance.
     ///
-    /// # Errors
-    /// When the list of instances cannot be read, or no HTTP client can be made.
-    // Longer than 70 lines: what a hub consists of, in the order in which each needs the one before.
+    /// # Errors The list of instances cannot be read, or the HTTP client cannot be created.
     pub async fn start(dir: &DataDir, options: HubOptions) -> Result<Self, HubError> {
         let (registry, put_aside) = Registry::load(dir)?;
         let disk = |source| RegistryError::Disk {
@@ -133,50 +155,33 @@ impl Hub {
         };
         let servers = Servers::open(dir).map_err(disk)?;
         let trust = Trust::load(dir, registry.folders()).map_err(disk)?;
-        let clock = options.clock.clone();
         let journal = open_journal(dir, &options).await;
-        for instance in registry.instances() {
-            let private = !instance.journal;
-            journal.log().set_private(&instance.id, private);
-        }
-        for removed in registry.purging() {
-            journal.log().withhold(removed, None);
-        }
-        let engine = engine::start_with(options.clock.clone(), new_epoch(), journal.clone());
+        prepare_log(journal.log(), &registry);
+        let engine = engine::start_with(options.clock.clone(), new_epoch(), journal);
+        let known = registry.instances().to_vec();
+        let registry = Arc::new(Mutex::new(registry));
         let outbox = Disk::new(dir.file(outbox::FILE));
         let notes = Notes::new(Arc::new(notes::Disk::new(dir.file(notes::FILE))));
-        let mut noted = notes.load().await;
+        let noted = notes.load().await;
+        let unfinished = unfinished::load(dir.path());
         let (begun, begin) = watch::channel(false);
-        let (done, recalled) = watch::channel(None);
-        let mut before = unfinished::load(dir.path());
-        let known = registry.instances().to_vec();
-        for double in registry.doubles() {
-            tracing::warn!(%double, "an instance was kept twice, under two names of one server; it is one now");
-            // What it said, the other one said as well.
-            engine.log().withhold(double, None);
-        }
-        let registry = Arc::new(Mutex::new(registry));
-        let (tasks, mut running) = (Tasks::default(), JoinSet::new());
-        let beside = Beside {
+        let tasks = Tasks::default();
+        let (running, recalled) = TaskContext {
             tasks: tasks.clone(),
             engine: engine.clone(),
             outbox: outbox.notice(),
             dir: dir.path().to_owned(),
-            before: before.clone(),
+            before: unfinished.clone(),
             registry: registry.clone(),
             notes: notes.clone(),
             begun: begin,
-        };
-        beside.begin(&mut running);
-        let recalling = tasks.clone();
-        running.spawn(async move {
-            let recall = recall_all(journal, done);
-            let _told = recalling
-                .once("what reads the journal at the start", recall)
-                .await;
-        });
+        }
+        .begin();
         let renderer = Arc::new(Renderer::new());
-        let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
+        let settings = SettingsStore::load(dir.file(settings::FILE));
+        let live = LiveShared::new(engine.clone(), renderer.clone(), Drawing::on_threads())
+            .with_settings(settings.changes());
+        let (clock, offers_servers) = (options.clock.clone(), options.offers_servers);
         let instances = Instances::new(engine.clone(), opencode::Http::new()?, options, servers);
         let hub = Self(Arc::new(Inner {
             engine,
@@ -188,28 +193,45 @@ impl Hub {
             outbox: Arc::new(outbox),
             audit: Arc::new(audit::File::new(dir.file(audit::FILE))),
             notes,
+            queues: Queues::load(Arc::new(queue::Disk::new(dir.file(queue::FILE)))).await,
+            parallels: Parallels::load(dir.file(parallel::FILE)).await,
+            drafts: Drafts::load(dir.file(drafts::FILE)),
+            reviews: Reviews::load(dir.file(review::FILE)),
+            local: local::Known::default(),
+            settings,
+            account: Account::load(dir.file(usage::FILE)),
+            search: Search::new(dir.file(find::FILE)),
             changing: tokio::sync::Mutex::default(),
             put_aside,
             tasks,
             _running: running,
+            offers_servers,
         }));
-        for instance in known {
-            let ran = before.remove(&instance.id).unwrap_or_default();
-            let noted = noted.remove(&instance.id).unwrap_or_default();
-            let before = notes::remembered(noted, ran);
-            hub.0
-                .instances
-                .begin(instance, Some(recalled.clone()), before)
-                .await;
-        }
-        // From here on the state has what is noted, and so is what is to be noted.
-        hub.engine().settled().await;
+        hub.connect(known, noted, unfinished, recalled).await;
         begun.send_replace(true);
         hub.watch_for_wakes(clock);
         Ok(hub)
     }
 
-    /// Puts connections in doubt when the machine woke or its network changed, for as long as the hub lives.
+    /// Connects to every known instance. Once this resolves the state contains the loaded notes, so that they can be written back.
+    async fn connect(
+        &self,
+        known: Vec<registry::Instance>,
+        mut noted: notes::Noted,
+        mut unfinished: Unfinished,
+        recalled: HistoryLoad,
+    ) {
+        for instance in known {
+            let ran = unfinished.remove(&instance.id).unwrap_or_default();
+            let noted = noted.remove(&instance.id).unwrap_or_default();
+            let before = notes::remembered(noted, ran);
+            let recalled = Some(recalled.clone());
+            self.0.instances.begin(instance, recalled, before).await;
+        }
+        self.engine().settled().await;
+    }
+
+    /// Makes connections prove that they are alive when the machine woke or its network changed.
     fn watch_for_wakes(&self, clock: Clock) {
         let (nudged, tasks) = (Arc::downgrade(&self.0), self.0.tasks.clone());
         tokio::spawn(async move {
@@ -224,18 +246,16 @@ impl Hub {
                     None => false,
                 })
             };
-            tasks
-                .keep("what notices that the machine woke", watch)
-                .await;
+            tasks.keep("detecting that the machine woke", watch).await;
         });
     }
 
-    /// How the tasks of the hub are.
+    /// The conditions of the hub's tasks.
     pub fn tasks(&self) -> &Tasks {
         &self.0.tasks
     }
 
-    /// Waits until the hub cannot go on, and gives the reason: its process has to end then.
+    /// Waits until the hub fails, and returns the reason: the process must end then.
     pub async fn failed(&self) -> Arc<str> {
         tokio::select! {
             biased;
@@ -244,17 +264,17 @@ impl Hub {
         }
     }
 
-    /// True while the hub can do its work without being started anew.
+    /// True while the hub works without a restart.
     pub async fn is_well(&self) -> bool {
         !self.has_ended() && self.engine().is_alive().await
     }
 
-    /// True once the hub cannot go on: see [`Hub::failed`].
+    /// True once the hub has failed: see [`Hub::failed`].
     pub fn has_ended(&self) -> bool {
         self.engine().has_ended() || self.live().ended().now_or_never().is_some()
     }
 
-    /// True while all that the hub consists of runs, and its journal is not just being opened.
+    /// True while every task runs, and the journal is not being opened.
     pub async fn is_ready(&self) -> bool {
         let opening = *self.engine().journal().status().borrow() == journal::Status::Opening;
         !opening
@@ -263,42 +283,67 @@ impl Hub {
             && self.is_well().await
     }
 
-    /// Instances whose supervisor is gone, which is a fault of the hub.
+    /// Instances whose supervisor has ended, which is a bug in the hub.
     pub fn unsupervised(&self) -> Vec<InstanceId> {
         self.0.instances.unsupervised()
     }
 
-    /// The way to the engine: state, changes, log.
+    /// The handle to the engine: state, changes, log.
     pub fn engine(&self) -> &Handle {
         &self.0.engine
     }
 
-    /// Draws what viewers see.
+    /// The renderer of pages.
     pub fn renderer(&self) -> &Arc<Renderer> {
         &self.0.renderer
     }
 
     /// The live feed.
-    pub fn live(&self) -> &Live {
+    pub fn live(&self) -> &LiveShared {
         &self.0.live
     }
 
-    /// What was sent under which key, in the data directory.
+    /// The outbox in the data directory.
     pub fn outbox(&self) -> &Arc<dyn Store> {
         &self.0.outbox
     }
 
-    /// Who allowed and refused what, in the data directory.
+    /// The audit log in the data directory.
     pub fn audit(&self) -> &Arc<dyn Audit> {
         &self.0.audit
     }
 
-    /// What is noted of sessions for the next hub, in the data directory.
+    /// The settings that all pages share.
+    pub fn settings(&self) -> &SettingsStore {
+        &self.0.settings
+    }
+
+    /// The notes on sessions in the data directory.
     pub fn notes(&self) -> &Notes {
         &self.0.notes
     }
 
-    /// What people ask of its servers. What is sent is remembered in its data directory.
+    /// What sessions use, in the data directory.
+    pub fn account(&self) -> &Account {
+        &self.0.account
+    }
+
+    /// The search index in the data directory.
+    pub fn search(&self) -> &Search {
+        &self.0.search
+    }
+
+    /// What is being written, in the data directory.
+    pub fn drafts(&self) -> &Drafts {
+        &self.0.drafts
+    }
+
+    /// Marks and comments of reviews, in the data directory.
+    pub fn reviews(&self) -> &Reviews {
+        &self.0.reviews
+    }
+
+    /// The commands to its servers, with the outbox in the data directory.
     pub fn commands(&self) -> Commands<Self> {
         let (engine, outbox) = (self.engine().clone(), self.outbox().clone());
         let (audit, random) = (self.audit().clone(), StdRng::from_rng(&mut rand::rng()));
@@ -310,21 +355,28 @@ impl Hub {
             self.notes().clone(),
             random,
         )
+        .with_queues(self.0.queues.clone())
+        .with_parallels(self.0.parallels.clone())
     }
 
-    /// A list of instances that could not be read and was put aside at the start.
+    /// Path of an unreadable list of instances that was moved aside at the start.
     pub fn put_aside(&self) -> Option<&PathBuf> {
         self.0.put_aside.as_ref()
     }
 
-    /// The server of an instance, once it has answered.
+    /// The server of an instance, once it has connected.
     pub fn server(&self, instance: &InstanceId) -> Option<LinkedServer> {
         self.0.instances.server(instance)
     }
 
-    /// Ends every stream and every server that the hub started, and closes the journal behind them.
+    /// Closes every stream, stops every server that the hub started, and closes the journal last.
     pub async fn shutdown(&self) {
         self.0.notes.write_now(self.engine()).await;
+        let account = self.account().clone();
+        let written = tokio::task::spawn_blocking(move || account.write()).await;
+        if let Err(error) = written {
+            tracing::warn!(%error, "writing what sessions used ended badly");
+        }
         self.0.instances.end_all().await;
         self.engine().journal().close().await;
     }
@@ -362,14 +414,22 @@ async fn open_journal(dir: &DataDir, options: &HubOptions) -> Journal {
     .await
 }
 
-/// Reads what is remembered, beside everything else.
-async fn recall_all(journal: Journal, done: watch::Sender<Option<Arc<Recalled>>>) {
-    let recalled = recall::recall(&journal).await;
-    // Nobody waits for it where no instance is known.
-    let _unwanted = done.send(Some(Arc::new(recalled)));
+/// Applies the list of instances to the log: what is not stored, and what is purged.
+fn prepare_log(log: &Log, registry: &Registry) {
+    for instance in registry.instances() {
+        log.set_private(&instance.id, !instance.journal);
+    }
+    for removed in registry.purging() {
+        log.redact(removed, None);
+    }
+    for double in registry.doubles() {
+        tracing::warn!(%double, "the list had one server twice, under two addresses; it is one instance now");
+        // The other instance received the same events.
+        log.redact(double, None);
+    }
 }
 
-/// Names one life of a hub: unguessable, so that no viewer takes one life for another.
+/// An unguessable name for this run of the hub, so that viewers never confuse two runs.
 fn new_epoch() -> Arc<str> {
     let letters = rand::rng().sample_iter(Alphanumeric).take(12);
     letters.map(char::from).collect::<String>().into()

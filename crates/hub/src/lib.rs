@@ -1,6 +1,7 @@
 //! The hub: one supervised stream per OpenCode server, one state, any number of viewers.
 //!
-//! Read it in the order in which an event travels: [`ingest`] hears it, [`engine`] folds it, [`feed`] shows it.
+//! Read the modules in the order in which an event travels: [`ingest`] receives it, [`engine`] folds it, [`feed`] sends
+//! it to viewers.
 
 pub mod access;
 pub mod clock;
@@ -8,6 +9,7 @@ pub mod command;
 pub mod datadir;
 pub mod engine;
 pub mod feed;
+pub mod git;
 pub mod http;
 pub mod ingest;
 pub mod instances;
@@ -16,7 +18,9 @@ mod picture;
 pub mod record;
 pub mod registry;
 pub mod replay;
+pub mod review;
 pub mod secret;
+pub mod settings;
 pub mod tasks;
 pub mod workspace;
 

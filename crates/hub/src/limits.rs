@@ -4,146 +4,157 @@ use std::time::Duration;
 
 /// Inputs waiting for the engine. At the bound, supervisors wait, and with them their servers' sockets.
 pub const ENGINE_INPUTS: usize = 1024;
-/// Inputs that the engine takes before it tells of the change. The rest is taken next.
+/// Inputs that the engine takes before it publishes the change. The rest is taken next.
 pub const INPUTS_AT_ONCE: usize = 32;
-/// Requests waiting for a supervisor. At the bound the newest is refused and asked again on the next cause.
+/// Commands that wait for a supervisor. At the bound the newest is refused, and sent again on the next cause.
 pub const ASKS: usize = 256;
-/// Frames of a server held while its state is read. At the bound the connection is given up and made anew.
+/// Frames of a server held while its state is read. At the bound the connection is closed and opened again.
 pub const HELD_FRAMES: usize = 100_000;
 /// Bytes of such frames.
 pub const HELD_BYTES: usize = 128 << 20;
 /// Frames that one engine input carries at most; more are split.
 pub const BATCH_FRAMES: usize = 256;
 /// Sessions and messages of an events-only server that are remembered as announced. Beyond it they are forgotten, and one
-/// may get its made-up row once more.
+/// may get its placeholder row once more.
 pub const ANNOUNCED: usize = 65_536;
-/// Directories whose status is asked of a server, as the first call boots each, and that are read at once beside a
-/// stream. The rest stays unknown.
+/// Directories whose status is requested of a server (the first request boots each), and that are read concurrently beside a
+/// stream. The others stay unknown, which a notice, `folders_cut` of the API and `drovers ls` show.
 pub const DIRECTORIES: usize = 32;
-/// Bytes of an id that a server gives. What has a longer one is counted as malformed, and left out.
+/// Bytes of an id of a server. An object with a longer one is counted as malformed and left out.
 pub const ID_BYTES: usize = 256;
-/// Bytes of a folder's path. The same.
+/// Bytes of a folder's path. An object with a longer one is counted as malformed and left out.
 pub const PATH_BYTES: usize = 4096;
-/// Characters of a title, a name or another sentence of a server's. The rest is cut off.
+/// Characters of a title, a name or another sentence of a server. The rest is cut off.
 pub const WORDS_CHARS: usize = 200;
-/// Bytes of a picture that the page shows. Of a larger one it tells name and size.
+/// Bytes of an image that the page shows. Of a larger one the page shows name and size.
 pub const PICTURE_BYTES: u64 = 8 << 20;
-/// Bytes at a picture's beginning in which its measures have to be. One that tells them later is no picture here.
+/// Bytes at the beginning of an image that must contain its dimensions. A file without them is not shown as an image.
 pub const PICTURE_HEAD_BYTES: usize = 256 << 10;
-/// Pixels of a picture that the page shows, as a browser takes four bytes for each. Of a larger one it tells name and size.
+/// Pixels of an image that the page shows; a browser takes four bytes for each. Of a larger one the page shows name and
+/// size.
 pub const PICTURE_PIXELS: u64 = 40_000_000;
 /// Bytes of an error's text. The rest is cut off.
 pub const SENTENCES_BYTES: usize = 8 << 10;
-/// Bytes of the name of a kind of event. A longer one is counted under another name.
+/// Bytes of the type name of an event. A longer one is counted under another name.
 pub const KIND_BYTES: usize = 64;
-/// Bytes of a session's own JSON. Of a longer one what is known of the session is kept.
+/// Bytes of a session's own JSON. Of a longer one only the known fields are stored.
 pub const ROW_BYTES: usize = 16 << 10;
 /// Bytes of a to-do list's own JSON. A longer one is left out.
 pub const TODOS_BYTES: usize = 64 << 10;
-/// Bytes of a request's own JSON. A longer one is left out: cut, it would not show what is allowed.
+/// Bytes of a request's own JSON. A longer request is left out: truncated, it would not show what is allowed.
 pub const REQUEST_BYTES: usize = 1 << 20;
-/// Questions and answers on offer in one request. One with more is left out.
+/// Questions and options in one request. A request with more is left out.
 pub const ANSWERS_ON_OFFER: usize = 500;
-/// Agents and models of a server, each. Those beyond are not on offer.
+/// Agents and models of a server, each. Those beyond are not offered; the menu shows their number.
 pub const CATALOG: usize = 2000;
-/// Sessions read of a directory at once, and its roots as many again where there are more. Older ones are read as a person asks for
-/// them.
+/// Sessions read of a directory in one request, and as many roots again where there are more. Older ones are read when a
+/// person requests them.
 pub const SESSIONS: usize = 1000;
-/// Messages read at once; older ones are read as a viewer asks for them.
+/// Messages read in one request. Older ones are read when a viewer requests them.
 pub const MESSAGE_PAGE: usize = 100;
-/// How often a directory is tried to be read beside a stream. After it its sessions are shown as they were last told.
+/// Attempts to read a directory beside a stream. After them its sessions are shown as last known.
 pub const DIRECTORY_TRIES: usize = 3;
-/// How long until a directory is read again that could not be read.
+/// Delay before a directory that could not be read is read again.
 pub const DIRECTORY_AGAIN: Duration = Duration::from_secs(10);
-/// Conversations and directories read at once from one server. The rest wait.
+/// Concurrent reads of conversations and directories from one server. The rest wait.
 pub const READS_AT_ONCE: usize = 4;
-/// Bytes of conversations kept that nobody looks at. The one looked at longest ago is dropped first; those that nobody ever
-/// looked at before it, the one that changed longest ago first.
+/// Bytes of stored conversations that no viewer shows. Beyond it those that no viewer ever showed are dropped first, least
+/// recently changed first, then those shown least recently.
 pub const UNWATCHED_BYTES: usize = 16 << 20;
-/// Messages kept of a conversation that is looked at. Beyond it those before the newest page are let go; they are read again
-/// as a viewer asks for them.
+/// Messages stored of a conversation in view. Beyond it those before the newest page are dropped; they are read again when a
+/// viewer requests them.
 pub const WATCHED_MESSAGES: usize = MESSAGE_PAGE + MESSAGE_PAGE / 2;
-/// The same while a viewer looks at older ones. Beyond it its window begins later.
-pub const WATCHED_OLDER_MESSAGES: usize = 4000;
-/// Bytes of upstream events that the log keeps in memory while there is no journal. The oldest go first; readers who come
-/// later are told of the gap.
+/// Messages stored while a viewer shows older ones: a session of 10,000 messages can be read to its beginning. Beyond it the
+/// viewer's window begins later.
+pub const WATCHED_OLDER_MESSAGES: usize = 12_000;
+/// Bytes of upstream events that the log keeps in memory while there is no journal. The oldest are dropped first; later
+/// readers get a gap.
 pub const LOG_BYTES: usize = 32 << 20;
-/// The same while there is one, beside what is not stored yet. Readers who come later get the rest from the journal.
+/// Bytes of upstream events that the log keeps in memory beside a journal, without those that are not stored yet. Readers
+/// get older ones from the journal.
 pub const JOURNALED_LOG_BYTES: usize = 8 << 20;
-/// Bytes of entries that wait to be stored. Beyond it the journal counts as failed, and the log goes on without.
+/// Bytes of entries that wait to be stored. Beyond it the journal counts as failed, and the log continues without.
 pub const JOURNAL_BEHIND_BYTES: usize = 64 << 20;
-/// Entries that wait to be stored. Beyond it the same.
+/// Entries that wait to be stored. Beyond it the journal counts as failed, and the log continues without.
 pub const JOURNAL_BEHIND_ENTRIES: u64 = 200_000;
 /// Bytes of entries after which a group is stored at once.
 pub const JOURNAL_GROUP_BYTES: usize = 4 << 20;
 /// Entries stored in one transaction at most, and bytes of them. The rest follows in the next.
 pub const JOURNAL_GROUP_ENTRIES: usize = 16_384;
-/// Bytes of entries packed into one block, before packing, after which the next begins.
+/// Bytes of entries in one block before compression. Then the next block begins.
 pub const JOURNAL_BLOCK_BYTES: usize = 96 << 10;
-/// Bytes that a block unpacks to at most: a whole block, and the largest event a server may send behind it, whose
-/// characters were replaced one by one (three bytes each). A larger one is none of ours, and refused.
+/// Bytes of a decompressed block: a whole block, and the largest event of a server behind it, with each character replaced
+/// by another of three bytes. A larger block is rejected as foreign.
 pub const JOURNAL_UNPACKED_BYTES: usize = JOURNAL_BLOCK_BYTES + 3 * (32 << 20) + (256 << 10);
-/// Bytes of blocks, before packing, read at once for a reader of the log.
+/// Bytes of blocks, before compression, read in one step for a reader of the log.
 pub const JOURNAL_READ_BYTES: u64 = JOURNAL_BLOCK_BYTES as u64;
-/// Reads of the journal at once. Further readers wait.
+/// Concurrent reads of the journal. Further readers wait.
 pub const JOURNAL_READS: usize = 4;
-/// Bytes of the journal, unless told otherwise. Beyond it the oldest blocks go.
+/// Default size of the journal in bytes. Beyond it the oldest blocks are deleted.
 pub const JOURNAL_BYTES: u64 = 1 << 30;
-/// Bytes that the journal's file may be larger than that at least, until the next look at its size. Beyond it the journal
-/// is full: it fails, and is pruned when it is tried again.
+/// Least number of bytes by which the journal's file may exceed its size until the next check. Beyond it the journal is
+/// full: it fails, and is pruned at the next attempt.
 pub const JOURNAL_SLACK_BYTES: u64 = 64 << 20;
-/// Days that entries stay in the journal, unless told otherwise. Older blocks go.
+/// Default retention of entries in the journal, in days. Older blocks are deleted.
 pub const JOURNAL_DAYS: u32 = 30;
-/// Lives of the log that are remembered after their entries are gone. A cursor of an older one is of no known life.
-pub const JOURNAL_LIVES: usize = 256;
-/// Damaged journals that are kept aside. Beyond it the oldest is deleted.
-pub const JOURNALS_ASIDE: usize = 2;
+/// Epochs of the log that are remembered after their entries are deleted. A cursor of an older epoch is unknown.
+pub const JOURNAL_EPOCHS: usize = 256;
+/// Sessions whose texts the journal tracks. Beyond it the oldest records are dropped: if such a session is deleted while no
+/// hub runs, its texts stay until their retention ends.
+pub const JOURNAL_SESSIONS: usize = 16_384;
+/// Delay after a start between two requests for sessions of an instance that the journal has and no list contains.
+pub const JOURNAL_SESSION_ASKS: Duration = Duration::from_millis(100);
 /// Deleted sessions whose late events are not stored. Beyond it the oldest is forgotten.
 pub const JOURNAL_DELETED: usize = 4096;
 /// Blocks pruned or purged in one transaction. The rest follows in the next.
 pub const JOURNAL_SLICE: usize = 16;
-/// Bytes of the journal's newest blocks, before packing, read at the start for what was open and what ran. What began
-/// before them is not known again.
+/// Bytes of the journal's newest blocks, before compression, read at the start to restore open texts and runs. Older ones
+/// are not restored.
 pub const JOURNAL_RECALL_BYTES: u64 = 16 << 20;
-/// Running sessions named in the log when a link is live again. Those beyond are not known to have run after a restart.
+/// Running sessions named in the log when a link is live again. Those beyond are not restored as running after a restart.
 pub const WORD_SESSIONS: usize = 256;
-/// Viewers at once. Further ones are refused with the reason.
+/// Concurrent viewers. Further ones are refused with the reason.
 pub const VIEWERS: usize = 2000;
-/// Batches sent to a viewer that it has not acknowledged. At the bound it is sent nothing until it does.
+/// Batches sent to a viewer without an acknowledgement. At the bound the viewer gets nothing until it acknowledges one.
 pub const UNACKNOWLEDGED: usize = 4;
-/// Bytes of changes sent to a viewer at once. One that lacks more, or that has nothing yet, is told to fetch the page.
+/// Bytes of one batch of changes to a viewer. A viewer that lacks more, or has nothing yet, is asked to fetch the page.
 pub const BATCH_BYTES: usize = 64 << 10;
-/// Rows of a change that is drawn where it is found, where its messages are nothing but growing texts. A larger one is drawn on
-/// a thread of its own.
+/// Rows of a change that is drawn on the thread that finds it, if its messages are only growing texts. A larger one is drawn
+/// on a thread of its own.
 pub const DRAWN_AT_ONCE_ROWS: usize = 64;
-/// Bytes of those texts: as people and models write they take less than a millisecond, and at most six whatever they are.
+/// Bytes of those growing texts. Ordinary texts of this size take less than a millisecond to draw, any text at most six.
+/// More is drawn on a thread of its own.
 pub const DRAWN_AT_ONCE_BYTES: usize = 4 << 10;
-/// Pages of older messages that are read to show again what a viewer showed. Beyond it the viewer's window begins later.
+/// Pages of older messages that are read to show a viewer's window again. Beyond it the window begins later.
 pub const OLDER_PAGES: usize = 20;
+/// Sessions in the index over all instances, in equal shares. Sessions of an instance beyond its share, in tree order, are left out.
+pub const INDEXED_SESSIONS: usize = 4000;
+/// Minimum interval between two notification lists for a page. Changes within it are sent with the next list.
+pub const NEWS_EVERY: Duration = Duration::from_secs(1);
 /// Bytes of one message from a viewer. A longer one ends its connection.
 pub const VIEWER_MESSAGE_BYTES: usize = 64 << 10;
 
-/// How long entries wait for others to be stored with them: what a crash takes from the journal at most.
+/// Delay until entries are stored, to combine them in one transaction: the most that a crash takes from the journal.
 pub const JOURNAL_GROUP: Duration = Duration::from_secs(1);
-/// How long the journal does what else it has to do between two groups of a log that never rests.
+/// Time for the journal's other work between two groups of a log that is never quiet.
 pub const JOURNAL_BREATH: Duration = Duration::from_millis(10);
-/// How long until a journal that failed is tried again.
+/// Delay until a journal that failed is tried again.
 pub const JOURNAL_AGAIN: Duration = Duration::from_secs(30);
-/// How often the journal is held against its bounds.
+/// Interval at which the journal's retention is applied.
 pub const JOURNAL_PRUNE: Duration = Duration::from_secs(60);
-/// How long the hub's start waits for its journal. After it the hub begins without, and takes it up once it is open.
+/// Time that the hub's start waits for its journal. After it the hub starts without, and uses the journal once it is open.
 pub const JOURNAL_OPEN: Duration = Duration::from_secs(2);
-/// How long connecting waits for what the journal remembers. After it the hub connects without.
+/// Time that connecting waits for the state restored from the journal. After it the hub connects without.
 pub const JOURNAL_RECALL: Duration = Duration::from_secs(5);
-/// How long the hub's end waits for the journal. After it the next start begins a new life of the log.
+/// Time that the hub's end waits for the journal. After it the next start begins a new epoch of the log.
 pub const JOURNAL_CLOSE: Duration = Duration::from_secs(5);
 
-/// How long one state lasts for viewers: changes are sent at most this often, the first after quiet at once.
+/// Shortest interval between two batches to a viewer; the first change after quiet is sent at once.
 pub const TICK: Duration = Duration::from_millis(50);
-/// How often a viewer's link shows that it is alive.
+/// Interval of heartbeats on a viewer's link.
 pub const BEAT: Duration = Duration::from_secs(5);
-/// How long a write to a viewer, or to any other client, may wait for it to read. After it the connection is closed; a
-/// viewer comes back with its cursor.
+/// Time that a write to a client may wait for the client to read. After it the connection is closed; a viewer reconnects
+/// with its cursor.
 pub const VIEWER_WRITE: Duration = Duration::from_secs(15);
 /// How long a viewer may leave a batch unacknowledged. After it the viewer is closed, and comes back with its cursor. A page
 /// gives what a batch has it fetch 15 s.
@@ -167,196 +178,372 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(45);
 pub const LEAST_STALE_AFTER: Duration = Duration::from_secs(12);
 /// Longest silence that can be set for a link to be made anew.
 pub const MOST_DEAD_AFTER: Duration = Duration::from_secs(3600);
-/// How long a link may be silent once the machine woke or its network changed. After it the link is made anew.
+/// Time that a link may be silent after the machine woke or its network changed. After it the link is opened again.
 pub const NUDGE_PROOF: Duration = Duration::from_secs(12);
-/// How often a machine that wakes, or whose network changes, is cause for a try at most. What comes between is put off.
+/// Shortest interval between two connection attempts that a waking machine or a change of its network causes. Causes in
+/// between are delayed.
 pub const NUDGE_PACE: Duration = Duration::from_secs(10);
-/// How often it is looked whether the machine woke or its network changed.
+/// Interval at which the hub checks whether the machine woke or its network changed.
 pub const NUDGE_LOOK: Duration = Duration::from_secs(5);
-/// How much further than durations the time of day may go between two looks, until the machine is taken to have slept.
+/// Difference between wall-clock time and monotonic time in one such interval from which the machine counts as having slept.
 pub const SLEPT: Duration = Duration::from_secs(5);
-/// How long a link must live until failures before it are forgotten.
+/// Time that a link must last until earlier failures are forgotten.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(10);
-/// How often a server that was given up is asked for its health and its state.
+/// Interval at which a server that was given up is asked for its health and its state.
 pub const SLOW_PROBE: Duration = Duration::from_secs(60);
-/// First wait before connecting again; each further one is twice as long.
+/// First delay before connecting again; each further one is twice as long.
 pub const BACKOFF_BASE: Duration = Duration::from_secs(1);
-/// Tries in a row before a server is given up.
+/// Attempts in a row before a server is given up.
 pub const BACKOFF_ATTEMPTS: u32 = 5;
-/// Random part added to a wait at most, in percent of it.
+/// Largest random addition to a delay, in percent of the delay.
 pub const BACKOFF_JITTER_PERCENT: u32 = 20;
 
-/// How far off it may be what is measured of a server's clock, which HTTP tells in whole seconds. Ids that are made by that clock
-/// are made so much earlier: OpenCode asks the model again and again for a prompt that is named later than its answer.
+/// Error of a server's measured clock, which HTTP reports in whole seconds. Ids made by that clock are made earlier by this:
+/// OpenCode calls the model again and again for a prompt whose id is later than that of its answer.
 pub const CLOCK_MARGIN: Duration = Duration::from_secs(1);
-/// How long what listens on this machine has to say what it is, before it is offered as what may be a server.
+/// Time for a program that listens on this machine to identify itself, before it is offered as a possible server.
 pub const FOUND_ANSWER: Duration = Duration::from_millis(400);
-/// Programs that are asked what they are at once. The rest wait for them.
+/// Programs that are probed concurrently. The rest wait.
 pub const FOUND_AT_ONCE: usize = 8;
 
-/// Connections at once. For a further one the connection is closed that waits longest for its client to ask; where none does,
-/// it waits until one closes.
+/// Concurrent connections. For a further one the connection is closed that has been idle longest; if none is idle, the new
+/// one waits.
 pub const CONNECTIONS: usize = 4096;
-/// How long the head of a request, the next one on a connection as the first, may take to come. After it the connection is
-/// closed.
+/// Time for the head of a request to arrive, of the first as of the next on a connection. After it the connection is closed.
 pub const REQUEST_HEAD: Duration = Duration::from_secs(30);
-/// How long a request's body may take to come. After it the request is refused and its connection closed.
+/// Time for a request's body to arrive. After it the request is refused and its connection closed.
 pub const REQUEST_BODY: Duration = Duration::from_secs(120);
 /// Bytes of a request's body. A longer one is refused.
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of a prompt's body, which may carry files. A longer one is refused.
 pub const PROMPT_BYTES: usize = 16 << 20;
-/// What was sent under an idempotency key and is remembered. At the bound the oldest is forgotten: sent once more it is
-/// new.
+/// Files of a prompt. A prompt with more is refused.
+pub const ATTACHMENTS: usize = 10;
+/// Bytes of a file that a prompt carries. A prompt with a larger one is refused.
+pub const ATTACHMENT_BYTES: u64 = 8 << 20;
+/// Bytes of all files that a prompt carries, which take a third more in its body. A prompt with more is refused.
+pub const ATTACHMENTS_BYTES: u64 = 10 << 20;
+/// Files, folders and agents that a prompt mentions. A prompt with more is refused.
+pub const MENTIONS: usize = 50;
+/// Time for a command to begin. After it the command counts as sent.
+pub const COMMAND_BEGINS: Duration = Duration::from_secs(10);
+/// Interval at which the hub checks whether a command has begun.
+pub const COMMAND_LOOK: Duration = Duration::from_millis(100);
+/// Time for a session to become idle whose server refuses a prompt because it still runs. After it the caller learns that it runs, and
+/// may send the prompt again under the same key.
+pub const PROMPT_IDLE: Duration = Duration::from_secs(10);
+/// Delay until a prompt is sent again that its server refused because the session still runs.
+pub const PROMPT_AGAIN: Duration = Duration::from_millis(250);
+/// Completions in one reply. The rest comes with a longer query.
+pub const COMPLETIONS: usize = 30;
+/// Characters of a query for completions. A longer one has no completions.
+pub const COMPLETION_QUERY_CHARS: usize = 200;
+/// Prompts in the queue of a session. A further one is refused.
+pub const QUEUED_IN_SESSION: usize = 50;
+/// Prompts in all queues. A further one is refused.
+pub const QUEUED: usize = 500;
+/// Bytes of the prompts in all queues. A prompt beyond is refused.
+pub const QUEUED_BYTES: usize = 32 << 20;
+/// Idempotency keys of sent prompts that each queue remembers. Beyond it the oldest is forgotten: the same key is then a new
+/// prompt.
+pub const QUEUED_KEYS: usize = 64;
+/// Characters of a queued prompt that a page shows. The rest is cut off.
+pub const QUEUED_SHOWN_CHARS: usize = 300;
+/// Delay until a queued prompt that its server did not answer is sent again.
+pub const QUEUE_AGAIN: Duration = Duration::from_secs(5);
+/// Time for the run of a queued prompt to begin. After it the next prompt is sent, if the session is idle.
+pub const QUEUE_BEGINS: Duration = Duration::from_secs(10);
+/// Stored drafts. Beyond it the one that changed least recently is deleted.
+pub const DRAFTS: usize = 200;
+/// Bytes of all stored drafts. Beyond it the one that changed least recently is deleted.
+pub const DRAFTS_BYTES: usize = 2 << 20;
+/// Bytes of a draft. A longer one is refused.
+pub const DRAFT_BYTES: usize = 400 << 10;
+/// Idempotency keys that the outbox remembers. Beyond it the oldest is forgotten: the same key is then a new command.
 pub const PROMPT_KEYS: usize = 4096;
-/// Damaged files of what was sent that are kept. Beyond it the last one is written over.
-pub const PUT_ASIDE: usize = 9;
-/// How long it is remembered at most, which is longer than a page keeps what it could not send.
+/// Time that the outbox remembers a key, longer than a page stores what it could not send. After it the same key is a new
+/// command.
 pub const PROMPT_KEY_AGE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
-/// Answers of this hub's users to permissions and questions that are remembered, to tell a later one who was first. At
-/// the bound the oldest is forgotten: the later one is told only that nothing waits.
+/// Answers of this hub's users to requests that are remembered, to name the first one to a later user. Beyond it the oldest
+/// is forgotten: a later answer only gets the reply that nothing waits.
 pub const ANSWERS: usize = 1024;
-/// Requests of stopped sessions that are refused at once. The rest wait for them.
+/// Requests of stopped sessions that are rejected concurrently. The rest wait.
 pub const REFUSED_AT_ONCE: usize = 8;
-/// How long *Stop* waits for what its sessions ask to be refused, before it stops them. What is left is refused after it.
+/// Time that *Stop* waits for the rejection of its sessions' requests before it stops them. The rest is rejected after it.
 pub const REFUSE_BEFORE_STOP: Duration = Duration::from_secs(3);
-/// How long until a request that could not be refused is refused again; then twice as long, each time.
+/// First delay until a rejection that failed is sent again; each further one is twice as long.
 pub const REFUSE_AGAIN: Duration = Duration::from_secs(1);
-/// The longest time until then.
+/// Longest delay until a rejection that failed is sent again.
 pub const REFUSE_SELDOM: Duration = Duration::from_secs(300);
-/// Bytes of a file of the audit log: one for grants, one for the rest. Beyond it the file becomes the one before it, which
-/// replaces the one that was there.
+/// Bytes of a file of the audit log: one for grants, one for the rest. Beyond it the file replaces the previous one, and a
+/// new file begins.
 pub const AUDIT_BYTES: u64 = 8 << 20;
-/// Commands at work at once, also of callers that left. A further one is refused with the reason.
+/// Concurrent commands, those of callers that left included. A further one is refused with the reason.
 pub const COMMANDS_AT_ONCE: usize = 1024;
-/// How long until a task of the hub that failed is begun again; then twice as long, each time.
+/// First delay until a failed task of the hub is restarted; each further one is twice as long.
 pub const TASK_AGAIN: Duration = Duration::from_secs(1);
-/// The longest time until then; and how long one must run until failures before it are forgotten.
+/// Longest delay until a failed task is restarted; and the time that a task must run until earlier failures are forgotten.
 pub const TASK_SELDOM: Duration = Duration::from_secs(60);
-/// How long the engine may take to answer whether it is alive. After it the hub's health says no.
+/// Time for the engine to answer whether it is alive. After it the hub reports itself as unhealthy.
 pub const ENGINE_ANSWERS: Duration = Duration::from_secs(5);
-/// How long a second removal of an instance waits for the first. After it the answer goes out all the same.
+/// Time that a second removal of an instance waits for the first. After it the reply is sent all the same.
 pub const REMOVAL_WAIT: Duration = Duration::from_secs(30);
-/// Sessions that were running or interrupted and are noted for the next hub. Beyond it an interruption may be forgotten.
+/// Running or interrupted sessions that are saved for the next start. Beyond it an interruption may be lost.
 pub const UNFINISHED: usize = 4096;
-/// Stopped sessions that are noted for the next hub, of all instances. Beyond it those that were stopped longest ago are not: what
-/// they ask after a restart waits for a person like any other request.
+/// Stopped sessions of all instances that are saved for the next start. Beyond it those stopped least recently are not:
+/// their requests after a restart wait for a person like any other.
 pub const NOTED_STOPS: usize = 4096;
-/// Sessions whose end no person has looked at, or that failed, and that are noted for the next hub. Beyond it those that changed
-/// longest ago are not.
+/// Sessions to review or failed that are saved for the next start. Beyond it those that changed least recently are not.
 pub const NOTED_ENDS: usize = 4096;
-/// Bytes of a failure's message that are noted. The rest is cut off.
+/// Snoozed sessions of all instances that are saved for the next start. Beyond it those that return first are not.
+pub const NOTED_SNOOZES: usize = 4096;
+/// Bytes of a failure's message that are saved. The rest is cut off.
 pub const NOTED_MESSAGE: usize = 1 << 10;
-/// How often notes are written at most, apart from a stop, which is written at once.
+/// Shortest interval between two writes of these notes, except after a stop or a snooze, which is written at once.
 pub const NOTES_EVERY: Duration = Duration::from_secs(1);
-/// How often they are noted at most.
+/// Shortest interval between two writes of unfinished sessions.
 pub const UNFINISHED_EVERY: Duration = Duration::from_secs(1);
-/// Interrupted sessions that are told to go on at once. The rest wait for them.
+/// Interrupted sessions that are continued concurrently. The rest wait.
 pub const CONTINUED_AT_ONCE: usize = 4;
+/// Sessions that *Stop everything* stops concurrently. The rest wait.
+pub const STOPPED_AT_ONCE: usize = 16;
+/// Rounds in which *Stop everything* looks for sessions that started meanwhile. Sessions that start later keep running.
+pub const STOP_ROUNDS: usize = 3;
+/// Time for a run to end after its server confirmed the stop. After it the session is reported as still running.
+pub const STOP_WAIT: Duration = Duration::from_secs(5);
+/// Time for a compaction to begin. After it the request is answered all the same, and the server continues.
+pub const COMPACT_BEGINS: Duration = Duration::from_secs(10);
+/// Bytes of messages in an export. Older messages are omitted, and the export says so.
+pub const EXPORT_BYTES: usize = 64 << 20;
+/// Messages of an export that are read in one request. The rest follow page by page.
+pub const EXPORT_PAGE: usize = 100;
+/// Characters of a tool's input, output or error in a Markdown export. The rest is omitted, and its length is stated.
+pub const EXPORT_TOOL_CHARS: usize = 20_000;
+/// Characters of an export's file name, which is made of the session's title. The rest is cut off.
+pub const EXPORT_NAME_CHARS: usize = 60;
 /// Characters of an idempotency key. A longer one is refused.
 pub const PROMPT_KEY_CHARS: usize = 255;
-/// How long a command waits for an instance that is connecting. After it the command is refused with the reason.
+/// Time that a command waits for an instance that is connecting. After it the command is refused with the reason.
 pub const CONNECT_WAIT: Duration = Duration::from_secs(10);
-/// How long who asks for older sessions waits for them. After it the answer says that they cannot be read now.
+/// Time that a request for older sessions waits for them. After it the reply says that they cannot be read now.
 pub const OLDER_SESSIONS_WAIT: Duration = Duration::from_secs(10);
-/// How long a command waits until its effect is seen in the state. After it the answer goes out all the same.
+/// Time that a command waits until its effect is in the state. After it the reply is sent all the same.
 pub const ECHO_WAIT: Duration = Duration::from_secs(1);
-/// How long a document waits for its conversation. After it the page is sent without, and gets it over its socket.
+/// Time that a document waits for its conversation. After it the page is sent without, and gets the conversation over its
+/// socket.
 pub const DOCUMENT_WAIT: Duration = Duration::from_millis(150);
-/// How long a document waits for messages before those that are kept, which a person asked for. After it the document
-/// comes without them, and can be asked for again.
+/// Time that a document waits for older messages that a person requested. After it the document is sent without them, and
+/// can be requested again.
 pub const OLDER_WAIT: Duration = Duration::from_secs(5);
-/// How long the conversation of a sent document is kept for the page's socket to take over.
+/// Time that the conversation of a sent document is stored for the page's socket to take over.
 pub const DOCUMENT_KEPT: Duration = Duration::from_secs(10);
-/// Entries of the log taken at once for a reader.
+/// Entries of the log read in one step for a reader.
 pub const LOG_PAGE: usize = 256;
-/// Bytes of entries after which no more are taken at once; one that is larger by itself is taken alone.
+/// Bytes of entries read in one step for a reader; a larger entry is read alone.
 pub const LOG_PAGE_BYTES: usize = 32 << 10;
-/// Bytes of the log given to HTTP in one piece. It takes up to 16 pieces for a reader that does not read.
+/// Bytes of the log given to HTTP in one chunk. HTTP buffers up to 16 chunks for a reader that does not read.
 pub const LOG_PIECE: usize = 1 << 10;
-/// Bytes of what was sent that are remembered for a reader who takes gzip. What is said again after more is told anew.
+/// Bytes of sent text that are remembered for a reader with gzip, as the dictionary of what follows. A repetition after more
+/// is sent again.
 pub const LOG_GZIP_MEMORY: usize = 8 << 10;
-/// How often a reader of the log sees that its link is alive.
+/// Interval of heartbeats to a reader of the log.
 pub const LOG_BEAT: Duration = Duration::from_secs(10);
-/// Bytes that the kernel holds for a viewer who does not read (Linux doubles it). At the bound writes to it wait. With less
-/// than a segment of loopback, 64 KiB, each write would wait for a delayed acknowledgement.
+/// Bytes that the kernel holds for a viewer that does not read (Linux doubles it). At the bound writes wait. With less than
+/// a segment of loopback, 64 KiB, each write would wait for a delayed acknowledgement.
 pub const SEND_BUFFER: usize = 64 << 10;
-/// Bytes read at once from a viewer's socket.
+/// Bytes read from a viewer's socket in one step.
 pub const VIEWER_READ_BUFFER: usize = 4 << 10;
-/// How long requests may take to end once the hub ends. After it their connections are cut.
+/// Time for requests to end once the hub shuts down. After it their connections are closed.
 pub const LAST_REQUESTS: Duration = Duration::from_secs(3);
 
-/// Pages that may come in. Beyond it the one that was used longest ago has to enter anew.
+/// Browsers that are let in. Beyond it the one used least recently has to log in again.
 pub const PAGES: usize = 64;
-/// How long a page may stay away. After it, it has to enter anew.
+/// Time without use after which a browser has to log in again.
 pub const PAGE_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// Of that, how much has to be used up until it is given whole again.
+/// Part of that time after which its use is recorded, and the time begins anew.
 pub const PAGE_RENEWED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Tokens. Another one is refused.
 pub const TOKENS: usize = 64;
 /// Characters of a token's name. A longer one is refused.
 pub const TOKEN_NAME: usize = 64;
-/// Links that let a page in and were not followed yet. Beyond it the oldest is good no more.
+/// Unused login links. Beyond it the oldest becomes invalid.
 pub const LINKS: usize = 16;
-/// How long a link is good.
+/// Lifetime of a login link.
 pub const LINK_LIFE: Duration = Duration::from_secs(10 * 60);
-/// How often the disk is told that a page or token was used.
+/// Shortest interval between two writes of the last use of a browser or token.
 pub const USED_EVERY: Duration = Duration::from_secs(60 * 60);
-/// How often it is looked whose time is over. What they opened lasts so long at most.
+/// Interval at which expired browsers and tokens are found. Their open connections last this much longer at most.
 pub const OVER_EVERY: Duration = Duration::from_secs(15);
-/// Wrong attempts that are answered at once. Each further one waits.
+/// Failed attempts that are answered at once. Each further one is delayed.
 pub const WRONG_FREE: u32 = 10;
-/// How long the first of them waits; each further one twice as long.
+/// First delay after failed attempts; each further one is twice as long.
 pub const WRONG_FIRST: Duration = Duration::from_millis(100);
-/// How long one waits at most.
+/// Longest delay after failed attempts.
 pub const WRONG_MOST: Duration = Duration::from_secs(5);
-/// Wrong attempts that wait at once. Further ones are refused at once.
+/// Failed attempts that are delayed concurrently. Further ones are refused at once.
 pub const WRONG_WAITING: usize = 64;
-/// How long no attempt may be wrong until those before are forgotten.
+/// Time without a failed attempt after which earlier ones are forgotten.
 pub const WRONG_FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// Characters of what an entry of the audit log is about. The rest is left out, marked by `…`.
+/// Characters of the subject of an audit log entry. The rest is replaced by `…`.
 pub const AUDIT_ABOUT_CHARS: usize = 200;
 
-/// Bytes of a library's own error text that a problem passes on. A longer one is left out.
+/// Bytes of a library's own error text in a problem. A longer one is left out.
 pub const PROBLEM_REASON_BYTES: usize = 16 << 10;
 
-/// How often the lock of a data directory is tried that no live process claims: `DataDir::running` holds it for an
-/// instant. After that the directory counts as taken.
+/// Attempts to lock a data directory that no live process claims: `DataDir::running` holds the lock for an instant. After
+/// them the directory counts as taken.
 pub const LOCK_TRIES: u32 = 10;
 
-/// How long to wait between two such tries.
+/// Delay between two such attempts.
 pub const BETWEEN_LOCK_TRIES: Duration = Duration::from_millis(10);
 
-/// How often conversations that no viewer shows are weighed. Between two times they may be more than is kept.
+/// Interval at which the size of conversations that no viewer shows is checked. In between they may exceed their bound.
 pub const SWEEP_BODIES: Duration = Duration::from_secs(1);
 
-/// How often conversations are read again that viewers show and that could not be read, and those are cut that grew too
-/// long.
+/// Interval at which conversations in view that could not be read are read again, and those that grew too long are cut.
 pub const READ_BODIES_AGAIN: Duration = Duration::from_secs(10);
 
-/// How long the first try to get an answer lasts: OpenCode never answers connections that it accepts too early. Each
-/// further try lasts twice as long, for a slow server.
+/// Timeout of the first attempt to get an answer: OpenCode never answers connections that it accepts too early. Each further
+/// attempt has twice the time, for a slow server.
 pub const FIRST_PROBE: Duration = Duration::from_millis(500);
 
-/// How long another program may hold the file for a moment.
+/// Time that the journal waits for another program that locks its file. After it the access fails.
 pub const JOURNAL_BUSY: Duration = Duration::from_secs(1);
 
-/// Instances kept; another one is refused.
+/// Stored instances. A further one is refused.
 pub const INSTANCES: usize = 512;
 
-/// Recent folders kept; the oldest is forgotten.
+/// Stored recent folders. Beyond it the oldest is deleted.
 pub const RECENT_FOLDERS: usize = 32;
 
 /// Characters of an instance's name; the rest is cut.
 pub const INSTANCE_NAME_CHARS: usize = 64;
 
-/// Removed instances that are remembered until the journal has noted that their texts are to go. Beyond it the oldest is
-/// forgotten, and its texts go with their age.
+/// Removed instances that are remembered until the journal has recorded the purge of their texts. Beyond it the oldest is
+/// forgotten, and its texts stay until their retention ends.
 pub const PURGING: usize = 1024;
 
-/// How often it is looked whether a busy engine goes on.
+/// Interval at which the hub checks whether a busy engine makes progress.
 pub const ENGINE_LOOK: Duration = Duration::from_millis(10);
 
-/// Broken files kept aside; at the bound the file is left where it is and the hub does not start.
-pub const REGISTRIES_ASIDE: u32 = 100;
+/// Damaged files of one kind that are stored in the data directory. Beyond it the oldest is deleted: a journal may be as
+/// large as its bound, and purges do not reach files that were put aside.
+pub const PUT_ASIDE: usize = 2;
+
+/// Longest time for which a session can be put off, in milliseconds: a week. A later time is that.
+pub const LONGEST_SNOOZE_MS: i64 = 7 * 24 * 3600 * 1000;
+/// Runs of one parallel run. More are refused.
+pub const PARALLEL_RUNS: usize = 8;
+/// Parallel runs that are stored. Beyond it the oldest is forgotten; its sessions stay.
+pub const PARALLELS: usize = 200;
+/// Characters of a prompt in the titles of the sessions of a parallel run. The rest is cut off.
+pub const PARALLEL_TITLE_CHARS: usize = 60;
+
+/// How often it is counted what sessions use, and whether a limit of cost or time is passed. A limit may be passed by what a session
+/// uses in that time.
+pub const USAGE_EVERY: Duration = Duration::from_secs(2);
+
+/// How often what sessions used is written to the disk. A hub that is killed loses so much of it.
+pub const USAGE_WRITTEN_EVERY: Duration = Duration::from_secs(20);
+
+/// Sessions of which it is counted what each used on one day. What further ones use is counted for their instance.
+pub const USAGE_SESSIONS: usize = 4096;
+
+/// Days of which it is known what was used. Beyond it the oldest is forgotten.
+pub const USAGE_DAYS: usize = 62;
+
+/// Sessions whose use of the day is reported, the most expensive first. The rest is in the sums of their instances.
+pub const USAGE_REPORTED: usize = 200;
+
+/// How long a comparison waits until a conversation is read that is not cached. After it the comparison fails.
+pub const VERIFY_LOAD: Duration = Duration::from_secs(15);
+
+/// Time between two comparisons of a session with its server. What differs in both alike is a difference; an event that is under way
+/// for longer would be taken for one.
+pub const VERIFY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Comparisons of a session that changes all the time. After them only what changed is left, and the session counts as the same.
+pub const VERIFY_TIMES: usize = 4;
+
+/// How long *Use the server's* waits for the conversation. After it the request fails; the read goes on.
+pub const VERIFY_HEAL: Duration = Duration::from_secs(20);
+
+/// Entries of the audit log that are looked through for who answered. Older answers are reported without a name.
+pub const SINCE_ANSWERS: usize = 2000;
+
+/// How long git may take to read something. After it git is killed, and the request fails with a sentence.
+pub const GIT_READ: Duration = Duration::from_secs(30);
+
+/// How long git may take to change something, its hooks included, and to push. After it git and what it started are killed.
+pub const GIT_WRITE: Duration = Duration::from_secs(600);
+
+/// Bytes that git may print of a list of changes, about 100,000 files. Beyond it the list is refused with a sentence.
+pub const GIT_LIST_BYTES: usize = 32 << 20;
+
+/// Bytes that git may print of the changes of one file. A larger file is named with its size and not shown.
+pub const GIT_PATCH_BYTES: usize = 48 << 20;
+
+/// Bytes of a file that git does not know yet and that is shown. A larger one is named with its size and not shown.
+pub const GIT_FILE_BYTES: usize = 16 << 20;
+
+/// Bytes of git's own words that are kept: on failure, and of hooks. The rest is cut off.
+pub const GIT_WORDS_BYTES: usize = 16 << 10;
+
+/// Runs of git at once. Further ones wait.
+pub const GIT_AT_ONCE: usize = 8;
+
+/// Bytes of new files whose lines are counted for one list. The lines of further files are not counted.
+pub const GIT_COUNTED_BYTES: u64 = 32 << 20;
+
+/// Branches that are offered as a base, those committed to last. Others can be named.
+pub const GIT_BRANCHES: usize = 100;
+
+/// States that were discarded and can be brought back, for each repository. Beyond it the oldest is forgotten, and git removes it in time.
+pub const GIT_DISCARDED: usize = 200;
+
+/// Files of a list that a page shows. Of more their number is shown.
+pub const REVIEW_FILES: usize = 10_000;
+
+/// Files that a server may report as changed by a session. Further ones are left out.
+pub const SESSION_FILES: usize = 10_000;
+
+/// Folders of which marks and comments are kept. Beyond it those of the folder that was reviewed longest ago are forgotten.
+pub const REVIEW_FOLDERS: usize = 200;
+
+/// Files of a folder that can be marked as viewed. Beyond it the oldest marks are forgotten.
+pub const REVIEW_VIEWED: usize = 20_000;
+
+/// Comments of a folder. Beyond it the oldest that was sent is forgotten; a new one is refused where none was sent.
+pub const REVIEW_COMMENTS: usize = 500;
+
+/// Bytes of a comment. A longer one is refused.
+pub const REVIEW_COMMENT_BYTES: usize = 16 << 10;
+
+/// How long it is believed that an attached server runs on this machine, or that it does not. After it the processes are looked at again.
+pub const LOCAL_KNOWN: Duration = Duration::from_secs(30);
+
+/// How long the changes that a server reported of a session are used again, so that each file in sight does not ask for all of them.
+pub const SESSION_CHANGES_KNOWN: Duration = Duration::from_secs(10);
+
+/// Sessions whose reported changes are kept for that long. Beyond it the oldest are asked for again.
+pub const SESSION_CHANGES: usize = 4;
+/// Time after the start of the hub at which indexing begins: the first pages come first.
+pub const SEARCH_BEGINS: Duration = Duration::from_secs(3);
+/// How often it is looked for sessions that are to be indexed. A text can be found that much later.
+pub const SEARCH_EVERY: Duration = Duration::from_secs(2);
+/// Pause between two pages of messages that are read for the index, so that reading old sessions does not slow live ones down.
+pub const SEARCH_PACE: Duration = Duration::from_millis(50);
+/// Messages of one page that is read for the index.
+pub const SEARCH_PAGE: usize = 50;
+/// Time between two reads of a session that runs, for the index.
+pub const SEARCH_RUNNING: Duration = Duration::from_secs(30);
+/// Time after which a session is read again that could not be read for the index, and after which an index that could not be opened is opened again.
+pub const SEARCH_AGAIN: Duration = Duration::from_secs(60);
+/// Queries of the index at one time. Further ones wait.
+pub const SEARCHES: usize = 2;
+/// Hits of an answer, unless the query says how many.
+pub const SEARCH_HITS: usize = 50;
+
+/// Bytes of the diff that a server computes of a tool call. A longer one is left out, and the call's arguments are shown instead.
+pub const TOOL_DIFF_BYTES: usize = 64 << 10;

@@ -1,14 +1,54 @@
-//! Which files are pictures that a page may show: by their first bytes, whatever their server says that they are.
+//! Detection of images that a page may show: by their first bytes, regardless of the type that their server reports.
 //!
-//! Only rasters: an SVG is a document, which could do what a page can.
+//! Raster formats only: an SVG is a document that can contain scripts.
 
 use imagesize::ImageType;
 use model::state::Picture;
 use opencode::wire::FileInfo;
+use serde_json::{Map, Value};
 
 use crate::limits;
 
-/// A file's media type and measures, if it is a picture within the bounds.
+/// A file whose content is in its own `data:` URL, as prompts carry files.
+pub(crate) struct InlineFile(FileInfo);
+
+impl InlineFile {
+    /// The file of a prompt's part, in OpenCode's format; `None` for a part without a file, or with a file that its URL only names.
+    pub(crate) fn of(part: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| part.get(name).and_then(Value::as_str).map(str::to_owned);
+        if text("type")? != "file" {
+            return None;
+        }
+        let file = FileInfo {
+            mime: text("mime").unwrap_or_default(),
+            filename: text("filename"),
+            url: text("url").unwrap_or_default(),
+        };
+        file.url.starts_with("data:").then_some(Self(file))
+    }
+
+    /// The declared media type, without parameters.
+    pub(crate) fn media_type(&self) -> &str {
+        self.0.mime.split(';').next().unwrap_or_default()
+    }
+
+    /// Size of the content in bytes; `None` if the URL is not base64.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.0.size()
+    }
+
+    /// The content, truncated to `most` bytes; `None` if it is not readable.
+    pub(crate) fn content(&self, most: usize) -> Option<Vec<u8>> {
+        self.0.content(most)
+    }
+
+    /// The media type by the first bytes, if the content is an image within the limits.
+    pub(crate) fn image_type(&self) -> Option<&'static str> {
+        of(&self.0).map(|(media_type, _)| media_type)
+    }
+}
+
+/// The media type and dimensions of a file, if it is an image within the limits.
 pub(crate) fn of(file: &FileInfo) -> Option<(&'static str, Picture)> {
     if file.size()? > limits::PICTURE_BYTES {
         return None;
@@ -16,8 +56,8 @@ pub(crate) fn of(file: &FileInfo) -> Option<(&'static str, Picture)> {
     sniff(&file.content(limits::PICTURE_HEAD_BYTES)?)
 }
 
-/// What the beginning of a file says.
-fn sniff(head: &[u8]) -> Option<(&'static str, Picture)> {
+/// Parses the first bytes of a file: its media type and dimensions, if it is an image within the limits.
+pub(crate) fn sniff(head: &[u8]) -> Option<(&'static str, Picture)> {
     let media_type = match imagesize::image_type(head).ok()? {
         ImageType::Png => "image/png",
         ImageType::Jpeg => "image/jpeg",

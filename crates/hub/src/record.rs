@@ -1,9 +1,9 @@
-//! The record: every event that arrived, in order, for replay and for whoever wants all of them.
+//! The record: every event that arrived, in order, for replay and for readers of all events.
 //!
-//! [`log`] is its newest part, in memory; [`journal`] stores it on disk behind that. [`keep`] decides what of an event is
-//! recorded, [`word`] is what the hub records of a link itself. Nothing of it is needed to serve live state.
+//! [`log`] is the newest part, in memory; [`journal`] stores the log on disk. [`keep`] determines the recorded payload
+//! of an event, [`link_event`] the events that the hub records about a link. Live state does not depend on the record.
 
 pub mod journal;
 pub(crate) mod keep;
+pub(crate) mod link_event;
 pub mod log;
-pub(crate) mod word;

@@ -1,19 +1,20 @@
-//! The instances that this hub knows, across its restarts: `instances.json` in the data directory.
+//! The registry: the list of instances, stored in `instances.json` in the data directory.
 //!
-//! Small, synchronous, and saved whole at each change: what is in memory is on the disk, or the change was refused.
-//! It never connects to anything, and never gives a password to anything but that file and who asks for it by name.
+//! Small, synchronous, and saved as a whole with each change: the data in memory is on disk, or the change failed.
+//! Never connects to anything, and never passes a password to anything but that file and callers that ask for it by
+//! name.
 
 mod origin;
 mod stored;
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use model::ids::InstanceId;
 use rand::seq::IndexedRandom;
 
-use crate::datadir::{DataDir, write_private};
+use crate::datadir::{DataDir, put_aside, write_private};
 use crate::limits;
 use crate::workspace::{Folder, FolderError, Untrusted};
 
@@ -21,27 +22,27 @@ pub use origin::{Login, Origin, Server, ServerUrl, ServerUrlError};
 
 const FILE: &str = "instances.json";
 
-/// An instance as it is remembered.
+/// A registered instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
-    /// Its id, for as long as it is known.
+    /// Id of the instance; never changes.
     pub id: InstanceId,
-    /// What people call it; no two have the same.
+    /// Display name; unique.
     pub name: String,
-    /// Where it comes from.
+    /// Origin of the instance: a folder or an address.
     pub origin: Origin,
-    /// True if what it says is stored in the journal.
+    /// True if its events are stored in the journal.
     pub journal: bool,
 }
 
-/// What came of adding an instance.
+/// The result of adding an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
-    /// It is new.
+    /// The instance is new.
     New(Instance),
-    /// It was known.
+    /// The instance existed.
     Known(Instance),
-    /// It was known with another login; it has the given one now.
+    /// The instance existed with other credentials, which were replaced.
     NewLogin(Instance),
 }
 
@@ -55,66 +56,65 @@ pub struct Registry {
     doubles: Vec<InstanceId>,
 }
 
-/// Why the registry cannot be read or changed. Nothing is lost then, and nothing changed.
+/// The reason why the registry cannot be read or changed. Nothing was lost or changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The disk refuses.
+    /// The disk reported an error.
     #[error(
         "{path} cannot be read or written: {source}. Check its permissions and the space on its disk"
     )]
     Disk {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Written by a later version, whose meaning is unknown here.
+    /// The file was written by a newer version.
     #[error(
         "{path} was written by a newer Drovers (format {version}). Update Drovers, or choose another data directory \
          with `--data-dir`"
     )]
     Later {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Its format.
+        /// Format version of the file.
         version: u32,
     },
-    /// There are as many as there may be.
+    /// The number of instances is at its limit.
     #[error(
-        "{} instances are known, and no more are kept. Remove one first",
+        "there are already {} instances, which is the limit. Remove one first",
         limits::INSTANCES
     )]
     Full,
-    /// The hub ended before it was done.
-    #[error("the hub ended before this was done")]
+    /// The hub shut down before the change completed.
+    #[error("the hub shut down before the command completed")]
     Ended,
 }
 
-/// Why an instance cannot be added.
+/// The reason why an instance cannot be added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
-    /// The folder is not one.
+    /// The folder is not valid.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// Nobody has said yet that what the folder's configuration runs is fine.
+    /// The folder is not trusted.
     #[error(transparent)]
     Untrusted(#[from] Box<Untrusted>),
-    /// The address is not one.
+    /// The address is not valid.
     #[error(transparent)]
     Url(#[from] ServerUrlError),
-    /// It cannot be kept.
+    /// The registry cannot be saved.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }
 
 impl Registry {
-    /// Reads what was saved, if anything was. Blocks on the disk.
+    /// Loads the registry, if the file exists. Blocks on the disk.
     ///
-    /// A file that makes no sense, wholly or in part, is kept as `instances.json.broken-N`; that path is given back so
-    /// that the user can be told, and what could be read of it goes on.
+    /// A file that is invalid, in full or in part, is kept as `instances.json.broken-N`; the path is returned for a
+    /// notice, and the readable part is used.
     ///
-    /// # Errors
-    /// The disk refuses, or the file is of a newer version.
+    /// # Errors The disk reports an error, or the file is of a newer version.
     pub fn load(dir: &DataDir) -> Result<(Self, Option<PathBuf>), RegistryError> {
         let mut registry = Self {
             file: dir.file(FILE),
@@ -128,7 +128,7 @@ impl Registry {
             read => read.map_err(|source| registry.disk(source))?,
         };
         let whole = match stored::read(&bytes) {
-            stored::Read::This {
+            stored::StoredRegistry::This {
                 instances,
                 doubles,
                 mut recent,
@@ -142,13 +142,13 @@ impl Registry {
                 registry.doubles = doubles;
                 whole
             }
-            stored::Read::Later(version) => {
+            stored::StoredRegistry::Later(version) => {
                 return Err(RegistryError::Later {
                     path: registry.file,
                     version,
                 });
             }
-            stored::Read::Broken => false,
+            stored::StoredRegistry::Broken => false,
         };
         if whole {
             if !registry.doubles.is_empty() {
@@ -156,33 +156,33 @@ impl Registry {
             }
             return Ok((registry, None));
         }
-        let aside = move_aside(&registry.file).map_err(|source| registry.disk(source))?;
+        let aside = put_aside(&registry.file, &[]).map_err(|source| registry.disk(source))?;
         registry.save(&registry.instances, &registry.recent, &registry.purging)?;
         Ok((registry, Some(aside)))
     }
 
-    /// All of them, in the order in which they were added.
+    /// All instances, in the order in which they were added.
     pub fn instances(&self) -> &[Instance] {
         &self.instances
     }
 
-    /// Ids of instances that an earlier version kept beside another one of the same place, and that are one with it since this
-    /// registry was read.
+    /// Ids of instances that an earlier version stored twice for the same origin, and that were merged when this
+    /// registry was loaded.
     pub fn doubles(&self) -> &[InstanceId] {
         &self.doubles
     }
 
-    /// The one called `id`.
+    /// The instance with this id.
     pub fn get(&self, id: &InstanceId) -> Option<&Instance> {
         self.instances.iter().find(|instance| instance.id == *id)
     }
 
-    /// Adds an instance, or finds that it is known. A login that is given replaces another one. Blocks on the disk.
+    /// Adds an instance, or finds the existing one, whose credentials are replaced if new ones are given. Blocks on the
+    /// disk.
     ///
-    /// Its name is the given one, else its folder's or address's, with a number if it is taken.
+    /// The name is the given one, else that of the folder or address, with a number if it is taken.
     ///
-    /// # Errors
-    /// There are too many, or the disk refuses.
+    /// # Errors There are too many instances, or the disk reports an error.
     pub fn add(&mut self, origin: Origin, name: Option<&str>) -> Result<Added, RegistryError> {
         if let Some(at) = self
             .instances
@@ -214,10 +214,10 @@ impl Registry {
         Ok(Added::New(instance))
     }
 
-    /// Forgets an instance; its folder stays a recent one, and its id one of [`Registry::purging`]. Blocks on the disk.
+    /// Removes an instance; its folder remains a recent one, and its id is listed in [`Registry::purging`]. Blocks on
+    /// the disk.
     ///
-    /// # Errors
-    /// The disk refuses.
+    /// # Errors The disk reports an error.
     pub fn remove(&mut self, id: &InstanceId) -> Result<Option<Instance>, RegistryError> {
         let Some(at) = self
             .instances
@@ -236,25 +236,23 @@ impl Registry {
         Ok(Some(removed))
     }
 
-    /// Removed instances whose texts the journal is not known to purge yet: whoever starts next has to see to it.
+    /// Removed instances whose purge the journal has not confirmed: the next run must purge them.
     pub fn purging(&self) -> &[InstanceId] {
         &self.purging
     }
 
-    /// Notes that the journal will purge the texts of a removed instance, whatever happens. Blocks on the disk.
+    /// Records that the journal will purge the texts of a removed instance. Blocks on the disk.
     ///
-    /// # Errors
-    /// The disk refuses.
+    /// # Errors The disk reports an error.
     pub fn purge_noted(&mut self, id: &InstanceId) -> Result<(), RegistryError> {
         let mut purging = self.purging.clone();
         purging.retain(|known| known != id);
         self.commit_all(self.instances.clone(), self.recent.clone(), purging)
     }
 
-    /// Sets whether what an instance says is stored. False if it is not known. Blocks on the disk.
+    /// Sets whether the events of an instance are stored. False if it does not exist. Blocks on the disk.
     ///
-    /// # Errors
-    /// The disk refuses.
+    /// # Errors The disk reports an error.
     pub fn set_journal(&mut self, id: &InstanceId, kept: bool) -> Result<bool, RegistryError> {
         let mut instances = self.instances.clone();
         let Some(instance) = instances.iter_mut().find(|instance| instance.id == *id) else {
@@ -267,12 +265,12 @@ impl Registry {
         Ok(true)
     }
 
-    /// Folders that were used, the latest first. They may be gone by now: see [`crate::workspace::folders::offer`].
+    /// Recently used folders, newest first. They may not exist any more: see [`crate::workspace::folders::offer`].
     pub fn recent_folders(&self) -> &[Folder] {
         &self.recent
     }
 
-    /// Every folder that it knows: of instances, and recent ones.
+    /// All folders: of instances, and recent ones.
     pub fn folders(&self) -> Vec<Folder> {
         let of_instances = self
             .instances
@@ -284,10 +282,9 @@ impl Registry {
         of_instances.chain(&self.recent).cloned().collect()
     }
 
-    /// Remembers that this folder was used just now. Blocks on the disk.
+    /// Records a use of this folder. Blocks on the disk.
     ///
-    /// # Errors
-    /// The disk refuses.
+    /// # Errors The disk reports an error.
     pub fn used(&mut self, folder: &Folder) -> Result<(), RegistryError> {
         if self.recent.first() == Some(folder) {
             return Ok(());
@@ -307,7 +304,7 @@ impl Registry {
         }
         let mut instances = self.instances.clone();
         if let (Origin::Url(known), Origin::Url(given)) = (&mut instances[at].origin, origin) {
-            // Its address stays, whichever of this machine's names the new one has.
+            // The stored address stays, whichever name of this machine the new one has.
             known.login = given.login;
         }
         self.commit(instances, self.recent.clone())?;
@@ -390,7 +387,7 @@ fn random_id() -> InstanceId {
     InstanceId::new(std::iter::once('i').chain(random).collect::<String>())
 }
 
-/// A name that can be shown on one line.
+/// A name reduced to one displayable line.
 fn tidy(name: &str) -> String {
     let shown: String = name.chars().filter(|c| !c.is_control()).collect();
     shown
@@ -398,22 +395,6 @@ fn tidy(name: &str) -> String {
         .chars()
         .take(limits::INSTANCE_NAME_CHARS)
         .collect()
-}
-
-/// Renames a file to the first free `.broken-N`.
-fn move_aside(file: &Path) -> io::Result<PathBuf> {
-    for n in 1..=limits::REGISTRIES_ASIDE {
-        let mut name = file.as_os_str().to_owned();
-        name.push(format!(".broken-{n}"));
-        let aside = PathBuf::from(name);
-        if !aside.try_exists()? {
-            fs::rename(file, &aside)?;
-            return Ok(aside);
-        }
-    }
-    Err(io::Error::other(
-        "too many broken copies of it are kept: remove some",
-    ))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Folding a recorded stream, as it would be folded live. No IO: bytes in, state out.
+//! Replay: folds a recorded stream as it would be folded live. No IO: bytes in, state out.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use opencode::{limits, sse};
 
 use crate::ingest::dialect::{Dialect, Translator};
 
-/// Folds a recorded stream, fed in pieces of any size.
+/// Folds a recorded stream, fed in chunks of any size.
 ///
-/// Every conversation is kept from its first event on, as nothing can be read again.
+/// Every conversation is retained from its first event on, as nothing can be read again.
 pub struct Replay {
     parser: sse::Parser,
     translator: Translator,
@@ -23,7 +23,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// A replay that has seen nothing.
+    /// An empty replay.
     pub fn new(dialect: Dialect) -> Self {
         let instance = InstanceId::new("replay");
         let mut replay = Self {
@@ -40,25 +40,25 @@ impl Replay {
         replay
     }
 
-    /// Folds a piece of the stream.
+    /// Folds a chunk of the stream.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let mut heard = Vec::new();
+        let mut events = Vec::new();
         let (translator, frames) = (&mut self.translator, &mut self.frames);
         self.parser.feed(bytes, |frame| {
             *frames += 1;
-            heard.extend(translator.frame(frame.data, Timestamp(0)).events);
+            events.extend(translator.frame(frame.data, Timestamp(0)).events);
         });
-        for event in heard {
+        for event in events {
             self.fold(event);
         }
     }
 
-    /// Frames that were folded, and those that were skipped for their size.
+    /// Number of frames that were folded, and of those skipped for their size.
     pub fn frames(&self) -> (u64, u64) {
         (self.frames, self.parser.skipped())
     }
 
-    /// What is known now.
+    /// The current state of the instance.
     pub fn instance(&self) -> &Instance {
         &self.state.instances[&self.instance]
     }
@@ -68,7 +68,7 @@ impl Replay {
         &self.state
     }
 
-    /// Tells what would be read over REST because of an event, which a recording cannot: it is all there is.
+    /// Folds an event, and simulates the resulting reads: a recording has no more data.
     fn fold(&mut self, event: Event) -> Vec<Effect> {
         let event = match event {
             Event::Session(info) if !self.knows(&info.id) => Event::SessionCreated(info),

@@ -1,14 +1,15 @@
-//! A text that is never shown.
+//! A text that is never printed.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A password. It prints as `***`, and has no serialisation: who writes it anywhere says [`Secret::reveal`].
+/// A password. Its `Debug` output is `***`, and it has no serialization: code that writes it anywhere calls
+/// [`Secret::reveal`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<str>);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }

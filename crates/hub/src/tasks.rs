@@ -1,12 +1,13 @@
-//! The hub's own tasks, watched: the end or panic of any is noticed, logged, told to viewers, and answered by a policy.
+//! Supervision of the hub's own tasks: the end or panic of any task is detected, logged, shown to viewers, and handled
+//! by a policy.
 //!
-//! | task | what happens when it fails |
+//! | task | policy on failure |
 //! |---|---|
-//! | the engine | every link is shown as broken, viewers are told, and the process ends with the reason ([`Hub::failed`](crate::Hub::failed)): half of a change may be in the state, and nothing proves it |
+//! | the engine | every link is shown as broken, viewers are informed, and the process ends with the reason ([`Hub::failed`](crate::Hub::failed)): the state may contain half of a change |
 //! | the clock of the live feed | the process ends with the reason |
-//! | a supervisor | its link is shown as broken with the reason, and it connects anew by the policy of every broken link |
-//! | the journal's writer | the journal counts as failed, and is tried again after [`limits::JOURNAL_AGAIN`] |
-//! | the rest ([`Tasks::keep`]) | it is begun again after [`limits::TASK_AGAIN`], which doubles with each failure |
+//! | a supervisor | its link is shown as broken with the reason, and it reconnects by the backoff policy |
+//! | the journal's writer | the journal counts as failed, and is reopened after [`limits::JOURNAL_AGAIN`] |
+//! | all others ([`Tasks::keep`]) | restarted after [`limits::TASK_AGAIN`], which doubles with each failure |
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -21,14 +22,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::limits;
 
-/// How a task is.
+/// The condition of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// False after a failure, until it runs again.
     pub runs: bool,
-    /// How often it failed.
+    /// Number of failures.
     pub failures: u32,
-    /// Why it failed last.
+    /// The reason of the last failure.
     pub reason: Option<Arc<str>>,
 }
 
@@ -37,7 +38,7 @@ pub struct Condition {
 pub struct Tasks(Arc<watch::Sender<BTreeMap<&'static str, Condition>>>);
 
 impl Tasks {
-    /// Runs a task until it ends by itself; after a panic it is begun again.
+    /// Runs a task until it returns; restarts it after a panic.
     pub async fn keep<F: Future<Output = ()>>(&self, name: &'static str, begin: impl Fn() -> F) {
         let mut wait = limits::TASK_AGAIN;
         loop {
@@ -55,27 +56,29 @@ impl Tasks {
         }
     }
 
-    /// Runs a task that has an end, once. `None` if it failed.
+    /// Runs a finite task once. `None` if it failed.
     pub async fn once<T>(&self, name: &'static str, task: impl Future<Output = T>) -> Option<T> {
         let done = caught(task).await;
         done.map_err(|reason| self.failed(name, reason)).ok()
     }
 
-    /// How each is, and a way to wait for the next change.
+    /// A receiver of the conditions by task name.
     pub fn watch(&self) -> watch::Receiver<BTreeMap<&'static str, Condition>> {
         self.0.subscribe()
     }
 
-    /// True while none is down.
+    /// True while every task runs.
     pub fn all_run(&self) -> bool {
         self.0.borrow().values().all(|task| task.runs)
     }
 
-    /// What a person should know of those that failed.
+    /// The notices about failed tasks.
     pub fn notices(&self) -> Vec<Arc<str>> {
         let known = self.0.borrow();
         let failed = known.iter().filter(|(_, task)| task.failures > 0);
-        failed.map(|(name, task)| told(name, task).into()).collect()
+        failed
+            .map(|(name, task)| sentence(name, task).into())
+            .collect()
     }
 
     fn failed(&self, name: &'static str, reason: Arc<str>) {
@@ -98,34 +101,34 @@ impl Tasks {
     }
 }
 
-fn told(name: &str, task: &Condition) -> String {
+fn sentence(name: &str, task: &Condition) -> String {
     let now = match task.runs {
-        true => "It runs again",
-        false => "It is begun again soon",
+        true => "The task runs again",
+        false => "The task restarts soon",
     };
     let reason = task.reason.as_deref().unwrap_or_default();
     format!(
-        "A part of the hub failed, {} times so far: {name} ({reason}). {now}. Please report it with what `drovers` printed",
+        "A task of the hub failed (failures so far: {}): {name} ({reason}). {now}. Please report this with the output of `drovers`",
         task.failures
     )
 }
 
-/// Runs a future, and gives the reason if it panics. What it had in its hands may be half changed then: it is for futures
-/// whose data is dropped with them, or made anew.
+/// Runs a future, and returns the reason if it panics. Its data may be half changed then: only for futures whose data
+/// is dropped or rebuilt afterwards.
 pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Arc<str>> {
     AssertUnwindSafe(work).catch_unwind().await.map_err(reason)
 }
 
-/// What a panic said, in a line.
+/// The message of a panic, as one line.
 fn reason(panic: Box<dyn Any + Send>) -> Arc<str> {
-    let said = panic
+    let message = panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    plain::line(said.unwrap_or("it panicked"), limits::WORDS_CHARS).into()
+    plain::line(message.unwrap_or("it panicked"), limits::WORDS_CHARS).into()
 }
 
-/// Does what must not stop half-way, also if nobody waits for it any more. `None` if it panicked, or the process ends.
+/// Runs work that must complete, even if the caller is cancelled. `None` if it panicked, or the process ends.
 pub(crate) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
@@ -142,7 +145,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_panics_is_told_and_begun_again() {
+    async fn a_task_that_panics_is_reported_and_restarted() {
         let (tasks, begun) = (Tasks::default(), AtomicU32::new(0));
         let begun = &begun;
         let kept = tasks.keep("the test", || async move {
@@ -170,7 +173,7 @@ mod tests {
         assert!(tasks.all_run());
         assert_eq!(
             tasks.notices()[0].split(". ").next(),
-            Some("A part of the hub failed, 1 times so far: the test (no luck)")
+            Some("A task of the hub failed (failures so far: 1): the test (no luck)")
         );
     }
 }

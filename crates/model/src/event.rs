@@ -7,97 +7,104 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::facts::{
-    Catalog, Failure, Halt, LinkStatus, MessageInfo, Origin, Outcome, Part, Permission, Question,
-    RunStatus, SessionInfo, Todos,
+    Catalog, Failure, Halt, LinkStatus, MessageInfo, Origin, Outcome, OverLimit, Parallel, Part,
+    Permission, PromptQueue, Question, RunStatus, SessionInfo, Todos, Usage,
 };
-use crate::ids::{InstanceId, MessageId, PartId, PermissionId, QuestionId, SessionId};
+use crate::ids::{InstanceId, MessageId, ParallelId, PartId, PermissionId, QuestionId, SessionId};
 use crate::text::{Delta, OpenText};
 use crate::time::Timestamp;
 
-/// One change, for one instance.
+/// One change of the state of one instance.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// An instance is known from now on; its link starts as connecting.
     InstanceAdded {
         /// Name shown to people.
         name: Arc<str>,
-        /// Where it is.
+        /// Address or folder of the server.
         origin: Origin,
     },
     /// An instance is gone, with everything under it.
     InstanceRemoved,
-    /// The supervisor's word on the connection.
+    /// Link event of the supervisor.
     Link(LinkStatus),
-    /// The server told its version.
+    /// The server reported its version.
     Version(Arc<str>),
     /// The server's clock is so many milliseconds ahead of ours; behind it, where less than zero.
     Clock {
         /// Milliseconds.
         ahead: i64,
     },
+    /// The branch that is checked out in a folder.
+    Branch {
+        /// The folder.
+        directory: Arc<str>,
+        /// Its name; absent where no branch is checked out.
+        branch: Option<Arc<str>>,
+    },
     /// Agents and models that the server offers.
     Catalog(Catalog),
     /// The event stream ended: what was open may miss pieces from here on.
     StreamLost,
     /// Bytes arrived on the stream.
-    Heard,
-    /// What a hub before this one knew of sessions, told before the server is connected to.
-    Remembered(BTreeMap<SessionId, Remembered>),
+    BytesReceived,
+    /// State of sessions that an earlier hub stored, applied before the connection to the server begins.
+    Recalled(BTreeMap<SessionId, Recalled>),
     /// The state was read over REST, with the stream already open and held back.
     Snapshot(Snapshot),
     /// Reading a session's messages has begun: hold its events until they arrive.
     ReadStarted {
-        /// Whose messages.
+        /// Session whose messages are read.
         session: SessionId,
     },
     /// A session's messages were read.
     MessagesRead(MessagesRead),
     /// A session's messages could not be read.
     ReadFailed {
-        /// Whose messages.
+        /// Session whose messages were read.
         session: SessionId,
-        /// Why, for a person.
+        /// Reason, as a sentence for a person.
         reason: Arc<str>,
     },
     /// Something happened in a folder: its state should be known.
-    DirectoryHeard(Arc<str>),
-    /// Reading a folder beside the stream has begun: what is told from here on is newer than the read.
+    DirectorySeen(Arc<str>),
+    /// The REST read of a folder begins while the stream is open. Events after this one are newer than the read.
     DirectoryReadStarted(Arc<str>),
     /// A folder was read beside the stream. Sessions of other folders are not touched.
     DirectoryRead {
-        /// Which.
+        /// Path of the folder.
         directory: Arc<str>,
-        /// What REST said of it.
+        /// Result of the REST read.
         snapshot: Snapshot,
     },
     /// A folder could not be read.
     DirectoryUnread(Arc<str>),
     /// Sessions of a folder were read that changed before those that were listed.
     OlderSessions {
-        /// Which folder.
+        /// Path of the folder.
         directory: Arc<str>,
         /// They.
         sessions: Vec<SessionInfo>,
-        /// Those that changed before this time are still to be read; none if these were the last.
+        /// Sessions that changed before this time are still to be read; `None` if these were the last.
         older: Option<Timestamp>,
     },
     /// A session's row was read, because it was not known.
     SessionRead(SessionInfo),
     /// The place of the event before this one in its session's history: contiguous as long as none is missed.
     Durable {
-        /// Whose.
+        /// Session that the sequence number belongs to.
         session: SessionId,
-        /// Its number.
+        /// Sequence number of the event.
         seq: u64,
     },
-    /// A session's messages are no longer kept.
+    /// The messages of a session are evicted.
     BodyDropped {
-        /// Whose messages.
+        /// Session whose messages are evicted.
         session: SessionId,
     },
-    /// A session's messages before one need not be kept: they can be read again.
+    /// The messages of a session before a given one may be evicted; they can be read again.
     BodyTrimmed {
-        /// Whose messages.
+        /// Session whose messages may be evicted.
         session: SessionId,
         /// The oldest message to keep.
         begins: MessageId,
@@ -106,21 +113,68 @@ pub enum Event {
     },
     /// A person looked at a session.
     Reviewed {
-        /// Which.
+        /// Id of the session.
         session: SessionId,
+    },
+    /// A person marks the state that a session is in as done: it needs nobody until another state begins.
+    Dismissed {
+        /// Id of the session.
+        session: SessionId,
+    },
+    /// A person takes back that a session was looked at, or that its state is done.
+    Unreviewed {
+        /// Id of the session.
+        session: SessionId,
+    },
+    /// A person puts a session off.
+    Snoozed {
+        /// Id of the session.
+        session: SessionId,
+        /// Until when, by our clock; absent to end it.
+        until: Option<Timestamp>,
+    },
+    /// The cached conversation, the status and the requests of a session were compared with its server.
+    Verified {
+        /// Id of the session.
+        session: SessionId,
+        /// True if nothing differs.
+        same: bool,
+    },
+    /// A session passed a limit of cost or time that a person set, or the notice of that is over.
+    OverLimit {
+        /// Id of the session.
+        session: SessionId,
+        /// The evidence; absent to end the notice.
+        over: Option<OverLimit>,
+    },
+    /// Usage of the instance's sessions since the beginning of the day.
+    Used {
+        /// The sum.
+        today: Usage,
     },
     /// A person stopped a session, and with it all below it.
     Stopped {
-        /// Which.
+        /// Id of the session.
         session: SessionId,
     },
     /// A person gives a session a prompt.
     Prompted {
-        /// Which.
+        /// Id of the session.
         session: SessionId,
     },
-    /// The server was told that a request of an ended run is refused, or does not have it.
-    LapsedRefused {
+    /// The prompt queue of a session changed.
+    Queued {
+        /// Id of the session.
+        session: SessionId,
+        /// The whole queue.
+        queue: PromptQueue,
+    },
+    /// A parallel run was started or changed.
+    Parallel(Parallel),
+    /// The hub forgets a parallel run. Its sessions stay.
+    ParallelForgotten(ParallelId),
+    /// The server rejected a request of an ended run on our command, or does not have the request.
+    ExpiredRefused {
         /// The request's id.
         request: Arc<str>,
     },
@@ -131,25 +185,30 @@ pub enum Event {
     },
     /// A session was created just now: its conversation is known from its beginning.
     SessionCreated(SessionInfo),
-    /// A session changed, or was heard of.
+    /// A session was created or changed.
     Session(SessionInfo),
     /// A session is gone.
     SessionDeleted(SessionId),
     /// The server answered a read that it does not know a session. Something between may have answered in its place, so
     /// that its lists decide.
     SessionNotFound(SessionId),
-    /// What a session is doing.
+    /// The server works in more folders than are read.
+    FoldersCut {
+        /// Number of folders that are read.
+        read: usize,
+    },
+    /// The run status of a session changed.
     Status {
-        /// Which.
+        /// Id of the session.
         session: SessionId,
-        /// What.
+        /// The new status.
         status: RunStatus,
     },
     /// A run in a session failed or was aborted.
     SessionError {
         /// Which; absent when the error is the server's own.
         session: Option<SessionId>,
-        /// What happened.
+        /// The error.
         failure: Failure,
     },
     /// A message was created or changed.
@@ -158,7 +217,7 @@ pub enum Event {
     MessageRemoved {
         /// In which session.
         session: SessionId,
-        /// Which.
+        /// Id of the message.
         message: MessageId,
     },
     /// A part was created, changed or closed.
@@ -169,7 +228,7 @@ pub enum Event {
         session: SessionId,
         /// In which message.
         message: MessageId,
-        /// Which part.
+        /// Id of the part.
         part: PartId,
         /// By what.
         delta: Delta,
@@ -180,10 +239,10 @@ pub enum Event {
         session: SessionId,
         /// In which message.
         message: MessageId,
-        /// Which.
+        /// Id of the part.
         part: PartId,
     },
-    /// A tool waits for a person's leave.
+    /// A tool call asks for permission.
     PermissionAsked(Permission),
     /// A permission was answered, by anyone.
     PermissionReplied(PermissionId, Outcome),
@@ -193,26 +252,26 @@ pub enum Event {
     QuestionClosed(QuestionId, Outcome),
     /// A session's to-do list.
     Todos {
-        /// Whose.
+        /// Session that asked.
         session: SessionId,
         /// The whole list.
         todos: Todos,
     },
-    /// The server let go of a directory: whatever ran there has ended.
+    /// The server disposed a directory: every run in it has ended.
     DirectoryDisposed(Arc<str>),
     /// An event that this build does not use; only counted.
     Unknown {
-        /// Its type.
+        /// Type of the event.
         kind: Arc<str>,
     },
     /// An event that could not be read; only counted.
     Malformed {
-        /// Its type, or `not JSON`.
+        /// Type of the event, or `not JSON`.
         kind: Arc<str>,
     },
 }
 
-/// What REST said about a server, read while its stream was held back.
+/// State of a server as read over REST while its stream was held back.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Every session listed.
@@ -225,33 +284,35 @@ pub struct Snapshot {
     pub asked: Vec<Arc<str>>,
     /// Asked directories in which the server could not list what waits: what is known to wait there stays.
     pub unlisted: Vec<Arc<str>>,
-    /// What runs. Sessions of an asked directory that are absent here do not run on this server.
+    /// Runs by session. Sessions of a read folder that are absent here do not run on this server.
     pub statuses: BTreeMap<SessionId, RunStatus>,
     /// Permissions waiting, in the asked directories.
     pub permissions: Vec<Permission>,
     /// Questions waiting, in the asked directories.
     pub questions: Vec<Question>,
-    /// How many of all these could not be taken.
+    /// Number of objects in the snapshot that could not be decoded.
     pub left_out: u64,
 }
 
-/// What a hub before this one knew of a session, and no server tells.
+/// State of a session that an earlier hub stored and no server reports.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Remembered {
+pub struct Recalled {
     /// Texts that were open, each with a gap at its end.
     pub open: BTreeMap<PartId, OpenText>,
-    /// True if this server was running it when it was last heard of.
+    /// True if the session was running on this server at the last known state.
     pub running: bool,
-    /// Whether a person stopped it.
+    /// Whether a person stopped the session.
     pub halt: Halt,
-    /// How its last run ended, where that matters to a person.
-    pub ended: Option<Ended>,
+    /// How the last run ended, if a person has to know.
+    pub ended: Option<RunEnded>,
+    /// Until when a person put the session off.
+    pub snoozed: Option<Timestamp>,
 }
 
-/// How a session's last run ended, as a hub before this one saw it.
+/// How the last run of a session ended, as recorded by an earlier hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// How it failed.
+pub struct RunEnded {
+    /// Failure of the run.
     pub failure: Option<Failure>,
     /// When it ended, if no person has looked at it since.
     pub unreviewed: Option<Timestamp>,
@@ -263,19 +324,19 @@ pub struct Ended {
 /// A page of a session's messages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MessagesRead {
-    /// Whose.
+    /// Id of the session.
     pub session: SessionId,
     /// The messages, each with its parts.
     pub messages: Vec<(MessageInfo, Vec<Part>)>,
     /// Cursor of the next older page; absent at the beginning of the session.
     pub older: Option<Arc<str>>,
-    /// Which page this is.
+    /// The position of the page.
     pub page: ReadPage,
     /// The to-do list, where it was read with it.
     pub todos: Option<Todos>,
 }
 
-/// Which page of messages was read.
+/// The position of a page of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadPage {
     /// The newest: it replaces what was known.
@@ -289,8 +350,8 @@ pub enum ReadPage {
 pub struct Addressed {
     /// The instance.
     pub instance: InstanceId,
-    /// When the hub took it.
+    /// Time at which the hub received the event.
     pub at: Timestamp,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }

@@ -11,9 +11,9 @@ use crate::ids::SessionId;
 use crate::json::Json;
 use crate::state::{Instance, Message, Run, Session};
 
-pub use so_far::{MISSING, MessageSoFar, messages_so_far, part_so_far};
+pub use so_far::{MISSING, messages_so_far, part_so_far};
 
-/// One instance as OpenCode's REST would tell it: text that has not ended is as empty as it is there.
+/// An instance as OpenCode's REST returns it: streaming text is as empty as it is there.
 #[derive(Debug, Serialize)]
 pub struct Rest<'a> {
     /// Each session with its conversation.
@@ -29,11 +29,11 @@ pub struct Rest<'a> {
 pub struct RestSession<'a> {
     /// The session.
     pub session: &'a Json,
-    /// Its messages, oldest first.
+    /// Messages of the session, oldest first.
     pub messages: Vec<RestMessage<'a>>,
-    /// What it is doing.
+    /// Run status of the session.
     pub status: Value,
-    /// Its to-do list.
+    /// To-do list of the session.
     pub todo: Json,
 }
 
@@ -42,7 +42,7 @@ pub struct RestSession<'a> {
 pub struct RestMessage<'a> {
     /// The message.
     pub info: &'a Json,
-    /// Its parts, in order.
+    /// Parts of the message, in order.
     pub parts: Vec<&'a Json>,
 }
 
@@ -97,7 +97,7 @@ fn message(message: &Message) -> RestMessage<'_> {
     }
 }
 
-/// What a session is doing, in REST's shape, with the two words of ours that REST has no way to say.
+/// The run of a session, in REST's shape, with two values that REST does not have.
 pub fn status(run: &Run) -> Value {
     match run {
         Run::Idle => json!({"type": "idle"}),
@@ -115,7 +115,7 @@ pub fn status(run: &Run) -> Value {
     }
 }
 
-/// What a session is doing, as far as its server can be heard now. Where it cannot, `stale` says so, and what ran when it
+/// The run of a session, if its server is connected. Otherwise `stale` says so, and what ran when it
 /// last could is `unknown`, with that as `last_known`.
 pub fn status_now(instance: &Instance, session: &Session) -> Value {
     let mut status = status(&session.run);

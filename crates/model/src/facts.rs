@@ -1,9 +1,12 @@
-//! What servers tell of: sessions, messages, parts, requests and links, as values that say nothing of how they are kept.
+//! Facts that servers report: sessions, messages, parts, requests and links, as values independent of their storage.
 
 mod answered;
 mod content;
 mod info;
 mod link;
+mod parallel;
+mod prompts;
+mod usage;
 
 use std::sync::Arc;
 
@@ -12,16 +15,20 @@ use serde::Serialize;
 use crate::ids::MessageId;
 use crate::time::Timestamp;
 
-pub use answered::{Answered, AnsweredLately, Lapsed, Outcome, Request};
-pub use content::{Content, Hidden, Piece};
+pub use answered::{Answered, AnsweredLately, ExpiredRequest, Outcome, Request};
+pub use content::{Content, Piece, Unshowable};
 pub use info::{
-    AgentInfo, Catalog, ErrorKind, Failure, File, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
-    Permission, PermissionRequest, Picture, Question, QuestionItem, QuestionOption, Role,
+    AgentInfo, Catalog, Changes, ErrorKind, Failure, File, MessageInfo, ModelInfo, ModelRef, Part,
+    PartKind, Permission, PermissionRequest, Picture, Question, QuestionItem, QuestionOption, Role,
     RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState,
+    UNTITLED,
 };
 pub use link::{Link, LinkStatus, Reason, ReasonKind};
+pub use parallel::{Parallel, ParallelRun};
+pub use prompts::{PromptQueue, QueueHold, WaitingPrompt};
+pub use usage::{Measure, OverLimit, Usage};
 
-/// Where a server is.
+/// Address or folder of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -39,11 +46,22 @@ pub enum Halt {
     Inherited,
     /// A person stopped it: what it and those below it ask is refused.
     Stopped {
-        /// When the session had last changed then, by its server's clock.
+        /// When the session, or its newest known message, had last changed then, by the server's clock.
         after: Timestamp,
         /// A message of a user that came after that; a prompt, if its text is a person's.
         prompt: Option<MessageId>,
     },
     /// A person gave it a prompt after it, or one above it, was stopped.
     Released,
+}
+
+impl Failure {
+    /// A failure that is no abort.
+    pub fn failed(name: impl Into<Arc<str>>, message: impl Into<Arc<str>>) -> Self {
+        Self {
+            kind: ErrorKind::Failed,
+            name: name.into(),
+            message: message.into(),
+        }
+    }
 }

@@ -65,3 +65,5 @@ id!(/// A permission request (`per_…`).
     PermissionId);
 id!(/// A question (`que_…`).
     QuestionId);
+id!(/// A parallel run (`par_…`; ours, not OpenCode's).
+    ParallelId);

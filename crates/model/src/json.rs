@@ -1,4 +1,4 @@
-//! JSON kept as it came.
+//! JSON stored verbatim.
 //!
 //! The API answers in OpenCode's own shapes, including fields that Drovers does not know. So each object keeps its
 //! text beside what was read from it; it is parsed again only by those who show it.

@@ -1,4 +1,4 @@
-//! What Drovers knows, and how events change it.
+//! The state of Drovers, and the fold that applies events to it.
 //!
 //! Everything here is pure and synchronous: the same events give the same state, on any machine, at any speed.
 //! There is no IO, no clock (time arrives inside events), no async and no HTTP. The way in is [`reduce::reduce`];

@@ -1,4 +1,4 @@
-//! What others wrote, made safe to show: in a terminal, a log or a page.
+//! Text of other authors made safe to show in a terminal, a log or a page.
 //!
 //! A terminal obeys control characters, a person is fooled by what cannot be seen. Ids, titles, errors, patterns, names and
 //! paths of servers and models are shown through [`line`] and [`block`] alone. Nothing is taken out in silence: what is not
@@ -35,7 +35,7 @@ pub fn line(text: &str, most: usize) -> String {
     line
 }
 
-/// A text with its lines and tabs kept, and nothing in it that commands a terminal or hides.
+/// Makes a text safe to show: lines and tabs stay, control and invisible characters become visible symbols.
 ///
 /// The end of a line is `\n` or `\r\n`; any other return, and a separator of lines that is none to a shell, is shown.
 pub fn block(text: &str) -> String {

@@ -1,7 +1,7 @@
 //! The fold: one event in, one new state out, and a list of what should be read next.
 //!
-//! It cannot fail, wait, or look at a clock. What it does not understand is counted; what contradicts itself is kept
-//! as the server last told it. A change stamps every object it touches with the next revision.
+//! The fold cannot fail, wait, or read a clock. Events that it does not understand are counted; of contradicting values
+//! the server's last one is stored. A change stamps every object it touches with the next revision.
 
 mod directory;
 mod instance;
@@ -24,15 +24,15 @@ use crate::time::Timestamp;
 /// Something that the state lacks and that should be read from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A session was heard of that is not known.
+    /// An event names an unknown session.
     ReadSession(InstanceId, SessionId),
     /// A session's newest messages are needed, read after now.
     ReadMessages(InstanceId, SessionId),
-    /// A session was deleted: nothing that was said in it is to be kept anywhere.
+    /// A session was deleted: its content must be removed from every store.
     Forget(InstanceId, SessionId),
-    /// A session that was to be forgotten is there after all: what is said in it is kept again.
-    KeepAgain(InstanceId, SessionId),
-    /// What a folder's sessions are doing is needed, read after now.
+    /// A session marked for deletion still exists: its content is stored again.
+    Unforget(InstanceId, SessionId),
+    /// The run status of the sessions of a folder must be read again.
     ReadDirectory(InstanceId, Arc<str>),
 }
 
@@ -68,60 +68,25 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
         return Vec::new();
     };
     let was_live = instance.is_live();
-    let mut fold = Fold {
-        rev,
-        at,
-        instance,
-        effects: Vec::new(),
-        changed: false,
-        rows: false,
-        ran: Vec::new(),
-        ran_before: Vec::new(),
-        listed: Vec::new(),
-        gone: Vec::new(),
-        notices: false,
-    };
+    let mut fold = Fold::new(rev, at, instance);
     fold.apply(event);
-    // Sessions of a server that cannot be heard are shown by the others that have them.
+    // Sessions of a disconnected server are shown by the other servers that list them.
     let moved = fold.instance.is_live() != was_live;
     let Fold {
         effects,
         changed,
         rows,
-        ran,
-        ran_before,
-        listed,
-        gone,
+        owners,
         notices,
+        activity,
         ..
     } = fold;
     if changed {
         state.rev = rev;
     }
-    for session in listed {
-        if has_room(state, &session) {
-            state.owners.entry(session).or_insert_with(|| id.clone());
-        }
-    }
-    for session in ran {
-        if state.owners.get(&session) != Some(id) && has_room(state, &session) {
-            state.owners.insert(session, id.clone());
-            instance::touch_trees(state, rev);
-        }
-    }
-    for session in ran_before {
-        let owner = state.owners.get(&session).filter(|owner| *owner != id);
-        let elsewhere = owner.and_then(|owner| state.session(owner, &session));
-        if elsewhere.is_some_and(|session| !session.run.is_running()) {
-            state.owners.insert(session, id.clone());
-            instance::touch_trees(state, rev);
-        }
-    }
+    own(state, rev, id, owners);
     if moved {
         instance::touch_trees(state, rev);
-    }
-    for session in gone {
-        instance::disown(state, &session);
     }
     if rows {
         state.rows_rev = rev;
@@ -129,14 +94,43 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
     if notices {
         state.notices_rev = rev;
     }
+    if activity {
+        state.activity_rev = rev;
+    }
     effects
+}
+
+/// Assigns sessions to the instances that show them.
+fn own(state: &mut State, rev: Rev, id: &InstanceId, changes: OwnerChanges) {
+    for session in changes.listed {
+        if has_room(state, &session) {
+            state.owners.entry(session).or_insert_with(|| id.clone());
+        }
+    }
+    for session in changes.ran {
+        if state.owners.get(&session) != Some(id) && has_room(state, &session) {
+            state.owners.insert(session, id.clone());
+            instance::touch_trees(state, rev);
+        }
+    }
+    for session in changes.ran_before {
+        let owner = state.owners.get(&session).filter(|owner| *owner != id);
+        let elsewhere = owner.and_then(|owner| state.session(owner, &session));
+        if elsewhere.is_some_and(|session| !session.run.is_running()) {
+            state.owners.insert(session, id.clone());
+            instance::touch_trees(state, rev);
+        }
+    }
+    for session in changes.gone {
+        instance::disown(state, &session);
+    }
 }
 
 fn has_room(state: &State, session: &SessionId) -> bool {
     state.owners.len() < limits::OWNERS || state.owners.contains_key(session)
 }
 
-/// One event being folded into one instance.
+/// Context of one event that is folded into one instance.
 struct Fold<'a> {
     rev: Rev,
     at: Timestamp,
@@ -146,6 +140,17 @@ struct Fold<'a> {
     changed: bool,
     /// True once a row changed that is shown outside its session.
     rows: bool,
+    /// Evidence of which server has which sessions.
+    owners: OwnerChanges,
+    /// True once a change affects a notice.
+    notices: bool,
+    /// True once the current step of a session changed.
+    activity: bool,
+}
+
+/// Evidence of which sessions a server has.
+#[derive(Default)]
+struct OwnerChanges {
     /// Sessions that this server proved to be running.
     ran: Vec<SessionId>,
     /// Sessions that it was running before this hub began, which is proof unless another runs them now.
@@ -154,28 +159,45 @@ struct Fold<'a> {
     listed: Vec<SessionId>,
     /// Sessions that this server no longer has.
     gone: Vec<SessionId>,
-    /// True once something changed that is told in a notice.
-    notices: bool,
+}
+
+impl<'a> Fold<'a> {
+    fn new(rev: Rev, at: Timestamp, instance: &'a mut Instance) -> Self {
+        Self {
+            rev,
+            at,
+            instance,
+            effects: Vec::new(),
+            changed: false,
+            rows: false,
+            owners: OwnerChanges::default(),
+            notices: false,
+            activity: false,
+        }
+    }
 }
 
 impl Fold<'_> {
-    // A table, a line for each kind of event: longer than 70 lines, as there are so many.
+    // Longer than 70 lines: a match with one arm for each kind of event, which the compiler keeps complete. A split by kind of event
+    // would need a second match and an arm for all others, which would hide a new kind.
     fn apply(&mut self, event: Event) {
         self.instance.asked.note(&event);
+        self.wake_snoozed();
         match event {
             Event::InstanceAdded { .. } | Event::InstanceRemoved => {}
             Event::Link(status) => self.link(status),
             Event::Version(version) => self.version(version),
             Event::Clock { ahead } => self.clock(ahead),
+            Event::Branch { directory, branch } => self.branch(directory, branch),
             Event::Catalog(catalog) => self.catalog(catalog),
             Event::StreamLost => self.stream_lost(),
-            Event::Heard => self.instance.link.last_event_at = Some(self.at),
-            Event::Remembered(sessions) => self.remembered(sessions),
+            Event::BytesReceived => self.bytes_received(),
+            Event::Recalled(sessions) => self.remembered(sessions),
             Event::Snapshot(snapshot) => self.snapshot(snapshot),
             Event::ReadStarted { session } => self.read_started(&session),
             Event::MessagesRead(read) => self.messages_read(read),
             Event::ReadFailed { session, reason } => self.read_failed(&session, reason),
-            Event::DirectoryHeard(directory) => self.directory_heard(directory),
+            Event::DirectorySeen(directory) => self.directory_seen(directory),
             Event::DirectoryReadStarted(directory) => self.directory_read_started(directory),
             Event::DirectoryRead {
                 directory,
@@ -196,19 +218,29 @@ impl Fold<'_> {
                 older,
             } => self.body_trimmed(&session, &begins, older),
             Event::Reviewed { session } => self.reviewed(&session),
+            Event::Unreviewed { session } => self.unreviewed(&session),
+            Event::Dismissed { session } => self.dismissed(&session),
+            Event::Snoozed { session, until } => self.snoozed(session, until),
+            Event::Verified { session, same } => self.verified(&session, same),
+            Event::OverLimit { session, over } => self.over_limit(&session, over),
+            Event::Used { today } => self.used(today),
             Event::Stopped { session } => self.stopped(&session),
             Event::Prompted { session } => self.prompted(&session),
-            Event::LapsedRefused { request } => self.lapsed_refused(&request),
+            Event::Queued { session, queue } => self.queued(session, queue),
+            Event::Parallel(parallel) => self.parallel(parallel),
+            Event::ParallelForgotten(id) => self.parallel_forgotten(&id),
+            Event::ExpiredRefused { request } => self.lapsed_refused(&request),
             Event::RequestsDoubted { session } => self.requests_doubted(&session),
             Event::SessionCreated(info) => self.session_created(info),
-            Event::Session(info) => self.session_told(info),
+            Event::Session(info) => self.session_updated(info),
             Event::SessionDeleted(session) => self.session_deleted(session),
             Event::SessionNotFound(session) => self.session_not_found(session),
+            Event::FoldersCut { read } => self.folders_cut(read),
             Event::Status { session, status } => self.status(&session, status),
             Event::SessionError { session, failure } => {
                 self.session_error(session.as_ref(), failure)
             }
-            Event::Todos { session, todos } => self.todos_told(&session, todos),
+            Event::Todos { session, todos } => self.todos_updated(&session, todos),
             Event::PermissionAsked(permission) => self.permission_asked(permission),
             Event::PermissionReplied(id, outcome) => self.permission_replied(&id, outcome),
             Event::QuestionAsked(question) => self.question_asked(question),
@@ -225,12 +257,12 @@ impl Fold<'_> {
                 delta,
             } => self.delta(&session, &message, &part, &delta),
             Event::Message(ref info) => {
-                self.prompt_told(&event);
+                self.note_prompt(&event);
                 self.conversation(info.session.clone(), event);
             }
             Event::Part(ref part) => {
-                self.prompt_told(&event);
-                self.call_told(part);
+                self.note_prompt(&event);
+                self.note_call(part);
                 self.conversation(part.session.clone(), event);
             }
             Event::MessageRemoved { ref session, .. } | Event::PartRemoved { ref session, .. } => {
@@ -267,6 +299,15 @@ impl Fold<'_> {
     fn touch_requests(&mut self) {
         self.instance.requests_rev = self.rev;
         self.touch_tree();
+    }
+
+    /// Stamps the current step of a session.
+    fn touch_activity(&mut self, id: &SessionId) {
+        self.changed = true;
+        self.activity = true;
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.activity_rev = self.rev;
+        }
     }
 
     /// Stamps a session's row; the row of an unknown session has nothing to stamp.

@@ -4,7 +4,9 @@
 //! revision at which it last changed; a viewer that has seen revision `n` needs only what is newer.
 //! Fields are public to read; only [`crate::reduce`] writes them, through the one owner of the [`State`].
 
+mod activity;
 mod asked;
+mod changed;
 mod ending;
 mod session;
 
@@ -14,18 +16,21 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use crate::facts::{
-    AgentInfo, Answered, AnsweredLately, Catalog, Content, ErrorKind, Failure, File, Halt, Hidden,
-    Lapsed, Link, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin, Outcome, Part, PartKind,
-    Permission, PermissionRequest, Picture, Piece, Question, QuestionItem, QuestionOption, Reason,
+    AgentInfo, Answered, AnsweredLately, Catalog, Changes, Content, ErrorKind, ExpiredRequest,
+    Failure, File, Halt, Link, LinkStatus, Measure, MessageInfo, ModelInfo, ModelRef, Origin,
+    Outcome, OverLimit, Parallel, ParallelRun, Part, PartKind, Permission, PermissionRequest,
+    Picture, Piece, PromptQueue, Question, QuestionItem, QuestionOption, QueueHold, Reason,
     ReasonKind, Request, Role, RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool,
-    ToolCall, ToolEnd, ToolState,
+    ToolCall, ToolEnd, ToolState, UNTITLED, Unshowable, Usage, WaitingPrompt,
 };
-pub use asked::{Asked, Early, Meanwhile};
-pub use ending::{Answer, EMPTY, FILTER, LENGTH, UNKNOWN_FINISH};
+pub use activity::{Activity, Circle, Circles, Phase, RunningTool};
+pub use asked::{DuringRead, EarlyStatus, FoldersAsked};
+pub use changed::{ChangesOverTime, Lines};
+pub use ending::{EMPTY, FILTER, LENGTH, LastAnswer, UNKNOWN_FINISH};
 pub use session::{Body, Held, Loaded, Message, MessageStatus, Run, Session};
 
-use crate::event::Remembered;
-use crate::ids::{InstanceId, PermissionId, QuestionId, SessionId};
+use crate::event::Recalled;
+use crate::ids::{InstanceId, ParallelId, PermissionId, QuestionId, SessionId};
 use crate::limits;
 use crate::time::Timestamp;
 
@@ -43,13 +48,15 @@ pub struct State {
     pub instances_rev: Rev,
     /// Revision at which any row shown outside a session last changed.
     pub rows_rev: Rev,
-    /// What a person should know of the hub itself, as it is now.
+    /// Revision at which the current step of any session last changed.
+    pub activity_rev: Rev,
+    /// Current notices about the hub itself.
     pub notices: Vec<Arc<str>>,
     /// Revision at which they last changed.
     pub notices_rev: Rev,
     /// Known instances.
     pub instances: BTreeMap<InstanceId, Instance>,
-    /// Which instance a session belongs to, where servers share one database: the one that was seen running it, else the
+    /// The instance of each session, where servers share one database: the one that was seen running it, else the
     /// first that listed it.
     pub owners: BTreeMap<SessionId, InstanceId>,
 }
@@ -61,8 +68,8 @@ impl State {
         sessions.get(session).map(Box::as_ref)
     }
 
-    /// True unless the session belongs to another instance, which shows it as long as it can be heard. After that the
-    /// first of the others that can be heard shows it, too.
+    /// True unless the session belongs to another instance, which shows it while it is connected. Otherwise the first
+    /// connected one of the others shows it, too.
     pub fn shows(&self, instance: &InstanceId, session: &SessionId) -> bool {
         let Some(owner) = self.owners.get(session).filter(|owner| *owner != instance) else {
             return true;
@@ -76,43 +83,59 @@ impl State {
     }
 }
 
-/// One OpenCode server.
+/// One OpenCode server as the hub knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     /// Ours.
     pub id: InstanceId,
     /// Shown to people.
     pub name: Arc<str>,
-    /// Where it is.
+    /// Folder or address of the server.
     pub origin: Origin,
-    /// Its link.
+    /// Link to the server.
     pub link: Link,
-    /// The server's version, once it told.
+    /// Version of the server, once reported.
     pub version: Option<Arc<str>>,
     /// By how many milliseconds its clock is ahead of ours, behind it where less than zero; zero until it is known. What the
     /// server tells keeps the server's times: [`Self::ours`] reads them.
     pub clock_ahead: i64,
     /// Agents and models on offer, once read.
     pub catalog: Option<Catalog>,
-    /// True once its sessions were read: before that none are known, which does not mean that there are none.
+    /// True once the sessions were read. Before that an empty list does not mean that the server has none.
     pub listed: bool,
     /// Folders of which its server has more sessions than it lists at once: those that last changed before this time, by its clock,
     /// are not here. All are, where it is the least of all times.
     pub older: BTreeMap<Arc<str>, Timestamp>,
-    /// What was asked of it since its stream began.
-    pub asked: Asked,
-    /// Its sessions.
+    /// Number of folders that are read, once the server works in more: the state of the others is known from events only.
+    pub folders_cut: Option<usize>,
+    /// Branches that are checked out in its folders, as far as its server named them; [`limits::BRANCHES`] at most.
+    pub branches: BTreeMap<Arc<str>, Arc<str>>,
+    /// Sessions that a person put off, and until when; [`limits::SNOOZES`] at most. One that is not known yet was put off while an
+    /// earlier hub ran.
+    pub snoozes: BTreeMap<SessionId, Timestamp>,
+    /// Usage of its sessions since the beginning of the day.
+    pub today: Usage,
+    /// Folders that were read since the stream began.
+    pub asked: FoldersAsked,
+    /// Sessions of the instance.
     pub sessions: BTreeMap<SessionId, Box<Session>>,
     /// Permissions that wait.
     pub permissions: BTreeMap<PermissionId, Permission>,
     /// Questions that wait.
     pub questions: BTreeMap<QuestionId, Question>,
     /// Requests of runs that ended, which the server may still keep: they are to be refused there. Oldest first.
-    pub lapsed: VecDeque<Lapsed>,
+    pub expired: VecDeque<ExpiredRequest>,
     /// Sessions that a person stopped and that were given no prompt since; also those of before this hub that are not known yet.
     pub stops: BTreeSet<SessionId>,
-    /// What a hub before this one knew of sessions that are not known yet.
-    pub remembered: BTreeMap<SessionId, Remembered>,
+    /// Stopped sessions that ran when the hub connected and whose messages are not read yet: another client may have given them a
+    /// prompt meanwhile, so their requests are neither refused nor allowed until then.
+    pub unproven_stops: BTreeSet<SessionId>,
+    /// State of still unknown sessions that an earlier hub stored.
+    pub recalled: BTreeMap<SessionId, Recalled>,
+    /// Prompt queues by session, each with the revision of its last change.
+    pub queues: BTreeMap<SessionId, (Rev, PromptQueue)>,
+    /// Parallel runs, each with the revision of its last change.
+    pub parallels: BTreeMap<ParallelId, (Rev, Parallel)>,
     /// Requests that were answered lately.
     pub answered: AnsweredLately,
     /// Deleted sessions.
@@ -128,12 +151,12 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// True while what is shown of it is live.
+    /// True while the shown state is live.
     pub fn is_live(&self) -> bool {
         self.link.status == LinkStatus::Connected
     }
 
-    /// True if its server has older sessions, which are not here.
+    /// True if the server has older sessions that are not loaded.
     pub fn has_older(&self) -> bool {
         self.older.values().any(|before| before.0 > i64::MIN)
     }
@@ -168,7 +191,7 @@ impl Instance {
 }
 
 impl Instance {
-    /// True if a person stopped a session, or one above it, and gave none of those between a prompt since.
+    /// True if a person stopped the session or an ancestor, and no session between received a prompt since.
     pub fn is_stopped(&self, session: &SessionId) -> bool {
         if self.stops.is_empty() {
             return false;
@@ -187,9 +210,9 @@ impl Instance {
         false
     }
 
-    /// True if a person stopped a session that is not known yet, when a hub before this one ran.
+    /// True if a person stopped a still unknown session while an earlier hub ran.
     pub(crate) fn was_stopped(&self, session: &SessionId) -> bool {
-        let before = self.remembered.get(session);
+        let before = self.recalled.get(session);
         before.is_some_and(|before| matches!(before.halt, Halt::Stopped { .. }))
     }
 
@@ -219,13 +242,13 @@ impl Instance {
 pub struct Tombstones {
     known: BTreeSet<SessionId>,
     order: VecDeque<SessionId>,
-    /// Those of which only reads said so.
+    /// Tombstones that only reads reported.
     doubted: BTreeSet<SessionId>,
 }
 
 impl Tombstones {
     /// Remembers a deleted session.
-    pub fn bury(&mut self, session: SessionId) {
+    pub fn insert(&mut self, session: SessionId) {
         self.doubted.remove(&session);
         if self.known.insert(session.clone()) {
             self.order.push_back(session);
@@ -239,14 +262,14 @@ impl Tombstones {
     }
 
     /// Remembers a session that reads lacked as if it was deleted, until a list names it.
-    pub fn bury_in_doubt(&mut self, session: SessionId) {
+    pub fn insert_doubtful(&mut self, session: SessionId) {
         if !self.known.contains(&session) {
-            self.bury(session.clone());
+            self.insert(session.clone());
             self.doubted.insert(session);
         }
     }
 
-    /// True if nothing but reads said that the session was deleted.
+    /// True if only reads reported that the session was deleted.
     pub fn is_doubted(&self, session: &SessionId) -> bool {
         self.doubted.contains(session)
     }
@@ -267,10 +290,10 @@ impl Tombstones {
     }
 }
 
-/// Under what is counted what was more than is kept.
+/// Counter name for objects dropped over a limit.
 const BEYOND: &str = "beyond a bound";
 
-/// What arrived without being used.
+/// Counters of input that was not used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counters {
     /// Unknown events by type.
@@ -283,7 +306,7 @@ pub struct Counters {
     pub late_deltas: u64,
     /// Parts dropped for want of their message.
     pub orphans_dropped: u64,
-    /// Gaps in an open stream: events were missing, and what they told was read again.
+    /// Gaps in an open stream: events were missing, and the state was read again.
     pub gaps: u64,
 }
 
@@ -294,14 +317,14 @@ impl Counters {
         *map.entry(key).or_default() += 1;
     }
 
-    /// Counts what was more than is kept.
+    /// Counts an object dropped over a limit.
     pub(crate) fn left_out(&mut self, many: u64) {
         if many > 0 {
             *self.malformed.entry(BEYOND.into()).or_default() += many;
         }
     }
 
-    /// How many sessions and requests were more than is kept.
+    /// Number of sessions and requests dropped over a limit.
     pub fn beyond(&self) -> u64 {
         self.malformed.get(BEYOND).copied().unwrap_or_default()
     }

@@ -35,7 +35,7 @@ pub enum Segment {
     Gap,
 }
 
-/// A text that is still being written, as far as it was heard.
+/// A text that is still being written, as far as it was received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenText {
     segments: Vec<Segment>,
@@ -45,14 +45,14 @@ pub struct OpenText {
 }
 
 impl OpenText {
-    /// A text heard from its beginning.
+    /// A text received from its beginning.
     pub fn starting_with(text: &str) -> Self {
         let mut open = Self::default();
         open.push_str(text);
         open
     }
 
-    /// A text whose beginning was not heard.
+    /// A text whose beginning is missing.
     pub fn after_gap() -> Self {
         Self {
             segments: vec![Segment::Gap],
@@ -65,7 +65,7 @@ impl OpenText {
         &self.segments
     }
 
-    /// True if nothing at all was heard.
+    /// True if no text was received.
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }
@@ -75,13 +75,13 @@ impl OpenText {
         self.bytes
     }
 
-    /// True if something may be missing.
+    /// True if text may be missing.
     pub fn has_gap(&self) -> bool {
         self.segments.contains(&Segment::Gap)
     }
 
-    /// What was heard, without the gaps.
-    pub fn heard(&self) -> String {
+    /// The received text, without the gaps.
+    pub fn received(&self) -> String {
         self.segments
             .iter()
             .filter_map(|segment| match segment {
@@ -108,7 +108,7 @@ impl OpenText {
         }
     }
 
-    /// Takes back a gap at the very beginning, once the beginning is proven to have been heard.
+    /// Removes a gap at the very beginning, once the beginning is proven to be complete.
     pub fn begin_proven(&mut self) {
         if self.segments.first() == Some(&Segment::Gap) {
             self.segments.remove(0);
@@ -147,12 +147,12 @@ impl OpenText {
         if self.bytes <= limits::OPEN_TEXT_BYTES {
             return;
         }
-        let heard = self.heard();
-        let mut cut = heard.len() - limits::OPEN_TEXT_BYTES / 2;
-        while !heard.is_char_boundary(cut) {
+        let received = self.received();
+        let mut cut = received.len() - limits::OPEN_TEXT_BYTES / 2;
+        while !received.is_char_boundary(cut) {
             cut += 1;
         }
-        let kept = heard[cut..].to_owned();
+        let kept = received[cut..].to_owned();
         self.bytes = kept.len();
         self.segments = vec![Segment::Gap, Segment::Known(kept)];
     }
@@ -176,12 +176,12 @@ mod tests {
             trail_high: Some(0xd83e),
             ..Delta::from("a")
         });
-        assert_eq!(text.heard(), "a");
+        assert_eq!(text.received(), "a");
         text.push(&Delta {
             lead_low: Some(0xddd1),
             ..Delta::from("b")
         });
-        assert_eq!(text.heard(), "a\u{1f9d1}b");
+        assert_eq!(text.received(), "a\u{1f9d1}b");
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
             lead_low: Some(0xddd1),
             ..Delta::from("c")
         });
-        assert_eq!(text.heard(), "a\u{fffd}b\u{fffd}c");
+        assert_eq!(text.received(), "a\u{fffd}b\u{fffd}c");
     }
 
     #[test]

@@ -1,24 +1,25 @@
-//! REST calls and the event stream of one OpenCode server.
+//! REST client and event stream of one OpenCode server.
 //!
-//! It never follows a redirect, never retries, never reads the environment's proxies, and puts a password nowhere but
-//! into the `Authorization` header.
+//! Never follows redirects, never retries, ignores proxy variables of the environment, and sends a password only in the
+//! `Authorization` header.
 
 mod ask;
 mod bounded;
 mod catalog;
+mod credential_filter;
 mod credentials;
 mod dated;
 mod error;
+mod history;
 mod http;
 mod parse;
 mod probe;
 mod read;
 mod stream;
-mod veil;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -28,26 +29,28 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::json::one_line;
-use crate::limits::{ERROR_BODY_BYTES, MAX_REPLY_BYTES, REQUEST_TIMEOUT};
+use crate::limits::{ERROR_BODY_BYTES, MAX_REPLY_BYTES, REQUEST_TIMEOUT, RUN_TIMEOUT};
 
 pub use ask::{NewSession, NewSessionModel};
-pub use catalog::{AgentInfo, ConfigInfo, ModelEntry, PathInfo, ProviderInfo, Providers};
+pub use catalog::{
+    AgentInfo, CommandInfo, ConfigInfo, ModelCost, ModelEntry, PathInfo, ProviderInfo, Providers,
+};
 pub use credentials::Credentials;
-pub use dated::Dated;
+pub use dated::TimedReply;
 pub use error::ClientError;
 pub use http::Http;
-pub use probe::{Health, Spoken};
-pub use read::{MessagePage, Tolerant};
+pub use probe::{Health, SpokenDialect};
+pub use read::{ChangedFile, MessagePage, Tolerant};
 pub use stream::EventStream;
 
+use credential_filter::CredentialFilter;
 use error::Failure;
 use parse::parsed;
-use veil::Veil;
 
-/// The `_tag` of the answer with which OpenCode 2 asks for a password. OpenCode 1 says nothing beside the status.
+/// The `_tag` of OpenCode 2's reply to a request without a password. OpenCode 1 sends only the status.
 const V2_UNAUTHORIZED: &str = "UnauthorizedError";
 
-/// One server, or one folder of it ([`at`](Self::at)). Cheap to clone.
+/// A client of one server, or of one folder on it ([`at`](Self::at)). Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     http: Http,
@@ -58,9 +61,9 @@ pub struct Client {
 struct Server {
     base: Url,
     credentials: Option<Credentials>,
-    veil: Veil,
-    /// The last reply that told the server's time.
-    dated: Mutex<Option<Dated>>,
+    veil: CredentialFilter,
+    /// The last reply with the server's time.
+    dated: Mutex<Option<TimedReply>>,
 }
 
 struct Reply {
@@ -71,19 +74,18 @@ struct Reply {
 }
 
 impl Client {
-    /// A client of the server at `base`, through the connections that it shares with others.
+    /// A client of the server at `base`, with connections shared with other clients.
     ///
-    /// A user and password in the address are taken out of it, and used when `credentials` are not given.
+    /// A user and password in the address are removed from it, and used when `credentials` are not given.
     ///
-    /// # Errors
-    /// [`ClientError::BadAddress`] when `base` is not an http or https address.
+    /// # Errors [`ClientError::BadAddress`] when `base` is not an http or https address.
     pub fn new(
         http: Http,
         mut base: Url,
         credentials: Option<Credentials>,
     ) -> Result<Self, ClientError> {
         let credentials = credentials.or_else(|| Credentials::in_url(&base));
-        // Both fail only where there is no host, which is refused below.
+        // Both fail only for a URL without a host, which is rejected below.
         let stripped = base.set_username("").and_then(|()| base.set_password(None));
         base.set_query(None);
         base.set_fragment(None);
@@ -92,7 +94,7 @@ impl Client {
                 scheme: base.scheme().to_owned(),
             });
         }
-        let veil = Veil::over(credentials.as_ref());
+        let veil = CredentialFilter::for_credentials(credentials.as_ref());
         Ok(Self {
             http,
             server: Arc::new(Server {
@@ -105,7 +107,7 @@ impl Client {
         })
     }
 
-    /// The same server, asked about one folder: every request carries `?directory=`.
+    /// The same server, scoped to one folder: every request carries `?directory=`.
     #[must_use]
     pub fn at(&self, directory: &str) -> Self {
         Self {
@@ -126,18 +128,18 @@ impl Client {
         self.server.credentials.is_some()
     }
 
-    /// The last reply that told the server's time, of whichever folder.
+    /// The last reply with the server's time, for any folder.
     #[must_use]
-    pub fn dated(&self) -> Option<Dated> {
+    pub fn dated(&self) -> Option<TimedReply> {
         *self.last_date()
     }
 
-    fn last_date(&self) -> std::sync::MutexGuard<'_, Option<Dated>> {
+    fn last_date(&self) -> std::sync::MutexGuard<'_, Option<TimedReply>> {
         let dated = self.server.dated.lock();
         dated.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request to the path of these segments, each encoded as one.
+    /// A request to the path of these segments, each percent-encoded.
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         let mut url = self.server.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -178,16 +180,22 @@ impl Client {
         reply.decode().await
     }
 
-    /// For requests whose reply says nothing beyond its status.
+    /// Sends a request whose reply has no content beyond its status.
     async fn order(&self, request: RequestBuilder) -> Result<(), ClientError> {
         self.exchange_any(request, MAX_REPLY_BYTES).await.map(drop)
     }
 
-    /// One request and its JSON reply.
+    /// Sends a request and parses its JSON reply.
     async fn exchange(&self, request: RequestBuilder, limit: usize) -> Result<Reply, ClientError> {
         let reply = self.exchange_any(request, limit).await?;
         reply.expect_json(self)?;
         Ok(reply)
+    }
+
+    /// The same for a request whose reply comes only when a run has ended.
+    async fn order_run(&self, request: RequestBuilder) -> Result<(), ClientError> {
+        let reply = self.exchange_within(request, MAX_REPLY_BYTES, RUN_TIMEOUT);
+        reply.await.map(drop)
     }
 
     async fn exchange_any(
@@ -195,11 +203,24 @@ impl Client {
         request: RequestBuilder,
         limit: usize,
     ) -> Result<Reply, ClientError> {
+        self.exchange_within(request, limit, REQUEST_TIMEOUT).await
+    }
+
+    /// One request and its reply, within a time.
+    async fn exchange_within(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+        after: Duration,
+    ) -> Result<Reply, ClientError> {
         let exchange = async {
             let mut response = self.accepted(request).await?;
             let (status, path) = (response.status(), response.url().path().to_owned());
             let headers = std::mem::take(response.headers_mut());
-            let bytes = self.server.veil.form(self.body(response, limit).await?);
+            let bytes = self
+                .server
+                .veil
+                .redact_bytes(self.body(response, limit).await?);
             let text = String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             Ok(Reply {
@@ -209,21 +230,19 @@ impl Client {
                 text,
             })
         };
-        timeout(REQUEST_TIMEOUT, exchange)
-            .await
-            .unwrap_or_else(|_| {
-                Err(ClientError::Timeout {
-                    server: self.name(),
-                    after: REQUEST_TIMEOUT,
-                })
+        timeout(after, exchange).await.unwrap_or_else(|_| {
+            Err(ClientError::Timeout {
+                server: self.name(),
+                after,
             })
+        })
     }
 
-    /// The response of a request that the server did not refuse.
+    /// Sends a request, and returns the response unless the server refused it.
     async fn accepted(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let asked = Instant::now();
         let response = request.send().await.map_err(|error| self.failed(error))?;
-        if let Some(dated) = Dated::read(response.headers(), asked) {
+        if let Some(dated) = TimedReply::read(response.headers(), asked) {
             *self.last_date() = Some(dated);
         }
         self.not_refused(response).await
@@ -245,17 +264,17 @@ impl Client {
             let location = response
                 .headers()
                 .get("location")
-                .map(|to| error::place(&self.server.veil.words(to.as_bytes())));
+                .map(|to| error::place(&self.server.veil.redact_sentence(to.as_bytes())));
             return ClientError::Redirect {
                 server,
                 status: status.as_u16(),
                 location,
             };
         }
-        let said = self.said(response).await;
-        let excerpt = error::excerpt(&said);
+        let body = self.body_of(response).await;
+        let excerpt = error::excerpt(&body);
         match status {
-            StatusCode::UNAUTHORIZED if error::tag(&said).as_deref() == Some(V2_UNAUTHORIZED) => {
+            StatusCode::UNAUTHORIZED if error::tag(&body).as_deref() == Some(V2_UNAUTHORIZED) => {
                 ClientError::V2NotSpoken {
                     server,
                     version: None,
@@ -304,8 +323,8 @@ impl Client {
         Ok(body)
     }
 
-    /// The beginning of what a failed reply says; nothing when it cannot be read.
-    async fn said(&self, mut response: Response) -> String {
+    /// The first bytes of a failed reply; empty if it cannot be read.
+    async fn body_of(&self, mut response: Response) -> String {
         let mut body = Vec::new();
         while body.len() < ERROR_BODY_BYTES {
             match response.chunk().await {
@@ -315,18 +334,18 @@ impl Client {
         }
         if body.len() >= ERROR_BODY_BYTES {
             body.truncate(ERROR_BODY_BYTES);
-            // Half a password is none that is found.
-            body.truncate(body.len() - self.server.veil.begun(&body));
+            // A partial password would not be found by the filter.
+            body.truncate(body.len() - self.server.veil.partial_match_len(&body));
         }
-        self.server.veil.words(&body)
+        self.server.veil.redact_sentence(&body)
     }
 
-    /// The media type without its parameters, in lower case.
+    /// The media type without parameters, in lower case.
     fn media_type(&self, headers: &HeaderMap) -> Option<String> {
         let value = self
             .server
             .veil
-            .words(headers.get(CONTENT_TYPE)?.as_bytes());
+            .redact_sentence(headers.get(CONTENT_TYPE)?.as_bytes());
         let kind = value.split(';').next()?;
         Some(one_line(kind).to_ascii_lowercase())
     }

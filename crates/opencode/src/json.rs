@@ -1,8 +1,8 @@
-//! JSON text as OpenCode really writes it: valid, but strings may hold lone surrogate escapes (`"\ud83e"`).
+//! JSON text as OpenCode writes it: valid, but strings may contain lone surrogate escapes (`"\ud83e"`).
 //!
-//! `serde_json` refuses such strings where text is asked for and accepts them where the value is only carried.
-//! [`sanitize`] makes any text decodable; [`DeltaText`] keeps the half characters at its edges; [`Raw`] carries an
-//! object verbatim. It never repairs anything else: text that is not JSON stays an error.
+//! `serde_json` rejects such strings where text is requested and accepts them where the value is only carried.
+//! [`sanitize`] makes any text decodable; [`DeltaText`] preserves the surrogate halves at its edges; [`Raw`] carries an
+//! object verbatim. Nothing else is repaired: text that is not JSON remains an error.
 
 mod delta;
 mod lenient;
@@ -20,7 +20,7 @@ pub(crate) use lenient::{Count, lenient, null_default};
 pub use raw::Raw;
 pub(crate) use text::Text;
 
-/// Replaces the escapes of unpaired surrogates by the escape of U+FFFD; anything else is kept verbatim.
+/// Replaces the escapes of unpaired surrogates by the escape of U+FFFD; everything else stays verbatim.
 ///
 /// Text without such an escape is borrowed, not copied.
 #[must_use]
@@ -58,12 +58,12 @@ pub fn sanitize(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// Why text did not decode, in one bounded line: the error may quote what the server wrote.
+/// The reason of a decoding error, as one bounded line: the error may quote the server's text.
 pub(crate) fn reason(error: &serde_json::Error) -> String {
     one_line(&error.to_string())
 }
 
-/// The beginning of a stranger's text as one line without control characters.
+/// The first characters of untrusted text as one line without control characters.
 pub(crate) fn one_line(text: &str) -> String {
     let words = text
         .split(|c: char| c.is_whitespace() || c.is_control())
@@ -88,7 +88,7 @@ fn mentions_surrogate(json: &str) -> bool {
     memmem::find_iter(bytes, b"\\u").any(|at| matches!(bytes.get(at + 2), Some(b'd' | b'D')))
 }
 
-/// The UTF-16 unit of the escape `\uXXXX` that starts at `at`, if one does.
+/// The UTF-16 unit of the escape `\uXXXX` at the position `at`, if there is one.
 fn escaped_unit(bytes: &[u8], at: usize) -> Option<u16> {
     let escape = bytes.get(at..at + 6)?;
     if &escape[..2] != b"\\u" {

@@ -44,9 +44,16 @@ pub(crate) const ERROR_BODY_BYTES: usize = 4 * 1024;
 /// How much of it is shown to a person, in characters; the rest is cut off.
 pub(crate) const EXCERPT_CHARS: usize = 200;
 
+/// How long a request may take whose reply comes only once a run has ended. After it the run goes on without its reply.
+pub const RUN_TIMEOUT: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// How long a whole REST exchange may take; then it is [`ClientError::Timeout`](crate::ClientError::Timeout).
 /// Streams have no such bound.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a compaction may take, which the server answers once its summary is written; then it is
+/// [`ClientError::Timeout`](crate::ClientError::Timeout).
+pub const COMPACT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// How long connecting may take; then it is [`ClientError::Timeout`](crate::ClientError::Timeout).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

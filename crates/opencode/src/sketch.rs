@@ -1,68 +1,68 @@
-//! The trivial dialect of `GET /events`: every event carries whole state, there are no deltas and no REST.
+//! The trivial dialect of `GET /events`: every event has whole state; there are no deltas and no REST.
 //!
 //! `{type:"message_updated", sessionId, messageId, parts, status}` and `{type:"session_updated", session}`. A frame's
-//! `event` field is not used. Nothing here knows the 1.18 dialect in [`wire`](crate::wire).
+//! `event` field is not used. Independent of the 1.18 dialect in [`wire`](crate::wire).
 
 use serde::Deserialize;
 
 use crate::json::{Raw, lenient, null_default, reason, sanitize};
 use crate::wire::NotAnEvent;
 
-/// What happened.
+/// A decoded event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SketchEvent {
-    /// A message is new or changed, and its parts are now these.
+    /// A message is new or changed; these are all of its parts.
     MessageUpdated {
-        /// Whose.
+        /// Id of the session.
         session_id: String,
-        /// Which.
+        /// Id of the message.
         message_id: String,
-        /// All of its parts, in order.
+        /// All parts of the message, in order.
         parts: Vec<SketchPart>,
-        /// For example `streaming`, `complete`; the server's own word.
+        /// Status in the server's own words, such as `streaming` or `complete`.
         status: Option<String>,
     },
     /// A session is new or changed.
     SessionUpdated(SketchSession),
     /// An event of another type.
     Unknown {
-        /// Its type.
+        /// Type of the event.
         kind: String,
     },
     /// A known event that does not decode.
     Malformed {
-        /// Its type.
+        /// Type of the event.
         kind: String,
-        /// Why.
+        /// The reason of the decoding error.
         error: String,
     },
 }
 
-/// A part of a message. The dialect does not say what is in it.
+/// A part of a message. The dialect does not define its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SketchPart {
-    /// Its id, if it has one.
+    /// Id of the part, if it has one.
     pub id: Option<String>,
-    /// Its type, `text` when it names none.
+    /// Type of the part; `text` if absent.
     pub kind: String,
-    /// Its text, if it has one.
+    /// Text of the part, if it has one.
     pub text: Option<String>,
-    /// The value itself.
+    /// The JSON of the part.
     pub raw: Raw,
 }
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SketchSession {
-    /// Its id.
+    /// Id of the session.
     pub id: String,
-    /// Its title, if it has one.
+    /// Title of the session, if it has one.
     pub title: Option<String>,
-    /// The session it belongs to.
+    /// Id of the parent session.
     pub parent_id: Option<String>,
-    /// The agent, by name.
+    /// Name of the agent.
     pub agent: Option<String>,
-    /// The object itself; `model` in it is of any shape.
+    /// The JSON of the session; `model` in it may be of any type.
     pub raw: Raw,
 }
 
@@ -113,8 +113,7 @@ struct PartWire {
 
 /// Decodes the data of one frame.
 ///
-/// # Errors
-/// When it is not JSON or names no event type. An event that is unknown or does not decode is not an error here.
+/// # Errors The data is not JSON or has no event type. An unknown or malformed event is not an error.
 pub fn decode(data: &str) -> Result<SketchEvent, NotAnEvent> {
     let json = &*sanitize(data);
     let kind = serde_json::from_str::<Head>(json)?
@@ -142,7 +141,7 @@ fn message_updated(json: &str) -> Result<SketchEvent, serde_json::Error> {
 }
 
 fn part(raw: Raw) -> SketchPart {
-    // A part may be of any shape; one that is not an object is kept as its text alone.
+    // A part may be of any type; one that is not an object is stored as its text.
     let wire: PartWire = serde_json::from_str(raw.get()).unwrap_or_default();
     SketchPart {
         id: wire.id,

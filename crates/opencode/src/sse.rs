@@ -1,7 +1,8 @@
-//! Event-stream bytes to frames, to the letter of the WHATWG text (HTML, 9.2.6 "Interpreting an event stream").
+//! Parser of event-stream bytes to frames, conforming to the WHATWG specification (HTML, 9.2.6 "Interpreting an event
+//! stream").
 //!
-//! It never reads from anything, never reconnects and never looks into the data. Memory is bounded: an event above the
-//! limit is skipped to its end and counted, and the stream goes on.
+//! Does no IO, never reconnects and never parses the data. Memory is bounded: an event above the limit is skipped to
+//! its end and counted, and the stream continues.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use memchr::memchr2;
 
 use crate::limits::{KEPT_BUFFER_BYTES, MAX_EVENT_BYTES};
 
-/// One dispatched event. It borrows from the chunk wherever it lies whole in it.
+/// A dispatched event. Borrows from the chunk wherever the event is contiguous in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// The `event` field, empty when there was none (which means `message`).
@@ -26,11 +27,11 @@ pub struct Frame<'a> {
 pub struct Parser {
     max_event_bytes: usize,
     mark: ByteOrderMark,
-    /// The last chunk ended in CR: an LF that starts the next one belongs to it.
+    /// True if the last chunk ended in CR: an LF at the start of the next one belongs to it.
     after_cr: bool,
     /// A line that began in an earlier chunk.
     line: Vec<u8>,
-    /// The rest of the line is dropped: it is longer than an event may be.
+    /// True if the rest of the line is dropped: the line is longer than an event may be.
     line_dropped: bool,
     /// Data lines of the open event, as far as they could not stay in the chunk.
     data: Vec<u8>,
@@ -44,7 +45,7 @@ pub struct Parser {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ByteOrderMark {
-    /// So many of its three bytes have been seen at the start of the stream.
+    /// Number of bytes of the byte order mark seen at the start of the stream.
     Seen(u8),
     Passed,
 }
@@ -58,7 +59,7 @@ impl Default for Parser {
 }
 
 impl Parser {
-    /// A parser that skips events of more than `max_event_bytes`.
+    /// A parser that skips events larger than `max_event_bytes`.
     #[must_use]
     pub fn new(max_event_bytes: usize) -> Self {
         Self {
@@ -77,14 +78,14 @@ impl Parser {
         }
     }
 
-    /// Takes the next bytes of the stream, cut anywhere, and gives every event they complete to `out`.
+    /// Feeds bytes, split anywhere, and passes every completed event to `out`.
     pub fn feed(&mut self, chunk: &[u8], mut out: impl FnMut(Frame<'_>)) {
         let mut rest = self.skip_mark(chunk);
         if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
-        // The only data line of the open event, while it can stay where it is.
+        // The only data line of the open event, while it can be borrowed from the chunk.
         let mut whole: Option<&[u8]> = None;
         while let Some(end) = memchr2(b'\n', b'\r', rest) {
             let line = &rest[..end];
@@ -107,13 +108,13 @@ impl Parser {
         self.keep_partial(rest);
     }
 
-    /// The reconnection time the stream asked for, if it did.
+    /// The reconnection time that the stream requested, if any.
     #[must_use]
     pub fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
-    /// How many events were above the limit.
+    /// Number of events above the limit.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped
@@ -126,7 +127,7 @@ impl Parser {
                 break;
             };
             if byte != BYTE_ORDER_MARK[usize::from(seen)] {
-                // Not a mark after all: what looked like one begins the first line.
+                // Not a byte order mark: these bytes begin the first line.
                 self.line
                     .extend_from_slice(&BYTE_ORDER_MARK[..usize::from(seen)]);
                 self.mark = ByteOrderMark::Passed;
@@ -142,7 +143,7 @@ impl Parser {
         rest
     }
 
-    /// A line that lies whole in the chunk.
+    /// Returns a line that is complete in the chunk.
     fn take_line<'a>(
         &mut self,
         line: &'a [u8],
@@ -172,7 +173,7 @@ impl Parser {
         }
     }
 
-    /// The end of a line that began in an earlier chunk.
+    /// Completes a line that began in an earlier chunk.
     fn finish_line(&mut self, end: &[u8]) {
         self.keep_partial(end);
         if std::mem::take(&mut self.line_dropped) {
@@ -228,7 +229,7 @@ impl Parser {
         }
     }
 
-    /// The blank line: gives the open event out, if there is one, and starts the next.
+    /// Handles a blank line: dispatches the open event, if there is one, and begins the next.
     fn dispatch(&mut self, whole: Option<&[u8]>, out: &mut impl FnMut(Frame<'_>)) {
         if std::mem::take(&mut self.oversized) {
             self.skipped += 1;
@@ -268,7 +269,7 @@ fn replace_lossy(text: &mut String, value: &[u8]) {
     text.push_str(&text_of(value));
 }
 
-/// Valid text is checked at several times the speed of the lossy conversion.
+/// /Validation is several times as fast as the lossy conversion.
 fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }

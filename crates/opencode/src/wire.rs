@@ -1,9 +1,8 @@
-//! What OpenCode 1.18 says, in tolerant types.
+//! Tolerant types of the OpenCode 1.18 protocol.
 //!
 //! A frame is decoded in two steps: the envelope first, then the properties by the event's type; the two most frequent
-//! types in one. An unknown event or an
-//! odd field is never an error of the stream: it becomes [`Event::Unknown`] or [`Event::Malformed`], to be counted.
-//! Objects keep their own text (`raw`), since replies to REST questions are answered from it.
+//! types in one step. An unknown event or an invalid field never fails the stream: the event becomes [`Event::Unknown`]
+//! or [`Event::Malformed`], to be counted. Objects keep their original text (`raw`), which REST replies are built from.
 
 mod asking;
 mod event;
@@ -30,30 +29,30 @@ pub use part::{FileInfo, PartInfo, PartKind, ToolState};
 pub use session::{ModelRef, Revert, SessionInfo, SessionStatus, SessionTime, Tokens};
 pub use time::Millis;
 
-/// One event of a stream, with where it happened. It borrows from the frame what stands there without escapes.
+/// An event of a stream, with its envelope. Borrows text without escapes from the frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incoming<'a> {
-    /// The folder whose OpenCode instance spoke; absent on the bare `/event` and on events of the whole server, where
-    /// it may also be `"global"`.
+    /// The folder of the OpenCode instance; absent on the bare `/event` and on events of the whole server, where it may
+    /// also be `"global"`.
     pub directory: Option<Cow<'a, str>>,
-    /// The project's id.
+    /// Id of the project.
     pub project: Option<Cow<'a, str>>,
-    /// The workspace's id.
+    /// Id of the workspace.
     pub workspace: Option<Cow<'a, str>>,
-    /// The event's own id; a [`Sync`] has the same one as the event it doubles.
+    /// Id of the event; a [`Sync`] has the id of the event that it duplicates.
     pub id: Option<Cow<'a, str>>,
-    /// What happened.
+    /// The decoded event.
     pub event: Event,
 }
 
-/// The frame's data is not an event at all.
+/// The data of a frame is not an event.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnEvent {
-    /// Not JSON, or not an object of the expected shape.
+    /// The data is not JSON, or not an object of the expected form.
     #[error("the data of a frame is not an event: {0}")]
     Json(#[from] serde_json::Error),
-    /// An object that names no event type.
-    #[error("the data of a frame names no event type")]
+    /// The object has no event type.
+    #[error("the data of a frame has no event type")]
     NoType,
 }
 
@@ -87,17 +86,16 @@ struct Payload<'a> {
     sync: Option<&'a RawValue>,
 }
 
-/// Decodes the data of one frame of `/global/event` (enveloped) or `/event` (bare).
+/// Decodes the data of one frame of `/global/event` (with envelope) or `/event` (bare).
 ///
-/// # Errors
-/// When it is not JSON or names no event type. An event that is unknown or does not decode is not an error here.
+/// # Errors The data is not JSON or has no event type. An unknown or malformed event is not an error.
 pub fn decode(data: &str) -> Result<Incoming<'_>, NotAnEvent> {
     if let Some(incoming) = straight::decode(data) {
         return Ok(incoming);
     }
     match serde_json::from_str::<Envelope<'_>>(data) {
         Ok(envelope) => opened(envelope),
-        // Only a lone surrogate in the envelope itself can be helped.
+        // Only a lone surrogate in the envelope can be repaired.
         Err(_) => opened(serde_json::from_str(&sanitize(data))?).map(Incoming::into_owned),
     }
 }
@@ -145,7 +143,7 @@ fn opened(envelope: Envelope<'_>) -> Result<Incoming<'_>, NotAnEvent> {
     })
 }
 
-/// An object that decodes from its own JSON text and keeps it.
+/// An object that decodes from its JSON text and keeps it.
 pub(crate) trait FromRaw: Sized {
     /// Decodes from text without lone surrogates.
     fn from_raw(raw: Raw) -> Result<Self, serde_json::Error>;

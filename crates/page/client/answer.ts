@@ -1,14 +1,15 @@
-// Answers to what agents ask. What is sent is what is shown as chosen when it is sent, and allowing is never a default.
+// Answers to agents' requests. The answer is the one visibly chosen at submit; allowing is never a default.
 
 import { complain } from "./api";
 import { hint } from "./hint";
 import { allKept, keep } from "./outbox";
 import { noteAnswer } from "./places";
 import { stir, whyNotGranted } from "./steady";
+import { t } from "./words";
 
-export const tooMany = "This browser keeps no more that waits to be sent. Let some of it be sent, or discard it.";
+export const tooMany = "The queue in this browser is full. Wait until some of it is sent, or discard an entry.";
 
-/** What a reply is called before it is sent, and after. */
+/** Labels of a reply before and after it is sent. */
 const replies: Record<string, [string, string]> = {
   once: ["Allow once", "Allowed once"],
   always: ["Always allow", "Always allowed"],
@@ -16,20 +17,46 @@ const replies: Record<string, [string, string]> = {
   answer: ["Answer", "Answered by you"],
 };
 
-function isAnswered(form: HTMLFormElement): boolean {
-  return allKept().some((kept) => kept.url === form.dataset.url && kept.state === "waiting");
+/** What an answer is for: a card's form, or a line of a card for equal requests. */
+type Asking = HTMLFormElement | HTMLInputElement;
+
+function isAnswered({ dataset }: Asking): boolean {
+  return allKept().some((kept) => kept.url === dataset.url && kept.state === "waiting");
 }
 
-function answer(form: HTMLFormElement, body: Record<string, unknown>, inShort: string, done: string): void {
-  const { url } = form.dataset;
-  const instance = decodeURIComponent(url?.split("/")[3] ?? "");
-  if (url === undefined) return;
-  noteAnswer(url, done);
-  complain(form, keep({ kind: "answer", instance, url, body, text: inShort }) ? "" : tooMany);
+/** When the line of a request was answered. Between the hub's reply and the line's end another press is no other answer. */
+const answeredAt = new Map<string, number>();
+const answerHolds = 5_000;
+
+/** What a form's answer is for: each request that is ticked, in a card for equal ones. */
+function requestsOf(form: HTMLFormElement): Asking[] {
+  if (form.dataset.group === undefined) return [form];
+  const ticked = [...form.querySelectorAll<HTMLInputElement>("input:checked")];
+  if (ticked.length === 0) hint("No request is ticked.");
+  const isNew = (url = ""): boolean => performance.now() - (answeredAt.get(url) ?? -Infinity) > answerHolds;
+  return ticked.filter((one) => !isAnswered(one) && isNew(one.dataset.url));
+}
+
+/** Sends an answer. With `grants` it names the content that was read. */
+function answer(form: HTMLFormElement, body: Record<string, unknown>, inShort: string, done: string, grants = false): void {
+  let isFull = false;
+  for (const one of requestsOf(form)) {
+    const { url, fingerprint, title } = one.dataset;
+    if (url === undefined) continue;
+    const instance = decodeURIComponent(url.split("/")[3] ?? "");
+    noteAnswer(url, done);
+    if (one !== form) {
+      answeredAt.set(url, performance.now());
+      noteAnswer(form.dataset.url ?? "", done);
+    }
+    const text = title === undefined ? t(inShort) : `${t(inShort)}, ${title}`;
+    isFull = !keep({ kind: "answer", instance, url, body: grants ? { ...body, fingerprint } : body, text }) || isFull;
+  }
+  complain(form, isFull ? tooMany : "");
   stir();
 }
 
-/** Answers a request for leave. A form that was sent without a button, as by Enter, rejects with what was written, if anything. */
+/** Answers a permission request. A form that was sent without a button, as by Enter, rejects with what was written, if anything. */
 export function answerPermission(form: HTMLFormElement, pressed: string): void {
   const message = String(new FormData(form).get("message") ?? "").trim();
   if (isAnswered(form) || (pressed === "" && message === "")) return;
@@ -38,9 +65,10 @@ export function answerPermission(form: HTMLFormElement, pressed: string): void {
   if (reply === "reject") return answer(form, message === "" ? { reply } : { reply, message }, inShort, done);
   const card = form.closest<HTMLElement>("li.card");
   const { fingerprint } = form.dataset;
+  // Each request is named with its own content.
   const why = card && fingerprint !== undefined ? whyNotGranted(card) : "This request cannot be allowed from here.";
   if (why !== null) return hint(why);
-  answer(form, { reply, fingerprint }, inShort, done);
+  answer(form, { reply }, inShort, done, true);
 }
 
 /** The answers to one thing asked, as they are marked; a sentence if there is none yet. */
@@ -51,7 +79,7 @@ function marks(item: HTMLFieldSetElement): string[] | string {
   const ownChosen = own !== null && chosen.some((input) => input.dataset.own !== undefined);
   const written = own?.value.trim() ?? "";
   const isOnly = item.querySelector("input:not([type=text])") === null;
-  if ((ownChosen || isOnly) && written === "") return "Write your own answer, or choose another one.";
+  if ((ownChosen || isOnly) && written === "") return "Write your own answer, or choose another option.";
   const picked = chosen.flatMap((input) => (input.dataset.label === undefined ? [] : [String(JSON.parse(input.dataset.label))]));
   const all = ownChosen || isOnly ? [...picked, written] : picked;
   return all.length > 0 ? all : "Choose or write an answer to each question.";
@@ -67,11 +95,21 @@ export function answerQuestion(form: HTMLFormElement, pressed: string): void {
     if (typeof marked === "string") return complain(form, marked);
     answers.push(marked);
   }
-  answer(form, { answers }, `${inShort} ${answers.flat().join(", ")}`, done);
+  answer(form, { answers }, `${t(inShort)} ${answers.flat().join(", ")}`, done);
 }
 
-/** Writing an answer of one's own chooses it; writing none any more lets go of it. */
+/** Selects the own answer while its field has text, and deselects it when the field is empty. */
 export function chooseOwn(field: HTMLInputElement): void {
   const own = field.closest("fieldset")?.querySelector<HTMLInputElement>("input[data-own]");
   if (own) own.checked = field.value.trim() !== "";
+}
+
+/** Allows what a request was read to be, and what its *Always* covers, after a person confirmed that. */
+export function grantAlways(form: HTMLFormElement, fingerprint: string): void {
+  if (!isAnswered(form)) answer(form, { reply: "always", fingerprint }, "Always allow", "Always allowed");
+}
+
+/** Rejects a request, with a reason if there is one. */
+export function rejectRequest(form: HTMLFormElement, message: string): void {
+  if (!isAnswered(form)) answer(form, message === "" ? { reply: "reject" } : { reply: "reject", message }, "Reject", "Rejected by you");
 }

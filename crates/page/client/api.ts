@@ -1,6 +1,8 @@
-// Commands go to the JSON API; what goes wrong is said beside the control that was used.
+// Commands to the JSON API. Errors are shown beside the control that was used.
 
-/** What the API says of a refusal, as RFC 9457 has it. */
+import { t } from "./words";
+
+/** Problem details of a refused command (RFC 9457). */
 export interface Problem {
   type?: string;
   title?: string;
@@ -15,7 +17,7 @@ export interface Reply {
   json: Record<string, unknown>;
 }
 
-/** How long an answer may take: longer than the hub waits for a server. */
+/** Timeout of an answer: longer than the hub waits for a server. */
 const answerPatience = 45_000;
 
 /** Where problems of a control are shown. */
@@ -29,7 +31,8 @@ function place(at: Element): HTMLElement | null {
 }
 
 /** Says something beside a control; `calm` if nothing is wrong. */
-export function complain(at: Element, text: string, calm = false): void {
+export function complain(at: Element, said: string, calm = false): void {
+  const text = t(said);
   const problem = place(at);
   if (!problem || (problem.textContent === text && problem.hidden === (text === ""))) return;
   problem.textContent = text;
@@ -39,7 +42,7 @@ export function complain(at: Element, text: string, calm = false): void {
 
 export function inWords(problem: Problem, status: number): string {
   const said = [problem.title, problem.detail, problem.next].filter(Boolean).join(". ").replaceAll("..", ".");
-  return said === "" ? `It was refused (${status}).` : said;
+  return said === "" ? t("The request failed ({status}).", { status }) : said;
 }
 
 function parsed(text: string): Record<string, unknown> {
@@ -75,15 +78,15 @@ export async function exchange(
 
 export const isGood = (reply: Reply): boolean => reply.status >= 200 && reply.status < 300;
 
-/** What a good answer says; `null` after saying beside a control what went wrong. */
+/** Body of a successful answer; `null` after an error was shown beside the control. */
 export function answered(at: Element, reply: Reply): Record<string, unknown> | null {
   if (isGood(reply)) return reply.json;
-  const silent = "Drovers did not answer. Nothing was lost here; try again.";
+  const silent = "Drovers did not answer. Nothing was lost. Try again.";
   complain(at, reply.status === 0 ? silent : inWords(reply.json, reply.status));
   return null;
 }
 
-/** Sends a command. Gives back the answer, or `null` after saying what went wrong. */
+/** Sends a command. Returns the answer, or `null` after an error was shown. */
 export async function send(
   at: Element,
   method: string,

@@ -3,14 +3,14 @@
 
 /** The code of a key that an input method took. */
 const takenKey = 229;
-/** How long after a composition's end a key is taken to be the one that ended it, in milliseconds. */
+/** Time after the end of a composition within which a key counts as the one that ended it, in milliseconds. */
 const sameKey = 50;
 
 let composing = false;
 let composed = -Infinity;
 let takenEnter = -Infinity;
 
-/** Whether a key is an input method's, and so means nothing to the page. */
+/** True if a key belongs to an input method and has no meaning for the page. */
 export function ofComposition(event: KeyboardEvent): boolean {
   const since = event.timeStamp - composed;
   return composing || event.isComposing || event.keyCode === takenKey || since < sameKey;

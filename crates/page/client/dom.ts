@@ -1,4 +1,6 @@
-// Finding things on the page, and what the document says of itself.
+// DOM look-ups, and the data attributes of the document.
+
+import { t } from "./words";
 
 export const root = document.documentElement;
 
@@ -9,7 +11,7 @@ export function byId<T extends HTMLElement>(id: string): T | null {
   return document.getElementById(id) as T | null;
 }
 
-/** The element with this `data-k`, on the page or kept aside. */
+/** The element with this `data-k`, on the page or in the store of unplaced elements. */
 export function find(key: string): Element | null {
   const selector = `[data-k="${CSS.escape(key)}"]`;
   const here = document.querySelector(selector) ?? aside.get(key);
@@ -32,8 +34,14 @@ export function keyOf(node: Node): string | undefined {
   return node instanceof HTMLElement ? node.dataset.k : undefined;
 }
 
-/** Tells those who listen to the page, not look at it. */
+/** Announces a text to screen readers. */
 export function say(text: string): void {
   const said = byId("said");
-  if (said) said.textContent = text;
+  if (said) said.textContent = t(text);
+}
+
+/** Puts the focus on a card, as a key does. */
+export function focusCard(card: HTMLElement): void {
+  card.tabIndex = -1;
+  card.focus({ focusVisible: true } as FocusOptions);
 }

@@ -26,7 +26,7 @@ async function enter(): Promise<void> {
     // A browser that is in already is let in by its cookie, whatever the link was good for; any other is told what to do.
     location.replace(destination());
   } catch {
-    if (said) said.textContent = "Drovers does not answer. Start it with `drovers`, and open the link that it prints.";
+    if (said) said.textContent = said.dataset.failed ?? "";
   }
 }
 

@@ -5,20 +5,8 @@ import { answered, complain, exchange } from "./api";
 import { confirmed } from "./dialogs";
 import { byId, root } from "./dom";
 import { keep } from "./outbox";
-import { fetchElement } from "./patch";
 import { saveDraft } from "./drafts";
-import { body } from "./prompt";
-
-/** The whole text of the prompt that a control is about. */
-async function heldText(control: HTMLElement): Promise<string> {
-  const said: string[] = [];
-  for (const part of control.closest("article")?.querySelectorAll<HTMLElement>(".parts > .said") ?? []) {
-    const more = part.querySelector<HTMLAnchorElement>("a.more");
-    const whole = more ? await fetchElement(more.href) : part;
-    said.push([...(whole ?? part).querySelectorAll("[data-k^='b:']")].map((block) => block.textContent).join(""));
-  }
-  return said.join("\n");
-}
+import { body, promptText } from "./prompt";
 
 /**
  * Takes a prompt out of its session. Its text is in the draft before that, so that it outlasts whatever happens to the page; it leaves
@@ -62,13 +50,13 @@ async function oneAtATime(control: HTMLElement, act: () => Promise<void>): Promi
 
 export function dropHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
-    if (await confirmed("Drop this prompt? It is removed from the session.", "Drop", "Keep")) await takeBack(control, "");
+    if (await confirmed("Delete this prompt? This removes it from the session.", "Delete", "Keep")) await takeBack(control, "");
   });
 }
 
 export function editHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
-    const text = await heldText(control);
+    const text = await promptText(control.closest("article"));
     await takeBack(control, text);
   });
 }
@@ -76,7 +64,7 @@ export function editHeld(control: HTMLElement): Promise<void> {
 export function sendHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
     const { instance, session } = root.dataset;
-    const text = await heldText(control);
+    const text = await promptText(control.closest("article"));
     const before = byId<HTMLTextAreaElement>("text")?.value ?? "";
     if (instance === undefined || session === undefined || !(await takeBack(control, text))) return;
     const written = before === "" ? text : `${before}\n\n${text}`;

@@ -1,8 +1,9 @@
 // A quiet sentence about something that did nothing. It moves nothing and takes no input.
 
 import { byId } from "./dom";
+import { t } from "./words";
 
-/** How long it is shown, in milliseconds. */
+/** Display time of a hint, in milliseconds. */
 const shownHint = 5_000;
 
 let hiding: number | undefined;
@@ -10,7 +11,7 @@ let hiding: number | undefined;
 export function hint(text: string): void {
   const line = byId("hint");
   if (!line) return;
-  line.textContent = text;
+  line.textContent = t(text);
   line.hidden = false;
   clearTimeout(hiding);
   hiding = setTimeout(() => (line.hidden = true), shownHint);

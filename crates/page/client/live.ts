@@ -1,11 +1,13 @@
-// The page's one socket: what it looks at goes up, what changed comes down. Silence means that the link is broken.
+// The WebSocket of the page: viewports go up, changes come down. Silence means that the connection is broken.
 
 import { setClock, tick } from "./clock";
 import { root } from "./dom";
 import { drawing, every } from "./pace";
 import { apply, isGrowth, type Op } from "./patch";
 import { keepingPlace } from "./reading";
+import type { Settings } from "./settled";
 import { stir } from "./steady";
+import { t } from "./words";
 
 /** The look that it answers, the revision that it brings the page to, and how. */
 type Batch = [number, number, ...Op[]];
@@ -14,9 +16,25 @@ type Frame =
   | Batch
   | { t: "hello"; epoch: string; rev: number; version: number }
   | { t: "beat"; at: number; needs: number }
+  | { t: "settings"; settings: Settings }
+  | { t: "news"; items: News[] }
   | { t: "reset" };
 
-/** What the page does about its link. */
+/** Something that a person may be notified of: it is there until it is seen to. */
+export interface News {
+  /** Names it, and is the same as long as it is the same. */
+  key: string;
+  kind: "needs" | "failed" | "finished";
+  instance: string;
+  /** The session, in words. */
+  title: string;
+  /** What is asked, or how it ended. */
+  text: string;
+  /** The page that shows it. */
+  path: string;
+}
+
+/** Handlers of the connection. */
 interface Listening {
   /** Something changed, or as many requests wait. */
   changed: (needs?: number) => void;
@@ -24,14 +42,18 @@ interface Listening {
   reset: () => Promise<void>;
   /** The link is there (again). */
   back: () => void;
+  /** The settings of this hub are these. */
+  settings: (now: Settings) => void;
+  /** All that a person may be notified of. */
+  news: (items: News[]) => void;
 }
 
-/** Beats come every 5 s; with the time between two looks a dead link is shown 12 s after its last one. */
+/** Timeout without messages. The hub sends a beat every 5 s; with the check interval a dead connection shows after 12 s. */
 const silence = 11_000;
 const lookEvery = 1_000;
-/** How long a new connection may take to say something before another is tried. A half-open network never says no. */
+/** Timeout of a new connection until its first message. A half-open network never reports an error. */
 const opening = 4_000;
-/** Between two looks this long the page itself did not run: that it heard nothing says nothing of the link. */
+/** After a pause of this length the page itself was suspended: missing messages then say nothing about the connection. */
 const slept = 5_000;
 const shortest = 250;
 /** Between tries of a page that is seen, which is to be right within a second of its link's return; and of one that is not. */
@@ -60,14 +82,25 @@ function tell(said: object): void {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(said));
 }
 
+let asking = false;
+
+/** Asks to be told, or not to be told, of what a person may be notified of. */
+export function askForNews(on: boolean): void {
+  if (asking === on) return;
+  asking = on;
+  tell({ t: "notify", on });
+}
+
 /** Tells the hub what is looked at from now on, once the page is what its revision says. */
 export function look(): void {
   looks += 1;
   const n = looks;
   void work.then(() => {
     if (n !== looks) return;
-    const { epoch, rev, instance = null, session = null, from = null } = root.dataset;
-    tell({ t: "look", n, epoch, rev: Number(rev), instance, session, from, hidden: document.hidden });
+    const { epoch, rev, instance = null, session = null, from = null, parallel = null, overview, review, settings = 0 } = root.dataset;
+    const seen = { instance, session, from, parallel, overview: overview !== undefined, review: review !== undefined, settings: Number(settings), language: root.lang };
+    tell({ t: "look", n, epoch, rev: Number(rev), ...seen, hidden: document.hidden });
+    if (asking) tell({ t: "notify", on: true });
   });
 }
 
@@ -77,14 +110,29 @@ export function leave(): Promise<void> {
   return work;
 }
 
-const usualWhy = "Page offline: reconnecting. What you send is kept";
+/** Changes the page between two batches, so that neither sees half of the other. */
+export function betweenBatches(act: () => Promise<void>): void {
+  work = work.then(() => around(act)).catch(() => void reload());
+}
+
+const usualWhy = "Page offline. Reconnecting; prompts are queued";
 
 function show(offline: boolean, why?: string): void {
   if (!offline && !root.hasAttribute("data-offline")) return;
   const line = document.getElementById("offline");
-  if (line && (line.hidden || why !== undefined)) line.textContent = why ?? usualWhy;
+  if (line && (line.hidden || why !== undefined)) line.textContent = t(why ?? usualWhy);
   if (line) line.hidden = !offline;
   root.toggleAttribute("data-offline", offline);
+}
+
+/** Runs a change of the page, and does around it what lists need. */
+type Around = (act: () => Promise<void>) => Promise<void>;
+
+let around: Around = (act) => act();
+
+/** Sets what runs around each change of the page that is more than a text that grows. */
+export function aroundChanges(wrap: Around): void {
+  around = wrap;
 }
 
 async function batch([n, rev, ...ops]: Batch): Promise<void> {
@@ -107,7 +155,9 @@ async function batch([n, rev, ...ops]: Batch): Promise<void> {
 function take(frame: Frame): void {
   if (Array.isArray(frame)) {
     // Not waited for: the new page itself waits for this chain.
-    work = work.then(() => batch(frame)).catch(() => void reload());
+    const [, , ...ops] = frame;
+    const applied = (): Promise<void> => batch(frame);
+    work = work.then(() => (ops.every(isGrowth) ? applied() : around(applied))).catch(() => void reload());
     return;
   }
   switch (frame.t) {
@@ -120,6 +170,12 @@ function take(frame: Frame): void {
       setClock(frame.at);
       listening?.changed(frame.needs);
       break;
+    case "settings":
+      listening?.settings(frame.settings);
+      break;
+    case "news":
+      listening?.news(frame.items);
+      break;
     case "reset":
       void reload();
       break;
@@ -131,8 +187,8 @@ async function explain(): Promise<void> {
   const answer = await fetch("/api/health", { signal: AbortSignal.timeout(opening) }).catch(() => null);
   if (!answer || !root.hasAttribute("data-offline")) return;
   const refused = answer.status === 401 || answer.status === 403;
-  if (refused) show(true, "Drovers does not let this page in any more. `drovers link` prints an address that does");
-  else if (answer.ok) show(true, "Drovers answers, but takes no link: perhaps too many pages are open. Trying again");
+  if (refused) show(true, "This page lost its access. Run `drovers link` and open the address it prints");
+  else if (answer.ok) show(true, "Drovers is reachable but accepts no live connection. Too many pages may be open. Retrying");
 }
 
 function lost(from: WebSocket): void {

@@ -4,46 +4,33 @@ import { answerPermission, answerQuestion, chooseOwn } from "./answer";
 import { send } from "./api";
 import { beginClock } from "./clock";
 import { byComposition, watchComposing } from "./composing";
-import { addFrom, continueAll, login, openDialog, openFolder, remove, sheet } from "./dialogs";
+import { foldPane, isSheet, openDialog, remove, sheet } from "./dialogs";
 import { byId, root, say } from "./dom";
-import { dropHeld, editHeld, sendHeld } from "./held";
+import { hint } from "./hint";
 import { keyboard } from "./keys";
-import { live } from "./live";
-import { menu, watchMenu } from "./menu";
+import { later } from "./later";
+import { betweenBatches, live } from "./live";
+import { menu } from "./menu";
 import { chosen } from "./morph";
 import { again, navigation } from "./navigate";
 import { outbox, sendKept, withdrawAllows } from "./outbox";
-import { fetchElement } from "./patch";
+import { filterRows, unfold, watchOverview } from "./overview";
+import { settleList } from "./patch";
 import { watchPlaces } from "./places";
+import { openMenu, watchLongPress } from "./press";
 import { isTooEarly, watchPresses } from "./presses";
 import { saveDraft, showDraft, watchDrafts } from "./drafts";
-import { followBegun, sendPrompt, syncPrompt } from "./prompt";
-import { beginReading } from "./reading";
-import { review, watchReview } from "./review";
+import { composerShown, followBegun, sendPrompt, syncPrompt, useExample } from "./prompt";
+import { beginReading, toEnd } from "./reading";
+import { applySettings, notifies, settings } from "./settled";
 import { watchCards } from "./steady";
+import { watchTriage } from "./triage";
 import { showKept } from "./waiting";
 
-async function copy(button: HTMLElement): Promise<void> {
-  const code = button.closest(".code")?.querySelector("pre")?.textContent ?? "";
-  const block = button.closest<HTMLElement>("[data-k]");
-  await navigator.clipboard.writeText(code);
-  say("Copied");
-  block?.classList.add("copied");
-  setTimeout(() => block?.classList.remove("copied"), 1500);
-}
-
-async function showWhole(link: HTMLElement): Promise<void> {
-  const part = link.closest("[data-k^='p:']");
-  const fresh = link instanceof HTMLAnchorElement ? await fetchElement(link.href) : null;
-  if (!part || !fresh) return;
-  fresh.toggleAttribute("open", part.hasAttribute("open"));
-  part.replaceWith(fresh);
-}
-
-/** A stop is the last word: what was allowed before it and was not sent yet is not sent any more. */
+/** Stopping a session also discards grants that were not sent yet. */
 function withdraw(): void {
   const dropped = withdrawAllows(root.dataset.instance ?? "");
-  if (dropped > 0) say("What was allowed and not sent yet was dropped");
+  if (dropped > 0) say("Grants that were not sent yet were discarded");
 }
 
 /** Sends a command of a button, one at a time. */
@@ -62,36 +49,75 @@ function reply(button: HTMLElement): void {
 }
 
 const clicks: Record<string, (control: HTMLElement) => unknown> = {
-  copy,
+  copy: (control) => later("beside").then((own) => own.copy(control)),
   remove,
-  "continue-all": continueAll,
-  folder: openFolder,
-  whole: showWhole,
+  "continue-all": (control) => later("forms").then((own) => own.continueAll(control)),
+  folder: (control) => later("forms").then((own) => own.openFolder(control)),
+  whole: (control) => later("forms").then((own) => own.showWhole(control)),
   dialog: (control) => openDialog(control.dataset.dialog ?? ""),
   close: (control) => control.closest("dialog")?.close(),
-  sheet: (control) => sheet(control.dataset.sheet),
+  unfold,
+  verify: (control) => later("verify").then((own) => own.verify(undefined, control)),
+  reread: (control) => later("verify").then((own) => own.reread(control)),
+  "since-close": () => later("beside").then((own) => own.closeAway()),
+  done: (control) => later("sort").then((own) => own.markDone(control)),
+  "put-off": (control) => later("sort").then((own) => own.openSnooze(control)),
+  "retry-model": (control) => later("picker").then((own) => own.retryWith(control)),
+  snooze: (control) => later("sort").then((own) => own.snooze(control)),
+  example: useExample,
+  sheet: ({ dataset: { sheet: side = "" } }) => (isSheet(side) ? sheet(side) : foldPane(side)),
+  // On a narrow screen the list opens; on a wide one it is there, and gets the focus.
+  sessions: () => {
+    sheet("left");
+    document.querySelector<HTMLElement>("[data-k=tree] [aria-current]")?.focus();
+  },
   menu: () => menu(),
   post,
   reply,
-  "drop-held": dropHeld,
-  "edit-held": editHeld,
-  "send-held": sendHeld,
+  attach: (control) => later("beside").then((own) => own.chooseFiles(control)),
+  queue: (control) => later("queue").then((own) => own.actOnQueue(control)),
+  later: (control) => sendPrompt(control.closest("form") as HTMLFormElement, "later"),
+  pick: (control) => later("picker").then((own) => own.openPicker(control.id)),
+  "session-menu": openMenu,
+  "message-menu": (control) => later("session").then((own) => own.openMessageMenu(control)),
+  "drop-held": (control) => later("queue").then((own) => own.dropHeld(control)),
+  "edit-held": (control) => later("queue").then((own) => own.editHeld(control)),
+  "send-held": (control) => later("queue").then((own) => own.sendHeld(control)),
+  parallel: () => later("parallel").then((own) => own.openParallel()),
+  keep: (control) => later("parallel").then((own) => own.keepRun(control)),
+  unkeep: (control) => later("parallel").then((own) => own.unkeepRuns(control)),
+  palette: () => later("palette").then((own) => own.openPalette()),
+  settings: () => later("settings").then((own) => own.openSettings()),
+  notify: (control) => later("notify").then((own) => own.answerOffer(control.dataset.yes !== undefined)),
+  end: toEnd,
+  skip: () => (byId("log") ?? byId("main"))?.focus(),
 };
 
 const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> = {
-  add: addFrom,
-  login,
+  add: (form) => later("forms").then((own) => own.addFrom(form)),
+  login: (form) => later("forms").then((own) => own.login(form)),
   prompt: sendPrompt,
+  "run-parallel": (form) => later("parallel").then((own) => own.startParallel(form)),
   permission: answerPermission,
   question: answerQuestion,
+  reject: (form) => later("sort").then((own) => own.sendReject(form)),
 };
+
+/** Reports a control whose chunk could not be loaded: the hub is away. Any other failure is a defect, and is reported as such. */
+function acted(done: unknown): void {
+  if (!(done instanceof Promise)) return;
+  done.catch((error: unknown) => {
+    if (!String(error).includes("dynamically imported module")) throw error;
+    hint("Drovers did not answer. Try again.");
+  });
+}
 
 document.addEventListener("click", (event) => {
   const control = (event.target as Element).closest<HTMLElement>("[data-do]");
   const act = clicks[control?.dataset.do ?? ""];
   if (!control || !act) return;
   event.preventDefault();
-  void act(control);
+  acted(act(control));
 });
 
 document.addEventListener("submit", (event) => {
@@ -103,7 +129,7 @@ document.addEventListener("submit", (event) => {
   if (byComposition(event.timeStamp)) return;
   const card = form.closest<HTMLElement>("li.card");
   if (card && isTooEarly(card, event.timeStamp)) return;
-  void act(form, event.submitter instanceof HTMLButtonElement ? event.submitter.value : "");
+  acted(act(form, event.submitter instanceof HTMLButtonElement ? event.submitter.value : ""));
 });
 
 document.addEventListener("change", (event) => {
@@ -115,13 +141,22 @@ document.addEventListener("input", (event) => {
   if (event.target instanceof HTMLInputElement && event.target.name === "own") chooseOwn(event.target);
 });
 
-/** Counts what waits in the title, for those who are elsewhere. */
+/** What the icon counts. */
+let badged = 0;
+
+/** Shows the number of waiting requests in the title. */
 function count(needs?: number): void {
   const waiting = needs ?? Number(document.querySelector<HTMLElement>("[data-k=calm]")?.dataset.needs ?? 0);
   const front = document.querySelector<HTMLElement>("[data-k=head]")?.dataset.title;
   const title = front === undefined ? "Drovers" : `${front} · Drovers`;
   const counted = waiting > 0 ? `(${waiting}) ${title}` : title;
   if (document.title !== counted) document.title = counted;
+  if (badged === waiting) return;
+  badged = waiting;
+  const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
+  if (icon) icon.href = (waiting > 0 ? icon.dataset.need : icon.dataset.calm) ?? icon.href;
+  // A browser that cannot do it, or does it for installed pages only, says so by a rejection.
+  void (waiting > 0 ? navigator.setAppBadge?.(waiting) : navigator.clearAppBadge?.())?.catch(() => undefined);
 }
 
 /** Brings the tabs of what is in front into view, and a place to write where that is all there is to do. */
@@ -129,7 +164,8 @@ function reveal(): void {
   for (const tab of document.querySelectorAll(".tabs [aria-current], .strip [aria-current]")) {
     tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
-  const { instance, session } = root.dataset;
+  const { instance, session, review } = root.dataset;
+  if (review !== undefined) return void later("changes").then((own) => own.showReview());
   const keyboardAtHand = matchMedia("(pointer: fine)").matches;
   if (keyboardAtHand && instance !== undefined && session === undefined) byId("text")?.focus({ preventScroll: true });
 }
@@ -145,12 +181,34 @@ function linksChanged(): boolean {
   return changed;
 }
 
+/** Brings up to date what is beside the conversation. */
+let beside: (() => void) | undefined;
+
+/** Starts notifications where they are permitted and on. */
+function watchForNews(): void {
+  if (notifies(settings())) void later("notify").then((own) => own.watchNotices());
+}
+
+/** How long after a chunk could not be loaded it is tried again, in milliseconds. */
+const loadAgainAfter = 5_000;
+
+/** Runs code that is not needed at once when the page is idle; again later where its chunk could not be loaded, as the hub is away. */
+function whenIdle(act: () => Promise<unknown>): void {
+  const attempt = (): void => void act().catch(() => setTimeout(attempt, loadAgainAfter));
+  if ("requestIdleCallback" in window) requestIdleCallback(attempt);
+  else setTimeout(attempt, 200);
+}
+
+// What a person set of the panes: their widths as properties, and those that are folded.
+root.style.cssText = localStorage.getItem("panes") ?? "";
+root.dataset.fold = localStorage.getItem("fold") ?? "";
 beginReading();
 beginClock(Number(root.dataset.now));
 showDraft();
 syncPrompt();
 count();
 reveal();
+
 navigation(() => {
   sheet();
   menu(false);
@@ -158,13 +216,16 @@ navigation(() => {
   syncPrompt();
   count();
   reveal();
-  review();
+  beside?.();
+  filterRows();
+  composerShown();
 });
-watchReview();
 watchComposing();
 watchPlaces();
 watchPresses();
-watchMenu();
+watchLongPress();
+watchOverview((key) => betweenBatches(() => settleList(key)));
+watchTriage();
 watchDrafts();
 keyboard();
 outbox(showKept, followBegun);
@@ -173,9 +234,22 @@ live({
   changed: (needs) => {
     syncPrompt();
     count(needs);
-    review();
+    filterRows();
     if (linksChanged()) sendKept();
+    beside?.();
   },
   reset: again,
   back: sendKept,
+  settings: (now) => {
+    applySettings(now);
+    watchForNews();
+  },
+  news: (items) => void later("notify").then((own) => own.tellNews(items)),
 });
+whenIdle(() =>
+  later("beside").then((own) => {
+    beside = own.watchBeside();
+    watchForNews();
+    own.beginComposing();
+  }),
+);

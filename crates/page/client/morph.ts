@@ -1,4 +1,4 @@
-// Makes an element what the hub says it is, and leaves alone what the person owns: what is open, chosen, typed, focused.
+// Updates an element to the hub's version, and preserves user state: open, chosen, typed, focused.
 
 import { keyOf } from "./dom";
 import { drop, isPlace } from "./places";
@@ -6,11 +6,11 @@ import { drop, isPlace } from "./places";
 /** Inner HTML of blocks that grow, as last set. */
 export const sources = new WeakMap<Element, string>();
 
-/** Menus in which the person chose. */
+/** Menus in which the person selected an option. */
 export const chosen = new WeakSet<Element>();
 
-/** What the page itself says of its cards. */
-const ownNames = ["data-ready", "data-unread", "data-marked", "data-kept", "aria-disabled"];
+/** Attributes that the page itself sets. */
+const ownNames = ["data-open", "data-ready", "data-unread", "data-marked", "data-kept", "data-said", "data-picked", "tabindex", "aria-disabled"];
 
 function owned(name: string, element: Element): boolean {
   return ownNames.includes(name) || (name === "open" && (element.tagName === "DETAILS" || element.tagName === "DIALOG"));
@@ -26,7 +26,7 @@ export function attributes(old: Element, fresh: Element): void {
   }
 }
 
-/** What a child is found by among its siblings. A problem that is being shown is never taken for another line. */
+/** Identity of a child among its siblings. A problem that is shown never matches another line. */
 function nameOf(node: Node): string | undefined {
   return keyOf(node) ?? (node instanceof Element && node.matches(".problem") ? ".problem" : undefined);
 }

@@ -5,42 +5,51 @@ import { exchange, inWords, isGood, type Problem, type Reply } from "./api";
 import { clock } from "./clock";
 import { root } from "./dom";
 import { hint } from "./hint";
+import { t } from "./words";
 
 /** Something that is to be sent. */
 export interface Kept {
-  /** Names it at the hub. */
+  /** Idempotency key at the hub. */
   key: string;
-  /** When it was written: the order in which it is sent. */
+  /** Time of writing, which orders the queue. */
   at: number;
   kind: "prompt" | "answer";
   instance: string;
-  /** Absent while it is to begin a session of its own. */
+  /** Absent if the prompt starts a new session. */
   session?: string;
-  /** Of an answer: where it goes. */
+  /** For an answer: URL of the request. */
   url?: string;
   body: Record<string, unknown>;
-  /** In words, for the person who wrote it. */
+  /** Text for the person who wrote it. */
   text: string;
+  /** Characters of the attached files. */
+  weight?: number;
+  /** True if the entry is too large for localStorage and is lost on a reload. */
+  apart?: boolean;
   state: "waiting" | "sent" | "refused";
-  /** Why it waits or was refused. */
+  /** Reason why the entry waits or was refused. */
   why?: string;
   /** True if a try may have arrived whose answer was lost. */
   unclear?: boolean;
-  /** When the hub took it, and the message that it became. */
+  /** Time at which the hub accepted the entry, and id of the resulting message. */
   sent?: number;
   message?: string;
 }
 
 const outboxPrefix = "outbox:";
-/** Things kept at most; at the bound nothing more is taken, and what was written stays where it was written. */
+/** Maximum number of queued entries. At the limit new entries are refused, and the text stays in its field. */
 const mostKept = 100;
-/** Characters of them all together. */
+/** Maximum total characters in localStorage. A larger entry with files stays in memory. */
 const mostKeptLength = 1_000_000;
-/** How long something that was sent is shown if its message does not appear: a moment in which links may heal. */
+/** Maximum total characters with the entries in memory. At the limit new entries are refused. */
+const mostApartLength = 60_000_000;
+/** Display time of a sent entry whose message does not appear: long enough for a link to reconnect. */
 const shownSent = 30_000;
 const firstAgain = 1_000;
 const lastAgain = 15_000;
 
+/** Entries that are too large for localStorage, by name. They last as long as the page. */
+const apart = new Map<string, Kept>();
 let cached: Kept[] | null = null;
 let newest = 0;
 let underWay = false;
@@ -53,11 +62,13 @@ let onBegun: (kept: Kept) => void = () => undefined;
 
 const nameOfKept = (kept: Kept): string => `${outboxPrefix}${String(kept.at).padStart(15, "0")}:${kept.key}`;
 
-/** Everything kept, oldest first. */
+/** All queued entries, oldest first. */
 export function allKept(): Kept[] {
   if (cached) return cached;
   const names = Object.keys(localStorage).filter((name) => name.startsWith(outboxPrefix));
-  cached = names.sort().flatMap((name) => {
+  cached = [...names, ...apart.keys()].sort().flatMap((name) => {
+    const own = apart.get(name);
+    if (own) return [own];
     try {
       return [JSON.parse(localStorage.getItem(name) ?? "") as Kept];
     } catch {
@@ -68,13 +79,14 @@ export function allKept(): Kept[] {
 }
 
 function isKept(kept: Kept): boolean {
-  return localStorage.getItem(nameOfKept(kept)) !== null;
+  return apart.has(nameOfKept(kept)) || localStorage.getItem(nameOfKept(kept)) !== null;
 }
 
 /** Writes something down; false if there is no room. */
 function writeKept(kept: Kept): boolean {
   try {
-    localStorage.setItem(nameOfKept(kept), JSON.stringify(kept));
+    if (kept.apart) apart.set(nameOfKept(kept), kept);
+    else localStorage.setItem(nameOfKept(kept), JSON.stringify(kept));
     return true;
   } catch {
     return false;
@@ -84,7 +96,7 @@ function writeKept(kept: Kept): boolean {
   }
 }
 
-/** Changes something that is still kept. */
+/** Changes a queued entry. */
 function changeKept(kept: Kept, to: Partial<Kept>): Kept {
   const changed = { ...kept, ...to };
   if (isKept(kept)) writeKept(changed);
@@ -92,18 +104,23 @@ function changeKept(kept: Kept, to: Partial<Kept>): Kept {
 }
 
 export function forget(kept: Kept): void {
+  apart.delete(nameOfKept(kept));
   localStorage.removeItem(nameOfKept(kept));
   cached = null;
   onKept();
 }
 
-/** Keeps something, to be sent at once or as soon as possible. False if no more can be kept. */
-export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | "body" | "text">): boolean {
+/** Queues an entry and sends it as soon as possible. Returns false if the queue is full. */
+export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | "body" | "text" | "weight">): boolean {
   const all = allKept();
-  const length = all.reduce((sum, kept) => sum + kept.text.length, what.text.length);
-  if (all.length >= mostKept || length > mostKeptLength) return false;
+  const lengthOf = ({ text, weight = 0 }: Pick<Kept, "text" | "weight">): number => text.length + weight;
+  const sum = (some: Kept[]): number => some.reduce((total, kept) => total + lengthOf(kept), lengthOf(what));
+  const tooLarge = sum(all.filter((kept) => !kept.apart)) > mostKeptLength;
+  const lives = tooLarge && (what.weight ?? 0) > 0;
+  if (all.length >= mostKept || (tooLarge && !lives) || sum(all) > mostApartLength) return false;
   newest = Math.max(newest + 1, Date.now());
-  const taken = writeKept({ ...what, key: crypto.randomUUID(), at: newest, state: "waiting" });
+  const fresh: Kept = { ...what, key: crypto.randomUUID(), at: newest, state: "waiting" };
+  const taken = writeKept(lives ? { ...fresh, apart: true } : fresh);
   if (!taken) return false;
   sendKept();
   setTimeout(() => onKept(), soonSent + 100);
@@ -112,37 +129,38 @@ export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | 
 
 const allows = ({ kind, body }: Kept): boolean => kind === "answer" && ["once", "always"].includes(String(body.reply));
 
-/** Drops the answers that allow something in an instance and wait to be sent. How many there were. */
+/** Discards the unsent grants of an instance. Returns their number. */
 export function withdrawAllows(instance: string): number {
   const waiting = allKept().filter((kept) => kept.instance === instance && kept.state === "waiting" && allows(kept));
   waiting.forEach(forget);
   return waiting.length;
 }
 
-/** Sends what was refused once more. */
+/** Sends a refused entry again. */
 export function sendAgain(kept: Kept): void {
   changeKept(kept, { state: "waiting", why: undefined });
   sendKept();
 }
 
-/** What is sent one after the other: a session's prompts. */
+/** Lane of an entry: the prompts of a session are sent one after the other. */
 const laneOf = (kept: Kept): string => kept.url ?? `${kept.instance}/${kept.session ?? kept.key}`;
 
-/** How something stands, for the person who wrote it. */
+/** State of an entry, for the person who wrote it. */
 export function standing(kept: Kept): string {
-  if (onTheirWay.has(kept.key) && kept.why === undefined) return "Sending…";
-  if (kept.state === "sent") return "Sent";
-  if (kept.state === "refused") return `Not sent: ${kept.why ?? ""}`;
+  if (onTheirWay.has(kept.key) && kept.why === undefined) return t("Sending…");
+  if (kept.state === "sent") return t("Sent");
+  if (kept.state === "refused") return t("Not sent: {why}", { why: kept.why ?? "" });
   const before = allKept().find((other) => laneOf(other) === laneOf(kept) && other.state !== "sent");
-  if (before && before.key !== kept.key) return "Waits for the one before it";
-  const unclear = kept.unclear ? ". It may have arrived already; it counts once" : "";
-  return `${kept.why ?? "Waiting to be sent"}${unclear}`;
+  if (before && before.key !== kept.key) return t("Waiting for the previous one");
+  const unclear = kept.unclear ? t(". It may have arrived already; it is applied only once") : "";
+  const lost = kept.apart ? t(". It is too large to survive a reload: keep this page open until it is sent") : "";
+  return `${t(kept.why ?? "Waiting to be sent")}${unclear}${lost}`;
 }
 
-/** How long something may wait before that is shown, in milliseconds: most of it is gone by then. */
+/** Delay before a waiting entry is shown, in milliseconds; most are sent by then. */
 const soonSent = 1_000;
 
-/** Whether something waits for longer than it takes to send it. */
+/** True if an entry waits longer than sending usually takes. */
 export const isStuck = (kept: Kept): boolean =>
   kept.why !== undefined || (!onTheirWay.has(kept.key) && Date.now() - kept.at > soonSent);
 
@@ -158,29 +176,33 @@ const outcomes: Record<string, string> = {
 function refusal(problem: Problem, status: number): string {
   const { first } = problem;
   if (!first) return inWords(problem, status);
-  const who = first.who === "drovers" ? "from another page of Drovers" : "by another client of the server";
+  const at = clock(first.at);
   const what = outcomes[first.outcome];
-  return `Answered already at ${clock(first.at)} ${who}${what === undefined ? "" : `: ${what}`}`;
+  const said = first.who === "drovers" ? t("Already answered at {at} on another Drovers page", { at }) : t("Already answered at {at} by another client", { at });
+  return what === undefined ? said : `${said}: ${t(what)}`;
 }
 
-/** Notes what came of a try. True if the next one may go. */
+/** Records the result of an attempt. Returns true if the next entry may be sent. */
 function settle(kept: Kept, reply: Reply, wasOffline: boolean): boolean {
   const { status, json } = reply;
   if (isGood(reply)) {
-    if (kept.kind === "answer") forget(kept);
+    // The hub's queue shows its own prompts.
+    if (kept.kind === "answer" || kept.url !== undefined) forget(kept);
     else changeKept(kept, { state: "sent", sent: Date.now(), message: String(json.messageID ?? ""), why: undefined });
     return true;
   }
   const problem: Problem = json;
   if (status === 0) {
     // Over a link that was known to be broken nothing arrives.
-    changeKept(kept, { why: "Waiting for the link to Drovers", unclear: kept.unclear || !wasOffline });
+    changeKept(kept, { why: "Waiting for the connection to Drovers", unclear: kept.unclear || !wasOffline });
   } else if (status >= 500 || status === 408 || status === 429) {
     const certain = status === 503 || status === 507;
-    const whose = status === 507 ? "Waiting for the hub" : "Waiting for its server";
-    // Why a server is not connected is said at its link.
-    const why = problem.detail === undefined || status === 503 ? whose : `${whose}: ${problem.detail}`;
+    const whose = status === 507 ? "Waiting for the hub" : "Waiting for the server";
+    // The link shows why a server is not connected.
+    const why = problem.detail === undefined || status === 503 ? whose : `${t(whose)}: ${problem.detail}`;
     changeKept(kept, { why, unclear: kept.unclear || !certain });
+  } else if (status === 409 && problem.type === "urn:drovers:problem:running") {
+    changeKept(kept, { why: "Waiting until the session is idle" });
   } else {
     changeKept(kept, { state: "refused", why: refusal(problem, status) });
   }
@@ -250,13 +272,13 @@ async function runKept(): Promise<void> {
   wait = Math.min(wait * 2, lastAgain);
 }
 
-/** Sends what waits, now. */
+/** Sends all waiting entries now. */
 export function sendKept(): void {
   wait = firstAgain;
   if (allKept().some((kept) => kept.state === "waiting")) void runKept();
 }
 
-/** Lets go of what was sent and is shown by now, or should be. */
+/** Removes sent entries that the conversation shows, or should show by now. */
 export function tidyKept(isShown: (kept: Kept) => boolean): void {
   for (const kept of allKept()) {
     const old = Date.now() - (kept.sent ?? 0) > shownSent;
@@ -264,7 +286,7 @@ export function tidyKept(isShown: (kept: Kept) => boolean): void {
   }
 }
 
-/** Begins. `changed` runs whenever something stands differently, `begun` once a session was begun with what was kept. */
+/** Starts the queue. `changed` runs whenever the state of an entry changes, `begun` once an entry started a session. */
 export function outbox(changed: () => void, begun: (kept: Kept) => void): void {
   onKept = changed;
   onBegun = begun;
@@ -272,10 +294,13 @@ export function outbox(changed: () => void, begun: (kept: Kept) => void): void {
     if (event.key !== null && !event.key.startsWith(outboxPrefix)) return;
     cached = null;
     if (event.newValue === null && event.oldValue !== null && root.hasAttribute("data-offline")) {
-      hint("Another tab of this browser sent or discarded it. What came of it is shown once this page is connected.");
+      hint("Another tab sent or discarded this. The result appears once this page is connected.");
     }
     onKept();
     if (event.oldValue === null) sendKept();
+  });
+  addEventListener("beforeunload", (event) => {
+    if ([...apart.values()].some((kept) => kept.state !== "sent")) event.preventDefault();
   });
   addEventListener("online", sendKept);
   document.addEventListener("visibilitychange", () => {

@@ -4,12 +4,12 @@
 const drawingShare = 16;
 /** Milliseconds after which something new is to be seen, whatever drawing takes. */
 const longestWait = 120;
-/** How much the newest drawing counts in what is usual. */
+/** Weight of the newest measurement in the moving average. */
 const newestCounts = 0.2;
 
-/** What a change takes to be made and drawn, in milliseconds. */
+/** Average time to apply and draw a change, in milliseconds. */
 let usually = 0;
-/** Of the newest, how long it took to be made, and when its frame began. */
+/** Newest change: time to apply it, and start of its frame. */
 let making = 0;
 let framed = 0;
 

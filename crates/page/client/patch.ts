@@ -2,6 +2,7 @@
 
 import { aside, find, keyOf, parse, root } from "./dom";
 import { attributes, morph, sources } from "./morph";
+import { heldOrder, pinFresh, pinned } from "./overview";
 import { drop, isPlace } from "./places";
 
 /** The length that the inside must have, how much of its end stays, what comes before that, and how much goes for it. */
@@ -23,14 +24,14 @@ let grown: Element | null = null;
 /** Growing blocks that hold the person's selection: they are brought up to date once it is gone. */
 const held = new Set<Element>();
 
-/** Whether anything is selected. Asking for it takes as long as a word takes to be written. */
+/** True if any text is selected. The check costs as much as appending a word. */
 let selecting = false;
 
 function selected(element: Element): boolean {
   return selecting && getSelection()?.containsNode(element, true) === true;
 }
 
-/** Makes what is in `old` what is in `fresh`. What is the same stays, so that only what came is laid out and drawn. */
+/** Replaces the content of `old` with that of `fresh`. Equal nodes stay, so that only new ones are laid out and drawn. */
 function follow(old: Node, fresh: Node): void {
   let at = old.firstChild;
   for (const want of [...fresh.childNodes]) {
@@ -73,15 +74,18 @@ document.addEventListener("selectionchange", () => {
 });
 
 function fragmentUrl(key: string, rev: number): string {
-  const { from } = root.dataset;
-  const window = from === undefined ? "" : `&from=${encodeURIComponent(from)}`;
-  return `/fragment${location.pathname}?key=${encodeURIComponent(key)}&at=${rev}${window}`;
+  const { instance, session, from, overview, review } = root.dataset;
+  const below = session === undefined ? "" : `/s/${encodeURIComponent(session)}`;
+  const path = instance === undefined ? "/" : `/i/${encodeURIComponent(instance)}${below}`;
+  const beside = (overview === undefined ? "" : "&overview=true") + (review === undefined ? "" : "&review=true");
+  const window = `${beside}${from === undefined ? "" : `&from=${encodeURIComponent(from)}`}`;
+  return `/fragment${path}?key=${encodeURIComponent(key)}&at=${rev}${window}`;
 }
 
-/** How long an element may take. Whatever the page does next waits for it. */
+/** Timeout for fetching an element. Later changes of the page wait for it. */
 const patience = 15_000;
 
-/** The element as the hub has it; `null` if it is gone. */
+/** Fetches the hub's version of an element; `null` if it is gone. */
 export async function fetchElement(url: string): Promise<Element | null> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(patience) });
   if (answer.status === 404) return null;
@@ -94,13 +98,16 @@ function put(fresh: Element | null): void {
   if (!fresh || key === undefined) return;
   const old = find(key);
   if (!old) aside.set(key, fresh);
-  else if (old.tagName === fresh.tagName) morph(old, fresh);
-  else old.replaceWith(fresh);
+  else if (old.tagName === fresh.tagName) {
+    pinFresh(fresh);
+    morph(old, fresh);
+  } else old.replaceWith(fresh);
 }
 
-async function order(key: string, keys: string[], rev: number): Promise<void> {
+async function order(key: string, given: string[], rev: number): Promise<void> {
   const list = find(key);
   if (!list) return;
+  const keys = pinned(list, given);
   const wanted = new Set(keys);
   const known = new Map<string, Element>();
   for (const child of [...list.children]) {
@@ -121,7 +128,7 @@ async function order(key: string, keys: string[], rev: number): Promise<void> {
 
 async function extend(key: string, come: string[], gone: string[], rev: number): Promise<void> {
   const moved = new Set([...come, ...gone]);
-  const has = [...(find(key)?.children ?? [])].map(keyOf);
+  const has = heldOrder(key) ?? [...(find(key)?.children ?? [])].map(keyOf);
   const stay = has.filter((name) => name !== undefined && !moved.has(name)) as string[];
   await order(key, [...stay, ...come], rev);
 }
@@ -179,4 +186,10 @@ export async function apply(ops: Op[], rev: number): Promise<void> {
   }
   // What a batch brings, it also places; anything left is not shown.
   aside.clear();
+}
+
+/** Gives a list the order that it was kept from, as far as nothing keeps it any more. */
+export async function settleList(key: string): Promise<void> {
+  const wanted = heldOrder(key);
+  if (wanted) await order(key, wanted, Number(root.dataset.rev));
 }

@@ -1,10 +1,11 @@
 // A card that goes leaves its place behind while its list is in use, so that nothing slides under a pointer or the focus.
 
 import { allKept } from "./outbox";
+import { t } from "./words";
 
 /** The lists whose cards leave a place. */
-const cardLists = "[data-k=asks-list], [data-k=needs-list], [data-k=interrupted-list]";
-/** How long a list counts as in use after a finger left it, in milliseconds: it may come down again. */
+const cardLists = "[data-k=asks-list], [data-k=needs-list]";
+/** Time for which a list stays in use after a touch ends, in milliseconds: another touch may follow. */
 const fingerStays = 1_500;
 
 let pointerKind = "";
@@ -12,26 +13,26 @@ let pointerKind = "";
 let fingerIn: string | null = null;
 let fingerAt = -Infinity;
 
-/** What a person answered from here, in words, by where the answer went. */
+/** Answers given on this page, as text, by the URL of the request. */
 const answeredHere = new Map<string, string>();
 
-/** Remembers what a card will say that it was. */
+/** Stores the text that the placeholder of a card will show. */
 export function noteAnswer(url: string, words: string): void {
   answeredHere.set(url, words);
 }
 
-/** What would slide if a list became shorter: it, and what is below it. */
+/** Elements that would move if a list became shorter: the list and everything below it. */
 const sliding = (list: Element): Element => list.closest("#left") ?? list;
 
 const slideName = (slides: Element): string => slides.id || (slides.getAttribute("data-k") ?? "");
 
-/** The name of what would slide under a finger; `null` if nothing would. */
+/** Name of the element that would move under a finger; `null` if none would. */
 function slidesAt(target: EventTarget | null): string | null {
   const list = target instanceof Element ? target.closest(`#left, ${cardLists}`) : null;
   return list && slideName(sliding(list));
 }
 
-/** Whether a pointer, a finger or the focus of a keyboard is in a list, or in what would slide with it. */
+/** True if a pointer, a finger or the keyboard focus is in a list, or in an element that would move with it. */
 export function isUsed(list: Element): boolean {
   const all = sliding(list);
   const pointed = pointerKind === "mouse" && all.matches(":hover");
@@ -39,13 +40,17 @@ export function isUsed(list: Element): boolean {
   return pointed || touched || list.querySelector(":focus-visible") !== null;
 }
 
+/** The card of a list that is under the mouse, else the one with the focus. */
+export const usedCard = (list: Element): Element | null =>
+  (pointerKind === "mouse" ? list.querySelector(":scope > li:hover") : null) ?? list.querySelector(":scope > li:has(:focus-visible)");
+
 export const isPlace = (node: Node): boolean => node instanceof HTMLElement && node.dataset.place !== undefined;
 
 function wordsFor(card: Element): string {
   const url = card.querySelector<HTMLElement>("form[data-url]")?.dataset.url ?? "";
   const refused = allKept().some((kept) => kept.url === url && kept.state === "refused");
   const own = refused ? undefined : answeredHere.get(url);
-  return own ?? (url === "" ? "No longer waits" : "Answered elsewhere, or no longer asked");
+  return t(own ?? (url === "" ? "No longer waiting" : "Answered elsewhere or withdrawn"));
 }
 
 /** Takes a node off the page; a card of a list that is in use leaves its place. */
@@ -76,7 +81,7 @@ export function sweep(): boolean {
   return left;
 }
 
-/** Takes away all cards and places of what the page no longer looks at. */
+/** Removes all cards and placeholders of requests that the page no longer shows. */
 export function clearAsks(): void {
   document.querySelector("[data-k=asks-list]")?.replaceChildren();
 }

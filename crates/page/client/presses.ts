@@ -1,4 +1,4 @@
-// Presses on cards: one counts if it began and ended on the same control of a card that stood still.
+// Presses on cards. A press counts if it began and ended on the same control of a card that did not move.
 
 import { ofComposition } from "./composing";
 import { hint } from "./hint";
@@ -8,7 +8,7 @@ interface Press {
   card: HTMLElement | null;
   /** The control that was pressed; `null` if any of the card will do, as arrow keys choose others. */
   control: Element | null;
-  /** Whether the card stood still. */
+  /** True if the card did not move. */
   still: boolean;
   byKey: boolean;
 }
@@ -16,7 +16,7 @@ interface Press {
 /** The press that is going on. */
 let press: Press | null = null;
 
-const tooEarly = "This has only just appeared, moved or changed. Look at it, then press again.";
+export const tooEarly = "This just appeared, moved or changed. Check it, then press again.";
 
 const cardAt = (target: EventTarget | null): HTMLElement | null =>
   target instanceof Element ? target.closest<HTMLElement>(guarded) : null;
@@ -47,7 +47,7 @@ function stop(event: Event): void {
   event.stopImmediatePropagation();
 }
 
-/** Keeps from a card what is not meant for it as it is now. */
+/** True if a card does not accept input made at this time; then a hint is shown. */
 export function isTooEarly(card: HTMLElement, at: number): boolean {
   if (isStill(card, at)) return false;
   unsettle(card);
@@ -71,7 +71,7 @@ function onClick(event: MouseEvent): void {
   if (of?.card === card) hint(tooEarly);
 }
 
-/** Whether a key that is held changes something where it is. */
+/** True if holding a key changes the focused control. */
 function acts({ key, target, shiftKey }: KeyboardEvent): boolean {
   if (!(target instanceof Element)) return false;
   const written = target.matches("textarea, input[type=text], input[type=password]");

@@ -9,13 +9,13 @@ import { isUsed } from "./places";
 /** Pixels from the end within which a person is taken to look at it. */
 const near = 4;
 
-/** Whether the browser keeps a reader's place by itself. */
+/** True if the browser supports scroll anchoring. */
 const anchors = CSS.supports("overflow-anchor", "auto");
 
 let following = true;
-/** How far the conversation could be scrolled when it was last laid out. What grew since is no sign of having left its end. */
+/** Scroll range of the conversation at the last layout. Growth since then does not mean that the reader left the end. */
 let end = 0;
-/** How high the conversation was then. */
+/** Height of the conversation at that time. */
 let height = 0;
 
 /** Looking for what the browser would keep in its place takes time with every word, and is of no use at the end. */
@@ -30,6 +30,9 @@ let stay: number | null = null;
 /** Where the conversation was scrolled to by us. */
 let scrolled = -1;
 
+/** How wide the conversation's scroll bar is, as the style sheet has it. */
+let barWidth = "";
+
 const usedAsks = (): Element | null => {
   const list = document.querySelector("[data-k=asks-list]:not(:empty)");
   return list && isUsed(list) ? list : null;
@@ -40,6 +43,8 @@ function showEnd(): void {
   if (!log) return;
   height = log.scrollHeight;
   end = height - log.clientHeight;
+  const bar = `${log.offsetWidth - log.clientWidth}px`;
+  if (bar !== barWidth) root.style.setProperty("--scroll-bar", (barWidth = bar));
   const asks = usedAsks();
   if (asks && stay !== null) log.scrollTop += asks.getBoundingClientRect().top - stay;
   else if (following) log.scrollTop = end;
@@ -95,11 +100,65 @@ export function keepReading(from: Place | null): void {
   for (const element of [log, ...log.children]) sizes.observe(element);
 }
 
-/** Keeps a reader's place while what is above it changes, where the browser does not do it by itself. */
+/** Preserves the scroll position while content above changes, where the browser does not support it. */
 export async function keepingPlace(change: () => Promise<void>): Promise<void> {
   const reader = anchors ? null : placeOfReader();
   await change();
   if (reader) keepReading(reader);
+}
+
+/** Shows the end, and follows it. */
+export function toEnd(): void {
+  setFollowing(true);
+  showEnd();
+}
+
+/** Shows a place of the conversation, in pixels from its beginning. */
+function scrollLog(log: HTMLElement, top: number): void {
+  log.scrollTop = top;
+  setFollowing(log.scrollTop >= log.scrollHeight - log.clientHeight - near);
+}
+
+/** Shows the beginning of what is on the page. */
+export function toTop(): void {
+  const log = byId("log");
+  if (log) scrollLog(log, 0);
+}
+
+/** Pixels of what was in sight that stay in sight when a page is turned, and above a prompt that is gone to. */
+const staysOfPage = 48;
+const above = 12;
+
+/** Scrolls the conversation by a key that turns pages. True if the key was for that. */
+export function turnPage(key: string): boolean {
+  const log = byId("log");
+  if (!log) return false;
+  const page = log.clientHeight - staysOfPage;
+  if (key === "End") toEnd();
+  else if (key === "Home") toTop();
+  else if (key === "PageUp") scrollLog(log, log.scrollTop - page);
+  else if (key === "PageDown") scrollLog(log, log.scrollTop + page);
+  else return false;
+  return true;
+}
+
+/** Shows a message at the upper edge. */
+export function showMessage(message: Element): void {
+  const log = byId("log");
+  if (log) scrollLog(log, log.scrollTop + message.getBoundingClientRect().top - log.getBoundingClientRect().top - above);
+}
+
+/** Goes to the next prompt of a person, or the one before. */
+export function stepPrompt(by: number): void {
+  const log = byId("log");
+  if (!log) return;
+  const edge = log.getBoundingClientRect().top + above;
+  const prompts = [...log.querySelectorAll(".turn.user")];
+  const offset = (prompt: Element): number => prompt.getBoundingClientRect().top - edge;
+  const next = by < 0 ? prompts.findLast((prompt) => offset(prompt) < -1) : prompts.find((prompt) => offset(prompt) > 1);
+  if (next) showMessage(next);
+  else if (by < 0) toTop();
+  else toEnd();
 }
 
 /** Begins. */

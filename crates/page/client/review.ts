@@ -4,12 +4,12 @@
 import { exchange, isGood } from "./api";
 import { root } from "./dom";
 
-/** How long an end has to be in front, on a page that is seen. */
+/** Time for which a finished session must be visible to count as reviewed. */
 const lookedFor = 1_500;
 
 let ended: string | null = null;
 let reviewing: number | undefined;
-/** What is being told to be reviewed: a wheel turns many times before the answer. */
+/** Review that is in flight: many scroll events arrive before its answer. */
 let telling: string | null = null;
 
 /** The session in front, if it ended and nobody has looked at it since. */

@@ -5,7 +5,7 @@ import { root } from "./dom";
 import { sweep } from "./places";
 import { minding } from "./reading";
 
-/** How long a card stands before it takes input, in milliseconds from when it was drawn. */
+/** Time after drawing before a card accepts input, in milliseconds. */
 const stillness = 400;
 /** Between looks at where cards are, while there are some. Changes, scrolling and presses are looked at at once. */
 const lookAtCards = 250;
@@ -14,12 +14,12 @@ const slack = 2;
 /** Pixels from a card's edge at which it is looked for what lies over it. */
 const inset = 4;
 
-/** What takes input only once it stands. */
+/** Controls that accept input only after that time. */
 export const guarded = "li.card, #confirm[open]";
-/** What cuts off a card that is scrolled away. */
+/** Elements that clip a card when it is scrolled. */
 const cutting = "#app, #log, #left, ul, dialog";
 
-/** How a card stands: where and with what, since when, and whether all of it is in sight and was read. */
+/** Stability of a card: position, content, since when, and whether all of it was visible and read. */
 interface Stand {
   as: string;
   since: number;
@@ -57,7 +57,7 @@ function newStand(as: string, whole: boolean, read: boolean): Stand {
   return made;
 }
 
-/** What of a card is to be seen as a whole. */
+/** Part of a card that must be fully visible. */
 const bodyOf = (card: HTMLElement): HTMLElement => card.querySelector<HTMLElement>(".ask") ?? card;
 
 function within({ left, top, right, bottom }: DOMRect, box: Pick<DOMRect, "left" | "top" | "right" | "bottom">): boolean {
@@ -66,7 +66,7 @@ function within({ left, top, right, bottom }: DOMRect, box: Pick<DOMRect, "left"
   );
 }
 
-/** What of the window is in sight: two fingers may have zoomed into it. */
+/** Visible area of the window: pinch zoom may reduce it. */
 function visible(): Pick<DOMRect, "left" | "top" | "right" | "bottom"> {
   const seen = visualViewport;
   if (!seen) return { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
@@ -74,7 +74,7 @@ function visible(): Pick<DOMRect, "left" | "top" | "right" | "bottom"> {
   return { left: offsetLeft, top: offsetTop, right: offsetLeft + width, bottom: offsetTop + height };
 }
 
-/** Whether nothing of an element is cut off or covered. */
+/** True if no part of an element is clipped or covered. */
 function isWhole(element: HTMLElement, at: DOMRect): boolean {
   if (document.hidden || at.width === 0) return false;
   if (!within(at, visible())) return false;
@@ -95,13 +95,17 @@ const contentOf = (card: HTMLElement): string => {
   return `${url} ${fingerprint} ${card.className} ${card.querySelector("#confirm-text")?.textContent ?? ""}`;
 };
 
-/** Whether the end of what is asked was in sight. */
+/** Whether something that scrolls is at its end, as is what does not scroll. */
+function isAtItsEnd(box: HTMLElement | null): boolean {
+  return !box || box.scrollTop + box.clientHeight >= box.scrollHeight - slack;
+}
+
+/** True if the end of the request was visible: that of the box that holds it, and in a low window that of the card. */
 function isRead(card: HTMLElement, whole: boolean): boolean {
-  const box = card.querySelector<HTMLElement>(".whole");
-  if (!box || box.scrollHeight <= box.clientHeight + slack) return true;
+  const boxes = [card.querySelector<HTMLElement>(".whole"), card.querySelector<HTMLElement>(".ask")];
+  if (!boxes.some((box) => box && box.scrollHeight > box.clientHeight + slack)) return true;
   const content = contentOf(card);
-  const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - slack;
-  if (whole && atEnd) readThrough.add(content);
+  if (whole && boxes.every(isAtItsEnd)) readThrough.add(content);
   return readThrough.has(content);
 }
 
@@ -140,7 +144,7 @@ function set(element: HTMLElement, name: string, on: boolean): void {
   if (element.hasAttribute(name) !== on) element.toggleAttribute(name, on);
 }
 
-/** Whether the key may allow a card once all else is so. */
+/** True if the key may allow a card once all other conditions hold. */
 const isAllowable = (card: HTMLElement): boolean =>
   stands.get(card)?.whole === true && stands.get(card)?.read === true && formOf(card)?.dataset.kept === undefined;
 
@@ -193,7 +197,7 @@ export function stir(known = false): void {
   });
 }
 
-/** Whether a card takes input that was made at a moment. */
+/** True if a card accepts input made at this time. */
 export function isStill(card: HTMLElement, at: number): boolean {
   return stood(note(card), at);
 }
@@ -208,19 +212,19 @@ export function unsettle(card: HTMLElement): void {
 /** Why a card cannot grant now; `null` if it can. */
 export function whyNotGranted(card: HTMLElement): string | null {
   const { whole, read } = note(card);
-  if (!whole) return "Scroll until the whole request is in sight.";
-  return read ? null : "Scroll to the end of what is asked first.";
+  if (!whole) return "Scroll until the whole request is visible.";
+  return read ? null : "Scroll to the end of the request first.";
 }
 
 /** The card that the key allows at a moment, or why it allows none. */
 export function allowable(at: number): HTMLElement | string {
   measure();
   const none = document.querySelector("li.card button[value=once]")
-    ? "No request is in sight as a whole: look at it first."
-    : "Nothing waits to be allowed here.";
+    ? "No request is fully visible. Scroll to it first."
+    : "No request here can be allowed.";
   if (!marked) return none;
   const still = stood(marked.stand, at) && isStill(marked.card, at);
-  return still ? marked.card : "This request has only just come into sight.";
+  return still ? marked.card : "This request has only just become visible.";
 }
 
 /** Begins. */

@@ -1,18 +1,20 @@
-// Shows what waits to be sent: prompts at the end of their conversation, answers on their cards, the rest in notes.
+// Shows waiting entries: prompts at the end of their conversation, answers on their cards, the rest in notes.
 
 import { complain } from "./api";
 import { clock } from "./clock";
 import { byId, find, root, say } from "./dom";
 import { allKept, forget, isOnItsWay, isStuck, type Kept, sendAgain, standing, tidyKept } from "./outbox";
+import { restoreKept } from "./prompt";
 import { stir } from "./steady";
+import { t } from "./words";
 
 type Act = (kept: Kept) => void;
 
-/** A button that does something with what is kept as it is then, not as it was drawn. */
+/** A button that acts on the current state of an entry, not on the drawn one. */
 function control(kept: Kept, label: string, act: Act): HTMLButtonElement {
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = label;
+  button.textContent = t(label);
   button.addEventListener("click", () => {
     const now = allKept().find((one) => one.key === kept.key);
     if (now) act(now);
@@ -33,6 +35,7 @@ function edit(kept: Kept): void {
   if (!area) return;
   area.value = area.value === "" ? kept.text : `${area.value}\n${kept.text}`;
   area.dispatchEvent(new Event("input", { bubbles: true }));
+  restoreKept(kept);
   area.focus();
   forget(kept);
 }
@@ -60,12 +63,17 @@ function setText(element: Element | null, text: string): void {
 }
 
 function drawPrompt(kept: Kept, item: HTMLElement): void {
-  if (!item.hasChildNodes()) item.append(line("div", "said", kept.text), line("p", "state", ""), line("div", "row", ""));
+  if (!item.hasChildNodes()) {
+    const parts = (kept.body.parts ?? []) as { filename?: string }[];
+    const files = parts.map(({ filename }) => filename ?? t("a file")).join(", ");
+    item.append(line("div", "said", files === "" ? kept.text : `${kept.text}\n[${files}]`.trim()));
+    item.append(line("p", "state", ""), line("div", "row", ""));
+  }
   const [state, row] = [item.querySelector(".state"), item.querySelector(".row")];
   state?.classList.toggle("bad", kept.state === "refused");
-  setText(state, kept.state === "sent" ? standing(kept) : `${standing(kept)} · written ${clock(kept.at)}`);
+  setText(state, kept.state === "sent" ? standing(kept) : `${standing(kept)} · ${t("written {time}", { time: clock(kept.at) })}`);
   const controls = controlsOf(kept);
-  const labels = controls.map(([label]) => label).join();
+  const labels = controls.map(([label]) => t(label)).join();
   if ([...(row?.children ?? [])].map((button) => button.textContent).join() !== labels) {
     row?.replaceChildren(...controls.map(([label, act]) => control(kept, label, act)));
   }
@@ -89,7 +97,7 @@ function drawNote(kept: Kept, item: HTMLElement): void {
   if (!item.hasChildNodes()) {
     const shut = control(kept, "×", forget);
     shut.className = "icon";
-    shut.setAttribute("aria-label", "Discard");
+    shut.setAttribute("aria-label", t("Discard"));
     item.append(line("span", "", ""), shut);
   }
   const span = item.querySelector("span");
@@ -99,6 +107,16 @@ function drawNote(kept: Kept, item: HTMLElement): void {
   const place = line(kept.kind === "prompt" ? "a" : "b", "", words);
   if (place instanceof HTMLAnchorElement) place.href = `/i/${encodeURIComponent(kept.instance)}${session}`;
   span.replaceChildren(place, `: ${said}`);
+}
+
+/** Shows on a card for equal requests which of them has an answer that waits or was refused. */
+function showLines(answers: Kept[]): void {
+  for (const line of document.querySelectorAll<HTMLElement>(".same input")) {
+    const kept = answers.find(({ url }) => url === line.dataset.url);
+    const said = kept && !isOnItsWay(kept) && kept.state !== "sent" ? standing(kept) : "";
+    const item = line.closest("li");
+    if (item && said !== (item.dataset.said ?? "")) item.dataset.said = said;
+  }
 }
 
 /** The card of a request that an answer is for. */
@@ -111,7 +129,7 @@ function offerTakeBack(form: HTMLFormElement, kept: Kept, waits: boolean): void 
   const there = form.querySelector("[data-take-back]");
   if (!waits) return there?.remove();
   if (there) return;
-  const button = control(kept, "Take back", forget);
+  const button = control(kept, "Cancel", forget);
   button.dataset.takeBack = "";
   form.append(button);
 }
@@ -136,13 +154,14 @@ function showAnswers(answers: Kept[]): void {
   stir(true);
 }
 
-/** Brings everything that shows what is kept up to date. */
+/** Updates every element that shows queued entries. */
 export function showKept(): void {
   tidyKept((kept) => inFront(kept) && find(`m:${kept.message ?? ""}`) !== null);
   const all = allKept();
   const list = byId("outbox");
   if (list) redraw(list, all.filter(inFront), drawPrompt);
   const answers = all.filter((kept) => kept.kind === "answer");
+  showLines(answers);
   showAnswers(answers.filter((kept) => kept.state === "waiting"));
   const elsewhere = (kept: Kept): boolean =>
     kept.kind === "prompt" ? kept.state !== "sent" && !inFront(kept) : kept.state === "refused" || !cardOf(kept);

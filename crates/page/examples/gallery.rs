@@ -1,4 +1,4 @@
-//! Writes the page for made-up states into a folder, to look at without a hub: `cargo run -p page --example gallery DIR`.
+//! Writes the page for made-up states into a folder, to look at without a hub: `cargo run -p page --example gallery DIR [LANGUAGE]`.
 
 #[path = "../src/sample.rs"]
 mod sample;
@@ -7,10 +7,10 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use model::state::Rev;
+use model::state::{Rev, State};
 use model::time::Timestamp;
-use model::view::{Look, look};
-use page::{Context, Notice, Renderer, assets};
+use model::view::{Viewport, delta};
+use page::{Context, Language, Notice, Renderer, assets, speak};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dir = PathBuf::from(env::args_os().nth(1).ok_or("give a folder to write to")?);
@@ -19,6 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::create_dir_all(path.parent().unwrap_or(&dir))?;
         fs::write(path, asset.bytes)?;
     }
+    let language = env::args().nth(2);
+    let language = language.as_deref().and_then(Language::of_tag);
+    let language = language.unwrap_or_default();
     let now = Timestamp(sample::NOW);
     let recent = ["/home/me/drovers".into(), "/home/me/notes".into()];
     let notices = [Notice {
@@ -26,22 +29,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     }];
     let (state, endings) = (sample::state(), sample::endings::endings());
     let crowd = sample::crowd(30);
-    let crowds = sample::CROWD_LOOKS.map(|(name, instance, session)| {
-        (
-            &crowd,
-            name.to_owned(),
-            instance,
-            session.map(str::to_owned),
-        )
-    });
-    let looks = sample::LOOKS.map(|(name, instance, session)| {
-        (
-            &state,
-            name.to_owned(),
-            instance,
-            session.map(str::to_owned),
-        )
-    });
+    let acts = sample::acts::acts();
+    let boards = [
+        ("overview", None, None),
+        ("peek", Some("i1"), Some("ses_parse")),
+    ];
+    let views = [
+        named(&state, &sample::LOOKS),
+        named(&crowd, &sample::CROWD_LOOKS),
+        named(&acts, &sample::acts::ACTS_LOOKS),
+        named(&acts, &boards),
+    ];
     let ends = sample::endings::ENDINGS.map(|name| {
         let (instance, session) = (sample::endings::INSTANCE, format!("ses_{name}"));
         (
@@ -51,11 +49,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some(session),
         )
     });
-    for (state, name, instance, session) in looks.into_iter().chain(crowds).chain(ends) {
-        let looked = Look {
+    for (state, name, instance, session) in views.into_iter().flatten().chain(ends) {
+        let looked = Viewport {
             instance: instance.map(Into::into),
             session: session.as_deref().map(Into::into),
-            from: None,
+            overview: matches!(name.as_str(), "overview" | "peek"),
+            ..Viewport::default()
         };
         let notices = if instance.is_none() {
             &notices[..]
@@ -69,9 +68,32 @@ fn main() -> Result<(), Box<dyn Error>> {
             recent: &recent,
             notices,
             found: &[],
+            settings: &page::Settings::default(),
         };
-        let html = Renderer::new().document(&look(state, &looked, Rev(0)), &context);
+        let html = speak(language, || {
+            Renderer::new().document(&delta(state, &looked, Rev(0)), &context)
+        });
         fs::write(dir.join(format!("{name}.html")), html)?;
     }
     Ok(())
+}
+
+/// A view of a state: its name, and the instance and the session in front.
+type View<'a> = (&'a State, String, Option<&'static str>, Option<String>);
+
+fn named<'a>(
+    state: &'a State,
+    looks: &[(&'static str, Option<&'static str>, Option<&'static str>)],
+) -> Vec<View<'a>> {
+    looks
+        .iter()
+        .map(|(name, instance, session)| {
+            (
+                state,
+                (*name).to_owned(),
+                *instance,
+                session.map(str::to_owned),
+            )
+        })
+        .collect()
 }

@@ -1,13 +1,15 @@
 //! Script, style and icons, embedded, under names that change with their content.
 
+use crate::language::Language;
+
 /// A file of the page.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
     /// Its address. It holds a hash of the content, so that it can be cached for ever.
     pub path: &'static str,
-    /// Its media type.
+    /// Media type of the asset.
     pub content_type: &'static str,
-    /// Its content.
+    /// Content of the asset.
     pub bytes: &'static [u8],
     /// A strong entity tag, with its quotes.
     pub etag: &'static str,
@@ -15,7 +17,7 @@ pub struct Asset {
 
 /// The policy to send with every document: nothing inline, nothing from elsewhere, nothing framed.
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// Places in [`assets`], in the order in which the build script writes them.
 pub(crate) mod asset {
@@ -23,9 +25,45 @@ pub(crate) mod asset {
     pub(crate) const STYLE: usize = 1;
     pub(crate) const ICON: usize = 2;
     pub(crate) const ENTER: usize = 3;
+    pub(crate) const NEED: usize = 4;
+    pub(crate) const LARGE_ICON: usize = 5;
+    pub(crate) const MANIFEST: usize = 6;
+    pub(crate) const LATER_STYLE: usize = 7;
 }
 
-static ASSETS: [Asset; 4] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// Scripts that the page loads when they are needed: names, and places in [`assets`].
+pub(crate) const CHUNKS: [(&str, usize); 18] = [
+    ("palette", 8),
+    ("beside", 9),
+    ("settings", 10),
+    ("notify", 11),
+    ("session", 12),
+    ("complete", 13),
+    ("queue", 14),
+    ("picker", 15),
+    ("sort", 16),
+    ("tree", 17),
+    ("bulk", 18),
+    ("desk", 19),
+    ("verify", 20),
+    ("parallel", 21),
+    ("forms", 22),
+    ("changes", 23),
+    ("staging", 24),
+    ("remarks", 25),
+];
+
+/// Place in [`assets`] of the client's words of a language; English is in the script itself.
+pub(crate) fn client_words(language: Language) -> Option<usize> {
+    let first = CHUNKS.last().map_or(0, |(_, at)| at + 1);
+    match language {
+        Language::German => Some(first),
+        Language::Chinese => Some(first + 1),
+        _ => None,
+    }
+}
+
+static ASSETS: [Asset; 28] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {

@@ -1,16 +1,17 @@
-//! What a browser sees that is not in: the page that takes a link's key, and the one that says how to get a link.
+//! Pages for browsers without access: one redeems the key of a link, the other explains how to get a link.
 //!
 //! Neither holds anything of the user's, or of what a stranger wrote.
 
 use maud::{DOCTYPE, Markup, html};
 
 use crate::assets::{asset, asset_path};
+use crate::language::{current, m, t};
 
 /// The page that a link opens: its script takes the key out of the address and shows it to the hub.
 pub fn enter() -> String {
     let inside = html! {
-        p #said role="status" { "Opening Drovers…" }
-        noscript { p { "Drovers needs scripts in this browser." } }
+        p #said role="status" data-failed=(t("Drovers does not answer. Start it with `drovers` and open the link it prints.")) { (t("Opening Drovers…")) }
+        noscript { p { (t("Drovers requires JavaScript.")) } }
         script type="module" src=(asset_path(asset::ENTER)) {}
     };
     around(&inside).into_string()
@@ -19,11 +20,11 @@ pub fn enter() -> String {
 /// The page for a browser that shows no key, or one that is good no more.
 pub fn locked() -> String {
     let inside = html! {
-        p { "Drovers does not know this browser." }
-        p { "In a terminal on the machine that it runs on, run " code { "drovers link" } " and open the address that it prints. "
-            "It is good once, for ten minutes; this browser then stays known." }
+        p { (t("Drovers does not recognize this browser.")) }
+        p { (m!("In a terminal on the machine where Drovers runs, run {command} and open the address it prints. The address works once, within ten minutes. Drovers then remembers this browser.",
+            command = html! { code { "drovers link" } })) }
         // What another site links to is asked for without the cookie; what this page links to is not.
-        p { "If it is known already and you came from another site: " a href="" { "open this page again" } "." }
+        p { (m!("If this browser is already known and you followed a link from another site, {again}.", again = html! { a href="" { (t("open this page again")) } })) }
     };
     around(&inside).into_string()
 }
@@ -31,7 +32,7 @@ pub fn locked() -> String {
 fn around(inside: &Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(current().tag()) dir=(current().direction()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";

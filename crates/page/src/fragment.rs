@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use model::state::Rev;
-use model::view::Look;
+use model::view::Viewport;
 
 use crate::limits;
 use crate::markdown::Memo;
@@ -13,20 +13,21 @@ use crate::wire::Op;
 /// A keyed element inside a [`Fragment`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Its `data-k`.
+    /// The `data-k` of the element.
     pub(crate) key: String,
-    /// Its start tag.
+    /// Start tag of the element.
     pub(crate) open: String,
-    /// What is in it.
+    /// Inner HTML of the element.
     pub(crate) html: Arc<str>,
-    /// Its end tag.
+    /// End tag of the element.
     pub(crate) close: &'static str,
     /// True if it is written as a browser would write it back, so that it may be changed from its middle on.
     pub(crate) streams: bool,
 }
 
 impl Block {
-    fn html(&self) -> String {
+    /// The whole element.
+    pub(crate) fn html(&self) -> String {
         [&self.open, &*self.html, self.close].concat()
     }
 }
@@ -52,7 +53,7 @@ impl Child {
 /// A keyed element: what opens it, its keyed children, what closes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fragment {
-    /// Its `data-k`.
+    /// The `data-k` of the element.
     pub(crate) key: String,
     /// The `data-k` of the element that holds the children: itself, or one inside of it.
     pub(crate) list: String,
@@ -66,7 +67,7 @@ pub(crate) struct Fragment {
     pub(crate) close: String,
     /// True if the children are fragments of their own, which travel apart.
     pub(crate) apart: bool,
-    /// What the next render of the same text can be spared.
+    /// Cache that speeds up the next render of the same text.
     pub(crate) memo: Memo,
 }
 
@@ -96,6 +97,11 @@ impl Fragment {
             }
         }
         html + &self.close
+    }
+
+    /// True if it has a child of this key.
+    pub(crate) fn has_child(&self, key: &str) -> bool {
+        self.children.iter().any(|child| child.key() == key)
     }
 
     /// One of its blocks, as an element.
@@ -264,7 +270,7 @@ fn splice(block: &Block, old: &str) -> Op {
     }
 }
 
-/// How many bytes both begin with, up to where `whole` characters end.
+/// Number of bytes of the common prefix, up to the end of a whole character.
 fn common(
     a: impl Iterator<Item = u8>,
     b: impl Iterator<Item = u8>,
@@ -288,14 +294,24 @@ fn utf16_len(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
-/// Where the page fetches an element of what it looks at.
-pub(crate) fn fragment_url(look: &Look, key: &str, at: Rev) -> String {
+/// URL at which the page fetches one element of its viewport.
+pub(crate) fn fragment_url(look: &Viewport, key: &str, at: Rev) -> String {
     let mut url = format!(
         "/fragment{}?key={}&at={}",
         crate::words::path(look),
         crate::words::encode(key),
         at.0
     );
+    if look.overview {
+        url.push_str("&overview=true");
+    }
+    if look.review {
+        url.push_str("&review=true");
+    }
+    if let Some(parallel) = &look.parallel {
+        url.push_str("&parallel=");
+        url.push_str(&crate::words::encode(parallel.as_str()));
+    }
     if let Some(from) = &look.from {
         url.push_str("&from=");
         url.push_str(&crate::words::encode(from.as_str()));

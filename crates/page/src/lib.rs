@@ -1,4 +1,4 @@
-//! What a person sees: view rows become HTML, changes of rows become patches, and the page's own script and style.
+//! HTML of view rows, patches for changes of rows, and the script and style of the page.
 //!
 //! Everything here is pure. There is no IO, no clock and no async; nothing here speaks HTTP or decides what a viewer
 //! may see. It is the only crate that makes HTML, and whatever a model or a stranger wrote passes through [`markdown`]
@@ -9,14 +9,17 @@
 mod assets;
 mod door;
 mod fragment;
+mod language;
 pub mod limits;
 mod links;
+mod settings;
 pub mod wire;
 
 mod markdown;
 mod parts;
 mod regions;
 mod render;
+mod review;
 mod shell;
 mod terminal;
 mod words;
@@ -26,8 +29,24 @@ mod sample;
 
 pub use assets::{Asset, CSP, assets};
 pub use door::{enter, locked};
+pub use language::{Language, sentence, speak};
+pub use regions::found::{
+    FoundHit, FoundKind, Lacking, search_dialog, search_hits, search_refused,
+};
+pub use regions::since::since_panel;
 pub use render::Renderer;
-pub use shell::{Context, Found, Notice};
+pub use review::{
+    CommentSide, CommentState, FileView, ReviewAddress, ReviewComment, ReviewFile, ReviewList,
+    ReviewPicture, Viewed, review_file, review_lines, review_list,
+};
+pub use settings::{
+    Budget, BusyEnter, Density, LanguageChoice, Notify, QuietHours, Settings, SettingsError,
+    TextSize, Theme,
+};
+pub use shell::{
+    Context, FoundServer, Notice, archive, comparison_dialog, parallel_dialog, settings_dialog,
+};
 pub use wire::Op;
+pub use words::{instance_path, review_path, session_path};
 #[cfg(test)]
 mod tests;

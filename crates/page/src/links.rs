@@ -1,11 +1,11 @@
 //! Addresses in text that nobody marked as such.
 
-/// What an address begins with.
+/// Schemes of a link.
 const SCHEMES: [&str; 2] = ["http://", "https://"];
 
 /// A stretch of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stretch<'a> {
+pub(crate) enum Span<'a> {
     /// Words.
     Text(&'a str),
     /// An address with its scheme, of characters that an attribute may hold as they are, but for `&`.
@@ -13,7 +13,7 @@ pub(crate) enum Stretch<'a> {
 }
 
 /// Cuts a text before and behind each address in it.
-pub(crate) fn stretches(text: &str) -> Vec<Stretch<'_>> {
+pub(crate) fn stretches(text: &str) -> Vec<Span<'_>> {
     let mut all = Vec::new();
     let (mut from, mut look) = (0, 0);
     while let Some(found) = text[look..].find("://") {
@@ -26,13 +26,13 @@ pub(crate) fn stretches(text: &str) -> Vec<Stretch<'_>> {
             continue;
         };
         if start > from {
-            all.push(Stretch::Text(&text[from..start]));
+            all.push(Span::Text(&text[from..start]));
         }
-        all.push(Stretch::Link(&text[start..end]));
+        all.push(Span::Link(&text[start..end]));
         (from, look) = (end, end);
     }
     if from < text.len() {
-        all.push(Stretch::Text(&text[from..]));
+        all.push(Span::Text(&text[from..]));
     }
     all
 }
@@ -116,8 +116,8 @@ mod tests {
     fn links(text: &str) -> Vec<&str> {
         let links = stretches(text).into_iter();
         let links = links.filter_map(|stretch| match stretch {
-            Stretch::Link(link) => Some(link),
-            Stretch::Text(_) => None,
+            Span::Link(link) => Some(link),
+            Span::Text(_) => None,
         });
         links.collect()
     }
@@ -169,7 +169,7 @@ mod tests {
         let text = "é http://a http://b/é, 「https://c」 http:// https://d";
         let whole: String = stretches(text)
             .into_iter()
-            .map(|(Stretch::Text(text) | Stretch::Link(text))| text)
+            .map(|(Span::Text(text) | Span::Link(text))| text)
             .collect();
         assert_eq!(whole, text);
         assert_eq!(links(text).len(), 4);

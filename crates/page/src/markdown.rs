@@ -1,16 +1,16 @@
 //! Markdown to safe HTML, one top-level block at a time.
 //!
-//! A text that streams is drawn again only from its last unsealed block. A block is sealed once a later block begins
-//! on a complete line: then no later line can change it. (A link definition that comes after its use can: a text is
-//! drawn whole once more when it ends.) Raw HTML stays text, images become links, and everything passes a sanitiser
-//! at the end. What would take too long is plain from there on ([`budget`]); how far a text is drawn depends on the text
-//! alone, however it came to be. Nothing here decides which text is drawn.
+//! A streaming text is drawn again only from its last unsealed block. A block is sealed once a later block begins
+//! on a complete line: then no later line can change it. (A link definition after its use can: a text is
+//! drawn whole once more when it ends.) Raw HTML stays text, images become links, and all output passes a sanitizer
+//! at the end. Where drawing would take too long, the rest is plain ([`budget`]); how much of a text is drawn depends on the text
+//! alone, and not on its increments.
 
 mod budget;
 mod cjk;
 mod code;
 mod lex;
-mod wall;
+mod sanitizer;
 mod write;
 
 use std::sync::Arc;
@@ -22,36 +22,36 @@ use cjk::Prepared;
 use code::{Coloured, Growing};
 pub(crate) use lex::{highlight, language_of_path};
 
-/// A block that can no longer change.
+/// A block that no later line can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sealed {
     source: Arc<str>,
     html: Arc<str>,
-    /// What it took of the text's work.
+    /// The work that it took of the text's budget.
     work: usize,
 }
 
-/// What the next render of the same text can be spared, by known piece of the text.
+/// State that the next render of the same text reuses, by known piece of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memo {
-    pieces: Vec<Known>,
+    pieces: Vec<CachedPiece>,
 }
 
-/// What is known of a piece: its sealed blocks, and the code in the one that is open.
+/// The state of a piece: its sealed blocks, and the code in the open block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Known {
+struct CachedPiece {
     sealed: Vec<Sealed>,
     code: Vec<Coloured>,
 }
 
 impl Memo {
-    /// Bytes it holds that the blocks drawn from it do not.
+    /// Bytes of this state beside the drawn blocks.
     pub(crate) fn bytes(&self) -> usize {
-        self.pieces.iter().map(Known::bytes).sum()
+        self.pieces.iter().map(CachedPiece::bytes).sum()
     }
 }
 
-impl Known {
+impl CachedPiece {
     fn bytes(&self) -> usize {
         let sealed = self.sealed.iter();
         let sealed = sealed.map(|sealed| size_of::<Sealed>() + sealed.source.len());
@@ -60,21 +60,22 @@ impl Known {
     }
 }
 
-/// Draws a text that streams: one list of blocks for each of its known pieces.
+/// Draws a streaming text: one list of blocks for each of its known pieces.
 pub(crate) fn open(pieces: &[&str], memo: Option<&Memo>) -> (Vec<Vec<Arc<str>>>, Memo) {
     let mut drawn = Vec::new();
     let mut next = Memo::default();
     let mut work = Work::default();
     for (at, piece) in pieces.iter().enumerate() {
         let known = memo.and_then(|memo| memo.pieces.get(at));
-        let (blocks, known) = open_piece(piece, known.unwrap_or(&Known::default()), &mut work);
+        let (blocks, known) =
+            open_piece(piece, known.unwrap_or(&CachedPiece::default()), &mut work);
         drawn.push(blocks);
         next.pieces.push(known);
     }
     (drawn, next)
 }
 
-/// Draws a text that is whole.
+/// Draws a complete text.
 pub(crate) fn whole(text: &str) -> Vec<Arc<str>> {
     let mut work = Work::default();
     let head = work.head(text);
@@ -84,7 +85,7 @@ pub(crate) fn whole(text: &str) -> Vec<Arc<str>> {
     htmls
 }
 
-fn open_piece(text: &str, known: &Known, work: &mut Work) -> (Vec<Arc<str>>, Known) {
+fn open_piece(text: &str, known: &CachedPiece, work: &mut Work) -> (Vec<Arc<str>>, CachedPiece) {
     let head = work.head(text);
     let mut sealed: Vec<Sealed> = Vec::new();
     let mut from = 0;
@@ -98,7 +99,7 @@ fn open_piece(text: &str, known: &Known, work: &mut Work) -> (Vec<Arc<str>>, Kno
     let complete = head.rfind('\n').map_or(0, |at| at + 1).max(from);
     let begins = from;
     let mut spent = false;
-    // Each block but the last is drawn from its own source, as it would be if it were the first.
+    // Each block but the last is drawn from its own source, as if it were the first.
     for start in starts(&head[begins..complete]).into_iter().skip(1) {
         let to = begins + start;
         let Some(block) = seal(&head[from..to], work) else {
@@ -118,10 +119,10 @@ fn open_piece(text: &str, known: &Known, work: &mut Work) -> (Vec<Arc<str>>, Kno
         code = growing.into_drawn();
     }
     htmls.extend(budget::plain(&text[from..]));
-    (htmls, Known { sealed, code })
+    (htmls, CachedPiece { sealed, code })
 }
 
-/// Draws a block that can no longer change, if there is work left for it.
+/// Draws a sealed block, if the budget allows.
 fn seal(source: &str, work: &mut Work) -> Option<Sealed> {
     let before = work.spent();
     let drawn = blocks(source, None, work);
@@ -136,7 +137,7 @@ fn options() -> Options {
     Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS
 }
 
-/// Where top-level blocks begin: at the start of a line each.
+/// The beginnings of top-level blocks, each at the start of a line.
 fn starts(text: &str) -> Vec<usize> {
     let mut depth = 0_usize;
     let mut starts = Vec::new();
@@ -160,26 +161,26 @@ fn starts(text: &str) -> Vec<usize> {
     starts
 }
 
-/// Top-level blocks of a text, as far as it is drawn.
+/// Top-level blocks of the drawn part of a text.
 struct Blocks {
     htmls: Vec<String>,
-    /// Where what is drawn ends.
+    /// The end of the drawn part.
     end: usize,
 }
 
-/// A top-level block that was read.
-struct Read<'a> {
+/// A parsed top-level block.
+struct ParsedBlock<'a> {
     start: usize,
     events: Vec<Event<'a>>,
 }
 
-/// Draws top-level blocks as far as there is work left for them; the last of them may grow if `growing` is there.
+/// Draws top-level blocks as far as the budget allows; the last of them may grow if `growing` is present.
 fn blocks(text: &str, growing: Option<&mut Growing<'_>>, work: &mut Work) -> Blocks {
     let mut htmls = Vec::new();
     let (mut depth, mut start) = (0_usize, 0);
     let mut group: Vec<Event<'_>> = Vec::new();
-    // The last one is drawn otherwise: one is always held back.
-    let mut held: Option<Read<'_>> = None;
+    // The last one is drawn in another way, so one is always held back.
+    let mut held: Option<ParsedBlock<'_>> = None;
     let prepared = Prepared::new(text);
     for (event, range) in Parser::new_ext(prepared.text(), options()).into_offset_iter() {
         if group.is_empty() {
@@ -211,7 +212,7 @@ fn blocks(text: &str, growing: Option<&mut Growing<'_>>, work: &mut Work) -> Blo
                 end: line_start(text, start),
             };
         }
-        held = Some(Read {
+        held = Some(ParsedBlock {
             start,
             events: std::mem::take(&mut group),
         });
@@ -226,7 +227,7 @@ fn blocks(text: &str, growing: Option<&mut Growing<'_>>, work: &mut Work) -> Blo
     Blocks { htmls, end }
 }
 
-/// Draws a block, if there is work left for it.
+/// Draws a block, if the budget allows.
 fn draw(
     events: Vec<Event<'_>>,
     growing: Option<&mut Growing<'_>>,
@@ -234,14 +235,17 @@ fn draw(
 ) -> Option<String> {
     let Some(growing) = growing else {
         let html = write::html(events, None);
-        return work.spend(budget::work(&html)).then(|| wall::clean(&html));
+        return work
+            .spend(budget::work(&html))
+            .then(|| sanitizer::clean(&html));
     };
     let html = write::html(events, Some(growing));
     let needs = budget::work(&html) + growing.work();
-    work.spend(needs).then(|| growing.fill(&wall::clean(&html)))
+    work.spend(needs)
+        .then(|| growing.fill(&sanitizer::clean(&html)))
 }
 
-/// Where the line begins that holds this place.
+/// The beginning of the line that contains this position.
 fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |line| line + 1)
 }

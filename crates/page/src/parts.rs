@@ -5,6 +5,7 @@
 
 mod diff;
 mod files;
+mod given;
 mod message;
 mod output;
 mod small;
@@ -13,32 +14,38 @@ mod tool;
 
 use maud::{Markup, html};
 use model::state::PartKind;
-use model::view::{Look, MessageRow, PartRow};
+use model::view::{MessageRow, PartRow, Viewport};
 
 pub(crate) use diff::patch;
 pub(crate) use message::{ended, message, messages};
 
 use crate::fragment::{Block, Child, Fragment};
+use crate::language::t;
 use crate::markdown::Memo;
 
-/// Where a part is.
+/// Location of a part.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
-    /// What is looked at.
-    pub(crate) look: &'a Look,
-    /// Its message.
+pub(crate) struct PartContext<'a> {
+    /// Viewport that is drawn.
+    pub(crate) look: &'a Viewport,
+    /// Message of the part.
     pub(crate) message: &'a MessageRow,
 }
 
 /// Draws a part. `memo` is that of an earlier render of it; `whole` shows long texts uncut.
-pub(crate) fn part(place: &Place<'_>, row: &PartRow, memo: Option<&Memo>, whole: bool) -> Fragment {
+pub(crate) fn part(
+    place: &PartContext<'_>,
+    row: &PartRow,
+    memo: Option<&Memo>,
+    whole: bool,
+) -> Fragment {
     match &row.kind {
         PartKind::Text { ignored: true, .. } => {
-            text::folded(place, row, "Not given to the model", whole)
+            text::folded(place, row, t("Not sent to the model"), whole)
         }
         PartKind::Text {
             synthetic: true, ..
-        } => text::folded(place, row, "Added for the model", whole),
+        } => text::folded(place, row, t("Added for the model"), whole),
         PartKind::Text { .. } => text::prose(place, row, memo, whole),
         PartKind::Reasoning { .. } => text::reasoning(place, row, memo, whole),
         PartKind::Tool(tool) => tool::part(place, row, tool, whole),
@@ -67,7 +74,7 @@ fn nothing(row: &PartRow) -> Fragment {
     let key = format!("p:{}", row.id);
     assemble(
         row,
-        html! { (Open("div", &key, "none")) },
+        html! { (StartTag("div", &key, "none")) },
         Vec::new(),
         "</div>",
     )
@@ -76,7 +83,7 @@ fn nothing(row: &PartRow) -> Fragment {
 /// A block of a part, named by `name` inside of it.
 fn block(row: &PartRow, name: &str, html: impl Into<std::sync::Arc<str>>) -> Block {
     let key = format!("b:{}:{name}", row.id);
-    let open = html! { (Open("div", &key, "")) }.into_string();
+    let open = html! { (StartTag("div", &key, "")) }.into_string();
     Block {
         key,
         open,
@@ -89,7 +96,7 @@ fn block(row: &PartRow, name: &str, html: impl Into<std::sync::Arc<str>>) -> Blo
 /// The row that opens and closes a folded part.
 fn summary(row: &PartRow, html: Markup) -> Block {
     let key = format!("b:{}:head", row.id);
-    let open = html! { (Open("summary", &key, "")) }.into_string();
+    let open = html! { (StartTag("summary", &key, "")) }.into_string();
     Block {
         key,
         open,
@@ -100,11 +107,11 @@ fn summary(row: &PartRow, html: Markup) -> Block {
 }
 
 /// A start tag with a key and a class: maud itself only writes whole elements.
-struct Open<'a>(&'static str, &'a str, &'a str);
+struct StartTag<'a>(&'static str, &'a str, &'a str);
 
-impl maud::Render for Open<'_> {
+impl maud::Render for StartTag<'_> {
     fn render_to(&self, buffer: &mut String) {
-        let Open(tag, key, class) = self;
+        let StartTag(tag, key, class) = self;
         buffer.push('<');
         buffer.push_str(tag);
         buffer.push_str(" data-k=\"");

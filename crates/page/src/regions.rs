@@ -4,53 +4,66 @@
 
 mod cards;
 mod composer;
+pub(crate) mod found;
 mod head;
-mod interrupted;
 mod log;
 mod notices;
+mod overview;
+pub(crate) mod parallel;
+mod queue;
 mod sessions;
 mod side;
+pub(crate) mod since;
 mod tabs;
+mod tree;
 
 use maud::{Markup, html};
 use model::time::Timestamp;
-use model::view::{Mark, Seen};
+use model::view::{Mark, ViewDelta};
+
+pub(crate) use tree::archived;
 
 use crate::fragment::{Block, Child, Fragment};
+use crate::language::t;
 use crate::markdown::Memo;
 use crate::words;
 
 /// Every region that `seen` has news of.
-pub(crate) fn all(seen: &Seen) -> Vec<Fragment> {
-    let look = &seen.look;
+pub(crate) fn all(seen: &ViewDelta) -> Vec<Fragment> {
+    let look = &seen.viewport;
     let mut all = Vec::new();
+    if let Some(rows) = &seen.overview {
+        all.push(overview::head(rows));
+        all.push(overview::overview(look, rows));
+    }
+    if let Some(page) = &seen.parallel {
+        all.extend(parallel::parallel(look, page));
+    }
     if let Some(rows) = &seen.tabs {
         all.push(tabs::tabs(look, rows));
         all.push(tabs::calm(rows));
     }
     all.extend(seen.notices.as_deref().map(notices::notices));
     if let Some(rows) = &seen.needs {
-        all.push(cards::needs(rows));
+        let attention = seen.attention.as_deref();
+        all.extend(attention.map(|attention| cards::needs(rows, attention)));
         all.push(cards::asks(look, rows));
     }
-    all.extend(
-        seen.interrupted
-            .as_deref()
-            .map(|rows| interrupted::interrupted(rows)),
-    );
-    all.extend(
-        seen.tree
-            .as_ref()
-            .map(|rows| sessions::tree(look, seen.listed, seen.older, rows)),
-    );
+    all.extend(seen.tree.as_ref().map(|rows| tree::tree(seen, rows)));
     all.extend(seen.strip.as_ref().map(|rows| sessions::strip(look, rows)));
-    all.extend(seen.head.as_ref().map(head::head));
+    if let Some(row) = &seen.head {
+        all.push(head::head(look, row));
+        all.push(head::trouble(row));
+    }
+    let standing = seen.standing.as_ref().map(overview::standing);
+    all.extend(standing.or_else(|| seen.head.as_ref().map(|_| overview::standing_of_none())));
     if let Some(rows) = &seen.log {
         if rows.order.is_some() {
             all.push(log::before(look, rows));
         }
         all.push(log::after(look, rows));
     }
+    all.extend(seen.queue.as_ref().map(|row| queue::queue(look, row)));
     all.extend(
         seen.composer
             .as_ref()
@@ -98,12 +111,15 @@ impl maud::Render for Item<'_> {
     }
 }
 
-/// A state's shape, with its word for those who cannot see it.
+use head::login;
+use overview::tool;
+
+/// Shape of a state, with its label for screen readers.
 fn shape(mark: Mark) -> Markup {
-    html! { span.mark.(words::colour(mark)) aria-hidden="true" { (mark.shape()) } span.hear { (mark.word()) " " } }
+    html! { span.mark.(words::colour(mark)) aria-hidden="true" { (mark.shape()) } span.hear { (t(mark.word())) " " } }
 }
 
-/// How long ago something was, in steps of a minute.
-fn ago(at: Timestamp) -> Markup {
+/// Relative time, in steps of a minute.
+pub(crate) fn ago(at: Timestamp) -> Markup {
     html! { time data-at=(at.0) data-form="ago" {} }
 }

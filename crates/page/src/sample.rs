@@ -8,14 +8,16 @@ use model::ids::{InstanceId, MessageId, PartId, SessionId};
 use model::json::Json;
 use model::reduce;
 use model::state::{
-    AgentInfo, Catalog, ErrorKind, Failure, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin,
-    Part, PartKind, Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Reason,
+    AgentInfo, Catalog, Failure, LinkStatus, MessageInfo, ModelInfo, ModelRef, Origin, Part,
+    PartKind, Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Reason,
     ReasonKind, Role, RunStatus, SessionInfo, State, Todo, TodoState, Todos, Tokens, Tool,
     ToolCall, ToolState,
 };
 use model::text::Delta;
 use model::time::Timestamp;
 
+#[path = "sample/acts.rs"]
+pub(crate) mod acts;
 #[path = "sample/crowd.rs"]
 mod crowd;
 
@@ -80,7 +82,7 @@ pub(crate) fn state() -> State {
     world.conversation();
     world.requests();
     world.failed();
-    world.tell("i2", Event::Heard);
+    world.tell("i2", Event::BytesReceived);
     world.tell("i2", Event::Link(retry));
     state
 }
@@ -109,7 +111,7 @@ impl World<'_> {
                 origin,
             },
         );
-        self.tell(id, Event::Heard);
+        self.tell(id, Event::BytesReceived);
         self.tell(id, Event::Version("1.18.33".into()));
         let model = |id: &str, name: &str| ModelInfo {
             id: reference(id),
@@ -129,6 +131,8 @@ impl World<'_> {
         self.tell(
             id,
             Event::Catalog(Catalog {
+                more_agents: 0,
+                more_models: 0,
                 agents: vec![agent("build"), agent("plan")],
                 models,
                 default_model,
@@ -380,11 +384,7 @@ impl World<'_> {
 
     fn failed(&mut self) {
         let mut info = message("ses_failed", "msg_f", Role::Assistant, 1);
-        let failure = Failure {
-            kind: ErrorKind::Failed,
-            name: "APIError".into(),
-            message: "The model's server answered 529 (overloaded).".into(),
-        };
+        let failure = Failure::failed("APIError", "The model's server answered 529 (overloaded).");
         info.failure = Some(failure.clone());
         self.read(
             "i1",
@@ -456,6 +456,7 @@ fn session(id: &str, parent: Option<&str>, title: &str, minutes: i64) -> Session
         updated: Timestamp(NOW - minutes * 60_000),
         archived: None,
         reverted_from: None,
+        changes: None,
         cost: 0.42,
         tokens: Tokens {
             input: 81_000,
@@ -489,7 +490,7 @@ pub(crate) fn part(message: &str, id: &str, kind: PartKind) -> Part {
     part_in("ses_parse", message, id, kind)
 }
 
-fn part_in(session: &str, message: &str, id: &str, mut kind: PartKind) -> Part {
+pub(crate) fn part_in(session: &str, message: &str, id: &str, mut kind: PartKind) -> Part {
     if let PartKind::Tool(tool) = &mut kind {
         tool.call = format!("call_{id}").into();
     }
@@ -524,6 +525,7 @@ pub(crate) fn tool(
         state,
         input: Json::parse(input.to_owned()).unwrap_or_else(|_| Json::null()),
         title: None,
+        diff: None,
         files: Vec::new(),
         child,
         end: None,

@@ -4,20 +4,27 @@
 //! written, the dialogs, the page's own link.
 
 mod dialogs;
+mod menus;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use model::ids::InstanceId;
 use model::time::Timestamp;
-use model::view::Seen;
+use model::view::{ArchivedRow, ViewDelta};
 
-use crate::assets::{asset, asset_path};
+use crate::assets::{CHUNKS, asset, asset_path, client_words};
+use crate::language::{current, key, m, sentence, t};
 use crate::limits;
-use crate::regions;
+use crate::regions::{self, parallel};
+use crate::settings::{Settings, Theme, word};
 use crate::wire::VERSION;
+use crate::words::title as title_of;
 
-/// What a document needs beside what is looked at.
+pub use dialogs::{comparison_dialog, parallel_dialog, settings_dialog};
+
+/// Inputs of a document besides the viewport.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The hub's start.
@@ -28,18 +35,20 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// Folders that were worked in lately, newest first.
     pub recent: &'a [Arc<str>],
-    /// What a person should know about the hub itself.
+    /// Notices about the hub itself.
     pub notices: &'a [Notice],
-    /// OpenCode that runs on this machine and is no instance; only the page without an instance shows it.
-    pub found: &'a [Found],
+    /// OpenCode on this machine and is no instance; only the page without an instance shows it.
+    pub found: &'a [FoundServer],
+    /// The hub's settings.
+    pub settings: &'a Settings,
 }
 
-/// OpenCode that runs on this machine and is no instance.
+/// OpenCode on this machine and is no instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum FoundServer {
     /// A server: it can be attached.
     Server {
-        /// Its address.
+        /// URL of the server.
         url: Arc<str>,
         /// The folder that it was started in.
         folder: Option<Arc<str>>,
@@ -65,7 +74,19 @@ pub struct Notice {
     pub text: Arc<str>,
 }
 
-pub(crate) fn document(seen: &Seen, context: &Context<'_>, messages: &[String]) -> String {
+/// Prompts that a person may begin with where nothing was asked yet.
+const EXAMPLES: [&str; 3] = [
+    key("Explain what this project does and how its parts fit together."),
+    key("Run the tests and fix what fails."),
+    key("Find a bug in the code that changed last, and fix it with a test."),
+];
+
+pub(crate) fn document(
+    seen: &ViewDelta,
+    context: &Context<'_>,
+    messages: &[String],
+    runs: &[String],
+) -> String {
     let regions: HashMap<String, String> = regions::all(seen)
         .into_iter()
         .map(|fragment| (fragment.key.clone(), fragment.html()))
@@ -78,40 +99,81 @@ pub(crate) fn document(seen: &Seen, context: &Context<'_>, messages: &[String]) 
         notices: context.notices,
         found: context.found,
         messages,
+        runs,
     };
     html! {
         (DOCTYPE)
-        html lang="en" data-epoch=(context.epoch) data-rev=(seen.rev.0) data-version=(VERSION) data-now=(context.now.0)
-            data-instance=[seen.look.instance.as_ref()] data-session=[seen.look.session.as_ref()]
-            data-from=[seen.look.from.as_ref()] {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content";
-                meta name="color-scheme" content="dark light";
-                meta name="referrer" content="no-referrer";
-                title { (title(seen)) }
-                link rel="icon" type="image/svg+xml" href=(asset_path(asset::ICON));
-                link rel="stylesheet" href=(asset_path(asset::STYLE));
-                script type="module" src=(asset_path(asset::SCRIPT)) {}
-            }
-            body {
-                p #offline role="status" hidden {}
-                p #hint role="status" hidden {}
-                ul #notes aria-label="Notes" aria-live="polite" hidden {}
-                div #app { (page.app()) }
-                (dialogs::dialogs(recent, context.version))
-                p #said.hear role="status" {}
-            }
+        (html_tag(seen, context))
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content";
+            meta name="color-scheme" content=(scheme(context.settings));
+            meta name="referrer" content="no-referrer";
+            title { (title(seen)) }
+            link rel="icon" type="image/svg+xml" href=(asset_path(asset::ICON))
+                data-calm=(asset_path(asset::ICON)) data-need=(asset_path(asset::NEED));
+            link rel="apple-touch-icon" href=(asset_path(asset::LARGE_ICON));
+            link rel="manifest" href=(asset_path(asset::MANIFEST));
+            // The script puts the other sheet in front of this one, whose rules for small screens hold over it.
+            link rel="stylesheet" href=(asset_path(asset::STYLE)) data-later=(asset_path(asset::LATER_STYLE));
+            @if let Some(words) = client_words(current()) { script type="module" src=(asset_path(words)) {} }
+            script type="module" src=(asset_path(asset::SCRIPT)) {}
         }
+        body {
+            button.skip type="button" data-do="skip" { (t("Skip to the conversation")) }
+            div #app { (page.app()) }
+            p #offline role="status" hidden {}
+            ul #notes aria-label=(t("Notes")) aria-live="polite" hidden {}
+            footer #bar aria-label=(t("Keys")) {}
+            p #hint role="status" hidden {}
+            (dialogs::dialogs(recent, context.version))
+            (menus::menus())
+            p #said.hear role="status" {}
+        }
+        (PreEscaped("</html>"))
     }
     .into_string()
 }
 
-fn title(seen: &Seen) -> String {
+/// The archived sessions of an instance, as the element that the page loads when its archive is opened.
+pub fn archive(instance: &InstanceId, rows: &[ArchivedRow]) -> String {
+    regions::archived(instance, rows).into_string()
+}
+
+/// The start tag of the document, which has all that the first paint and the client need: maud writes whole elements alone.
+fn html_tag(seen: &ViewDelta, context: &Context<'_>) -> Markup {
+    let settings = context.settings;
+    let look = &seen.viewport;
+    let language = current();
+    let mut tag = html! {
+        html lang=(language.tag()) dir=(language.direction()) data-epoch=(context.epoch) data-rev=(seen.rev.0) data-version=(VERSION) data-link-pages=(limits::LINK_PAGES) data-now=(context.now.0)
+            data-instance=[look.instance.as_ref()] data-session=[look.session.as_ref()] data-from=[look.from.as_ref()] data-parallel=[look.parallel.as_ref()] data-overview[look.overview] data-review[look.review]
+            data-settings=(settings.revision) data-theme=(word(settings.theme)) data-density=(word(settings.density))
+            data-size=(word(settings.size)) data-enter=(word(settings.busy_enter)) data-bar[settings.key_bar.0]
+            data-settings-json=(serde_json::to_string(settings).unwrap_or_default()) {}
+    }
+    .into_string();
+    tag.truncate(tag.len() - "></html>".len());
+    for (name, at) in CHUNKS {
+        tag.push_str(&format!(" data-chunk-{name}=\"{}\"", asset_path(at)));
+    }
+    PreEscaped(tag + ">")
+}
+
+/// The colour schemes that a browser may choose from.
+fn scheme(settings: &Settings) -> &'static str {
+    match settings.theme {
+        Theme::Auto => "dark light",
+        Theme::Light => "light",
+        Theme::Dark => "dark",
+    }
+}
+
+fn title(seen: &ViewDelta) -> String {
     let front = seen
         .head
         .as_ref()
-        .map(|head| head.title.clone().unwrap_or_else(|| head.name.clone()));
+        .map(|head| title_of(head.title.as_ref().unwrap_or(&head.name)));
     front.map_or_else(
         || "Drovers".to_owned(),
         |front| format!("{front} · Drovers"),
@@ -119,12 +181,14 @@ fn title(seen: &Seen) -> String {
 }
 
 struct Page<'a> {
-    seen: &'a Seen,
+    seen: &'a ViewDelta,
     regions: HashMap<String, String>,
     recent: &'a [Arc<str>],
     notices: &'a [Notice],
-    found: &'a [Found],
+    found: &'a [FoundServer],
     messages: &'a [String],
+    /// The messages of each run that is compared.
+    runs: &'a [String],
 }
 
 impl Page<'_> {
@@ -134,30 +198,74 @@ impl Page<'_> {
 
     fn app(&self) -> Markup {
         let front = self.seen.head.is_some();
+        let overview = self.seen.viewport.overview;
         html! {
             header.top {
-                a.brand href="/" { "Drovers" }
-                button.icon type="button" data-do="menu" aria-expanded="false" aria-label="All instances" title="All instances (i)" { "▾" }
+                a.brand href="/" aria-label=(t("Drovers: overview")) title=(t("Overview (g o)")) { "Drovers" }
+                button.icon type="button" data-do="menu" aria-expanded="false" aria-label=(t("All instances")) title=(t("All instances (i)")) { "▾" }
                 (self.region("tabs"))
-                button.icon type="button" data-do="dialog" data-dialog="add" aria-label="Add an instance" title="Add an instance (+)" { "+" }
-                button.icon type="button" data-do="dialog" data-dialog="help" aria-label="Keys" title="Keys (?)" { "?" }
+                button.icon type="button" data-do="dialog" data-dialog="add" aria-label=(t("Add an instance")) title=(t("Add an instance (+)")) { "+" }
+                button.icon type="button" data-do="palette" aria-label=(t("Command palette")) title=(t("Command palette (Ctrl+K)")) { "⌕" }
+                button.icon type="button" data-do="settings" aria-label=(t("Settings")) title=(t("Settings (,)")) { "⚙" }
+                button.icon type="button" data-do="dialog" data-dialog="help" aria-label=(t("Keys")) title=(t("Keys (?)")) { "?" }
             }
-            aside #left aria-label="What needs you, and sessions" {
-                button.icon.shut type="button" data-do="sheet" data-sheet="left" aria-label="Close" { "×" }
+            aside #left aria-label=(t("Requests and sessions")) {
+                button.icon.shut type="button" data-do="sheet" data-sheet="left" aria-label=(t("Close")) { "×" }
                 (self.region("calm")) (self.region("needs"))
-                @if front { (self.region("interrupted")) }
-                (self.region("tree"))
+                @if !overview { (self.region("tree")) }
+                div #offer.offer hidden {
+                    p { (t("Be notified when something needs you while this page is not in front?")) }
+                    div.row {
+                        button type="button" data-do="notify" data-yes { (t("Turn on")) }
+                        button type="button" data-do="notify" { (t("Not now")) }
+                    }
+                }
             }
-            main {
-                @for notice in self.notices { p.notice { (notice.text) } }
+            (split("left", t("Width of the left pane"), 288))
+            main #main tabindex="-1" {
+                @for notice in self.notices { p.notice { (sentence(&notice.text)) } }
                 (self.region("notices"))
-                @if front { (self.region("strip")) (self.region("head")) (self.conversation()) }
+                @if overview { (self.board(front)) }
+                @else if let Some(page) = &self.seen.parallel {
+                    (self.region("head")) (self.region("parallel-head"))
+                    (parallel::columns(page, |key| self.region(key), |nth| PreEscaped(self.runs.get(nth).cloned().unwrap_or_default())))
+                }
+                @else if self.seen.viewport.review && front { (self.region("head")) (self.region("trouble")) (self.region("standing")) (crate::review::place(&self.seen.viewport)) }
+                @else if front { (self.region("strip")) (self.region("head")) (self.region("trouble")) (self.region("standing")) (self.conversation()) }
                 @else { (self.home()) }
             }
-            @if front {
-                aside #right aria-label="Details" {
-                    button.icon.shut type="button" data-do="sheet" data-sheet="right" aria-label="Close" { "×" }
+            @if front && !overview && !self.seen.viewport.review && self.seen.parallel.is_none() {
+                aside #right aria-label=(t("Details")) {
+                    button.icon.shut type="button" data-do="sheet" data-sheet="right" aria-label=(t("Close")) { "×" }
                     (self.region("side"))
+                }
+                (split("right", t("Width of the details"), 264))
+            }
+        }
+    }
+
+    /// The overview, and beside it the session in front.
+    fn board(&self, front: bool) -> Markup {
+        let any = self
+            .seen
+            .overview
+            .as_ref()
+            .is_some_and(|overview| !overview.rows.is_empty());
+        html! {
+            div.board {
+                section.sessions {
+                    (self.region("overview-head"))
+                    // Filled by the client for a person who comes back.
+                    div #since hidden {}
+                    (self.region("overview"))
+                    @if !any || !self.found.is_empty() { (self.home()) }
+                }
+                @if front {
+                    (split("peek", t("Width of the session beside the overview"), 0))
+                    section.peek aria-label=(t("Session beside the overview")) {
+                        (self.region("head")) (self.region("trouble")) (self.region("standing"))
+                        (self.conversation())
+                    }
                 }
             }
         }
@@ -165,23 +273,31 @@ impl Page<'_> {
 
     fn conversation(&self) -> Markup {
         html! {
-            section #log tabindex="0" aria-label="Conversation" {
+            section #log tabindex="0" aria-label=(t("Conversation")) {
                 div.turns {
                     @if self.seen.log.is_some() {
                         (self.region("before"))
                         div data-k="ms" data-list { @for message in self.messages { (PreEscaped(message)) } }
-                        ul #outbox aria-label="What waits to be sent" {}
+                        ul #outbox aria-label=(t("Waiting to be sent")) {}
                         (self.region("after"))
                     } @else {
-                        p.empty { "What should be done? Write it below." }
-                        ul #outbox aria-label="What waits to be sent" {}
+                        p.empty { (t("What should be done? Write it below.")) }
+                        ul.examples aria-label=(t("Examples")) {
+                            @for example in EXAMPLES { li { button type="button" data-do="example" { (t(example)) } } }
+                        }
+                        ul #outbox aria-label=(t("Waiting to be sent")) {}
                     }
                     (self.region("asks"))
                 }
             }
+            nav #rail aria-label=(t("Prompts and failures")) hidden {}
             form #prompt data-do="prompt" {
-                label.hear for="text" { "Prompt" }
-                textarea #text rows="1" dir="auto" placeholder="What should be done?" title="Prompt (/)" {}
+                (self.region("queue"))
+                ul #attached aria-label=(t("Attached")) hidden {}
+                button #newer.newer type="button" data-do="end" hidden { (t("End ↓")) }
+                label.hear for="text" { (t("Prompt")) }
+                textarea #text rows="1" dir="auto" placeholder=(t("What should be done?")) title=(t("Prompt (/)")) {}
+                ul #completions role="listbox" aria-label=(t("Suggestions")) hidden {}
                 (self.region("composer"))
                 p.problem role="alert" hidden {}
             }
@@ -189,17 +305,22 @@ impl Page<'_> {
     }
 
     fn home(&self) -> Markup {
-        let unknown = self.seen.look.instance.is_some();
+        let unknown = self.seen.viewport.instance.is_some();
+        let rows = self
+            .seen
+            .overview
+            .as_ref()
+            .is_some_and(|overview| !overview.rows.is_empty());
         let any = self.seen.tabs.as_ref().is_some_and(|tabs| !tabs.is_empty());
         html! {
             div.home {
-                button.icon.sheet type="button" data-do="sheet" data-sheet="left" aria-label="What needs you" { "☰" }
+                button.icon.sheet type="button" data-do="sheet" data-sheet="left" aria-label=(t("Requests and sessions")) { "☰" }
                 h1 {
-                    @if unknown { "There is no such instance." }
-                    @else if any { "Choose an instance above, or open a folder." }
-                    @else { "Open a folder to begin." }
+                    @if unknown { (t("This instance does not exist.")) }
+                    @else if rows { (t("More on this machine")) }
+                    @else if any { (t("No session yet. Choose an instance above, or open a folder.")) }
+                    @else { (t("Open a folder to start.")) }
                 }
-                (self.region("interrupted"))
                 @if !self.recent.is_empty() {
                     ul.folders {
                         @for folder in self.recent {
@@ -209,7 +330,7 @@ impl Page<'_> {
                 }
                 (found(self.found))
                 p {
-                    button.main type="button" data-do="dialog" data-dialog="add" { "Open a folder or attach a server" }
+                    button.main type="button" data-do="dialog" data-dialog="add" { (t("Open a folder or attach a server")) }
                     " " kbd { "+" }
                 }
                 p.problem role="alert" hidden {}
@@ -218,23 +339,30 @@ impl Page<'_> {
     }
 }
 
-/// What runs here already, each with what can be done about it.
-fn found(found: &[Found]) -> Markup {
+/// The edge of a pane, by which a person resizes it: the client gives it its width, in pixels.
+fn split(pane: &str, label: &str, width: u32) -> Markup {
+    html! {
+        div.split role="separator" tabindex="0" aria-orientation="vertical" aria-label=(label) aria-valuenow=(width) data-pane=(pane) {}
+    }
+}
+
+/// OpenCode processes on this machine, each with the action that it offers.
+fn found(found: &[FoundServer]) -> Markup {
     html! {
         @if !found.is_empty() {
-            h2 { "OpenCode that runs on this machine" }
+            h2 { (t("OpenCode on this machine")) }
             ul.folders {
                 @for one in found {
                     li {
                         @match one {
-                            Found::Server { url, folder } => {
+                            FoundServer::Server { url, folder } => {
                                 button type="button" data-do="folder" data-server=(url) {
-                                    "Attach " (url) @if let Some(folder) = folder { " · " (folder) }
+                                    (t!("Attach {server}", server = url)) @if let Some(folder) = folder { " · " (folder) }
                                 }
                             },
-                            Found::Unusable { why } => { p.quiet { (why) } },
-                            Found::Terminal { folder, command } => {
-                                p.quiet { "In a terminal in " (folder) ", recorded but not live. Open its sessions live: " code { (command) } }
+                            FoundServer::Unusable { why } => { p.quiet { (sentence(why)) } },
+                            FoundServer::Terminal { folder, command } => {
+                                p.quiet { (m!("In a terminal in {folder}, recorded but not live. Open its sessions live: {command}", folder = folder, command = html! { code { (command) } })) }
                             },
                         }
                     }

@@ -39,7 +39,7 @@ pub(crate) fn draw(text: &str, command: bool) -> String {
     screen.finish()
 }
 
-/// A character and how it looks.
+/// A character and its style.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     c: char,
@@ -224,7 +224,7 @@ impl Perform for Screen {
     }
 }
 
-/// Draws a line: one element for what looks the same and is next to each other.
+/// Draws a line: one element for each run of characters with the same style.
 fn push_line(to: &mut String, line: &[Cell]) {
     for group in line.chunk_by(|a, b| a.style == b.style) {
         let text: String = group.iter().map(|cell| cell.c).collect();

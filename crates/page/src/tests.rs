@@ -4,25 +4,29 @@
 
 mod drawn;
 mod patches;
+mod spoken;
 
 use model::event::Event;
 use model::ids::InstanceId;
-use model::state::{LinkStatus, Reason, ReasonKind, Rev, Run, State, ToolState};
+use model::state::{
+    Failure, LinkStatus, Origin, Permission, PermissionRequest, Piece, Reason, ReasonKind, Rev,
+    Run, State, ToolState,
+};
 use model::time::Timestamp;
-use model::view::{Look, look};
+use model::view::{Viewport, delta};
 
 use crate::sample::{self, World};
-use crate::{Context, Found, Renderer, assets};
+use crate::{Context, FoundServer, Renderer, assets};
 
-fn front(instance: &str, session: &str) -> Look {
-    Look {
+fn front(instance: &str, session: &str) -> Viewport {
+    Viewport {
         instance: Some(instance.into()),
         session: Some(session.into()),
-        from: None,
+        ..Viewport::default()
     }
 }
 
-fn document(state: &State, look_at: &Look) -> String {
+fn document(state: &State, look_at: &Viewport) -> String {
     let recent = ["/home/me/drovers".into()];
     let context = Context {
         epoch: "e1",
@@ -31,8 +35,9 @@ fn document(state: &State, look_at: &Look) -> String {
         recent: &recent,
         notices: &[],
         found: &[],
+        settings: &crate::Settings::default(),
     };
-    Renderer::new().document(&look(state, look_at, Rev(0)), &context)
+    Renderer::new().document(&delta(state, look_at, Rev(0)), &context)
 }
 
 /// One tag a line, and no names that change with every change of script or style.
@@ -48,10 +53,11 @@ fn readable(html: &str) -> String {
 fn documents_are_as_they_were() {
     let state = sample::state();
     for (name, instance, session) in sample::LOOKS {
-        let at = Look {
+        let at = Viewport {
             instance: instance.map(Into::into),
             session: session.map(Into::into),
-            from: None,
+            overview: instance.is_none(),
+            ..Viewport::default()
         };
         insta::assert_snapshot!(name, readable(&document(&state, &at)));
     }
@@ -109,7 +115,7 @@ fn a_session_has_one_mark_in_its_row_its_tab_and_its_title() {
 #[test]
 fn what_waits_for_a_look_is_counted_where_nothing_is_asked() {
     let line = |state: &State| {
-        let html = document(state, &Look::default());
+        let html = document(state, &Viewport::default());
         let line = element(&html, "calm", "</p>");
         line.split('>')
             .nth(1)
@@ -118,9 +124,17 @@ fn what_waits_for_a_look_is_counted_where_nothing_is_asked() {
             .to_owned()
     };
     let mut state = sample::endings::endings();
+    // What holds an agent up is on cards.
+    assert_eq!(line(&state), "");
+    let instance = InstanceId::from(sample::endings::INSTANCE);
+    let instance = state.instances.get_mut(&instance).unwrap();
+    let all: Vec<_> = instance.sessions.keys().cloned().collect();
+    instance
+        .snoozes
+        .extend(all.into_iter().map(|id| (id, Timestamp(i64::MAX))));
     assert_eq!(
         line(&state),
-        "No request waits. 1 interrupted, 8 failed, 3 to review, 1 working."
+        "No requests are waiting. 1 interrupted, 8 failed, 3 to review, 1 working."
     );
     for session in state
         .instances
@@ -140,10 +154,11 @@ fn what_waits_for_a_look_is_counted_where_nothing_is_asked() {
 fn nothing_inline_is_ever_written() {
     let state = sample::state();
     for (_, instance, session) in sample::LOOKS {
-        let at = Look {
+        let at = Viewport {
             instance: instance.map(Into::into),
             session: session.map(Into::into),
-            from: None,
+            overview: instance.is_none(),
+            ..Viewport::default()
         };
         let html = document(&state, &at);
         for tag in html
@@ -151,8 +166,10 @@ fn nothing_inline_is_ever_written() {
             .skip(1)
             .map(|rest| rest.split('>').next().unwrap())
         {
-            assert!(!tag.contains(" style="), "{tag}");
-            assert!(!tag.contains(" on"), "{tag}");
+            // Names of attributes alone: what stands between quotes is text.
+            let names: String = tag.split('"').step_by(2).collect();
+            assert!(!names.contains(" style="), "{tag}");
+            assert!(!names.contains(" on"), "{tag}");
             assert!(!tag.starts_with("script") || tag.contains(" src="), "{tag}");
             assert!(!tag.starts_with("style"), "{tag}");
         }
@@ -174,7 +191,8 @@ fn interrupted() -> State {
 
 /// The element with this key, from its beginning to where it ends.
 fn element<'a>(html: &'a str, key: &str, end: &str) -> &'a str {
-    let at = html.find(&format!(" data-k=\"{key}\"")).unwrap();
+    let closed = if key.ends_with(':') { "" } else { "\"" };
+    let at = html.find(&format!(" data-k=\"{key}{closed}")).unwrap();
     let begin = html[..at].rfind('<').unwrap();
     &html[begin..begin + html[begin..].find(end).unwrap() + end.len()]
 }
@@ -182,10 +200,118 @@ fn element<'a>(html: &'a str, key: &str, end: &str) -> &'a str {
 #[test]
 fn what_was_interrupted_can_go_on() {
     let state = interrupted();
-    let home = document(&state, &Look::default());
-    insta::assert_snapshot!(readable(element(&home, "interrupted", "</section>")));
+    let home = document(&state, &Viewport::default());
+    insta::assert_snapshot!(readable(element(&home, "needs", "</section>")));
     let session = document(&state, &front("i1", "ses_failed"));
     insta::assert_snapshot!(readable(element(&session, "after", "</p></div>")));
+}
+
+/// Every kind of card that asks nothing.
+#[test]
+fn every_state_that_needs_a_person_is_a_card() {
+    let mut state = sample::endings::endings();
+    let mut world = World {
+        state: &mut state,
+        at: sample::NOW,
+    };
+    world.instance(
+        "dead",
+        "api",
+        Origin::Folder("/home/me/api".into()),
+        LinkStatus::Connected,
+    );
+    world.instance(
+        "shut",
+        "docs",
+        Origin::Url("http://docs/".into()),
+        LinkStatus::Connected,
+    );
+    let down = |kind, text| LinkStatus::Disconnected {
+        reason: Reason::new(kind, text),
+    };
+    world.tell(
+        "dead",
+        Event::Link(down(ReasonKind::NotStarted, "Its process ended.")),
+    );
+    world.tell(
+        "shut",
+        Event::Link(down(ReasonKind::Unauthorized, "It refuses the password.")),
+    );
+    let sessions = &mut state
+        .instances
+        .get_mut(sample::endings::INSTANCE)
+        .unwrap()
+        .sessions;
+    sessions.get_mut("ses_provider_error").unwrap().failure =
+        Some(Failure::failed("ProviderAuthError", ""));
+    let silent = sessions.get_mut("ses_stopped").unwrap();
+    silent.run = Run::Busy {
+        since: Timestamp(sample::NOW - 200_000),
+    };
+    silent.activity.silent = Some(Timestamp(sample::NOW - 120_000));
+    let home = document(&state, &Viewport::default());
+    insta::assert_snapshot!(readable(element(&home, "needs", "</section>")));
+}
+
+/// The sample with the request of one session asked by two others as well, one of them with another scope.
+#[test]
+fn equal_requests_are_one_card_and_others_are_not() {
+    let mut state = sample::state();
+    let instance = state.instances.get_mut("i1").unwrap();
+    let first = instance
+        .permissions
+        .values()
+        .find(|one| one.content.is_whole())
+        .unwrap()
+        .clone();
+    let asked = |id: &str, session: &str, always: &[&str]| {
+        let request = PermissionRequest {
+            id: id.into(),
+            session: session.into(),
+            always: always.iter().map(|&one| one.into()).collect(),
+            ..(*first).clone()
+        };
+        let mut permission = Permission::new(request);
+        permission.content = first.content.clone();
+        permission
+    };
+    let same: Vec<&str> = first.always.iter().map(|one| &**one).collect();
+    // What a model says of a command is no part of the command; a time limit is.
+    let with = |id: &str, session: &str, name: &str| {
+        let mut permission = asked(id, session, &same);
+        let mut content = (*permission.content).clone();
+        content.pieces.push(Piece::Field {
+            name: name.into(),
+            value: "\u{202e}Clear & rebuild".into(),
+        });
+        permission.content = content.into();
+        permission
+    };
+    for permission in [
+        asked("per_same", "ses_failed", &same),
+        asked("per_wide", "ses_asks", &["*"]),
+        with("per_told", "ses_asks", "description"),
+        with("per_timed", "ses_asks", "timeout"),
+    ] {
+        instance
+            .permissions
+            .insert(permission.id.clone(), permission);
+    }
+    let home = document(&state, &Viewport::default());
+    let needs = readable(element(&home, "needs", "</section>"));
+    assert_eq!(needs.matches("data-group").count(), 1);
+    for (id, alone) in [
+        ("wide", true),
+        ("timed", true),
+        ("same", false),
+        ("told", false),
+    ] {
+        let card = format!("data-k=\"n:per_{id}\"");
+        assert_eq!(needs.contains(&card), alone, "{id}");
+    }
+    insta::assert_snapshot!(
+        element(&needs, "q:", "</form>").replace(&first.content.fingerprint[..], "fingerprint")
+    );
 }
 
 #[test]
@@ -197,9 +323,9 @@ fn a_server_that_refuses_the_login_asks_for_another() {
         at: sample::NOW,
     };
     world.tell("i3", Event::Link(LinkStatus::Disconnected { reason }));
-    let look = Look {
+    let look = Viewport {
         instance: Some("i3".into()),
-        ..Look::default()
+        ..Viewport::default()
     };
     let html = document(&state, &look);
     insta::assert_snapshot!(readable(element(&html, "login", "</form>")));
@@ -252,7 +378,7 @@ fn long_output_is_cut_until_asked_for() {
     }
     .part(sample::part("msg_3", "prt_41", tool));
     let renderer = Renderer::new();
-    let seen = look(&state, &at, Rev(0));
+    let seen = delta(&state, &at, Rev(0));
     let cut = renderer.fragment(&seen, "p:prt_41", None, false).unwrap();
     assert!(cut.contains("Show all") && !cut.contains("line 4500\n"));
     let whole = renderer.fragment(&seen, "p:prt_41", None, true).unwrap();
@@ -319,12 +445,33 @@ fn texts_can_be_read_on_what_they_stand_on() {
     }
 }
 
+/// WebKit does not draw again what such a rule hid, once the rule ends to hold.
+#[test]
+fn no_rule_looks_for_emptiness_inside_of_something() {
+    let sheets = assets()
+        .iter()
+        .filter(|asset| asset.content_type.starts_with("text/css"));
+    for sheet in sheets {
+        let style = std::str::from_utf8(sheet.bytes).unwrap();
+        for inside in style.split(":has(").skip(1) {
+            let inside = inside.split(['{', ',']).next().unwrap();
+            for absence in [":empty", "-child)"] {
+                assert!(!inside.contains(absence), ":has({inside}");
+            }
+        }
+    }
+}
+
 #[test]
 fn colours_of_code_can_be_read() {
     let style = std::str::from_utf8(assets()[1].bytes).unwrap();
     let panel = token(style, "panel");
+    // The colours of a terminal are in the sheet that loads when the page is idle.
+    let later = std::str::from_utf8(assets()[7].bytes).unwrap();
+    assert!(style.contains("\n.h-") && later.contains("\n.s-"));
     for rule in style
         .lines()
+        .chain(later.lines())
         .filter(|line| line.starts_with(".h-") || line.starts_with(".s-"))
     {
         for colours in rule.split("light-dark(").skip(1) {
@@ -338,16 +485,35 @@ fn colours_of_code_can_be_read() {
 
 #[test]
 fn the_script_is_small_and_every_file_is_named_by_its_content() {
-    let [script, style, icon, enter] = assets() else {
-        panic!("four files")
+    let [script, _, _, enter, ..] = assets() else {
+        panic!("script, style, icon, and the script of the door")
     };
     // The shell may weigh 40 KB, compressed and with everything in it; a third of the script is left of it by brotli.
-    assert!(script.bytes.len() < 44_000, "{} bytes", script.bytes.len());
+    assert!(script.bytes.len() < 64_000, "{} bytes", script.bytes.len());
     assert!(enter.bytes.len() < 1_000, "{} bytes", enter.bytes.len());
-    for asset in [script, style, icon, enter] {
+    for asset in assets() {
         assert!(
             asset.path.starts_with("/assets/") && asset.path.contains(asset.etag.trim_matches('"'))
         );
+    }
+    for (name, at) in crate::assets::CHUNKS {
+        let chunk = assets()[at];
+        assert!(chunk.path.starts_with(&format!("/assets/{name}-")));
+        // What is loaded on demand is small, each for itself, and runs on the one script of the page. What every page loads when
+        // it is idle is one chunk.
+        let most = if name == "beside" { 24_000 } else { 10_000 };
+        assert!(
+            chunk.bytes.len() < most,
+            "{name}: {} bytes",
+            chunk.bytes.len()
+        );
+        let text = std::str::from_utf8(chunk.bytes).unwrap();
+        assert!(text.contains(script.path), "{name}");
+    }
+    let manifest: serde_json::Value = serde_json::from_slice(assets()[6].bytes).unwrap();
+    for icon in manifest["icons"].as_array().unwrap() {
+        let known = assets().iter().find(|asset| icon["src"] == asset.path);
+        assert_eq!(known.unwrap().content_type, icon["type"]);
     }
 }
 
@@ -368,7 +534,7 @@ fn the_cache_stays_within_its_bound() {
             &format!("prt_5{}", nth % 5),
             sample::text(&text),
         ));
-        renderer.patch(&look(&state, &at, rev), rev);
+        renderer.patch(&delta(&state, &at, rev), rev);
         rev = state.rev;
     }
     assert!(renderer.bytes() <= crate::limits::CACHE_BYTES);
@@ -378,14 +544,14 @@ fn the_cache_stays_within_its_bound() {
 #[test]
 fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
     let found = [
-        Found::Server {
+        FoundServer::Server {
             url: "http://127.0.0.1:4096/".into(),
             folder: Some("/home/me/<b>".into()),
         },
-        Found::Unusable {
+        FoundServer::Unusable {
             why: "it is OpenCode <2>".into(),
         },
-        Found::Terminal {
+        FoundServer::Terminal {
             folder: "/home/me/app".into(),
             command: "drovers open /home/me/app".into(),
         },
@@ -397,9 +563,12 @@ fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
         recent: &[],
         notices: &[],
         found: &found,
+        settings: &crate::Settings::default(),
     };
-    let home =
-        Renderer::new().document(&look(&State::default(), &Look::default(), Rev(0)), &context);
+    let home = Renderer::new().document(
+        &delta(&State::default(), &Viewport::default(), Rev(0)),
+        &context,
+    );
     assert!(home.contains("data-server=\"http://127.0.0.1:4096/\""));
     assert!(home.contains("/home/me/&lt;b&gt;"));
     assert!(home.contains("<p class=\"quiet\">it is OpenCode &lt;2&gt;</p>"));

@@ -1,17 +1,21 @@
-//! What travels over a page's one WebSocket, version [`VERSION`].
+//! Protocol of the page's WebSocket, version [`VERSION`].
 //!
 //! Text frames of JSON: a [`Batch`], of which most are a word long, is an array of few signs; the rest are objects told
 //! apart by `t`. Nothing here decides when a frame is sent.
 
 use std::sync::Arc;
 
-use model::ids::{InstanceId, MessageId, SessionId};
+use model::ids::{InstanceId, MessageId, ParallelId, SessionId};
+use model::plain;
 use model::state::Rev;
-use model::view::Look;
+use model::view::{NewsKind, NewsRow, Viewport};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::language::{Language, sentence};
 use crate::limits;
+use crate::settings::Settings;
+use crate::words::session_path;
 
 /// Version of these frames. A page that was made for another one loads itself again.
 pub const VERSION: u32 = 2;
@@ -36,14 +40,54 @@ pub enum Frame<'a> {
         /// Requests that wait for a person, over all instances: a page that nobody sees counts them in its title.
         needs: usize,
     },
+    /// Settings of the hub after a change.
+    Settings {
+        /// All of them.
+        settings: &'a Settings,
+    },
+    /// All notification items, for a page that subscribed. An item that is missing was answered or reviewed.
+    News {
+        /// Newest items.
+        items: &'a [News],
+    },
     /// The page's revision means nothing here: it fetches its own URL again.
     Reset,
 }
 
-/// What changed: `[n, rev, op, …]`. The page is at `rev` once it has applied all of it.
+/// Notification item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct News {
+    /// Key: id of the request, or id of the session with the time of its end.
+    pub key: String,
+    /// What it is.
+    pub kind: NewsKind,
+    /// Its instance.
+    pub instance: InstanceId,
+    /// Title of the session.
+    pub title: String,
+    /// Request, or outcome of the session.
+    pub text: String,
+    /// Path of its page.
+    pub path: String,
+}
+
+impl From<&NewsRow> for News {
+    fn from(row: &NewsRow) -> Self {
+        Self {
+            key: row.key.clone(),
+            kind: row.kind,
+            instance: row.instance.clone(),
+            title: plain::line(&row.title, limits::TITLE_CHARS),
+            text: plain::line(&sentence(&row.text), limits::TITLE_CHARS),
+            path: session_path(row.instance.as_str(), row.session.as_str()),
+        }
+    }
+}
+
+/// Batch of changes: `[n, rev, op, …]`. The page is at `rev` once it has applied all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Batch<'a> {
-    /// The number of the look that it answers: the page ignores what it no longer looks at.
+    /// Number of the viewport that the batch belongs to: the page ignores batches of earlier viewports.
     pub n: u64,
     /// The revision that this brings the page to.
     pub rev: Rev,
@@ -66,10 +110,10 @@ impl Serialize for Batch<'_> {
 /// From the page to the hub.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
-pub enum Said {
-    /// What the page looks at from now on, and what it already has of it.
+pub enum ClientMessage {
+    /// New viewport of the page, and the revision that it already has.
     Look {
-        /// Counts looks on this connection; every batch names the one it answers.
+        /// Number of the viewport on this connection; every batch names the one it belongs to.
         n: u64,
         /// The epoch its document came from.
         epoch: String,
@@ -79,15 +123,35 @@ pub enum Said {
         instance: Option<String>,
         /// The session in front.
         session: Option<String>,
+        /// True for the overview, beside which a session may be in front.
+        #[serde(default)]
+        overview: bool,
         /// The oldest message in its window, when it asked for older ones.
         from: Option<String>,
+        /// The parallel run that is compared.
+        #[serde(default)]
+        parallel: Option<String>,
+        /// True for the page that shows what changed.
+        #[serde(default)]
+        review: bool,
         /// True while nobody can see the page: only beats are worth sending, and its revision stays where it is.
         #[serde(default)]
         hidden: bool,
+        /// Revision of the settings on the page.
+        #[serde(default)]
+        settings: Option<u64>,
+        /// Language tag of the page's document; English without one.
+        #[serde(default)]
+        language: Option<String>,
+    },
+    /// Subscribes to notification items, or unsubscribes. A page subscribes while it is hidden or not focused.
+    Notify {
+        /// True to subscribe.
+        on: bool,
     },
     /// A batch was applied.
     Ack {
-        /// Its revision.
+        /// Revision of the batch.
         rev: u64,
         /// The shortest time between two batches that the page wants, in milliseconds, because of what drawing takes it.
         #[serde(default)]
@@ -95,27 +159,42 @@ pub enum Said {
     },
 }
 
-impl Said {
-    /// What a [`Said::Look`] looks at; `None` for the others, and where a name has more than [`limits::NAME_BYTES`].
-    pub fn look(&self) -> Option<Look> {
+impl ClientMessage {
+    /// The language of the page that sent a [`ClientMessage::Look`].
+    pub fn language(&self) -> Language {
+        let tag = match self {
+            Self::Look { language, .. } => language.as_deref(),
+            Self::Notify { .. } | Self::Ack { .. } => None,
+        };
+        tag.and_then(Language::of_tag).unwrap_or_default()
+    }
+
+    /// What a [`ClientMessage::Look`] names; `None` for the others, and where a name has more than [`limits::NAME_BYTES`].
+    pub fn look(&self) -> Option<Viewport> {
         match self {
             Self::Look {
                 instance,
                 session,
                 from,
+                overview,
+                parallel,
+                review,
                 ..
-            } if [instance, session, from]
+            } if [instance, session, from, parallel]
                 .into_iter()
                 .flatten()
                 .all(|name| name.len() <= limits::NAME_BYTES) =>
             {
-                Some(Look {
+                Some(Viewport {
                     instance: instance.as_deref().map(InstanceId::from),
                     session: session.as_deref().map(SessionId::from),
                     from: from.as_deref().map(MessageId::from),
+                    overview: *overview,
+                    parallel: parallel.as_deref().map(ParallelId::from),
+                    review: *review,
                 })
             }
-            Self::Look { .. } | Self::Ack { .. } => None,
+            Self::Look { .. } | Self::Notify { .. } | Self::Ack { .. } => None,
         }
     }
 }
@@ -145,16 +224,16 @@ pub enum Op {
     Order {
         /// The element.
         key: String,
-        /// Its children.
+        /// Keys of the children, in order.
         children: Vec<String>,
     },
     /// Some of the keyed children of an element go, and others come after those that stay.
     Extend {
         /// The element.
         key: String,
-        /// What comes, in order.
+        /// Added elements, in order.
         come: Vec<String>,
-        /// What goes.
+        /// Keys of removed elements.
         gone: Vec<String>,
     },
     /// The inside of an element, as text, changes in one place.
@@ -331,20 +410,20 @@ mod tests {
 
     #[test]
     fn a_look_is_read_with_and_without_its_optional_fields() {
-        let said: Said = serde_json::from_str(
+        let said: ClientMessage = serde_json::from_str(
             r#"{"t":"look","n":1,"epoch":"e","rev":3,"instance":"i1","session":null,"from":null}"#,
         )
         .unwrap();
         let look = said.look().unwrap();
         assert_eq!(look.instance, Some(InstanceId::from("i1")));
         assert_eq!(look.session, None);
-        let ack: Said = serde_json::from_str(r#"{"t":"ack","rev":3}"#).unwrap();
+        let ack: ClientMessage = serde_json::from_str(r#"{"t":"ack","rev":3}"#).unwrap();
         assert_eq!(ack.look(), None);
         let look_at = |name: &str| {
             let said = format!(
                 r#"{{"t":"look","n":1,"epoch":"e","rev":3,"instance":"i","session":"{name}"}}"#
             );
-            serde_json::from_str::<Said>(&said).unwrap().look()
+            serde_json::from_str::<ClientMessage>(&said).unwrap().look()
         };
         assert!(look_at(&"s".repeat(limits::NAME_BYTES)).is_some());
         assert_eq!(look_at(&"s".repeat(limits::NAME_BYTES + 1)), None);

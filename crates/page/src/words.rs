@@ -1,14 +1,15 @@
-//! Words and marks for states, and addresses of things, each in one place.
+//! Labels, colours and URLs, each defined in one place.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use model::ids::{InstanceId, SessionId};
 use model::plain;
-use model::state::LinkStatus;
-use model::view::{Look, Mark};
+use model::state::{LinkStatus, UNTITLED, Usage};
+use model::view::{Mark, Viewport};
 
-use crate::links::{Stretch, stretches};
+use crate::language::{number, sentence, t};
+use crate::links::{Span, stretches};
 
 /// The name of a state's colour.
 pub(crate) fn colour(mark: Mark) -> &'static str {
@@ -21,7 +22,21 @@ pub(crate) fn colour(mark: Mark) -> &'static str {
     }
 }
 
-/// A link's state in a word, for programs that look at the page.
+/// Urgency of a state: the order in which a person has to look at sessions, most urgent highest; 0 for what is quiet.
+pub(crate) fn urgency(mark: Mark) -> u8 {
+    match mark {
+        Mark::NeedsYou => 7,
+        Mark::Failed => 6,
+        Mark::Interrupted => 5,
+        Mark::Retrying => 4,
+        Mark::ToReview => 3,
+        Mark::Stale => 2,
+        Mark::Working => 1,
+        Mark::Idle | Mark::Recorded => 0,
+    }
+}
+
+/// Machine-readable name of a link's state.
 pub(crate) fn link(status: &LinkStatus) -> &'static str {
     match status {
         LinkStatus::Connecting { .. } => "connecting",
@@ -32,8 +47,8 @@ pub(crate) fn link(status: &LinkStatus) -> &'static str {
     }
 }
 
-/// The address of what is looked at, without its window.
-pub(crate) fn path(look: &Look) -> String {
+/// URL of a viewport, without its message window.
+pub(crate) fn path(look: &Viewport) -> String {
     match (&look.instance, &look.session) {
         (Some(instance), Some(session)) => session_path(instance.as_str(), session.as_str()),
         (Some(instance), None) => instance_path(instance.as_str()),
@@ -42,16 +57,30 @@ pub(crate) fn path(look: &Look) -> String {
 }
 
 /// The address of an instance's page.
-pub(crate) fn instance_path(instance: &str) -> String {
+pub fn instance_path(instance: &str) -> String {
     format!("/i/{}", encode(instance))
 }
 
 /// The address of a session's page.
-pub(crate) fn session_path(instance: &str, session: &str) -> String {
+pub fn session_path(instance: &str, session: &str) -> String {
     format!("/i/{}/s/{}", encode(instance), encode(session))
 }
 
-/// Where a session is told to go on that was interrupted.
+/// The address of the review page of a session, or of an instance.
+pub fn review_path(instance: &str, session: Option<&str>) -> String {
+    let page = match session {
+        Some(session) => session_path(instance, session),
+        None => instance_path(instance),
+    };
+    format!("{page}/review")
+}
+
+/// The address of the page that compares a parallel run.
+pub(crate) fn parallel_path(instance: &str, parallel: &str) -> String {
+    format!("/i/{}/parallel/{}", encode(instance), encode(parallel))
+}
+
+/// URL of the command that continues an interrupted session.
 pub(crate) fn continue_url(instance: &InstanceId, session: &SessionId) -> String {
     let (instance, session) = (encode(instance.as_str()), encode(session.as_str()));
     format!("/api/instances/{instance}/sessions/{session}/continue")
@@ -129,8 +158,8 @@ pub(crate) fn linked(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for stretch in stretches(text) {
         match stretch {
-            Stretch::Text(text) => out.push_str(&escape(text)),
-            Stretch::Link(url) => {
+            Span::Text(text) => out.push_str(&escape(text)),
+            Span::Link(url) => {
                 let url = escape(url);
                 let rel = "target=\"_blank\" rel=\"noopener noreferrer\"";
                 out.extend(["<a href=\"", &url, "\" ", rel, ">", &url, "</a>"]);
@@ -143,11 +172,39 @@ pub(crate) fn linked(text: &str) -> String {
 /// A duration in words: `0.4 s`, `4 s`, `2 min`, `1 h 5 min`.
 pub(crate) fn duration(ms: u64) -> String {
     match ms {
-        0..1_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        1_000..60_000 => format!("{} s", ms / 1_000),
-        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
-        _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+        0..1_000 => {
+            let tenths = format!("{}.{}", ms / 1_000, ms % 1_000 / 100);
+            t!("{s} s", s = number(tenths))
+        }
+        1_000..60_000 => t!("{s} s", s = ms / 1_000),
+        60_000..3_600_000 => t!(
+            "{min} min {s} s",
+            min = ms / 60_000,
+            s = ms % 60_000 / 1_000
+        ),
+        _ => t!(
+            "{h} h {min} min",
+            h = ms / 3_600_000,
+            min = ms % 3_600_000 / 60_000
+        ),
     }
+}
+
+/// What was used today in words: `$1.20 · 340.1k tokens today`; none where nothing was.
+pub(crate) fn used(today: Usage) -> Option<String> {
+    let tokens = match today.tokens {
+        0 => return None,
+        tokens => count(tokens),
+    };
+    Some(if today.cost < 0.005 {
+        t!("{count} tokens today", count = tokens)
+    } else {
+        t!(
+            "{cost} · {count} tokens today",
+            cost = money(today.cost),
+            count = tokens
+        )
+    })
 }
 
 /// A size in words: `950 B`, `34 KB`, `1.2 MB`.
@@ -155,7 +212,7 @@ pub(crate) fn bytes(n: u64) -> String {
     match n {
         0..1_000 => format!("{n} B"),
         1_000..1_000_000 => format!("{} KB", n.div_ceil(1_000)),
-        _ => format!("{}.{} MB", n / 1_000_000, n % 1_000_000 / 100_000),
+        _ => number(format!("{}.{} MB", n / 1_000_000, n % 1_000_000 / 100_000)),
     }
 }
 
@@ -163,7 +220,25 @@ pub(crate) fn bytes(n: u64) -> String {
 pub(crate) fn count(n: u64) -> String {
     match n {
         0..1_000 => n.to_string(),
-        1_000..1_000_000 => format!("{}.{}k", n / 1_000, n % 1_000 / 100),
-        _ => format!("{}.{}M", n / 1_000_000, n % 1_000_000 / 100_000),
+        1_000..1_000_000 => number(format!("{}.{}k", n / 1_000, n % 1_000 / 100)),
+        _ => number(format!("{}.{}M", n / 1_000_000, n % 1_000_000 / 100_000)),
     }
+}
+
+/// An amount of US dollars: `$1.20`.
+pub(crate) fn money(dollars: f64) -> String {
+    t!("${amount}", amount = number(format!("{dollars:.2}")))
+}
+
+/// The title of a session, or that it has none.
+pub(crate) fn title(title: &str) -> &str {
+    match title {
+        UNTITLED => t("Untitled"),
+        title => title,
+    }
+}
+
+/// Verb of a permission request, by the kind of the permission.
+pub(crate) fn verb(kind: &str) -> Cow<'_, str> {
+    sentence(model::view::verb(kind))
 }

@@ -26,9 +26,6 @@ pub const TASK_DEPTH: usize = 8;
 /// Request bodies, in bytes; a larger one is answered 413. A model request carries a whole conversation.
 pub const BODY_BYTES: usize = 32 * 1024 * 1024;
 
-/// Open connections of one server; further ones wait unaccepted.
-pub const CONNECTIONS: usize = 1024;
-
 /// Scripted failures remembered by the model (`error 500 times=2`); at the bound the memory starts anew.
 pub const ERROR_BUDGETS: usize = 1024;
 

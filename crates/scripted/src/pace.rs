@@ -6,14 +6,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::script::{Flow, Piece};
 
-/// How many tokens are said without pause before others get their turn.
+/// How many tokens are sent without pause before others get their turn.
 const BURST: usize = 64;
 
 /// A flow being spoken.
 pub(crate) struct Paced {
     flow: Flow,
     start: Instant,
-    said: usize,
+    sent: usize,
     since_yield: usize,
 }
 
@@ -23,7 +23,7 @@ impl Paced {
         Self {
             flow,
             start: Instant::now(),
-            said: 0,
+            sent: 0,
             since_yield: 0,
         }
     }
@@ -31,27 +31,27 @@ impl Paced {
     /// The next piece when it is due; `None` once the last one had its time.
     pub(crate) async fn next(&mut self) -> Option<Piece> {
         if self.flow.rate > 0.0 {
-            sleep_until(self.start + due(self.said, self.flow.rate)).await;
+            sleep_until(self.start + due(self.sent, self.flow.rate)).await;
         } else if self.since_yield >= BURST {
             self.since_yield = 0;
             tokio::task::yield_now().await;
         }
         let (piece, count) = self.flow.next_chunk()?;
-        self.said += count;
+        self.sent += count;
         self.since_yield += count;
         Some(piece)
     }
 
-    /// Tokens said so far.
-    pub(crate) fn said(&self) -> u64 {
-        self.said as u64
+    /// Tokens sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent as u64
     }
 }
 
-fn due(said: usize, rate: f64) -> Duration {
+fn due(sent: usize, rate: f64) -> Duration {
     // A count below a million is exact in f64.
     #[allow(clippy::cast_precision_loss)]
-    let seconds = said as f64 / rate;
+    let seconds = sent as f64 / rate;
     Duration::try_from_secs_f64(seconds)
         .unwrap_or(crate::limits::PAUSE)
         .min(crate::limits::PAUSE)

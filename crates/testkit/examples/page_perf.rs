@@ -6,20 +6,23 @@
 //! | option | |
 //! |---|---|
 //! | `--json` | JSON instead of a table |
-//! | `--only RUNS` | of `wire`, `open`, `plain`, `markdown`, `code`, separated by commas |
+//! | `--write FOLDER` | also write `page.md` there |
+//! | `--only RUNS` | of `wire`, `open`, `plain`, `markdown`, `code`, `overview`, separated by commas |
 //! | `--screen desktop` or `phone` | only that one |
 //! | `--rounds N` | loads of the long session, 5 |
 //! | `--messages N` | its messages, 2000 |
 //! | `--heap MINUTES` | also follow replies for so long, reading the heap at each, as in `2,30` |
 //! | `--traces FOLDER` | write a trace of each reply there, and list what took the time |
-//! | `--source PORT` | the port of the scripted OpenCode, so that another hub can be told of it |
+//! | `--source PORT` | the port of the scripted OpenCode, so that another hub can connect to it |
 //! | `--url URL --message SELECTOR` | measure another page: `{session}` in its URL is the session |
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use bench::report::{Goals, Origin};
 use testkit::chromium::Chromium;
+use testkit::perf::crowd::{self, Crowd};
 use testkit::perf::runs::{self, KINDS, Kind, Target};
 use testkit::perf::stage::{Hub, Source, binary};
 use testkit::perf::{Figure, Screen, report, wire};
@@ -27,14 +30,32 @@ use testkit::perf::{Figure, Screen, report, wire};
 /// What matches a message of our own page.
 const MESSAGE: &str = "#log article";
 
+/// What matches the first row of the overview.
+const FIRST_ROW: &str = "li.session:nth-child(2)";
+
+/// What the figures are, at the head of their file.
+const ABOUT: &str = "Headless Chromium, a desktop, and a phone with its processor throttled ×4. `open`: a session of 2,000 messages; \
+`plain`: 6,000 tokens at 80/s; `markdown` and `code`: 3,000 tokens at 150/s; \
+`overview`: 200 sessions, of which 20 think, write at 30 tokens/s and call tools. `busy` is the page by itself; `busy_with_probe` is beside \
+a probe that asks for every frame, in which frames are counted: the two take turns of 2 s.";
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let options = options(std::env::args().skip(1))?;
-    let figures = measure(&options).await?;
+    let binary = match options.contains_key("url") {
+        true => None,
+        false => Some(tokio::task::spawn_blocking(binary).await??),
+    };
+    let goals = Goals::read()?;
+    let figures = measure(&options, binary.as_deref()).await?;
+    if let Some(folder) = options.get("write") {
+        let binary = binary.context("--write is for Drovers' own page")?;
+        write(Path::new(folder), &figures, &goals, &binary)?;
+    }
     let text = if options.contains_key("json") {
-        serde_json::to_string_pretty(&report::json(&figures))?
+        serde_json::to_string_pretty(&report::json(&figures, &goals))?
     } else {
-        report::table(&figures)
+        report::table(&figures, &goals)
     };
     #[allow(clippy::print_stdout)]
     {
@@ -43,15 +64,24 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn measure(options: &HashMap<String, String>) -> Result<Vec<Figure>> {
+/// Writes the figures into a folder, with the program and the machine that were measured.
+fn write(folder: &Path, figures: &[Figure], goals: &Goals, binary: &Path) -> Result<()> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let command = format!("page_perf {}", given.join(" "));
+    let body = format!("{ABOUT}\n{}", report::table(figures, goals));
+    let document = Origin::now(&command, binary)?.document("Page", &body);
+    std::fs::create_dir_all(folder)?;
+    Ok(std::fs::write(folder.join("page.md"), document)?)
+}
+
+async fn measure(options: &HashMap<String, String>, binary: Option<&Path>) -> Result<Vec<Figure>> {
     let source = Source::start(number(options, "source", 0)?).await?;
     let sessions = Sessions::make(&source, options)?;
     let mut figures = Vec::new();
-    let (target, _hub) = match options.get("url") {
-        Some(url) => (target(url, options), None),
-        None => {
-            let binary = tokio::task::spawn_blocking(binary).await??;
-            let hub = Hub::start(&binary, source.url()).await?;
+    let (target, _hub) = match binary {
+        None => (target(&options["url"], options), None),
+        Some(binary) => {
+            let hub = Hub::start(binary, source.url()).await?;
             if wants(options, "wire") {
                 figures.extend(wire::figures(&hub, &sessions.hundred).await?);
             }
@@ -59,6 +89,9 @@ async fn measure(options: &HashMap<String, String>) -> Result<Vec<Figure>> {
         }
     };
     let browser = Chromium::start().await?;
+    if wants(options, "overview") && !options.contains_key("url") {
+        figures.extend(overviews(options, &browser).await?);
+    }
     for (screen, replies) in &sessions.replies {
         if wants(options, "open") {
             let rounds = number(options, "rounds", 5)?;
@@ -85,6 +118,24 @@ async fn measure(options: &HashMap<String, String>) -> Result<Vec<Figure>> {
             );
             figures.extend(heap.await?);
         }
+    }
+    Ok(figures)
+}
+
+/// The overview has a source and a hub of its own, as each shows all sessions.
+async fn overviews(options: &HashMap<String, String>, browser: &Chromium) -> Result<Vec<Figure>> {
+    let source = Source::start(0).await?;
+    let crowd = Crowd::make(&source)?;
+    let binary = tokio::task::spawn_blocking(binary).await??;
+    let hub = Hub::start(&binary, source.url()).await?;
+    let target = Target {
+        url: hub.url.clone(),
+        message: FIRST_ROW.to_owned(),
+        traces: options.get("traces").map(PathBuf::from),
+    };
+    let mut figures = Vec::new();
+    for screen in screens(options)? {
+        figures.extend(crowd::overview(browser, &target, &source, &crowd, screen).await?);
     }
     Ok(figures)
 }

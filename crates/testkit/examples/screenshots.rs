@@ -3,16 +3,16 @@
 //! `cargo run -p testkit --example screenshots`; `DROVERS_BINARY` names a ready binary, else one is built.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command as Build, Stdio};
+use std::process::Command as Build;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use bench::hub::Program;
 use chromiumoxide::cdp::browser_protocol::network::CookieParam;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use testkit::chromium::{Chromium, Page, Scheme, Viewport};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 /// Names a ready binary.
@@ -90,25 +90,16 @@ struct Demo {
     cookie: (String, String),
     /// What a command shows beside it.
     proof: String,
-    _process: Child,
+    _program: Program,
 }
 
 impl Demo {
     async fn start(binary: &Path) -> Result<Self> {
-        let mut process = Command::new(binary)
-            .args(["demo", "--fake", "--no-open", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot run {}", binary.display()))?;
-        let mut lines = BufReader::new(process.stdout.take().context("piped")?).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await??;
-        let url = line
-            .as_deref()
-            .and_then(|line| line.strip_prefix("drovers listening on "));
-        let url = url.with_context(|| format!("it said {line:?}"))?.to_owned();
-        let line = timeout(PATIENCE, lines.next_line()).await??;
-        let link = line.context("a link")?;
+        let mut command = Command::new(binary);
+        command.args(["demo", "--fake", "--no-open", "--listen", "127.0.0.1:0"]);
+        let mut program = Program::start(&mut command).await?;
+        let url = program.url.clone();
+        let link = program.next_line().await?;
         let (_, key) = link.split_once('#').context("a key in the link")?;
         let key = key.split(' ').next().unwrap_or_default();
         let enter = reqwest::Client::new().post(format!("{url}/enter"));
@@ -124,7 +115,7 @@ impl Demo {
             url,
             cookie,
             proof,
-            _process: process,
+            _program: program,
         })
     }
 

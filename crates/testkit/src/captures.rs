@@ -1,4 +1,4 @@
-//! Transcripts recorded from OpenCode 1.18.33: what its two streams said, and the state they must fold to.
+//! Transcripts recorded from OpenCode 1.18.33: the frames of its two streams, and the state they must fold to.
 
 use std::path::PathBuf;
 
@@ -75,7 +75,7 @@ impl Capture {
         read(&format!("{}.event.sse", self.name))
     }
 
-    /// What the REST interface said afterwards: `state` by session id (`session`, `messages`, `todo`,
+    /// The replies of REST afterwards: `state` by session id (`session`, `messages`, `todo`,
     /// `children`) with `status`, and `log`, the answers on the way.
     ///
     /// # Errors

@@ -1,6 +1,10 @@
 //! What a person does to a page with a keyboard, a mouse and a finger, as the browser has it from the machine.
 
+use std::path::Path;
+use std::time::Duration;
+
 use anyhow::{Context, Result, anyhow};
+use chromiumoxide::cdp::browser_protocol::dom::SetFileInputFilesParams;
 use chromiumoxide::cdp::browser_protocol::input::{
     DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType,
     DispatchTouchEventParams, DispatchTouchEventReturns, ImeSetCompositionParams, InsertTextParams,
@@ -32,6 +36,9 @@ impl Method for Touch {
 impl Command for Touch {
     type Response = DispatchTouchEventReturns;
 }
+
+/// How long a finger is held down for a long press. It is part of the gesture, and nothing is waited for by it.
+const LONG_TAP: Duration = Duration::from_millis(900);
 
 /// A place on the screen, in CSS pixels from its upper left corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -135,20 +142,52 @@ impl Page {
         Ok(())
     }
 
+    /// Clicks while the shift key is held.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn click_with_shift(&self, at: Spot) -> Result<()> {
+        self.point(at).await?;
+        for kind in [
+            DispatchMouseEventType::MousePressed,
+            DispatchMouseEventType::MouseReleased,
+        ] {
+            let mut event = mouse(kind, at, 1)?;
+            event.modifiers = Some(SHIFT);
+            self.act(event).await?;
+        }
+        Ok(())
+    }
+
     /// Taps with a finger.
     ///
     /// # Errors
     /// When the browser is gone.
     pub async fn tap(&self, at: Spot) -> Result<()> {
-        let finger = vec![TouchPoint::new(at.x, at.y)];
-        for (kind, points) in [("touchStart", finger), ("touchEnd", Vec::new())] {
-            self.act(Touch {
-                r#type: kind,
-                touch_points: points,
-            })
+        self.tap_for(at, Duration::ZERO).await
+    }
+
+    /// Holds a finger down for longer than any page takes for a long press.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn long_tap(&self, at: Spot) -> Result<()> {
+        self.tap_for(at, LONG_TAP).await
+    }
+
+    async fn tap_for(&self, at: Spot, time: Duration) -> Result<()> {
+        self.touch("touchStart", vec![TouchPoint::new(at.x, at.y)])
             .await?;
-        }
-        Ok(())
+        tokio::time::sleep(time).await;
+        self.touch("touchEnd", Vec::new()).await
+    }
+
+    async fn touch(&self, kind: &'static str, touch_points: Vec<TouchPoint>) -> Result<()> {
+        self.act(Touch {
+            r#type: kind,
+            touch_points,
+        })
+        .await
     }
 
     /// Writes through an input method into what has the focus, and leaves the composition open.
@@ -166,6 +205,19 @@ impl Page {
     /// When the browser is gone.
     pub async fn write(&self, text: &str) -> Result<()> {
         self.act(InsertTextParams::new(text)).await
+    }
+
+    /// Chooses a file in the first field that matches, as a person does in the browser's own dialog.
+    ///
+    /// # Errors
+    /// When there is no such field.
+    pub async fn choose_file(&self, selector: &str, file: &Path) -> Result<()> {
+        let field = self.inner().find_element(selector).await?;
+        let chosen = SetFileInputFilesParams::builder()
+            .file(file.to_string_lossy())
+            .backend_node_id(field.backend_node_id)
+            .build();
+        self.act(chosen.map_err(|error| anyhow!(error))?).await
     }
 
     async fn act<T: Command>(&self, command: T) -> Result<()> {
@@ -189,7 +241,10 @@ fn mouse(kind: DispatchMouseEventType, at: Spot, nth: i64) -> Result<DispatchMou
 }
 
 fn key(keys: &str, down: bool, repeated: bool) -> Result<DispatchKeyEventParams> {
-    let (modifiers, name) = keys.rsplit_once('+').unwrap_or(("", keys));
+    let (modifiers, name) = match keys.strip_suffix('+') {
+        Some(modifiers) => (modifiers, "+"),
+        None => keys.rsplit_once('+').unwrap_or(("", keys)),
+    };
     let key = get_key_definition(name).with_context(|| format!("no key {name}"))?;
     let bits = modifiers.split('+').map(modifier).sum::<i64>();
     let text = key

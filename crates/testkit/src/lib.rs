@@ -1,8 +1,8 @@
-//! What the tests stand on: recorded transcripts, the real OpenCode, a browser, and a simulation of everything around the
-//! hub. Never part of the product.
+//! Test support: recorded transcripts, the real OpenCode, a browser, and a simulation of the hub's environment. Never
+//! part of the product.
 //!
-//! Tools that are missing are installed once per checkout into `.testenv/` (OpenCode, axe-core, the TypeScript compiler, through npm) or on the
-//! machine (Chromium, through apt when root). Where that cannot be done the error says what to do.
+//! Missing tools are installed once per checkout into `.testenv/` (OpenCode, axe-core, the TypeScript compiler, through
+//! npm) or on the machine (Chromium and WebKitGTK, through apt when root). Where that is impossible the error names the next step.
 
 pub mod axe;
 pub mod captures;
@@ -13,11 +13,13 @@ pub mod proxy;
 pub mod real;
 pub mod sim;
 pub mod typescript;
+pub mod webkit;
 
 mod hands;
 mod lock;
 mod npm;
 mod page;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! One page of the browser: goes, looks, clicks, types, and remembers everything that went wrong.
+//! A page of the browser: navigates, reads, clicks, types, and records every error.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,13 +18,11 @@ use chromiumoxide::listeners::EventStream;
 use chromiumoxide::page::ScreenshotParams;
 use futures_util::{FutureExt, StreamExt};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout};
+
+use crate::waiting::{self, Driven};
 
 /// How long one look at a condition stays inside the page.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// How long a click waits for its element to be drawn, also where the page replaces it meanwhile.
-const SEEN: Duration = Duration::from_secs(5);
 
 /// A screen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +31,33 @@ pub struct Viewport {
     height: u32,
     scale: f64,
     touch: bool,
+}
+
+impl Driven for Page {
+    async fn value<T: DeserializeOwned>(&self, expression: &str) -> Result<T> {
+        self.eval(expression).await
+    }
+
+    async fn is_met(&self, condition: &str) -> bool {
+        let look = format!(
+            "new Promise(done => {{
+                const end = performance.now() + {};
+                const look = () => {{
+                    let met = false;
+                    try {{ met = Boolean({condition}); }} catch {{ }}
+                    if (met || performance.now() > end) done(met); else setTimeout(look, 10);
+                }};
+                look();
+            }})",
+            LOOK.as_millis()
+        );
+        self.eval::<bool>(&look).await.unwrap_or(false)
+    }
+
+    async fn press_mouse(&self, selector: &str) -> Result<()> {
+        self.page.find_element(selector).await?.click().await?;
+        Ok(())
+    }
 }
 
 /// The colours a person prefers.
@@ -164,27 +189,7 @@ impl Page {
     /// # Errors
     /// When it is not by the deadline.
     pub async fn wait_for(&self, condition: &str, deadline: Duration) -> Result<()> {
-        let look = format!(
-            "new Promise(done => {{
-                const end = performance.now() + {};
-                const look = () => {{
-                    let met = false;
-                    try {{ met = Boolean({condition}); }} catch {{ }}
-                    if (met || performance.now() > end) done(met); else setTimeout(look, 10);
-                }};
-                look();
-            }})",
-            LOOK.as_millis()
-        );
-        let looking = async { while !self.eval::<bool>(&look).await.unwrap_or(false) {} };
-        if timeout(deadline, looking).await.is_ok() {
-            return Ok(());
-        }
-        let shown: String = self
-            .eval("location.href + '\\n' + document.body.innerText")
-            .await
-            .unwrap_or_else(|error| error.to_string());
-        bail!("still not so after {deadline:?}: {condition}\nThe page shows:\n{shown}")
+        waiting::wait_for(self, condition, deadline).await
     }
 
     /// Clicks the middle of the first element that matches and is drawn. Where the page replaces it meanwhile, the element
@@ -193,28 +198,7 @@ impl Page {
     /// # Errors
     /// When there is none for five seconds, or it cannot be clicked.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let quoted = serde_json::to_string(selector)?;
-        let drawn = format!("document.querySelector({quoted})?.getClientRects().length > 0");
-        let end = Instant::now() + SEEN;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            self.wait_for(&drawn, left)
-                .await
-                .with_context(|| format!("nothing that is drawn matches {selector}"))?;
-            // A press that failed reached nothing: the place of the element is looked up before the mouse moves.
-            match self.press_mouse(selector).await {
-                Err(error) if Instant::now() >= end => {
-                    return Err(error.context(format!("cannot click {selector}")));
-                }
-                Err(_replaced) => {}
-                clicked => return clicked,
-            }
-        }
-    }
-
-    async fn press_mouse(&self, selector: &str) -> Result<()> {
-        self.page.find_element(selector).await?.click().await?;
-        Ok(())
+        waiting::click(self, selector).await
     }
 
     /// Replaces the text of the first field that matches, as typing or pasting would.
@@ -295,9 +279,18 @@ impl Page {
             Scheme::Light => "light",
             Scheme::Dark => "dark",
         };
-        self.page
-            .emulate_media_features(vec![MediaFeature::new("prefers-color-scheme", value)])
-            .await?;
+        self.media(&[("prefers-color-scheme", value)]).await
+    }
+
+    /// Has these media features, such as `("forced-colors", "active")`, and no others than the machine's.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn media(&self, features: &[(&str, &str)]) -> Result<()> {
+        let features = features
+            .iter()
+            .map(|(name, value)| MediaFeature::new(*name, *value));
+        self.page.emulate_media_features(features.collect()).await?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
-//! A proxy for faults: between any client and any server of this machine, as bad as a test asks for.
+//! A fault-injecting TCP proxy between any client and any server of this machine.
 //!
-//! It knows nothing of what passes: bytes go on, or they do not. It listens on a loopback address of its own under the
-//! server's own port, as Drovers lets nobody in who names another port.
+//! It forwards bytes without parsing them. It listens on its own loopback address under the server's own port, because
+//! Drovers rejects requests that name another port.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -331,10 +331,10 @@ async fn end<const N: usize>(mut sides: [TcpStream; N], by: End) {
                 let _ = side.shutdown().await;
             }
             // What is left unread would become a reset.
-            let heard = sides.map(async |mut side| {
+            let drained = sides.map(async |mut side| {
                 let _ = tokio::io::copy(&mut side, &mut tokio::io::sink()).await;
             });
-            let _ = timeout(LAST_WORDS, futures_util::future::join_all(heard)).await;
+            let _ = timeout(LAST_WORDS, futures_util::future::join_all(drained)).await;
         }
     }
 }

@@ -54,7 +54,7 @@ pub fn imports(sources: &[Source]) -> Vec<Import> {
     found
 }
 
-/// What `crate::` leads to.
+/// The targets of `crate::` paths.
 #[derive(Default)]
 struct Root {
     modules: BTreeSet<String>,

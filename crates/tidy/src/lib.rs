@@ -1,15 +1,21 @@
-//! Rules of this source tree that neither the compiler nor clippy knows, each as a function from sources to the places that
-//! break it. `tests/tidy.rs` runs them over the workspace.
+//! Rules for this source tree that neither the compiler nor clippy checks, each as a function from sources to
+//! violations. `tests/tidy.rs` runs them over the workspace.
 //!
-//! - [`layers`]: which module may import which, as `ARCHITECTURE.md` draws it.
-//! - [`lengths`]: how long functions and files may be.
+//! - [`layers`]: which module may import which, as shown in `ARCHITECTURE.md`.
+//! - [`lengths`]: maximum length of functions and files.
 //! - [`limits`]: where bounds are named, and the document that lists them.
+//! - [`figures`]: where measured values are written.
+//! - [`ports`]: ports and commands of the hub know no wire types.
+//! - [`words`]: words that identifiers and comments do not use.
 
+pub mod figures;
 mod imports;
 pub mod layers;
 pub mod lengths;
 pub mod limits;
+pub mod ports;
 mod source;
+pub mod words;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,14 +29,14 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_owned()
 }
 
-/// A place that breaks a rule.
+/// A violation of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// The file, relative to the workspace's root.
     pub file: PathBuf,
     /// The line, from 1.
     pub line: usize,
-    /// The rule, and how this place breaks it, in a sentence.
+    /// The rule and the violation, in a sentence.
     pub rule: String,
 }
 

@@ -52,7 +52,7 @@ pub fn broken(source: &Source) -> Vec<Broken> {
     broken.map(file).collect()
 }
 
-/// What [`DOCUMENT`] has to say.
+/// The expected text of [`DOCUMENT`].
 pub fn document(sources: &[Source]) -> String {
     let mut text = String::from(
         "# Limits\n\nEvery bound of the program, what happens at it, and where it is named. \

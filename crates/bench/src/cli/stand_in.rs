@@ -15,9 +15,9 @@ use crate::measure::Latency;
 use crate::report::{Table, number};
 use crate::view::{Tally, Viewers, follow};
 
-/// What is said, and how fast.
+/// The load, and its pace.
 #[derive(Debug, Args)]
-struct Said {
+struct Traffic {
     /// Sessions of each server
     #[arg(long, env = "BENCH_SESSIONS", default_value_t = 5)]
     sessions: usize,
@@ -56,7 +56,7 @@ enum OpenCodeCommand {
         #[arg(long, default_value = "127.0.0.1")]
         hostname: String,
         #[command(flatten)]
-        said: Said,
+        traffic: Traffic,
     },
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Serve {
     #[arg(long, default_value_t = 20)]
     servers: usize,
     #[command(flatten)]
-    said: Said,
+    traffic: Traffic,
 }
 
 /// A viewer of any hub.
@@ -86,7 +86,7 @@ pub(super) struct Watch {
     json: bool,
 }
 
-impl Said {
+impl Traffic {
     async fn begin(self, servers: usize, options: Options) -> Result<Load> {
         let recording = self.recording.map(|path| {
             let bytes = std::fs::read(&path);
@@ -123,7 +123,7 @@ pub(super) async fn opencode(args: OpenCode) -> Result<()> {
     let OpenCodeCommand::Serve {
         port,
         hostname,
-        said,
+        traffic,
     } = args.what;
     ensure!(
         ["127.0.0.1", "localhost"].contains(&hostname.as_str()),
@@ -136,7 +136,7 @@ pub(super) async fn opencode(args: OpenCode) -> Result<()> {
         directory: Some(folder.to_string_lossy().into_owned()),
         ..Options::default()
     };
-    let load = said.begin(1, options).await?;
+    let load = traffic.begin(1, options).await?;
     writeln!(
         std::io::stdout(),
         "opencode server listening on {}",
@@ -147,7 +147,7 @@ pub(super) async fn opencode(args: OpenCode) -> Result<()> {
 
 /// Serves until it is ended.
 pub(super) async fn serve(args: Serve) -> Result<()> {
-    let load = args.said.begin(args.servers, Options::default()).await?;
+    let load = args.traffic.begin(args.servers, Options::default()).await?;
     let mut out = std::io::stdout();
     for url in &load.urls {
         writeln!(out, "{url}")?;

@@ -1,7 +1,7 @@
 //! What a server answers to requests: the routes of OpenCode 1.18 that a hub uses. No request changes anything.
 
 use super::server::Server;
-use super::wording::{AGENTS, PROVIDERS, VERSION};
+use super::wording::{AGENTS, COMMANDS, PROVIDERS, VERSION};
 
 /// Sessions listed where the request does not say how many.
 const LISTED: usize = 100;
@@ -58,7 +58,8 @@ pub(super) fn answer(server: &Server, target: &Target<'_>) -> Answer {
         ["config", "providers"] | ["provider"] => ok(PROVIDERS.to_owned()),
         ["config"] => ok(r#"{"model":"bench/bench-1"}"#.to_owned()),
         ["vcs"] => ok(r#"{"branch":"main"}"#.to_owned()),
-        ["command"] | ["find", "file"] | ["mode"] | ["project"] => ok("[]".to_owned()),
+        ["command"] => ok(COMMANDS.to_owned()),
+        ["find", "file"] | ["mode"] | ["project"] => ok("[]".to_owned()),
         ["permission"] | ["question"] => state("[]".to_owned()),
         ["session"] => state(sessions(server, target)),
         ["session", "status"] => state(statuses(server)),

@@ -1,6 +1,6 @@
 //! The load: servers that speak OpenCode 1.18 over real TCP, cheaply, for they share the machine with what is measured.
 //!
-//! All of it is one thread. Nothing a client sends changes anything: what is said, and how fast, is only for
+//! All of it is one thread. Nothing a client sends changes anything: the load and its pace are only for
 //! [`Load::with`] to change.
 
 mod answers;

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::token::Token;
 
-/// Words of a session whose times are kept. A viewer that is further behind is told nothing, and counts it.
+/// Words of a session whose times are stored. A viewer that is further behind gets none, and counts it.
 const RING: u32 = 4096;
 
 /// Bits of an entry that are its time, in microseconds: twelve days.

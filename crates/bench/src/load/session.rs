@@ -7,8 +7,8 @@ use std::io::Write as _;
 use super::token::Token;
 use super::wording::{self, AssistantWords, OUTPUTS, PartOf, SessionWords, id};
 
-/// Messages told by traffic that can be read again. The oldest are forgotten first.
-const TOLD: usize = 2_000;
+/// Messages sent by traffic that can be read again. The oldest are forgotten first.
+const SENT: usize = 2_000;
 
 /// What all sessions of a server share.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) struct Session {
     pub(crate) updated: u64,
     /// Messages that were there before.
     history: usize,
-    told: Vec<Told>,
+    sent: Vec<SentMessage>,
     forgotten: usize,
     ids: u64,
     seq: u64,
@@ -50,9 +50,9 @@ pub(crate) struct Session {
     open: Option<Open>,
 }
 
-/// A message that was told, in few bytes.
+/// A sent message, in few bytes.
 #[derive(Clone, Copy, Debug)]
-enum Told {
+enum SentMessage {
     User(Prompt),
     Assistant(Assistant),
 }
@@ -104,7 +104,7 @@ impl Session {
             created: now,
             updated: now,
             history,
-            told: Vec::new(),
+            sent: Vec::new(),
             forgotten: 0,
             ids: history as u64 * IDS,
             seq: 0,
@@ -183,7 +183,7 @@ impl Session {
             id: self.next_id(),
             at: now,
         };
-        self.keep(Told::User(prompt));
+        self.keep(SentMessage::User(prompt));
         self.tell_session(place, now, out);
         self.tell_message(place, &self.user_json(prompt), out);
         self.tell_part(place, &self.prompt_json(prompt.id), now, out);
@@ -216,7 +216,7 @@ impl Session {
             count: 0,
             tool: None,
         };
-        self.keep(Told::Assistant(assistant));
+        self.keep(SentMessage::Assistant(assistant));
         self.tell_message(place, &self.assistant_json(place, assistant), out);
         let [message, step, text] = [0, STEP, TEXT].map(|at| self.id_of(assistant.id, at));
         let part = |id| self.part(id, &message);
@@ -239,7 +239,7 @@ impl Session {
 
     fn close(&mut self, place: &Place, now: u64, open: &Open, out: &mut Out) {
         let tool = (!open.last).then(|| OUTPUTS[self.turns % OUTPUTS.len()]);
-        let Some(Told::Assistant(assistant)) = self.told.last_mut() else {
+        let Some(SentMessage::Assistant(assistant)) = self.sent.last_mut() else {
             return;
         };
         assistant.ended = Some(now);
@@ -300,12 +300,12 @@ impl Session {
         }
     }
 
-    fn keep(&mut self, told: Told) {
-        if self.told.len() == TOLD {
-            self.told.drain(..TOLD / 2);
-            self.forgotten += TOLD / 2;
+    fn keep(&mut self, sent: SentMessage) {
+        if self.sent.len() == SENT {
+            self.sent.drain(..SENT / 2);
+            self.forgotten += SENT / 2;
         }
-        self.told.push(told);
+        self.sent.push(sent);
     }
 
     fn user_json(&self, prompt: Prompt) -> String {

@@ -197,5 +197,8 @@ pub(crate) fn old_text(number: usize) -> String {
 /// `GET /agent`.
 pub(crate) const AGENTS: &str = r#"[{"name":"build","mode":"primary","description":"Does the work.","native":true,"permission":[],"options":{}}]"#;
 
+/// `GET /command`.
+pub(crate) const COMMANDS: &str = r#"[{"name":"init","description":"Writes AGENTS.md.","source":"command","template":"Write AGENTS.md. $ARGUMENTS","hints":["$ARGUMENTS"]}]"#;
+
 /// `GET /config/providers`.
 pub(crate) const PROVIDERS: &str = r#"{"providers":[{"id":"bench","name":"Bench","source":"custom","env":[],"options":{},"models":{"bench-1":{"id":"bench-1","providerID":"bench","name":"Bench One","limit":{"context":200000,"output":32000},"options":{},"headers":{}}}}],"default":{"bench":"bench-1"}}"#;

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) servers: usize,
     /// Sessions of each server.
     pub(crate) sessions: usize,
-    /// Messages that each session has before anything is said.
+    /// Messages that each session has before the load begins.
     pub(crate) history: usize,
     /// Words of a message.
     pub(crate) words: u32,
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(crate) directory: Option<String>,
     /// Where the first server listens; the others take any port.
     pub(crate) port: u16,
-    /// What is said, instead of generated words.
+    /// A recording to play, instead of generated words.
     pub(crate) recording: Option<Recording>,
 }
 
@@ -211,14 +211,14 @@ impl World {
         self.servers[server].reading
     }
 
-    /// The server of a slot, its session's id, and how many words it has said.
+    /// The server of a slot, its session's id, and the number of its sent words.
     pub(crate) fn session(&self, slot: usize) -> (usize, String, u32) {
         let (server, session) = (slot % self.servers.len(), slot / self.servers.len());
         let session = &self.servers[server].sessions[session];
         (server, session.id.clone(), session.number)
     }
 
-    /// The time, the words said so far, and those of each session by slot. No word is sent at that time or is on its way
+    /// The time, the words sent so far, and those of each session by slot. No word is sent at that time or is on its way
     /// to being sent.
     pub(crate) fn mark(&self) -> (u64, u64, Vec<u32>) {
         let before = self.sent.now();

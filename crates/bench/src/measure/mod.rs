@@ -1,4 +1,4 @@
-//! Measuring: what the kernel tells, and what numbers say together.
+//! Measuring: facts from the kernel, and statistics.
 
 mod process;
 
@@ -47,7 +47,7 @@ impl Latency {
 }
 
 /// The median; zero of nothing.
-pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

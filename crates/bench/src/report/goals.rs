@@ -1,5 +1,7 @@
 //! The goals, as data, and what was measured beside them.
 
+use std::fmt;
+
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
@@ -15,11 +17,51 @@ pub(crate) enum Kind {
     Ratio,
 }
 
+/// A bound for a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// The maximum.
+    Most(f64),
+    /// The minimum.
+    Least(f64),
+}
+
+impl Bound {
+    /// True for a value within the bound.
+    #[must_use]
+    pub fn holds(self, value: f64) -> bool {
+        match self {
+            Self::Most(most) => value <= most,
+            Self::Least(least) => value >= least,
+        }
+    }
+
+    /// The same side of another value.
+    fn at(self, value: f64) -> Self {
+        match self {
+            Self::Most(_) => Self::Most(value),
+            Self::Least(_) => Self::Least(value),
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Most(most) => write!(f, "≤ {most}"),
+            Self::Least(least) => write!(f, "≥ {least}"),
+        }
+    }
+}
+
 /// A goal of the file `goals.json`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Goal {
+    /// Key of the figure; `*.busy` stands for each kind of reply.
     pub(crate) id: String,
+    /// The screen of a goal for the page; all screens if absent.
+    screen: Option<String>,
     pub(crate) figure: String,
     pub(crate) unit: String,
     pub(crate) kind: Kind,
@@ -43,48 +85,62 @@ pub(crate) struct Figure {
     pub(crate) fails: bool,
 }
 
-/// All of them.
+/// All goals, of the hub and of its page: the file `goals.json` is the only list.
 #[derive(Clone, Debug)]
-pub(crate) struct Goals(Vec<Goal>);
+pub struct Goals(Vec<Goal>);
 
 impl Goals {
     /// Reads the file that this was built with.
-    pub(crate) fn read() -> Result<Self> {
+    ///
+    /// # Errors
+    /// The file is not a list of goals.
+    pub fn read() -> Result<Self> {
         let goals = serde_json::from_str(include_str!("../../goals.json"));
         Ok(Self(goals.context("goals.json")?))
+    }
+
+    /// The bound of a figure of the page on a screen, if it has one. A goal with the figure's own name takes precedence over those for
+    /// each kind of reply, also where it has no bound for this screen.
+    #[must_use]
+    pub fn of_page(&self, figure: &str, screen: &str) -> Option<Bound> {
+        let any_reply = figure
+            .split_once('.')
+            .filter(|(kind, _)| *kind != "open")
+            .map(|(_, value)| format!("*.{value}"));
+        let named = |name: &str| self.0.iter().any(|goal| goal.id == name);
+        let name = match any_reply.filter(|_| !named(figure)) {
+            Some(name) => name,
+            None => figure.to_owned(),
+        };
+        let on_screen = |goal: &&Goal| goal.screen.as_deref().is_none_or(|on| on == screen);
+        let mut goals = self.0.iter().filter(|goal| goal.id == name);
+        goals.find(on_screen)?.bound().ok()
     }
 
     /// A value beside its goal.
     pub(crate) fn judge(&self, id: &'static str, value: f64, short: bool) -> Result<Figure> {
         let goal = self.0.iter().find(|goal| goal.id == id);
         let goal = goal.with_context(|| format!("goals.json has no {id}"))?;
-        let (bound, sign, met) = goal.compare(value, None)?;
-        let strict = short && goal.kind != Kind::Time && goal.short.is_some();
-        let fails = strict && !goal.compare(value, goal.short)?.2;
+        let bound = goal.bound()?;
+        let strict = goal.short.filter(|_| short && goal.kind != Kind::Time);
         Ok(Figure {
             id,
             figure: goal.figure.clone(),
             unit: goal.unit.clone(),
             kind: goal.kind,
-            goal: format!("{sign} {bound} {}", goal.unit).trim().to_owned(),
+            goal: format!("{bound} {}", goal.unit).trim().to_owned(),
             value,
-            met,
-            fails,
+            met: bound.holds(value),
+            fails: strict.is_some_and(|strict| !bound.at(strict).holds(value)),
         })
     }
 }
 
 impl Goal {
-    fn compare(&self, value: f64, bound: Option<f64>) -> Result<(f64, &'static str, bool)> {
+    fn bound(&self) -> Result<Bound> {
         match (self.most, self.least) {
-            (Some(most), None) => {
-                let most = bound.unwrap_or(most);
-                Ok((most, "≤", value <= most))
-            }
-            (None, Some(least)) => {
-                let least = bound.unwrap_or(least);
-                Ok((least, "≥", value >= least))
-            }
+            (Some(most), None) => Ok(Bound::Most(most)),
+            (None, Some(least)) => Ok(Bound::Least(least)),
             _ => anyhow::bail!("{} needs one of `most` and `least`", self.id),
         }
     }
@@ -111,7 +167,22 @@ mod tests {
     #[test]
     fn every_goal_has_one_bound() {
         for goal in Goals::read().unwrap().0 {
-            goal.compare(1.0, None).unwrap();
+            goal.bound().unwrap();
         }
+    }
+
+    #[test]
+    fn a_screen_may_have_a_bound_of_its_own() {
+        let goals = Goals::read().unwrap();
+        let of = |figure, screen| goals.of_page(figure, screen);
+        assert_eq!(of("plain.busy", "phone"), Some(Bound::Most(300.0)));
+        assert_eq!(of("plain.busy", "desktop"), Some(Bound::Most(100.0)));
+        assert_eq!(of("overview.busy", "desktop"), Some(Bound::Most(150.0)));
+        assert_eq!(of("overview.busy", "phone"), None);
+        assert_eq!(of("plain.frames", "desktop"), None);
+        assert_eq!(of("plain.frames", "phone"), Some(Bound::Least(55.0)));
+        assert_eq!(of("open.nodes", "phone"), Some(Bound::Most(10_000.0)));
+        assert_eq!(of("open.longest_block", "phone"), None);
+        assert_eq!(of("plain.heap", "phone"), None);
     }
 }

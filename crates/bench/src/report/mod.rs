@@ -1,5 +1,6 @@
-//! What a run has to say: tables for people, JSON for programs, charts.
+//! Reports of runs: tables for people, JSON for programs, files of figures, charts.
 
+mod file;
 mod goals;
 mod plot;
 
@@ -7,30 +8,38 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-pub(crate) use goals::{Figure, Goals};
-pub(crate) use plot::{Chart, Line, number};
+pub use file::Origin;
+pub(crate) use file::write;
+pub(crate) use goals::Figure;
+pub use goals::{Bound, Goals};
+pub use plot::number;
+pub(crate) use plot::{Chart, Line};
 
-/// A table. All of it is text.
+/// A table of texts.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Table {
-    pub(crate) head: Vec<String>,
-    pub(crate) rows: Vec<Vec<String>>,
+pub struct Table {
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new<const N: usize>(head: [&str; N]) -> Self {
+    /// An empty table with these columns.
+    #[must_use]
+    pub fn new<const N: usize>(head: [&str; N]) -> Self {
         Self {
             head: head.map(str::to_owned).to_vec(),
             rows: Vec::new(),
         }
     }
 
-    pub(crate) fn row<const N: usize>(&mut self, row: [String; N]) {
+    /// Adds a row.
+    pub fn row<const N: usize>(&mut self, row: [String; N]) {
         self.rows.push(row.to_vec());
     }
 
-    /// The table as Markdown.
-    pub(crate) fn markdown(&self) -> String {
+    /// The table as Markdown, with an empty line before it.
+    #[must_use]
+    pub fn markdown(&self) -> String {
         let mut out = String::new();
         push_table(self, &mut out);
         out
@@ -41,7 +50,7 @@ impl Table {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Section {
     pub(crate) title: &'static str,
-    /// What was loaded, and how.
+    /// The load and the method.
     pub(crate) setting: String,
     pub(crate) tables: Vec<Table>,
     pub(crate) figures: Vec<Figure>,
@@ -61,9 +70,14 @@ impl Section {
         }
     }
 
-    /// The section as Markdown, which people can read as it is.
+    /// The section as Markdown, for a terminal.
     pub(crate) fn markdown(&self) -> String {
-        let mut out = format!("### {}\n\n{}\n", self.title, self.setting);
+        format!("### {}\n\n{}", self.title, self.body())
+    }
+
+    /// The section without its title.
+    fn body(&self) -> String {
+        let mut out = format!("{}\n", self.setting);
         for table in &self.tables {
             push_table(table, &mut out);
         }

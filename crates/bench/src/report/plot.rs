@@ -141,8 +141,9 @@ fn nice(value: f64) -> f64 {
     step.unwrap_or(10.0) * power
 }
 
-/// A number in as few letters as tell it.
-pub(crate) fn number(value: f64) -> String {
+/// A number in three significant digits.
+#[must_use]
+pub fn number(value: f64) -> String {
     let decimals = match value.abs() {
         0.0 => 0,
         small if small < 0.01 => 5,

@@ -1,4 +1,4 @@
-//! CPU time of the hub for each upstream event, by who looks on and how much is said.
+//! CPU time of the hub for each upstream event, by viewers and by the rate of events.
 
 use std::time::Duration;
 

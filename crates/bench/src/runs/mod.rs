@@ -60,6 +60,12 @@ impl Run {
         Self::Curves,
     ];
 
+    /// The subject as the command line names it.
+    pub(crate) fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// Measures.
     pub(crate) async fn section(self, setup: &Setup) -> Result<Section> {
         match self {

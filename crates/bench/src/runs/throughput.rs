@@ -18,7 +18,7 @@ const BATCH: Duration = Duration::from_millis(10);
 /// The latency that must be kept, in milliseconds.
 const IN_TIME: f64 = 100.0;
 
-/// Of the words that were to be said, so many must have been: otherwise it is the generator that was measured.
+/// Share of the due words that must be sent: otherwise the generator was measured.
 const KEPT_UP: f64 = 0.97;
 
 /// Words per second beyond which nothing is tried.
@@ -52,8 +52,8 @@ enum Outcome {
     InTime,
     Late,
     /// It was the generator that could not keep it.
-    NotSaid,
-    /// The hub gave up storing what it heard.
+    NotSent,
+    /// The hub gave up storing events.
     NotStored,
 }
 
@@ -183,10 +183,10 @@ impl Try {
     fn of(window: &Window, rate: f64, stored: bool) -> Self {
         let caught = &window.seen[0];
         let latency = Latency::of(&caught.seen.all);
-        let said = window.words as f64 / window.seconds;
+        let sent = window.words as f64 / window.seconds;
         let in_time = latency.count > 0 && latency.p99 <= IN_TIME && caught.complete() > 99.9;
         let outcome = match in_time {
-            _ if said < rate * KEPT_UP => Outcome::NotSaid,
+            _ if sent < rate * KEPT_UP => Outcome::NotSent,
             _ if !stored => Outcome::NotStored,
             true => Outcome::InTime,
             false => Outcome::Late,
@@ -209,7 +209,7 @@ impl Outcome {
         match self {
             Self::InTime => "in time",
             Self::Late => "late",
-            Self::NotSaid => "the generator was late",
+            Self::NotSent => "the generator was late",
             Self::NotStored => "the journal failed",
         }
     }

@@ -4,8 +4,8 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 use super::megabytes;
-use crate::hub::Hub;
 use crate::load::Options;
+use crate::page::{self, Weight};
 use crate::report::{Section, Table, number};
 use crate::setup::Setup;
 use crate::stage::Stage;
@@ -19,7 +19,7 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
         ..Options::default()
     };
     let stage = Stage::start(setup, empty).await?;
-    let shell = page(&stage.hub, "/").await?;
+    let shell = page::weigh(stage.hub.url()).await?;
     drop(stage);
     let options = Options {
         history: 100,
@@ -31,54 +31,20 @@ pub(super) async fn run(setup: &Setup) -> Result<Section> {
     // The first document has the conversation read; the next has all of it.
     stage.hub.body(&path).await?;
     sleep(setup.settle()).await;
-    let messages = page(&stage.hub, &path).await?;
+    let messages = page::weigh(&format!("{}{path}", stage.hub.url())).await?;
 
     let mut table = Table::new(["", "document, KB", "the rest, KB", "whole, KB"]);
-    for (name, (document, rest)) in [("shell", shell), ("with 100 messages", messages)] {
+    for (name, page) in [("shell", shell), ("with 100 messages", messages)] {
         let [document, rest, whole] =
-            [document, rest, document + rest].map(|bytes| number(bytes as f64 / 1e3));
+            [page.document, page.assets, page.bytes()].map(|bytes| number(bytes as f64 / 1e3));
         table.row([name.to_owned(), document, rest, whole]);
     }
     section.tables.push(table);
-    let whole = |(document, rest): (usize, usize)| (document + rest) as f64 / 1e3;
+    let whole = |page: Weight| page.bytes() as f64;
     section.figures = vec![
         setup.figure("size", megabytes(size))?,
-        setup.figure("page_shell", whole(shell))?,
-        setup.figure("page_messages", whole(messages))?,
+        setup.figure("shell.bytes", whole(shell))?,
+        setup.figure("hundred.bytes", whole(messages))?,
     ];
     Ok(section)
-}
-
-/// Bytes of a document, and of what it needs.
-async fn page(hub: &Hub, path: &str) -> Result<(usize, usize)> {
-    let document = hub.body(path).await?.len();
-    let html = hub.text(path).await?;
-    let mut rest = 0;
-    for url in needed(&html) {
-        rest += hub.body(url).await?.len();
-    }
-    Ok((document, rest))
-}
-
-/// Addresses of scripts, styles and icons that a document names.
-fn needed(html: &str) -> Vec<&str> {
-    let named = ["src=\"", "href=\""].into_iter().flat_map(|attribute| {
-        let after = html.split(attribute).skip(1);
-        after.filter_map(|rest| rest.split('"').next())
-    });
-    let mut urls: Vec<&str> = named
-        .filter(|url| [".js", ".css", ".svg"].iter().any(|end| url.ends_with(end)))
-        .collect();
-    urls.sort_unstable();
-    urls.dedup();
-    urls
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn what_a_document_needs_is_found_once() {
-        let html = r#"<link href="/a.css"><script src="/b.js"></script><a href="/i/x">x</a><link href="/a.css">"#;
-        assert_eq!(super::needed(html), ["/a.css", "/b.js"]);
-    }
 }

@@ -63,7 +63,7 @@ enum Say<'a> {
 }
 
 /// A frame from the hub.
-enum Heard<'a> {
+enum Frame<'a> {
     Batch { rev: u64, ops: Vec<&'a RawValue> },
     Other(Other),
 }
@@ -76,7 +76,7 @@ enum Other {
     Reset,
 }
 
-impl<'a> Heard<'a> {
+impl<'a> Frame<'a> {
     fn of(text: &'a str) -> Result<Self> {
         if !text.starts_with('[') {
             return Ok(Self::Other(serde_json::from_str(text)?));
@@ -149,10 +149,10 @@ impl Live {
                 continue;
             };
             self.tally.frames.fetch_add(1, Ordering::Relaxed);
-            match Heard::of(text.as_str())? {
-                Heard::Batch { rev, ops } => {
+            match Frame::of(text.as_str())? {
+                Frame::Batch { rev, ops } => {
                     for op in ops {
-                        fetcher.fetch_if_told(op)?;
+                        fetcher.fetch_if_announced(op)?;
                     }
                     each(text.as_bytes(), |token| {
                         if places.is_new(token) {
@@ -164,8 +164,8 @@ impl Live {
                     let text = serde_json::to_string(&Say::Ack { rev })?;
                     self.socket.send(Message::text(text)).await?;
                 }
-                Heard::Other(Other::Reset) => self.look(&look).await?,
-                Heard::Other(Other::Hello | Other::Beat) => {}
+                Frame::Other(Other::Reset) => self.look(&look).await?,
+                Frame::Other(Other::Hello | Other::Beat) => {}
             }
         }
         Ok(())
@@ -177,7 +177,7 @@ impl Live {
             let Message::Text(text) = message? else {
                 continue;
             };
-            if let Heard::Batch { rev, .. } = Heard::of(text.as_str())? {
+            if let Frame::Batch { rev, .. } = Frame::of(text.as_str())? {
                 let ack = serde_json::to_string(&Say::Ack { rev })?;
                 self.socket.send(Message::text(ack)).await?;
             }
@@ -221,7 +221,7 @@ impl Fetcher {
         Self { site, urls }
     }
 
-    fn fetch_if_told(&self, op: &RawValue) -> Result<()> {
+    fn fetch_if_announced(&self, op: &RawValue) -> Result<()> {
         if op.get().starts_with("[\"g\"") {
             let (_, _, url): (&str, String, String) = serde_json::from_str(op.get())?;
             // It ends with this.

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use super::wire::Bytes;
 use crate::load::{Sent, Token};
 
-/// The longest latency that is told apart, in microseconds. A longer one counts as this.
+/// The longest latency that is resolved, in microseconds. A longer one counts as this.
 const LONGEST: u64 = 120_000_000;
 
 /// What viewers of one kind saw of the words that were sent in the open window.

@@ -1,18 +1,18 @@
-//! Who may come in, as the API takes and gives it.
+//! API shapes of tokens, pages and links.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a link leads on the hub.
+/// URL of a link on the hub.
 #[derive(Deserialize)]
 pub(super) struct LinkPath {
     pub(super) path: String,
 }
 
-/// Who may come in.
+/// Tokens and pages that have access.
 #[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Known {
+pub(crate) struct AccessList {
     pub(crate) tokens: Vec<Token>,
     pub(crate) pages: Vec<Page>,
 }
@@ -48,11 +48,11 @@ pub(crate) struct NewToken {
 
 /// A token that was made.
 #[derive(Deserialize)]
-pub(crate) struct Made {
+pub(crate) struct MintedToken {
     pub(crate) secret: String,
 }
 
-impl fmt::Debug for Made {
+impl fmt::Debug for MintedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Made(***)")
     }

@@ -17,7 +17,7 @@ use crate::out;
 /// The cursor of the present.
 pub(crate) const NOW: &str = "now";
 
-/// What of the log is wanted.
+/// Query of the log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogQuery {
     /// Only of this instance.
@@ -30,14 +30,14 @@ pub(crate) struct LogQuery {
     pub(crate) follow: bool,
 }
 
-/// One thing of the log, or the lack of some.
+/// One item of the log, or a gap.
 #[derive(Debug)]
 pub(crate) enum Item {
     Event(Entry),
-    /// The hub's own word on a link.
+    /// Link event of the hub.
     Hub(Entry),
-    /// So many events that are not kept.
-    Withheld {
+    /// Number of events that are not stored.
+    Redacted {
         cursor: String,
         instance: String,
         count: u64,
@@ -49,11 +49,11 @@ pub(crate) enum Item {
 /// One upstream event.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// Its place in the log.
+    /// Cursor of the event.
     pub(crate) cursor: String,
     /// The instance it came from.
     pub(crate) instance: String,
-    /// As it came.
+    /// The JSON of the event, unchanged.
     pub(crate) event: Box<RawValue>,
 }
 
@@ -76,7 +76,7 @@ impl Data {
         match (self.event, self.hub, self.count) {
             (Some(event), ..) => Some(Item::Event(entry(event))),
             (None, Some(word), _) => Some(Item::Hub(entry(word))),
-            (None, None, Some(count)) => Some(Item::Withheld {
+            (None, None, Some(count)) => Some(Item::Redacted {
                 cursor,
                 instance,
                 count,
@@ -104,7 +104,7 @@ struct Open {
 }
 
 impl Follow {
-    /// Connects. What happens from now on will be heard.
+    /// Connects. Every event from now on is received.
     pub(crate) async fn open(api: Api, mut query: LogQuery) -> Result<Self, Fault> {
         if query.after.as_deref() == Some(NOW) {
             // Not left to the hub: a connection that breaks before the first event must go on from the same place.
@@ -140,7 +140,7 @@ impl Follow {
             if let Some(item) = open.ready.pop_front() {
                 self.query.after = Some(match &item {
                     Item::Event(entry) | Item::Hub(entry) => entry.cursor.clone(),
-                    Item::Withheld { cursor, .. } => cursor.clone(),
+                    Item::Redacted { cursor, .. } => cursor.clone(),
                     Item::Gap(resume) => resume.clone(),
                 });
                 return Ok(Some(item));
@@ -195,7 +195,7 @@ impl Follow {
                 .query
                 .after
                 .as_deref()
-                .map(|after| format!(" To go on where this ended: --after {after}"));
+                .map(|after| format!(" To resume here: --after {after}"));
             return Err(Fault::no_hub(format!(
                 "the hub at {} is gone. Start one with `drovers`.{}",
                 self.api.url(),
@@ -203,7 +203,7 @@ impl Follow {
             )));
         };
         out::note(&format!(
-            "the hub broke off; connecting again in {} s",
+            "the connection to the hub was lost; reconnecting in {} s",
             delay.as_secs()
         ));
         tokio::time::sleep(delay).await;
@@ -211,7 +211,7 @@ impl Follow {
             self.api = api;
         }
         match self.connect().await {
-            Err(Fault::Told {
+            Err(Fault::Failed {
                 exit: crate::fault::Exit::NoHub,
                 ..
             }) => Ok(()),

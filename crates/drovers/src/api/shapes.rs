@@ -1,6 +1,6 @@
-//! What the API takes and gives, as far as a command line needs it.
+//! API shapes that the command line uses.
 //!
-//! Objects keep their own text, so that `--json` prints what the hub said and not what we understood of it.
+//! Objects store their own JSON text, so that `--json` prints exactly what the hub sent.
 
 use std::fmt;
 
@@ -62,12 +62,15 @@ pub(crate) struct KnownInstance {
     /// True if its server has older sessions than those that are listed.
     #[serde(default)]
     pub(crate) older_sessions: bool,
+    /// How many of its server's folders the hub reads, where the server works in more.
+    #[serde(default)]
+    pub(crate) folders_cut: Option<usize>,
     /// Milliseconds by which its server's clock is ahead of the hub's.
     #[serde(default)]
     pub(crate) clock_ahead: i64,
 }
 
-/// How the hub's link to a server stands.
+/// State of the hub's link to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Link {
@@ -101,25 +104,62 @@ pub(crate) struct KnownSession {
     pub(crate) mark: Mark,
 }
 
+impl Session {
+    /// The session as it is once it was deleted: nothing of it runs.
+    pub(crate) fn ended(&self) -> Self {
+        let mut ended = self.clone();
+        ended.known.mark = Mark {
+            name: "idle".to_owned(),
+            word: "Deleted".to_owned(),
+            ..Mark::default()
+        };
+        ended
+    }
+}
+
+impl SessionTime {
+    /// True for a session that is archived.
+    pub(crate) fn is_archived(&self) -> bool {
+        self.archived.is_some_and(|at| at != 0.0)
+    }
+}
+
 /// The one state that is shown of a session, in words.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Mark {
-    /// Its name in the API, such as `to_review`.
+    /// Name of the mark in the API, such as `to_review`.
     #[serde(rename = "state", default)]
     pub(crate) name: String,
-    /// Its word, such as `To review`.
+    /// Label of the mark, such as `To review`.
     #[serde(default)]
     pub(crate) word: String,
-    /// Why it is so, in a sentence.
+    /// Reason of the mark, as a sentence.
     #[serde(default)]
     pub(crate) reason: Option<String>,
-    /// What to do next, in a sentence.
+    /// Next step, as a sentence.
     #[serde(default)]
     pub(crate) next: Option<String>,
+    /// Since when it is so, in Unix milliseconds.
+    #[serde(default)]
+    pub(crate) since: Option<f64>,
 }
 
 impl Mark {
-    /// Why it is so and what to do next.
+    /// The current step of the session, or the reason why it is idle, and since when; absent if the label is enough.
+    pub(crate) fn evidence(&self, now: f64) -> Option<String> {
+        let reason = self.reason.as_deref()?;
+        let since = self.since.filter(|since| *since > 0.0)?;
+        let seconds = ((now - since) / 1000.0).max(0.0) as u64;
+        let age = match seconds {
+            0..120 => format!("{seconds} s"),
+            120..7200 => format!("{} min", seconds / 60),
+            7200..172_800 => format!("{} h", seconds / 3600),
+            _ => format!("{} d", seconds / 86_400),
+        };
+        Some(format!("{} ({age})", reason.trim_end_matches('.')))
+    }
+
+    /// Reason of the state, and the next step.
     pub(crate) fn sentence(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or(&self.word);
         match &self.next {
@@ -134,9 +174,12 @@ pub(crate) struct SessionTime {
     /// Unix milliseconds.
     #[serde(default)]
     pub(crate) updated: f64,
+    /// When it was archived; 0 or absent if it is not.
+    #[serde(default)]
+    archived: Option<f64>,
 }
 
-/// What a session is doing, in OpenCode's words.
+/// Run status of a session, in OpenCode's terms.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Status {
     #[serde(rename = "type", default)]
@@ -160,17 +203,17 @@ pub(crate) struct KnownWaiting {
     #[serde(default)]
     patterns: Vec<String>,
     #[serde(default)]
-    questions: Vec<Asked>,
+    questions: Vec<QuestionText>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Asked {
+struct QuestionText {
     #[serde(default)]
     question: String,
 }
 
 impl KnownWaiting {
-    /// What is asked, in words.
+    /// Summary of the request.
     pub(crate) fn words(&self) -> String {
         match &self.permission {
             Some(permission) => {
@@ -230,7 +273,7 @@ pub(crate) struct Part {
     pub(crate) synthetic: bool,
 }
 
-/// What runs on this machine beside the hub's own servers.
+/// OpenCode processes on this machine other than the hub's own servers.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Discovered {
     #[serde(default)]
@@ -240,7 +283,7 @@ pub(crate) struct Discovered {
     pub(crate) terminals: Vec<Terminal>,
 }
 
-/// What may be an OpenCode server.
+/// A process or address that may be an OpenCode server.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Found {
     pub(crate) url: String,
@@ -281,10 +324,11 @@ pub(crate) enum NewInstance {
 /// A session to be made.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct NewSession {
-    pub(crate) title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
 }
 
-/// What is said to a session.
+/// Prompt to a session.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Prompt {
     pub(crate) text: String,
@@ -306,7 +350,7 @@ impl Prompt {
 }
 
 /// A model by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ModelChoice {
     #[serde(rename = "providerID")]
     pub(crate) provider: String,
@@ -323,7 +367,7 @@ impl std::str::FromStr for ModelChoice {
                 provider: provider.to_owned(),
                 model: model.to_owned(),
             }),
-            _ => Err("a model is named PROVIDER/MODEL, as `opencode models` lists them"),
+            _ => Err("write a model as PROVIDER/MODEL, as listed by `opencode models`"),
         }
     }
 }
@@ -336,19 +380,19 @@ pub(crate) struct Prompted {
     pub(crate) message: String,
 }
 
-/// How the hub is.
+/// Health of the hub.
 #[derive(Debug, Deserialize)]
 pub(super) struct Health {
     pub(super) log: LogHealth,
     pub(super) journal: JournalHealth,
 }
 
-/// How its journal is.
+/// Health of the journal.
 #[derive(Debug, Deserialize)]
 pub(crate) struct JournalHealth {
-    /// In one word.
+    /// Status of the journal.
     pub(crate) status: String,
-    /// Why, if it is not well.
+    /// Reason of a failure.
     pub(crate) reason: Option<String>,
 }
 
@@ -357,30 +401,30 @@ pub(super) struct LogHealth {
     pub(super) end: String,
 }
 
-/// Which sessions are to go on; all that were interrupted if none are named.
+/// Sessions to continue; all interrupted sessions if none are named.
 #[derive(Debug, Serialize)]
-pub(super) struct Which<'a> {
+pub(super) struct ResumeSelection<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sessions: Option<[Place<'a>; 1]>,
+    pub(super) sessions: Option<[SessionPath<'a>; 1]>,
 }
 
 /// A session by its instance.
 #[derive(Debug, Serialize)]
-pub(super) struct Place<'a> {
+pub(super) struct SessionPath<'a> {
     pub(super) instance: &'a str,
     pub(super) session: &'a str,
 }
 
-/// What became of sessions that were to go on.
+/// Result of resuming sessions.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Resumed {
     /// Those that do.
     pub(crate) continued: Vec<Continued>,
     /// Those that do not.
-    pub(crate) failed: Vec<Stays>,
+    pub(crate) failed: Vec<NotResumed>,
 }
 
-/// A session that goes on.
+/// A continued session.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Continued {
     pub(crate) instance: String,
@@ -391,7 +435,7 @@ pub(crate) struct Continued {
 
 /// A session that does not.
 #[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Stays {
+pub(crate) struct NotResumed {
     pub(crate) instance: String,
     pub(crate) session: String,
     pub(crate) problem: Problem,
@@ -411,7 +455,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// What the hub says of a folder that nobody has trusted yet, if this says so.
+    /// The problem of the hub about a folder that is not trusted, if this is one.
     pub(super) fn of_untrusted(&self) -> Option<&str> {
         let untrusted = self.kind.as_deref() == Some("urn:drovers:problem:untrusted-folder");
         self.detail.as_deref().filter(|_| untrusted)
@@ -420,8 +464,8 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = self.detail.as_deref().or(self.title.as_deref());
-        f.write_str(said.unwrap_or("the hub refuses and does not say why"))?;
+        let message = self.detail.as_deref().or(self.title.as_deref());
+        f.write_str(message.unwrap_or("the hub refused the request without a reason"))?;
         match &self.next {
             Some(next) => write!(f, ". {next}"),
             None => Ok(()),
@@ -460,7 +504,7 @@ pub(crate) enum Piece {
 }
 
 impl Asking {
-    /// What is asked, in words.
+    /// Summary of the request.
     pub(crate) fn words(&self) -> String {
         let command = self.pieces.iter().find_map(|piece| match piece {
             Piece::Command(command) => Some(command.as_str()),

@@ -1,4 +1,4 @@
-//! `drovers allow` and `drovers reject`: answers to what an agent asks leave for.
+//! `drovers allow` and `drovers reject`: answers to permission requests.
 //!
 //! A grant names the content that it is for: the one that was shown at the terminal, or the one that `--fingerprint` names.
 
@@ -12,38 +12,47 @@ use crate::api::{Answer, Api, Asking, Piece};
 use crate::census;
 use crate::fault::Fault;
 use crate::out::{self, Colour};
-use crate::pick::{Named, pick};
+use crate::pick::{Candidate, pick_or_only};
+use crate::yes;
 
-/// Allow what an agent asks leave for
+/// Allow a request for permission
 ///
-/// Shows the whole of what would run, and asks at the terminal before it is allowed. A script names what it read by
-/// --fingerprint (`drovers ls --json` and GET /api/instances/ID/permissions tell it) and brings a token with the role
+/// Shows everything that would run and asks for confirmation at the terminal. A script confirms with
+/// --fingerprint (listed by `drovers ls --json` and GET /api/instances/ID/permissions) and a token with the role
 /// `answer` in DROVERS_TOKEN; see `drovers token --help`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  drovers allow\n  drovers allow per_1a --always")]
 pub(crate) struct AllowArgs {
-    /// Id of the request, or the beginning of it [default: the only one that waits]
+    /// Id of the request, or a prefix of it [default: the only waiting request]
     id: Option<String>,
-    /// Allow it from now on, as far as the request says, until its server ends
+    /// Allow it from now on, within the scope that the request names, until the server stops
     #[arg(long)]
     always: bool,
-    /// The fingerprint of what was read: allow without asking
+    /// Fingerprint of the reviewed request: allow without a prompt
     #[arg(long, value_name = "HEX")]
     fingerprint: Option<String>,
+    /// Print {"request", "reply"} as JSON, after the question
+    #[arg(long)]
+    json: bool,
 }
 
-/// Reject what an agent asks leave for
+/// Reject a request for permission
 ///
-/// Without a message the agent's turn ends; with one it goes on, and is told.
+/// Without a message the agent's turn ends. With a message the agent receives it and continues.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  drovers reject -m \"use the test database\"")]
 pub(crate) struct RejectArgs {
-    /// Id of the request, or the beginning of it [default: the only one that waits]
+    /// Id of the request, or a prefix of it [default: the only waiting request]
     id: Option<String>,
-    /// What the agent should do instead
+    /// Message to the agent: what to do instead
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
+    /// Print {"request", "reply"} as JSON
+    #[arg(long)]
+    json: bool,
 }
 
-/// Shows, asks, and allows.
+/// Shows a request, asks for confirmation, and allows it.
 pub(crate) async fn allow(args: AllowArgs, setting: &Setting) -> Result<(), Fault> {
     let api = Api::of(&setting.data_dir()?)?;
     let asked = find(&api, args.id.as_deref()).await?;
@@ -52,12 +61,12 @@ pub(crate) async fn allow(args: AllowArgs, setting: &Setting) -> Result<(), Faul
         None => {}
         Some("unread") => {
             return Err(Fault::failed(
-                "what this request would run was not read yet. Try again in a moment",
+                "the content of this request is still loading. Try again in a moment",
             ));
         }
         Some(why) => {
             return Err(Fault::failed(format!(
-                "this request cannot be allowed, as it cannot be shown whole ({}). Reject it, or look at it on the page",
+                "this request cannot be allowed because it cannot be shown in full ({}). Reject it, or open it on the page",
                 out::one_line(why)
             )));
         }
@@ -76,13 +85,16 @@ pub(crate) async fn allow(args: AllowArgs, setting: &Setting) -> Result<(), Faul
         fingerprint: Some(fingerprint),
         message: None,
     };
-    // Who names a fingerprint is a script, and brings its own token, also at a terminal.
+    // A caller with a fingerprint is a script with its own token, also at a terminal.
     match by_name {
         true => {
             api.answer_permission(&asked.instance, &asked.asking.id, &answer)
                 .await?;
         }
         false => send(&api, &asked, &answer).await?,
+    }
+    if args.json {
+        return json(&asked, reply);
     }
     out::line(&format!(
         "allowed {}: {}",
@@ -91,7 +103,7 @@ pub(crate) async fn allow(args: AllowArgs, setting: &Setting) -> Result<(), Faul
     ))
 }
 
-/// Rejects.
+/// Rejects a request.
 pub(crate) async fn reject(args: RejectArgs, setting: &Setting) -> Result<(), Fault> {
     let api = Api::of(&setting.data_dir()?)?;
     let asked = find(&api, args.id.as_deref()).await?;
@@ -101,25 +113,43 @@ pub(crate) async fn reject(args: RejectArgs, setting: &Setting) -> Result<(), Fa
         message: args.message,
     };
     send(&api, &asked, &answer).await?;
+    if args.json {
+        return json(&asked, answer.reply);
+    }
     out::line(&format!(
         "rejected: {}",
         out::one_line(&asked.asking.words())
     ))
 }
 
-/// Sends an answer: of a person at a terminal with a token for this one answer, of a script with its own.
-async fn send(api: &Api, asked: &Asked, answer: &Answer) -> Result<(), Fault> {
+fn json(asked: &LocatedRequest, reply: &str) -> Result<(), Fault> {
+    out::json(&serde_json::json!({"request": asked.asking.id, "reply": reply}))
+}
+
+/// Sends an answer. A person at a terminal uses a token made for this one answer; a script uses its own token.
+async fn send(api: &Api, asked: &LocatedRequest, answer: &Answer) -> Result<(), Fault> {
     let (instance, id) = (&asked.instance, &asked.asking.id);
+    as_person(api, async |api| {
+        api.answer_permission(instance, id, answer).await
+    })
+    .await
+}
+
+/// Does something that takes the role `answer`: for a person at a terminal with a token for this one act, for a script with its own.
+pub(super) async fn as_person(
+    api: &Api,
+    act: impl AsyncFnOnce(&Api) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     if !at_terminal() {
-        return api.answer_permission(instance, id, answer).await;
+        return act(api).await;
     }
     let (terminal, token) = api.at_terminal().await;
-    let answered = terminal.answer_permission(instance, id, answer).await;
+    let answered = act(&terminal).await;
     if let Some(token) = token
         && let Err(error) = api.revoke_token(&token).await
     {
         out::note(&format!(
-            "the token {token} ends by itself in a minute: {error}"
+            "the token {token} could not be revoked and expires in a minute: {error}"
         ));
     }
     answered
@@ -129,24 +159,24 @@ fn at_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
-/// A request and where it waits.
+/// A request and its instance and session.
 #[derive(Debug, Clone)]
-struct Asked {
+struct LocatedRequest {
     instance: String,
     instance_name: String,
     asking: Asking,
 }
 
-/// The request that is meant, or the only one.
-async fn find(api: &Api, meant: Option<&str>) -> Result<Asked, Fault> {
+/// Finds the named request, or the only waiting one.
+async fn find(api: &Api, meant: Option<&str>) -> Result<LocatedRequest, Fault> {
     let mut all = Vec::new();
     for counted in census::take(api).await? {
         let instance = &counted.instance;
         for asking in api.asking(&instance.id).await.unwrap_or_default() {
-            all.push(Named {
+            all.push(Candidate {
                 id: asking.id.clone(),
                 name: asking.words(),
-                thing: Asked {
+                thing: LocatedRequest {
                     instance: instance.id.clone(),
                     instance_name: instance.name.clone(),
                     asking,
@@ -154,27 +184,12 @@ async fn find(api: &Api, meant: Option<&str>) -> Result<Asked, Fault> {
             });
         }
     }
-    match (meant, all.as_slice()) {
-        (Some(meant), all) => pick(meant, all, "request", "`drovers ls` shows what waits")
-            .map(|one| one.thing.clone()),
-        (None, []) => Err(Fault::failed("nothing waits for leave")),
-        (None, [one]) => Ok(one.thing.clone()),
-        (None, many) => {
-            let lines: Vec<String> = many
-                .iter()
-                .map(|one| format!("  {}  {}", out::one_line(&one.id), out::one_line(&one.name)))
-                .collect();
-            Err(Fault::usage(format!(
-                "{} requests wait. Name the one that is meant:\n{}",
-                many.len(),
-                lines.join("\n")
-            )))
-        }
-    }
+    let found = pick_or_only(meant, &all, "request", "Name one of them")?;
+    Ok(found.thing.clone())
 }
 
-/// Shows the whole of what would run.
-fn show(asked: &Asked) -> Result<(), Fault> {
+/// Prints the complete content of a request.
+fn show(asked: &LocatedRequest) -> Result<(), Fault> {
     let asking = &asked.asking;
     let agent = asking.agent.as_deref().unwrap_or("an agent");
     out::line(&out::paint(
@@ -217,7 +232,7 @@ fn show(asked: &Asked) -> Result<(), Fault> {
     }
     if !asking.always.is_empty() {
         let always: Vec<String> = asking.always.iter().map(|one| out::one_line(one)).collect();
-        out::line(&format!("always would cover: {}", always.join(" · ")))?;
+        out::line(&format!("“always” would allow: {}", always.join(" · ")))?;
     }
     Ok(())
 }
@@ -227,25 +242,22 @@ fn indented(text: &str) -> String {
     plain::block(text).replace('\n', "\n    ")
 }
 
-/// Asks the person at the terminal, and fails unless they say yes.
+/// Asks for confirmation at the terminal, and fails unless the person confirms.
 async fn confirm(always: bool) -> Result<(), Fault> {
     if !at_terminal() {
         return Err(Fault::usage(
-            "nobody is at a terminal who could read it. A script names what it read: `--fingerprint HEX`",
+            "there is no terminal to confirm at. In a script, pass `--fingerprint HEX`",
         ));
     }
     let how = if always { "from now on" } else { "once" };
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut out = std::io::stdout();
-        write!(out, "Allow this {how}? [y/N] ")?;
-        out.flush()?;
-        let mut said = String::new();
-        std::io::stdin().read_line(&mut said)?;
-        std::io::Result::Ok(said)
-    });
-    let said = asked.await.map_err(Fault::failed)?.map_err(Fault::failed)?;
-    if matches!(said.trim().to_lowercase().as_str(), "y" | "yes") {
+    let mut out = std::io::stdout();
+    write!(out, "Allow this {how}? [y/N] ").map_err(Fault::failed)?;
+    out.flush().map_err(Fault::failed)?;
+    let reply = yes::read_line().await?;
+    if matches!(reply.trim().to_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    Err(Fault::failed("nothing was allowed. It still waits"))
+    Err(Fault::failed(
+        "nothing was allowed. The request is still waiting",
+    ))
 }

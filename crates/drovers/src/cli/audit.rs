@@ -9,12 +9,13 @@ use super::Setting;
 use crate::fault::Fault;
 use crate::{limits, out};
 
-/// Tell who allowed and refused what
+/// Show who allowed and rejected what
 ///
-/// Reads the audit log in the data directory, oldest first; no hub has to run.
+/// Reads the audit log in the data directory, oldest entry first. The hub need not be running.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  drovers audit")]
 pub(crate) struct AuditArgs {
-    /// How many of the newest entries
+    /// Show only the newest N entries
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = limits::AUDIT_ENTRIES)]
     count: usize,
     /// Print each entry as a line of JSON
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &AuditArgs, setting: &Setting) -> Result<(), Fault> {
     let entries = audit::read(&path, args.count)
         .map_err(|error| Fault::failed(format!("{} cannot be read: {error}", path.display())))?;
     if entries.is_empty() && !args.json {
-        return out::line("nothing was allowed or refused yet");
+        return out::line("nothing was allowed or rejected yet");
     }
     for entry in &entries {
         if args.json {

@@ -16,15 +16,16 @@ use crate::{census, describe, limits, out};
 /// The title of the session that a check makes.
 const TITLE: &str = "Drovers check";
 
-/// Send a prompt in a session of its own and print the events that arrive
+/// Test an instance: send a prompt in a new session and print the events
 ///
-/// Ends with 0 once the answer is complete, with 1 if it fails or does not come in time. The session stays, under the
+/// The exit code is 0 if the answer is complete, and 1 if it fails or times out. The session stays, under the
 /// title "Drovers check".
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  drovers check shop && echo \"it answers\"")]
 pub(crate) struct CheckArgs {
-    /// Id of the instance, the beginning of it, or its name
+    /// Id of the instance, a prefix of it, or its name
     instance: String,
-    /// What to say
+    /// Text of the prompt
     #[arg(long, default_value = "Say hello in one short sentence.")]
     text: String,
     /// Seconds to wait for the answer
@@ -58,7 +59,7 @@ pub(crate) async fn run(args: &CheckArgs, setting: &Setting) -> Result<(), Fault
             .create(
                 &instance.id,
                 &NewSession {
-                    title: TITLE.to_owned(),
+                    title: Some(TITLE.to_owned()),
                 },
             )
             .await?;

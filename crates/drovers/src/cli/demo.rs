@@ -1,12 +1,12 @@
-//! `drovers demo`: a hub with something to see, for who has neither keys nor OpenCode.
+//! `drovers demo`: a hub with scripted agents, for people without keys or OpenCode.
 //!
-//! A scripted model speaks behind a real OpenCode where there is one, else behind a scripted one. Everything is in a
-//! temporary folder that is gone afterwards; nothing leaves this machine and nothing of the user's is touched.
+//! A scripted model replies behind a real OpenCode if one is installed, else behind a scripted one. Everything is in a
+//! temporary folder that is removed at the end; nothing leaves this machine and no data of the user is touched.
 
 mod acts;
 mod stage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -18,11 +18,11 @@ use hub::{Hub, HubOptions};
 use model::ids::InstanceId;
 use rand::Rng;
 use rand::distr::Alphanumeric;
-use scripted::model::{Model, ModelOptions, Voice};
+use scripted::model::{DefaultReply, Model, ModelOptions};
 use scripted::opencode::{FakeOptions, FakeServer};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::up::How;
+use super::up::StartOptions;
 use crate::api::Api;
 use crate::fault::Fault;
 use crate::serving::{self, Serving};
@@ -37,20 +37,21 @@ const RATE: f64 = 30.0;
 /// Runs behind the OpenCode that is installed, else behind a built-in imitation. Everything is in a temporary folder,
 /// which is removed at the end.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  drovers demo")]
 pub(crate) struct DemoArgs {
     #[command(flatten)]
-    how: How,
+    how: StartOptions,
     /// Use the built-in imitation of OpenCode even if the real one is installed
     #[arg(long, conflicts_with = "opencode")]
     fake: bool,
 }
 
-/// Starts a hub on a stage, and the play.
+/// Starts a hub in a temporary folder, and the scripted agents.
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
     let program = program(&args)?;
     let stage = Stage::build().map_err(|error| {
         Fault::cannot_start(format!(
-            "no temporary folder can be made: {error}. Name another place for it in TMPDIR"
+            "cannot create a temporary folder: {error}. Set TMPDIR to another folder"
         ))
     })?;
     let model = match &program {
@@ -58,7 +59,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
             stage
                 .model(ModelOptions {
                     rate: RATE,
-                    voice: Voice::Friendly,
+                    voice: DefaultReply::Book(&acts::BOOK),
                     port: 0,
                 })
                 .await?,
@@ -69,15 +70,16 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
     let listen = args.how.listen.unwrap_or_default();
     let options = HubOptions {
         journal: args.how.keep(),
+        offers_servers: false,
         ..HubOptions::new(launcher)
     };
-    let notice = "This is a demo: the agents follow a script, and all is gone once it ends. Say anything to them";
+    let notice = "This is a demo: the agents follow a script, and everything is deleted when the demo ends. Send them any prompt";
     let (notices, asks) = (vec![Arc::from(notice)], args.how.asks());
     let serving = Serving::start(stage.data_dir()?, listen, options, notices, asks).await?;
     let play = Play {
         api: serving.api()?,
         hub: serving.hub().clone(),
-        project: stage.project().to_owned(),
+        projects: stage.projects().to_vec(),
         how: args.how,
     };
     // Beside the hub, so that it can be asked to end at any time.
@@ -99,41 +101,81 @@ fn program(args: &DemoArgs) -> Result<Option<PathBuf>, Fault> {
     }
 }
 
-/// What is played, and where.
+/// Script of the demo, and its temporary folders.
 struct Play {
     api: Api,
     hub: Hub,
-    project: PathBuf,
-    how: How,
+    projects: Vec<PathBuf>,
+    how: StartOptions,
 }
 
 impl Play {
     /// Plays on the real OpenCode if it is there in time, else on the scripted one. Goes on until it is dropped.
     async fn run(self, model: Option<Model>) -> Result<(), Fault> {
         if let Some(_model) = model {
-            self.hub.trust(&self.project).map_err(Fault::failed)?;
-            let id = self.add(NewInstance::Folder(self.project.clone())).await?;
-            match timeout(limits::REAL_OPENCODE, self.begin(&id)).await {
-                Ok(Ok(())) => return self.go_on(&id).await,
+            let ids = self.add_folders().await?;
+            match timeout(limits::REAL_OPENCODE, self.begin(&ids)).await {
+                Ok(Ok(())) => return self.go_on().await,
                 Ok(Err(fault)) => out::note(&fault.to_string()),
                 Err(_late) => out::note(
-                    "OpenCode is not ready in time: the demo goes on with the built-in imitation",
+                    "OpenCode was not ready in time; the demo uses the built-in simulation",
                 ),
             }
             let hub = self.hub.clone();
             // Its end may take as long as its start.
-            tokio::spawn(async move { hub.remove(&id).await });
+            tokio::spawn(async move {
+                for id in ids {
+                    if let Err(error) = hub.remove(&id).await {
+                        tracing::debug!(%error, %id, "an instance of the demo stays");
+                    }
+                }
+            });
         }
+        let mut fakes = Vec::new();
+        let mut ids = Vec::new();
+        for project in &self.projects {
+            let (fake, id) = self.fake(project).await?;
+            fakes.push(fake);
+            ids.push(id);
+        }
+        self.begin(&ids).await?;
+        // One server dies before the viewer's eyes, and its work can be continued.
+        let dies = async {
+            sleep(limits::DEMO_DEATH).await;
+            if let Some(fake) = fakes.get(1)
+                && let Err(error) = fake.restart().await
+            {
+                out::note(&format!(
+                    "the server of the demo did not come back: {error}"
+                ));
+            }
+        };
+        let (shown, ()) = tokio::join!(self.go_on(), dies);
+        shown
+    }
+
+    async fn add_folders(&self) -> Result<Vec<InstanceId>, Fault> {
+        let mut ids = Vec::new();
+        for project in &self.projects {
+            self.hub.trust(project).map_err(Fault::failed)?;
+            ids.push(self.add(NewInstance::Folder(project.clone())).await?);
+        }
+        Ok(ids)
+    }
+
+    async fn fake(&self, project: &Path) -> Result<(FakeServer, InstanceId), Fault> {
         let password: String = rand::rng()
             .sample_iter(Alphanumeric)
             .take(32)
             .map(char::from)
             .collect();
+        let name = project.file_name().unwrap_or_default().to_string_lossy();
         let options = FakeOptions {
-            directory: self.project.to_string_lossy().into_owned(),
+            directory: project.to_string_lossy().into_owned(),
             password: Some(password.clone()),
             rate: RATE,
-            voice: Voice::Friendly,
+            voice: DefaultReply::Book(&acts::BOOK),
+            seed: rand::rng().random(),
             ..FakeOptions::default()
         };
         let fake = FakeServer::start(options).await.map_err(Fault::failed)?;
@@ -141,38 +183,38 @@ impl Play {
             username: "opencode".to_owned(),
             password: Secret::new(password),
         };
-        let id = self
-            .add(NewInstance::Url {
-                url: fake.url.clone(),
-                login: Some(login),
-            })
-            .await?;
-        self.begin(&id).await?;
-        self.go_on(&id).await
+        let url = fake.url.clone();
+        let new = NewInstance::Url {
+            url,
+            login: Some(login),
+        };
+        let added = self
+            .hub
+            .add(new, Some(&name))
+            .await
+            .map_err(Fault::failed)?;
+        Ok((fake, added.id().clone()))
     }
 
     async fn add(&self, new: NewInstance) -> Result<InstanceId, Fault> {
-        let added = self
-            .hub
-            .add(new, Some("demo"))
-            .await
-            .map_err(Fault::failed)?;
+        let added = self.hub.add(new, None).await.map_err(Fault::failed)?;
         Ok(added.id().clone())
     }
 
-    async fn begin(&self, id: &InstanceId) -> Result<(), Fault> {
+    async fn begin(&self, ids: &[InstanceId]) -> Result<(), Fault> {
         let live = |state: &model::State| {
-            state
-                .instances
-                .get(id)
-                .is_some_and(model::state::Instance::is_live)
+            ids.iter().all(|id| {
+                let instance = state.instances.get(id);
+                instance.is_some_and(model::state::Instance::is_live)
+            })
         };
         self.hub.engine().until(live).await;
-        acts::play(&self.api, id.as_str()).await
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        acts::play(&self.api, &ids).await
     }
 
-    async fn go_on(&self, id: &InstanceId) -> Result<(), Fault> {
-        self.how.show(&self.api, &format!("/i/{id}")).await;
+    async fn go_on(&self) -> Result<(), Fault> {
+        self.how.show(&self.api, "/").await;
         std::future::pending().await
     }
 }

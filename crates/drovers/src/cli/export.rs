@@ -10,27 +10,28 @@ use serde_json::{Value, json};
 
 use super::Setting;
 use crate::api::{Api, Follow, Item, LogQuery};
-use crate::census::{self, Thing};
+use crate::census;
 use crate::fault::Fault;
 use crate::out;
 use crate::redact::redact;
 
-/// Write what the log has, without what anyone wrote in it
+/// Export the log with all text redacted
 ///
-/// One JSON object a line: {"cursor", "instance", "event"} or {"cursor", "instance", "hub"}; "gap" and "withheld" stand
-/// where events are lost or not kept. Texts, paths and titles are replaced by as many x; kinds, ids, states, times and
-/// sizes stay. Look through it before you give it away.
+/// Prints one JSON object per line: {"cursor", "instance", "event"} or {"cursor", "instance", "hub"}; "gap" and "redacted" stand
+/// where events are lost or not stored. Texts, paths and titles are replaced by as many x; kinds, ids, states, times and
+/// sizes stay. Review the file before you share it.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  drovers export shop -o log.ndjson")]
 pub(crate) struct ExportArgs {
-    /// Only of this instance or session: its id, the beginning of it, or its name
+    /// Only this instance or session: its id, a prefix of it, or its name
     name: Option<String>,
-    /// Begin after this cursor [default: the oldest event that is kept]
+    /// Start after this cursor [default: the oldest stored event]
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
-    /// Write to this new file, which only you can read, instead of stdout
+    /// Write to this new file, readable only by you, instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write everything as it was heard, texts and all
+    /// Do not redact: write every event as it was received
     #[arg(long)]
     whole: bool,
 }
@@ -44,15 +45,9 @@ pub(crate) async fn run(args: ExportArgs, setting: &Setting) -> Result<(), Fault
         ..LogQuery::default()
     };
     if let Some(name) = &args.name {
-        match census::thing(&api, name).await? {
-            Thing::Instance(instance) => query.instance = Some(instance.id.clone()),
-            Thing::Session(place) => {
-                query.instance = Some(place.instance);
-                query.session = Some(place.session.id.clone());
-            }
-        }
+        census::limit(&api, &mut query, name).await?;
     }
-    let mut file = Target::open(args.output.as_deref())?;
+    let mut file = OutputFile::open(args.output.as_deref())?;
     file.line(&json!({
         "drovers": env!("CARGO_PKG_VERSION"), "export": 1, "redacted": !args.whole,
     }))?;
@@ -64,7 +59,7 @@ pub(crate) async fn run(args: ExportArgs, setting: &Setting) -> Result<(), Fault
 }
 
 fn line(item: Item, whole: bool) -> Value {
-    let said = |json: &str| {
+    let redacted = |json: &str| {
         if whole {
             serde_json::from_str(&opencode::json::sanitize(json)).unwrap_or(Value::Null)
         } else {
@@ -73,24 +68,24 @@ fn line(item: Item, whole: bool) -> Value {
     };
     match item {
         Item::Event(entry) => json!({
-            "cursor": entry.cursor, "instance": entry.instance, "event": said(entry.event.get()),
+            "cursor": entry.cursor, "instance": entry.instance, "event": redacted(entry.event.get()),
         }),
         Item::Hub(entry) => json!({
-            "cursor": entry.cursor, "instance": entry.instance, "hub": said(entry.event.get()),
+            "cursor": entry.cursor, "instance": entry.instance, "hub": redacted(entry.event.get()),
         }),
-        Item::Withheld {
+        Item::Redacted {
             cursor,
             instance,
             count,
-        } => json!({"cursor": cursor, "instance": instance, "withheld": count}),
+        } => json!({"cursor": cursor, "instance": instance, "redacted": count}),
         Item::Gap(resume) => json!({"cursor": resume, "gap": true}),
     }
 }
 
-/// Where it goes.
-struct Target(BufWriter<Box<dyn Write>>);
+/// Destination of the export.
+struct OutputFile(BufWriter<Box<dyn Write>>);
 
-impl Target {
+impl OutputFile {
     fn open(path: Option<&Path>) -> Result<Self, Fault> {
         let to: Box<dyn Write> = match path {
             None => Box::new(io::stdout()),
@@ -102,7 +97,7 @@ impl Target {
                     .open(path);
                 Box::new(file.map_err(|error| {
                     Fault::failed(format!(
-                        "{} cannot be made: {error}. Name another file",
+                        "cannot create {}: {error}. Name another file",
                         out::one_line(&path.display().to_string())
                     ))
                 })?)

@@ -1,24 +1,28 @@
-//! `drovers journal`: how the journal is, and whose words go into it.
+//! `drovers journal`: state of the journal, and which instances it stores.
 
 use clap::{Args, ValueEnum};
 
 use super::Setting;
 use crate::api::Api;
-use crate::census::{self, Thing};
+use crate::census::{self, Target};
 use crate::fault::Fault;
 use crate::out;
 
-/// Tell how the journal is, or keep an instance out of it
+/// Show the state of the journal, or exclude an instance from it
 ///
-/// The journal stores what the servers say, so that it can be read back later. What an instance says while it is off is
-/// shown live and not stored; what was stored before stays until it is too old, or the instance is removed.
+/// The journal stores the events of the servers for later reading. While the journal of an instance is off, its events are
+/// shown live and not stored. Earlier events stay until their retention ends or the instance is removed.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  drovers journal")]
 pub(crate) struct JournalArgs {
-    /// An instance: its id, the beginning of it, or its name
+    /// Instance: its id, a prefix of it, or its name
     #[arg(requires = "kept")]
     instance: Option<String>,
-    /// Whether what it says is stored from now on
+    /// Whether to store the events of the instance from now on
     kept: Option<Switch>,
+    /// Print {"status", "reason"}, or the instance, as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,6 +36,10 @@ pub(crate) async fn run(args: JournalArgs, setting: &Setting) -> Result<(), Faul
     let api = Api::of(&setting.data_dir()?)?;
     let (Some(name), Some(kept)) = (args.instance, args.kept) else {
         let journal = api.journal().await?;
+        if args.json {
+            let (status, reason) = (journal.status, journal.reason);
+            return out::json(&serde_json::json!({"status": status, "reason": reason}));
+        }
         let reason = journal.reason.map(|reason| format!(": {reason}"));
         return out::line(&out::one_line(&format!(
             "{}{}",
@@ -40,20 +48,23 @@ pub(crate) async fn run(args: JournalArgs, setting: &Setting) -> Result<(), Faul
         )));
     };
     match census::thing(&api, &name).await? {
-        Thing::Instance(instance) => {
+        Target::Instance(instance) => {
             let changed = api.set_journal(&instance.id, kept == Switch::On).await?;
+            if args.json {
+                return out::json(&changed);
+            }
             let word = if kept == Switch::On {
                 "stored"
             } else {
                 "not stored"
             };
             out::line(&format!(
-                "what {} says is {word} from now on",
+                "events of {} are {word} from now on",
                 out::one_line(&changed.name)
             ))
         }
-        Thing::Session(_) => Err(Fault::usage(
-            "a session cannot be left out of the journal by itself. Name its instance",
+        Target::Session(_) => Err(Fault::usage(
+            "the journal can only be switched per instance. Name the session's instance",
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! `drovers link`: the address that lets a browser in.
+//! `drovers link`: prints an address that gives a browser access.
 
 use clap::Args;
 use url::{Host, Url};
@@ -8,20 +8,24 @@ use crate::api::Api;
 use crate::fault::Fault;
 use crate::out;
 
-/// Print an address that lets one browser in, once, within ten minutes
+/// Print an address that gives one browser access, once, within ten minutes
 ///
-/// The browser is known from then on, until it was away for 90 days or is sent away by `drovers token revoke --page`.
+/// The browser keeps its access until 90 days without use or until `drovers token revoke --page`.
 ///
-/// Where the browser runs on another machine, forward a port of that machine to the hub, and ask for a link by it:
+/// If the browser runs on another machine, forward a port of that machine to the hub and print a link with that port:
 /// `ssh -L 9000:127.0.0.1:7878 HOST` there, `drovers link --port 9000` here.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  drovers link\n  drovers link --port 9000")]
 pub(crate) struct LinkArgs {
-    /// The port that is forwarded to the hub where the browser runs [default: the hub's own]
+    /// Port on the browser's machine that is forwarded to the hub [default: the hub's own]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "at")]
     port: Option<u16>,
-    /// The whole address by which the browser reaches the hub, such as http://localhost:9000
+    /// Full address by which the browser reaches the hub, such as http://localhost:9000
     #[arg(long, value_name = "ADDRESS")]
     at: Option<String>,
+    /// Print {"link"} as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl LinkArgs {
@@ -36,7 +40,7 @@ impl LinkArgs {
         let mut url = hub.clone();
         match url.set_port(Some(port)) {
             Ok(()) => Ok(Some(url)),
-            Err(()) => Err(Fault::failed("the hub's address takes no port")),
+            Err(()) => Err(Fault::failed("a port cannot be set on the hub's address")),
         }
     }
 }
@@ -48,9 +52,9 @@ fn loopback(text: &str) -> Result<Url, Fault> {
             "`--at`: {why}. Write it as http://localhost:9000, with the port that is forwarded to the hub"
         ))
     };
-    let url = Url::parse(text.trim()).map_err(|_| refused("this is not an address"))?;
+    let url = Url::parse(text.trim()).map_err(|_| refused("not a valid address"))?;
     if url.scheme() != "http" {
-        return Err(refused("the hub's address begins with http://"));
+        return Err(refused("the address must begin with http://"));
     }
     let local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -60,12 +64,12 @@ fn loopback(text: &str) -> Result<Url, Fault> {
     };
     if !local {
         return Err(refused(
-            "the hub answers only to `localhost` and loopback addresses, where the browser runs as well",
+            "the hub accepts only `localhost` and loopback addresses",
         ));
     }
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     if !bare || !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("it has more in it than a host and a port"));
+        return Err(refused("give only a host and a port"));
     }
     Ok(url)
 }
@@ -75,7 +79,11 @@ pub(crate) async fn run(args: LinkArgs, setting: &Setting) -> Result<(), Fault> 
     let api = Api::of(&setting.data_dir()?)?;
     let base = args.base(&api.address())?;
     let base = base.unwrap_or_else(|| api.address());
-    out::line(&api.link_at(&base, "").await?)
+    let link = api.link_at(&base, "").await?;
+    match args.json {
+        true => out::json(&serde_json::json!({"link": link})),
+        false => out::line(&link),
+    }
 }
 
 #[cfg(test)]
@@ -109,7 +117,8 @@ mod tests {
         ] {
             let refused = loopback(text).map_err(|fault| fault.to_string());
             assert!(
-                refused.is_err_and(|said| said.contains("`--at`") && !said.contains("hush")),
+                refused
+                    .is_err_and(|message| message.contains("`--at`") && !message.contains("hush")),
                 "{text}"
             );
         }

@@ -9,20 +9,31 @@ use serde::Serialize;
 use super::Setting;
 use crate::api::{Api, Instance, Link, Session, Terminal, Waiting};
 use crate::census::{self, Counted};
+use crate::changes::Changes;
 use crate::fault::Fault;
 use crate::limits;
 use crate::out::{self, Colour};
 
-/// List instances and sessions: state, age, and what waits for you
+/// List instances and sessions, the most urgent first: state, age, and requests that need you
+///
+/// At a terminal, lines are cut to its width.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  drovers ls\n  drovers ls --watch\n  \
+    drovers ls --json | jq '.instances[].sessions[] | select(.mark.state == \"needs_you\") | .title'")]
 pub(crate) struct LsArgs {
-    /// Also sessions in which nothing happens and nothing is asked, however old
+    /// Include idle sessions of any age
     #[arg(long, short)]
     all: bool,
-    /// Also a page more of those sessions that servers did not list, as they have too many
+    /// Load one more page of older sessions from each server
     #[arg(long)]
     older: bool,
-    /// Print {"instances": [{…, "sessions", "permissions", "questions"}], "terminals": […]} as JSON
+    /// List archived sessions only
+    #[arg(long, conflicts_with_all = ["all", "older"])]
+    archived: bool,
+    /// Keep running, and update the list on every change
+    #[arg(long, short, conflicts_with = "older")]
+    watch: bool,
+    /// Print {"instances": [{…, "sessions", "permissions", "questions"}], "terminals": […]} as JSON; with --watch one line per change
     #[arg(long)]
     json: bool,
 }
@@ -51,22 +62,21 @@ pub(crate) async fn run(args: &LsArgs, setting: &Setting) -> Result<(), Fault> {
     if args.older {
         list_older(&api).await?;
     }
+    if args.watch {
+        return watch(&api, args).await;
+    }
     let (counted, discovered) = tokio::join!(census::take(&api), api.discover());
     let counted = counted?;
-    // Only an aside: what cannot be looked for is told where it matters, on the page.
+    // Only a hint: the page reports why servers cannot be discovered.
     let terminals = discovered.map(|found| found.terminals).unwrap_or_default();
     if args.json {
         return json(&counted, &terminals);
     }
-    if counted.is_empty() {
-        out::line("no instances yet. Add one with `drovers FOLDER` or `drovers --attach URL`")?;
-    }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64() * 1000.0);
-    for counted in &counted {
-        for line in lines(counted, args.all || args.older, now) {
-            out::line(&line)?;
+    let columns = out::size().map(|(columns, _)| columns);
+    for line in listing(counted, args) {
+        match columns {
+            Some(columns) => out::line(&out::cut(&line, columns))?,
+            None => out::line(&line)?,
         }
     }
     for terminal in &terminals {
@@ -78,6 +88,81 @@ pub(crate) async fn run(args: &LsArgs, setting: &Setting) -> Result<(), Fault> {
         ))?;
     }
     Ok(())
+}
+
+/// Prints the list again on each change.
+async fn watch(api: &Api, args: &LsArgs) -> Result<(), Fault> {
+    let mut changes = Changes::open(api).await?;
+    let mut shown = Vec::new();
+    loop {
+        let counted = census::take(api).await?;
+        if args.json {
+            json(&counted, &[])?;
+        } else {
+            let lines = fitted(listing(counted, args), out::size());
+            // Without a terminal only a changed list is printed.
+            if out::is_terminal() || lines != shown {
+                out::screen(&lines)?;
+            }
+            shown = lines;
+        }
+        changes.next().await?;
+    }
+}
+
+/// The lines that fit on a terminal, each cut to its width.
+fn fitted(lines: Vec<String>, size: Option<(usize, usize)>) -> Vec<String> {
+    let Some((columns, rows)) = size else {
+        return lines;
+    };
+    let (count, room) = (lines.len(), rows - 1);
+    let cut = lines.iter().map(|line| out::cut(line, columns));
+    if count <= room {
+        return cut.collect();
+    }
+    let mut fitted: Vec<String> = cut.take(room - 1).collect();
+    let left = count - fitted.len();
+    fitted.push(format!("… {left} more lines"));
+    fitted
+}
+
+/// Every instance with its sessions, the one with the most urgent session first.
+fn listing(mut counted: Vec<Counted>, args: &LsArgs) -> Vec<String> {
+    if counted.is_empty() {
+        let hint = "no instances yet. Add one with `drovers FOLDER` or `drovers --attach URL`";
+        return vec![hint.to_owned()];
+    }
+    for one in &mut counted {
+        one.sessions
+            .retain(|session| session.time.is_archived() == args.archived);
+    }
+    counted.sort_by_key(|counted| std::cmp::Reverse(counted.sessions.iter().map(urgency).max()));
+    let now = now();
+    let all = args.all || args.older || args.archived;
+    counted
+        .iter()
+        .flat_map(|counted| lines(counted, all, now))
+        .collect()
+}
+
+/// The time of day in Unix milliseconds.
+pub(crate) fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64() * 1000.0)
+}
+
+/// Urgency of a session; a greater value is more urgent.
+fn urgency(session: &Session) -> u8 {
+    match &*session.mark.name {
+        "needs_you" => 7,
+        "failed" => 6,
+        "interrupted" => 5,
+        "retrying" => 4,
+        "to_review" => 3,
+        "stale" => 2,
+        "working" => 1,
+        _ => 0,
+    }
 }
 
 /// Has older sessions listed, wherever there are any.
@@ -114,8 +199,8 @@ fn json(counted: &[Counted], terminals: &[Terminal]) -> Result<(), Fault> {
 
 fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
     let mut lines = vec![head(&counted.instance)];
-    // What a server tells has the times of its own clock.
-    let now = now + counted.instance.clock_ahead as f64;
+    // Times of a server are by its own clock.
+    let theirs = now + counted.instance.clock_ahead as f64;
     let waiting = counted.waiting();
     let tree = tree(&counted.sessions);
     let shown = shown(&tree, all, |session| {
@@ -129,7 +214,13 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
         .filter(|(_, shown)| **shown)
         .map(|((depth, session), _)| {
             let waits = waiting.get(session.id.as_str());
-            row(session, waits.map_or(&[][..], Vec::as_slice), *depth, now)
+            row(
+                session,
+                waits.map_or(&[][..], Vec::as_slice),
+                *depth,
+                now,
+                theirs,
+            )
         })
         .collect();
     lines.extend(
@@ -138,17 +229,20 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
             .map(|line| format!("  {line}")),
     );
     if hidden > 0 {
-        lines.push(format!("  … and {hidden} quiet ones: `drovers ls --all`"));
+        lines.push(format!("  … and {hidden} idle: `drovers ls --all`"));
     }
     if counted.instance.older_sessions {
-        lines.push(
-            "  … and older ones, which its server did not list: `drovers ls --older`".to_owned(),
-        );
+        lines.push("  … and older sessions: `drovers ls --older`".to_owned());
+    }
+    if let Some(read) = counted.instance.folders_cut {
+        lines.push(format!(
+            "  … and sessions of other folders may be missing: its server works in more than the {read} that Drovers reads"
+        ));
     }
     lines
 }
 
-/// Which sessions of a tree are shown: those that matter and all above them, and the first [`QUIET`] of the other roots.
+/// The shown sessions of a tree: those with a state that matters, their ancestors, and the first [`QUIET`] of the other roots.
 fn shown(tree: &[(usize, &Session)], all: bool, matters: impl Fn(&Session) -> bool) -> Vec<bool> {
     let mut shown: Vec<bool> = tree
         .iter()
@@ -181,7 +275,7 @@ fn head(instance: &Instance) -> String {
         Link::Connected => (Colour::Green, "connected"),
         Link::Stale => (
             Colour::Yellow,
-            "stale: silent for too long, what follows may be old",
+            "stale: no events for too long; the list below may be out of date",
         ),
         Link::Error => (Colour::Red, "error"),
         Link::Disconnected => (Colour::Red, "disconnected"),
@@ -206,7 +300,7 @@ fn head(instance: &Instance) -> String {
         .map(|reason| format!(": {}", out::one_line(reason)))
         .unwrap_or_default();
     let old = match instance.status {
-        Link::Error | Link::Disconnected => ". What follows is as it was last heard",
+        Link::Error | Link::Disconnected => ". The list below shows the last known state",
         _ => "",
     };
     format!(
@@ -218,29 +312,32 @@ fn head(instance: &Instance) -> String {
     )
 }
 
-fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64) -> Vec<String> {
+/// `now` is by our clock, `theirs` by the server's.
+fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64, theirs: f64) -> Vec<String> {
     let mut title = format!("{}{}", "  ".repeat(depth), title(session));
-    // What it says of itself where it does not go on; of what waits the requests say it.
-    let says = matches!(
-        &*session.mark.name,
-        "failed" | "interrupted" | "stale" | "retrying"
-    );
-    if waits.is_empty() && says {
-        title.push_str(&format!("  ({})", out::one_line(&session.mark.sentence())));
+    // The current step, or the reason why the session is idle. Pending requests are listed by themselves.
+    let says = match &*session.mark.name {
+        "failed" | "interrupted" | "stale" => Some(session.mark.sentence()),
+        "working" | "retrying" => session.mark.evidence(now),
+        _ => None,
+    };
+    if let Some(says) = says.filter(|_| waits.is_empty()) {
+        title.push_str(&format!("  ({})", out::one_line(&says)));
     }
     if !waits.is_empty() {
-        let told = waits.iter().take(limits::WAITING);
-        let mut told: Vec<String> = told.map(|one| out::one_line(&one.words())).collect();
+        let requests = waits.iter().take(limits::WAITING);
+        let mut requests: Vec<String> = requests.map(|one| out::one_line(&one.words())).collect();
         if waits.len() > limits::WAITING {
-            told.push(format!("… and {} more", waits.len() - limits::WAITING));
+            requests.push(format!("… and {} more", waits.len() - limits::WAITING));
         }
-        title.push_str(&format!("  ← {}", told.join("; ")));
+        title.push_str(&format!("  ← {}", requests.join("; ")));
     }
+    // Last, as it is what may be cut off: a title names a session as well.
+    let id = out::paint(Colour::Dim, &out::one_line(&session.id));
     vec![
         out::one_line(&session.mark.word),
-        age(now - session.time.updated),
-        out::one_line(&session.id),
-        title,
+        age(theirs - session.time.updated),
+        format!("{title}  {id}"),
     ]
 }
 
@@ -254,7 +351,7 @@ pub(crate) fn title(session: &Session) -> String {
     }
 }
 
-fn age(millis: f64) -> String {
+pub(super) fn age(millis: f64) -> String {
     // Whole seconds of a positive number: the cast saturates.
     let seconds = (millis / 1000.0).max(0.0) as u64;
     match seconds {
@@ -265,7 +362,7 @@ fn age(millis: f64) -> String {
     }
 }
 
-/// Sessions with their depth, the newest root first, children below their parent. A child whose parent is not here is a
+/// Sessions with their depth, the most urgent root first, then the newest, children below their parent. A child whose parent is not here is a
 /// root; so is one in a ring.
 fn tree(sessions: &[Session]) -> Vec<(usize, &Session)> {
     let known: BTreeMap<&str, &Session> = sessions
@@ -284,7 +381,10 @@ fn tree(sessions: &[Session]) -> Vec<(usize, &Session)> {
             None => roots.push(session),
         }
     }
-    let newest = |a: &&Session, b: &&Session| b.time.updated.total_cmp(&a.time.updated);
+    let newest = |a: &&Session, b: &&Session| {
+        let urgent = urgency(b).cmp(&urgency(a));
+        urgent.then(b.time.updated.total_cmp(&a.time.updated))
+    };
     roots.sort_by(newest);
     children
         .values_mut()
@@ -343,6 +443,37 @@ mod tests {
                 (0, "ring1")
             ]
         );
+    }
+
+    #[test]
+    fn the_most_urgent_root_stands_first_then_the_newest() {
+        let marked = |id: &str, updated: u32, state: &str| -> Session {
+            let mark = serde_json::json!({"state": state});
+            let json = serde_json::json!({"id": id, "time": {"updated": updated}, "mark": mark});
+            serde_json::from_str(&json.to_string()).unwrap()
+        };
+        let sessions = [
+            marked("idle", 9, "idle"),
+            marked("working", 8, "working"),
+            marked("asks", 1, "needs_you"),
+            marked("asked later", 2, "needs_you"),
+            marked("failed", 3, "failed"),
+        ];
+        let drawn = tree(&sessions);
+        let drawn: Vec<_> = drawn
+            .iter()
+            .map(|(_, session)| session.id.as_str())
+            .collect();
+        assert_eq!(drawn, ["asked later", "asks", "failed", "working", "idle"]);
+    }
+
+    #[test]
+    fn a_list_is_cut_to_its_terminal_and_says_so() {
+        let lines: Vec<String> = (0..9).map(|n| format!("line {n}")).collect();
+        assert_eq!(fitted(lines.clone(), None), lines);
+        assert_eq!(fitted(lines.clone(), Some((80, 10))), lines);
+        let cut = fitted(lines, Some((5, 4)));
+        assert_eq!(cut, ["line…", "line…", "… 7 more lines"]);
     }
 
     #[test]

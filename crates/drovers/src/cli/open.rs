@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Setting;
 use crate::api::{Api, Instance, Link, NewInstance};
-use crate::census::{self, Thing};
+use crate::census::{self, Target};
 use crate::fault::Fault;
 use crate::{limits, out, trust};
 
@@ -21,6 +21,7 @@ use crate::{limits, out, trust};
 ///
 /// Runs `opencode attach` on the server that the hub runs in the folder. What happens there is on the page as well.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  drovers open ~/code/shop\n  drovers open \"Fix the login\"")]
 pub(crate) struct OpenArgs {
     /// A folder, or the id or title of a session [default: the current folder]
     target: Option<String>,
@@ -50,7 +51,7 @@ pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fa
     let found = Servers::find(&data_dir, &InstanceId::new(instance.id.as_str()));
     let (url, login) = found.ok_or_else(|| {
         Fault::failed(format!(
-            "how to reach the server of {} is not in {} any more. Reconnect it at {}, and try again",
+            "the address of the server of {} is no longer in {}. Reconnect the server at {}, then try again",
             out::one_line(&instance.name), data_dir.display(), api.page(&instance.id, None)
         ))
     })?;
@@ -59,10 +60,10 @@ pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fa
         client.extend(["--dir".to_owned(), folder.clone()]);
     }
     if let Some(session) = session {
-        // One that looks like an option would be one to the program.
+        // The program would read a folder that begins with a dash as an option.
         if session.starts_with('-') {
             return Err(Fault::failed(format!(
-                "`{}` is no id of a session that can be opened",
+                "`{}` is not the id of a session that can be opened",
                 out::one_line(&session)
             )));
         }
@@ -116,15 +117,19 @@ async fn target(
         return Ok((trust::add(api, new).await?, None));
     }
     match census::thing(api, target.unwrap_or_default()).await? {
-        Thing::Instance(instance) => Ok((instance, None)),
-        Thing::Session(place) => Ok((
+        Target::Instance(instance) => Ok((instance, None)),
+        Target::Session(place) => Ok((
             api.instance(&place.instance).await?,
             Some(place.session.id.clone()),
         )),
     }
 }
 
-async fn connected(api: &Api, mut instance: Instance) -> Result<Instance, Fault> {
+/// An instance once it is connected.
+///
+/// # Errors
+/// The instance does not connect within [`limits::OPEN`], or cannot connect.
+pub(super) async fn connected(api: &Api, mut instance: Instance) -> Result<Instance, Fault> {
     let deadline = Instant::now() + limits::OPEN;
     loop {
         let reason = match instance.status {
@@ -137,7 +142,7 @@ async fn connected(api: &Api, mut instance: Instance) -> Result<Instance, Fault>
         };
         if let Some(reason) = reason {
             return Err(Fault::failed(format!(
-                "{} cannot be opened: {}. Mend that, reconnect it at {}, and try again",
+                "cannot use {}: {}. Fix the cause, reconnect the server at {}, then try again",
                 out::one_line(&instance.name),
                 out::one_line(reason),
                 api.page(&instance.id, None)

@@ -17,16 +17,17 @@ use opencode::sse;
 use crate::fault::Fault;
 use crate::{limits, out};
 
-/// Fold a recorded event stream and print the state it comes to
+/// Replay a recorded event stream and print the resulting state
 ///
-/// The file holds what `GET /event` or `GET /global/event` of an OpenCode server said, for example
+/// The file holds a stream of `GET /event` or `GET /global/event` of an OpenCode server, for example
 /// `curl -N http://127.0.0.1:PORT/global/event > FILE.sse`. With --json the state is printed in the shapes of
-/// OpenCode's REST interface; text that had not ended is as empty as it is there.
+/// OpenCode's REST interface; a text that is still open is empty, as it is there.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  drovers replay stream.sse --json")]
 pub(crate) struct ReplayArgs {
-    /// The recorded stream; `-` reads standard input
+    /// Recorded stream; `-` reads standard input
     file: PathBuf,
-    /// How the server spoke
+    /// Dialect of the stream
     #[arg(long, value_enum, default_value_t = Speech::Auto)]
     dialect: Speech,
     /// Print {"sessions", "permissions", "questions"} as JSON
@@ -36,7 +37,7 @@ pub(crate) struct ReplayArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Speech {
-    /// Tell by the first events
+    /// Detect from the first events
     Auto,
     /// OpenCode 1
     V1,
@@ -122,7 +123,7 @@ fn check(replay: &Replay, bytes: usize, file: &Path) -> Result<(), Fault> {
     let file = file.display();
     if bytes > 0 && frames == 0 && skipped == 0 {
         return Err(Fault::failed(format!(
-            "there is no event in {file}. Record one with `curl -N http://127.0.0.1:PORT/global/event > FILE.sse`"
+            "{file} contains no events. Record a stream with `curl -N http://127.0.0.1:PORT/global/event > FILE.sse`"
         )));
     }
     if frames > 0 && malformed >= frames {

@@ -8,26 +8,27 @@ use serde_json::value::RawValue;
 
 use super::Setting;
 use crate::api::{Api, Entry, Follow, Item, LogQuery, NOW};
-use crate::census::{self, Thing};
+use crate::census;
 use crate::describe;
 use crate::fault::Fault;
 use crate::out::{self, Colour};
 
-/// Print events as they come, over lost connections and restarts of the hub
+/// Print events as they arrive, across lost connections and restarts of the hub
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  drovers tail shop\n  drovers tail --json --after CURSOR")]
 pub(crate) struct TailArgs {
-    /// Only of this instance or session: its id, the beginning of it, or its name
+    /// Only this instance or session: its id, a prefix of it, or its name
     name: Option<String>,
-    /// Begin after this cursor, which --json prints with each event [default: now; with --no-follow the oldest]
+    /// Start after this cursor, which --json prints with each event [default: now; with --no-follow the oldest]
     #[arg(long, value_name = "CURSOR", conflicts_with = "from_start")]
     after: Option<String>,
-    /// Begin with the oldest event that is kept
+    /// Start with the oldest stored event
     #[arg(long)]
     from_start: bool,
-    /// End with the newest event instead of waiting for more
+    /// Stop after the newest event instead of waiting for more
     #[arg(long)]
     no_follow: bool,
-    /// Print {"cursor", "instance", "event"} with the event as it came, or "hub" with the hub's own word, one a line
+    /// Print {"cursor", "instance", "event"} with the event as received, or "hub" with a link event of the hub, one per line
     #[arg(long)]
     json: bool,
 }
@@ -40,7 +41,6 @@ struct Line<'a> {
 }
 
 /// Follows the log of the running hub.
-// Longer than 70 lines: one command, from its arguments to its last line.
 pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> {
     let data_dir = setting.data_dir()?;
     let api = Api::of(&data_dir)?;
@@ -51,13 +51,7 @@ pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> 
         ..LogQuery::default()
     };
     if let Some(name) = &args.name {
-        match census::thing(&api, name).await? {
-            Thing::Instance(instance) => query.instance = Some(instance.id.clone()),
-            Thing::Session(place) => {
-                query.instance = Some(place.instance);
-                query.session = Some(place.session.id.clone());
-            }
-        }
+        census::limit(&api, &mut query, name).await?;
     }
     let instances = api.instances().await?.into_iter();
     let mut names: BTreeMap<String, String> = instances
@@ -69,7 +63,7 @@ pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> 
     while let Some(item) = follow.next().await? {
         match item {
             Item::Gap(resume) => out::note(&format!(
-                "there is a gap here: what may have been said before {} is lost to this reader",
+                "gap: events before {} are missing",
                 out::one_line(&resume)
             )),
             Item::Event(entry) if args.json => {
@@ -86,12 +80,12 @@ pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> 
                 let name = names.get(&entry.instance).unwrap_or(&entry.instance);
                 out::line(&word(name, &entry))?;
             }
-            Item::Withheld {
+            Item::Redacted {
                 instance, count, ..
             } => {
                 let name = names.get(&instance).unwrap_or(&instance);
                 out::note(&format!(
-                    "{count} events of {} are not kept here: they were deleted, or never stored",
+                    "{count} events of {} are not available: they were deleted or never stored",
                     out::one_line(name)
                 ));
             }
@@ -116,21 +110,21 @@ pub(crate) async fn run(args: TailArgs, setting: &Setting) -> Result<(), Fault> 
 }
 
 #[derive(Deserialize)]
-struct Word {
+struct HubLine {
     #[serde(rename = "type")]
     kind: String,
     reason: Option<String>,
 }
 
-/// What the hub says of a link.
+/// Formats a link event of the hub.
 fn word(name: &str, entry: &Entry) -> String {
-    let said = serde_json::from_str::<Word>(entry.event.get()).ok();
-    let said = said.map_or_else(String::new, |word| {
+    let line = serde_json::from_str::<HubLine>(entry.event.get()).ok();
+    let line = line.map_or_else(String::new, |word| {
         let reason = word.reason.map(|reason| format!(": {reason}"));
         out::one_line(&(word.kind + &reason.unwrap_or_default()))
     });
     let name = out::paint(Colour::Bold, &out::one_line(name));
-    format!("{name}  {}  link  {said}", out::paint(Colour::Dim, "-"))
+    format!("{name}  {}  link  {line}", out::paint(Colour::Dim, "-"))
 }
 
 fn line(name: &str, entry: &Entry) -> String {

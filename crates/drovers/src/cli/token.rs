@@ -10,27 +10,30 @@ use crate::api::{Api, NewToken};
 use crate::fault::Fault;
 use crate::out::{self, one_line};
 
-/// Make, list and revoke tokens for scripts, and send pages away
+/// Create, list and revoke tokens for scripts and access of pages
 ///
-/// A script shows its token as `Authorization: Bearer TOKEN`; this program takes it from DROVERS_TOKEN. It needs only the
-/// roles for what it does: `watch` reads, `answer` reads and answers permissions and questions, `drive` reads, prompts and
-/// makes, stops and deletes sessions, `admin` does everything.
+/// A script sends its token as `Authorization: Bearer TOKEN`; this program reads it from DROVERS_TOKEN. Grant only the
+/// roles that the script needs: `watch` reads, `answer` reads and answers permissions and questions, `drive` reads, prompts and
+/// creates, stops and deletes sessions, `admin` does everything.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  drovers token add ci --role watch --expires 30d\n  drovers token revoke ci"
+)]
 pub(crate) struct TokenArgs {
     #[command(subcommand)]
-    what: What,
+    what: TokenCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Make a token, and print its secret, which is told this once
+enum TokenCommand {
+    /// Create a token and print its secret, which is shown only once
     Add {
-        /// Its name: letters, digits, `.`, `_` and `-`
+        /// Name of the token: letters, digits, `.`, `_` and `-`
         name: String,
-        /// What it is for: watch, answer, drive or admin; may be given more than once
+        /// Role: watch, answer, drive or admin; may be repeated
         #[arg(long = "role", value_name = "ROLE", required = true)]
         roles: Vec<Role>,
-        /// When it ends by itself, such as 12h or 30d [default: never]
+        /// Lifetime of the token, such as 12h or 30d [default: unlimited]
         #[arg(long, value_name = "TIME")]
         expires: Option<Span>,
     },
@@ -40,7 +43,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a token, or send a page away: what was opened with it ends at once
+    /// Revoke a token or the access of a page; open connections end at once
     Revoke {
         /// The token's name
         #[arg(required_unless_present = "page")]
@@ -59,7 +62,7 @@ impl FromStr for Span {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const MEANT: &str = "a time is written as 90m, 12h or 30d";
+        const MEANT: &str = "write a time as 90m, 12h or 30d";
         let text = text.trim();
         let (number, unit) =
             text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
@@ -72,17 +75,17 @@ impl FromStr for Span {
         };
         let number: u32 = number.parse().map_err(|_| MEANT)?;
         if number == 0 {
-            return Err("a token has to be good for a while");
+            return Err("the lifetime of a token must be greater than zero");
         }
         Ok(Self(u64::from(number) * seconds))
     }
 }
 
-/// Does what is said of tokens.
+/// Runs a token command.
 pub(crate) async fn run(args: TokenArgs, setting: &Setting) -> Result<(), Fault> {
     let api = Api::of(&setting.data_dir()?)?;
     match args.what {
-        What::Add {
+        TokenCommand::Add {
             name,
             roles,
             expires,
@@ -94,11 +97,11 @@ pub(crate) async fn run(args: TokenArgs, setting: &Setting) -> Result<(), Fault>
             };
             out::line(&api.add_token(&new).await?.secret)
         }
-        What::Ls { json } => list(&api, json).await,
-        What::Revoke {
+        TokenCommand::Ls { json } => list(&api, json).await,
+        TokenCommand::Revoke {
             page: Some(page), ..
         } => api.send_away(&page).await,
-        What::Revoke { name, .. } => api.revoke_token(&name.unwrap_or_default()).await,
+        TokenCommand::Revoke { name, .. } => api.revoke_token(&name.unwrap_or_default()).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `drovers [up]`: the hub itself, or word to the one that runs already.
+//! `drovers [up]`: starts the hub, or passes its arguments to the running one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,30 +25,34 @@ use crate::{browser, limits, out, trust};
 
 /// Start the hub and show these folders and servers (the default command)
 ///
-/// Prints `drovers listening on URL` once it is ready, and a link that lets one browser in. In each FOLDER the hub runs an OpenCode server of its own; with
-/// --attach it shows one that runs already. Without either it shows the current folder if that is a project and, the
-/// first time, the OpenCode servers that listen on this machine. If a hub runs already, it gets the folders and servers.
+/// Prints `drovers listening on URL` once the hub is ready, and a link that gives one browser access. In each FOLDER the hub runs
+/// an OpenCode server of its own; with
+/// --attach it shows one that is already running. Without either it shows the current folder if it is a project and, the
+/// first time, the OpenCode servers that listen on this machine. If a hub is already running, the folders and servers are added to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(
+    after_help = "Examples:\n  drovers up ~/code/shop ~/code/api\n  drovers up --attach http://127.0.0.1:4096"
+)]
 pub(crate) struct UpArgs {
     /// Folders to run OpenCode in
     #[arg(value_name = "FOLDER")]
     folders: Vec<PathBuf>,
-    /// Address of an OpenCode server that runs already; its password comes from DROVERS_PASSWORD, never from here
+    /// Address of a running OpenCode server; set its password in DROVERS_PASSWORD, never in the address
     #[arg(long, value_name = "URL")]
     attach: Vec<String>,
-    /// Trust the folders: OpenCode runs what their configuration tells it to (asked once for each otherwise)
+    /// Trust the folders: OpenCode runs the commands in their configuration (otherwise Drovers asks once per folder)
     #[arg(long)]
     trust: bool,
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
-    how: How,
+    how: StartOptions,
 }
 
-/// How a hub is started and shown.
+/// Options that control how a hub starts and shows its page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub(crate) struct How {
-    /// Where to listen, on this machine only [default: 127.0.0.1:7878, or the next free port]
+pub(crate) struct StartOptions {
+    /// Address to listen on, on this machine only [default: 127.0.0.1:7878, or the next free port]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<Listen>,
     /// The OpenCode program to run [default: `opencode` in PATH]
@@ -57,22 +61,22 @@ pub(crate) struct How {
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_open: bool,
-    /// Ask nobody who they are: every program and every user of this machine may do everything. For tests
+    /// Disable authentication: every program and user on this machine may do everything. For tests
     #[arg(long)]
     no_auth: bool,
-    /// How large the journal of what the servers say may get, such as 500M or 2G [default: 1G]
+    /// Maximum size of the journal, such as 500M or 2G [default: 1G]
     #[arg(long, value_name = "SIZE", conflicts_with = "no_journal")]
     journal_size: Option<Bytes>,
-    /// How many days the journal goes back [default: 30]
+    /// Retention of the journal in days [default: 30]
     #[arg(long, value_name = "DAYS", conflicts_with = "no_journal", value_parser = clap::value_parser!(u32).range(1..))]
     journal_days: Option<u32>,
-    /// Keep no journal: what the servers say is shown live and stored nowhere
+    /// Disable the journal: events of the servers are shown live and stored nowhere
     #[arg(long)]
     no_journal: bool,
 }
 
-impl How {
-    /// Whether and how much of the log is kept.
+impl StartOptions {
+    /// Retention of the journal, if it is enabled.
     pub(crate) fn keep(&self) -> Keep {
         if self.no_journal {
             return Keep::Nothing;
@@ -84,7 +88,7 @@ impl How {
         })
     }
 
-    /// True if anything is said that only a hub which starts can follow.
+    /// True if an option is set that only a new hub can apply.
     fn is_for_a_new_hub(&self) -> bool {
         self.listen.is_some()
             || self.opencode.is_some()
@@ -94,7 +98,7 @@ impl How {
             || self.no_auth
     }
 
-    /// Whether the hub asks who its callers are.
+    /// Whether the hub authenticates its callers.
     pub(crate) fn asks(&self) -> Asks {
         if self.no_auth {
             Asks::Nobody
@@ -118,7 +122,7 @@ impl How {
 /// Starts a hub, or hands over to the one that runs.
 pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let named = args.opencode()?;
-    let patience = args.watch.patience()?;
+    let timeouts = args.watch.timeouts()?;
     let mut places = Places::read(&args.folders, &args.attach)?;
     let bare = places.is_empty();
     if bare {
@@ -126,8 +130,8 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     }
     let data_dir = setting.data_dir()?;
     let dir = match take(&data_dir).await? {
-        Taken::Mine(dir) => dir,
-        Taken::By(api) => {
+        PortTaken::Mine(dir) => dir,
+        PortTaken::By(api) => {
             places.ask().await?;
             return hand_over(&api, &data_dir, places, &args).await;
         }
@@ -137,7 +141,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let first = is_first(&dir)?;
     let listen = args.how.listen.unwrap_or_default();
     let options = HubOptions {
-        patience,
+        timeouts,
         journal: args.how.keep(),
         ..HubOptions::new(serving::launcher(named)?)
     };
@@ -165,20 +169,20 @@ impl UpArgs {
     }
 }
 
-enum Taken {
+enum PortTaken {
     Mine(DataDir),
     By(Api),
 }
 
 /// Takes the data directory, or finds the hub that has it.
-async fn take(path: &Path) -> Result<Taken, Fault> {
+async fn take(path: &Path) -> Result<PortTaken, Fault> {
     let deadline = Instant::now() + limits::STARTING;
     loop {
         if DataDir::running(path).is_some() {
-            return Api::of(path).map(Taken::By);
+            return Api::of(path).map(PortTaken::By);
         }
         match DataDir::open(path) {
-            Ok(dir) => return Ok(Taken::Mine(dir)),
+            Ok(dir) => return Ok(PortTaken::Mine(dir)),
             Err(DataDirError::Starting(_) | DataDirError::HeldBy(_))
                 if Instant::now() < deadline =>
             {
@@ -192,7 +196,7 @@ async fn take(path: &Path) -> Result<Taken, Fault> {
 async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) -> Result<(), Fault> {
     if args.how.is_for_a_new_hub() || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub runs already at {}: --listen, --opencode, --journal-…, --no-auth, --stale-after and --dead-after change nothing. \
+            "a hub is already running at {}: --listen, --opencode, --journal-…, --no-auth, --stale-after and --dead-after have no effect. \
              Stop it first if they should",
             api.url()
         ));
@@ -202,13 +206,13 @@ async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) ->
     let added = add(api, wanted).await;
     serving::announce(&api.address())?;
     match api.link(&page(&added)).await {
-        Ok(link) => serving::tell_link(&link, data_dir)?,
+        Ok(link) => serving::print_link(&link, data_dir)?,
         Err(fault) => out::note(&fault.to_string()),
     }
     args.how.show(api, &page(&added)).await;
     if added.len() < count {
         return Err(Fault::failed(format!(
-            "the hub at {} did not take {} of {count}, for the reasons above",
+            "the hub at {} rejected {} of {count}; see the reasons above",
             api.url(),
             count - added.len()
         )));
@@ -226,7 +230,7 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
         };
         match trust::add(api, new).await {
             Ok(instance) => {
-                tell_other_name(address, &instance);
+                print_other_name(address, &instance);
                 if let Some(reason) = &instance.reason {
                     out::note(&format!(
                         "{} is not connected: {}",
@@ -243,12 +247,12 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
 }
 
 /// Says that a server is there already, under another name of this machine than it was called by now.
-fn tell_other_name(asked: Option<String>, instance: &Instance) {
+fn print_other_name(asked: Option<String>, instance: &Instance) {
     if let (Some(asked), Some(known)) = (asked, &instance.url)
         && asked.trim_end_matches('/') != known.trim_end_matches('/')
     {
         out::note(&format!(
-            "the server at {asked} is there already, as {} ({})",
+            "the server at {asked} is already added as {} ({})",
             out::one_line(&instance.name),
             out::one_line(known)
         ));
@@ -277,30 +281,30 @@ fn warn_without_opencode(places: &Places, args: &UpArgs) {
     }
 }
 
-struct First {
+struct FirstStart {
     nothing_known: bool,
     notices: Vec<Arc<str>>,
 }
 
-/// Whether this hub knows no instance yet.
-fn is_first(dir: &DataDir) -> Result<First, Fault> {
+/// True if this hub has no instance yet.
+fn is_first(dir: &DataDir) -> Result<FirstStart, Fault> {
     let (registry, put_aside) = Registry::load(dir).map_err(Fault::cannot_start)?;
     let notice = put_aside.map(|path| {
         format!(
-            "The list of instances could not be read whole. What was there is kept as {}",
+            "The list of instances could not be read completely. The original file is saved as {}",
             path.display()
         )
     });
     if let Some(notice) = &notice {
         out::note(notice);
     }
-    Ok(First {
+    Ok(FirstStart {
         nothing_known: registry.instances().is_empty(),
         notices: notice.into_iter().map(Arc::from).collect(),
     })
 }
 
-/// Adds the OpenCode servers that listen on this machine and let us in. A folder that one of them works in needs no
+/// Adds the OpenCode servers that listen on this machine and accept our login. A folder that one of them works in needs no
 /// server of ours.
 async fn attach_what_listens(api: &Api, places: &mut Places) {
     let found = match api.discover().await {
@@ -319,13 +323,13 @@ async fn attach_what_listens(api: &Api, places: &mut Places) {
                     username: None,
                     password: None,
                 };
-                let _told = add(api, vec![new]).await;
+                let _failed = add(api, vec![new]).await;
             }
             Err(ClientError::Unauthorized { .. }) => out::note(&format!(
-                "an OpenCode server at {0} asks for a password. Show it with `DROVERS_PASSWORD=… drovers --attach {0}`",
+                "an OpenCode server at {0} asks for a password. Attach it with `DROVERS_PASSWORD=… drovers --attach {0}`",
                 server.url.trim_end_matches('/')
             )),
-            // What may be somebody's own server is worth a sentence; what is no OpenCode is not.
+            // A server that may be the person's own is worth a message; a program that is not OpenCode is not.
             Err(error @ ClientError::V2NotSpoken { .. }) => {
                 out::note(&format!("{error}. {}", binary::SERVE_V1));
             }

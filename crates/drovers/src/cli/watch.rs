@@ -1,23 +1,23 @@
-//! How long a server may be silent: two settings of the hub.
+//! Silence timeouts of servers: two settings of the hub.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use hub::ingest::Patience;
+use hub::ingest::Timeouts;
 
 use crate::fault::Fault;
 
 const STALE: &str = "DROVERS_STALE_AFTER";
 const DEAD: &str = "DROVERS_DEAD_AFTER";
 
-/// How long a server may be silent. Its events come, or a sign of life, at least every 10 s.
+/// Silence timeouts of servers. A server sends an event or a heartbeat at least every 10 s.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct Watch {
-    /// Silence after which a server is shown as stale, such as 25s; at least 12s [env: DROVERS_STALE_AFTER] [default: 25s]
+    /// Time without events after which a server is shown as stale, such as 25s; at least 12s [env: DROVERS_STALE_AFTER] [default: 25s]
     #[arg(long, value_name = "TIME")]
     pub(crate) stale_after: Option<Time>,
-    /// Silence after which its link is made anew, longer than that [env: DROVERS_DEAD_AFTER] [default: 45s]
+    /// Time without events after which Drovers reconnects, longer than --stale-after [env: DROVERS_DEAD_AFTER] [default: 45s]
     #[arg(long, value_name = "TIME")]
     pub(crate) dead_after: Option<Time>,
 }
@@ -27,17 +27,17 @@ impl Watch {
     ///
     /// # Errors
     /// Times that make no sense.
-    pub(crate) fn patience(&self) -> Result<Patience, Fault> {
+    pub(crate) fn timeouts(&self) -> Result<Timeouts, Fault> {
         let stale = set(self.stale_after, STALE)?;
         let dead = set(self.dead_after, DEAD)?;
         let (stale, dead) = match (stale, dead) {
-            (None, None) => return Ok(Patience::default()),
+            (None, None) => return Ok(Timeouts::default()),
             (stale, dead) => (
                 stale.map_or(hub::limits::STALE_AFTER, |time| time.0),
                 dead.map_or(hub::limits::DEAD_AFTER, |time| time.0),
             ),
         };
-        Patience::new(stale, dead)
+        Timeouts::new(stale, dead)
             .map_err(|error| Fault::usage(format!("--stale-after and --dead-after: {error}")))
     }
 }
@@ -70,7 +70,7 @@ impl FromStr for Time {
         let number: u32 = number
             .trim_end()
             .parse()
-            .map_err(|_| "a time is written as 25s or 2m")?;
+            .map_err(|_| "write a time as 25s or 2m")?;
         Ok(Self(Duration::from_secs(u64::from(number) * seconds)))
     }
 }
@@ -97,9 +97,9 @@ mod tests {
             stale_after: stale.map(|time| time.parse().unwrap()),
             dead_after: dead.map(|time| time.parse().unwrap()),
         };
-        assert!(watch(Some("15s"), None).patience().is_ok());
-        assert!(watch(Some("60s"), None).patience().is_err());
-        assert!(watch(None, Some("20s")).patience().is_err());
-        assert!(watch(Some("1m"), Some("2m")).patience().is_ok());
+        assert!(watch(Some("15s"), None).timeouts().is_ok());
+        assert!(watch(Some("60s"), None).timeouts().is_err());
+        assert!(watch(None, Some("20s")).timeouts().is_err());
+        assert!(watch(Some("1m"), Some("2m")).timeouts().is_ok());
     }
 }

@@ -33,8 +33,8 @@ async fn a_wrong_place_is_explained_in_the_dialog() -> Result<()> {
     let missing = missing.to_string_lossy();
     for (place, what, next) in [
         (&*missing, "does not exist", "Check the path, or create it"),
-        ("http://", "not a server's address", "http://HOST:PORT"),
-        ("ftp://127.0.0.1:21", "begins with http", "https://"),
+        ("http://", "not a valid server address", "http://HOST:PORT"),
+        ("ftp://127.0.0.1:21", "begin with http", "https://"),
         (
             "http://me:hush@127.0.0.1:4096",
             "must not contain",
@@ -85,7 +85,7 @@ async fn a_server_with_a_password_lets_in_who_has_it() -> Result<()> {
         page.press("Enter").await?;
         page.wait_for(
             &format!(
-                "location.pathname.startsWith('/i/') && document.querySelector('.link').innerText.includes({reason:?})"
+                "location.pathname.startsWith('/i/') && document.querySelector('.trouble').innerText.includes({reason:?})"
             ),
             PATIENCE,
         )

@@ -260,8 +260,11 @@ pub(crate) async fn page(browser: &Chromium, drovers: &Drovers, path: &str) -> R
 pub(crate) async fn page_at(browser: &Chromium, url: &str) -> Result<Page> {
     let page = browser.page().await?;
     page.goto(url).await?;
-    page.wait_for("document.querySelector('[data-link=connected]')", PATIENCE)
-        .await?;
+    page.wait_for(
+        "document.querySelector('[data-link=connected], [data-overview]')",
+        PATIENCE,
+    )
+    .await?;
     Ok(page)
 }
 
@@ -327,6 +330,20 @@ pub(crate) async fn created(server: &RealServer, session: &Value) -> Result<Stri
         .await?;
     let session: Value = created.error_for_status()?.json().await?;
     Ok(session["id"].as_str().context("an id")?.to_owned())
+}
+
+/// Makes a session that runs a prompt, and waits until the hub knows it: with none the start page is another one.
+pub(crate) async fn named(
+    drovers: &Drovers,
+    server: &RealServer,
+    title: &str,
+    text: &str,
+) -> Result<String> {
+    let instance = drovers.connected(server).await?;
+    let id = created(server, &json!({ "title": title })).await?;
+    drovers.path_of(&instance, &id).await?;
+    run(server, &id, text).await?;
+    Ok(id)
 }
 
 /// The last answer on the page, as plain text.

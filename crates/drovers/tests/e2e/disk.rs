@@ -15,8 +15,9 @@ use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt}
 /// Soon, for something that the hub tells by itself.
 const SOON: Duration = Duration::from_secs(10);
 
-const STOPPED: &str = "document.querySelectorAll('[data-k=notices] .notice').length === 1 \
-     && document.querySelector('[data-k=notices]').innerText.includes('The journal has stopped')";
+/// The page says it once; what else cannot be written has a notice of its own.
+const STOPPED: &str = "[...document.querySelectorAll('[data-k=notices] .notice')] \
+     .filter(notice => notice.innerText.includes('The journal has stopped')).length === 1";
 
 const KEPT: &str =
     "document.querySelector('#outbox li .state')?.textContent.startsWith('Waiting for the hub')";

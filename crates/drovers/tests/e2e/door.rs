@@ -118,7 +118,7 @@ async fn a_link_lets_a_browser_in_and_its_cookie_keeps_it_in() -> Result<()> {
     let id = known["pages"][0]["id"].as_str().context("a page")?;
     guarded.run(&["token", "revoke", "--page", id]).await?;
     page.wait_for(
-        "document.querySelector('#offline').innerText.includes('does not let this page in')",
+        "document.querySelector('#offline').innerText.includes('lost its access')",
         PATIENCE,
     )
     .await?;

@@ -1,10 +1,10 @@
 //! How turns of a real OpenCode end, as a person reads it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 use testkit::chromium::Page;
 
-use crate::bench::{Front, PATIENCE, prompt, session, until};
+use crate::bench::{Front, PATIENCE, elsewhere, prompt, session, until};
 use crate::consent::{press_card, ready};
 
 /// True once the conversation holds these words.
@@ -115,9 +115,76 @@ async fn how_a_command_ended_is_its_state() -> Result<()> {
     ensure!(
         mark["reason"]
             .as_str()
-            .is_some_and(|why| why.contains("You stopped it")),
+            .is_some_and(|why| why.contains("You stopped this session")),
         "{mark}"
     );
+    front.page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_takes_longer_than_it_may_timed_out() -> Result<()> {
+    let mut front = Front::open().await?;
+    let call = json!({"command": "echo begun; sleep 50", "timeout": 700, "description": "Waits"});
+    prompt(&front.page, &format!("tool bash {call} ;; say gone on")).await?;
+    let ended = "[...document.querySelectorAll('.tool > summary')].some((one) => one.innerText.includes('Timed out'))";
+    front.page.wait_for(ended, PATIENCE).await?;
+    front.page.wait_for(AT_REST, PATIENCE).await?;
+    let tool: String = front
+        .page
+        .eval("document.querySelector('.tool > summary').innerText")
+        .await?;
+    ensure!(
+        !tool.contains("Done") && !tool.contains("Exit code"),
+        "{tool}"
+    );
+    front.page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passing_over_a_session_is_no_look_at_it() -> Result<()> {
+    let mut front = Front::open().await?;
+    let instance = front.drovers.connected(&front.server).await?;
+    let mut sessions = Vec::new();
+    for name in ["last", "passed", "first"] {
+        sessions.push(elsewhere(&front.server, &format!("say {name}")).await?);
+    }
+    let [last, passed, first] = &sessions[..] else {
+        bail!("three sessions were made");
+    };
+    let state = async |session: &str| {
+        let path = format!("/api/instances/{instance}/sessions/{session}");
+        anyhow::Ok(front.drovers.get(&path).await?["mark"]["state"].clone())
+    };
+    let reaches = async |session: &str, wanted: &str| {
+        let so = async || Ok((state(session).await? == wanted).then_some(()));
+        until(&format!("{session} is {wanted}"), so).await
+    };
+    for session in &sessions {
+        reaches(session, "to_review").await?;
+    }
+    front
+        .page
+        .goto(&format!("{}/i/{instance}/s/{first}", front.drovers.url))
+        .await?;
+    reaches(first, "idle").await?;
+    // The second `j` comes as soon as the session is in front, however slow the machine is.
+    let pass = format!(
+        "(() => {{ const at = document.documentElement; const look = new MutationObserver(() => {{ \
+            if (at.dataset.session !== {passed:?}) return; \
+            look.disconnect(); \
+            setTimeout(() => document.body.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'j', bubbles: true }}))); \
+        }}); look.observe(at, {{ attributes: true }}); document.activeElement.blur(); return true; }})()"
+    );
+    front.page.eval::<bool>(&pass).await?;
+    front.page.press("j").await?;
+    // By the time the last one counts as looked at, the one before would count as well.
+    reaches(last, "idle").await?;
+    let left = state(passed).await?;
+    ensure!(left == "to_review", "{left}");
+    let row = format!(
+        "document.querySelector(\"[data-k=tree] a[href$='{passed}']\").innerText.includes('To review')"
+    );
+    front.page.wait_for(&row, PATIENCE).await?;
     front.page.assert_clean().await
 }
 
@@ -163,7 +230,7 @@ async fn prompts_that_a_stop_holds_are_sent_changed_or_dropped() -> Result<()> {
         prompt(&front.page, text).await?;
         front
             .page
-            .wait_for(&says("Queued: it is answered once"), PATIENCE)
+            .wait_for(&says("Queued: the model answers this"), PATIENCE)
             .await?;
         front.page.click("[data-k=composer] .stop").await?;
         front
@@ -208,18 +275,20 @@ async fn a_summary_that_is_still_written_is_not_there_yet() -> Result<()> {
     front.page.wait_for(&says("begun"), PATIENCE).await?;
     front.page.wait_for(AT_REST, PATIENCE).await?;
     let watch = "(() => { window.seen = []; new MutationObserver(() => { \
-        const line = [...document.querySelectorAll('.line')].map((one) => one.innerText).find((text) => text.includes('summed up')); \
+        const line = [...document.querySelectorAll('.line')].map((one) => one.innerText).find((text) => text.includes('ummariz')); \
         if (line && window.seen.at(-1) !== line) window.seen.push(line); \
         }).observe(document, {subtree: true, childList: true, characterData: true}); return true; })()";
     front.page.eval::<bool>(watch).await?;
     let id = session(&front.page).await?;
     let messages = format!("{}/session/{id}/message", front.server.url);
-    let messages: Value = reqwest::get(messages).await?.json().await?;
-    let last = &messages
-        .as_array()
-        .and_then(|all| all.last())
-        .cloned()
-        .unwrap_or_default()["info"];
+    let last = until("a finished reply", async || {
+        let messages: Value = reqwest::get(&messages).await?.json().await?;
+        let last = messages.as_array().and_then(|all| all.last());
+        let reply = last.map(|last| last["info"].clone());
+        Ok(reply
+            .filter(|info| info["role"] == "assistant" && info["time"]["completed"].is_number()))
+    })
+    .await?;
     let body = json!({"providerID": last["providerID"], "modelID": last["modelID"]});
     let summed = reqwest::Client::new()
         .post(format!("{}/session/{id}/summarize", front.server.url))
@@ -228,15 +297,15 @@ async fn a_summary_that_is_still_written_is_not_there_yet() -> Result<()> {
     front
         .page
         .wait_for(
-            "window.seen.at(-1) === 'The conversation was summed up'",
+            "window.seen.at(-1) === 'The conversation was summarized'",
             PATIENCE,
         )
         .await?;
     let seen: Vec<String> = front.page.eval("window.seen").await?;
     ensure!(
         seen == [
-            "The conversation is being summed up…",
-            "The conversation was summed up"
+            "Summarizing the conversation…",
+            "The conversation was summarized"
         ],
         "{seen:?}"
     );

@@ -19,9 +19,9 @@ const ATTEMPTS: &str = "<img src=x onerror=\"window.pwned=1\"> <svg onload=\"win
 
 /// Elements and attributes that no answer may bring, anywhere in the document.
 const BROUGHT: &str = "[
-    ...[...document.querySelectorAll('img, svg, style, iframe, object, embed, base, meta[http-equiv], math, video, audio, form:not([data-do], dialog form), body script, #app link')].map(e => e.outerHTML),
+    ...[...document.querySelectorAll('img, svg:not(.attach > svg, .camera > svg, .parallel > svg), style, iframe, object, embed, base, meta[http-equiv], math, video, audio, form:not([data-do], dialog form, #rename), body script, #app link')].map(e => e.outerHTML),
     ...[...document.querySelectorAll('#app *')].flatMap(e => [...e.attributes]).filter(a => /^on|^style$|^srcdoc$|^(form)?action$/.test(a.name)).map(a => a.name + '=' + a.value),
-    ...[...document.querySelectorAll('a')].filter(a => !/^https?:$/.test(a.protocol)).map(a => a.outerHTML),
+    ...[...document.querySelectorAll('a[href]')].filter(a => !/^https?:$/.test(a.protocol)).map(a => a.outerHTML),
 ]";
 
 async fn nothing_ran(page: &mut Page) -> Result<()> {
@@ -76,7 +76,7 @@ async fn nothing_that_is_said_runs() -> Result<()> {
     shows(&page, "[data-role=assistant] .text").await?;
     shows(&page, ".tool .out").await?;
     shows(&page, "[data-k=asks] legend").await?;
-    shows(&page, "[data-k=needs] .card").await?;
+    shows(&page, "[data-k=needs] .card:not(.still)").await?;
     nothing_ran(&mut page).await?;
     let links: Vec<String> = page
         .eval("[...document.querySelectorAll('.text a')].map(a => a.rel + ' ' + a.target + ' ' + a.href)")

@@ -41,7 +41,7 @@ async fn everything_is_reached_without_a_pointer() -> Result<()> {
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     page.wait_for(
-        "document.querySelectorAll('[data-k=tree] li').length === 3 && document.querySelector('[data-k=needs] .card')",
+        "document.querySelectorAll('[data-k=tree] li').length === 3 && document.querySelector('[data-k=needs] .card:not(.still)')",
         PATIENCE,
     )
     .await?;
@@ -86,8 +86,11 @@ async fn everything_is_reached_without_a_pointer() -> Result<()> {
     page.eval::<bool>("new Promise(quiet => setTimeout(() => quiet(true), 450))")
         .await?;
     page.press("a").await?;
-    page.wait_for("!document.querySelector('[data-k=needs] .card')", PATIENCE)
-        .await?;
+    page.wait_for(
+        "!document.querySelector('[data-k=needs] .card:not(.still)')",
+        PATIENCE,
+    )
+    .await?;
     page.press("n").await?;
     page.wait_for(
         &format!("location.pathname === '/i/{instance}' && {FOCUSED}"),
@@ -122,8 +125,12 @@ async fn the_way_back_leads_to_each_session_with_its_draft() -> Result<()> {
     page.fill("#text", "draft of one\nin two lines").await?;
     let model = "document.querySelector('#model').value";
     let usual: String = page.eval(model).await?;
-    let choose = "(menu => { menu.value = 'scripted/scripted-small'; menu.dispatchEvent(new Event('change', {bubbles: true})); return true; })";
-    page.eval::<bool>(&format!("{choose}(document.querySelector('#model'))"))
+    let small = "#picker .pick[value='scripted/scripted-small']";
+    page.click("#model").await?;
+    page.wait_for(&format!("document.querySelector(\"{small}\")"), PATIENCE)
+        .await?;
+    page.click(small).await?;
+    page.wait_for("!document.querySelector('#picker')", PATIENCE)
         .await?;
     assert_ne!(page.eval::<String>(model).await?, usual);
 

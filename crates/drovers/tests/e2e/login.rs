@@ -5,9 +5,11 @@ use testkit::chromium::{Chromium, Viewport};
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt};
 
-const FORM: &str = "document.querySelector('[data-k=head] form.login')";
+const FORM: &str = "document.querySelector('.trouble form.login')";
 
 const LINK: &str = "document.querySelector('.link').innerText";
+
+const WHY: &str = "document.querySelector('.trouble').innerText";
 
 /// On a desktop and on a phone, from the refusal to the next prompt.
 // Longer than 70 lines: one login, step after step.
@@ -31,7 +33,7 @@ async fn logs_in(screen: Viewport) -> Result<()> {
     server.ask_for("open sesame");
     server.restart().await?;
     page.wait_for(
-        &format!("{FORM} && {LINK}.includes('asks for a password')"),
+        &format!("{FORM} && {WHY}.includes('asks for a password')"),
         PATIENCE,
     )
     .await?;
@@ -41,7 +43,8 @@ async fn logs_in(screen: Viewport) -> Result<()> {
     assert!(!out, "nothing sticks out");
 
     // Every try is drawn around what is being typed.
-    page.fill("form.login [name=password]", "wrong").await?;
+    page.fill(".trouble form.login [name=password]", "wrong")
+        .await?;
     let shown: String = page
         .eval("document.querySelector('.link [role=status]').innerText")
         .await?;
@@ -49,12 +52,14 @@ async fn logs_in(screen: Viewport) -> Result<()> {
     let again = format!("{LINK}.match(/Retrying|Disconnected/) && !{LINK}.includes({tried:?})");
     page.wait_for(&again, PATIENCE).await?;
     let typed: String = page
-        .eval("document.activeElement.closest('form.login') && document.activeElement.value")
+        .eval(
+            "document.activeElement.closest('.trouble form.login') && document.activeElement.value",
+        )
         .await?;
     assert_eq!(typed, "wrong");
     page.press("Enter").await?;
     page.wait_for(
-        &format!("{FORM} && {LINK}.includes('refuses the password')"),
+        &format!("{FORM} && {WHY}.includes('refuses the password')"),
         PATIENCE,
     )
     .await?;
@@ -65,9 +70,9 @@ async fn logs_in(screen: Viewport) -> Result<()> {
     let shown: String = page.eval(LAST_TEXT).await?;
     assert_eq!(shown, "before the lock", "what was known stays");
 
-    page.fill("form.login [name=password]", "open sesame")
+    page.fill(".trouble form.login [name=password]", "open sesame")
         .await?;
-    page.click("form.login button").await?;
+    page.click(".trouble form.login button").await?;
     page.wait_for(
         &format!("document.querySelector('[data-link=connected]') && !{FORM}"),
         PATIENCE,

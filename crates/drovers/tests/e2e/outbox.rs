@@ -81,7 +81,7 @@ async fn what_is_written_while_its_server_is_down_is_sent_once_in_order() -> Res
 
     server.kill9().await?;
     page.wait_for(
-        "document.querySelector('.controls .why')?.textContent.includes('What you send is kept')",
+        "document.querySelector('.controls .why')?.textContent.includes('Prompts are queued')",
         PATIENCE,
     )
     .await?;
@@ -91,7 +91,7 @@ async fn what_is_written_while_its_server_is_down_is_sent_once_in_order() -> Res
     page.wait_for(&format!("{KEPT} === 'say one,say two,say three'"), PATIENCE)
         .await?;
     page.wait_for(
-        &format!("{STATES}.includes('Waiting for its server') && {STATES}.includes('Waits for the one before it')"),
+        &format!("{STATES}.includes('Waiting for the server') && {STATES}.includes('Waiting for the previous one')"),
         PATIENCE,
     )
     .await?;
@@ -133,7 +133,7 @@ async fn what_is_written_while_the_hub_is_down_is_sent_once_by_the_next_one() ->
     drovers.signal(Signal::SIGKILL)?;
     drovers.ended().await?;
     page.wait_for(
-        "document.querySelector('#offline').innerText.includes('What you send is kept')",
+        "document.querySelector('#offline').innerText.includes('prompts are queued')",
         Duration::from_secs(12),
     )
     .await?;
@@ -141,7 +141,7 @@ async fn what_is_written_while_the_hub_is_down_is_sent_once_by_the_next_one() ->
         prompt(&page, text).await?;
     }
     page.wait_for(
-        &format!("{KEPT} === 'say one,say two' && {STATES}.includes('Waiting for the link')"),
+        &format!("{KEPT} === 'say one,say two' && {STATES}.includes('Waiting for the connection')"),
         PATIENCE,
     )
     .await?;
@@ -228,8 +228,8 @@ async fn the_second_of_two_answers_is_told_who_was_first() -> Result<()> {
     })
     .await?;
     assert!(
-        told.contains("Answered already at")
-            && told.contains("from another page of Drovers: allowed once"),
+        told.contains("Already answered at")
+            && told.contains("on another Drovers page: allowed once"),
         "{told}"
     );
     for page in &mut pages {
@@ -262,7 +262,7 @@ async fn an_answer_that_is_given_while_the_hub_is_down_is_kept_and_sent() -> Res
     .await?;
     press_card(&page, allow).await?;
     page.wait_for(
-        "document.querySelector('[data-k=asks] .card .problem').innerText.startsWith('Allow once: Waiting for the link')",
+        "document.querySelector('[data-k=asks] .card .problem').innerText.startsWith('Allow once: Waiting for the connection')",
         PATIENCE,
     )
     .await?;
@@ -302,7 +302,7 @@ async fn what_a_killed_server_interrupted_goes_on_by_a_button() -> Result<()> {
     let go_on = "[data-k=after] button.main";
     page.wait_for(
         &format!("document.querySelector('[data-link=connected]') && document.querySelector('{go_on}').checkVisibility() \
-             && document.querySelectorAll('[data-k=interrupted] li').length === 3"),
+             && document.querySelectorAll('[data-k=needs] [data-url$=\"/continue\"]').length === 3"),
         PATIENCE,
     )
     .await?;
@@ -327,7 +327,7 @@ async fn what_a_killed_server_interrupted_goes_on_by_a_button() -> Result<()> {
         .await?;
     press_card(&page, "#confirm button[value=yes]").await?;
     page.wait_for(
-        "document.querySelector('[data-k=interrupted]').hidden",
+        "!document.querySelector('[data-k=needs] [data-url$=\"/continue\"]')",
         PATIENCE,
     )
     .await?;

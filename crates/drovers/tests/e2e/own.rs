@@ -119,7 +119,7 @@ async fn a_removed_instance_loses_its_tab_and_its_server() -> Result<()> {
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     prompt(&page, "echo 2000 rate=20").await?;
     page.wait_for(
-        "document.querySelector('[data-k=tabs] button[data-ask*=running]') && document.querySelector('article .text')",
+        "document.querySelector('[data-k=tabs] button[data-ask*=\"is working\"]') && document.querySelector('article .text')",
         PATIENCE,
     )
     .await?;

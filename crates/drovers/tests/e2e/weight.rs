@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use bench::report::Goals;
 use testkit::chromium::Chromium;
 use testkit::perf::runs::{self, Target};
 use testkit::perf::stage::{Hub, Source};
-use testkit::perf::{Figure, Screen, goals, report, wire};
+use testkit::perf::{Figure, Screen, report, wire};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_session_weighs_little() -> Result<()> {
@@ -22,9 +23,10 @@ async fn a_long_session_weighs_little() -> Result<()> {
     };
     let browser = Chromium::start().await?;
     figures.extend(runs::open(&browser, &target, &long, Screen::Phone, 1).await?);
+    let goals = Goals::read()?;
     #[allow(clippy::print_stdout)]
     {
-        println!("{}", report::table(&figures));
+        println!("{}", report::table(&figures, &goals));
     }
     for name in ["open.bytes", "open.requests", "open.nodes", "open.heap"] {
         ensure!(
@@ -33,7 +35,7 @@ async fn a_long_session_weighs_little() -> Result<()> {
         );
     }
     for figure in figures.iter().filter(|figure| !is_time(figure)) {
-        if let Some(goal) = goals::goal(&figure.name, figure.screen) {
+        if let Some(goal) = goals.of_page(&figure.name, figure.screen.name()) {
             ensure!(
                 goal.holds(figure.value),
                 "{figure:?} does not keep to {goal:?}"

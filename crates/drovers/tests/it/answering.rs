@@ -18,7 +18,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A session that asks for leave.
+    /// A session that asks for permission.
     async fn asking() -> (Self, Value) {
         let home = Home::new();
         let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_script_needs_a_token_made_for_it_and_the_fingerprint() {
         .home
         .run(&["allow"])
         .await
-        .refused(2, &["nobody is at a terminal", "--fingerprint"]);
+        .refused(2, &["there is no terminal", "--fingerprint"]);
     let named = ["allow", "--fingerprint", &fingerprint];
     scene.home.run(&named).await.refused(1, &["answer"]);
     scene.home.run(&["reject"]).await.refused(1, &["answer"]);
@@ -136,7 +136,9 @@ async fn a_script_needs_a_token_made_for_it_and_the_fingerprint() {
     };
     let other = "0".repeat(32);
     let other = ["allow", "--fingerprint", &other];
-    with(&other).await.refused(1, &["not what was read"]);
+    with(&other)
+        .await
+        .refused(1, &["changed after it was read"]);
     assert_eq!(scene.waiting().await.len(), 1);
     with(&named).await.ok();
     assert!(scene.waiting().await.is_empty());
@@ -176,7 +178,7 @@ async fn nothing_answered_is_told_as_that() {
     let home = Home::new();
     let told = home.run(&["audit"]).await.ok();
     assert!(
-        told.contains("nothing was allowed or refused yet"),
+        told.contains("nothing was allowed or rejected yet"),
         "{told}"
     );
 }

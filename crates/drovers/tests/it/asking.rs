@@ -10,15 +10,15 @@ use tokio::time::timeout;
 
 use crate::program::{DEADLINE, Done, Home, Running, program, until};
 
-struct Scene {
-    home: Home,
-    fake: FakeServer,
-    hub: Running,
-    instance: String,
+pub(crate) struct Scene {
+    pub(crate) home: Home,
+    pub(crate) fake: FakeServer,
+    pub(crate) hub: Running,
+    pub(crate) instance: String,
 }
 
 /// A hub with one server that has these sessions.
-async fn scene(titles: &[&str]) -> (Scene, Vec<String>) {
+pub(crate) async fn scene(titles: &[&str]) -> (Scene, Vec<String>) {
     let fake = FakeServer::start(FakeOptions {
         rate: 0.0,
         ..FakeOptions::default()
@@ -111,12 +111,18 @@ async fn send_waits_for_the_answer_and_tells_its_outcome() {
         .home
         .run(&["send", "mend", "finish stop", "--wait"])
         .await;
-    empty.refused(1, &["no answer: The model answered nothing. Send it again"]);
+    empty.refused(
+        1,
+        &["no answer: The model returned an empty answer. Send it again"],
+    );
     let cut = scene
         .home
         .run(&["send", "mend", "say one ;; finish length", "--wait"])
         .await;
-    cut.refused(1, &["was cut off. Send “Go on” to have the rest"]);
+    cut.refused(
+        1,
+        &["was cut off at the model's output limit. Send “Continue” to get the rest"],
+    );
     let json = scene
         .home
         .run(&["send", "mend", "say done", "--wait", "--json"])
@@ -132,7 +138,7 @@ async fn send_waits_for_the_answer_and_tells_its_outcome() {
 async fn continue_lets_what_was_interrupted_go_on() {
     let (scene, ids) = scene(&["Mend the roof", "Paint"]).await;
     let all = scene.home.run(&["continue", "--all"]).await;
-    assert_eq!(all.ok(), "nothing is interrupted\n");
+    assert_eq!(all.ok(), "no session is interrupted\n");
     for id in &ids {
         scene.home.run(&["send", id, "stall 600"]).await.ok();
     }
@@ -148,7 +154,7 @@ async fn continue_lets_what_was_interrupted_go_on() {
     until(async || marks("interrupted").await).await;
     scene.hub.connected().await;
     let one = scene.home.run(&["continue", "mend"]).await;
-    assert_eq!(one.ok(), format!("{} goes on\n", ids[0]));
+    assert_eq!(one.ok(), "continued: Mend the roof\n");
     let again = scene.home.run(&["continue", "mend"]).await;
     again.refused(1, &["is not interrupted"]);
     let rest = scene

@@ -23,14 +23,14 @@ async fn a_bad_command_line_changes_nothing() {
             &["must not contain", "DROVERS_PASSWORD"],
         ),
         (&["--attach", "127.0.0.1:1"], &["http://HOST:PORT"]),
-        (&["--attach", "localhost:1"], &["begins with http://"]),
+        (&["--attach", "localhost:1"], &["begin with http://"]),
         (&["--listen", "0.0.0.0:7878"], &["other machines", "ssh -L"]),
         (&["--listen", "here"], &["127.0.0.1:7878"]),
         (
             &["--opencode", "/no/opencode", "/"],
             &["no program at /no/opencode", "--opencode"],
         ),
-        (&["--stale-after", "5s"], &["less than 12 s"]),
+        (&["--stale-after", "5s"], &["at least 12 s"]),
         (&["--stale-after", "50s"], &["longer than", "--dead-after"]),
         (&["--dead-after", "soon"], &["25s or 2m"]),
         (&["--no-open", "ls"], &["drovers up"]),
@@ -100,7 +100,7 @@ async fn what_is_no_opencode_is_refused_and_what_is_away_is_kept() {
         .await;
     assert!(
         again.err.contains("nothing listens at http://127.0.0.1:9")
-            && again.err.contains("tried again"),
+            && again.err.contains("keeps retrying"),
         "{again:?}"
     );
     again.ok();
@@ -177,13 +177,19 @@ async fn unknown_and_ambiguous_ids_are_told_apart() {
     home.run(&["tail", "nope"])
         .await
         .refused(1, &["no instance or session `nope`"]);
-    home.run(&["send", "mend", "x"])
-        .await
-        .refused(1, &["may be 2", "Mend the roof", "Mend the door", "ses_"]);
+    home.run(&["send", "mend", "x"]).await.refused(
+        1,
+        &[
+            "matches 2 sessions",
+            "Mend the roof",
+            "Mend the door",
+            "ses_",
+        ],
+    );
     home.run(&["send", "mend the roof", " "])
         .await
         .refused(1, &["nothing to send"]);
     home.run(&["tail", "--no-follow", "--after", "zzz"])
         .await
-        .refused(1, &["a cursor looks like"]);
+        .refused(1, &["a cursor has the form"]);
 }

@@ -193,11 +193,11 @@ async fn no_command_prints_what_a_terminal_would_obey() {
     failed.refused(1, &["no answer: no key␛[2J"]);
     run(&["send", "Mend", "say x"])
         .await
-        .refused(1, &["may be 2 of the sessions"]);
+        .refused(1, &["matches 2 sessions"]);
     // A session whose id could be none is not taken.
     run(&["check", &instance, "--text", "say ok"])
         .await
-        .refused(1, &["no id that could be one"]);
+        .refused(1, &["the id of the created session is not valid"]);
     let stub = program(&home.path("opencode"), "#!/bin/sh\nexit 7\n");
     let stub = stub.to_str().unwrap();
     let opened = run(&["open", &ids[0], "--opencode", stub]).await;

@@ -13,4 +13,5 @@ mod figures;
 mod hostile;
 mod program;
 mod replay;
+mod sessions;
 mod starting;

@@ -32,7 +32,7 @@ async fn a_taken_port_gives_way_to_the_next_unless_it_was_asked_for() {
     other
         .run(&["--no-open", "--listen", &taken])
         .await
-        .refused(4, &[&taken, "is taken", "--listen"]);
+        .refused(4, &[&taken, "is already in use", "--listen"]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Who makes a request, and what that one may do.
+//! The caller of a request, and its powers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,21 +6,21 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// One thing that a caller may be allowed to do. None includes another one: a role is a set of them.
+/// One power of a caller. No power includes another one: a role is a set of powers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Power {
     /// Read: instances, sessions, messages, both feeds.
     Watch,
     /// Answer permission requests and questions.
     Answer,
-    /// Send prompts; make, change, stop and delete sessions.
+    /// Send prompts; create, change, stop and delete sessions.
     Drive,
-    /// Add and remove instances; make, list and revoke tokens.
+    /// Add and remove instances; create, list and revoke tokens.
     Admin,
 }
 
 impl Power {
-    /// The role that a token needs to have it.
+    /// The role that a token needs for this power.
     pub const fn role(self) -> Role {
         match self {
             Self::Watch => Role::Watch,
@@ -48,29 +48,29 @@ impl Powers {
         Self(self.0 | 1 << power as u8)
     }
 
-    /// These powers and those.
+    /// The union of both sets.
     #[must_use]
     pub const fn and(self, those: Self) -> Self {
         Self(self.0 | those.0)
     }
 
-    /// True if the set has it.
+    /// True if the set has the power.
     pub const fn has(self, power: Power) -> bool {
         self.0 & (1 << power as u8) != 0
     }
 }
 
-/// What a token is made for: a named set of powers.
+/// The role of a token: a named set of powers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Reads.
+    /// Read access.
     Watch,
-    /// Reads, and answers permission requests and questions.
+    /// Read access, and answers to permission requests and questions.
     Answer,
-    /// Reads, sends prompts, and makes, stops and deletes sessions. Does not answer.
+    /// Read access and prompts; creates, stops and deletes sessions. Cannot answer requests.
     Drive,
-    /// Everything.
+    /// Every power.
     Admin,
 }
 
@@ -78,7 +78,7 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 4] = [Self::Watch, Self::Answer, Self::Drive, Self::Admin];
 
-    /// What it may do.
+    /// The powers of the role.
     pub const fn powers(self) -> Powers {
         let watch = Powers::NONE.with(Power::Watch);
         match self {
@@ -89,7 +89,7 @@ impl Role {
         }
     }
 
-    /// Its name, as people write it.
+    /// Name of the role in the command line and API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Watch => "watch",
@@ -106,7 +106,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// It is no role.
+/// The text is not the name of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a role is `watch`, `answer`, `drive` or `admin`")]
 pub struct NoRole;
@@ -120,17 +120,17 @@ impl FromStr for Role {
     }
 }
 
-/// Who makes a request. Every admitted request carries one, as an extension; cheap to clone.
+/// The caller of a request. Every admitted request carries one as an extension; cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The device or token, as the audit log names it, such as `page 3f2a (Firefox)` or `token ci`.
+    /// Name of the device or token in the audit log, such as `page 3f2a (Firefox)` or `token ci`.
     pub name: Arc<str>,
-    /// What it may do.
+    /// The powers of the caller.
     pub powers: Powers,
 }
 
 impl Caller {
-    /// The caller of a hub that asks nobody who they are (`--no-auth`): everybody, with every power.
+    /// The caller of a hub without authentication (`--no-auth`), with every power.
     pub fn anybody() -> Self {
         Self {
             name: "anybody (--no-auth)".into(),
@@ -138,8 +138,8 @@ impl Caller {
         }
     }
 
-    /// The user's own command line, by the token in the data directory. It does not answer: an agent that runs as the same
-    /// user can read that file.
+    /// The user's own command line, authenticated by the token in the data directory. It cannot answer requests: an
+    /// agent that runs as the same user can read that file.
     pub fn command_line() -> Self {
         let powers = Powers::NONE
             .with(Power::Watch)

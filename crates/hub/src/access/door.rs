@@ -1,19 +1,19 @@
-//! Whether a request is let in, by what its headers say of where it comes from.
+//! Admission of a request by the headers that show its origin.
 
 use std::net::IpAddr;
 
-/// The address by which an admitted request reached the hub: a loopback name with this port. It is another port than the hub
-/// listens on where that one is forwarded (`ssh -L 9000:127.0.0.1:7878`).
+/// The address by which an admitted request reached the hub: a loopback name with this port. The port differs from the
+/// hub's own where the hub is behind a forwarded port (`ssh -L 9000:127.0.0.1:7878`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entrance {
-    /// The port in `Host`; 80, the scheme's own, where none is written.
+    /// The port in `Host`; 80, the default of the scheme, if absent.
     pub port: u16,
 }
 
-/// What a request tells of itself: the headers of the same names, as they came.
+/// The headers that show the origin of a request, unchanged.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Visit<'a> {
-    /// The request's target, where it is a whole address: its host and port.
+pub struct RequestOrigin<'a> {
+    /// Host and port of the request's target, where the target is an absolute URL.
     pub authority: Option<&'a str>,
     /// `Host`.
     pub host: Option<&'a str>,
@@ -29,25 +29,25 @@ pub struct Visit<'a> {
     pub reads: bool,
 }
 
-/// Why a request is not let in.
+/// The reason why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It names another host than this machine, as after DNS rebinding.
-    #[error("this request names another host than this hub's own")]
+    /// The host is not a name of this machine, as after DNS rebinding.
+    #[error("the `Host` of this request is not one of this hub's addresses")]
     Host,
-    /// It was made by another site's page.
-    #[error("this request was made by the page of another site")]
+    /// The request was made by another site's page.
+    #[error("this request comes from a page of another site")]
     Origin,
 }
 
-/// Lets a request in, and tells by which port it came; or says why not.
+/// Admits a request, and returns the port by which it arrived; or the reason of the rejection.
 ///
-/// Any port of a loopback name is this hub: which ports lead here is for whoever forwards them to say, and a page can change neither
-/// the `Host` nor the `Origin` of what it sends. `Origin` has to be the same as `Host`, so that a page of another port stays out.
+/// Any port of a loopback name is accepted: whoever forwards ports decides which of them lead here, and a page can
+/// change neither the `Host` nor the `Origin` of its requests. `Origin` must equal `Host`, so that a page of another
+/// port is rejected.
 ///
-/// # Errors
-/// The request names another host than this machine, or another site's page made it.
-pub fn admit(visit: Visit<'_>) -> Result<Entrance, Refusal> {
+/// # Errors The request names another host than this machine, or another site's page made it.
+pub fn admit(visit: RequestOrigin<'_>) -> Result<Entrance, Refusal> {
     let host = visit.host.ok_or(Refusal::Host)?;
     let port = loopback_port(host).ok_or(Refusal::Host)?;
     let same = |other: &str| other.eq_ignore_ascii_case(host);
@@ -59,7 +59,7 @@ pub fn admit(visit: Visit<'_>) -> Result<Entrance, Refusal> {
         return Err(Refusal::Origin);
     }
     match visit.site {
-        // Another port of this machine is the same site, and no friend for that.
+        // Another port of this machine is the same site, and still not trusted.
         Some(site) if !matches!(site, "same-origin" | "none") && !visit.follows_a_link() => {
             Err(Refusal::Origin)
         }
@@ -67,7 +67,7 @@ pub fn admit(visit: Visit<'_>) -> Result<Entrance, Refusal> {
     }
 }
 
-/// The port of an authority (`host:port`) that names this machine: no name but `localhost`, no address but loopback.
+/// The port of an authority (`host:port`) that names this machine: only `localhost` and loopback addresses.
 fn loopback_port(authority: &str) -> Option<u16> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => {
@@ -85,8 +85,8 @@ fn loopback_port(authority: &str) -> Option<u16> {
     (local && port != 0).then_some(port)
 }
 
-impl Visit<'_> {
-    /// A person follows a link to here from another site: it shows our page, and the other site learns nothing.
+impl RequestOrigin<'_> {
+    /// True if a person follows a link from another site: the hub's page is shown, and the other site learns nothing.
     fn follows_a_link(&self) -> bool {
         self.reads
             && self.origin.is_none()
@@ -99,11 +99,11 @@ impl Visit<'_> {
 mod tests {
     use super::*;
 
-    fn visit(host: &str) -> Visit<'_> {
-        Visit {
+    fn visit(host: &str) -> RequestOrigin<'_> {
+        RequestOrigin {
             host: Some(host),
             reads: true,
-            ..Visit::default()
+            ..RequestOrigin::default()
         }
     }
 
@@ -146,12 +146,12 @@ mod tests {
         ] {
             assert_eq!(admit(visit(host)), Err(Refusal::Host), "{host}");
         }
-        assert_eq!(admit(Visit::default()), Err(Refusal::Host));
+        assert_eq!(admit(RequestOrigin::default()), Err(Refusal::Host));
     }
 
     #[test]
     fn a_request_that_names_two_places_is_refused() {
-        let absolute = |authority| Visit {
+        let absolute = |authority| RequestOrigin {
             authority: Some(authority),
             ..visit("localhost:7878")
         };
@@ -164,12 +164,12 @@ mod tests {
 
     #[test]
     fn other_origins_stay_out() {
-        let from = |origin| Visit {
+        let from = |origin| RequestOrigin {
             origin: Some(origin),
             ..visit("localhost:7878")
         };
         assert!(admit(from("http://localhost:7878")).is_ok());
-        let forwarded = Visit {
+        let forwarded = RequestOrigin {
             origin: Some("http://localhost:9000"),
             ..visit("localhost:9000")
         };
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn other_sites_may_link_to_the_page_and_nothing_else() {
-        let fetch = |site, mode, dest, reads| Visit {
+        let fetch = |site, mode, dest, reads| RequestOrigin {
             site: Some(site),
             mode: Some(mode),
             dest: Some(dest),

@@ -1,4 +1,4 @@
-//! What lets a caller in, and what is kept of it.
+//! Keys: secrets that authenticate a caller, and their digests.
 
 use std::fmt;
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What every key begins with, so that one that leaked is found by who looks for such.
+/// Prefix of every key, so that secret scanners find a leaked one.
 const PREFIX: &str = "drovers_";
 
 /// Random bytes of a key: 256 bits.
 const LENGTH: usize = 32;
 
-/// A secret that lets a caller in: `drovers_` and 64 hexadecimal digits. It prints as `***`.
+/// A secret that authenticates a caller: `drovers_` and 64 hexadecimal digits. Its `Debug` output is `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
 
 impl Key {
-    /// A new one, of the system's randomness.
+    /// A new key from the system's random source.
     pub fn random() -> Self {
         Self(format!("{PREFIX}{}", hex(&rand::random::<[u8; LENGTH]>())))
     }
 
-    /// One that somebody shows.
+    /// A key as presented by a caller.
     pub fn shown(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -32,7 +32,7 @@ impl Key {
         &self.0
     }
 
-    /// What is kept of it.
+    /// The digest, which is stored instead of the key.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.0)
     }
@@ -44,14 +44,14 @@ impl fmt::Debug for Key {
     }
 }
 
-/// SHA-256 of a key. A key has 256 random bits, so nothing slower is needed to keep it from being found.
+/// SHA-256 of a key. A key has 256 random bits, so a slow hash is not needed.
 ///
-/// Two are compared in a time that does not depend on them.
+/// Comparisons take constant time.
 #[derive(Clone, Copy)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// Of what somebody shows.
+    /// The digest of a presented text.
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }

@@ -1,8 +1,8 @@
-//! Who may come in: pages that entered by a link, tokens that were made for scripts, and the user's own command line.
+//! The keyring: pages that entered by a link, tokens of scripts, and the user's own command line.
 //!
-//! Of each secret only its digest is kept, in `access.json` (mode 0600) of the data directory; the command line's is new
-//! at each start and lies in the file `token` beside it. A credential that is revoked, or whose time is over, ends what
-//! was opened with it: see [`Admitted::ended`].
+//! Only the digest of a secret is stored, in `access.json` (mode 0600) of the data directory; the command line's token
+//! is generated at each start and stored in the file `token` next to it. Revocation or expiry of a credential ends
+//! every connection that was opened with it: see [`Admitted::ended`].
 
 mod stored;
 
@@ -17,15 +17,15 @@ use tokio_util::sync::CancellationToken;
 use super::caller::{Caller, Powers, Role};
 use super::key::{Digest, Key};
 use crate::clock::Clock;
-use crate::datadir::{DataDir, write_private};
+use crate::datadir::{DataDir, put_aside, write_private};
 use crate::limits;
 
-/// What is kept of credentials.
+/// File name of the stored credentials.
 const FILE: &str = "access.json";
-/// The command line's key.
+/// File name of the command line's key.
 const TOKEN: &str = "token";
 
-/// Everyone who may come in. Cheap to clone.
+/// All valid credentials. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Keyring(Arc<Inner>);
 
@@ -34,7 +34,7 @@ struct Inner {
     file: PathBuf,
     clock: Clock,
     held: Mutex<Held>,
-    /// Held while the file is written, so that the newest is written last.
+    /// Held while the file is written, so that the newest version is written last.
     disk: Mutex<()>,
 }
 
@@ -44,153 +44,153 @@ struct Held {
     links: Vec<Link>,
 }
 
-/// What a credential is.
+/// The kind of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CredentialKind {
     /// The user's own command line.
     CommandLine,
     /// A page that entered by a link.
     Page {
         /// Its id: four hexadecimal digits.
         id: String,
-        /// The browser, as far as it says.
+        /// Name of the browser, as reported by it.
         browser: String,
     },
-    /// A token made for a script.
+    /// A token of a script.
     Token {
-        /// Its name; no two have the same.
+        /// Name of the token; unique.
         name: String,
-        /// What it was made for.
+        /// The roles of the token.
         roles: Vec<Role>,
     },
 }
 
 #[derive(Clone, Debug)]
 struct Credential {
-    kind: Kind,
+    kind: CredentialKind,
     digest: Digest,
-    /// Of a page's proof.
+    /// Digest of a page's proof.
     proof: Option<Digest>,
     made: Timestamp,
     expires: Option<Timestamp>,
     used: Option<Timestamp>,
-    /// The use that the disk knows.
+    /// Time of the last use as stored on disk.
     used_on_disk: Option<Timestamp>,
     caller: Caller,
     ended: CancellationToken,
 }
 
-/// A link that is good once.
+/// A single-use link.
 #[derive(Debug)]
 struct Link {
     digest: Digest,
     expires: Timestamp,
 }
 
-/// What a request shows to be let in.
+/// The credential that a request presents.
 #[derive(Clone, Copy, Debug)]
-pub enum Shown<'a> {
+pub enum Presented<'a> {
     /// `Authorization: Bearer …`.
     Bearer(&'a str),
     /// The page's cookie.
     Cookie {
         /// Its value.
         key: &'a str,
-        /// The page's proof, which its script alone has.
+        /// The page's proof, which only its script has.
         proof: Option<&'a str>,
     },
 }
 
-/// What a page gets that entered. A browser sends its cookies to every port of a host, so that a server on another port sees
-/// the first; the second lies where no page of another port reads it. The cookie alone may watch and nothing more.
+/// The secrets of a page that entered. A browser sends cookies to every port of a host, so a server on another port can
+/// see the cookie; the proof is stored where pages of other ports cannot read it. The cookie alone grants read access
+/// only.
 #[derive(Clone, Debug)]
-pub struct Entered {
-    /// The value of its cookie.
+pub struct PageLogin {
+    /// The value of the cookie.
     pub cookie: Key,
-    /// What its script shows with each command.
+    /// The proof that the page's script sends with each command.
     pub proof: Key,
 }
 
-/// Somebody who was let in.
+/// An authenticated caller.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    /// Who.
+    /// The caller.
     pub caller: Caller,
-    /// Cancelled once the credential is good no more: whatever it opened ends.
+    /// Cancelled once the credential is invalid: every connection opened with it ends.
     pub ended: CancellationToken,
-    /// True if a page showed its cookie without its proof: it may watch alone.
+    /// True if a page presented its cookie without its proof: only reading is allowed.
     pub unproven: bool,
-    /// True if the browser is to be given its cookie again, as its time was extended.
+    /// True if the browser must receive its cookie again, because its expiry was extended.
     pub renewed: bool,
-    /// True if its use should be written to the disk.
+    /// True if this use should be written to disk.
     pub store: bool,
 }
 
-/// A token to be made.
+/// The parameters of a new token.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// Its name.
+    /// Name of the token.
     pub name: String,
-    /// What it is for.
+    /// The roles of the token.
     pub roles: Vec<Role>,
-    /// When it ends, if it does by itself.
+    /// Time of expiry, if it expires.
     pub expires: Option<Timestamp>,
 }
 
-/// A credential as it is listed: never with its secret.
+/// A credential without its secret, for lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// What it is.
-    pub kind: Kind,
-    /// When it was made.
+    /// The kind of the credential.
+    pub kind: CredentialKind,
+    /// Time of creation.
     pub made: Timestamp,
-    /// When it ends by itself.
+    /// Time of expiry.
     pub expires: Option<Timestamp>,
-    /// When it was used last.
+    /// Time of the last use.
     pub used: Option<Timestamp>,
 }
 
-/// Why a credential cannot be made or kept. Every message names the next step.
+/// The reason why a credential cannot be created or saved. Every message names the next step.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// The disk refuses.
+    /// The file cannot be written.
     #[error("{path} cannot be written: {source}. Check its permissions and the space on its disk")]
     Disk {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The name cannot be one.
+    /// The name is not valid.
     #[error(
         "a token's name is 1 to {} letters, digits, `.`, `_` and `-`",
         limits::TOKEN_NAME
     )]
     Name,
-    /// It has no role.
+    /// The token has no role.
     #[error("a token needs a role: `watch`, `answer`, `drive` or `admin`")]
     NoRole,
-    /// It would have ended before it began.
-    #[error("the token would have ended already")]
+    /// The expiry is in the past.
+    #[error("the expiry of the token is in the past")]
     Over,
-    /// There is one of this name.
-    #[error("there is a token `{0}` already. Revoke it first, or choose another name")]
+    /// A token of this name exists.
+    #[error("a token `{0}` already exists. Revoke it first, or choose another name")]
     Taken(String),
-    /// There are as many as there may be.
+    /// The number of tokens is at its limit.
     #[error(
-        "{} tokens are known, and no more are kept. Revoke one first",
+        "there are already {} tokens, which is the limit. Revoke one first",
         limits::TOKENS
     )]
     Full,
 }
 
 impl Keyring {
-    /// Reads who may come in, and gives the command line a new key. Blocks on the disk.
+    /// Loads the credentials, and generates a new key for the command line. Blocks on the disk.
     ///
-    /// A file that makes no sense is put aside as `access.json.broken`: nobody of it is let in.
+    /// An invalid file is moved aside as `access.json.broken-N`: none of its credentials is valid.
     ///
-    /// # Errors
-    /// The disk refuses.
+    /// # Errors The disk reports an error.
     pub fn open(dir: &DataDir, clock: Clock) -> Result<Self, KeyringError> {
         let file = dir.file(FILE);
         let disk = |path: &Path, source| KeyringError::Disk {
@@ -202,8 +202,7 @@ impl Keyring {
             read => match stored::read(&read.map_err(|error| disk(&file, error))?) {
                 Some(credentials) => credentials,
                 None => {
-                    let aside = dir.file(&format!("{FILE}.broken"));
-                    fs::rename(&file, &aside).map_err(|error| disk(&file, error))?;
+                    let aside = put_aside(&file, &[]).map_err(|error| disk(&file, error))?;
                     tracing::warn!(
                         "who may come in could not be read and was put aside as {}: pages and tokens are to be let in anew",
                         aside.display()
@@ -215,7 +214,7 @@ impl Keyring {
         let key = Key::random();
         let token = dir.file(TOKEN);
         write_private(&token, key.reveal().as_bytes()).map_err(|error| disk(&token, error))?;
-        let (kind, now) = (Kind::CommandLine, clock.now());
+        let (kind, now) = (CredentialKind::CommandLine, clock.now());
         credentials.push(Credential::new(kind, key.digest(), now, None));
         Ok(Self(Arc::new(Inner {
             file,
@@ -228,24 +227,24 @@ impl Keyring {
         })))
     }
 
-    /// The command line's key, as the hub at the data directory `path` wrote it. Blocks on the disk.
+    /// The command line's key, as the hub wrote it to the data directory `path`. Blocks on the disk.
     pub fn command_line(path: &Path) -> Option<Key> {
         fs::read_to_string(path.join(TOKEN)).ok().map(Key::shown)
     }
 
-    /// Who shows this, if anyone that is let in does.
-    pub fn admit(&self, shown: Shown<'_>) -> Option<Admitted> {
+    /// Authenticates a caller. `None` if the credential is not valid.
+    pub fn admit(&self, shown: Presented<'_>) -> Option<Admitted> {
         let digest = match shown {
-            Shown::Bearer(text) | Shown::Cookie { key: text, .. } => Digest::of(text),
+            Presented::Bearer(text) | Presented::Cookie { key: text, .. } => Digest::of(text),
         };
         let proof = match shown {
-            Shown::Cookie { proof, .. } => proof.map(Digest::of),
-            Shown::Bearer(_) => None,
+            Presented::Cookie { proof, .. } => proof.map(Digest::of),
+            Presented::Bearer(_) => None,
         };
         let now = self.0.clock.now();
         let mut held = self.held();
         let mut found = None;
-        // Every one is compared, so that the time it takes tells nothing of where one is.
+        // All credentials are compared, so that the timing does not reveal a position.
         for credential in &mut held.credentials {
             let same = credential.digest == digest;
             if same && credential.fits(shown) && credential.is_good(now) {
@@ -255,7 +254,7 @@ impl Keyring {
         Some(found?.used(now, proof))
     }
 
-    /// A link's key: it lets one page in, once, within [`limits::LINK_LIFE`].
+    /// The key of a single-use link for one page, valid for [`limits::LINK_LIFE`].
     pub fn link(&self) -> Key {
         let key = Key::random();
         let mut held = self.held();
@@ -269,8 +268,8 @@ impl Keyring {
         key
     }
 
-    /// Takes a link's key for a page's own two, which `browser` gets. None if the link is none, or was good before.
-    pub fn enter(&self, link: &str, browser: &str) -> Option<Entered> {
+    /// Exchanges a link's key for the secrets of a page of `browser`. `None` if the link is unknown, expired or used.
+    pub fn enter(&self, link: &str, browser: &str) -> Option<PageLogin> {
         let (digest, now) = (Digest::of(link), self.0.clock.now());
         let mut held = self.held();
         held.links.retain(|link| link.expires > now);
@@ -278,7 +277,7 @@ impl Keyring {
         held.links.remove(at);
         let (cookie, proof) = (Key::random(), Key::random());
         held.forget_oldest_page();
-        let kind = Kind::Page {
+        let kind = CredentialKind::Page {
             id: held.free_id(),
             browser: browser.to_owned(),
         };
@@ -288,13 +287,13 @@ impl Keyring {
             proof: Some(proof.digest()),
             ..page
         });
-        Some(Entered { cookie, proof })
+        Some(PageLogin { cookie, proof })
     }
 
-    /// Makes a token. Its key is given once, here. Blocks on the disk.
+    /// Creates a token. Its key is returned only here. Blocks on the disk.
     ///
-    /// # Errors
-    /// The name or the roles make no sense, there are too many, or it cannot be kept: there is no token then.
+    /// # Errors The name or the roles are invalid, there are too many tokens, or the token cannot be saved: no token
+    /// exists then.
     pub fn add(&self, new: NewToken) -> Result<Key, KeyringError> {
         let NewToken {
             name,
@@ -323,7 +322,7 @@ impl Keyring {
             if tokens.count() >= limits::TOKENS {
                 return Err(KeyringError::Full);
             }
-            let kind = Kind::Token {
+            let kind = CredentialKind::Token {
                 name: name.clone(),
                 roles,
             };
@@ -337,29 +336,28 @@ impl Keyring {
         Ok(key)
     }
 
-    /// Ends a token, and everything that was opened with it. False if there is none of this name. Blocks on the disk.
+    /// Revokes a token, and ends every connection opened with it. False if there is no token of this name. Blocks on
+    /// the disk.
     ///
-    /// # Errors
-    /// The disk refuses: it is ended all the same, and would be good again after a restart.
+    /// # Errors The disk reports an error: the token is revoked anyway, but would be valid again after a restart.
     pub fn revoke_token(&self, name: &str) -> Result<bool, KeyringError> {
         self.revoke(|kind| is_token(kind, name))
     }
 
-    /// Sends a page away. False if there is none with this id. Blocks on the disk.
+    /// Revokes a page. False if there is none with this id. Blocks on the disk.
     ///
-    /// # Errors
-    /// As for [`Keyring::revoke_token`].
+    /// # Errors As for [`Keyring::revoke_token`].
     pub fn revoke_page(&self, id: &str) -> Result<bool, KeyringError> {
-        self.revoke(|kind| matches!(kind, Kind::Page { id: known, .. } if known == id))
+        self.revoke(|kind| matches!(kind, CredentialKind::Page { id: known, .. } if known == id))
     }
 
-    /// Pages and tokens, in the order in which they were made.
+    /// Pages and tokens, in the order of creation.
     pub fn list(&self) -> Vec<Listed> {
         let now = self.0.clock.now();
         let held = self.held();
         let listed = held.credentials.iter().filter(|one| one.is_good(now));
         listed
-            .filter(|one| one.kind != Kind::CommandLine)
+            .filter(|one| one.kind != CredentialKind::CommandLine)
             .map(|one| Listed {
                 kind: one.kind.clone(),
                 made: one.made,
@@ -369,15 +367,14 @@ impl Keyring {
             .collect()
     }
 
-    /// Ends what was opened by those whose time is over.
+    /// Ends the connections of expired credentials.
     pub fn expire(&self) {
         self.held().end_what_is_over(self.0.clock.now());
     }
 
-    /// Writes who may come in. Blocks on the disk.
+    /// Writes the credentials. Blocks on the disk.
     ///
-    /// # Errors
-    /// The disk refuses.
+    /// # Errors The disk reports an error.
     pub fn store(&self) -> Result<(), KeyringError> {
         let _turn = self.0.disk.lock().unwrap_or_else(|bad| bad.into_inner());
         let disk = |source| KeyringError::Disk {
@@ -388,7 +385,7 @@ impl Keyring {
         write_private(&self.0.file, &bytes).map_err(disk)
     }
 
-    fn revoke(&self, which: impl Fn(&Kind) -> bool) -> Result<bool, KeyringError> {
+    fn revoke(&self, which: impl Fn(&CredentialKind) -> bool) -> Result<bool, KeyringError> {
         let known = self.held().end(which);
         if known {
             self.store()?;
@@ -402,14 +399,19 @@ impl Keyring {
 }
 
 impl Credential {
-    fn new(kind: Kind, digest: Digest, made: Timestamp, expires: Option<Timestamp>) -> Self {
+    fn new(
+        kind: CredentialKind,
+        digest: Digest,
+        made: Timestamp,
+        expires: Option<Timestamp>,
+    ) -> Self {
         let caller = match &kind {
-            Kind::CommandLine => Caller::command_line(),
-            Kind::Page { id, browser } => Caller {
+            CredentialKind::CommandLine => Caller::command_line(),
+            CredentialKind::Page { id, browser } => Caller {
                 name: format!("page {id} ({browser})").into(),
                 powers: Powers::ALL,
             },
-            Kind::Token { name, roles } => Caller {
+            CredentialKind::Token { name, roles } => Caller {
                 name: format!("token {name}").into(),
                 powers: roles
                     .iter()
@@ -429,9 +431,10 @@ impl Credential {
         }
     }
 
-    /// A page shows its cookie, and a program its token; neither is good as the other.
-    fn fits(&self, shown: Shown<'_>) -> bool {
-        matches!(shown, Shown::Cookie { .. }) == matches!(self.kind, Kind::Page { .. })
+    /// True if the presented credential matches. A page's cookie is not valid as a token, nor the reverse.
+    fn fits(&self, shown: Presented<'_>) -> bool {
+        matches!(shown, Presented::Cookie { .. })
+            == matches!(self.kind, CredentialKind::Page { .. })
     }
 
     fn is_good(&self, now: Timestamp) -> bool {
@@ -440,22 +443,22 @@ impl Credential {
 
     fn token(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Token { name, .. } => Some(name),
+            CredentialKind::Token { name, .. } => Some(name),
             _ => None,
         }
     }
 
-    /// Notes a use, which gives a page its whole time again.
+    /// Records a use, which extends the expiry of a page.
     fn used(&mut self, now: Timestamp, proof: Option<Digest>) -> Admitted {
         self.used = Some(now);
         let whole = later(now, limits::PAGE_LIFE);
         let due = |expires: Timestamp| whole.since(expires) >= millis(limits::PAGE_RENEWED);
-        let is_page = matches!(self.kind, Kind::Page { .. });
+        let is_page = matches!(self.kind, CredentialKind::Page { .. });
         let renewed = is_page && self.expires.is_some_and(due);
         if renewed {
             self.expires = Some(whole);
         }
-        let kept = self.kind != Kind::CommandLine;
+        let kept = self.kind != CredentialKind::CommandLine;
         let known = self.used_on_disk.unwrap_or_default();
         let store = renewed || kept && now.since(known) >= millis(limits::USED_EVERY);
         if store {
@@ -477,8 +480,8 @@ impl Credential {
 }
 
 impl Held {
-    /// Ends some, and says whether there were any.
-    fn end(&mut self, which: impl Fn(&Kind) -> bool) -> bool {
+    /// Revokes the selected credentials. Returns true if there were any.
+    fn end(&mut self, which: impl Fn(&CredentialKind) -> bool) -> bool {
         let gone = self
             .credentials
             .extract_if(.., |credential| which(&credential.kind));
@@ -492,24 +495,23 @@ impl Held {
         over.for_each(|credential| credential.ended.cancel());
     }
 
-    /// Makes room for one more page: the one that was used longest ago goes.
+    /// Evicts the least recently used page to make room for a new one.
     fn forget_oldest_page(&mut self) {
         let pages = self.credentials.iter().filter_map(|one| match &one.kind {
-            Kind::Page { id, .. } => Some((one.used.unwrap_or(one.made), id.clone())),
+            CredentialKind::Page { id, .. } => Some((one.used.unwrap_or(one.made), id.clone())),
             _ => None,
         });
         let mut pages: Vec<_> = pages.collect();
         pages.sort();
         let many = (pages.len() + 1).saturating_sub(limits::PAGES);
         for (_, oldest) in pages.into_iter().take(many) {
-            self.end(|kind| matches!(kind, Kind::Page { id, .. } if *id == oldest));
+            self.end(|kind| matches!(kind, CredentialKind::Page { id, .. } if *id == oldest));
         }
     }
 
     fn free_id(&self) -> String {
         let taken = |id: &String| {
-            let same =
-                |one: &Credential| matches!(&one.kind, Kind::Page { id: known, .. } if known == id);
+            let same = |one: &Credential| matches!(&one.kind, CredentialKind::Page { id: known, .. } if known == id);
             self.credentials.iter().any(same)
         };
         loop {
@@ -521,8 +523,8 @@ impl Held {
     }
 }
 
-fn is_token(kind: &Kind, name: &str) -> bool {
-    matches!(kind, Kind::Token { name: known, .. } if known == name)
+fn is_token(kind: &CredentialKind, name: &str) -> bool {
+    matches!(kind, CredentialKind::Token { name: known, .. } if known == name)
 }
 
 fn is_name(name: &str) -> bool {

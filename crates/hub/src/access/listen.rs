@@ -1,27 +1,27 @@
-//! Where a hub may listen.
+//! The address that a hub listens on.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-/// The port of a hub, unless it is taken or another one is asked for.
+/// The default port of a hub; if it is taken, any free port is used.
 pub const DEFAULT_PORT: u16 = 7878;
 
-/// An address of this machine's own, with the port if one was named.
+/// A loopback address, with the port if one was named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen {
     ip: IpAddr,
     port: Option<u16>,
 }
 
-/// Why a hub does not listen there.
+/// The reason why a listen address is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListenError {
-    /// It is no address.
+    /// The text is not an address.
     #[error(
         "`{0}` is not an address to listen on. Write it as 127.0.0.1:7878, or 127.0.0.1:0 for any free port"
     )]
     Malformed(String),
-    /// Others could reach it.
+    /// The address can be reached from other machines.
     #[error(
         "{0} can be reached from other machines, and everything, keys as well, would go there in the clear. \
          Listen on 127.0.0.1, and reach it from elsewhere through `ssh -L`"
@@ -30,7 +30,7 @@ pub enum ListenError {
 }
 
 impl Listen {
-    /// Where to bind, given which port to take when none was named.
+    /// The address to bind to, with a default port.
     pub fn address(self, port: u16) -> SocketAddr {
         SocketAddr::new(self.ip, self.port.unwrap_or(port))
     }
@@ -72,7 +72,7 @@ impl FromStr for Listen {
     }
 }
 
-/// `localhost` is taken for what it is by definition; no other name is looked up.
+/// `localhost` is loopback by definition; other names are not resolved.
 fn host(text: &str) -> Option<IpAddr> {
     if text.eq_ignore_ascii_case("localhost") {
         return Some(Ipv4Addr::LOCALHOST.into());

@@ -1,4 +1,4 @@
-//! How long those wait who show what lets nobody in.
+//! Rate limiting of invalid keys.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::limits;
 
-/// Slows wrong attempts down, and nobody else: whoever shows what is right is never asked to wait, so that one who guesses
-/// locks nobody out. It counts all of them as one, as all come from this machine.
+/// Delays responses to invalid keys, and no others: a valid key is never delayed, so that guessing locks nobody out.
+/// All attempts share one counter, because all come from this machine.
 #[derive(Debug)]
 pub struct Throttle {
     wrong: Mutex<Wrong>,
@@ -32,8 +32,8 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Counts a wrong attempt and waits for as long as its answer is held back. False if so many wait already that it is
-    /// to be refused at once.
+    /// Counts an invalid attempt and waits for the delay of its response. False if too many attempts wait already: then
+    /// the request is rejected at once.
     pub async fn wrong(&self) -> bool {
         let delay = self.delay();
         if delay.is_zero() {

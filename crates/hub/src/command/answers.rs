@@ -1,4 +1,5 @@
-//! Who answered a permission or question first: a later one is told, instead of a bare "not found".
+//! Records which answer to a permission or question came first, so that a later answer gets an
+//! error that names the first one instead of a bare "not found".
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,11 +12,11 @@ use serde::Serialize;
 
 use crate::limits;
 
-/// Who answered.
+/// The client that answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Who {
-    /// A page or program of this hub.
+pub enum Answerer {
+    /// A page or program that uses this hub.
     Drovers,
     /// Another client of the same server.
     Other,
@@ -23,54 +24,57 @@ pub enum Who {
 
 /// The first answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct First {
-    /// Who gave it.
-    pub who: Who,
-    /// When, as far as we know.
+pub struct FirstAnswer {
+    /// The client that gave the answer.
+    pub who: Answerer,
+    /// Time of the answer, as far as known.
     pub at: Timestamp,
-    /// What it was.
+    /// The outcome of the answer.
     pub outcome: Outcome,
 }
 
-impl fmt::Display for First {
+impl fmt::Display for FirstAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.outcome == Outcome::Lapsed {
+        if self.outcome == Outcome::ExpiredRequest {
             return f.write_str(
                 "the run that asked for it ended before anybody answered: nothing was allowed",
             );
         }
         let who = match self.who {
-            Who::Drovers => "from another page of Drovers",
-            Who::Other => "by another client of the server",
+            Answerer::Drovers => "on another Drovers page",
+            Answerer::Other => "by another client",
         };
         let what = match self.outcome {
             Outcome::Once => "allowed once",
             Outcome::Always => "always allowed",
             Outcome::Rejected => "rejected",
             Outcome::Answered => "answered",
-            Outcome::Lapsed | Outcome::Unknown => "in a way that this version does not know",
+            Outcome::ExpiredRequest | Outcome::Unknown => {
+                "in a way that this version does not know"
+            }
         };
         write!(f, "it was answered already {who}: {what}")
     }
 }
 
-/// An answer that went through this hub.
+/// An answer that was sent through this hub.
 #[derive(Clone, Debug)]
-struct Ours {
+struct OwnAnswer {
     instance: InstanceId,
     request: Arc<str>,
     key: Option<Arc<str>>,
     at: Timestamp,
     outcome: Outcome,
-    /// True once the server took it; before that it may or may not have arrived.
+    /// True once the server acknowledged the answer; before that the answer may or may not have
+    /// arrived.
     taken: bool,
 }
 
-/// The newest answers of this hub, up to [`limits::ANSWERS`].
+/// The most recent answers sent by this hub, up to [`limits::ANSWERS`].
 #[derive(Debug, Default)]
-pub(super) struct Answers(Mutex<VecDeque<Ours>>);
+pub(super) struct Answers(Mutex<VecDeque<OwnAnswer>>);
 
-/// One answer on its way.
+/// An answer in flight.
 #[derive(Clone, Debug)]
 pub(super) struct Answering {
     pub(super) instance: InstanceId,
@@ -80,15 +84,15 @@ pub(super) struct Answering {
 }
 
 impl Answers {
-    fn all(&self) -> MutexGuard<'_, VecDeque<Ours>> {
+    fn all(&self) -> MutexGuard<'_, VecDeque<OwnAnswer>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an answer that is about to be sent.
+    /// Records an answer that is about to be sent.
     pub(super) fn sending(&self, answer: &Answering, at: Timestamp) {
         let mut all = self.all();
         all.retain(|ours| !ours.is(answer) || ours.key != answer.key);
-        all.push_back(Ours {
+        all.push_back(OwnAnswer {
             instance: answer.instance.clone(),
             request: answer.request.clone(),
             key: answer.key.clone(),
@@ -101,7 +105,7 @@ impl Answers {
         }
     }
 
-    /// Notes that the server took it.
+    /// Records that the server acknowledged the answer.
     pub(super) fn taken(&self, answer: &Answering) {
         let mut all = self.all();
         let ours = all.iter_mut().rev();
@@ -111,16 +115,19 @@ impl Answers {
         }
     }
 
-    /// Whether this very answer was taken. It was sent, and what the server told of, if it did, is what it says.
-    pub(super) fn was(&self, answer: &Answering, heard: Option<&Answered>) -> bool {
+    /// True if this exact answer was accepted: it was sent, and the outcome that the server
+    /// reports, if any, is the same.
+    pub(super) fn was(&self, answer: &Answering, reported: Option<&Answered>) -> bool {
         let all = self.all();
         let mut same = all
             .iter()
             .filter(|ours| ours.is(answer) && ours.key.is_some() && ours.key == answer.key);
-        same.any(|ours| ours.taken || heard.is_some_and(|heard| heard.outcome == ours.outcome))
+        same.any(|ours| {
+            ours.taken || reported.is_some_and(|reported| reported.outcome == ours.outcome)
+        })
     }
 
-    /// True if its key came with another answer to the same request before.
+    /// True if the idempotency key was used before for another answer to the same request.
     pub(super) fn is_reused(&self, answer: &Answering) -> bool {
         let all = self.all();
         let mut same = all
@@ -129,29 +136,34 @@ impl Answers {
         same.any(|ours| ours.outcome != answer.outcome)
     }
 
-    /// Who was first, as far as is known.
-    pub(super) fn first(&self, answer: &Answering, heard: Option<&Answered>) -> Option<First> {
+    /// The first answer to a request, as far as known.
+    pub(super) fn first(
+        &self,
+        answer: &Answering,
+        reported: Option<&Answered>,
+    ) -> Option<FirstAnswer> {
         let all = self.all();
         let mut ours = all.iter().filter(|ours| ours.is(answer));
-        let ours = ours
-            .find(|ours| ours.taken || heard.is_some_and(|heard| heard.outcome == ours.outcome));
-        match (ours, heard) {
-            (Some(ours), _) => Some(First {
-                who: Who::Drovers,
+        let ours = ours.find(|ours| {
+            ours.taken || reported.is_some_and(|reported| reported.outcome == ours.outcome)
+        });
+        match (ours, reported) {
+            (Some(ours), _) => Some(FirstAnswer {
+                who: Answerer::Drovers,
                 at: ours.at,
                 outcome: ours.outcome,
             }),
-            (None, Some(heard)) => Some(First {
-                who: Who::Other,
-                at: heard.at,
-                outcome: heard.outcome,
+            (None, Some(reported)) => Some(FirstAnswer {
+                who: Answerer::Other,
+                at: reported.at,
+                outcome: reported.outcome,
             }),
             (None, None) => None,
         }
     }
 }
 
-impl Ours {
+impl OwnAnswer {
     fn is(&self, answer: &Answering) -> bool {
         self.instance == answer.instance && self.request == answer.request
     }
@@ -173,9 +185,10 @@ mod tests {
         }
     }
 
-    fn heard(outcome: Outcome) -> Answered {
+    fn answered(outcome: Outcome) -> Answered {
         Answered {
             request: "per_1".into(),
+            session: None,
             at: Timestamp(7),
             outcome,
         }
@@ -190,8 +203,8 @@ mod tests {
         );
         answers.sending(&mine, NOW);
         assert!(!answers.was(&mine, None), "it may not have arrived");
-        assert!(answers.was(&mine, Some(&heard(Outcome::Once))));
-        assert!(!answers.was(&mine, Some(&heard(Outcome::Rejected))));
+        assert!(answers.was(&mine, Some(&answered(Outcome::Once))));
+        assert!(!answers.was(&mine, Some(&answered(Outcome::Rejected))));
         answers.taken(&mine);
         assert!(answers.was(&mine, None));
         assert!(!answers.was(&other, None));
@@ -204,16 +217,20 @@ mod tests {
         let answers = Answers::default();
         let late = answering(Some("late"), Outcome::Rejected);
         assert_eq!(answers.first(&late, None), None);
-        let other = answers.first(&late, Some(&heard(Outcome::Always))).unwrap();
-        assert_eq!((other.who, other.at), (Who::Other, Timestamp(7)));
+        let other = answers
+            .first(&late, Some(&answered(Outcome::Always)))
+            .unwrap();
+        assert_eq!((other.who, other.at), (Answerer::Other, Timestamp(7)));
         let mine = answering(Some("k"), Outcome::Once);
         answers.sending(&mine, NOW);
         assert_eq!(answers.first(&late, None), None, "unclear");
         answers.taken(&mine);
-        let first = answers.first(&late, Some(&heard(Outcome::Once))).unwrap();
+        let first = answers
+            .first(&late, Some(&answered(Outcome::Once)))
+            .unwrap();
         assert_eq!(
             (first.who, first.at, first.outcome),
-            (Who::Drovers, NOW, Outcome::Once)
+            (Answerer::Drovers, NOW, Outcome::Once)
         );
     }
 }

@@ -1,6 +1,7 @@
-//! Who allowed and refused what: an audit log that a grant has to be in before it is sent.
+//! The audit log: every answer to a permission or question, and who gave it. A grant must be in the
+//! audit log before it is sent.
 //!
-//! It holds what an answer was about by the fingerprint of the content and in one short line, never the whole of it.
+//! An entry names the content of the request by its fingerprint and one short line, never in full.
 
 mod file;
 mod memory;
@@ -19,66 +20,70 @@ use serde::{Deserialize, Serialize};
 pub use file::{FILE, File, read};
 pub use memory::Memory;
 
-/// One line of the audit log: an answer to a request, at one step of its way.
+/// An entry of the audit log: one step of an answer to a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When, in milliseconds since 1970 by the hub's clock.
+    /// Time of the entry in milliseconds since 1970, by the hub's clock.
     pub at: i64,
-    /// Which device or token, as the door names it; or the hub itself, where it refuses what a stopped session asks.
+    /// Name of the device or token that answered; or of the hub itself, where the hub refuses a
+    /// request of a stopped session.
     pub by: Arc<str>,
     /// The instance.
     pub instance: Arc<str>,
-    /// The session that asks.
+    /// The session that made the request.
     pub session: Arc<str>,
     /// The request's id.
     pub request: Arc<str>,
-    /// What is asked, in one line of at most [`limits::AUDIT_ABOUT_CHARS`] characters.
+    /// Summary of the request: one line of at most [`limits::AUDIT_ABOUT_CHARS`] characters.
     pub about: String,
-    /// Names the content that was answered; absent for a question.
+    /// Fingerprint of the content that was answered; absent for a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Arc<str>>,
     /// The answer: `once`, `always`, `rejected` or `answered`.
     pub answer: Arc<str>,
-    /// How far it came.
+    /// The step that the answer reached.
     pub step: Step,
-    /// Why it was not taken, in the words of the hub or the server.
+    /// The reason for a failure, as reported by the hub or the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// How far an answer came.
+/// The step that an answer reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// It is about to be sent to the server.
+    /// The answer is about to be sent to the server.
     Sending,
-    /// The server took it.
+    /// The server acknowledged the answer.
     Taken,
-    /// The server refused it, or could not be asked.
+    /// The server refused the answer, or could not be reached.
     Failed,
-    /// The hub did not send it.
+    /// The hub did not send the answer.
     Denied,
 }
 
-/// Why an entry could not be kept.
+/// The audit log could not be written or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the audit log {path} cannot be written: {reason}")]
+#[error("the audit log {path} cannot be used: {reason}")]
 pub struct AuditError {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error of the operating system.
     pub reason: String,
 }
 
-/// Keeps the audit log. [`File`] is the real one; [`Memory`] is for tests and simulations.
+/// Storage of the audit log. [`File`] is used in production; [`Memory`] in tests and simulations.
 pub trait Audit: Send + Sync + fmt::Debug {
-    /// Adds an entry, which is on the disk once this ends well.
+    /// Appends an entry. The entry is on disk once the future resolves to `Ok`.
     fn add(&self, entry: Entry) -> BoxFuture<'static, Result<(), AuditError>>;
+
+    /// The newest entries, so many at most, oldest first.
+    fn newest(&self, limit: usize) -> BoxFuture<'static, Result<Vec<Entry>, AuditError>>;
 }
 
-/// What an entry says before its step.
+/// The fields of an entry that are the same for every step.
 #[derive(Clone, Debug)]
-pub(super) struct About {
+pub(super) struct Subject {
     pub(super) by: Arc<str>,
     pub(super) instance: InstanceId,
     pub(super) session: SessionId,
@@ -88,14 +93,14 @@ pub(super) struct About {
     pub(super) outcome: Outcome,
 }
 
-impl About {
+impl Subject {
     pub(super) fn entry(&self, at: Timestamp, step: Step, reason: Option<String>) -> Entry {
         let answer = match self.outcome {
             Outcome::Once => "once",
             Outcome::Always => "always",
             Outcome::Rejected => "rejected",
             Outcome::Answered => "answered",
-            Outcome::Lapsed | Outcome::Unknown => "unknown",
+            Outcome::ExpiredRequest | Outcome::Unknown => "unknown",
         };
         Entry {
             at: at.0,
@@ -112,7 +117,7 @@ impl About {
     }
 }
 
-/// One line of at most [`limits::AUDIT_ABOUT_CHARS`] characters.
+/// Truncates a text to one line of at most [`limits::AUDIT_ABOUT_CHARS`] characters.
 pub(super) fn short(text: &str) -> String {
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut letters = flat.chars();

@@ -1,41 +1,62 @@
-//! Reading a conversation: from the server that keeps it, with the text that streams as far as it was received.
+//! Reading a conversation from its server, combined with the streamed text received so far.
 
 use std::collections::BTreeMap;
 
 use model::export;
 use model::ids::{InstanceId, PartId, SessionId};
+use model::state::{MessageInfo, Part, Role};
 use model::text::OpenText;
-use opencode::client::MessagePage;
-use opencode::wire::{MessageInfo, PartInfo, PartKind, Role};
 
-use super::port::{Servers, Sessions};
+use super::port::{MessagePage, Servers, Sessions};
 use super::{CommandError, Commands, gone};
 
 /// A page of a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Messages {
-    /// `{info, parts}` each, oldest first, as one JSON array. A part whose text has not ended has `incomplete` beside what was
-    /// received of it.
-    pub json: String,
-    /// Where the page before it ends, if there is one.
+    /// The messages with their parts, oldest first. A part whose text is still streaming has the text received so far, and
+    /// `incomplete` beside it in its JSON.
+    pub messages: Vec<(MessageInfo, Vec<Part>)>,
+    /// Cursor of the previous (older) page; `None` on the oldest page.
     pub before: Option<String>,
-    /// How many messages and parts could not be read, and are left out.
+    /// Number of messages and parts that could not be parsed and are omitted.
     pub left_out: usize,
 }
 
-/// Texts that stream, by their parts.
+impl Messages {
+    /// The messages as a JSON array of `{info, parts}` objects, in OpenCode's format.
+    pub fn json(&self) -> String {
+        let entries = self.messages.iter().map(|(info, parts)| {
+            let parts: Vec<&str> = parts.iter().map(|part| part.raw.get()).collect();
+            let (info, parts) = (info.raw.get(), parts.join(","));
+            format!(r#"{{"info":{info},"parts":[{parts}]}}"#)
+        });
+        let entries: Vec<String> = entries.collect();
+        format!("[{}]", entries.join(","))
+    }
+
+    /// Bytes of JSON of the messages and their parts.
+    pub(super) fn bytes(&self) -> usize {
+        let bytes = |(info, parts): &(MessageInfo, Vec<Part>)| {
+            let parts = parts.iter().map(|part| part.raw.get().len());
+            info.raw.get().len() + parts.sum::<usize>()
+        };
+        self.messages.iter().map(bytes).sum()
+    }
+}
+
+/// Streaming texts by part.
 type Open = BTreeMap<PartId, OpenText>;
 
 impl<S: Servers> Commands<S>
 where
     S::Server: Sessions,
 {
-    /// Messages of a session: the newest `limit`, or those before a cursor; all of them without either.
+    /// Messages of a session: the newest `limit`, or those before a cursor; all messages without
+    /// either.
     ///
-    /// Where its server cannot be asked, it is what we have of them.
+    /// Returns the cached messages where the server cannot be reached.
     ///
-    /// # Errors
-    /// The session is not there, or nothing of it can be had.
+    /// # Errors The session does not exist, or none of its messages can be read.
     pub async fn messages(
         &self,
         instance: &InstanceId,
@@ -58,7 +79,7 @@ where
             let read = server.messages(session, limit, before);
             let page = read.await.map_err(gone(instance, session))?;
             let now = self.open_texts(instance, session);
-            // A text that ended meanwhile is whole in what is read next.
+            // A text that ended in the meantime is complete in the next read.
             if !again || streaming.keys().all(|part| now.contains_key(part)) {
                 return Ok(described(page, &now));
             }
@@ -82,10 +103,11 @@ where
         self.engine.read(|state| {
             let session = state.session(instance, session)?;
             session.loaded()?;
-            let kept = export::messages_so_far(session);
-            let newest = kept.len().saturating_sub(limit.unwrap_or(usize::MAX));
+            let mut messages = export::messages_so_far(session);
+            let surplus = messages.len().saturating_sub(limit.unwrap_or(usize::MAX));
+            messages.drain(..surplus);
             Some(Messages {
-                json: serde_json::to_string(&kept[newest..]).ok()?,
+                messages,
                 before: None,
                 left_out: 0,
             })
@@ -94,36 +116,25 @@ where
 }
 
 fn described(page: MessagePage, open: &Open) -> Messages {
-    let entries = page.messages.iter().map(|message| {
-        let parts = message.parts.iter();
-        let parts: Vec<String> = parts
-            .map(|part| part_now(&message.info, part, open))
-            .collect();
-        let (info, parts) = (message.info.raw.get(), parts.join(","));
-        format!(r#"{{"info":{info},"parts":[{parts}]}}"#)
+    let messages = page.messages.into_iter().map(|(message, parts)| {
+        let parts = parts.into_iter().map(|part| part_now(&message, part, open));
+        let parts = parts.collect();
+        (message, parts)
     });
-    let entries: Vec<String> = entries.collect();
     Messages {
-        json: format!("[{}]", entries.join(",")),
-        before: page.next,
+        messages: messages.collect(),
+        before: page.before,
         left_out: page.malformed,
     }
 }
 
-/// A part as it is now. Of a text that streams and of which nothing was received, all may be missing.
-fn part_now(message: &MessageInfo, part: &PartInfo, open: &Open) -> String {
-    let raw = part.raw.get();
-    let (PartKind::Text { start, end, .. } | PartKind::Reasoning { start, end, .. }) = &part.kind
-    else {
-        return raw.to_owned();
-    };
-    let streams = start.is_some() && end.is_none() && message.role == Role::Assistant;
+/// A part as it is now. For a streaming text of which nothing was received yet, the whole text may be missing.
+fn part_now(message: &MessageInfo, part: Part, open: &Open) -> Part {
+    let streams = part.kind.is_open_text() && message.role == Role::Assistant;
     if !streams || message.completed.is_some() {
-        return raw.to_owned();
+        return part;
     }
-    let received = open.get(part.id.as_str());
-    let unheard = OpenText::after_gap();
-    export::part_so_far(raw, received.unwrap_or(&unheard))
-        .get()
-        .to_owned()
+    let received = open.get(&part.id);
+    let nothing = OpenText::after_gap();
+    export::part_so_far(&part, received.unwrap_or(&nothing))
 }

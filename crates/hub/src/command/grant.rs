@@ -1,58 +1,59 @@
-//! What a grant needs: a request whose whole content was read, of a run that is known to go on and that nobody stopped.
+//! The conditions of a grant: the whole content of the request is loaded, its run is confirmed to
+//! be running, and nobody stopped the session.
 
-use model::state::{Hidden, Instance, LinkStatus, Permission, Piece, Run};
+use model::state::{Instance, LinkStatus, Permission, Piece, Run, Unshowable};
 
 use super::audit::AuditError;
 
-/// Why a permission request is not allowed.
+/// The reason why a permission request cannot be allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
-    /// An answer that allows has to name what it allows.
-    #[error("an answer that allows has to name what was read: `fingerprint` is missing")]
+    /// An answer that allows a request must name its content.
+    #[error("an answer that allows a request must name its content: `fingerprint` is missing")]
     NotNamed,
-    /// What would run is not what was read.
-    #[error("what would run is not what was read: the request changed since")]
+    /// The content of the request differs from the fingerprint.
+    #[error("the request changed after it was read")]
     ContentChanged,
-    /// What it would run is not known yet.
-    #[error("what it would run was not read yet, so that it cannot be allowed")]
+    /// The content of the request is not loaded yet.
+    #[error("the content of this request is not loaded yet, so it cannot be allowed")]
     NotRead,
-    /// It cannot be shown, so it cannot be allowed.
-    #[error("this request cannot be allowed, as it cannot be shown whole: {}", why(*.0))]
-    NotWhole(Hidden),
+    /// The request cannot be shown in full, so it cannot be allowed.
+    #[error("this request cannot be allowed because it cannot be shown in full: {}", why(*.0))]
+    NotWhole(Unshowable),
     /// A person stopped the session.
-    #[error("this session was stopped: what it asks is refused until it is given a prompt")]
+    #[error("this session was stopped: its requests are refused until it receives a prompt")]
     Stopped,
-    /// The run that asked is over.
-    #[error("the run that asked for it ended: nothing was allowed")]
+    /// The run that made the request is over.
+    #[error("the run that made this request has ended: nothing was allowed")]
     RunEnded,
-    /// Its server is silent, or what the session does was not read yet.
+    /// The server is silent, or the state of the session is not loaded.
     #[error(
-        "whether it still asks is not known: its server is silent, or was not asked what this session does"
+        "the state of this request is not confirmed: its server is silent, or the state of the session is not loaded"
     )]
     NotProven,
-    /// A grant that is in no audit log is not sent.
+    /// A grant that cannot be written to the audit log is not sent.
     #[error("nothing was allowed: {0}")]
     NotAudited(#[from] AuditError),
 }
 
-/// Why a request cannot be shown whole, for a person.
-fn why(hidden: Hidden) -> &'static str {
+/// The reason why a request cannot be shown in full, as text for people.
+fn why(hidden: Unshowable) -> &'static str {
     match hidden {
-        Hidden::Unread => "the arguments of its call were not read yet",
-        Hidden::Unreadable => "it holds text that cannot be read",
-        Hidden::TooLarge => "it is too large",
-        Hidden::Nothing => "its server tells nothing of what would run",
+        Unshowable::Unread => "the arguments of its tool call are not loaded yet",
+        Unshowable::Unreadable => "it contains text that cannot be displayed",
+        Unshowable::TooLarge => "it is too large",
+        Unshowable::Nothing => "its server does not report what would run",
     }
 }
 
 impl GrantError {
-    /// True for what is only not known yet, after a start of the hub, say.
+    /// True if the obstacle is temporary, such as after a start of the hub.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self, Self::NotProven | Self::NotRead)
     }
 }
 
-/// Why a permission request cannot be allowed now, whatever its fingerprint.
+/// The reason why a permission request cannot be allowed now, independent of the fingerprint.
 pub(super) fn obstacle(instance: &Instance, waiting: &Permission) -> Option<GrantError> {
     if instance.is_stopped(&waiting.session) {
         return Some(GrantError::Stopped);
@@ -63,16 +64,17 @@ pub(super) fn obstacle(instance: &Instance, waiting: &Permission) -> Option<Gran
     let session = instance.sessions.get(&waiting.session);
     match session.map(|session| &session.run) {
         Some(run) if run.is_running() => match waiting.content.hidden? {
-            Hidden::Unread => Some(GrantError::NotRead),
+            Unshowable::Unread => Some(GrantError::NotRead),
             hidden => Some(GrantError::NotWhole(hidden)),
         },
         Some(Run::Idle | Run::Interrupted { .. }) => Some(GrantError::RunEnded),
-        // What the session does was not read; or the session is not known, nor whether one above it was stopped.
+        // The state of the session is not loaded; or the session is unknown, and with it whether an
+        // ancestor was stopped.
         Some(_) | None => Some(GrantError::NotProven),
     }
 }
 
-/// What a request is about, before it is cut to a line.
+/// Summary of a request, before truncation to one line.
 pub(super) fn in_a_line(permission: &Permission) -> String {
     let first = permission.content.pieces.first().map(|piece| match piece {
         Piece::Command(command) => command.to_string(),

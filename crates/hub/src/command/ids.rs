@@ -1,7 +1,7 @@
-//! Ids in OpenCode's own form, so that what we name sorts among what it names.
+//! Ids in OpenCode's format, so that ids made by the hub sort among those made by the server.
 //!
-//! After the prefix come the low 48 bits of `milliseconds × 4096 + counter` in hex, then 14 random letters and digits
-//! (OpenCode 1.18).
+//! After the prefix come the low 48 bits of `milliseconds × 4096 + counter` in hex, then 14 random
+//! letters and digits (OpenCode 1.18).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,41 +14,47 @@ use rand::rngs::StdRng;
 
 const RANDOM: usize = 14;
 
-/// Makes ids; each is greater than those before it for the same instance (until the time wraps, every 2.2 years).
+/// Generates ids that increase for each instance (until the time wraps, every 2.2 years).
 ///
-/// OpenCode takes a prompt whose id is below that of an answer for answered, and one above all answers for unanswered: so the
-/// times that ids are made of are the server's own, and each server has its own order.
+/// OpenCode considers a prompt answered if its id is lower than that of an answer, and unanswered
+/// if its id is above all answers. The ids therefore use the server's clock, and each instance has
+/// its own sequence.
 #[derive(Debug)]
-pub(super) struct Ids(Mutex<Made>);
+pub(super) struct Ids(Mutex<LastId>);
 
 #[derive(Debug)]
-struct Made {
+struct LastId {
     last: BTreeMap<InstanceId, u64>,
     random: StdRng,
 }
 
 impl Ids {
-    /// Ids whose letters are drawn from `random`.
+    /// A generator whose letters come from `random`.
     pub(super) fn new(random: StdRng) -> Self {
-        Self(Mutex::new(Made {
+        Self(Mutex::new(LastId {
             last: BTreeMap::new(),
             random,
         }))
     }
 
-    /// An id of a message.
+    /// A new message id.
     pub(super) fn message(&self, of: &InstanceId, now: Timestamp) -> String {
         self.next("msg", of, now)
     }
 
-    /// An id of a part.
+    /// A new part id.
     pub(super) fn part(&self, of: &InstanceId, now: Timestamp) -> String {
         self.next("prt", of, now)
     }
 
-    /// The mark of a session that is to be made: its own id is the server's choice.
+    /// The mark of a session to be created. The session id itself is chosen by the server.
     pub(super) fn mark(&self, of: &InstanceId, now: Timestamp) -> String {
         self.next("new", of, now)
+    }
+
+    /// An id of a prompt that waits in a queue of the hub.
+    pub(super) fn queued(&self, of: &InstanceId, now: Timestamp) -> String {
+        self.next("que", of, now)
     }
 
     /// `now` is the time by the clock of the instance's server.
@@ -89,7 +95,7 @@ mod tests {
         assert!(made.is_sorted());
         assert!(made.iter().all(|id| id.len() == 4 + 12 + RANDOM));
         assert!(ids.part(&of, now).starts_with("prt_"));
-        // A server whose clock is ahead takes none of the others with it.
+        // A server whose clock is ahead does not affect the ids of other servers.
         let ahead = Timestamp(now.0 + 7_200_000);
         let theirs = ids.message(&InstanceId::new("i2"), ahead);
         assert!(ids.message(&of, Timestamp(now.0 + 2)) < theirs);

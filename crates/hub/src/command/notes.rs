@@ -1,8 +1,9 @@
-//! What a hub notes of sessions for the next one, as no server tells it: whom a person stopped, and which ends no person has looked
-//! at yet.
+//! Notes on sessions that outlive the hub, because no server stores them: which sessions a person
+//! stopped or put off, and which run ends no person has seen yet.
 //!
-//! Notes are ids, times and a failure's message, in one small file that is replaced as a whole. They follow the state within
-//! [`limits::NOTES_EVERY`]; a stop is on the disk before anything is sent because of it.
+//! Notes are ids, times and the message of a failure, in one small file that is replaced as a
+//! whole. The file follows the state within [`limits::NOTES_EVERY`]; a stop is on disk before any
+//! request is sent because of it.
 
 mod disk;
 mod line;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use model::State;
-use model::event::{Ended, Remembered};
+use model::event::{Recalled, RunEnded};
 use model::ids::{InstanceId, SessionId};
 use model::state::{Failure, Halt, Instance, Session};
 use model::time::Timestamp;
@@ -29,43 +30,46 @@ pub use memory::Memory;
 use crate::engine::Handle;
 use crate::limits;
 
-/// What is noted of a session.
+/// The note on a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
-    /// Whether a person stopped it.
+    /// Whether a person stopped the session.
     pub halt: Halt,
-    /// How it ended.
-    pub ended: Option<Ended>,
+    /// How the last run of the session ended.
+    pub ended: Option<RunEnded>,
+    /// Until when a person put the session off.
+    pub snoozed: Option<Timestamp>,
 }
 
 /// Notes by instance and session.
 pub type Noted = BTreeMap<InstanceId, BTreeMap<SessionId, Note>>;
 
-/// Why notes cannot be kept.
+/// Notes cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct StoreError {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What the disk said.
+    /// The error of the disk.
     pub reason: String,
 }
 
-/// What was read.
+/// The result of loading the notes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
     /// The notes.
     pub noted: Noted,
-    /// What a person should know of it: that some of it could not be read, in a sentence.
+    /// A sentence for people if some notes could not be read.
     pub notice: Option<String>,
 }
 
-/// Keeps notes. [`Disk`] is the real one; [`Memory`] is for tests and simulations.
+/// Storage of the notes. [`Disk`] is used in production; [`Memory`] in tests and simulations.
 pub trait Store: Send + Sync + fmt::Debug {
-    /// What a hub before this one noted. What cannot be read is put aside, and told.
+    /// Loads the notes of the previous run of the hub. Moves unreadable data aside and reports that
+    /// in the notice.
     fn load(&self) -> BoxFuture<'static, Loaded>;
 
-    /// Replaces all of it; it is kept before this ends.
+    /// Replaces all notes. The notes are on disk once the future resolves to `Ok`.
     fn replace(&self, noted: Noted) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 
@@ -73,45 +77,46 @@ pub trait Store: Send + Sync + fmt::Debug {
 #[derive(Clone, Debug)]
 pub struct Notes {
     store: Arc<dyn Store>,
-    /// What is in the store; held while it is written, so that no older state replaces a newer one.
+    /// The stored notes. The lock is held during a write, so that no older state replaces a newer
+    /// one.
     written: Arc<Mutex<Noted>>,
-    told: Arc<watch::Sender<Option<Arc<str>>>>,
+    notice: Arc<watch::Sender<Option<Arc<str>>>>,
 }
 
 impl Notes {
-    /// Notes in this store.
+    /// Notes in this storage.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             written: Arc::default(),
-            told: Arc::new(watch::Sender::default()),
+            notice: Arc::new(watch::Sender::default()),
         }
     }
 
-    /// What a person should know of them, in a sentence.
+    /// The current notice for people about the notes, if any.
     pub fn notice(&self) -> watch::Receiver<Option<Arc<str>>> {
-        self.told.subscribe()
+        self.notice.subscribe()
     }
 
-    /// Reads what a hub before this one noted.
+    /// Loads the notes of the previous run of the hub.
     pub async fn load(&self) -> Noted {
         let Loaded { noted, notice } = self.store.load().await;
         match notice {
-            // What was taken over is to be written anew.
+            // The recovered notes must be written to a new file.
             Some(notice) => {
                 tracing::warn!("{notice}");
-                self.told.send_replace(Some(notice.into()));
+                self.notice.send_replace(Some(notice.into()));
             }
             None => *self.written.lock().await = noted.clone(),
         }
         noted
     }
 
-    /// Keeps the store in step with the state, until the engine ends.
+    /// Synchronizes the storage with the state until the engine ends.
     pub async fn keep(self, engine: Handle) {
         let mut changes = engine.changes();
         loop {
-            // What fails is tried again with the next change.
+            // A failed write is retried with the next change.
             self.write_now(&engine).await;
             sleep(limits::NOTES_EVERY).await;
             if changes.changed().await.is_err() {
@@ -121,7 +126,7 @@ impl Notes {
         }
     }
 
-    /// Notes at once what the state has to be noted. Where that fails a notice says what it means.
+    /// Writes the notes of the current state at once. Sets a notice on failure.
     pub async fn write_now(&self, engine: &Handle) {
         let mut written = self.written.lock().await;
         let now = engine.read(noted);
@@ -131,24 +136,26 @@ impl Notes {
         match self.store.replace(now.clone()).await {
             Ok(()) => {
                 *written = now;
-                self.told.send_if_modified(|told| {
-                    let failed = told.as_ref().is_some_and(|told| told.starts_with(FAILED));
+                self.notice.send_if_modified(|notice| {
+                    let failed = notice
+                        .as_ref()
+                        .is_some_and(|notice| notice.starts_with(FAILED));
                     if failed {
-                        *told = None;
+                        *notice = None;
                     }
                     failed
                 });
             }
             Err(error) => {
                 tracing::warn!(%error, "notes on sessions cannot be written");
-                self.told.send_replace(Some(failed(&error).into()));
+                self.notice.send_replace(Some(failed(&error).into()));
             }
         }
     }
 }
 
-/// How the notice of a failed write begins.
-const FAILED: &str = "What you stopped is not noted for the next start";
+/// Prefix of the notice on a failed write.
+const FAILED: &str = "Your stops cannot be saved";
 
 fn failed(error: &StoreError) -> String {
     format!(
@@ -157,21 +164,28 @@ fn failed(error: &StoreError) -> String {
     )
 }
 
-/// What the state has to be noted.
+/// The notes of a state.
 fn noted(state: &State) -> Noted {
     let mut stops: Vec<(Timestamp, &InstanceId, SessionId, Halt)> = Vec::new();
-    let mut ends: Vec<(Timestamp, &InstanceId, SessionId, Ended)> = Vec::new();
+    let mut ends: Vec<(Timestamp, &InstanceId, SessionId, RunEnded)> = Vec::new();
     for instance in state.instances.values() {
         let halts =
             halts(instance).map(|(after, session, halt)| (after, &instance.id, session, halt));
         stops.extend(halts);
         let known = instance.sessions.values();
         let known = known.filter_map(|one| Some((one.info.id.clone(), ended(one)?)));
-        let before = instance.remembered.iter();
+        let before = instance.recalled.iter();
         let before = before.filter_map(|(id, known)| Some((id.clone(), known.ended.clone()?)));
         let all = known.chain(before);
         ends.extend(all.map(|(session, end)| (end.updated, &instance.id, session, end)));
     }
+    let mut snoozes: Vec<(Timestamp, &InstanceId, SessionId)> = Vec::new();
+    for instance in state.instances.values() {
+        let off = instance.snoozes.iter();
+        snoozes.extend(off.map(|(session, until)| (*until, &instance.id, session.clone())));
+    }
+    snoozes.sort_by_key(|(until, ..)| Reverse(*until));
+    snoozes.truncate(limits::NOTED_SNOOZES);
     stops.sort_by_key(|(after, ..)| Reverse(*after));
     stops.truncate(limits::NOTED_STOPS);
     ends.sort_by_key(|(updated, ..)| Reverse(*updated));
@@ -183,6 +197,9 @@ fn noted(state: &State) -> Noted {
     for (_, instance, session, end) in ends {
         note(&mut noted, instance, session).ended = Some(end);
     }
+    for (until, instance, session) in snoozes {
+        note(&mut noted, instance, session).snoozed = Some(until);
+    }
     noted
 }
 
@@ -191,13 +208,14 @@ fn note<'a>(noted: &'a mut Noted, instance: &InstanceId, session: SessionId) -> 
     of.entry(session).or_default()
 }
 
-/// Who was stopped, and who was given a prompt after one above it was: the latter count as the former, in time too, as one
-/// without the other would be refused.
+/// The stopped sessions, and the sessions that received a prompt after an ancestor was stopped.
+/// Both have the time of the stop: restoring one without the other would refuse requests of the
+/// latter.
 fn halts(instance: &Instance) -> impl Iterator<Item = (Timestamp, SessionId, Halt)> {
     let any = !instance.stops.is_empty();
     let known = instance.sessions.values();
     let known = known.map(|one| (&one.info.id, &one.halt, one.info.updated));
-    let before = instance.remembered.iter();
+    let before = instance.recalled.iter();
     let before = before.map(|(id, known)| (id, &known.halt, Timestamp::default()));
     let all = known.chain(before).filter(move |_| any);
     all.filter_map(|(id, halt, updated)| match halt {
@@ -213,10 +231,10 @@ fn halts(instance: &Instance) -> impl Iterator<Item = (Timestamp, SessionId, Hal
     })
 }
 
-/// How a session ended, where no person has looked at it yet, or it failed.
-fn ended(session: &Session) -> Option<Ended> {
+/// How a session ended, if no person has seen the end yet or the run failed.
+fn ended(session: &Session) -> Option<RunEnded> {
     let matters = session.failure.is_some() || session.unreviewed.is_some();
-    (matters && !session.run.is_running()).then(|| Ended {
+    (matters && !session.run.is_running()).then(|| RunEnded {
         failure: session.failure.clone().map(cut),
         unreviewed: session.unreviewed,
         updated: session.info.updated,
@@ -231,16 +249,17 @@ fn cut(failure: Failure) -> Failure {
     }
 }
 
-/// What is told to the state of an instance: its notes, and which of its sessions ran.
+/// The events that restore the state of an instance: its notes, and the sessions that were running.
 pub fn remembered(
     noted: BTreeMap<SessionId, Note>,
     ran: BTreeSet<SessionId>,
-) -> BTreeMap<SessionId, Remembered> {
-    let noted = noted.into_iter().map(|(id, Note { halt, ended })| {
-        let known = Remembered {
-            halt,
-            ended,
-            ..Remembered::default()
+) -> BTreeMap<SessionId, Recalled> {
+    let noted = noted.into_iter().map(|(id, note)| {
+        let known = Recalled {
+            halt: note.halt,
+            ended: note.ended,
+            snoozed: note.snoozed,
+            ..Recalled::default()
         };
         (id, known)
     });

@@ -1,7 +1,9 @@
-//! What was sent under which key, remembered for as long as its sender may ask again: also over a restart of the hub.
+//! The outbox of the hub: what was sent under which idempotency key, stored for as long as the
+//! sender may retry, also over a restart of the hub.
 //!
-//! Whatever is sent to a server under an idempotency key gets its ids first, and they are kept before it leaves. After
-//! an unclear outcome the same ids are read for, and sent again. No text is ever kept, only a fingerprint of it.
+//! Everything sent to a server under an idempotency key gets its ids first, and the ids are stored
+//! before sending. After an unclear outcome the hub looks for the same ids and sends them again.
+//! The outbox stores a fingerprint of the content, never a text.
 
 mod disk;
 mod memory;
@@ -19,30 +21,31 @@ use sha2::{Digest, Sha256};
 pub use disk::{Disk, FILE};
 pub use memory::Memory;
 
-/// Names what is sent.
+/// The key of an entry in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    /// The instance that it goes to.
+    /// The target instance.
     pub instance: InstanceId,
-    /// What it belongs to there: a session's id, or [`Key::NEW_SESSION`].
+    /// The scope of the key in the instance: a session id, or [`Key::NEW_SESSION`].
     pub of: Arc<str>,
-    /// The key that its sender gave it.
+    /// The idempotency key from the sender.
     pub key: Arc<str>,
 }
 
 impl Key {
-    /// What a session that is to be made belongs to.
+    /// The scope of the keys of sessions to be created.
     pub const NEW_SESSION: &'static str = "new";
 }
 
-/// Tells other content under the same key: SHA-256 of its JSON with sorted fields, the same for every build.
+/// Hash that detects different content under the same key: SHA-256 of the content's JSON with
+/// sorted fields, the same for every build.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
-    /// Of something that has JSON.
+    /// The fingerprint of a serializable value.
     pub fn of(content: &impl Serialize) -> Self {
-        // Objects of `Value` are sorted by their names, which a test holds to.
+        // Objects of `Value` are sorted by name, which a test verifies.
         let sorted = serde_json::to_value(content).unwrap_or_default();
         Self(Sha256::digest(sorted.to_string()).into())
     }
@@ -54,49 +57,50 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Something that was, or is being, sent.
+/// An entry of the outbox: a command that was or is being sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sending {
-    /// The id that it has at the server: a prompt's message, or the mark of a new session.
+    /// The id at the server: the message id of a prompt, or the mark of a new session.
     pub id: Arc<str>,
-    /// The ids of its parts.
+    /// The ids of the parts.
     pub parts: Vec<Arc<str>>,
-    /// Its content.
+    /// Fingerprint of the content.
     pub fingerprint: Fingerprint,
-    /// When the key was first used.
+    /// Time of the first use of the key.
     pub at: Timestamp,
-    /// Set once the server took it: the id that the sender was told.
+    /// The id that was returned to the sender; set once the server acknowledged the command.
     pub taken: Option<Arc<str>>,
 }
 
-/// What claiming a key came to.
+/// The result of claiming a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Nothing was sent under it; what was given is kept now.
+    /// The key is new. The given entry is stored now.
     New,
-    /// This may have been sent under it.
+    /// The key was used before. This entry may have been sent under it.
     Known(Sending),
 }
 
-/// Why nothing can be remembered.
+/// The outbox cannot be read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what is sent cannot be remembered in {path}: {reason}")]
+#[error("the outbox {path} cannot be written: {reason}")]
 pub struct StoreError {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What the disk or the database said.
+    /// The error of the disk or the database.
     pub reason: String,
 }
 
-/// Remembers what was sent. [`Disk`] is the real one; [`Memory`] is for tests and simulations.
+/// Storage of the outbox. [`Disk`] is used in production; [`Memory`] in tests and simulations.
 pub trait Store: Send + Sync + fmt::Debug {
-    /// What is known under this key; if nothing is, `new` is known from now on, and kept before this ends.
+    /// Returns the entry under this key. If there is none, stores `new` under the key before the
+    /// future resolves.
     fn claim(&self, key: Key, new: Sending) -> BoxFuture<'static, Result<Claim, StoreError>>;
 
-    /// Notes that the server took it, and as what.
+    /// Records that the server acknowledged the entry, with the resulting id.
     fn taken(&self, key: Key, id: Arc<str>) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// Forgets a key whose sending the server refused: nothing was sent under it.
+    /// Removes a key whose command the server refused, so that the key can be used again.
     fn release(&self, key: Key) -> BoxFuture<'static, Result<(), StoreError>>;
 }
 

@@ -1,16 +1,20 @@
-//! The port to servers that are told things: what a prompt and an answer need of one, so that a simulation can be one.
+//! The port to servers for commands: what a prompt and an answer need of a server. A simulation can
+//! implement it.
 
+use std::collections::BTreeMap;
 use std::future::Future;
-
 use std::path::Path;
 use std::sync::Arc;
 
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::json::Json;
-use opencode::ClientError;
-use opencode::client::{MessagePage, NewSession};
+use model::state::{MessageInfo, Part};
 use serde::{Deserialize, Serialize};
 
+pub use super::server_error::ServerError;
+
+use super::complete::ModelOffer;
+use super::prompt::ModelChoice;
 use super::session::Change;
 use crate::ingest::dialect::Dialect;
 use crate::registry::AddError;
@@ -20,130 +24,268 @@ use crate::workspace::Folder;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PermissionReply {
-    /// Allows this call alone.
+    /// Allows this call only.
     Once,
-    /// Allows this call, and those that its `always` patterns match until the server ends.
+    /// Allows this call, and all calls that match its `always` patterns until the server ends.
     Always,
-    /// Does not allow this call.
+    /// Rejects this call.
     Reject,
 }
 
-/// A session as its server tells it.
+/// A session as reported by its server.
 #[derive(Clone, Debug)]
-pub struct Found {
-    /// Its id.
+pub struct SessionFound {
+    /// Id of the session.
     pub id: Arc<str>,
-    /// The folder that it works in.
+    /// The working folder of the session.
     pub directory: Arc<str>,
-    /// All that its server tells of it, in the server's own shape.
+    /// All fields of the session, in the server's own format.
     pub raw: Json,
+}
+
+/// A page of a session's messages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessagePage {
+    /// The messages with their parts, oldest first.
+    pub messages: Vec<(MessageInfo, Vec<Part>)>,
+    /// Cursor of the previous (older) page; `None` on the oldest page.
+    pub before: Option<String>,
+    /// Number of messages and parts that could not be decoded and are omitted.
+    pub malformed: usize,
+}
+
+/// A file that a session changed, as its server recorded it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Its path, as the server writes it.
+    pub file: String,
+    /// The patch; empty if the server has none.
+    pub patch: String,
+    /// Lines that came.
+    pub additions: u64,
+    /// Lines that went.
+    pub deletions: u64,
+    /// What happened to it: `added`, `deleted` or `modified`.
+    pub status: String,
+}
+
+/// The parameters of a new session; the folder is that of [`Server::at`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewSession {
+    /// The title; chosen by the server if absent.
+    pub title: Option<String>,
+    /// Id of the parent session.
+    pub parent: Option<String>,
+    /// Data of the hub that the server stores with the session, by name.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A command that a prompt can begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandFound {
+    /// The name, without the slash.
+    pub name: String,
+    /// The description; empty if the command has none.
+    pub description: String,
+    /// The arguments that the command takes, such as `$1`.
+    pub hints: Vec<String>,
+}
+
+/// An agent that may be shown to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentFound {
+    /// The name, which prompts refer to.
+    pub name: String,
+    /// The description; empty if the agent has none.
+    pub description: String,
+    /// True if a person can choose it for a prompt; false for an agent that only other agents call.
+    pub can_be_chosen: bool,
+    /// True if a prompt can mention it, so that the chosen agent calls it.
+    pub can_be_mentioned: bool,
 }
 
 /// The servers of a hub.
 pub trait Servers: Clone + Send + Sync + 'static {
-    /// One of them.
+    /// The type of one server.
     type Server: Server;
 
-    /// The server of an instance, once it has answered.
+    /// The server of an instance, once it has connected.
     fn server(&self, instance: &InstanceId) -> Option<Self::Server>;
 }
 
-/// A server, asked about one folder. Cheap to clone.
+/// A server, scoped to one folder. Cheap to clone.
 ///
-/// Each exchange ends in the way of [`ClientError`]: after one that is no [refusal](ClientError::is_refusal), what was
-/// sent may have arrived.
+/// A failed request ends with a [`ServerError`]: unless the error is a
+/// [refusal](ServerError::is_refusal), the request may have arrived.
 pub trait Server: Clone + Send + Sync + 'static {
-    /// How it speaks.
+    /// The dialect of the server.
     fn dialect(&self) -> Dialect;
 
-    /// The same server, asked about another folder; about its own if the name is empty.
+    /// The same server, scoped to another folder; to its own folder if the name is empty.
     #[must_use]
     fn at(&self, directory: &str) -> Self;
 
-    /// One session, of any folder.
-    fn session(&self, id: &SessionId) -> impl Future<Output = Result<Found, ClientError>> + Send;
+    /// Reads one session, of any folder.
+    fn session(
+        &self,
+        id: &SessionId,
+    ) -> impl Future<Output = Result<SessionFound, ServerError>> + Send;
 
-    /// Whether a session has a message. False as well if there is no such session.
+    /// True if a session has a message. False also if the session does not exist.
     fn has_message(
         &self,
         session: &SessionId,
         message: &str,
-    ) -> impl Future<Output = Result<bool, ClientError>> + Send;
+    ) -> impl Future<Output = Result<bool, ServerError>> + Send;
 
-    /// Gives a session a prompt, in OpenCode's shape.
+    /// Sends a prompt to a session, in OpenCode's format.
     fn prompt(
         &self,
         session: &SessionId,
         body: &(impl Serialize + Sync),
-    ) -> impl Future<Output = Result<(), ClientError>> + Send;
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
-    /// Answers a permission request. The first answer counts; later ones are [not found](ClientError::NotFound).
+    /// Begins a turn with a command, in OpenCode's shape, and waits until the turn has ended.
+    fn command(
+        &self,
+        session: &SessionId,
+        body: &(impl Serialize + Sync),
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
+
+    /// Runs a shell command in a session's folder, in OpenCode's shape, and waits until it has ended.
+    fn shell(
+        &self,
+        session: &SessionId,
+        body: &(impl Serialize + Sync),
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
+
+    /// Answers a permission request. The first answer counts; later ones fail with [not
+    /// found](ServerError::NotFound).
     fn reply_permission(
         &self,
         id: &str,
         reply: PermissionReply,
         message: Option<&str>,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send;
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
     /// Answers a question, as [`reply_permission`](Self::reply_permission) does.
     fn reply_question(
         &self,
         id: &str,
         answers: &[Vec<String>],
-    ) -> impl Future<Output = Result<(), ClientError>> + Send;
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
     /// Rejects a question, as [`reply_permission`](Self::reply_permission) does.
-    fn reject_question(&self, id: &str) -> impl Future<Output = Result<(), ClientError>> + Send;
+    fn reject_question(&self, id: &str) -> impl Future<Output = Result<(), ServerError>> + Send;
 
-    /// Stops what a session does.
-    fn abort(&self, session: &SessionId) -> impl Future<Output = Result<(), ClientError>> + Send;
+    /// Aborts the run of a session.
+    fn abort(&self, session: &SessionId) -> impl Future<Output = Result<(), ServerError>> + Send;
 }
 
-/// Servers of which the hub runs some in folders of its own machine.
+/// Servers of which the hub runs some in folders of its machine.
 pub trait Folders: Servers {
-    /// Looks whether a person trusts a folder. Blocks on the disk if not.
+    /// Checks that a person trusts a folder. Blocks on the disk.
     ///
-    /// # Errors
-    /// Nobody does; it says what the folder's configuration would run.
+    /// # Errors Nobody trusts the folder; the error lists what the folder's configuration would
+    /// run.
     fn check_trust(&self, folder: &Folder) -> Result<(), AddError>;
 
-    /// Notes that a person trusts a folder. Blocks on the disk.
+    /// Records that a person trusts a folder. Blocks on the disk.
     ///
-    /// # Errors
-    /// It is no folder, or that it is trusted cannot be kept.
+    /// # Errors The path is not a folder, or the trust cannot be saved.
     fn trust(&self, folder: &Path) -> Result<(), AddError>;
 }
 
-/// A server whose sessions can be listed, made, changed and removed.
-pub trait Sessions: Server {
-    /// The newest sessions of the folder that it is asked about, so many at most.
-    fn newest(&self, most: usize) -> impl Future<Output = Result<Vec<Found>, ClientError>> + Send;
+/// A server that says what a prompt can be made of.
+pub trait Lookups: Server {
+    /// Commands of the folder that it is asked about.
+    fn commands(&self) -> impl Future<Output = Result<Vec<CommandFound>, ServerError>> + Send;
 
-    /// A page of a session's messages: the newest, or those before a cursor; all of them without a limit.
+    /// Agents of the folder that may be shown to a person.
+    fn agents(&self) -> impl Future<Output = Result<Vec<AgentFound>, ServerError>> + Send;
+
+    /// Models of every configured provider, by provider.
+    fn models(&self) -> impl Future<Output = Result<Vec<ModelOffer>, ServerError>> + Send;
+
+    /// Paths in the folder that match a query, so many at most; those of folders end with a slash.
+    fn find_files(
+        &self,
+        query: &str,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<String>, ServerError>> + Send;
+}
+
+/// A server whose sessions can be listed, created, changed and deleted.
+pub trait Sessions: Server {
+    /// The newest sessions of the scoped folder, up to the given number.
+    fn newest(
+        &self,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<SessionFound>, ServerError>> + Send;
+
+    /// A page of a session's messages: the newest, or those before a cursor; all messages without a
+    /// limit.
     fn messages(
         &self,
         session: &SessionId,
         limit: Option<usize>,
         before: Option<&str>,
-    ) -> impl Future<Output = Result<MessagePage, ClientError>> + Send;
+    ) -> impl Future<Output = Result<MessagePage, ServerError>> + Send;
 
-    /// Makes a session in the folder that it is asked about.
-    fn create(&self, new: &NewSession) -> impl Future<Output = Result<Found, ClientError>> + Send;
+    /// Creates a session in the scoped folder.
+    fn create(
+        &self,
+        new: &NewSession,
+    ) -> impl Future<Output = Result<SessionFound, ServerError>> + Send;
 
     /// Changes a session.
     fn change(
         &self,
         session: &SessionId,
         change: &Change,
-    ) -> impl Future<Output = Result<Found, ClientError>> + Send;
+    ) -> impl Future<Output = Result<SessionFound, ServerError>> + Send;
 
-    /// Removes a session with its children.
-    fn delete(&self, session: &SessionId) -> impl Future<Output = Result<(), ClientError>> + Send;
+    /// The files that a session changed, or that one prompt of it did, as its server recorded them.
+    fn changes(
+        &self,
+        session: &SessionId,
+        message: Option<&MessageId>,
+    ) -> impl Future<Output = Result<Vec<ChangedFile>, ServerError>> + Send;
 
-    /// Removes a message.
+    /// Deletes a session and its children.
+    fn delete(&self, session: &SessionId) -> impl Future<Output = Result<(), ServerError>> + Send;
+
+    /// Deletes a message.
     fn delete_message(
         &self,
         session: &SessionId,
         message: &MessageId,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send;
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
+
+    /// Copies a session: the messages before `before`, or all of them.
+    fn fork(
+        &self,
+        session: &SessionId,
+        before: Option<&MessageId>,
+    ) -> impl Future<Output = Result<SessionFound, ServerError>> + Send;
+
+    /// Reverts a session's messages from `message` on, with their changes to files.
+    fn revert(
+        &self,
+        session: &SessionId,
+        message: &MessageId,
+    ) -> impl Future<Output = Result<SessionFound, ServerError>> + Send;
+
+    /// Undoes a revert.
+    fn unrevert(
+        &self,
+        session: &SessionId,
+    ) -> impl Future<Output = Result<SessionFound, ServerError>> + Send;
+
+    /// Replaces a session's context by a summary. Returns once the summary is written, which may take minutes.
+    fn compact(
+        &self,
+        session: &SessionId,
+        model: &ModelChoice,
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
 }

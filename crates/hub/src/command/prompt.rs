@@ -1,4 +1,5 @@
-//! Prompts, sent exactly once and in order: we name the message and its parts, so that the same prompt twice is one.
+//! Prompts, sent exactly once and in order: the hub chooses the ids of the message and its parts,
+//! so that a retry is idempotent.
 
 use std::sync::Arc;
 
@@ -7,73 +8,102 @@ use model::ids::{InstanceId, SessionId};
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep};
 
+use super::mention::Mention;
 use super::outbox::{Claim, Fingerprint, Key, Sending};
-use super::port::{Server, Servers};
-use super::{CommandError, Commands, gone};
+use super::outgoing::{About, Outgoing};
+use super::port::{Server, ServerError, Servers};
+use super::{CommandError, Commands, attachments, gone};
 use crate::limits;
 
-/// What a person says to a session.
+/// A prompt of a person to a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prompt {
     /// The text. May be empty if there are other parts.
     #[serde(default)]
     pub text: String,
-    /// Further parts in OpenCode's shape, such as `{"type": "file", "mime": …, "url": …}`.
+    /// Further parts in OpenCode's format, such as `{"type": "file", "mime": …, "url": …}`.
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
     pub parts: Vec<Map<String, Value>>,
-    /// The agent, by name; the session's last one if absent.
+    /// Name of the agent; the session's last agent if absent.
     #[serde(default)]
     pub agent: Option<String>,
-    /// The model; the session's last one if absent.
+    /// The model; the session's last model if absent.
     #[serde(default)]
     pub model: Option<ModelChoice>,
+    /// Name of the model's variant, such as its reasoning effort; the default variant if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Name of an OpenCode command, without its slash. `text` has the arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// True if `text` is a shell command for the session's folder. The session has to be idle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shell: bool,
+    /// Files, folders and agents that `text` mentions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<Mention>,
 }
 
 /// A model by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelChoice {
-    /// Who serves it.
+    /// Id of the model's provider.
     #[serde(rename = "providerID")]
     pub provider_id: String,
-    /// Which.
+    /// Id of the model.
     #[serde(rename = "modelID")]
     pub model_id: String,
 }
 
-/// A prompt that its server took.
+/// The result of a prompt that the server accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Prompted {
-    /// The id of the message that it became.
+    /// Id of the created message.
     #[serde(rename = "messageID")]
     #[schema(value_type = String)]
     pub message_id: Arc<str>,
 }
 
-/// The prompt as OpenCode takes it.
-#[derive(Debug, Serialize)]
-struct Body<'a> {
-    #[serde(rename = "messageID")]
-    message_id: &'a str,
-    parts: Vec<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<&'a ModelChoice>,
+impl Prompt {
+    /// Validates the prompt.
+    pub(super) fn check(&self) -> Result<(), CommandError> {
+        let nothing = self.text.trim().is_empty();
+        if nothing && self.parts.is_empty() && self.command.is_none() {
+            return Err(CommandError::Invalid(
+                "there is nothing to send: `text` is empty, and there are no `parts`",
+            ));
+        }
+        if self.shell
+            && (nothing
+                || !self.parts.is_empty()
+                || !self.mentions.is_empty()
+                || self.command.is_some())
+        {
+            return Err(CommandError::Invalid(
+                "a shell command is `text` alone, without `parts`, `mentions` or `command`",
+            ));
+        }
+        if self.mentions.len() > limits::MENTIONS {
+            return Err(CommandError::Invalid("a prompt has at most 50 `mentions`"));
+        }
+        attachments::check(&self.parts)
+    }
 }
 
 impl<S: Servers> Commands<S> {
-    /// Sends a prompt, after those that came before it for the same session. The same key again gives the same answer,
-    /// and the server has the prompt once; so it has after a failure or a restart, however far the first try came.
+    /// Sends a prompt, after all earlier prompts to the same session. Idempotent: a retry with the
+    /// same key returns the same result and the server receives the prompt once, also after a
+    /// failure or a restart of the hub.
     ///
-    /// It is sent to its end, also if who asked goes away.
+    /// The command completes even if its caller goes away.
     ///
-    /// # Errors
-    /// The session or instance is not there, the prompt is empty, the key named another prompt or cannot be remembered,
-    /// or the server refuses.
+    /// # Errors The session or instance does not exist, the prompt is empty, the key was used for
+    /// another prompt or cannot be stored, or the server refuses.
     pub async fn prompt(
         &self,
         instance: &InstanceId,
@@ -81,11 +111,7 @@ impl<S: Servers> Commands<S> {
         prompt: Prompt,
         key: Option<&str>,
     ) -> Result<Prompted, CommandError> {
-        if prompt.text.trim().is_empty() && prompt.parts.is_empty() {
-            return Err(CommandError::Invalid(
-                "there is nothing to send: `text` is empty, and there are no `parts`",
-            ));
-        }
+        prompt.check()?;
         let key = checked(instance, session.as_str(), key)?;
         let turn = self.turns.take(instance, session.as_str());
         let (instance, session) = (instance.clone(), session.clone());
@@ -105,10 +131,13 @@ impl<S: Servers> Commands<S> {
     ) -> Result<Prompted, CommandError> {
         let server = self.at_session(instance, session).await?;
         let new = self.sending(instance, session, prompt);
+        let about = self.about(&server, instance, session, prompt).await?;
         let Some(key) = key else {
-            let body = body(prompt, &new);
-            let sent = self.release(&server, instance, session, &body).await;
-            sent.map_err(gone(instance, session))?;
+            let outgoing = Outgoing::of(prompt, &new, &about)?;
+            let sent = self
+                .release_idle(&server, instance, session, outgoing)
+                .await;
+            sent.map_err(not_sent(instance, session))?;
             return Ok(Prompted { message_id: new.id });
         };
         let sending = match self.claim(&key, &new).await? {
@@ -124,24 +153,76 @@ impl<S: Servers> Commands<S> {
                 known
             }
         };
-        let body = body(prompt, &sending);
-        match self.release(&server, instance, session, &body).await {
+        let outgoing = Outgoing::of(prompt, &sending, &about)?;
+        match self
+            .release_idle(&server, instance, session, outgoing)
+            .await
+        {
             Ok(()) => Ok(self.prompted(key, sending.id).await),
             Err(error) => {
                 self.refused(key, &error).await;
-                Err(gone(instance, session)(error))
+                Err(not_sent(instance, session)(error))
             }
         }
     }
 
-    /// Gives a session a prompt, after which it may ask again. One that the server refuses leaves it stopped, if it was.
+    /// Sends a prompt, again while the server refuses it because the session runs: OpenCode 1.18 accepts a shell command only some time
+    /// after it reported the end of a turn. Later prompts to the session wait meanwhile.
+    async fn release_idle(
+        &self,
+        server: &S::Server,
+        instance: &InstanceId,
+        session: &SessionId,
+        outgoing: Outgoing,
+    ) -> Result<(), ServerError> {
+        let end = Instant::now() + limits::PROMPT_IDLE;
+        loop {
+            let sent = self
+                .release(server, instance, session, outgoing.clone())
+                .await;
+            match sent {
+                Err(ServerError::Running(_)) if Instant::now() < end => {
+                    sleep(limits::PROMPT_AGAIN).await;
+                }
+                sent => return sent,
+            }
+        }
+    }
+
+    /// Reads the data of a session that a prompt needs.
+    async fn about(
+        &self,
+        server: &S::Server,
+        instance: &InstanceId,
+        session: &SessionId,
+        prompt: &Prompt,
+    ) -> Result<About, CommandError> {
+        let known = self.engine.read(|state| {
+            let info = &state.session(instance, session)?.info;
+            Some(About {
+                directory: info.directory.clone(),
+                agent: info.agent.clone(),
+            })
+        });
+        match known {
+            Some(known) => Ok(known),
+            None if prompt.mentions.is_empty() => Ok(About::default()),
+            None => Ok(About {
+                directory: self.unlisted(server, instance, session).await?.directory,
+                agent: None,
+            }),
+        }
+    }
+
+    /// Marks a session as prompted, after which it may make requests again. If the server refuses
+    /// the prompt, a stopped session stays stopped.
     async fn release(
         &self,
         server: &S::Server,
         instance: &InstanceId,
         session: &SessionId,
-        body: &Body<'_>,
-    ) -> Result<(), opencode::ClientError> {
+        outgoing: Outgoing,
+    ) -> Result<(), ServerError> {
         let stopped = self.engine.read(|state| {
             let instance = state.instances.get(instance);
             instance.is_some_and(|instance| instance.is_stopped(session))
@@ -152,8 +233,8 @@ impl<S: Servers> Commands<S> {
             self.engine.settled().await;
             self.notes.write_now(&self.engine).await;
         }
-        let sent = server.prompt(session, body).await;
-        if stopped && sent.as_ref().is_err_and(opencode::ClientError::is_refusal) {
+        let sent = outgoing.send(server, session).await;
+        if stopped && sent.as_ref().is_err_and(ServerError::is_refusal) {
             let (of, to) = (instance.clone(), session.clone());
             self.engine.stopped(of, to).await;
         }
@@ -173,14 +254,16 @@ impl<S: Servers> Commands<S> {
         let part = || self.ids.part(instance, theirs).into();
         Sending {
             id: self.ids.message(instance, theirs).into(),
-            parts: (0..=prompt.parts.len()).map(|_| part()).collect(),
+            parts: (0..=prompt.parts.len() + prompt.mentions.len())
+                .map(|_| part())
+                .collect(),
             fingerprint: Fingerprint::of(prompt),
             at: now,
             taken: None,
         }
     }
 
-    /// What is known under a key, which names this content from now on.
+    /// Looks up a key in the outbox and claims it for this content if it is new.
     pub(super) async fn claim(&self, key: &Key, new: &Sending) -> Result<Claim, CommandError> {
         let claim = self.outbox.claim(key.clone(), new.clone()).await?;
         match &claim {
@@ -191,15 +274,16 @@ impl<S: Servers> Commands<S> {
         }
     }
 
-    /// Notes that what a key names was taken.
+    /// Records that the server acknowledged the command of a key.
     pub(super) async fn taken(&self, key: Key, id: &Arc<str>) {
         if let Err(error) = self.outbox.taken(key, id.clone()).await {
             tracing::warn!(%error, "the same key again will ask the server first");
         }
     }
 
-    /// Lets go of a key under which the server took nothing, so that it may be used for what is corrected.
-    pub(super) async fn refused(&self, key: Key, error: &opencode::ClientError) {
+    /// Releases a key whose command the server refused, so that the key can be used for a corrected
+    /// command.
+    pub(super) async fn refused(&self, key: Key, error: &ServerError) {
         if error.is_refusal() {
             self.let_go(key).await;
         }
@@ -212,8 +296,8 @@ impl<S: Servers> Commands<S> {
     }
 }
 
-/// The time by a server's clock of which the ids of a prompt are made: not after what that clock says, and after the session's newest
-/// message, as far as either is known.
+/// The server time that the ids of a prompt are derived from: not later than the server's clock,
+/// and later than the session's newest message, as far as both are known.
 fn their_time(
     state: &State,
     instance: &InstanceId,
@@ -236,7 +320,7 @@ fn their_time(
     })
 }
 
-/// A key as its sender gave it.
+/// Checks an idempotency key from a sender.
 pub(super) fn checked(
     instance: &InstanceId,
     of: &str,
@@ -255,30 +339,19 @@ pub(super) fn checked(
     }))
 }
 
-fn body<'a>(prompt: &'a Prompt, sending: &'a Sending) -> Body<'a> {
-    let text = (!prompt.text.is_empty()).then(|| {
-        let fields = [("type", "text"), ("text", prompt.text.as_str())];
-        fields
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value.into()))
-            .collect()
-    });
-    let mut parts: Vec<Map<_, _>> = text
-        .into_iter()
-        .chain(prompt.parts.iter().cloned())
-        .collect();
-    for (part, id) in parts.iter_mut().zip(&sending.parts) {
-        part.entry("id").or_insert_with(|| (**id).into());
-    }
-    Body {
-        message_id: &sending.id,
-        parts,
-        agent: prompt.agent.as_deref(),
-        model: prompt.model.as_ref(),
+/// The error of a prompt that its server did not take.
+fn not_sent(
+    instance: &InstanceId,
+    session: &SessionId,
+) -> impl FnOnce(ServerError) -> CommandError {
+    let (gone, session) = (gone(instance, session), session.clone());
+    move |error| match error {
+        ServerError::Running(_) => CommandError::Running(session),
+        error => gone(error),
     }
 }
 
-/// Whether a try whose end was not seen came through after all.
+/// True if an attempt with an unclear outcome has arrived at the server.
 async fn arrived(
     server: &impl Server,
     instance: &InstanceId,

@@ -1,9 +1,9 @@
-//! Reading in OpenCode's own shapes: lists from the state, conversations from the server that keeps them.
+//! Reads in OpenCode's own format: lists from the state, conversations from their server.
 
 use model::ids::{InstanceId, SessionId};
 use model::json::Json;
 use model::state::{Instance, LinkStatus, Permission, Session};
-use model::view::{self, Marks, NeedKind, NeedRow, Told};
+use model::view::{self, NeedKind, NeedRow, Standing, Standings};
 use model::{State, export};
 use serde_json::{Map, Value, json};
 
@@ -11,27 +11,27 @@ use super::port::Servers;
 use super::{CommandError, Commands, not_connected};
 
 impl<S: Servers> Commands<S> {
-    /// The sessions of an instance, each with its `status`. Those that another instance runs are listed there only.
+    /// The sessions of an instance, each with its `status`. A session that another instance runs is
+    /// listed there only.
     ///
-    /// # Errors
-    /// The instance is not there, or was never connected.
+    /// # Errors The instance does not exist, or was never connected.
     pub async fn sessions(&self, instance: &InstanceId) -> Result<Vec<Value>, CommandError> {
         let listed = self.known(instance, |state, instance| {
-            let marks = Marks::of(state, instance);
+            let standings = Standings::of(state, instance);
             let sessions = instance.sessions.values();
             let shown = sessions.filter(|session| state.shows(&instance.id, &session.info.id));
             shown
-                .map(|session| Known::of(instance, session, marks.told(session)))
+                .map(|session| SessionExtras::of(instance, session, standings.session(session)))
                 .collect::<Vec<_>>()
         });
         let listed = listed.await?;
-        Ok(listed.iter().map(Known::described).collect())
+        Ok(listed.iter().map(SessionExtras::described).collect())
     }
 
-    /// Permissions that wait in an instance, each with its content, who asks, and whether it can be allowed.
+    /// The pending permissions of an instance, each with its content, the requesting session, and
+    /// whether it can be allowed.
     ///
-    /// # Errors
-    /// The instance is not there, or was never connected.
+    /// # Errors The instance does not exist, or was never connected.
     pub async fn permissions(&self, instance: &InstanceId) -> Result<Vec<Value>, CommandError> {
         let waiting = self.known(instance, |state, instance| {
             let all = view::needs_of(state, instance);
@@ -49,10 +49,9 @@ impl<S: Servers> Commands<S> {
             .collect())
     }
 
-    /// Questions that wait in an instance.
+    /// The pending questions of an instance.
     ///
-    /// # Errors
-    /// The instance is not there, or was never connected.
+    /// # Errors The instance does not exist, or was never connected.
     pub async fn questions(&self, instance: &InstanceId) -> Result<Vec<Json>, CommandError> {
         self.known(instance, |state, instance| {
             let waiting = instance.questions.values();
@@ -64,8 +63,7 @@ impl<S: Servers> Commands<S> {
 
     /// A session with its `status`.
     ///
-    /// # Errors
-    /// It is not there, or its server cannot be asked.
+    /// # Errors The session does not exist, or its server cannot be reached.
     pub async fn session(
         &self,
         instance: &InstanceId,
@@ -80,18 +78,18 @@ impl<S: Servers> Commands<S> {
         Ok(described(found.raw.get(), None))
     }
 
-    /// Something of an instance that was read, now or before its link broke. An empty list of one that never was read
-    /// would be a lie.
+    /// Reads a part of an instance's state that was loaded at least once. For an instance that was
+    /// never loaded an empty list would be wrong, so it is an error.
     async fn known<T>(
         &self,
         instance: &InstanceId,
         read: impl Fn(&State, &Instance) -> T,
     ) -> Result<T, CommandError> {
         let link = self.link(instance).await?;
-        let heard = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
+        let connected = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
         let known = self.engine.read(|state| {
             let instance = state.instances.get(instance)?;
-            (heard || !instance.sessions.is_empty()).then(|| read(state, instance))
+            (connected || !instance.sessions.is_empty()).then(|| read(state, instance))
         });
         known.ok_or_else(|| not_connected(instance, link))
     }
@@ -105,32 +103,32 @@ impl<S: Servers> Commands<S> {
         &self,
         instance: &InstanceId,
         session: &SessionId,
-    ) -> Option<Known> {
+    ) -> Option<SessionExtras> {
         self.engine.read(|state| {
             let instance = state.instances.get(instance)?;
             let session = instance.sessions.get(session)?;
-            Some(Known::of(
+            Some(SessionExtras::of(
                 instance,
                 session,
-                view::told(state, instance, session),
+                view::standing(state, instance, session),
             ))
         })
     }
 }
 
-/// What is told of a session beside its own JSON.
-pub(super) struct Known {
+/// Fields that the hub adds to a session's JSON.
+pub(super) struct SessionExtras {
     raw: Json,
     status: Value,
-    told: Told,
+    standing: Standing,
 }
 
-impl Known {
-    fn of(instance: &Instance, session: &Session, told: Told) -> Self {
+impl SessionExtras {
+    fn of(instance: &Instance, session: &Session, standing: Standing) -> Self {
         Self {
             raw: session.info.raw.clone(),
             status: export::status_now(instance, session),
-            told,
+            standing,
         }
     }
 
@@ -139,8 +137,8 @@ impl Known {
     }
 }
 
-/// A session's own JSON, with what it is doing as `status`, and how it is shown as `mark`.
-pub(super) fn described(raw: &str, known: Option<&Known>) -> Value {
+/// A session's own JSON with `status` for its run and `mark` for its displayed state.
+pub(super) fn described(raw: &str, known: Option<&SessionExtras>) -> Value {
     let mut session: Map<String, Value> = serde_json::from_str(raw).unwrap_or_default();
     let status = known.map(|known| known.status.clone());
     session.insert(
@@ -148,23 +146,25 @@ pub(super) fn described(raw: &str, known: Option<&Known>) -> Value {
         status.unwrap_or_else(|| json!({"type": "unknown"})),
     );
     if let Some(known) = known {
-        session.insert("mark".into(), json!(known.told));
+        let mut mark = json!(known.standing.mark);
+        mark["since"] = json!(known.standing.since);
+        session.insert("mark".into(), mark);
     }
     session.into()
 }
 
-/// A permission request's own JSON, and beside it all that a person has to know to allow it.
+/// A permission request's own JSON with all fields that a person needs for a decision.
 fn asked(permission: &Permission, row: &NeedRow) -> Value {
-    let mut told: Map<String, Value> = serde_json::from_str(permission.raw.get())
+    let mut fields: Map<String, Value> = serde_json::from_str(permission.raw.get())
         .unwrap_or_else(|_| Map::from_iter([("id".to_owned(), json!(permission.id))]));
     let content = &permission.content;
-    told.insert("fingerprint".to_owned(), json!(content.fingerprint));
-    told.insert("pieces".to_owned(), json!(content.pieces));
-    told.insert("hidden".to_owned(), json!(content.hidden));
-    told.insert("directory".to_owned(), json!(row.directory));
-    told.insert("agent".to_owned(), json!(row.agent));
-    told.insert("way".to_owned(), json!(row.way));
-    told.insert("root".to_owned(), json!(row.root));
-    told.insert("stopped".to_owned(), json!(row.stopped));
-    told.into()
+    fields.insert("fingerprint".to_owned(), json!(content.fingerprint));
+    fields.insert("pieces".to_owned(), json!(content.pieces));
+    fields.insert("hidden".to_owned(), json!(content.hidden));
+    fields.insert("directory".to_owned(), json!(row.directory));
+    fields.insert("agent".to_owned(), json!(row.agent));
+    fields.insert("way".to_owned(), json!(row.way));
+    fields.insert("root".to_owned(), json!(row.root));
+    fields.insert("stopped".to_owned(), json!(row.stopped));
+    fields.into()
 }

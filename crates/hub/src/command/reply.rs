@@ -1,31 +1,32 @@
-//! Answers to what waits for a person. The session's own folder is asked: elsewhere the request is not known.
+//! Answers to permissions and questions, sent to the folder of the session: a request is unknown in
+//! other folders.
 //!
-//! Answers to one request are sent one after the other; the server takes the first. A later one is told who was first,
-//! and the same one again, by its key, is a success.
+//! Answers to one request are sent one after the other; the server accepts the first. A later
+//! answer gets an error that names the first one; a retry with the same key is a success.
 //!
-//! A grant is sent only if it names the content that it grants, all of that can be shown, the run that asked still runs,
-//! nobody stopped it, and the audit log has it. A refusal needs none of that.
+//! A grant is sent only if it names the content it grants, the content can be shown in full, the
+//! run that made the request is still running, nobody stopped the session, and the audit log has
+//! the entry. A refusal has no such conditions.
 
 use std::sync::Arc;
 
 use model::State;
 use model::ids::{InstanceId, PermissionId, QuestionId, SessionId};
 use model::state::Outcome;
-use opencode::ClientError;
 
 use super::answers::Answering;
-use super::audit::{About, Step, short};
+use super::audit::{Step, Subject, short};
 use super::grant::{GrantError, in_a_line, obstacle};
-use super::port::{PermissionReply, Server, Servers};
+use super::port::{PermissionReply, Server, ServerError, Servers};
 use super::{CommandError, Commands};
 use crate::limits;
 
 /// A person's answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// For each thing asked the chosen labels, or words of one's own.
+    /// For each question the chosen labels, or free text.
     Given(Vec<Vec<String>>),
-    /// None: the turn ends.
+    /// No answer: the turn ends.
     Rejected,
 }
 
@@ -34,14 +35,14 @@ pub enum Answer {
 pub struct PermissionAnswer {
     /// The answer.
     pub reply: PermissionReply,
-    /// With a refusal: what the model should do instead. Without it its turn ends.
+    /// For a rejection: an instruction to the model. Without one the turn ends.
     pub message: Option<String>,
-    /// Names the content that was read; an answer that allows needs it.
+    /// Fingerprint of the content that was reviewed; required for an answer that allows.
     pub fingerprint: Option<String>,
 }
 
 impl PermissionAnswer {
-    /// Allows what has this fingerprint, this once.
+    /// Allows the content with this fingerprint once.
     pub fn once(fingerprint: impl Into<String>) -> Self {
         Self {
             reply: PermissionReply::Once,
@@ -50,7 +51,7 @@ impl PermissionAnswer {
         }
     }
 
-    /// Refuses, perhaps with what to do instead.
+    /// Rejects the request, optionally with an instruction to the model.
     pub fn reject(message: Option<String>) -> Self {
         Self {
             reply: PermissionReply::Reject,
@@ -65,29 +66,29 @@ impl PermissionAnswer {
 }
 
 /// An answer to a request, as it is sent.
-enum Said {
+enum RequestReply {
     Permission(PermissionId, PermissionAnswer),
     Question(QuestionId, Answer),
 }
 
-/// A request that waits.
-struct Waiting {
+/// A pending request.
+struct PendingRequest {
     session: SessionId,
-    /// How many answers it wants.
+    /// The number of answers that the request expects.
     asked: usize,
-    /// In a line.
+    /// One-line summary.
     about: String,
     fingerprint: Option<Arc<str>>,
-    /// Why it cannot be answered as asked now, whatever its fingerprint.
+    /// The reason why this answer cannot be sent now, independent of the fingerprint.
     obstacle: Option<GrantError>,
 }
 
 impl<S: Servers> Commands<S> {
-    /// Answers a permission request in the name of `by`, and waits a moment for it to be gone. The same key again is the
-    /// same answer.
+    /// Answers a permission request on behalf of `by`, and waits briefly until the request is gone.
+    /// Idempotent by key.
     ///
-    /// # Errors
-    /// It may not be allowed, somebody was first, it does not wait (any more), or the server refuses.
+    /// # Errors The request cannot be allowed, another client answered first, the request is not
+    /// pending, or the server refuses.
     pub async fn reply_permission(
         &self,
         instance: &InstanceId,
@@ -96,15 +97,15 @@ impl<S: Servers> Commands<S> {
         key: Option<&str>,
         by: &Arc<str>,
     ) -> Result<(), CommandError> {
-        let said = Said::Permission(id.clone(), answer);
-        self.answer(instance, said, key, by).await
+        let reply = RequestReply::Permission(id.clone(), answer);
+        self.answer(instance, reply, key, by).await
     }
 
-    /// Answers a question in the name of `by`, and waits a moment for it to be gone. The same key again is the same answer.
+    /// Answers a question on behalf of `by`, and waits briefly until the request is gone.
+    /// Idempotent by key.
     ///
-    /// # Errors
-    /// Somebody was first, it does not wait (any more), the answers are not as many as the questions, or the server
-    /// refuses.
+    /// # Errors Another client answered first, the question is not pending, the number of answers
+    /// differs from the number of questions, or the server refuses.
     pub async fn reply_question(
         &self,
         instance: &InstanceId,
@@ -113,36 +114,36 @@ impl<S: Servers> Commands<S> {
         key: Option<&str>,
         by: &Arc<str>,
     ) -> Result<(), CommandError> {
-        let said = Said::Question(id.clone(), answer);
-        self.answer(instance, said, key, by).await
+        let reply = RequestReply::Question(id.clone(), answer);
+        self.answer(instance, reply, key, by).await
     }
 
     async fn answer(
         &self,
         instance: &InstanceId,
-        said: Said,
+        reply: RequestReply,
         key: Option<&str>,
         by: &Arc<str>,
     ) -> Result<(), CommandError> {
-        let key = super::prompt::checked(instance, said.id(), key)?.map(|key| key.key);
-        let turn = self.turns.take(instance, said.id());
+        let key = super::prompt::checked(instance, reply.id(), key)?.map(|key| key.key);
+        let turn = self.turns.take(instance, reply.id());
         let answering = Answering {
             instance: instance.clone(),
-            request: said.id().into(),
+            request: reply.id().into(),
             key,
-            outcome: said.outcome(),
+            outcome: reply.outcome(),
         };
         let by = by.clone();
         self.to_the_end(|commands| async move {
             let _turn = turn.comes().await;
-            commands.send_answer(&said, &answering, by).await
+            commands.send_answer(&reply, &answering, by).await
         })
         .await
     }
 
     async fn send_answer(
         &self,
-        said: &Said,
+        reply: &RequestReply,
         answer: &Answering,
         by: Arc<str>,
     ) -> Result<(), CommandError> {
@@ -151,14 +152,14 @@ impl<S: Servers> Commands<S> {
         if self.answers.is_reused(answer) {
             return Err(CommandError::KeyReused);
         }
-        if said.allows() {
-            self.until(limits::ECHO_WAIT, |state| said.is_known(state, instance))
+        if reply.allows() {
+            self.until(limits::ECHO_WAIT, |state| reply.is_known(state, instance))
                 .await;
         }
-        let Some(waiting) = self.engine.read(|state| said.waiting(state, instance)) else {
-            return self.too_late(said, answer);
+        let Some(waiting) = self.engine.read(|state| reply.waiting(state, instance)) else {
+            return self.too_late(reply, answer);
         };
-        let about = About {
+        let about = Subject {
             by,
             instance: instance.clone(),
             session: waiting.session.clone(),
@@ -167,27 +168,28 @@ impl<S: Servers> Commands<S> {
             fingerprint: waiting.fingerprint.clone(),
             outcome: answer.outcome,
         };
-        self.check(said, &waiting, &about).await?;
+        self.check(reply, &waiting, &about).await?;
         let server = self.at_session(instance, &waiting.session).await?;
-        self.announce(said, &about).await?;
-        // Reaching the server and the disk took a while: a person may have stopped the session meanwhile.
-        match self.engine.read(|state| said.waiting(state, instance)) {
-            Some(waiting) => self.check(said, &waiting, &about).await?,
-            None => return self.too_late(said, answer),
+        self.announce(reply, &about).await?;
+        // Reaching the server and the disk took time: a person may have stopped the session in the
+        // meantime.
+        match self.engine.read(|state| reply.waiting(state, instance)) {
+            Some(waiting) => self.check(reply, &waiting, &about).await?,
+            None => return self.too_late(reply, answer),
         }
-        self.deliver(said, answer, &about, &server).await
+        self.deliver(reply, answer, &about, &server).await
     }
 
-    /// Sends an answer that was checked, and waits a moment for its request to be gone.
+    /// Sends a validated answer, and waits briefly until the request is gone.
     async fn deliver(
         &self,
-        said: &Said,
+        reply: &RequestReply,
         answer: &Answering,
-        about: &About,
+        about: &Subject,
         server: &S::Server,
     ) -> Result<(), CommandError> {
         self.answers.sending(answer, self.engine.now());
-        let sent = said.send(server).await;
+        let sent = reply.send(server).await;
         let (step, reason) = match &sent {
             Ok(()) => (Step::Taken, None),
             Err(error) => (Step::Failed, Some(error.to_string())),
@@ -196,26 +198,26 @@ impl<S: Servers> Commands<S> {
         match sent {
             Ok(()) => {
                 self.answers.taken(answer);
-                self.gone(said, &answer.instance, &about.session).await;
+                self.gone(reply, &answer.instance, &about.session).await;
                 Ok(())
             }
-            Err(ClientError::NotFound { .. }) => {
-                // Whoever was first, the server tells of it in a moment.
-                self.gone(said, &answer.instance, &about.session).await;
-                self.too_late(said, answer)
+            Err(ServerError::NotFound(_)) => {
+                // The server sends an event for the first answer within a moment.
+                self.gone(reply, &answer.instance, &about.session).await;
+                self.too_late(reply, answer)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Whether an answer may be sent; one that may not is in the audit log.
+    /// Checks whether an answer may be sent. A denied answer is recorded in the audit log.
     async fn check(
         &self,
-        said: &Said,
-        waiting: &Waiting,
-        about: &About,
+        reply: &RequestReply,
+        waiting: &PendingRequest,
+        about: &Subject,
     ) -> Result<(), CommandError> {
-        let checked = said.check(waiting);
+        let checked = reply.check(waiting);
         if let Err(error) = &checked {
             self.audit(about, Step::Denied, Some(error.to_string()))
                 .await;
@@ -223,30 +225,31 @@ impl<S: Servers> Commands<S> {
         checked
     }
 
-    /// Has an answer that is about to be sent in the audit log. A grant is not sent without; a refusal is.
-    async fn announce(&self, said: &Said, about: &About) -> Result<(), CommandError> {
+    /// Records an answer that is about to be sent in the audit log. A grant is not sent without the
+    /// entry; a refusal is.
+    async fn announce(&self, reply: &RequestReply, about: &Subject) -> Result<(), CommandError> {
         let entry = about.entry(self.engine.now(), Step::Sending, None);
         match self.audit.add(entry).await {
-            Err(error) if said.allows() => Err(GrantError::NotAudited(error).into()),
+            Err(error) if reply.allows() => Err(GrantError::NotAudited(error).into()),
             Err(error) => {
-                tracing::warn!(%error, "a refusal goes without its line");
+                tracing::warn!(%error, "a refusal is sent without an audit entry");
                 Ok(())
             }
             Ok(()) => Ok(()),
         }
     }
 
-    pub(super) async fn audit(&self, about: &About, step: Step, reason: Option<String>) {
+    pub(super) async fn audit(&self, about: &Subject, step: Step, reason: Option<String>) {
         let entry = about.entry(self.engine.now(), step, reason.as_deref().map(short));
         if let Err(error) = self.audit.add(entry).await {
-            tracing::warn!(%error, "what became of an answer is not in the audit log");
+            tracing::warn!(%error, "the outcome of an answer is not in the audit log");
         }
     }
 
-    /// Waits until a request is gone that was answered, or that its server does not know. Where nothing is told of it, the
-    /// requests of its folder are read again.
-    async fn gone(&self, said: &Said, instance: &InstanceId, session: &SessionId) {
-        let gone = |state: &State| said.waiting(state, instance).is_none();
+    /// Waits until an answered or unknown request is gone. Where no event arrives, the requests of
+    /// the folder are read again.
+    async fn gone(&self, reply: &RequestReply, instance: &InstanceId, session: &SessionId) {
+        let gone = |state: &State| reply.waiting(state, instance).is_none();
         self.until(limits::ECHO_WAIT, gone).await;
         if self.engine.read(gone) {
             return;
@@ -257,23 +260,24 @@ impl<S: Servers> Commands<S> {
         self.until(limits::ECHO_WAIT, gone).await;
     }
 
-    /// What it means that a request does not wait: this very answer arrived before, or somebody was first.
-    fn too_late(&self, said: &Said, answer: &Answering) -> Result<(), CommandError> {
-        let heard = self.engine.read(|state| {
+    /// The result for a request that is not pending: this exact answer arrived before, or another
+    /// client answered first.
+    fn too_late(&self, reply: &RequestReply, answer: &Answering) -> Result<(), CommandError> {
+        let reported = self.engine.read(|state| {
             let instance = state.instances.get(&answer.instance)?;
             instance.answered.find(&answer.request).cloned()
         });
-        if self.answers.was(answer, heard.as_ref()) {
+        if self.answers.was(answer, reported.as_ref()) {
             return Ok(());
         }
-        match self.answers.first(answer, heard.as_ref()) {
+        match self.answers.first(answer, reported.as_ref()) {
             Some(first) => Err(CommandError::Answered(first)),
-            None => Err(said.unknown()),
+            None => Err(reply.unknown()),
         }
     }
 }
 
-impl Said {
+impl RequestReply {
     fn id(&self) -> &str {
         match self {
             Self::Permission(id, ..) => id.as_str(),
@@ -297,12 +301,12 @@ impl Said {
         matches!(self, Self::Permission(_, answer) if answer.allows())
     }
 
-    fn waiting(&self, state: &State, instance: &InstanceId) -> Option<Waiting> {
+    fn waiting(&self, state: &State, instance: &InstanceId) -> Option<PendingRequest> {
         let instance = state.instances.get(instance)?;
         match self {
             Self::Permission(id, ..) => {
                 let waiting = instance.permissions.get(id)?;
-                Some(Waiting {
+                Some(PendingRequest {
                     session: waiting.session.clone(),
                     asked: 1,
                     about: short(&in_a_line(waiting)),
@@ -314,7 +318,7 @@ impl Said {
                 let waiting = instance.questions.get(id)?;
                 let first = waiting.items.first().map(|item| &*item.question);
                 let stopped = instance.is_stopped(&waiting.session);
-                Some(Waiting {
+                Some(PendingRequest {
                     session: waiting.session.clone(),
                     asked: waiting.items.len(),
                     about: short(first.unwrap_or_default()),
@@ -325,7 +329,7 @@ impl Said {
         }
     }
 
-    /// False while something of a request is only not known yet that a grant needs.
+    /// False while data that a grant needs is not loaded.
     fn is_known(&self, state: &State, instance: &InstanceId) -> bool {
         let obstacle = self
             .waiting(state, instance)
@@ -333,14 +337,14 @@ impl Said {
         !obstacle.is_some_and(|obstacle| obstacle.may_pass())
     }
 
-    fn check(&self, waiting: &Waiting) -> Result<(), CommandError> {
+    fn check(&self, waiting: &PendingRequest) -> Result<(), CommandError> {
         let allowed = match (self, &waiting.obstacle) {
             (Self::Question(_, Answer::Rejected), _) => return Ok(()),
             (Self::Permission(_, answer), _) if !answer.allows() => return Ok(()),
             (_, Some(obstacle)) => Err(obstacle.clone()),
             (Self::Question(_, Answer::Given(answers)), None) if answers.len() != waiting.asked => {
                 return Err(CommandError::Invalid(
-                    "`answers` needs one list of answers for each question asked",
+                    "`answers` needs one list of answers for each question",
                 ));
             }
             (Self::Question(..), None) => Ok(()),
@@ -353,7 +357,7 @@ impl Said {
         Ok(allowed?)
     }
 
-    async fn send(&self, server: &impl Server) -> Result<(), ClientError> {
+    async fn send(&self, server: &impl Server) -> Result<(), ServerError> {
         match self {
             Self::Permission(id, answer) => {
                 let message = answer.message.as_deref();

@@ -1,72 +1,80 @@
-//! Sessions: made, changed, stopped, removed.
+//! Sessions: create, change, stop, delete.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::State;
 use model::ids::{InstanceId, MessageId, SessionId};
-use model::state::Origin;
-use opencode::ClientError;
-use opencode::client::NewSession;
+use model::state::{Origin, SessionInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outbox::{Claim, Fingerprint, Key, Sending};
-use super::port::{Folders, Found, Server as _, Sessions};
+use super::port::{Folders, NewSession, Server as _, ServerError, SessionFound, Sessions};
 use super::prompt::checked;
 use super::read::described;
 use super::{CommandError, Commands, SESSION, gone, unknown};
 use crate::limits;
 use crate::workspace::Folder;
 
-/// Names our mark in a session's `metadata`, which OpenCode keeps as it is given (1.18).
+/// Key of the hub's mark in a session's `metadata`, which OpenCode stores unchanged (1.18).
 const MARK: &str = "drovers";
 
-/// Trust is for servers that the hub runs.
+/// Error for `trust` on a server that the hub does not run.
 const NOT_OURS: &str =
     "`trust` is for a `directory` of a server that the hub runs: this one runs elsewhere";
 
-/// There is nothing to work in.
+/// Error for a directory that does not exist.
 const NO_FOLDER: &str =
     "`directory` is not a folder that exists here: check the path, or create it first";
 
-/// A session to be made.
+/// The parameters of a new session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
-    /// Its title; the server makes one up if absent.
+    /// The title; chosen by the server if absent.
     #[serde(default)]
     pub title: Option<String>,
-    /// The folder it works in; its parent's, else the instance's own, if absent.
+    /// The working folder; that of the parent if absent, else that of the instance.
     #[serde(default)]
     pub directory: Option<String>,
-    /// Whether a person trusts `directory`: OpenCode runs what is configured there. Noted for later; for callers with the role
-    /// `admin` alone. It is no part of what an idempotency key stands for.
+    /// Whether a person trusts `directory`: OpenCode runs the configuration of that folder. The
+    /// trust is stored. Requires the role `admin`. Not part of the content that an idempotency key
+    /// stands for.
     #[serde(default, skip_serializing)]
     pub trust: bool,
-    /// The session it is a child of.
+    /// Id of the parent session.
     #[serde(default)]
     pub parent: Option<String>,
 }
 
-/// A change of a session, in OpenCode's shape.
+/// A change of a session, in OpenCode's format.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// Its new title.
+    /// The new title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Times.
+    /// The changed times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<ChangeTime>,
+}
+
+impl Change {
+    /// True if a session is as the change makes it.
+    fn is_in(&self, info: &SessionInfo) -> bool {
+        let title = self.title.as_deref();
+        let titled = title.is_none_or(|title| info.title.trim() == title.trim());
+        let archived = self.time.as_ref().and_then(|time| time.archived);
+        titled && archived.is_none_or(|at| info.archived.is_some() == (at != 0))
+    }
 }
 
 /// Times of a session that can be changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeTime {
-    /// When it was put away, in milliseconds since 1970.
+    /// When the session was archived, in milliseconds since 1970; 0 takes it out of the archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<u64>,
 }
@@ -75,12 +83,12 @@ impl<S: Folders> Commands<S>
 where
     S::Server: Sessions,
 {
-    /// Makes a session, and waits a moment for it to be heard of. The same key again gives the same session, also after
-    /// a failure or a restart: a mark in its `metadata` tells whether an unclear try came through.
+    /// Creates a session, and waits briefly until it is in the state. Idempotent: the same key
+    /// returns the same session, also after a failure or a restart; a mark in the session's
+    /// `metadata` shows whether an unclear attempt succeeded.
     ///
-    /// # Errors
-    /// The instance or parent is not there, the key named another session or cannot be remembered, or the server
-    /// refuses.
+    /// # Errors The instance or parent does not exist, the key was used for another session or
+    /// cannot be stored, or the server refuses.
     pub async fn create_session(
         &self,
         instance: &InstanceId,
@@ -133,7 +141,7 @@ where
         let place = match place {
             Ok(place) => place,
             Err(error) => {
-                // Nothing was sent under it yet, so that it may be used for what is corrected.
+                // Nothing was sent under the key yet, so it can be used for a corrected command.
                 if known.is_none() {
                     self.let_go(key).await;
                 }
@@ -161,12 +169,13 @@ where
         }
     }
 
-    /// Where a session is to be made: in the folder that is named, else its parent's, else the server's own.
+    /// The folder of a new session: the named folder, else that of the parent, else that of the
+    /// server.
     async fn place(
         &self,
         instance: &InstanceId,
         new: &Create,
-    ) -> Result<Place<S::Server>, CommandError> {
+    ) -> Result<NewSessionTarget<S::Server>, CommandError> {
         let parent = new.parent.as_deref().map(SessionId::from);
         let server = match (&new.directory, &parent) {
             (Some(directory), _) => {
@@ -177,33 +186,39 @@ where
             (None, Some(parent)) => self.at_session(instance, parent).await?,
             (None, None) => self.server(instance).await?.at(""),
         };
-        Ok(Place { server, parent })
+        Ok(NewSessionTarget { server, parent })
     }
 
-    /// Has a server make a session, and checks the id that it gives it.
+    /// Creates a session at the server, and validates the returned id.
     async fn make(
         &self,
-        place: &Place<S::Server>,
+        place: &NewSessionTarget<S::Server>,
         new: Create,
         mark: Option<&str>,
-    ) -> Result<Found, ClientError> {
+    ) -> Result<SessionFound, ServerError> {
         let new = NewSession {
             title: new.title,
-            parent_id: new.parent,
-            metadata: mark.map(|mark| BTreeMap::from([(MARK.to_owned(), mark.into())])),
-            ..NewSession::default()
+            parent: new.parent,
+            metadata: mark
+                .map(|mark| (MARK.to_owned(), mark.to_owned()))
+                .into_iter()
+                .collect(),
         };
         let made = place.server.create(&new).await?;
         match is_an_id(&made.id) {
             true => Ok(made),
-            false => Err(ClientError::BadJson {
-                reason: "the session that it says it made has no id that could be one".to_owned(),
-            }),
+            false => Err(ServerError::invalid_reply(
+                "the id of the created session is not valid",
+            )),
         }
     }
 
-    /// A session that was made, once it is heard of, or as it was answered.
-    async fn made(&self, instance: &InstanceId, made: Found) -> Result<Value, CommandError> {
+    /// The created session from the state once it arrives there, else as the server returned it.
+    pub(super) async fn made(
+        &self,
+        instance: &InstanceId,
+        made: SessionFound,
+    ) -> Result<Value, CommandError> {
         let id = SessionId::from(&*made.id);
         self.until(limits::ECHO_WAIT, |state| {
             state.session(instance, &id).is_some()
@@ -213,8 +228,9 @@ where
         Ok(known.unwrap_or_else(|| described(made.raw.get(), None)))
     }
 
-    /// The directory for a new session, by the name to tell the server. OpenCode takes any, works in those that do not exist,
-    /// and runs what is configured there: a server of ours works in its own folder and in those that are trusted.
+    /// The directory for a new session, in the server's notation. OpenCode accepts any directory,
+    /// works in directories that do not exist, and runs their configuration: a server of the hub
+    /// works in its own folder and in trusted folders only.
     async fn allowed(
         &self,
         instance: &InstanceId,
@@ -223,7 +239,7 @@ where
     ) -> Result<String, CommandError> {
         if !directory.starts_with('/') && !directory.contains(":\\") {
             return Err(CommandError::Invalid(
-                "`directory` has to be a whole path, beginning with /",
+                "`directory` must be an absolute path that begins with /",
             ));
         }
         let own = self.engine.read(|state| {
@@ -258,8 +274,7 @@ where
 
     /// Changes a session.
     ///
-    /// # Errors
-    /// It is not there, or the server refuses.
+    /// # Errors The session does not exist, or the server refuses.
     pub async fn change_session(
         &self,
         instance: &InstanceId,
@@ -281,20 +296,24 @@ where
     ) -> Result<Value, CommandError> {
         if *change == Change::default() {
             return Err(CommandError::Invalid(
-                "there is nothing to change: give `title` or `time.archived`",
+                "nothing to change: set `title` or `time.archived`",
             ));
         }
         let server = self.at_session(instance, session).await?;
         let changed = server.change(session, change).await;
         let changed = changed.map_err(gone(instance, session))?;
+        self.until(limits::ECHO_WAIT, |state| {
+            let known = state.session(instance, session);
+            known.is_none_or(|known| change.is_in(&known.info))
+        })
+        .await;
         let known = self.known_session(instance, session);
         Ok(described(changed.raw.get(), known.as_ref()))
     }
 
-    /// Removes a session with its children, and waits a moment for that to be heard of.
+    /// Deletes a session and its children, and waits briefly until the state reflects that.
     ///
-    /// # Errors
-    /// It is not there, or the server refuses.
+    /// # Errors The session does not exist, or the server refuses.
     pub async fn delete_session(
         &self,
         instance: &InstanceId,
@@ -313,6 +332,7 @@ where
         let server = self.at_session(instance, session).await?;
         let deleted = server.delete(session).await;
         deleted.map_err(gone(instance, session))?;
+        self.without_session(instance, session).await;
         self.until(limits::ECHO_WAIT, |state| {
             state.session(instance, session).is_none()
         })
@@ -320,11 +340,11 @@ where
         Ok(())
     }
 
-    /// Drops a message of a session that does not run, such as a prompt that a stop holds, and waits a moment for that to be heard
-    /// of. Nothing is dropped while the session runs: the model may read it just then.
+    /// Deletes a message of an idle session, such as a prompt that a stop holds back, and waits
+    /// briefly until the state reflects that. Messages of a running session are not deleted: the
+    /// model may be reading them.
     ///
-    /// # Errors
-    /// It is not there, the session runs, or the server refuses.
+    /// # Errors The message does not exist, the session is running, or the server refuses.
     pub async fn drop_message(
         &self,
         instance: &InstanceId,
@@ -341,7 +361,7 @@ where
         }
         let dropped = server.delete_message(session, message);
         dropped.await.map_err(|error| match error {
-            ClientError::NotFound { .. } => CommandError::UnknownMessage(message.clone()),
+            ServerError::NotFound(_) => CommandError::UnknownMessage(message.clone()),
             error => error.into(),
         })?;
         self.until(limits::ECHO_WAIT, |state| {
@@ -353,14 +373,14 @@ where
         Ok(())
     }
 
-    /// Notes that a person saw how a session ended.
+    /// Records that a person has seen the end of a session's run. With `done` the present state needs no person any more.
     ///
-    /// # Errors
-    /// It is not there.
+    /// # Errors The session does not exist.
     pub async fn reviewed(
         &self,
         instance: &InstanceId,
         session: &SessionId,
+        done: bool,
     ) -> Result<(), CommandError> {
         if self
             .engine
@@ -370,23 +390,28 @@ where
         }
         let (instance, session) = (instance.clone(), session.clone());
         self.to_the_end(|commands| async move {
+            if done {
+                let (instance, session) = (instance.clone(), session.clone());
+                commands.engine.dismissed(instance, session).await;
+            }
             commands.engine.reviewed(instance, session).await;
+            commands.keep_notes().await;
             Ok(())
         })
         .await
     }
 }
 
-/// Where a session is to be made.
-struct Place<S> {
-    /// The server, asked about that folder.
+/// The target of a new session.
+struct NewSessionTarget<S> {
+    /// The server, scoped to that folder.
     server: S,
     parent: Option<SessionId>,
 }
 
-impl<S: Sessions> Place<S> {
-    /// The session that an unclear try made here, if it did.
-    async fn marked(&self, mark: &str) -> Result<Option<Arc<str>>, ClientError> {
+impl<S: Sessions> NewSessionTarget<S> {
+    /// The session that an unclear attempt created, if any.
+    async fn marked(&self, mark: &str) -> Result<Option<Arc<str>>, ServerError> {
         let listed = self.server.newest(limits::SESSIONS).await?;
         let marked = listed.into_iter().find(|session| {
             let raw: Value = serde_json::from_str(session.raw.get()).unwrap_or_default();
@@ -395,8 +420,8 @@ impl<S: Sessions> Place<S> {
         Ok(marked.map(|session| session.id))
     }
 
-    /// Why no session was made here.
-    fn why(&self, instance: &InstanceId, error: ClientError) -> CommandError {
+    /// Maps the error of a failed creation.
+    fn why(&self, instance: &InstanceId, error: ServerError) -> CommandError {
         match &self.parent {
             Some(parent) => gone(instance, parent)(error),
             None => error.into(),
@@ -404,8 +429,8 @@ impl<S: Sessions> Place<S> {
     }
 }
 
-/// True for what can be the id of a session: it is put into addresses, and is remembered for as long as its key.
-fn is_an_id(id: &str) -> bool {
+/// True for a valid session id: it becomes part of URLs, and is stored as long as its key.
+pub(super) fn is_an_id(id: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     id.starts_with(SESSION) && id.len() <= limits::ID_BYTES && id.chars().all(plain)
 }

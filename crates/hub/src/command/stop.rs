@@ -1,7 +1,8 @@
-//! *Stop*: what the session's whole tree asks is refused, then its run is aborted, and whatever asks later from it is refused
-//! until a person gives it a prompt.
+//! *Stop*: refuses the pending requests of the session's whole tree, aborts the run, and then
+//! refuses every later request until a person sends a prompt.
 //!
-//! OpenCode keeps the requests of a run that was aborted: one that was allowed afterwards would run.
+//! OpenCode keeps the requests of an aborted run: a request that is allowed after the abort would
+//! still run.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,30 +12,30 @@ use model::State;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Outcome, Request};
 use model::view::{ToRefuse, to_refuse};
-use opencode::ClientError;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::audit::{About, Step};
-use super::port::{PermissionReply, Server, Servers};
+use super::audit::{Step, Subject};
+use super::port::{PermissionReply, Server, ServerError, Servers};
 use super::reply::{Answer, PermissionAnswer};
 use super::{CommandError, Commands, gone};
 use crate::limits;
 
-/// Who refuses what stopped sessions and ended runs ask, as the audit log names it.
+/// The name of the hub in the audit log, for requests it refuses of stopped sessions and ended
+/// runs.
 const BY: &str = "drovers (the session was stopped, or its run ended)";
 
 impl<S: Servers> Commands<S> {
-    /// Stops what a session and those below it do, in the name of `by`. One that does nothing stays as it is.
+    /// Stops a session and its descendants, on behalf of `by`. An idle session stays as it is.
     ///
-    /// That it is stopped is on the disk before anything is sent, so that a hub after this one goes on refusing; where it cannot be
-    /// written, a notice says so, and the session is stopped all the same.
+    /// The stop is on disk before any request is sent, so that the next run of the hub continues to
+    /// refuse. If the disk write fails, a notice reports that, and the session is stopped anyway.
     ///
-    /// What waits is refused first; what cannot be refused within [`limits::REFUSE_BEFORE_STOP`] is refused after it.
+    /// Pending requests are refused first; those that cannot be refused within
+    /// [`limits::REFUSE_BEFORE_STOP`] are refused after the abort.
     ///
-    /// # Errors
-    /// The session is not there, or its server does not stop it. It is marked as stopped all the same: what it asks is
-    /// refused.
+    /// # Errors The session does not exist, or its server does not abort the run. The session is
+    /// marked as stopped in either case: its requests are refused.
     pub async fn stop(
         &self,
         instance: &InstanceId,
@@ -48,7 +49,7 @@ impl<S: Servers> Commands<S> {
         .await
     }
 
-    async fn stop_whole(
+    pub(super) async fn stop_whole(
         &self,
         instance: &InstanceId,
         session: &SessionId,
@@ -57,6 +58,7 @@ impl<S: Servers> Commands<S> {
         self.link(instance).await?;
         self.engine.stopped(instance.clone(), session.clone()).await;
         self.notes.write_now(&self.engine).await;
+        self.hold_queues(instance, session).await;
         let server = self.at_session(instance, session).await?;
         let refusing = self.refuse_all(instance, by);
         let _later = timeout(limits::REFUSE_BEFORE_STOP, refusing).await;
@@ -64,13 +66,13 @@ impl<S: Servers> Commands<S> {
         aborted.map_err(gone(instance, session))
     }
 
-    /// Refuses what is to be refused in an instance, once.
+    /// Refuses all pending requests of an instance that are to be refused, once.
     async fn refuse_all(&self, instance: &InstanceId, by: &Arc<str>) {
         let waiting = self.engine.read(|state| here(state, instance));
         let refused = waiting.into_iter().map(|one| async move {
             if let Err(error) = self.refuse(&one, by).await {
                 let session = &one.session;
-                tracing::warn!(%instance, %session, %error, "a request that is to be refused still waits");
+                tracing::warn!(%instance, %session, %error, "a request to be refused is still pending");
             }
         });
         stream::iter(refused)
@@ -95,7 +97,7 @@ impl<S: Servers> Commands<S> {
             }
         };
         match refused {
-            // Somebody was first, or it ended: it does not wait any more.
+            // Another client answered first, or the run ended: the request is not pending any more.
             Err(
                 CommandError::Answered(_)
                 | CommandError::UnknownPermission(_)
@@ -105,7 +107,8 @@ impl<S: Servers> Commands<S> {
         }
     }
 
-    /// Has a server let go of what an ended run asked. One that does not know it has done so already.
+    /// Rejects a request of an ended run at its server. A server that does not know the request has
+    /// dropped it already.
     async fn refuse_ended(&self, one: &ToRefuse, by: &Arc<str>) -> Result<(), CommandError> {
         let server = match self.at_session(&one.instance, &one.session).await {
             Err(CommandError::UnknownSession { .. }) => {
@@ -116,12 +119,12 @@ impl<S: Servers> Commands<S> {
             }
             server => server?,
         };
-        let about = About {
+        let about = Subject {
             by: by.clone(),
             instance: one.instance.clone(),
             session: one.session.clone(),
             request: one.request.id().into(),
-            about: "asked by a run that ended".to_owned(),
+            about: "request of a run that ended".to_owned(),
             fingerprint: None,
             outcome: Outcome::Rejected,
         };
@@ -134,7 +137,7 @@ impl<S: Servers> Commands<S> {
         };
         match refused {
             Ok(()) => self.audit(&about, Step::Taken, None).await,
-            Err(ClientError::NotFound { .. }) => {}
+            Err(ServerError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }
         self.engine
@@ -143,8 +146,8 @@ impl<S: Servers> Commands<S> {
         Ok(())
     }
 
-    /// Refuses whatever stopped sessions and ended runs ask, for as long as the engine runs. A server that hangs holds up
-    /// no other.
+    /// Refuses the requests of stopped sessions and ended runs for as long as the engine runs. A
+    /// stuck server does not delay the others.
     pub async fn keep_refusing(&self) {
         let mut changes = self.engine.changes();
         let (mut at_work, mut working) = (JoinSet::new(), BTreeSet::new());
@@ -163,7 +166,7 @@ impl<S: Servers> Commands<S> {
                     }
                     Err(error) if error.is_cancelled() => {}
                     Err(error) => {
-                        tracing::error!(%error, "a refusal ended badly");
+                        tracing::error!(%error, "a task that refuses requests failed");
                         at_work.abort_all();
                         working.clear();
                         sleep(limits::REFUSE_AGAIN).await;
@@ -174,8 +177,8 @@ impl<S: Servers> Commands<S> {
         }
     }
 
-    /// Refuses what waits in an instance until nothing does, less and less often while that fails; what is asked meanwhile
-    /// at once.
+    /// Refuses the requests of an instance until none is pending. Backs off while refusing fails;
+    /// new requests are refused at once.
     async fn refuse_at(&self, instance: InstanceId) -> InstanceId {
         let (by, mut wait) = (Arc::from(BY), limits::REFUSE_AGAIN);
         loop {
@@ -193,7 +196,7 @@ impl<S: Servers> Commands<S> {
     }
 }
 
-/// What is to be refused in an instance.
+/// The requests of an instance that are to be refused.
 fn here(state: &State, instance: &InstanceId) -> Vec<ToRefuse> {
     let all = to_refuse(state).into_iter();
     all.filter(|one| one.instance == *instance).collect()

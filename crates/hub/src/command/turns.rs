@@ -1,4 +1,5 @@
-//! One after the other, in the order in which they came: what goes to one session, or answers one request.
+//! FIFO queues: commands to one session and answers to one request run one after the other, in the
+//! order of arrival.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,16 +10,17 @@ use futures_util::FutureExt;
 use model::ids::InstanceId;
 use tokio::sync::OwnedMutexGuard;
 
-type Waiting = tokio::sync::Mutex<()>;
-type Of = (InstanceId, Arc<str>);
+type TurnQueue = tokio::sync::Mutex<()>;
+type TurnKey = (InstanceId, Arc<str>);
 
-/// Whose turn it is. Nothing is kept of what nobody waits for.
+/// The queues by key. A queue without waiters is not stored.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<BTreeMap<Of, Weak<Waiting>>>);
+pub(super) struct Turns(Mutex<BTreeMap<TurnKey, Weak<TurnQueue>>>);
 
 impl Turns {
-    /// A place behind all that came before, taken at once: it is kept also where it is waited for elsewhere, by a task that
-    /// outlives who asked. The turn ends when what it waits for is dropped.
+    /// Takes a position behind all earlier ones at once; the position stays valid when another
+    /// task, which outlives the caller, awaits it. The turn ends when the value it resolves to is
+    /// dropped.
     pub(super) fn take(&self, instance: &InstanceId, of: &str) -> Turn {
         let turn = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -26,27 +28,27 @@ impl Turns {
             let key = (instance.clone(), of.into());
             let known = all.get(&key).and_then(Weak::upgrade);
             known.unwrap_or_else(|| {
-                let new = Arc::<Waiting>::default();
+                let new = Arc::<TurnQueue>::default();
                 all.insert(key, Arc::downgrade(&new));
                 new
             })
         };
         let mut waits: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(turn.lock_owned());
-        // Its place in the queue is that of its first poll.
+        // The position in the queue is that of the first poll.
         let here = waits.as_mut().now_or_never();
         Turn { waits, here }
     }
 }
 
-/// A place in a queue; ready when it is its turn.
+/// A position in a queue; a future that is ready when the turn begins.
 pub(super) struct Turn {
     waits: Pin<Box<dyn Future<Output = OwnedMutexGuard<()>> + Send>>,
-    /// It is its turn already.
+    /// The guard, if the turn has begun already.
     here: Option<OwnedMutexGuard<()>>,
 }
 
 impl Turn {
-    /// Waits until all that came before has ended. The turn ends when the answer is dropped.
+    /// Waits until all earlier turns have ended. The turn ends when the returned guard is dropped.
     pub(super) async fn comes(self) -> OwnedMutexGuard<()> {
         match self.here {
             Some(here) => here,
@@ -69,7 +71,7 @@ mod tests {
         let first = turns.take(&instance, "a").comes().await;
         let mut second = pin!(turns.take(&instance, "a").comes());
         let mut third = pin!(turns.take(&instance, "a").comes());
-        // The third is asked first, and stays third.
+        // The third is polled first, and stays third.
         assert!(third.as_mut().poll(&mut context).is_pending());
         assert!(second.as_mut().poll(&mut context).is_pending());
         drop(turns.take(&instance, "b").comes().await);

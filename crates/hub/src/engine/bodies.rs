@@ -1,15 +1,15 @@
-//! Which conversations are kept: those that are looked at, and as many of the others as fit.
+//! Retention of conversations in memory: those that are viewed, and as many others as fit.
 
 use model::Event;
 use model::event::MessagesRead;
 use model::ids::{InstanceId, SessionId};
 use model::state::{Body, State};
 
-use super::{Ask, Engine, Reach, Reading, lacks_messages};
+use super::{Engine, HistoryDepth, Reading, SupervisorCommand, lacks_messages};
 use crate::limits;
 
 impl Engine {
-    pub(super) fn watch(&mut self, instance: InstanceId, session: SessionId, reach: Reach) {
+    pub(super) fn watch(&mut self, instance: InstanceId, session: SessionId, reach: HistoryDepth) {
         let of_instance = self.watched.entry(instance.clone()).or_default();
         *of_instance.entry(session.clone()).or_default().of(reach) += 1;
         let lacking = {
@@ -24,7 +24,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn unwatch(&mut self, instance: &InstanceId, session: &SessionId, reach: Reach) {
+    pub(super) fn unwatch(
+        &mut self,
+        instance: &InstanceId,
+        session: &SessionId,
+        reach: HistoryDepth,
+    ) {
         let Some(of_instance) = self.watched.get_mut(instance) else {
             return;
         };
@@ -47,7 +52,8 @@ impl Engine {
         of_instance.is_some_and(|sessions| sessions.contains_key(session))
     }
 
-    /// Asks for a session's newest messages, unless that was done already. False if its supervisor cannot be asked now.
+    /// Requests a session's newest messages, unless that was done already. Returns false if the supervisor's queue is
+    /// full or closed.
     pub(super) fn read(&mut self, instance: InstanceId, session: SessionId) -> bool {
         let key = (instance.clone(), session.clone());
         if let Some(reading) = self.reading.get_mut(&key) {
@@ -56,20 +62,21 @@ impl Engine {
             }
             return true;
         }
-        let asked = self.ask(&instance, Ask::Messages(session));
+        let asked = self.ask(&instance, SupervisorCommand::Messages(session));
         if asked {
             self.reading.insert(key, Reading::Asked);
         }
         asked
     }
 
-    /// Asks for a session's newest messages as they are now: a read that has begun already may miss something.
+    /// Requests a session's newest messages in their current state: a read that has begun already may miss something.
     pub(super) fn read_anew(&mut self, instance: InstanceId, session: SessionId) {
         let key = (instance.clone(), session.clone());
         if let Some(reading @ Reading::Newest) = self.reading.get_mut(&key) {
             *reading = Reading::NewestAgain;
         } else if !self.read(instance.clone(), session.clone()) {
-            // What is kept is not proven. It is read once it is looked at, or its end has to be judged.
+            // The retained conversation is unconfirmed. It is read once a viewer opens it, or once the end of its run
+            // must be determined.
             self.fold(&instance, Event::BodyDropped { session });
         }
     }
@@ -85,13 +92,13 @@ impl Engine {
         let key = (instance.clone(), session.clone());
         if let Some(cursor) = cursor
             && !self.reading.contains_key(&key)
-            && self.ask(instance, Ask::Older(session.clone(), cursor))
+            && self.ask(instance, SupervisorCommand::Older(session.clone(), cursor))
         {
             self.reading.insert(key, Reading::Older);
         }
     }
 
-    /// Notes the end of a read, so that the next can begin.
+    /// Records the end of a read, so that the next can begin.
     pub(super) fn reads_ended(&mut self, instance: &InstanceId, event: &Event) {
         self.directory_reads(instance, event);
         match event {
@@ -112,7 +119,7 @@ impl Engine {
             Event::SessionDeleted(session) => {
                 self.reading.remove(&(instance.clone(), session.clone()));
             }
-            // What was asked for before a connection's state is told is not read.
+            // Requests made before the snapshot of a connection are discarded.
             Event::StreamLost | Event::Snapshot(_) => {
                 self.reading.retain(|(of, _), _| of != instance);
                 self.fetching.retain(|(of, _)| of != instance);
@@ -121,7 +128,7 @@ impl Engine {
         }
     }
 
-    /// After a gap nothing that was kept is proven: what is watched is read again, the rest is let go.
+    /// After a gap no retained conversation is confirmed: viewed conversations are read again, the others are evicted.
     pub(super) fn bodies_after_gap(&mut self, state: &State, instance: &InstanceId) -> Vec<Event> {
         let Some(sessions) = state
             .instances
@@ -137,7 +144,7 @@ impl Engine {
         let mut events = Vec::new();
         for session in ids {
             let watched = self.is_watched(instance, &session);
-            // One that cannot be asked for now is asked for again for want of its messages.
+            // A read that cannot be requested now is requested later, because the messages are missing.
             if watched && self.read(instance.clone(), session.clone()) {
                 events.push(Event::ReadStarted { session });
             } else {
@@ -147,7 +154,7 @@ impl Engine {
         events
     }
 
-    /// Reads what is watched and not kept: sessions that were watched before they, or their server, were known.
+    /// Reads conversations that are viewed and not loaded: those viewed before their session or server was known.
     pub(super) fn read_watched(&mut self, instance: &InstanceId) {
         let Some(watched) = self.watched.get(instance) else {
             return;
@@ -169,8 +176,8 @@ impl Engine {
         }
     }
 
-    /// Reads once more, where there is a server to ask, what is watched and could not be read, and what tells how a run
-    /// ended that nobody saw the end of.
+    /// Retries, where a server is connected, the reads of viewed conversations that failed, and the reads that
+    /// determine how an unobserved run ended.
     pub(super) fn read_failed(&mut self) {
         self.read_refused_directories();
         let mut failed = Vec::new();
@@ -191,7 +198,7 @@ impl Engine {
         }
     }
 
-    /// Lets go of the conversations that were looked at longest ago, until those that nobody looks at fit their bound.
+    /// Evicts the least recently viewed conversations, until those without viewers fit their bound.
     pub(super) fn drop_unwatched(&mut self) {
         let mut unwatched = Vec::new();
         let mut bytes = 0;

@@ -1,22 +1,22 @@
-//! Ways to the engine: to read, to tell, to watch.
+//! Handles to the engine: read the state, send inputs, subscribe to changes.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::State;
-use model::ids::{InstanceId, SessionId};
-use model::state::{Origin, Rev};
+use model::ids::{InstanceId, ParallelId, SessionId};
+use model::state::{Origin, Parallel, PromptQueue, Rev};
 use model::time::Timestamp;
+use model::{Event, State};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::{Ask, Heard, Input, Reach, Shared};
+use super::{HistoryDepth, Inbound, Input, Shared, SupervisorCommand};
 use crate::limits;
 use crate::record::journal::Journal;
 use crate::record::log::Log;
 
-/// A way to the engine. Cheap to clone.
+/// A handle to the engine. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
     inputs: mpsc::Sender<Input>,
@@ -37,19 +37,19 @@ impl Handle {
         }
     }
 
-    /// Reads the state. Keep it short: the engine waits meanwhile.
+    /// Reads the state. Keep the closure short: it blocks the engine.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.shared.read())
     }
 
-    /// The revision of the newest change, and a way to wait for the next.
+    /// A receiver of the revision of the newest change.
     pub fn changes(&self) -> watch::Receiver<Rev> {
         self.changes.clone()
     }
 
-    /// Waits until the state is so; for ever if it never is, or once the hub ends.
+    /// Waits until the predicate holds for the state; forever if it never does, or once the hub shuts down.
     ///
-    /// Those who wait are woken in the order in which they came, which a `watch` channel would leave to chance.
+    /// Waiters are woken in the order of arrival, which a `watch` channel does not guarantee.
     pub async fn until(&self, so: impl Fn(&State) -> bool) {
         loop {
             let mut turned = pin!(self.shared.turned.notified());
@@ -61,12 +61,12 @@ impl Handle {
         }
     }
 
-    /// The name of this run of the hub.
+    /// The epoch of this run of the hub.
     pub fn epoch(&self) -> &Arc<str> {
         &self.shared.epoch
     }
 
-    /// Every event as it came.
+    /// The log of all events.
     pub fn log(&self) -> &Log {
         self.shared.journal.log()
     }
@@ -81,13 +81,13 @@ impl Handle {
         self.shared.clock.now()
     }
 
-    /// Begins an instance. What its supervisor hears goes through the feeder.
+    /// Adds an instance. Its supervisor sends events through the returned feeder.
     pub async fn add(
         &self,
         instance: InstanceId,
         name: Arc<str>,
         origin: Origin,
-        asks: mpsc::Sender<Ask>,
+        asks: mpsc::Sender<SupervisorCommand>,
     ) -> Feeder {
         self.tell(Input::Add {
             instance: instance.clone(),
@@ -102,13 +102,18 @@ impl Handle {
         }
     }
 
-    /// Ends an instance.
+    /// Removes an instance.
     pub async fn remove(&self, instance: InstanceId) {
         self.tell(Input::Remove(instance)).await;
     }
 
-    /// Keeps a session's conversation for as long as the answer lives, as far back as `reach`.
-    pub async fn watch(&self, instance: InstanceId, session: SessionId, reach: Reach) -> Watched {
+    /// Retains a session's conversation for as long as the returned guard exists, as far back as `reach`.
+    pub async fn watch(
+        &self,
+        instance: InstanceId,
+        session: SessionId,
+        reach: HistoryDepth,
+    ) -> Watched {
         self.tell(Input::Watch(instance.clone(), session.clone(), reach))
             .await;
         Watched {
@@ -119,45 +124,96 @@ impl Handle {
         }
     }
 
-    /// Asks for messages before those that are kept.
+    /// Requests the messages before the loaded ones.
     pub async fn older(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Older(instance, session)).await;
     }
 
-    /// Sets what a person should know of the hub itself.
+    /// Sets the notices about the hub itself.
     pub async fn notices(&self, notices: Vec<Arc<str>>) {
         self.tell(Input::Notices(notices)).await;
     }
 
-    /// Notes that a person looked at a session.
+    /// Records that a person viewed a session.
     pub async fn reviewed(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Reviewed(instance, session)).await;
     }
 
-    /// Notes that a person stopped a session, and with it all below it; done once this ends.
+    /// Marks the state that a session is in as done.
+    pub async fn dismissed(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::Dismissed(instance, session)).await;
+    }
+
+    /// Marks a session as to be looked at again.
+    pub async fn unreviewed(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::Unreviewed(instance, session)).await;
+    }
+
+    /// Puts a session off until a time, or no longer.
+    pub async fn snoozed(
+        &self,
+        instance: InstanceId,
+        session: SessionId,
+        until: Option<Timestamp>,
+    ) {
+        self.tell(Input::Snoozed(instance, session, until)).await;
+    }
+
+    /// Reads a session's conversation and requests again from its server.
+    pub async fn read_again(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::ReadAgain(instance, session)).await;
+    }
+
+    /// Folds an event of the hub's own; the state has changed once this resolves.
+    pub async fn own(&self, instance: InstanceId, event: Event) {
+        self.tell(Input::Own(instance, Box::new(event))).await;
+        self.settled().await;
+    }
+
+    /// Records that a person stopped a session and its descendants; the state has changed once this resolves.
     pub async fn stopped(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Stopped(instance, session)).await;
         self.settled().await;
     }
 
-    /// Notes that a person gives a session a prompt: it may ask again.
+    /// Records that a person sends a prompt to a session: the session may make requests again.
     pub async fn prompted(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Prompted(instance, session)).await;
     }
 
-    /// Notes that a server was told that a request of an ended run is refused, or does not have it.
+    /// Publishes the prompt queue of a session.
+    pub async fn queued(&self, instance: InstanceId, session: SessionId, queue: PromptQueue) {
+        self.tell(Input::Queued(instance, session, queue)).await;
+    }
+
+    /// Publishes a parallel run.
+    pub async fn parallel(&self, instance: InstanceId, parallel: Parallel) {
+        self.tell(Input::Parallel(instance, parallel)).await;
+    }
+
+    /// Takes a parallel run out of the state.
+    pub async fn parallel_forgotten(&self, instance: InstanceId, id: ParallelId) {
+        self.tell(Input::ParallelForgotten(instance, id)).await;
+    }
+
+    /// Records that a server was asked to reject a request of an ended run, or does not have the request.
     pub async fn lapsed_refused(&self, instance: &InstanceId, request: &str) {
         self.tell(Input::LapsedRefused(instance.clone(), request.into()))
             .await;
     }
 
-    /// Has what waits in a session's folder read again.
+    /// Triggers a new read of the pending requests in a session's folder.
     pub async fn doubt_requests(&self, instance: InstanceId, session: SessionId) {
         self.tell(Input::Doubted(instance, session)).await;
     }
 
-    /// True if the engine takes what it is told, within [`limits::ENGINE_ANSWERS`]. One that is far behind is alive as well:
-    /// it need not come to this very question.
+    /// Asks the server whether a session exists that is not in the state. If it does not, its texts are purged.
+    pub async fn doubt_session(&self, instance: InstanceId, session: SessionId) {
+        self.tell(Input::SessionDoubted(instance, session)).await;
+    }
+
+    /// True if the engine processes an input within [`limits::ENGINE_ANSWERS`]. An engine with a long queue is alive as
+    /// well: any progress counts.
     pub async fn is_alive(&self) -> bool {
         let taken = || self.shared.taken.load(Ordering::Relaxed);
         let before = taken();
@@ -183,17 +239,17 @@ impl Handle {
         alive.unwrap_or(false)
     }
 
-    /// Why the engine failed, if it did.
+    /// The reason of the engine's failure, if it failed.
     pub fn failure(&self) -> Option<Arc<str>> {
         self.shared.failure.get().cloned()
     }
 
-    /// True once the engine has ended, which it does before its handles only if it fails.
+    /// True once the engine has ended. It ends before its handles only on failure.
     pub fn has_ended(&self) -> bool {
         self.changes.has_changed().is_err()
     }
 
-    /// Waits until the engine ends, which it does before its handles only if it fails. Gives the reason.
+    /// Waits until the engine ends, which happens before its handles only on failure. Returns the reason.
     pub async fn failed(&self) -> Arc<str> {
         let mut changes = self.changes();
         while changes.changed().await.is_ok() {}
@@ -201,20 +257,20 @@ impl Handle {
         why.unwrap_or_else(|| "its engine ended".into())
     }
 
-    /// Waits until everything is taken that was told before; also if the engine ends.
+    /// Waits until every earlier input is processed, or the engine ends.
     pub async fn settled(&self) {
-        let (told, taken) = oneshot::channel();
-        self.tell(Input::Settled(told)).await;
+        let (reply, taken) = oneshot::channel();
+        self.tell(Input::Settled(reply)).await;
         let _dropped = taken.await;
     }
 
     async fn tell(&self, input: Input) {
-        // The engine runs as long as any handle does, unless the hub is ending: then nothing needs telling.
+        // The engine runs as long as any handle does, unless the hub is shutting down: then inputs are irrelevant.
         let _ended = self.inputs.send(input).await;
     }
 }
 
-/// A supervisor's way to the engine.
+/// The handle of a supervisor to the engine.
 #[derive(Clone, Debug)]
 pub struct Feeder {
     instance: InstanceId,
@@ -222,15 +278,15 @@ pub struct Feeder {
 }
 
 impl Feeder {
-    /// Tells what was heard, in order, as one change. Waits while the engine is behind.
-    pub async fn tell(&self, heard: Vec<Heard>) {
+    /// Sends inbound items, in order, as one change. Applies backpressure while the engine is behind.
+    pub async fn tell(&self, inbound: Vec<Inbound>) {
         let _ended = self
             .inputs
-            .send(Input::Heard(self.instance.clone(), heard))
+            .send(Input::Received(self.instance.clone(), inbound))
             .await;
     }
 
-    /// Tells that a session's row was not read, or is read now.
+    /// Reports that the read of a session's row has ended, with or without success.
     pub async fn session_unread(&self, session: SessionId) {
         let _ended = self
             .inputs
@@ -239,20 +295,20 @@ impl Feeder {
     }
 }
 
-/// Keeps a session's conversation; let go of it when it is dropped.
+/// Guard that retains a session's conversation until it is dropped.
 #[derive(Debug)]
 pub struct Watched {
     inputs: mpsc::Sender<Input>,
     instance: InstanceId,
     session: SessionId,
-    reach: Reach,
+    reach: HistoryDepth,
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
         let input = Input::Unwatch(self.instance.clone(), self.session.clone(), self.reach);
         if let Err(mpsc::error::TrySendError::Full(input)) = self.inputs.try_send(input) {
-            // A full queue must not lose this, or the conversation would be kept for ever.
+            // A full queue must not lose this input, or the conversation would be retained forever.
             let inputs = self.inputs.clone();
             tokio::spawn(async move { inputs.send(input).await });
         }

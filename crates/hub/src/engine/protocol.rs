@@ -1,129 +1,149 @@
-//! What the engine is told, and what it asks of the supervisor of an instance.
+//! Messages between the engine and the supervisors: inputs of the engine and commands to a supervisor.
 
 use std::sync::Arc;
 
 use model::Event;
-use model::ids::{InstanceId, SessionId};
-use model::state::Origin;
+use model::ids::{InstanceId, ParallelId, SessionId};
+use model::state::{Origin, Parallel, PromptQueue};
 use model::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Reach;
-use crate::record::log::Said;
+use super::HistoryDepth;
+use crate::record::log::Payload;
 
-/// Everything that wakes the engine.
+/// An input of the engine.
 #[derive(Debug)]
 pub enum Input {
-    /// An instance begins; its supervisor is asked through `asks`.
+    /// Adds an instance, whose supervisor receives commands through `asks`.
     Add {
-        /// Its id.
+        /// Id of the instance.
         instance: InstanceId,
-        /// Its name.
+        /// Name of the instance.
         name: Arc<str>,
-        /// Where it is.
+        /// Address or folder of the instance.
         origin: Origin,
-        /// Its supervisor; of an instance that is known it follows another one.
-        asks: mpsc::Sender<Ask>,
+        /// Queue of its supervisor. Replaces the previous supervisor of a known instance.
+        asks: mpsc::Sender<SupervisorCommand>,
     },
-    /// An instance ends.
+    /// Removes an instance.
     Remove(InstanceId),
-    /// A supervisor heard something.
-    Heard(InstanceId, Vec<Heard>),
-    /// A viewer looks at a session.
-    Watch(InstanceId, SessionId, Reach),
-    /// It no longer does.
-    Unwatch(InstanceId, SessionId, Reach),
-    /// A viewer wants messages before those that are kept.
+    /// Inbound items from a supervisor.
+    Received(InstanceId, Vec<Inbound>),
+    /// A viewer opened a session.
+    Watch(InstanceId, SessionId, HistoryDepth),
+    /// A viewer closed a session.
+    Unwatch(InstanceId, SessionId, HistoryDepth),
+    /// A viewer requests messages before the loaded ones.
     Older(InstanceId, SessionId),
-    /// A person looked at a session.
+    /// A person viewed a session.
     Reviewed(InstanceId, SessionId),
+    /// The state of a session is done.
+    Dismissed(InstanceId, SessionId),
+    /// A person wants to look at a session again.
+    Unreviewed(InstanceId, SessionId),
+    /// A person puts a session off until then, or no longer.
+    Snoozed(InstanceId, SessionId, Option<Timestamp>),
+    /// The conversation and the requests of a session are to be read again: they may differ from those of its server.
+    ReadAgain(InstanceId, SessionId),
+    /// An event of the hub's own, such as the result of a comparison.
+    Own(InstanceId, Box<Event>),
     /// A person stopped a session.
     Stopped(InstanceId, SessionId),
-    /// A person gives a session a prompt.
+    /// A person sends a prompt to a session.
     Prompted(InstanceId, SessionId),
-    /// A server was told that a request of an ended run is refused.
+    /// The prompt queue of a session changed.
+    Queued(InstanceId, SessionId, PromptQueue),
+    /// A parallel run was started or changed.
+    Parallel(InstanceId, Parallel),
+    /// A parallel run is forgotten.
+    ParallelForgotten(InstanceId, ParallelId),
+    /// A server has been asked to reject a request of an ended run.
     LapsedRefused(InstanceId, Arc<str>),
-    /// What waits in a session's folder is to be read again.
+    /// The pending requests of a session's folder are to be read again.
     Doubted(InstanceId, SessionId),
-    /// What a person should know of the hub itself, as it is now.
+    /// A session with stored texts may have been deleted while no hub was running.
+    SessionDoubted(InstanceId, SessionId),
+    /// All current notices about the hub itself.
     Notices(Vec<Arc<str>>),
-    /// A read of a session's row has ended, however.
+    /// The read of a session's row has ended, with or without success.
     SessionUnread(InstanceId, SessionId),
-    /// Somebody asks whether the engine runs.
+    /// Liveness probe: answered when processed.
     AreYouThere(oneshot::Sender<()>),
-    /// Everything that was told before this is taken once this is dropped.
+    /// Barrier: dropped once every earlier input is processed.
     Settled(oneshot::Sender<()>),
 }
 
-/// Something that was heard, and what it means.
+/// An inbound item: the events of a frame, and the entry for the log.
 #[derive(Debug)]
-pub struct Heard {
+pub struct Inbound {
     pub(super) events: Vec<Event>,
-    pub(super) said: Option<Said>,
+    pub(super) payload: Option<Payload>,
     pub(super) session: Option<Arc<str>>,
     bytes: usize,
 }
 
-impl Heard {
-    /// The supervisor's own word.
+impl Inbound {
+    /// An event of the supervisor itself, without a frame.
     pub fn ours(event: Event) -> Self {
         Self {
             events: vec![event],
-            said: None,
+            payload: None,
             session: None,
             bytes: 0,
         }
     }
 
-    /// A frame of the server: what it means, what is recorded of it, the session that it names, and its bytes.
+    /// A frame of the server: its events, the payload for the log, the session it refers to, and its size in bytes.
     pub fn recorded(
         events: Vec<Event>,
-        said: Said,
+        payload: Payload,
         session: Option<Arc<str>>,
         bytes: usize,
     ) -> Self {
         Self {
             events,
-            said: Some(said),
+            payload: Some(payload),
             session,
             bytes,
         }
     }
 
-    /// The frame for the log alone: what it means is not folded, but for sessions that were deleted, of which nothing is to be
-    /// kept whatever else was missed. `None` for the supervisor's own word.
+    /// The frame for the log only: its events are not folded, except deletions of sessions, whose texts must be purged
+    /// even if other events were missed. `None` for an event of the supervisor itself.
     pub fn for_the_log(mut self) -> Option<Self> {
         self.events
             .retain(|event| matches!(event, Event::SessionDeleted(_)));
-        self.said.is_some().then_some(self)
+        self.payload.is_some().then_some(self)
     }
 
-    /// Bytes of the frame.
+    /// Size of the frame in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-/// What a supervisor can be asked.
+/// A command to a supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Read a session's newest messages.
+pub enum SupervisorCommand {
+    /// Read the newest messages of a session.
     Messages(SessionId),
-    /// Read a page of older ones.
+    /// Read a page of older messages, before this cursor.
     Older(SessionId, Arc<str>),
-    /// Find where the newest messages of a session begin, so that those before them need not be kept.
+    /// Find the cursor at which the newest messages of a session begin, so that the messages before it can be evicted.
     Trim(SessionId),
-    /// Read a session that was heard of.
+    /// Read one session by id.
     Session(SessionId),
-    /// Read a page of a folder's sessions that last changed before a time of the server's.
+    /// Check whether a session exists that no list named.
+    Verify(SessionId),
+    /// Read a page of a folder's sessions that last changed before this server time.
     OlderSessions(Arc<str>, Timestamp),
     /// Read the sessions, statuses and requests of a folder.
     Directory(Arc<str>),
-    /// Try at once, and forget the failures.
+    /// Connect at once, and reset the failure count.
     Reconnect,
-    /// The machine woke, or its network changed: a server that is waited for is tried at once, a connection has to prove
-    /// that it stands.
+    /// The machine woke or its network changed: connect at once if a wait is running; otherwise the connection must
+    /// prove that it is alive.
     Nudge,
-    /// Close the stream and let go of the server.
+    /// Close the stream and release the server.
     Stop,
 }

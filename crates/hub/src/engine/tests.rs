@@ -14,12 +14,12 @@ use super::*;
 struct Bench {
     engine: Handle,
     feeder: Feeder,
-    asked: mpsc::Receiver<Ask>,
+    asked: mpsc::Receiver<SupervisorCommand>,
 }
 
 impl Bench {
     async fn new(room: usize) -> Self {
-        let engine = start(Clock::new(|| Timestamp(7)), "life".into());
+        let engine = start(Clock::new(|| Timestamp(7)), "e1".into());
         let (asks, asked) = mpsc::channel(room);
         let origin = Origin::Url("http://x/".into());
         let feeder = engine.add("i".into(), "i".into(), origin, asks).await;
@@ -33,16 +33,16 @@ impl Bench {
     }
 
     async fn tell(&self, events: impl IntoIterator<Item = Event>) {
-        let heard = events.into_iter().map(Heard::ours).collect();
-        self.feeder.tell(heard).await;
+        let inbound = events.into_iter().map(Inbound::ours).collect();
+        self.feeder.tell(inbound).await;
     }
 
     async fn watch(&self, session: &str) -> Watched {
-        let newest = Reach::Newest;
+        let newest = HistoryDepth::Newest;
         self.engine.watch("i".into(), session.into(), newest).await
     }
 
-    async fn next(&mut self) -> Ask {
+    async fn next(&mut self) -> SupervisorCommand {
         let asked = timeout(Duration::from_secs(60), self.asked.recv()).await;
         asked.expect("something is asked for").unwrap()
     }
@@ -84,22 +84,21 @@ fn read(page: ReadPage) -> Event {
     })
 }
 
-/// So many more messages.
+/// Messages with these numbers: prompts and answers in turn, as conversations have them.
 fn more(range: std::ops::Range<usize>) -> Vec<Event> {
     let message = |number: usize| {
         let (id, at) = (format!("m{number:04}"), Timestamp(number as i64));
-        Event::Message(MessageInfo::bare(
-            id.as_str().into(),
-            "s".into(),
-            Role::User,
-            at,
-        ))
+        let role = match number % 2 {
+            0 => Role::User,
+            _ => Role::Assistant,
+        };
+        Event::Message(MessageInfo::bare(id.as_str().into(), "s".into(), role, at))
     };
     range.map(message).collect()
 }
 
-fn messages(session: &str) -> Ask {
-    Ask::Messages(session.into())
+fn messages(session: &str) -> SupervisorCommand {
+    SupervisorCommand::Messages(session.into())
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +108,7 @@ async fn what_was_asked_before_the_state_was_told_is_asked_again_after_it() {
     let _watched = bench.watch("s").await;
     bench.tell([Event::StreamLost]).await;
     bench.engine.older("i".into(), "s".into()).await;
-    let older = Ask::Older("s".into(), "cursor".into());
+    let older = SupervisorCommand::Older("s".into(), "cursor".into());
     assert_eq!(bench.next().await, older);
     bench.tell([snapshot(&["s"])]).await;
     assert_eq!(bench.next().await, messages("s"));
@@ -120,7 +119,7 @@ async fn the_newest_messages_are_read_after_an_older_page() {
     let mut bench = Bench::new(64).await;
     bench.tell([snapshot(&["s"]), read(ReadPage::Newest)]).await;
     bench.engine.older("i".into(), "s".into()).await;
-    assert!(matches!(bench.next().await, Ask::Older(..)));
+    assert!(matches!(bench.next().await, SupervisorCommand::Older(..)));
     let busy = Event::Status {
         session: "s".into(),
         status: RunStatus::Busy,
@@ -140,7 +139,7 @@ async fn a_read_that_an_overrun_supervisor_refused_is_asked_for_again() {
     bench.tell([Event::StreamLost, snapshot(&["s", "t"])]).await;
     bench.until_loaded("t", false).await;
     assert_eq!(bench.next().await, messages("s"));
-    bench.tell([Event::Heard]).await;
+    bench.tell([Event::BytesReceived]).await;
     assert_eq!(bench.next().await, messages("t"));
 }
 
@@ -148,8 +147,8 @@ async fn a_read_that_an_overrun_supervisor_refused_is_asked_for_again() {
 async fn what_can_never_be_read_again_is_kept() {
     let bench = Bench::new(64).await;
     bench.tell([Event::SessionCreated(info("s"))]).await;
-    let told = Event::Snapshot(Snapshot::default());
-    bench.tell([Event::StreamLost, told]).await;
+    let read = Event::Snapshot(Snapshot::default());
+    bench.tell([Event::StreamLost, read]).await;
     bench.tell([Event::SessionCreated(info("t"))]).await;
     bench.until_loaded("t", true).await;
     bench.until_loaded("s", true).await;
@@ -175,7 +174,7 @@ async fn what_is_looked_at_is_cut_once_it_is_too_long_for_those_who_look() {
     bench.tell([Event::SessionCreated(info("s"))]).await;
     let older = bench
         .engine
-        .watch("i".into(), "s".into(), Reach::Older)
+        .watch("i".into(), "s".into(), HistoryDepth::Older)
         .await;
     let _newest = bench.watch("s").await;
     bench.tell(more(0..limits::WATCHED_MESSAGES)).await;
@@ -187,28 +186,32 @@ async fn what_is_looked_at_is_cut_once_it_is_too_long_for_those_who_look() {
         .await;
     tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err(), "all of it is looked at");
-    bench.tell(more(5000..5001)).await;
-    assert_eq!(bench.next().await, Ask::Trim("s".into()));
-    assert_eq!(bench.next().await, Ask::Trim("s".into()), "until it is cut");
+    bench.tell(more(20_000..20_001)).await;
+    assert_eq!(bench.next().await, SupervisorCommand::Trim("s".into()));
+    assert_eq!(
+        bench.next().await,
+        SupervisorCommand::Trim("s".into()),
+        "until it is cut"
+    );
     let cut = |begins: &str| Event::BodyTrimmed {
         session: "s".into(),
         begins: begins.into(),
         older: "cursor".into(),
     };
-    bench.tell([cut("m3000")]).await;
+    bench.tell([cut("m11000")]).await;
     tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err(), "it is short enough");
     drop(older);
-    assert_eq!(bench.next().await, Ask::Trim("s".into()));
-    bench.tell([cut("m3900")]).await;
+    assert_eq!(bench.next().await, SupervisorCommand::Trim("s".into()));
+    bench.tell([cut("m11900")]).await;
     tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err());
     let taken_back = SessionInfo {
-        reverted_from: Some("m3999".into()),
+        reverted_from: Some("m11999".into()),
         ..info("s")
     };
     bench.tell([Event::Session(taken_back)]).await;
-    bench.tell(more(6000..6100)).await;
+    bench.tell(more(21_000..21_100)).await;
     tokio::time::sleep(limits::READ_BODIES_AGAIN * 2).await;
     assert!(bench.asked.try_recv().is_err(), "it could not be cut");
 }
@@ -220,8 +223,8 @@ fn durable(seq: u64) -> Event {
     }
 }
 
-fn folder() -> Ask {
-    Ask::Directory("/p".into())
+fn folder() -> SupervisorCommand {
+    SupervisorCommand::Directory("/p".into())
 }
 
 fn folder_read() -> Event {
@@ -305,12 +308,12 @@ async fn an_engine_that_panics_leaves_no_link_that_is_called_connected() {
         assert!(!breaks, "the clock panics");
         Timestamp(7)
     });
-    let engine = start(clock, "life".into());
+    let engine = start(clock, "e1".into());
     let (asks, _asked) = mpsc::channel(4);
     let origin = Origin::Url("http://x/".into());
     let feeder = engine.add("i".into(), "i".into(), origin, asks).await;
     let live = Event::Link(LinkStatus::Connected);
-    feeder.tell(vec![Heard::ours(live)]).await;
+    feeder.tell(vec![Inbound::ours(live)]).await;
     assert!(engine.is_alive().await);
     assert_eq!(engine.failure(), None);
 

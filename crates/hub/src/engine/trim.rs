@@ -1,28 +1,28 @@
-//! How much is kept of the conversations that are looked at: the newest messages, unless a viewer asked for older ones.
+//! Limits for viewed conversations: the newest messages, unless a viewer requested older ones.
 
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::state::Session;
 
-use super::{Ask, Engine};
+use super::{Engine, SupervisorCommand};
 use crate::limits;
 
-/// How far back a viewer looks.
+/// How far back a viewer has loaded a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// At the newest messages.
+pub enum HistoryDepth {
+    /// The newest messages only.
     Newest,
-    /// At older ones as well.
+    /// Older messages as well.
     Older,
 }
 
-impl Reach {
-    /// Of one that asked for messages from this one on, if it asked for any before the newest.
+impl HistoryDepth {
+    /// The depth of a viewer that requested messages from this one on, if any before the newest.
     pub fn of(from: Option<&MessageId>) -> Self {
         from.map_or(Self::Newest, |_| Self::Older)
     }
 }
 
-/// How many viewers look at a session.
+/// The number of viewers of a session, by depth.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watchers {
     newest: usize,
@@ -30,10 +30,10 @@ pub(super) struct Watchers {
 }
 
 impl Watchers {
-    pub(super) fn of(&mut self, reach: Reach) -> &mut usize {
+    pub(super) fn of(&mut self, reach: HistoryDepth) -> &mut usize {
         match reach {
-            Reach::Newest => &mut self.newest,
-            Reach::Older => &mut self.older,
+            HistoryDepth::Newest => &mut self.newest,
+            HistoryDepth::Older => &mut self.older,
         }
     }
 
@@ -51,10 +51,11 @@ impl Watchers {
 }
 
 impl Engine {
-    /// Asks where to cut what grew beyond its bound. A question without an answer is asked again the next time.
+    /// Requests the trim position of conversations beyond their bound. A request without a reply is repeated the next
+    /// time.
     pub(super) fn trim_watched(&self) {
         for (instance, session) in self.overgrown() {
-            self.ask(&instance, Ask::Trim(session));
+            self.ask(&instance, SupervisorCommand::Trim(session));
         }
     }
 
@@ -74,8 +75,8 @@ impl Engine {
     }
 }
 
-/// Messages of a conversation that can be cut: it is not just being read anew, and no message was taken back, which is kept
-/// for what follows it.
+/// Number of messages that can be trimmed: none while the conversation is being read, or while reverted messages are
+/// retained for the ones after them.
 fn kept_messages(session: &Session) -> usize {
     let whole = session.info.reverted_from.is_none();
     let loaded = session.loaded().filter(|_| whole);

@@ -1,70 +1,75 @@
-//! State synchronisation: what a viewer has is brought to what is true.
+//! State synchronization: sends each viewer the difference between its revision and the current state.
 //!
-//! A viewer is a cursor: the revision it has, and what it looks at. Nothing is queued for it; when it can take
-//! something, it gets the difference between what it has and what is true then, so that a slow one skips what lies
-//! between and costs no more than a fast one. Of what it was sent, one key is known. Drawing happens here, outside the engine.
+//! A viewer is a cursor: its revision and its viewport. Nothing is queued for a viewer; once it can accept a batch, the
+//! difference to the current state is computed, so that a slow viewer skips intermediate states and costs no more than
+//! a fast one. Of the sent elements one key is remembered. Rendering happens here, outside the engine.
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::State;
+use model::ids::SessionId;
 use model::state::Rev;
 use model::text::OpenText;
-use model::view::{self, Common, Look, Seen};
-use page::Renderer;
-use page::wire::{self, Batch, Frame, Op, Said};
+use model::view::{self, Common, NewsRow, ViewDelta, Viewport};
+use page::wire::{self, Batch, ClientMessage, Frame, News, Op};
+use page::{Language, Renderer, Settings, speak};
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::{Ticks, place};
-use crate::engine::{Handle, Reach, Watched};
+use super::{Ticks, position};
+use crate::engine::{Handle, HistoryDepth, Watched};
 use crate::limits;
 
-/// The port to a viewer: text frames both ways.
+/// The port to a viewer: text frames in both directions.
 pub trait ViewerLink: Send {
-    /// Sends a frame. False once the viewer is gone.
+    /// Sends a frame. False once the viewer has disconnected.
     fn send(&mut self, text: String) -> impl Future<Output = bool> + Send;
 
-    /// The next frame; `None` once the viewer is gone. Cancel safe.
+    /// The next frame; `None` once the viewer has disconnected. Cancel safe.
     fn receive(&mut self) -> impl Future<Output = Option<String>> + Send;
 }
 
-/// Where pages are drawn.
+/// The threads that render pages.
 #[derive(Clone, Debug)]
 pub enum Drawing {
-    /// What is not light: on threads of their own, off the event loop, so many at a time.
+    /// Work that is not light runs on blocking threads, a limited number at a time.
     Threads(Arc<Semaphore>),
-    /// At once, where it is asked for: what a simulation needs, in which nothing may happen beside it.
+    /// Inline: for simulations, in which nothing may run concurrently.
     Here,
 }
 
 impl Drawing {
-    /// On as many threads as there are cores.
+    /// Renders on as many threads as there are cores.
     pub fn on_threads() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self::Threads(Arc::new(Semaphore::new(cores)))
     }
 }
 
-/// What all viewers share.
+/// The data that all viewers share.
 #[derive(Clone, Debug)]
-pub struct Live {
+pub struct LiveShared {
     handle: Handle,
     renderer: Arc<Renderer>,
     ticks: Ticks,
     drawing: Drawing,
     /// Rows that are the same for many viewers.
     common: Arc<Common>,
+    settings: watch::Receiver<Arc<Settings>>,
 }
 
-impl Live {
+impl LiveShared {
     /// The live feed of an engine.
     pub fn new(handle: Handle, renderer: Arc<Renderer>, drawing: Drawing) -> Self {
         let ticks = Ticks::start(handle.changes(), limits::TICK);
+        let (_never, settings) = watch::channel(Arc::default());
         Self {
+            settings,
             handle,
             renderer,
             ticks,
@@ -73,22 +78,34 @@ impl Live {
         }
     }
 
-    /// Waits until the feed has ended: from then on no viewer is told anything.
+    /// Adds settings, whose changes are sent to all viewers.
+    #[must_use]
+    pub fn with_settings(self, settings: watch::Receiver<Arc<Settings>>) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Waits until the feed has ended: after that no viewer is sent anything.
     pub async fn ended(&self) {
         self.ticks.ended().await;
     }
 
-    /// The engine whose state is shown.
+    /// The engine whose state is rendered.
     pub fn engine(&self) -> &Handle {
         &self.handle
     }
 
-    /// Serves one viewer until it is gone.
+    /// The whole view of a viewport, with the rows that viewers share. `state` is the state of [`LiveShared::engine`].
+    pub(super) fn whole(&self, state: &State, look: &Viewport) -> ViewDelta {
+        view::delta_with(state, look, Rev(0), &self.common)
+    }
+
+    /// Serves one viewer until it disconnects.
     pub async fn serve(self, link: impl ViewerLink) {
         let viewer = Viewer {
             live: self,
             link,
             look: None,
+            language: Language::English,
             number: 0,
             rev: Rev(0),
             spliced: None,
@@ -98,15 +115,18 @@ impl Live {
             watched: None,
             older_pages: 0,
             asked_before: None,
+            news: None,
         };
         viewer.run().await;
     }
 
-    /// Draws where this hub draws. `None` if that went wrong.
+    /// Renders in a language, in the configured place. `None` if the rendering panicked.
     pub async fn draw<T: Send + 'static>(
         &self,
+        language: Language,
         draw: impl FnOnce(&Renderer) -> T + Send + 'static,
     ) -> Option<T> {
+        let draw = move |renderer: &Renderer| speak(language, || draw(renderer));
         let turns = match &self.drawing {
             Drawing::Here => return Some(draw(&self.renderer)),
             Drawing::Threads(turns) => turns,
@@ -119,32 +139,50 @@ impl Live {
     }
 }
 
+/// Guards of retained conversations.
+type Guards = BTreeMap<SessionId, Watched>;
+
 struct Viewer<L> {
-    live: Live,
+    live: LiveShared,
     link: L,
-    /// What it looks at; `None` while nobody can see it.
-    look: Option<Look>,
-    /// The number of its newest look, which every batch names.
+    /// The viewport; `None` while the page is hidden.
+    look: Option<Viewport>,
+    /// Language of the viewer's document.
+    language: Language,
+    /// The sequence number of its newest viewport, which every batch names.
     number: u64,
-    /// What it has.
+    /// The revision that it has.
     rev: Rev,
-    /// The element of the last splice that it was sent since it looked, which the next one need not name.
+    /// The element of the last splice since its viewport changed, which the next splice may omit.
     spliced: Option<String>,
     /// Batches that it has not acknowledged.
-    unacknowledged: VecDeque<Sent>,
-    /// The shortest time between two batches that it wants.
+    unacknowledged: VecDeque<SentBatch>,
+    /// The minimum interval between two batches that it requests.
     every: Duration,
-    /// Until when it is left alone for that.
+    /// The end of the current interval.
     rests: Option<Instant>,
-    watched: Option<(Look, Watched)>,
-    /// Pages of older messages asked for, to show what this look shows.
+    /// The viewport whose conversations are retained, and the guards of these, by session.
+    watched: Option<(Viewport, Guards)>,
+    /// Number of older pages requested for this viewport.
     older_pages: usize,
-    /// The cursor of the page that was asked for last.
+    /// The cursor of the last requested page.
     asked_before: Option<Arc<str>>,
+    /// Notification items sent last; `None` without a subscription.
+    news: Option<LastNews>,
+}
+
+/// Notification items sent last to a viewer.
+#[derive(Default)]
+struct LastNews {
+    /// Revision of the state that they were made from.
+    rev: Rev,
+    items: Option<Vec<News>>,
+    /// End of the interval in which no further list is made.
+    rests: Option<Instant>,
 }
 
 /// A batch that was sent.
-struct Sent {
+struct SentBatch {
     rev: Rev,
     at: Instant,
 }
@@ -154,6 +192,9 @@ impl<L: ViewerLink> Viewer<L> {
         let mut beat = interval_at(Instant::now() + limits::BEAT, limits::BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ticks = self.live.ticks.clone();
+        let mut news_ticks = self.live.ticks.clone();
+        let mut settings = self.live.settings.clone();
+        settings.mark_unchanged();
         if !self.hello().await {
             return;
         }
@@ -163,19 +204,27 @@ impl<L: ViewerLink> Viewer<L> {
                 && self.unacknowledged.len() < limits::UNACKNOWLEDGED;
             let rests = self.rests;
             let overdue = self.overdue();
+            let news_rest = self.news.as_ref().and_then(|news| news.rests);
+            let wants_news = self.news.is_some() && news_rest.is_none();
             let going = tokio::select! {
-                // The beat first, as it is due seldom; then what the viewer says, which may change what it is to be
-                // sent: one that never stops talking delays its own ticks only.
+                // The heartbeat first, as it is seldom due; then frames of the viewer, which may change its viewport: a
+                // viewer that sends without pause delays only its own ticks.
                 biased;
                 _ = beat.tick() => self.beat().await,
-                said = self.link.receive() => match said {
-                    Some(said) => self.said(&said).await,
+                message = self.link.receive() => match message {
+                    Some(message) => self.received(&message).await,
                     None => false,
                 },
                 () = sleep_until(rests.unwrap_or_else(Instant::now)), if rests.is_some() => {
                     self.rests = None;
                     true
                 }
+                Ok(()) = settings.changed() => self.tell_settings().await,
+                () = sleep_until(news_rest.unwrap_or_else(Instant::now)), if news_rest.is_some() => {
+                    self.news.iter_mut().for_each(|news| news.rests = None);
+                    true
+                }
+                more = news_ticks.next(), if wants_news => more && self.tell_news().await,
                 more = ticks.next(), if ready => more && self.bring_up_to_date().await,
                 () = sleep_until(overdue.unwrap_or_else(Instant::now)), if overdue.is_some() => false,
             };
@@ -185,7 +234,7 @@ impl<L: ViewerLink> Viewer<L> {
         }
     }
 
-    /// When a viewer is given up that takes what it is sent, or leaves it to the kernel, and acknowledges none of it.
+    /// The time at which a viewer that acknowledges nothing is disconnected, although the kernel accepts its frames.
     fn overdue(&self) -> Option<Instant> {
         let oldest = self.unacknowledged.front()?;
         Some(oldest.at + limits::VIEWER_ACKNOWLEDGES)
@@ -208,25 +257,69 @@ impl<L: ViewerLink> Viewer<L> {
         self.send(&Frame::Beat { at, needs }).await
     }
 
-    async fn said(&mut self, text: &str) -> bool {
-        let Ok(said) = serde_json::from_str::<Said>(text) else {
-            tracing::debug!("a viewer said something that is not understood");
+    async fn tell_settings(&mut self) -> bool {
+        let settings = self.live.settings.borrow().clone();
+        self.send(&Frame::Settings {
+            settings: &settings,
+        })
+        .await
+    }
+
+    /// Sends the notification items if they changed since the last list.
+    async fn tell_news(&mut self) -> bool {
+        let Some(last) = &mut self.news else {
+            return true;
+        };
+        last.rests = Some(Instant::now() + limits::NEWS_EVERY);
+        let (rev, items) = self.live.handle.read(|state| {
+            let same = state.rev == last.rev && last.items.is_some();
+            (state.rev, (!same).then(|| view::news(state)))
+        });
+        last.rev = rev;
+        let drawn = |rows: Vec<NewsRow>| {
+            speak(self.language, || {
+                rows.iter().map(News::from).collect::<Vec<_>>()
+            })
+        };
+        let Some(items) = items.map(drawn) else {
+            return true;
+        };
+        if last.items.as_ref() == Some(&items) {
+            return true;
+        }
+        last.items = Some(items.clone());
+        self.send(&Frame::News { items: &items }).await
+    }
+
+    async fn received(&mut self, text: &str) -> bool {
+        let Ok(message) = serde_json::from_str::<ClientMessage>(text) else {
+            tracing::debug!("a message of a viewer cannot be parsed");
             return false;
         };
-        match said {
-            Said::Ack { rev, every } => {
+        match message {
+            ClientMessage::Ack { rev, every } => {
                 self.unacknowledged.retain(|sent| sent.rev.0 > rev);
                 self.every = Duration::from_millis(every.into()).min(limits::VIEWER_RESTS);
                 true
             }
-            Said::Look {
+            ClientMessage::Notify { on } => {
+                self.news = on.then(LastNews::default);
+                !on || self.tell_news().await
+            }
+            ClientMessage::Look {
                 n,
                 ref epoch,
                 rev,
                 hidden,
+                settings,
                 ..
             } => {
+                let now = self.live.settings.borrow().revision;
+                if settings.is_some_and(|has| has != now) && !self.tell_settings().await {
+                    return false;
+                }
                 self.number = n;
+                self.language = message.language();
                 let known = self.live.handle.read(|state| state.rev);
                 let same_life = **epoch == **self.live.handle.epoch() && rev <= known.0;
                 if !same_life && rev != 0 {
@@ -235,14 +328,14 @@ impl<L: ViewerLink> Viewer<L> {
                 self.rev = Rev(rev);
                 self.spliced = None;
                 self.unacknowledged.clear();
-                self.look_at(said.look().filter(|_| !hidden)).await;
+                self.look_at(message.look().filter(|_| !hidden)).await;
                 self.look.is_none() || self.bring_up_to_date().await
             }
         }
     }
 
-    /// Keeps the conversation that is looked at, and lets go of the one before it only then.
-    async fn look_at(&mut self, look: Option<Look>) {
+    /// Retains the conversation in the viewport, and releases the previous one only after that.
+    async fn look_at(&mut self, look: Option<Viewport>) {
         let unchanged = self.watched.as_ref().map(|(watched, _)| watched) == look.as_ref();
         self.look.clone_from(&look);
         if unchanged {
@@ -251,31 +344,49 @@ impl<L: ViewerLink> Viewer<L> {
         self.older_pages = 0;
         self.asked_before = None;
         let before = self.watched.take();
-        if let Some(look) = look
-            && let (Some(instance), Some(session)) = (look.instance.clone(), look.session.clone())
-        {
-            let reach = Reach::of(look.from.as_ref());
-            let guard = self.live.handle.watch(instance, session, reach).await;
-            self.watched = Some((look, guard));
+        if let Some(look) = look {
+            self.watched = Some((look, Guards::new()));
+            self.retain().await;
         }
         drop(before);
     }
 
-    /// Sends what the viewer lacks, if anything.
+    /// Retains the conversations in the viewport; a parallel run gets its sessions one after the other.
+    async fn retain(&mut self) {
+        let Some((look, guards)) = &mut self.watched else {
+            return;
+        };
+        let Some(instance) = &look.instance else {
+            return;
+        };
+        let handle = &self.live.handle;
+        let shown = handle.read(|state| position::shown(state, look));
+        for session in shown {
+            if let Entry::Vacant(place) = guards.entry(session.clone()) {
+                let reach = HistoryDepth::of(look.from.as_ref());
+                place.insert(handle.watch(instance.clone(), session, reach).await);
+            }
+        }
+    }
+
+    /// Sends the changes that the viewer lacks, if any.
     async fn bring_up_to_date(&mut self) -> bool {
         let Some(look) = self.look.clone() else {
             return true;
         };
         self.widen(&look).await;
+        if look.parallel.is_some() {
+            self.retain().await;
+        }
         let since = self.rev;
         let common = &self.live.common;
         let seen = self.live.handle.read(|state| {
-            let exists = place::exists(state, &look);
+            let exists = position::exists(state, &look);
             (!left(state, &look, since))
-                .then(|| (view::look_among(state, &look, since, common), exists))
+                .then(|| (view::delta_with(state, &look, since, common), exists))
         });
         let Some((seen, exists)) = seen else {
-            // No row tells of an instance that is gone: the page finds that out when it fetches itself again.
+            // No row covers an instance that was removed: the page finds out when it reloads.
             self.look = None;
             return self.send(&Frame::Reset).await;
         };
@@ -288,7 +399,8 @@ impl<L: ViewerLink> Viewer<L> {
             return false;
         };
         if ops.iter().map(Op::bytes).sum::<usize>() > limits::BATCH_BYTES {
-            // The whole page, compressed, is less than so many changes, and none of it is kept for a slow reader.
+            // The whole page, compressed, is smaller than this many changes, and none of it is buffered for a slow
+            // reader.
             self.look = None;
             return self.send(&Frame::Reset).await;
         }
@@ -297,35 +409,38 @@ impl<L: ViewerLink> Viewer<L> {
             return true;
         }
         let at = Instant::now();
-        self.unacknowledged.push_back(Sent { rev, at });
-        // Ticks keep others from more, and are shared.
+        self.unacknowledged.push_back(SentBatch { rev, at });
+        // Ticks already limit the rate, and are shared.
         self.rests = (self.every > limits::TICK).then(|| at + self.every);
         wire::leave_out_keys(&mut ops, &mut self.spliced);
         let n = self.number;
         self.send(&Batch { n, rev, ops: &ops }).await
     }
 
-    /// What the viewer lacks. Of a place that does not exist nothing is remembered: there are as many as viewers make up.
-    async fn patch(&mut self, seen: Seen, since: Rev, exists: bool) -> Option<Vec<Op>> {
+    /// The changes that the viewer lacks. Nothing is cached for a viewport that does not exist, because viewers can
+    /// invent any number of them.
+    async fn patch(&mut self, seen: ViewDelta, since: Rev, exists: bool) -> Option<Vec<Op>> {
+        let language = self.language;
         if !exists {
             return self
                 .live
-                .draw(move |shared| {
+                .draw(language, move |shared| {
                     shared.forget(&seen);
                     Renderer::new().patch(&seen, since)
                 })
                 .await;
         }
         if is_light(&seen) {
-            return Some(self.live.renderer.patch(&seen, since));
+            return Some(speak(language, || self.live.renderer.patch(&seen, since)));
         }
         self.live
-            .draw(move |renderer| renderer.patch(&seen, since))
+            .draw(language, move |renderer| renderer.patch(&seen, since))
             .await
     }
 
-    /// Asks for older messages until the oldest one that the viewer shows is kept, which it may not be after a gap.
-    async fn widen(&mut self, look: &Look) {
+    /// Requests older messages until the oldest message of the viewport is loaded, which may not be the case after a
+    /// gap.
+    async fn widen(&mut self, look: &Viewport) {
         let (Some(instance), Some(session), Some(from)) =
             (&look.instance, &look.session, &look.from)
         else {
@@ -339,7 +454,7 @@ impl<L: ViewerLink> Viewer<L> {
                 .clone()
                 .filter(|_| !loaded.messages.contains_key(from))
         });
-        // Each page is asked for once: its arrival changes what is kept, and so leads here again.
+        // Each page is requested once: its arrival changes the loaded messages, and so leads here again.
         if before.is_some() && before != self.asked_before && self.older_pages < limits::OLDER_PAGES
         {
             self.older_pages += 1;
@@ -358,19 +473,23 @@ impl<L: ViewerLink> Viewer<L> {
     }
 }
 
-/// True if it is drawn in less time than it takes to hand it to another thread: a few rows, and texts that grow.
-fn is_light(seen: &Seen) -> bool {
+/// True if rendering takes less time than handing it to another thread: a few rows, and growing texts.
+fn is_light(seen: &ViewDelta) -> bool {
+    if seen.parallel.is_some() {
+        return false;
+    }
     let lists = [
         seen.tabs.as_ref().map(|rows| rows.len()),
+        seen.overview.as_ref().map(|all| all.rows.len()),
         seen.needs.as_ref().map(|rows| rows.len()),
-        seen.interrupted.as_ref().map(|rows| rows.len()),
+        seen.attention.as_ref().map(|all| all.rows.len()),
         seen.tree.as_ref().map(|rows| rows.len()),
         seen.strip.as_ref().map(Vec::len),
     ];
     let rows: usize = lists.into_iter().flatten().sum();
     let messages = seen.log.iter().flat_map(|log| &log.messages);
     let parts = messages.flat_map(|message| &message.parts);
-    // None if one of them is anything else than a text that grows.
+    // `None` if a part is anything else than a growing text.
     let texts: Option<usize> = parts
         .map(|part| part.open.as_ref().map(OpenText::bytes))
         .sum();
@@ -378,8 +497,8 @@ fn is_light(seen: &Seen) -> bool {
         && texts.is_some_and(|bytes| bytes <= limits::DRAWN_AT_ONCE_BYTES)
 }
 
-/// True if the instance that is looked at was removed since.
-fn left(state: &State, look: &Look, since: Rev) -> bool {
+/// True if the instance of the viewport was removed since then.
+fn left(state: &State, look: &Viewport, since: Rev) -> bool {
     let known = |id| state.instances.contains_key(id);
     since != Rev(0)
         && state.instances_rev > since

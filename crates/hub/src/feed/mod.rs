@@ -1,10 +1,10 @@
-//! The downstream leg: what viewers get.
+//! The downstream leg: the data that viewers receive.
 //!
-//! [`place`] gives a viewer its first picture, [`live`] keeps it true and skips what lies between. Every single event is in
-//! [`crate::record::log`].
+//! [`position`] renders the first page of a viewer, [`live`] keeps it up to date and skips intermediate states. Single
+//! events are in [`crate::record::log`].
 
 pub mod live;
-pub mod place;
+pub mod position;
 mod tick;
 
 pub use tick::Ticks;

@@ -1,4 +1,4 @@
-//! One clock for all viewers, so that they share what is rendered for a tick.
+//! One tick for all viewers, so that they share the rendered rows of a tick.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use model::state::Rev;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-/// Tells when viewers are to be brought up to date: the first change after quiet at once, further ones once per tick.
+/// Notifies viewers of changes: the first change after a pause at once, further ones once per tick.
 ///
-/// Viewers are woken in the order in which they came to wait, which a `watch` channel would leave to chance.
+/// Viewers are woken in FIFO order, which a `watch` channel does not guarantee.
 #[derive(Clone, Debug)]
 pub struct Ticks {
     shared: Arc<Shared>,
@@ -25,11 +25,11 @@ struct Shared {
     wake: Notify,
 }
 
-/// Tells the end of the clock, however it comes.
+/// Signals the end of the clock, including a panic.
 struct Clock(Arc<Shared>);
 
 impl Ticks {
-    /// Starts the clock over an engine's changes; it ends with the engine.
+    /// Starts the clock for an engine's changes; it ends with the engine.
     pub fn start(mut changes: watch::Receiver<Rev>, tick: Duration) -> Self {
         let shared = Arc::new(Shared::default());
         let clock = Clock(shared.clone());
@@ -44,7 +44,7 @@ impl Ticks {
         Self { shared, seen: 0 }
     }
 
-    /// Waits for the next tick with a change. False once the hub ends. Cancel safe.
+    /// Waits for the next tick with a change. False once the hub shuts down. Cancel safe.
     pub async fn next(&mut self) -> bool {
         loop {
             let mut woken = pin!(self.shared.wake.notified());
@@ -63,7 +63,7 @@ impl Ticks {
 }
 
 impl Ticks {
-    /// Waits until the clock has ended: from then on no viewer is told anything.
+    /// Waits until the clock has ended: after that no viewer is sent anything.
     pub async fn ended(&self) {
         loop {
             let mut woken = pin!(self.shared.wake.notified());

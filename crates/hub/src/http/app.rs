@@ -1,24 +1,25 @@
-//! What all handlers share.
+//! State shared by all handlers.
 
 use std::sync::Arc;
 
 use model::time::Timestamp;
-use page::{Context, Found, Notice};
+use page::{Context, FoundServer, Notice, Settings};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
-use super::log::Press;
+use super::log::SharedCompressor;
 use super::problem::Problem;
+use super::review::SessionChanges;
 use crate::access::{Access, Throttle};
 use crate::command::Commands;
 use crate::instances::Hub;
 use crate::limits;
 
-/// The version that pages and programs are told.
+/// The version reported to pages and programs.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What a page says of a hub that lets everybody in.
+/// The notice of a hub without authentication.
 const OPEN: &str = "This hub was started with --no-auth: every program and every user of this machine can read, prompt and \
     allow whatever agents ask. It is meant for tests";
 
@@ -35,7 +36,8 @@ struct Inner {
     viewers: Arc<Semaphore>,
     ending: CancellationToken,
     started: Timestamp,
-    press: Arc<Press>,
+    press: Arc<SharedCompressor>,
+    session_changes: SessionChanges,
 }
 
 impl App {
@@ -51,7 +53,27 @@ impl App {
         let (refusing, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
         tokio::spawn(async move {
             let refuse = || refusing.keep_refusing();
-            let kept = tasks.keep("what refuses for stopped sessions", refuse);
+            let kept = tasks.keep("refusing requests of stopped sessions", refuse);
+            ended.run_until_cancelled(kept).await
+        });
+        let (sending, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
+        tokio::spawn(async move {
+            let send = || sending.keep_sending();
+            let kept = tasks.keep("sending queued prompts", send);
+            ended.run_until_cancelled(kept).await
+        });
+        let (counting, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
+        let (account, settings) = (hub.account().clone(), hub.settings().clone());
+        tokio::spawn(async move {
+            let count = || counting.keep_account(&account, &settings);
+            let kept = tasks.keep("counting cost and time", count);
+            ended.run_until_cancelled(kept).await
+        });
+        let (indexing, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
+        let search = hub.search().clone();
+        tokio::spawn(async move {
+            let keep = || indexing.keep_index(&search);
+            let kept = tasks.keep("keeping the search index", keep);
             ended.run_until_cancelled(kept).await
         });
         let open = match &options.access {
@@ -67,7 +89,8 @@ impl App {
             viewers: Arc::new(Semaphore::new(limits::VIEWERS)),
             ending,
             started: hub.engine().now(),
-            press: Arc::new(Press::new()),
+            press: Arc::new(SharedCompressor::new()),
+            session_changes: SessionChanges::default(),
             hub,
         }))
     }
@@ -80,18 +103,18 @@ impl App {
         &self.0.commands
     }
 
-    /// Whether callers are asked who they are.
+    /// Whether callers are authenticated.
     pub(super) fn access(&self) -> &Access {
         &self.0.access
     }
 
-    /// Slows those down who show what is wrong.
+    /// The rate limit of invalid keys.
     pub(super) fn throttle(&self) -> &Throttle {
         &self.0.throttle
     }
 
-    /// Writes who may come in, beside the request that changed it. On a full disk all goes on, and who came in since has to
-    /// enter anew after a restart.
+    /// Writes the credentials in the background. If the disk is full the hub continues, and new pages must enter again
+    /// after a restart.
     pub(super) fn store_keys(&self) {
         let Access::Keys(keyring) = &self.0.access else {
             return;
@@ -108,22 +131,27 @@ impl App {
         &self.0.notices
     }
 
-    /// When it began to serve.
+    /// Time at which the hub began to serve.
     pub(super) fn started(&self) -> Timestamp {
         self.0.started
     }
 
-    /// Compresses the log for all its readers.
-    pub(super) fn press(&self) -> Arc<Press> {
+    /// The shared compressor for all readers of the log.
+    pub(super) fn press(&self) -> Arc<SharedCompressor> {
         self.0.press.clone()
     }
 
-    /// Cancelled once the hub ends: long answers end then.
+    /// Changes that servers reported of sessions lately.
+    pub(super) fn session_changes(&self) -> &SessionChanges {
+        &self.0.session_changes
+    }
+
+    /// Cancelled once the hub shuts down: streaming responses end then.
     pub(super) fn ending(&self) -> CancellationToken {
         self.0.ending.clone()
     }
 
-    /// A place for a viewer, or for a reader of the log; given back when it is dropped.
+    /// A permit for a viewer or a reader of the log; released on drop.
     pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
         self.0
             .viewers
@@ -132,7 +160,7 @@ impl App {
             .map_err(|_| Problem::crowded())
     }
 
-    /// Viewers and readers now.
+    /// Number of current viewers and readers.
     pub(super) fn viewers(&self) -> usize {
         limits::VIEWERS - self.0.viewers.available_permits()
     }
@@ -144,8 +172,13 @@ impl App {
         let _all = self.0.viewers.acquire_many(all).await;
     }
 
-    /// What a document needs beside what is looked at.
-    pub(super) fn context<'a>(&'a self, recent: &'a [Arc<str>], found: &'a [Found]) -> Context<'a> {
+    /// The data of a document besides the viewport.
+    pub(super) fn context<'a>(
+        &'a self,
+        recent: &'a [Arc<str>],
+        found: &'a [FoundServer],
+        settings: &'a Settings,
+    ) -> Context<'a> {
         let engine = self.0.hub.engine();
         Context {
             epoch: engine.epoch(),
@@ -154,6 +187,7 @@ impl App {
             recent,
             notices: &self.0.notices,
             found,
+            settings,
         }
     }
 }

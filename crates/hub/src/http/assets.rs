@@ -1,4 +1,4 @@
-//! The page's own files. Their addresses change with their content, so that browsers may keep them for ever.
+//! Static files of the page. Their URLs change with their content, so that browsers may cache them forever.
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -27,7 +27,7 @@ fn file(asset: &Asset, headers: &HeaderMap) -> Response {
         .get(IF_NONE_MATCH)
         .and_then(|tags| tags.to_str().ok())
         .unwrap_or_default();
-    // The tag of a compressed copy is weak.
+    // The ETag of a compressed response is weak.
     let held = held
         .split(',')
         .any(|tag| tag.trim().trim_start_matches("W/") == asset.etag);

@@ -1,4 +1,5 @@
-//! What could be added: folders that were used lately, and what OpenCode runs on this machine beside ours.
+//! Suggestions for new instances: recently used folders, and OpenCode processes on this machine that the hub did not
+//! start.
 
 use std::collections::HashSet;
 
@@ -7,7 +8,7 @@ use axum::extract::State;
 use futures_util::{StreamExt, stream};
 use model::plain;
 use model::state::Origin;
-use page::Found;
+use page::FoundServer;
 use serde::Serialize;
 
 use super::app::App;
@@ -16,38 +17,38 @@ use crate::registry::ServerUrl;
 use crate::workspace::discover;
 use crate::{ingest, limits};
 
-/// What could be added.
+/// Suggestions for new instances.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Discovered {
-    /// Folders that were used lately and are still there, the latest first.
+    /// Recently used folders that still exist, newest first.
     recent: Vec<String>,
-    /// What may be OpenCode servers: programs that listen on this machine and are not instances yet.
+    /// Possible OpenCode servers: programs that listen on this machine and are not instances yet.
     servers: Vec<Server>,
-    /// OpenCode in terminals. Their sessions are recorded, but nobody can follow them live.
+    /// OpenCode in terminals. Their sessions are recorded, but cannot be followed live.
     terminals: Vec<Terminal>,
-    /// Why nothing could be looked for, if so.
+    /// The reason why discovery failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
 }
 
-/// What may be an OpenCode server.
+/// A possible OpenCode server.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Server {
-    /// Its address.
+    /// URL of the server.
     url: String,
-    /// Its process.
+    /// Process id.
     pid: u32,
     /// The folder it was started in.
     folder: Option<String>,
-    /// Why it cannot be an instance, and what to do, if it said that it is OpenCode 2.
+    /// The reason why it cannot be an instance and the next step, if it is OpenCode 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     unusable: Option<String>,
 }
 
-/// An OpenCode in a terminal.
+/// An OpenCode process in a terminal.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Terminal {
-    /// Its process.
+    /// Process id.
     pid: u32,
     /// The folder it was started in.
     folder: String,
@@ -55,14 +56,17 @@ struct Terminal {
     command: String,
 }
 
-/// What could be added.
+/// Lists suggestions for new instances.
 #[utoipa::path(get, path = "/api/discover", tag = "hub", responses((status = 200, body = Discovered)))]
 pub(super) async fn read(State(app): State<App>) -> Result<Json<Discovered>, Problem> {
     all(&app).await.map(Json)
 }
 
-/// The same for the page. Where nothing could be looked for, nothing is offered.
-pub(super) async fn offered(app: &App) -> Vec<Found> {
+/// The suggestions for the page; empty if discovery fails.
+pub(super) async fn offered(app: &App) -> Vec<FoundServer> {
+    if !app.hub().offers_servers() {
+        return Vec::new();
+    }
     let Ok(Discovered {
         servers, terminals, ..
     }) = all(app).await
@@ -70,13 +74,13 @@ pub(super) async fn offered(app: &App) -> Vec<Found> {
         return Vec::new();
     };
     let servers = servers.into_iter().map(|server| match server.unusable {
-        Some(why) => Found::Unusable { why: why.into() },
-        None => Found::Server {
+        Some(why) => FoundServer::Unusable { why: why.into() },
+        None => FoundServer::Server {
             url: server.url.into(),
             folder: server.folder.map(Into::into),
         },
     });
-    let terminals = terminals.into_iter().map(|terminal| Found::Terminal {
+    let terminals = terminals.into_iter().map(|terminal| FoundServer::Terminal {
         folder: terminal.folder.into(),
         command: terminal.command.into(),
     });
@@ -104,13 +108,13 @@ async fn ask(app: &App, server: Server) -> Server {
     }
 }
 
-/// Blocks on the process table.
+/// Discovers processes. Blocks on the process table.
 fn look(app: &App) -> Discovered {
     let hub = app.hub();
     let ours: HashSet<u32> = hub.server_pids().into_iter().collect();
     let (found, failure) = match discover::look(&ours) {
         Ok(found) => (found, None),
-        Err(error) => (discover::Found::default(), Some(error.to_string())),
+        Err(error) => (discover::Discovery::default(), Some(error.to_string())),
     };
     let known: Vec<ServerUrl> = hub.engine().read(|state| {
         let origins = state.instances.values().map(|instance| &instance.origin);

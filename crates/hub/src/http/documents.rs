@@ -1,79 +1,173 @@
-//! The page as documents: whole, with everything that is known already.
+//! The page as complete documents, with all data that is loaded.
 
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
-use model::ids::{InstanceId, MessageId, SessionId};
-use model::view::Look;
-use page::Renderer;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use model::State;
+use model::ids::{InstanceId, MessageId, ParallelId, SessionId};
+use model::view::Viewport;
+use page::{Language, Renderer};
 use serde::Deserialize;
 use tokio::time::sleep;
 
 use super::app::App;
 use super::discover;
 use super::problem::Problem;
+use super::spoken::Spoken;
 use crate::engine::Watched;
-use crate::feed::place::{self, Place};
+use crate::feed::position::{self, ViewerPosition};
 use crate::limits;
 
 /// The window of a conversation.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Window {
-    /// The oldest message in it, if older ones than usual are wanted.
+    /// The oldest message of the window, if older messages than usual are requested.
+    from: Option<MessageId>,
+    /// The oldest message that the reader has, if the messages before it are requested.
+    before: Option<MessageId>,
+}
+
+/// A session that is shown beside the overview.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Peek {
+    /// Its instance.
+    instance: Option<InstanceId>,
+    /// The session.
+    session: Option<SessionId>,
+    /// The oldest message in its window, if older ones than usual are wanted.
     from: Option<MessageId>,
     /// The oldest message that the reader has, who wants those before it.
     before: Option<MessageId>,
 }
 
-/// The page without an instance in front.
-pub(super) async fn home(Shared(app): Shared<App>) -> Response {
-    document(&app, Look::default(), None).await
+/// The overview, with a session beside it where one is named. With one instance that has no session yet there is nothing to
+/// choose from: that leads straight to its first prompt.
+pub(super) async fn home(
+    Shared(app): Shared<App>,
+    Spoken(language): Spoken,
+    Query(peek): Query<Peek>,
+) -> Response {
+    if let Some(only) = app.hub().engine().read(only_empty_instance) {
+        return Redirect::temporary(&page::instance_path(only.as_str())).into_response();
+    }
+    let named = peek.instance.zip(peek.session);
+    let (instance, session) = named.unzip();
+    let look = Viewport {
+        from: peek.from.filter(|_| session.is_some()),
+        instance,
+        session,
+        overview: true,
+        ..Viewport::default()
+    };
+    document(&app, language, look, peek.before).await
 }
 
-/// The page with an instance in front.
+/// The only instance, if it is connected, was read, and has no session.
+fn only_empty_instance(state: &State) -> Option<InstanceId> {
+    let mut all = state.instances.values();
+    let (only, None) = (all.next()?, all.next()) else {
+        return None;
+    };
+    (only.is_live() && only.listed && only.sessions.is_empty()).then(|| only.id.clone())
+}
+
+/// The page with a selected instance.
 pub(super) async fn instance(
     Shared(app): Shared<App>,
+    Spoken(language): Spoken,
     Path(instance): Path<InstanceId>,
 ) -> Response {
-    let look = Look {
+    let look = Viewport {
         instance: Some(instance),
-        ..Look::default()
+        ..Viewport::default()
     };
-    document(&app, look, None).await
+    document(&app, language, look, None).await
 }
 
-/// The page with a session in front.
+/// The page with a selected session.
 pub(super) async fn session(
     Shared(app): Shared<App>,
+    Spoken(language): Spoken,
     Path((instance, session)): Path<(InstanceId, SessionId)>,
     Query(window): Query<Window>,
 ) -> Response {
-    let look = Look {
+    let look = Viewport {
         instance: Some(instance),
         session: Some(session),
         from: window.from,
+        ..Viewport::default()
     };
-    document(&app, look, window.before).await
+    document(&app, language, look, window.before).await
 }
 
-async fn document(app: &App, look: Look, before: Option<MessageId>) -> Response {
-    let Place { seen, exists, kept } = place::open(app.hub().engine(), look, before.as_ref()).await;
+/// The page that compares a parallel run.
+pub(super) async fn parallel(
+    Shared(app): Shared<App>,
+    Spoken(language): Spoken,
+    Path((instance, parallel)): Path<(InstanceId, ParallelId)>,
+) -> Response {
+    let look = Viewport {
+        instance: Some(instance),
+        parallel: Some(parallel),
+        ..Viewport::default()
+    };
+    document(&app, language, look, None).await
+}
+
+/// The page that shows what changed in the folder of an instance.
+pub(super) async fn review(
+    Shared(app): Shared<App>,
+    Spoken(language): Spoken,
+    Path(instance): Path<InstanceId>,
+) -> Response {
+    let look = Viewport {
+        instance: Some(instance),
+        review: true,
+        ..Viewport::default()
+    };
+    document(&app, language, look, None).await
+}
+
+/// The page that shows what a session changed.
+pub(super) async fn session_review(
+    Shared(app): Shared<App>,
+    Spoken(language): Spoken,
+    Path((instance, session)): Path<(InstanceId, SessionId)>,
+) -> Response {
+    let look = Viewport {
+        instance: Some(instance),
+        session: Some(session),
+        review: true,
+        ..Viewport::default()
+    };
+    document(&app, language, look, None).await
+}
+
+async fn document(
+    app: &App,
+    language: Language,
+    look: Viewport,
+    before: Option<MessageId>,
+) -> Response {
+    let ViewerPosition { seen, exists, kept } =
+        position::open(app.hub().live(), look, before.as_ref()).await;
     let status = if exists {
         StatusCode::OK
     } else {
         StatusCode::NOT_FOUND
     };
-    let found = match seen.look.instance {
-        None => discover::offered(app).await,
-        Some(_) => Vec::new(),
+    let found = match seen.viewport.overview {
+        true => discover::offered(app).await,
+        false => Vec::new(),
     };
     let shared = app.clone();
-    let html = app.hub().live().draw(move |renderer| {
+    let html = app.hub().live().draw(language, move |renderer| {
         let recent = shared.hub().offered_folders();
-        let context = shared.context(&recent, &found);
-        // Of what does not exist nothing is remembered.
+        let settings = shared.hub().settings().now();
+        let context = shared.context(&recent, &found, &settings);
+        // Nothing is retained for a viewport that does not exist.
         if exists {
             renderer.document(&seen, &context)
         } else {
@@ -81,7 +175,7 @@ async fn document(app: &App, look: Look, before: Option<MessageId>) -> Response 
         }
     });
     let html = html.await;
-    if let Some(kept) = kept {
+    if !kept.is_empty() {
         keep(app, kept, limits::DOCUMENT_KEPT);
     }
     match html {
@@ -90,8 +184,8 @@ async fn document(app: &App, look: Look, before: Option<MessageId>) -> Response 
     }
 }
 
-/// Keeps a conversation until the page's own socket looks at it.
-fn keep(app: &App, kept: Watched, time: Duration) {
+/// Retains conversations until the page's own socket requests it.
+pub(super) fn keep(app: &App, kept: Vec<Watched>, time: Duration) {
     let ending = app.ending();
     tokio::spawn(async move {
         tokio::select! {

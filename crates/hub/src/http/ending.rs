@@ -1,35 +1,35 @@
-//! What ends a long answer: the hub, or the caller's credential.
+//! End of a streaming response: the hub shuts down, or the caller's credential is revoked.
 
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
-use super::shield::Ended;
+use super::shield::Revocation;
 
-/// Both ends of a long answer.
+/// The two causes that end a streaming response.
 #[derive(Clone, Debug)]
 pub(super) struct Ending {
     hub: CancellationToken,
     caller: CancellationToken,
 }
 
-/// Which of them came.
+/// The cause of the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The hub ends.
+    /// The hub shuts down.
     Hub,
-    /// The caller may not be here any more.
+    /// The caller's credential is no longer valid.
     Caller,
 }
 
 impl Ending {
-    pub(super) fn of(app: &App, caller: Ended) -> Self {
+    pub(super) fn of(app: &App, caller: Revocation) -> Self {
         Self {
             hub: app.ending(),
             caller: caller.0,
         }
     }
 
-    /// The end, if it is there.
+    /// The cause, if the end has come.
     pub(super) fn is_there(&self) -> Option<End> {
         if self.caller.is_cancelled() {
             return Some(End::Caller);
@@ -37,7 +37,7 @@ impl Ending {
         self.hub.is_cancelled().then_some(End::Hub)
     }
 
-    /// Waits for it.
+    /// Waits for the end.
     pub(super) async fn comes(&self) -> End {
         tokio::select! {
             biased;

@@ -1,6 +1,6 @@
-//! Pictures that were attached to messages, or that tools gave back.
+//! Images attached to messages or returned by tools.
 //!
-//! Only rasters, with a media type that their own first bytes say; nothing else of what a server holds is served as a file.
+//! Only raster images, with the media type of their own first bytes; no other file of a server is served.
 
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -13,10 +13,10 @@ use super::app::App;
 use super::problem::Problem;
 use crate::{limits, picture};
 
-/// A part's content never changes under its revision, which the page puts into the address.
+/// The content of a part never changes under its revision, which is part of the URL.
 const FOR_AN_HOUR: &str = "private, max-age=3600";
 
-/// A picture in a part of a message, by its place among the part's files.
+/// An image in a part of a message, by its index among the part's files.
 #[utoipa::path(
     get, path = "/api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}", tag = "sessions",
     params(
@@ -60,7 +60,7 @@ pub(super) async fn read(
     Ok((headers, content).into_response())
 }
 
-/// One of the files of a part.
+/// The file with this index in a part.
 fn file(part: &str, nth: usize) -> Option<FileInfo> {
     let part = PartInfo::parse(part).ok()?;
     let files = match part.kind {

@@ -1,69 +1,145 @@
-//! Elements of the page that are too large for its socket, or that were folded.
+//! Elements of the page that are too large for its socket, or were collapsed.
 
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
-use model::ids::{InstanceId, MessageId, SessionId};
+use model::ids::{InstanceId, MessageId, ParallelId, SessionId};
 use model::state::Rev;
-use model::view::Look;
+use model::view::{self, Viewport};
+use page::{Language, speak};
 use serde::Deserialize;
 
 use super::app::App;
+use super::documents::keep;
 use super::problem::Problem;
-use crate::feed::place;
+use super::spoken::Spoken;
+use crate::feed::position::{self, ViewerPosition};
+use crate::limits;
 
-/// Which element of what is looked at.
+/// Selects an element of a viewport.
 #[derive(Debug, Deserialize)]
-pub(super) struct Wanted {
-    /// Its `data-k`.
+pub(super) struct FragmentQuery {
+    /// The element's key (`data-k`).
     key: String,
-    /// The revision that the viewer has.
+    /// The revision of the viewer.
     at: Option<u64>,
     /// The oldest message in the viewer's window.
     from: Option<MessageId>,
-    /// Present, and neither `0` nor `false`, to have long texts whole.
+    /// True for an element of the overview's page.
+    #[serde(default)]
+    overview: bool,
+    /// True for an element of a review page.
+    #[serde(default)]
+    review: bool,
+    /// The parallel run that the viewer compares.
+    parallel: Option<ParallelId>,
+    /// If present, and neither `0` nor `false`, long texts are not truncated.
     whole: Option<String>,
 }
 
-/// An element of the page without an instance in front.
+/// An element of the page without a selected instance.
 pub(super) async fn home(
     State(app): State<App>,
-    Query(wanted): Query<Wanted>,
+    Spoken(language): Spoken,
+    Query(wanted): Query<FragmentQuery>,
 ) -> Result<Html<String>, Problem> {
-    fragment(&app, Look::default(), wanted).await
+    let look = Viewport {
+        overview: wanted.overview,
+        review: wanted.review,
+        ..Viewport::default()
+    };
+    fragment(&app, language, look, wanted).await
 }
 
 /// An element of an instance's page.
 pub(super) async fn instance(
     State(app): State<App>,
+    Spoken(language): Spoken,
     Path(instance): Path<InstanceId>,
-    Query(wanted): Query<Wanted>,
+    Query(mut wanted): Query<FragmentQuery>,
 ) -> Result<Html<String>, Problem> {
-    let look = Look {
+    let look = Viewport {
+        parallel: wanted.parallel.take(),
         instance: Some(instance),
-        ..Look::default()
+        overview: wanted.overview,
+        review: wanted.review,
+        ..Viewport::default()
     };
-    fragment(&app, look, wanted).await
+    fragment(&app, language, look, wanted).await
 }
 
 /// An element of a session's page.
 pub(super) async fn session(
     State(app): State<App>,
+    Spoken(language): Spoken,
     Path((instance, session)): Path<(InstanceId, SessionId)>,
-    Query(mut wanted): Query<Wanted>,
+    Query(mut wanted): Query<FragmentQuery>,
 ) -> Result<Html<String>, Problem> {
-    let look = Look {
+    let look = Viewport {
         instance: Some(instance),
         session: Some(session),
         from: wanted.from.take(),
+        overview: wanted.overview,
+        review: wanted.review,
+        ..Viewport::default()
     };
-    fragment(&app, look, wanted).await
+    fragment(&app, language, look, wanted).await
 }
 
-async fn fragment(app: &App, look: Look, wanted: Wanted) -> Result<Html<String>, Problem> {
+/// Selects the messages before one.
+#[derive(Debug, Deserialize)]
+pub(super) struct OlderQuery {
+    /// The oldest message that the viewer has.
+    before: MessageId,
+}
+
+/// The messages of a session before those that a viewer has.
+pub(super) async fn older(
+    State(app): State<App>,
+    Spoken(language): Spoken,
+    Path((instance, session)): Path<(InstanceId, SessionId)>,
+    Query(OlderQuery { before }): Query<OlderQuery>,
+) -> Result<Html<String>, Problem> {
+    let look = Viewport {
+        instance: Some(instance),
+        session: Some(session),
+        from: Some(before.clone()),
+        ..Viewport::default()
+    };
+    let live = app.hub().live();
+    let ViewerPosition { seen, exists, kept } = position::open(live, look, Some(&before)).await;
+    if !exists {
+        return Err(Problem::no_fragment());
+    }
+    let html = live.draw(language, move |renderer| renderer.older(&seen, &before));
+    let html = html.await;
+    keep(&app, kept, limits::DOCUMENT_KEPT);
+    html.map(Html).ok_or_else(Problem::no_fragment)
+}
+
+/// The archived sessions of an instance.
+pub(super) async fn archived(
+    State(app): State<App>,
+    Spoken(language): Spoken,
+    Path(instance): Path<InstanceId>,
+) -> Result<Html<String>, Problem> {
+    let rows = app.hub().engine().read(|state| {
+        let found = state.instances.get(&instance)?;
+        Some(view::archived(state, found))
+    });
+    let rows = rows.ok_or_else(Problem::no_fragment)?;
+    Ok(Html(speak(language, || page::archive(&instance, &rows))))
+}
+
+async fn fragment(
+    app: &App,
+    language: Language,
+    look: Viewport,
+    wanted: FragmentQuery,
+) -> Result<Html<String>, Problem> {
     let whole = wanted
         .whole
         .is_some_and(|whole| !matches!(&*whole, "0" | "false"));
     let at = wanted.at.map(Rev);
-    let html = place::element(app.hub().live(), look, wanted.key, at, whole).await;
+    let html = position::element(app.hub().live(), language, look, wanted.key, at, whole).await;
     html.map(Html).ok_or_else(Problem::no_fragment)
 }

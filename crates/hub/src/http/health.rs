@@ -1,4 +1,4 @@
-//! How the hub is.
+//! Health of the hub.
 
 use std::sync::Arc;
 
@@ -10,56 +10,56 @@ use serde::Serialize;
 use super::app::{App, VERSION};
 use crate::record::journal::Status;
 
-/// How the hub is.
+/// The health of the hub.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Health {
-    /// `ok`, `degraded` while a part of the hub is down that is begun again, or `failed` when it has to be started anew.
+    /// `ok`; `degraded` while a failed part of the hub is restarted; or `failed` when the hub must be restarted.
     status: &'static str,
-    /// What is wrong, in sentences; nothing while it is `ok`.
+    /// The problems, as sentences; empty while the status is `ok`.
     problems: Vec<String>,
     /// Version of Drovers.
     version: &'static str,
-    /// Names this run of the hub: revisions of another mean nothing.
+    /// Epoch of this run of the hub: revisions of another run are not comparable.
     epoch: String,
-    /// Seconds since it began to serve.
+    /// Seconds since the hub began to serve.
     uptime: u64,
-    /// Instances known.
+    /// Number of instances.
     instances: usize,
-    /// Of those, how many are connected.
+    /// Number of connected instances.
     connected: usize,
-    /// Pages and programs that follow.
+    /// Number of connected pages and programs.
     viewers: usize,
-    /// The log.
+    /// The state of the log.
     log: LogHealth,
-    /// Its journal.
+    /// The state of the journal.
     journal: JournalHealth,
-    /// What a person should know.
+    /// Notices for people.
     #[schema(value_type = Vec<String>)]
     notices: Vec<Arc<str>>,
 }
 
-/// What is kept of the log.
+/// The retained range of the log.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct LogHealth {
-    /// Cursor before the oldest event that is kept.
+    /// Cursor before the oldest retained event.
     begin: String,
-    /// Cursor after the newest.
+    /// Cursor after the newest event.
     end: String,
 }
 
-/// How the journal is.
+/// The state of the journal.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct JournalHealth {
-    /// `ok`, `opening`, `off` or `failed`. While it is not `ok` nothing is stored.
+    /// `ok`, `opening`, `off` or `failed`. Nothing is stored while it is not `ok`.
     status: &'static str,
-    /// Why it is off, unless that is wanted, or why it failed.
+    /// The reason why the journal is off, unless it was disabled, or why it failed.
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Arc<str>>,
-    /// Since when it fails (RFC 3339).
+    /// Time of the failure (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
-    /// Where a damaged one was put that this one follows.
+    /// Path of a damaged journal that was replaced.
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     put_aside: Option<Arc<str>>,
@@ -82,14 +82,14 @@ impl JournalHealth {
     }
 }
 
-/// A yes or no, for those who watch the hub's process: status 200 or 503.
+/// Response of a health probe: status 200 or 503.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct Answer {
-    /// The same.
+pub(super) struct HealthAnswer {
+    /// True with status 200.
     ok: bool,
 }
 
-impl Answer {
+impl HealthAnswer {
     fn of(ok: bool) -> (StatusCode, Json<Self>) {
         let status = match ok {
             true => StatusCode::OK,
@@ -99,25 +99,25 @@ impl Answer {
     }
 }
 
-/// Whether the hub does its work: after a no it has to be started anew. It asks for no key, and tells nothing else.
+/// Liveness probe: after a negative response the hub must be restarted. Requires no key, and reveals nothing else.
 #[utoipa::path(
     get, path = "/api/health/live", tag = "hub",
-    responses((status = 200, body = Answer), (status = 503, body = Answer))
+    responses((status = 200, body = HealthAnswer), (status = 503, body = HealthAnswer))
 )]
-pub(super) async fn live(State(app): State<App>) -> (StatusCode, Json<Answer>) {
-    Answer::of(app.hub().is_well().await)
+pub(super) async fn live(State(app): State<App>) -> (StatusCode, Json<HealthAnswer>) {
+    HealthAnswer::of(app.hub().is_well().await)
 }
 
-/// Whether all of the hub runs: a no may pass by itself. It asks for no key, and tells nothing else.
+/// Readiness probe: a negative response may be temporary. Requires no key, and reveals nothing else.
 #[utoipa::path(
     get, path = "/api/health/ready", tag = "hub",
-    responses((status = 200, body = Answer), (status = 503, body = Answer))
+    responses((status = 200, body = HealthAnswer), (status = 503, body = HealthAnswer))
 )]
-pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Answer>) {
-    Answer::of(app.hub().is_ready().await)
+pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<HealthAnswer>) {
+    HealthAnswer::of(app.hub().is_ready().await)
 }
 
-/// What is wrong with a hub: as one word, and in sentences.
+/// The problems of a hub: a status word, and sentences.
 fn problems(app: &App) -> (&'static str, Vec<String>) {
     let hub = app.hub();
     if hub.has_ended() {
@@ -144,7 +144,7 @@ fn problems(app: &App) -> (&'static str, Vec<String>) {
     (status, problems)
 }
 
-/// How the hub is.
+/// Returns the health of the hub.
 #[utoipa::path(get, path = "/api/health", tag = "hub", responses((status = 200, body = Health)))]
 pub(super) async fn read(State(app): State<App>) -> Json<Health> {
     let (status, problems) = problems(&app);

@@ -1,4 +1,4 @@
-//! Instances: listed, added, removed, reconnected. Credentials go in and never out.
+//! Instances: list, add, remove, reconnect. Responses never contain credentials.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,58 +25,61 @@ use crate::secret::Secret;
 /// An instance. Times are RFC 3339.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct InstanceJson {
-    /// Its id, ours.
+    /// Id of the instance, chosen by the hub.
     #[schema(value_type = String)]
     id: InstanceId,
-    /// What people call it.
+    /// Display name.
     #[schema(value_type = String)]
     name: Arc<str>,
     /// The folder in which the hub runs its server.
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<Arc<str>>,
-    /// The address of its server, where somebody else runs it.
+    /// The URL of its server, where the server runs elsewhere.
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<Arc<str>>,
-    /// How its link is.
+    /// Status of the link.
     #[schema(value_type = String)]
     status: Status,
-    /// Since when it is so.
+    /// Time of the last status change.
     since: String,
-    /// When anything was last heard.
+    /// Time of the last received byte.
     last_event_at: Option<String>,
-    /// Tries that failed in a row.
+    /// Number of consecutive failed attempts.
     attempt: u32,
-    /// Tries after which it is given up.
+    /// Maximum number of consecutive attempts.
     max_attempts: u32,
-    /// When the next try is due.
+    /// Time of the next attempt.
     retry_at: Option<String>,
-    /// Why it is not connected, in a sentence with the next step.
+    /// The reason why it is not connected: a sentence with the next step.
     #[schema(value_type = Option<String>)]
     reason: Option<Arc<str>>,
-    /// The same as one word: `bad_address`, `not_started`, `dns`, `refused`, `unreachable`, `tls`, `timeout`, `ended`,
-    /// `reset`, `silent`, `unauthorized`, `redirect`, `server_error`, `empty_answer`, `content_type`, `bad_answer`,
-    /// `not_opencode`, `opencode2`, `state_unreadable`, `flooded` or `hub_failed`.
+    /// The kind of the reason: `bad_address`, `not_started`, `dns`, `refused`, `unreachable`, `tls`, `timeout`,
+    /// `ended`, `reset`, `silent`, `unauthorized`, `redirect`, `server_error`, `empty_answer`, `content_type`,
+    /// `bad_answer`, `not_opencode`, `opencode2`, `state_unreadable`, `flooded` or `hub_failed`.
     #[schema(value_type = Option<String>)]
     reason_kind: Option<ReasonKind>,
-    /// How often events were missing in its stream while it was open, and what they told was read again.
+    /// Number of times that events were missing in the open stream and the state was read again.
     gaps: u64,
     /// Version of its server.
     #[schema(value_type = Option<String>)]
     version: Option<Arc<str>>,
-    /// How many sessions and requests were more than the hub keeps of one server, since it began.
+    /// Number of sessions and requests that exceeded the hub's limits for one server, since the hub started.
     left_out: u64,
-    /// True if its server has older sessions than those that are listed: `POST …/older-sessions` reads more of them.
+    /// True if its server has older sessions than the listed ones: `POST …/older-sessions` loads more.
     older_sessions: bool,
-    /// By how many milliseconds its server's clock is ahead of the hub's, or behind it where less than zero. The times in what it
-    /// says, such as `time` of a session, are by its own clock.
+    /// Number of folders of the server whose state the hub reads, if the server works in more folders. Of sessions in the other
+    /// folders the hub knows the events since it connected.
+    folders_cut: Option<usize>,
+    /// Milliseconds by which the server's clock is ahead of the hub's (negative if behind). Times in the server's data,
+    /// such as `time` of a session, are by the server's clock.
     clock_ahead: i64,
-    /// True if what it says is stored in the journal, where there is one.
+    /// True if its events are stored in the journal, where there is one.
     journal: bool,
 }
 
-/// How a link is.
+/// The status of a link.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Status {
@@ -122,6 +125,7 @@ impl InstanceJson {
             version: instance.version.clone(),
             left_out: instance.counters.beyond(),
             older_sessions: instance.has_older(),
+            folders_cut: instance.folders_cut,
             clock_ahead: instance.clock_ahead,
             journal: !app.hub().engine().log().is_private(&instance.id),
         }
@@ -134,26 +138,27 @@ pub(super) fn rfc3339(at: Timestamp) -> String {
         .to_string()
 }
 
-/// An instance to be added: a `folder` or a `url`.
+/// A new instance: a `folder` or a `url`.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Add {
-    /// A folder of this machine, in which the hub runs a server.
+    /// A folder on this machine, in which the hub runs a server.
     #[serde(default)]
     folder: Option<String>,
-    /// The address of a server that runs already, without credentials.
+    /// URL of a running server, without credentials.
     #[serde(default)]
     url: Option<String>,
-    /// The server's user name, by default OpenCode's own.
+    /// The user name for the server; OpenCode's default if absent.
     #[serde(default)]
     username: Option<String>,
-    /// The server's password.
+    /// The password for the server.
     #[serde(default)]
     password: Option<String>,
-    /// What people call it.
+    /// Display name.
     #[serde(default)]
     name: Option<String>,
-    /// With a `folder`: true says that a person trusts what its configuration makes OpenCode run. Needed once for each folder.
+    /// With a `folder`: true confirms that a person trusts the configuration that OpenCode runs in it. Needed once per
+    /// folder.
     #[serde(default)]
     trust: bool,
 }
@@ -183,7 +188,7 @@ impl Add {
     }
 }
 
-/// All instances, by name.
+/// Lists all instances by name.
 #[utoipa::path(get, path = "/api/instances", tag = "instances", responses((status = 200, body = [InstanceJson])))]
 pub(super) async fn list(State(app): State<App>) -> Json<Vec<InstanceJson>> {
     let engine = app.hub().engine();
@@ -197,7 +202,7 @@ pub(super) async fn list(State(app): State<App>) -> Json<Vec<InstanceJson>> {
     Json(all)
 }
 
-/// Adds an instance. The same folder or address twice is the same instance.
+/// Adds an instance. Idempotent: the same folder or URL is the same instance.
 #[utoipa::path(
     post, path = "/api/instances", tag = "instances", request_body = Add,
     responses(
@@ -218,8 +223,8 @@ pub(super) async fn add(
     let added = app.hub().add(new, name.as_deref()).await?;
     let id = added.id();
     let engine = app.hub().engine();
-    let heard = engine.until(|state| state.instances.contains_key(id));
-    let _too_late = tokio::time::timeout(limits::ECHO_WAIT, heard).await;
+    let shown = engine.until(|state| state.instances.contains_key(id));
+    let _too_late = tokio::time::timeout(limits::ECHO_WAIT, shown).await;
     let status = match added {
         Added::New(_) => StatusCode::CREATED,
         Added::Known(_) => StatusCode::OK,
@@ -228,7 +233,7 @@ pub(super) async fn add(
     Ok((status, location, Json(one(&app, id)?)).into_response())
 }
 
-/// An instance.
+/// Returns an instance.
 #[utoipa::path(
     get, path = "/api/instances/{id}", tag = "instances", params(("id" = String, Path)),
     responses((status = 200, body = InstanceJson), (status = 404, body = Problem))
@@ -240,7 +245,7 @@ pub(super) async fn read(
     one(&app, &id).map(Json)
 }
 
-/// Removes an instance: its stream is closed, and a server that was started for it ends.
+/// Removes an instance: closes its stream, and stops a server that was started for it.
 #[utoipa::path(
     delete, path = "/api/instances/{id}", tag = "instances", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem))
@@ -257,14 +262,18 @@ pub(super) async fn remove(
         .engine()
         .until(|state| !state.instances.contains_key(&id));
     let _too_late = tokio::time::timeout(limits::ECHO_WAIT, gone).await;
+    app.commands().forget_parallels(&id).await;
+    let drafts = app.hub().drafts().clone();
+    let forgotten = tokio::task::spawn_blocking(move || drafts.forget(&id, None));
+    forgotten.await.map_err(Problem::internal)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What is changed of an instance.
+/// A change of an instance.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Change {
-    /// Whether what it says is stored in the journal from now on. What was stored before stays.
+    /// Whether its events are stored in the journal from now on. Stored events are kept.
     journal: bool,
 }
 
@@ -284,7 +293,7 @@ pub(super) async fn change(
     one(&app, &id).map(Json)
 }
 
-/// Tries to connect at once, and forgets the failures before.
+/// Connects at once, and resets the count of failures.
 #[utoipa::path(
     post, path = "/api/instances/{id}/reconnect", tag = "instances", params(("id" = String, Path)),
     responses((status = 202, body = InstanceJson), (status = 404, body = Problem))
@@ -299,7 +308,8 @@ pub(super) async fn reconnect(
     Ok((StatusCode::ACCEPTED, Json(one(&app, &id)?)).into_response())
 }
 
-/// Reads older sessions than those that are listed, a page of each folder whose list was cut. They are in the list then.
+/// Loads older sessions than the listed ones: a page for each folder whose list is truncated. They are in the list
+/// afterwards.
 #[utoipa::path(
     post, path = "/api/instances/{id}/older-sessions", tag = "sessions", params(("id" = String, Path)),
     responses(

@@ -1,4 +1,4 @@
-//! Connections: how many there may be, how each is set up, and how long one may leave what it asked for unread.
+//! Connections: their maximum number, socket options, and the timeout for unread data.
 
 mod serving;
 mod waiting;
@@ -22,22 +22,22 @@ pub(super) use serving::serve;
 use super::peer::Peers;
 
 use crate::limits;
-use waiting::Waiting;
+use waiting::IdleConnections;
 
-/// Accepts no more than [`limits::CONNECTIONS`] at a time. For a further one the connection makes room that waits longest
-/// for its client; where none does, it waits itself.
+/// Accepts at most [`limits::CONNECTIONS`] connections. For a new one the connection that has been idle longest is
+/// closed; if none is idle, the new one waits.
 pub(super) struct Bounded {
     listener: TcpListener,
     peers: Peers,
     room: Arc<Semaphore>,
-    waiting: Waiting,
+    waiting: IdleConnections,
 }
 
-/// A connection that gives its place back when it closes, as a WebSocket too. Once a write has waited for its reader for
-/// [`limits::VIEWER_WRITE`], it fails: what was to be written is kept no longer.
+/// A connection that releases its permit on close, including as a WebSocket. A write that waits for its reader longer
+/// than [`limits::VIEWER_WRITE`] fails, and its data is dropped.
 pub(super) struct Connection<S = TcpStream> {
     stream: S,
-    /// Set while a write waits: when it is given up.
+    /// The deadline of a waiting write.
     waiting: Option<Pin<Box<Sleep>>>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -52,7 +52,7 @@ impl Bounded {
             listener,
             peers: Peers::find(),
             room: Arc::new(Semaphore::new(connections)),
-            waiting: Waiting::default(),
+            waiting: IdleConnections::default(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Bounded {
             return Some(place);
         }
         self.waiting.close_oldest();
-        // Only a closed semaphore refuses, and nothing closes this one.
+        // Only a closed semaphore fails, and this one is never closed.
         self.room.clone().acquire_owned().await.ok()
     }
 }
@@ -94,14 +94,14 @@ impl Listener for Bounded {
     }
 }
 
-/// Changes are small and due now; a reader who does not read shall not fill the kernel's memory either.
+/// Disables Nagle's algorithm, as changes are small, and limits the kernel's buffer for slow readers.
 fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     Ok(set_socket_send_buffer_size(stream, limits::SEND_BUFFER)?)
 }
 
 impl<S> Connection<S> {
-    /// Gives up a write that waits for too long.
+    /// Applies the timeout to a waiting write.
     fn in_time<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// Over memory: paused time runs on while the kernel still carries bytes of a socket.
+    /// Uses in-memory streams: paused time advances while the kernel still transfers socket data.
     fn pair() -> (Connection<DuplexStream>, DuplexStream) {
         let (stream, client) = duplex(2 * limits::SEND_BUFFER);
         let connection = Connection {

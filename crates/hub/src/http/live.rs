@@ -1,4 +1,4 @@
-//! `GET /api/live`: the live feed over a WebSocket, one for each page.
+//! `GET /api/live`: the live feed over a WebSocket, one per page.
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Extension, State};
@@ -7,7 +7,7 @@ use axum::response::Response;
 use super::app::App;
 use super::ending::{End, Ending};
 use super::problem::Problem;
-use super::shield::Ended;
+use super::shield::Revocation;
 use crate::feed::live::ViewerLink;
 use crate::limits;
 
@@ -18,7 +18,7 @@ use crate::limits;
 )]
 pub(super) async fn connect(
     State(app): State<App>,
-    Extension(ended): Extension<Ended>,
+    Extension(ended): Extension<Revocation>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let place = app.place()?;
@@ -63,7 +63,7 @@ impl ViewerLink for Socket {
 }
 
 impl Socket {
-    /// Tells the page to come back later, or that it may not.
+    /// Sends a close frame: reconnect later, or access revoked.
     async fn farewell(&mut self, end: End) {
         let (code, reason) = match end {
             End::Hub => (close_code::RESTART, "the hub ends"),
@@ -73,7 +73,7 @@ impl Socket {
             code,
             reason: reason.into(),
         };
-        // It may be gone already.
+        // The peer may be gone already.
         let _sent = self.socket.send(Message::Close(Some(frame))).await;
     }
 }

@@ -1,17 +1,17 @@
-//! `GET /api/log`: every upstream event in order, as an event stream of our own with cursors.
+//! `GET /api/log`: every upstream event in order, as an event stream with cursors.
 //!
-//! Frames, by the name of the event:
+//! Frames, by event name:
 //!
-//! | event | data | what |
+//! | event | data | meaning |
 //! |---|---|---|
-//! | (none) | `{"instance", "event"}` | an event as the server sent it; of a `sync` twin only its names |
-//! | (none) | `{"instance", "hub"}` | the hub's own word on the link: see `docs/journal.md` |
-//! | `withheld` | `{"instance", "count"}` | so many entries of that instance are not kept: deleted, or never stored |
-//! | `gap` | `{"after", "resume"}` | whatever lies between these two cursors is lost to this reader |
+//! | (none) | `{"instance", "event"}` | an event as the server sent it; of a `sync` duplicate only its names |
+//! | (none) | `{"instance", "hub"}` | an event of the hub about the link: see `docs/journal.md` |
+//! | `redacted` | `{"instance", "count"}` | this number of entries of the instance are not retained: deleted, or never stored |
+//! | `gap` | `{"after", "resume"}` | the entries between these two cursors are lost to this reader |
 //!
-//! Each carries as its `id` the cursor after it. Comments are sent while nothing happens; they carry the cursor, too.
+//! The `id` of each is the cursor after it. Comments are sent as heartbeats; they carry the cursor as well.
 
-mod gzip;
+mod compressor;
 mod out;
 
 use std::collections::VecDeque;
@@ -29,47 +29,48 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
 
-pub(super) use self::gzip::Press;
+pub(super) use self::compressor::SharedCompressor;
 use self::out::Out;
 use super::app::App;
 use super::ending::{End, Ending};
 use super::problem::Problem;
-use super::shield::Ended;
+use super::shield::Revocation;
 use crate::engine::Handle;
 use crate::limits;
-use crate::record::log::{Cursor, Entry, Read, Said};
+use crate::record::log::{Cursor, Entry, LogRead, Payload};
 
-/// What to tell of the log.
+/// Selects events of the log.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Ask {
-    /// Events after this cursor: the `id` of an event, or `now`. Without it, and without `Last-Event-ID`, everything
-    /// that is kept.
+pub(super) struct LogParams {
+    /// Events after this cursor: the `id` of an event, or `now`. Without it, and without `Last-Event-ID`, all retained
+    /// events.
     after: Option<String>,
     /// Events of this instance only.
     #[param(value_type = Option<String>)]
     instance: Option<InstanceId>,
-    /// Events about this session only.
+    /// Events of this session only.
     #[param(value_type = Option<String>)]
     session: Option<SessionId>,
-    /// False to end with the newest event instead of waiting for more.
+    /// False to end the response after the newest event instead of following the log.
     follow: Option<bool>,
 }
 
-/// Every upstream event in order, as server-sent events: `id` is the cursor, `data` is `{"instance", "event"}` with the
-/// event as it came, or `{"instance", "hub"}` with the hub's own word on the link. It begins with what the journal has,
-/// and goes on over restarts of the hub. Where events are lost to the reader there is first an event `gap` with
-/// `{"after", "resume"}`; for those that are not kept there is an event `withheld` with `{"instance", "count"}`.
+/// Streams every upstream event in order, as server-sent events: `id` is the cursor, `data` is `{"instance", "event"}`
+/// with the event as received, or `{"instance", "hub"}` with an event of the hub about the link. The stream begins with
+/// the journal, and cursors stay valid over restarts of the hub. Where events are lost to the reader, an event `gap`
+/// with `{"after", "resume"}` comes first; events that are not retained are replaced by an event `redacted` with
+/// `{"instance", "count"}`.
 #[utoipa::path(
-    get, path = "/api/log", tag = "feeds", params(Ask, ("Last-Event-ID" = Option<String>, Header)),
+    get, path = "/api/log", tag = "feeds", params(LogParams, ("Last-Event-ID" = Option<String>, Header)),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem))
 )]
 pub(super) async fn follow(
     State(app): State<App>,
-    Extension(ended): Extension<Ended>,
+    Extension(ended): Extension<Revocation>,
     headers: HeaderMap,
-    Query(ask): Query<Ask>,
+    Query(ask): Query<LogParams>,
 ) -> Result<Response, Problem> {
     let place = app.place()?;
     let engine = app.hub().engine().clone();
@@ -77,7 +78,7 @@ pub(super) async fn follow(
         .get("last-event-id")
         .and_then(|id| id.to_str().ok())
         .filter(|id| !id.is_empty());
-    // A browser that reconnects repeats its first `after`, and knows better by then.
+    // A browser that reconnects repeats its first `after`, but its last event id is newer.
     let cursor = match last.or(ask.after.as_deref()) {
         Some("now") => engine.log().end(),
         Some(cursor) => cursor.parse()?,
@@ -110,7 +111,7 @@ pub(super) async fn follow(
     Ok((kind, encoding, [("x-accel-buffering", "no")], body).into_response())
 }
 
-/// True if a request takes gzip: RFC 9110, section 12.5.3.
+/// True if a request accepts gzip: RFC 9110, section 12.5.3.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let named = headers.get_all(ACCEPT_ENCODING).into_iter();
     named
@@ -129,11 +130,11 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 struct Reader {
     engine: Handle,
     newest: watch::Receiver<u64>,
-    /// After the newest entry that was read.
+    /// The cursor after the newest entry that was read.
     cursor: Cursor,
-    ask: Ask,
+    ask: LogParams,
     pending: VecDeque<Arc<Entry>>,
-    /// What is on its way to the reader.
+    /// Output queue of the reader.
     out: Out,
     beat: Instant,
     ending: Ending,
@@ -156,7 +157,7 @@ impl Reader {
         }
         let more = self.fill().await;
         if let Err(error) = self.out.flush() {
-            // The reader comes back with its cursor.
+            // The reader reconnects with its cursor.
             tracing::error!(%error, "a reader of the log is sent away: gzip failed");
             return None;
         }
@@ -167,10 +168,10 @@ impl Reader {
         self.out.pop()
     }
 
-    /// Waits until there is something to say, and says it; `None` if there never is.
+    /// Waits for output and queues it; `None` at the end.
     async fn fill(&mut self) -> Option<()> {
         if !std::mem::replace(&mut self.greeted, true) {
-            // Readers see at once that they are connected, however quiet it is.
+            // Readers see at once that they are connected, even without events.
             self.out.push(": drovers\n\n");
             return Some(());
         }
@@ -187,25 +188,25 @@ impl Reader {
             self.newest.borrow_and_update();
             let journal = self.engine.journal();
             match journal.read(&self.cursor, limits::LOG_PAGE).await {
-                Read::Gap { resume } => {
+                LogRead::Gap { resume } => {
                     self.gap(resume);
                     return Some(());
                 }
-                Read::Entries(entries) if entries.is_empty() => {
+                LogRead::Entries(entries) if entries.is_empty() => {
                     if self.ask.follow == Some(false) {
                         return None;
                     }
-                    if self.wait().await? == Woken::ByTheClock {
+                    if self.wait().await? == WakeReason::ByTheClock {
                         self.out.push(&format!(": beat\nid: {}\n\n", self.cursor));
                         return Some(());
                     }
                 }
-                Read::Entries(entries) => self.take(entries),
+                LogRead::Entries(entries) => self.take(entries),
             }
         }
     }
 
-    /// Takes entries that are to be sent next, and leaves for the next look at the log what is too much to keep.
+    /// Queues entries, and leaves those beyond the output limit for the next read of the log.
     fn take(&mut self, mut entries: Vec<Arc<Entry>>) {
         let mut bytes = 0;
         let fit = entries.iter().take_while(|entry| {
@@ -217,7 +218,7 @@ impl Reader {
         if let Some(last) = entries.last() {
             self.cursor = last.cursor();
         }
-        let Ask {
+        let LogParams {
             instance, session, ..
         } = &self.ask;
         let wanted = |entry: &Arc<Entry>| {
@@ -231,12 +232,12 @@ impl Reader {
         self.pending.extend(entries.into_iter().filter(wanted));
     }
 
-    /// Says an entry, and with one that is withheld those that follow it.
+    /// Formats an entry; consecutive redacted entries become one frame.
     fn frame(&mut self, entry: &Entry) {
-        let (name, text) = match &entry.said {
-            Said::Upstream(text) | Said::Names(text) => ("event", text),
-            Said::Hub(text) => ("hub", text),
-            Said::Withheld => return self.withheld(entry),
+        let (name, text) = match &entry.payload {
+            Payload::Upstream(text) | Payload::Names(text) => ("event", text),
+            Payload::Hub(text) => ("hub", text),
+            Payload::Redacted => return self.redacted(entry),
         };
         let (id, instance) = (entry.cursor(), &entry.instance);
         self.out.push(&format!(
@@ -246,16 +247,17 @@ impl Reader {
         self.out.push("}\n\n");
     }
 
-    fn withheld(&mut self, entry: &Entry) {
+    fn redacted(&mut self, entry: &Entry) {
         let (mut last, mut count) = (entry.cursor(), 1);
-        let same =
-            |next: &mut Arc<Entry>| next.said == Said::Withheld && next.instance == entry.instance;
+        let same = |next: &mut Arc<Entry>| {
+            next.payload == Payload::Redacted && next.instance == entry.instance
+        };
         while let Some(next) = self.pending.pop_front_if(same) {
             last = next.cursor();
             count += 1;
         }
         let data = serde_json::json!({"instance": entry.instance, "count": count});
-        let frame = format!("id: {last}\nevent: withheld\ndata: {data}\n\n");
+        let frame = format!("id: {last}\nevent: redacted\ndata: {data}\n\n");
         self.out.push(&frame);
     }
 
@@ -267,23 +269,23 @@ impl Reader {
         self.cursor = resume;
     }
 
-    /// Waits for more; `None` once the hub ends. A beat carries the cursor, so that a reader of little does not fall
-    /// behind the log.
-    async fn wait(&mut self) -> Option<Woken> {
+    /// Waits for more; `None` once the hub shuts down. A heartbeat carries the cursor, so that the cursor of a reader
+    /// with few events does not fall behind the log.
+    async fn wait(&mut self) -> Option<WakeReason> {
         tokio::select! {
-            more = self.newest.changed() => more.ok().map(|()| Woken::ByMore),
+            more = self.newest.changed() => more.ok().map(|()| WakeReason::ByMore),
             _end = self.ending.comes() => None,
             () = sleep_until(self.beat) => {
                 self.beat = Instant::now() + limits::LOG_BEAT;
-                Some(Woken::ByTheClock)
+                Some(WakeReason::ByTheClock)
             }
         }
     }
 }
 
-/// Why a reader that waited goes on.
+/// The reason why a waiting reader continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Woken {
+enum WakeReason {
     ByMore,
     ByTheClock,
 }

@@ -1,41 +1,44 @@
-//! `/enter`: how a browser comes in. A link leads there whose key is good once; its page shows the key, and the browser
-//! gets a cookie for it.
+//! `/enter`: login of a browser. A link with a single-use key leads there; the page posts the key, and the browser gets
+//! a cookie.
 
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE, USER_AGENT};
 use axum::response::{Html, IntoResponse, Response};
+use page::speak;
 use serde::Deserialize;
 
 use super::app::App;
 use super::problem::Problem;
+use super::spoken::Spoken;
 use crate::access::{Access, Entrance};
 use crate::limits;
 
 /// A link's key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Enter {
+pub(super) struct LoginRequest {
     key: String,
 }
 
-/// The header in which a page shows its proof.
+/// The header with a page's proof.
 pub(super) const PROOF: &str = "x-drovers-proof";
 
-/// What a page's script keeps.
+/// The credentials stored by a page's script.
 #[derive(serde::Serialize)]
-struct Kept<'a> {
+struct PageCredential<'a> {
     proof: &'a str,
 }
 
-/// The name of a hub's cookie: by the port that the browser asks. Browsers send cookies to every port of a host, so that two hubs
-/// with one name would take each other's place; a hub of this machine and one behind a forwarded port may well listen on the same.
+/// The name of a hub's cookie, which contains the port that the browser uses. Browsers send cookies to every port of a
+/// host, so two hubs with the same cookie name would overwrite each other; a hub on this machine and one behind a
+/// forwarded port may listen on the same port.
 pub(super) fn cookie_name(entrance: Entrance) -> String {
     format!("drovers_{}", entrance.port)
 }
 
-/// Gives a browser its cookie: for this host alone, out of reach of scripts, and sent by no other site's page.
+/// The `Set-Cookie` header: for this host only, `HttpOnly`, and not sent by pages of other sites.
 pub(super) fn set_cookie(entrance: Entrance, key: &str) -> Option<HeaderValue> {
     let (name, age) = (cookie_name(entrance), limits::PAGE_LIFE.as_secs());
     let cookie = format!("{name}={key}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict");
@@ -45,16 +48,16 @@ pub(super) fn set_cookie(entrance: Entrance, key: &str) -> Option<HeaderValue> {
 }
 
 /// The page that a link opens.
-pub(super) async fn page() -> Html<String> {
-    Html(page::enter())
+pub(super) async fn page(Spoken(language): Spoken) -> Html<String> {
+    Html(speak(language, page::enter))
 }
 
-/// Takes a link's key, and gives the browser a cookie and its page a proof.
+/// Exchanges a link's key for a cookie of the browser and a proof of its page.
 pub(super) async fn enter(
     State(app): State<App>,
     Extension(entrance): Extension<Entrance>,
     headers: HeaderMap,
-    Json(enter): Json<Enter>,
+    Json(enter): Json<LoginRequest>,
 ) -> Result<Response, Problem> {
     let Access::Keys(keyring) = app.access() else {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -70,13 +73,14 @@ pub(super) async fn enter(
     app.store_keys();
     let cookie = set_cookie(entrance, entered.cookie.reveal());
     let cookie = cookie.ok_or_else(|| Problem::internal("The cookie cannot be made"))?;
-    let kept = Json(Kept {
+    let kept = Json(PageCredential {
         proof: entered.proof.reveal(),
     });
     Ok(([(SET_COOKIE, cookie)], kept).into_response())
 }
 
-/// The browser as people call it, by its own word. Others claim to be those after them.
+/// Display name of the browser, from its `User-Agent`. A browser also claims the names of those that come later in the
+/// list.
 fn browser(headers: &HeaderMap) -> &'static str {
     let agent = headers
         .get(USER_AGENT)

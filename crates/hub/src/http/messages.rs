@@ -1,4 +1,4 @@
-//! Messages, in OpenCode's shape.
+//! Messages, in OpenCode's format.
 
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
@@ -10,27 +10,27 @@ use serde::Deserialize;
 use super::app::App;
 use super::problem::Problem;
 
-/// Where a page of older messages begins; OpenCode's own name.
+/// Header with the cursor of the page of older messages; OpenCode's own name.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
-/// How many messages and parts of this page could not be read, and are not in it.
+/// Header with the number of messages and parts of this page that could not be parsed and are omitted.
 const LEFT_OUT: HeaderName = HeaderName::from_static("x-drovers-left-out");
 
-/// Which messages.
+/// Selects messages.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
-    /// How many, the newest; all of them if absent.
+    /// Number of messages, the newest; all if absent.
     limit: Option<usize>,
-    /// Those before this cursor, which is the `X-Next-Cursor` of the page after it.
+    /// Messages before this cursor, the `X-Next-Cursor` of the following page.
     before: Option<String>,
 }
 
-/// Messages of a session with their parts, oldest first.
+/// Returns the messages of a session with their parts, oldest first.
 ///
-/// A text that has not ended has what was received of it so far, and `incomplete` beside it: `missing` has the places in `text`,
-/// counted in characters, at which something may be missing. `[…]` stands at each.
+/// A streaming text has the content received so far, with `incomplete` beside it: `missing` lists the positions in
+/// `text`, counted in characters, at which text may be missing. `[…]` marks each position.
 #[utoipa::path(
     get, path = "/api/instances/{id}/sessions/{sid}/messages", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path), Page),
@@ -54,7 +54,7 @@ pub(super) async fn list(
         .commands()
         .messages(&id, &session, page.limit, page.before.as_deref())
         .await?;
-    let mut response = ([(CONTENT_TYPE, "application/json")], read.json).into_response();
+    let mut response = ([(CONTENT_TYPE, "application/json")], read.json()).into_response();
     if read.left_out > 0 {
         let left_out = HeaderValue::from(read.left_out);
         response.headers_mut().insert(LEFT_OUT, left_out);
@@ -68,7 +68,7 @@ pub(super) async fn list(
     Ok(response)
 }
 
-/// Drops a message, such as a prompt that *Stop* left unanswered. Not while the session runs.
+/// Deletes a message, such as a prompt that *Stop* left unanswered. Fails while the session is running.
 #[utoipa::path(
     delete, path = "/api/instances/{id}/sessions/{sid}/messages/{mid}", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path), ("mid" = String, Path)),

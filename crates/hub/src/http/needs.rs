@@ -1,4 +1,4 @@
-//! What each route asks of its caller, in one table. What is not in it is for nobody but those who may do everything, and
+//! The power that each route requires, in one table. A route that is missing from the table requires every power, and
 //! fails the tests.
 
 use axum::http::Method;
@@ -6,21 +6,21 @@ use axum::http::Method;
 use crate::access::{Power, Powers};
 use Power::{Admin, Answer, Drive, Watch};
 
-/// What a route asks.
+/// The requirement of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// Nothing: it holds nothing of the user's.
+    /// No requirement: the response has no data of the user.
     Nothing,
-    /// A caller, whoever that is: there is nothing at this address.
+    /// Any authenticated caller: the address does not exist.
     Somebody,
     /// This power.
     One(Power),
-    /// Every power: the table does not know the route.
+    /// Every power: the route is not in the table.
     Every,
 }
 
 impl Need {
-    /// True if these powers are enough.
+    /// True if these powers are sufficient.
     pub(super) fn is_met_by(self, powers: Powers) -> bool {
         match self {
             Self::Nothing | Self::Somebody => true,
@@ -30,8 +30,8 @@ impl Need {
     }
 }
 
-/// Routes that need nothing: those that let a browser in, and those that say no more than whether the hub is well. So are the
-/// page's own files, which [`super::assets`] knows.
+/// Routes without authentication: login, and health probes. The page's static files are public as well: see
+/// [`super::assets`].
 pub(super) const PUBLIC: [(&str, &str); 4] = [
     ("GET", ENTER),
     ("POST", ENTER),
@@ -39,19 +39,29 @@ pub(super) const PUBLIC: [(&str, &str); 4] = [
     ("GET", "/api/health/ready"),
 ];
 
-/// Where a link leads.
+/// The path of login links.
 pub(super) const ENTER: &str = "/enter";
 
-/// Every other route: its method, its path as the router has it, and the power that it needs.
+/// Every other route: its method, its path in the router, and the required power.
 #[rustfmt::skip]
 const TABLE: &[(&str, &str, Power)] = &[
     // Documents.
     ("GET", "/", Watch),
     ("GET", "/i/{instance}", Watch),
     ("GET", "/i/{instance}/s/{session}", Watch),
+    ("GET", "/i/{instance}/parallel/{parallel}", Watch),
+    ("GET", "/i/{instance}/review", Watch),
+    ("GET", "/i/{instance}/s/{session}/review", Watch),
     ("GET", "/fragment/", Watch),
+    ("GET", "/fragment/settings", Watch),
+    ("GET", "/fragment/parallel/{instance}", Watch),
+    ("GET", "/fragment/archived/{instance}", Watch),
     ("GET", "/fragment/i/{instance}", Watch),
     ("GET", "/fragment/i/{instance}/s/{session}", Watch),
+    ("GET", "/fragment/i/{instance}/s/{session}/older", Watch),
+    ("GET", "/fragment/since", Watch),
+    ("GET", "/fragment/search", Watch),
+    ("GET", "/fragment/i/{instance}/s/{session}/verify", Watch),
     // Feeds.
     ("GET", "/api/live", Watch),
     ("GET", "/api/log", Watch),
@@ -59,6 +69,12 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/api/health", Watch),
     ("GET", "/api/openapi.json", Watch),
     ("GET", "/api/discover", Watch),
+    ("GET", "/api/settings", Watch),
+    ("PUT", "/api/settings", Drive),
+    ("GET", "/api/index", Watch),
+    ("GET", "/api/since", Watch),
+    ("GET", "/api/search", Watch),
+    ("GET", "/api/usage", Watch),
     // Instances.
     ("GET", "/api/instances", Watch),
     ("POST", "/api/instances", Admin),
@@ -75,18 +91,58 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("DELETE", "/api/instances/{id}/sessions/{sid}", Drive),
     ("POST", "/api/instances/{id}/sessions/{sid}/abort", Drive),
     ("POST", "/api/instances/{id}/sessions/{sid}/reviewed", Drive),
+    ("DELETE", "/api/instances/{id}/sessions/{sid}/reviewed", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/snooze", Drive),
+    ("DELETE", "/api/instances/{id}/sessions/{sid}/snooze", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/verify", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/reread", Drive),
     ("POST", "/api/instances/{id}/sessions/{sid}/continue", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/fork", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/revert", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/unrevert", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/compact", Drive),
+    ("GET", "/api/instances/{id}/sessions/{sid}/export", Watch),
     ("POST", "/api/continue", Drive),
+    ("POST", "/api/stop", Drive),
     ("GET", "/api/instances/{id}/sessions/{sid}/messages", Watch),
     ("GET", "/api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}", Watch),
     ("DELETE", "/api/instances/{id}/sessions/{sid}/messages/{mid}", Drive),
     ("POST", "/api/instances/{id}/sessions/{sid}/prompt", Drive),
-    // What agents ask.
+    ("GET", "/api/instances/{id}/sessions/{sid}/queue", Watch),
+    ("POST", "/api/instances/{id}/sessions/{sid}/queue", Drive),
+    ("PATCH", "/api/instances/{id}/sessions/{sid}/queue", Drive),
+    ("PATCH", "/api/instances/{id}/sessions/{sid}/queue/{qid}", Drive),
+    ("DELETE", "/api/instances/{id}/sessions/{sid}/queue/{qid}", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/queue/{qid}/send", Drive),
+    ("GET", "/api/instances/{id}/parallel", Watch),
+    ("POST", "/api/instances/{id}/parallel", Drive),
+    ("GET", "/api/instances/{id}/parallel/{rid}", Watch),
+    ("POST", "/api/instances/{id}/parallel/{rid}/keep", Drive),
+    ("DELETE", "/api/instances/{id}/parallel/{rid}/keep", Drive),
+    ("GET", "/api/instances/{id}/completions", Watch),
+    ("GET", "/api/instances/{id}/choices", Watch),
+    ("GET", "/api/instances/{id}/sessions/{sid}/draft", Watch),
+    ("PUT", "/api/instances/{id}/sessions/{sid}/draft", Drive),
+    // Reviews. What the comments bring to an agent, and what git does, is work.
+    ("GET", "/fragment/review/{instance}", Watch),
+    ("GET", "/fragment/review/{instance}/file", Watch),
+    ("GET", "/fragment/review/{instance}/lines", Watch),
+    ("GET", "/api/review/next", Watch),
+    ("GET", "/api/instances/{id}/review", Watch),
+    ("GET", "/api/instances/{id}/review/patch", Watch),
+    ("GET", "/api/instances/{id}/review/image", Watch),
+    ("PUT", "/api/instances/{id}/review/viewed", Drive),
+    ("POST", "/api/instances/{id}/review/comments", Drive),
+    ("PUT", "/api/instances/{id}/review/comments/{cid}", Drive),
+    ("DELETE", "/api/instances/{id}/review/comments/{cid}", Drive),
+    ("POST", "/api/instances/{id}/review/send", Drive),
+    ("POST", "/api/instances/{id}/review/git", Drive),
+    // Requests of agents.
     ("GET", "/api/instances/{id}/permissions", Watch),
     ("POST", "/api/instances/{id}/permissions/{pid}", Answer),
     ("GET", "/api/instances/{id}/questions", Watch),
     ("POST", "/api/instances/{id}/questions/{qid}", Answer),
-    // Who may come in.
+    // Access.
     ("GET", "/api/tokens", Admin),
     ("POST", "/api/tokens", Admin),
     ("DELETE", "/api/tokens/{name}", Admin),
@@ -94,7 +150,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("POST", "/api/links", Admin),
 ];
 
-/// What a request needs, by its method and the path of its route; `None` is the path of what is no route.
+/// The requirement of a request, by its method and the path of its route; `None` for an unknown path.
 pub(super) fn of(method: &Method, path: Option<&str>) -> Need {
     let Some(path) = path else {
         return Need::Somebody;

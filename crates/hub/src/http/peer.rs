@@ -1,8 +1,9 @@
-//! Whose process is at the other end of a connection: on Linux only this user's own is let in, whatever it shows.
+//! Checks the process at the other end of a connection: on Linux only processes of this user are accepted, whatever key
+//! they present.
 //!
-//! The kernel is asked for the owner of the peer's socket by its two addresses, once for each connection: over `sock_diag`
-//! (some microseconds, however many connections there are), else by reading `/proc/net/tcp`. A peer that is gone already has
-//! no owner, and is refused like a stranger: nothing that it left in the socket is looked at. Root is another user as well.
+//! The kernel is asked for the owner of the peer's socket by its two addresses, once per connection: over `sock_diag`
+//! (some microseconds, independent of the number of connections), else by reading `/proc/net/tcp`. A peer that has
+//! disconnected has no owner and is rejected: its data is not read. Root counts as another user.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 #[cfg(target_os = "linux")]
 mod linux;
 
-/// What a stranger's connection is answered.
+/// The response to a rejected connection.
 const REFUSED: &[u8] =
     b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: application/problem+json\r\n\
 Content-Length: 204\r\n\r\n\
@@ -20,17 +21,17 @@ Content-Length: 204\r\n\r\n\
 \"detail\":\"This hub belongs to another user of this machine\",\
 \"next\":\"Run one of your own, or ask as the user who started it\"}\n";
 
-/// Tells this user's peers from others'.
+/// Distinguishes this user's peers from others.
 #[derive(Debug)]
 pub(super) struct Peers {
-    /// True once a stranger was told of in the log: one that comes again and again does not fill it.
-    told: AtomicBool,
+    /// True once a rejection was logged, so that repeated rejections do not fill the log.
+    warned: AtomicBool,
     #[cfg(target_os = "linux")]
     owners: Option<linux::Owners>,
 }
 
 impl Peers {
-    /// Finds a way to ask the kernel that works here. Where there is none, no peer is refused, and a warning says so.
+    /// Finds a lookup that works on this system. If there is none, no peer is rejected, and a warning is logged.
     pub(super) fn find() -> Self {
         #[cfg(target_os = "linux")]
         {
@@ -40,26 +41,26 @@ impl Peers {
                     "this system does not tell whose process connects: other users are kept out by keys alone"
                 );
             }
-            let told = AtomicBool::new(false);
-            Self { told, owners }
+            let warned = AtomicBool::new(false);
+            Self { warned, owners }
         }
         #[cfg(not(target_os = "linux"))]
         Self {
-            told: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
         }
     }
 
-    /// True if a connection comes from this user's process. Any other is told why it is closed, as far as it listens.
+    /// True if a connection comes from this user's process. Any other gets a short response with the reason.
     pub(super) async fn admits(&self, stream: &TcpStream) -> bool {
         let (Ok(peer), Ok(here)) = (stream.peer_addr(), stream.local_addr()) else {
             return false;
         };
         let ours = self.is_ours(plain(peer), plain(here)).await;
         if !ours {
-            if !self.told.swap(true, Ordering::Relaxed) {
+            if !self.warned.swap(true, Ordering::Relaxed) {
                 tracing::warn!(%peer, "a connection was refused: no process of this user has it. Others are refused in silence");
             }
-            // It may be gone, or not read.
+            // The peer may have disconnected, or not read the response.
             let _unread = stream.try_write(REFUSED);
         }
         ours

@@ -1,4 +1,4 @@
-//! Permissions that wait, and the answers to them.
+//! Pending permissions, and answers to them.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -21,16 +21,17 @@ pub(super) struct Reply {
     /// `once`, `always` or `reject`.
     #[schema(value_type = String, example = "once")]
     reply: PermissionReply,
-    /// With `once` and `always`: the `fingerprint` of the request whose content was read.
+    /// With `once` and `always`: the `fingerprint` of the request whose content was reviewed.
     #[serde(default)]
     fingerprint: Option<String>,
-    /// With `reject`: what the model should do instead. Without it its turn ends.
+    /// With `reject`: an instruction to the model. Without it the turn ends.
     #[serde(default)]
     message: Option<String>,
 }
 
-/// Permissions that wait in an instance, in OpenCode's shape. Beside that: `fingerprint` names the content, `pieces` are the
-/// whole of it, `hidden` is why it cannot be shown (and so not allowed), `directory`, `agent` and `way` tell who asks.
+/// Lists the pending permissions of an instance, in OpenCode's format. Additional fields: `fingerprint` identifies the
+/// content, `pieces` is the content in full, `hidden` is the reason why it cannot be shown (and so not allowed),
+/// `directory`, `agent` and `way` show the requesting session.
 #[utoipa::path(
     get, path = "/api/instances/{id}/permissions", tag = "requests", params(("id" = String, Path)),
     responses((status = 200, body = [Object]), (status = 404, body = Problem), (status = 503, body = Problem))
@@ -42,7 +43,8 @@ pub(super) async fn list(
     Ok(Json(app.commands().permissions(&id).await?))
 }
 
-/// Answers a permission request. An answer that allows names the `fingerprint` of what was read. The same `Idempotency-Key` again is the same answer.
+/// Answers a permission request. An answer that allows must contain the `fingerprint` of the content that was reviewed.
+/// Idempotent by `Idempotency-Key`.
 #[utoipa::path(
     post, path = "/api/instances/{id}/permissions/{pid}", tag = "requests", request_body = Reply,
     params(("id" = String, Path), ("pid" = String, Path), ("Idempotency-Key" = Option<String>, Header)),

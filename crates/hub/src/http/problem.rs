@@ -1,6 +1,7 @@
-//! Errors as the API tells them: RFC 9457 problems, each with what happened and the next step.
+//! Errors of the API: RFC 9457 problems, each with what happened and the next step.
 //!
-//! The one place that knows both errors and status codes.
+//! The only place that maps errors to status codes.
+//! Longer than 600 lines: an entry for each kind of error, all in one place.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -10,35 +11,39 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::plain;
 use model::state::Outcome;
-use opencode::ClientError;
+use page::{Language, sentence, speak};
 use serde::Serialize;
 
 use super::needs::Need;
 use crate::access::{KeyringError, Refusal};
-use crate::command::{CommandError, First, GrantError, Who};
+use crate::command::find::SearchError;
+use crate::command::port::ServerError;
+use crate::command::{Answerer, CommandError, FirstAnswer, GrantError};
+use crate::git::GitError;
 use crate::limits;
 use crate::record::log::BadCursor;
 use crate::registry::AddError;
 use crate::registry::RegistryError;
+use crate::review::ReviewError;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// A problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(super) struct Problem {
-    /// What kind of problem it is; always the same for the same kind.
+    /// The kind of the problem, as a stable URN.
     #[serde(rename = "type")]
     kind: String,
-    /// The kind in words.
+    /// Title of the kind.
     title: String,
     /// The HTTP status.
     status: u16,
-    /// What happened.
+    /// The fact, as a sentence.
     detail: String,
-    /// What to do.
+    /// The next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
-    /// Of an answer that came too late: the first one.
+    /// For an answer that came too late: the first answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<FirstJson>,
 }
@@ -48,16 +53,16 @@ pub(super) struct Problem {
 struct FirstJson {
     /// `drovers` for a page or program of this hub, `other` for another client of the server.
     #[schema(value_type = String)]
-    who: Who,
-    /// When, in milliseconds since 1970.
+    who: Answerer,
+    /// Time of the answer, in milliseconds since 1970.
     at: i64,
     /// `once`, `always`, `rejected`, `answered` or `unknown`.
     #[schema(value_type = String)]
     outcome: Outcome,
 }
 
-impl From<First> for FirstJson {
-    fn from(first: First) -> Self {
+impl From<FirstAnswer> for FirstJson {
+    fn from(first: FirstAnswer) -> Self {
         Self {
             who: first.who,
             at: first.at.0,
@@ -67,13 +72,13 @@ impl From<First> for FirstJson {
 }
 
 impl Problem {
-    /// A problem of a kind: a slug for programs, its title, and what happened.
+    /// A problem: its slug for programs, its title, and what happened.
     fn new(status: StatusCode, slug: &str, title: &str, detail: impl ToString) -> Self {
         Self {
             kind: format!("urn:drovers:problem:{slug}"),
             title: title.to_owned(),
             status: status.as_u16(),
-            // It may hold what a server said.
+            // The detail may contain text of a server.
             detail: plain::block(&detail.to_string()),
             next: None,
             first: None,
@@ -85,48 +90,49 @@ impl Problem {
         self
     }
 
-    /// There are as many viewers as there may be.
+    /// The number of viewers is at its limit.
     pub(super) fn crowded() -> Self {
-        let detail = "As many viewers are connected as there may be";
+        let detail = "The maximum number of viewers is connected";
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too-many-viewers",
             "Too many viewers",
             detail,
         )
-        .next("Close pages or programs that follow this hub, and try again")
+        .next("Close other pages or programs that follow this hub, then try again")
     }
 
-    /// There is no such thing on the page that is looked at.
+    /// The page has no element with this key.
     pub(super) fn no_fragment() -> Self {
-        let detail = "What is looked at has no such element now";
+        let detail = "The page has no such element any more";
         Self::new(
             StatusCode::NOT_FOUND,
             "no-such-element",
             "No such element",
             detail,
         )
-        .next("Load the page again")
+        .next("Reload the page")
     }
 
-    /// The request's own words make no sense.
+    /// The request is invalid.
     pub(super) fn invalid(detail: impl ToString) -> Self {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid-request",
-            "The request makes no sense",
+            "Invalid request",
             detail,
         )
-        .next("GET /api/openapi.json tells what is expected")
+        .next("See GET /api/openapi.json for the expected request")
     }
 
-    /// Nobody is named, or somebody who is not known.
+    /// The request has no valid credential.
     pub(super) fn stranger() -> Self {
-        let detail = "This request shows no key of this hub, or one that is good no more";
+        let detail =
+            "This request has no valid key of this hub: the key is missing, expired or revoked";
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unknown-caller",
-            "Who is asking?",
+            "Authentication required",
             detail,
         )
         .next(
@@ -135,25 +141,25 @@ impl Problem {
         )
     }
 
-    /// Somebody who is known, and may not do this.
-    /// A page's cookie alone may watch: a server on another port of this host can have it.
+    /// A page's cookie without its proof grants read access only: a server on another port of this host can have the
+    /// cookie.
     pub(super) fn unproven() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
             "not-proven",
-            "Not proven",
-            "This browser shows its cookie without the proof that this page keeps, which commands need".to_owned(),
+            "Proof missing",
+            "The request has a valid cookie but lacks the proof that the page sends with each command".to_owned(),
         )
-        .next("Open a new link: `drovers link` prints one")
+        .next("Run `drovers link` and open the link that it prints")
     }
 
     pub(super) fn too_small(caller: &str, need: Need) -> Self {
         let (lacks, role) = match need {
             Need::One(power) => {
                 let role = power.role();
-                (format!("what the role `{role}` has"), role.name())
+                (format!("the permissions of the role `{role}`"), role.name())
             }
-            _ => ("what the role `admin` has".to_owned(), "admin"),
+            _ => ("the permissions of the role `admin`".to_owned(), "admin"),
         };
         Self::new(
             StatusCode::FORBIDDEN,
@@ -166,40 +172,40 @@ impl Problem {
         ))
     }
 
-    /// So many wrong keys are shown that this one is not answered in its turn.
+    /// Too many invalid keys were presented recently, so this one is rejected without a delay.
     pub(super) fn guessing() -> Self {
-        let detail = "Too many wrong keys were shown just now";
+        let detail = "Too many invalid keys were sent recently";
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too-many-tries",
-            "Too many tries",
+            "Too many attempts",
             detail,
         )
-        .next("Try again in a minute. Whoever has a right key is let in meanwhile")
+        .next("Try again in a minute. Requests with a valid key are still accepted")
     }
 
-    /// A server could not be asked for what it did not list.
+    /// A server could not be asked for its older sessions.
     pub(super) fn not_read() -> Self {
-        let detail = "Its server did not give its older sessions";
+        let detail = "The server did not return the older sessions of this folder";
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "not-read",
-            "Not read",
+            "Not loaded",
             detail,
         )
-        .next("Try again once it is connected")
+        .next("Try again once the instance is connected")
     }
 
-    /// A link that is good no more.
+    /// The link is expired or used.
     pub(super) fn spent() -> Self {
-        let detail = "This link was used already, or is older than ten minutes";
+        let detail = "This link was already used, or it is older than ten minutes";
         Self::new(
             StatusCode::UNAUTHORIZED,
             "link-spent",
-            "The link is good no more",
+            "The link has expired",
             detail,
         )
-        .next("`drovers link` prints a new one")
+        .next("Run `drovers link` to get a new one")
     }
 
     /// There is no such token or page.
@@ -214,23 +220,85 @@ impl Problem {
         .next("GET /api/tokens lists them")
     }
 
-    /// The hub asks nobody who they are.
+    /// The hub runs without authentication.
     pub(super) fn no_keys() -> Self {
         let detail =
-            "This hub was started with --no-auth: it lets everybody in, and keeps no tokens";
-        Self::new(StatusCode::CONFLICT, "no-keys", "No tokens here", detail)
-            .next("Start it without --no-auth")
+            "This hub was started with --no-auth: it accepts every request and has no tokens";
+        Self::new(
+            StatusCode::CONFLICT,
+            "no-keys",
+            "Tokens are disabled",
+            detail,
+        )
+        .next("Restart the hub without --no-auth")
     }
 
-    /// A failure that is no fault of who asks.
+    /// git did not do what was asked; the error says what is next.
+    pub(super) fn of_git(status: StatusCode, error: GitError) -> Self {
+        let next = match error {
+            GitError::Failed { .. } => Some("Fix what git reports, then try again"),
+            GitError::Slow { .. } => Some("Try again, or run the command in a terminal"),
+            _ => None,
+        };
+        let problem = Self::new(status, "git", "git did not do it", error);
+        next.map_or(problem.clone(), |next| problem.next(next))
+    }
+
+    /// A mark or a comment is not stored.
+    pub(super) fn of_review(status: StatusCode, error: ReviewError) -> Self {
+        Self::new(status, "review", "Not stored", error)
+    }
+
+    /// The server of a folder runs elsewhere.
+    pub(super) fn not_here(folder: &str) -> Self {
+        let detail = format!(
+            "The server of {folder} does not run on this machine as far as Drovers sees, so that git cannot be asked here"
+        );
+        Self::new(
+            StatusCode::CONFLICT,
+            "not-here",
+            "The folder is on another machine",
+            detail,
+        )
+        .next(
+            "Choose “This session” to see what the server recorded, or run Drovers on that machine",
+        )
+    }
+
+    /// What happened and the next step, as sentences without the last full stop.
+    pub(super) fn sentence(&self) -> String {
+        let next = self.next.as_deref().unwrap_or_default();
+        let parts = [self.detail.trim_end_matches('.'), next];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let text = parts.join(". ");
+        let mut chars = text.chars();
+        let first = chars.next().map(|c| c.to_uppercase().to_string());
+        first.unwrap_or_default() + chars.as_str().trim_end_matches('.')
+    }
+
+    /// An internal failure.
     pub(super) fn internal(detail: impl ToString) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "failure",
-            "The hub failed",
+            "Internal error of the hub",
             detail,
         )
-        .next("Look at what `drovers` printed")
+        .next("See the output of `drovers` for the cause")
+    }
+
+    /// The problem as JSON with its words in a language. Programs tell problems apart by `type`, which has none.
+    pub(super) fn worded(self, language: Language) -> Vec<u8> {
+        let worded = speak(language, || {
+            let say = |text: &str| sentence(text).into_owned();
+            Self {
+                title: say(&self.title),
+                detail: say(&self.detail),
+                next: self.next.as_deref().map(say),
+                ..self
+            }
+        });
+        serde_json::to_vec(&worded).unwrap_or_default()
     }
 
     fn code(&self) -> StatusCode {
@@ -243,6 +311,7 @@ impl IntoResponse for Problem {
         let status = self.code();
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
+        response.extensions_mut().insert(self);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()
@@ -253,6 +322,7 @@ impl IntoResponse for Problem {
 }
 
 impl From<CommandError> for Problem {
+    // Longer than 70 lines: one list of all command errors.
     fn from(error: CommandError) -> Self {
         use CommandError as E;
         let detail = error.to_string();
@@ -266,59 +336,98 @@ impl From<CommandError> for Problem {
                     .next(format!("GET /api/instances/{instance}/sessions lists them"))
             }
             E::UnknownPermission(_) => {
-                Self::new(StatusCode::NOT_FOUND, "nothing-waits", "Nothing waits for this answer", detail)
-                    .next("GET the instance's permissions to see what waits")
+                Self::new(StatusCode::NOT_FOUND, "nothing-waits", "Request not found", detail)
+                    .next("GET the instance's permissions for the pending ones")
             }
             E::UnknownQuestion(_) => {
-                Self::new(StatusCode::NOT_FOUND, "nothing-waits", "Nothing waits for this answer", detail)
-                    .next("GET the instance's questions to see what waits")
+                Self::new(StatusCode::NOT_FOUND, "nothing-waits", "Request not found", detail)
+                    .next("GET the instance's questions for the pending ones")
             }
             E::NotConnected { instance, .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-connected", "Not connected", detail).next(format!(
-                    "Mend the reason, then POST /api/instances/{instance}/reconnect, or wait for the next try"
+                    "Fix the cause, then POST /api/instances/{instance}/reconnect, or wait for the next attempt"
                 ))
             }
             E::OnlyEvents(_) => {
                 Self::new(StatusCode::CONFLICT, "only-events", "This server has events only", detail)
-                    .next("Follow it through /api/log or the page")
+                    .next("Follow it on the page or through /api/log")
             }
             E::Answered(first) => {
-                let problem = Self::new(StatusCode::CONFLICT, "answered-already", "Answered already", detail)
-                    .next("Nothing is left to do: the first answer counts");
+                let problem = Self::new(StatusCode::CONFLICT, "answered-already", "Already answered", detail)
+                    .next("No action is needed: the first answer counts");
                 Self { first: Some(first.into()), ..problem }
             }
             E::Grant(error) => error.into(),
             E::UnknownMessage(_) => {
-                Self::new(StatusCode::NOT_FOUND, "unknown-message", "No such message", detail)
-                    .next("Nothing is left to do")
+                Self::new(StatusCode::NOT_FOUND, "unknown-message", "Unknown message", detail)
+                    .next("No action is needed")
+            }
+            E::UnknownParallel(_) => {
+                Self::new(StatusCode::NOT_FOUND, "unknown-parallel-run", "Unknown parallel run", detail)
+                    .next("GET the instance's `parallel` to see which are known")
+            }
+            E::NotQueued(_) => {
+                Self::new(StatusCode::NOT_FOUND, "not-queued", "No such prompt", detail)
+                    .next("GET the session's queue to see what waits")
             }
             E::Running(_) => {
                 Self::new(StatusCode::CONFLICT, "running", "The session is running", detail)
-                    .next("Stop it first, or let the model answer")
+                    .next("Stop the session first, or wait until it is idle")
+            }
+            E::StillRunning(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "still-running", "The session still runs", detail)
+                    .next("Stop the session again; if it keeps running, restart its server")
+            }
+            E::NoModel(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no-model", "No model is known", detail)
+                    .next("Name a `model`, or send the session a prompt first")
+            }
+            E::ForkUnclear(_) => {
+                Self::new(StatusCode::CONFLICT, "fork-unclear", "The outcome of the fork is unknown", detail)
+                    .next("Look for the fork in the list of sessions; if it is missing, fork again with another `Idempotency-Key`")
             }
             E::NotInterrupted(_) => {
                 Self::new(StatusCode::CONFLICT, "not-interrupted", "Not interrupted", detail)
-                    .next("Send a prompt if it should do more")
+                    .next("Send a prompt to give it more work")
             }
             E::NotRemembered(_) => {
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-remembered", "It was not sent", detail)
-                    .next("Mend what the disk says and send it again, or send it without an `Idempotency-Key`")
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-remembered", "Not sent", detail)
+                    .next("Fix the disk error and send it again, or send it without an `Idempotency-Key`")
+            }
+            E::NotRead(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-read", "Not read", detail)
+                    .next("Try again once the instance is connected")
             }
             E::Busy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many commands", detail)
-                    .next("Try again in a moment: servers that do not answer hold up the rest")
+                    .next("Try again in a moment: servers that do not answer hold up the others")
             }
             E::Ended => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "ended", "The hub ended", detail)
-                    .next("Ask again: under the same `Idempotency-Key` nothing is done twice")
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "ended", "The hub is shutting down", detail)
+                    .next("Retry: with the same `Idempotency-Key` nothing is done twice")
             }
             E::KeyReused => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key used before", detail)
-                    .next("Give each prompt a key of its own, and repeat a key only with the same prompt")
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Idempotency key already used", detail)
+                    .next("Use a new key for each prompt, and repeat a key only with the same prompt")
             }
             E::Folder(error) => error.into(),
             E::Invalid(_) => Self::invalid(detail),
             E::Upstream(error) => error.into(),
+        }
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Query(error) => Self::invalid(error),
+            error => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "search-unavailable",
+                "Conversations cannot be searched",
+                error,
+            )
+            .next("Look whether the disk is full, and try again in a minute."),
         }
     }
 }
@@ -329,75 +438,79 @@ impl From<GrantError> for Problem {
         let detail = error.to_string();
         match error {
             E::NotNamed => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "content-not-named", "The content is not named", detail)
-                    .next("GET the instance's permissions, read what would run, and send its `fingerprint` with the answer")
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "content-not-named", "Fingerprint missing", detail)
+                    .next("GET the instance's permissions, review what would run, and send its `fingerprint` with the answer")
             }
             E::ContentChanged => {
                 Self::new(StatusCode::CONFLICT, "content-changed", "The request changed", detail)
-                    .next("Read what would run now, and answer that")
+                    .next("Review what would run now, then answer again")
             }
             E::NotWhole(_) => {
-                Self::new(StatusCode::CONFLICT, "not-whole", "It cannot be shown whole", detail)
-                    .next("Reject it, or look at it in the session and allow it in OpenCode's own client")
+                Self::new(StatusCode::CONFLICT, "not-whole", "Request cannot be shown in full", detail)
+                    .next("Reject it, or review it in the session and allow it in OpenCode's own client")
             }
             E::Stopped => {
                 Self::new(StatusCode::CONFLICT, "stopped", "The session was stopped", detail)
-                    .next("Send it a prompt if it should go on")
+                    .next("Send a prompt to continue the session")
             }
             E::RunEnded => {
                 Self::new(StatusCode::CONFLICT, "run-ended", "The run ended", detail)
-                    .next("Nothing is left to do: send a prompt if it should go on")
+                    .next("No action is needed. Send a prompt to continue the session")
             }
             E::NotProven => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-connected", "Not connected", detail)
-                    .next("Wait until its link is proven, and answer then")
+                    .next("Wait until the instance is connected, then answer again")
             }
             E::NotRead => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-read", "Not read yet", detail)
-                    .next("Try again in a moment, or open the session, which reads it")
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-read", "Not loaded yet", detail)
+                    .next("Try again in a moment, or open the session to load it")
             }
             E::NotAudited(_) => {
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-audited", "It was not allowed", detail)
-                    .next("Mend what the disk says, and allow it again; rejecting works meanwhile")
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "not-audited", "Not allowed: audit log not writable", detail)
+                    .next("Fix the disk error, then allow it again. You can still reject it")
             }
         }
     }
 }
 
-impl From<ClientError> for Problem {
-    fn from(error: ClientError) -> Self {
-        use ClientError as E;
+impl From<ServerError> for Problem {
+    fn from(error: ServerError) -> Self {
+        use ServerError as E;
         let detail = error.to_string();
         let (status, next) = match error {
-            E::Conflict { .. } => (
+            E::Running(_) => (
                 StatusCode::CONFLICT,
                 "Wait until the session is idle, or stop it first",
             ),
-            E::NotFound { .. } => (
+            E::NotFound(_) => (
                 StatusCode::NOT_FOUND,
                 "Check the id: it may have been removed",
             ),
-            E::Status { status, .. } if status < 500 => (
+            E::Rejected(_) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "Mend what the server names, and try again",
+                "Fix what the server reports, then try again",
             ),
-            E::Timeout { .. } => (
+            E::TryLater(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Try again in a moment: the server has too much to do",
+            ),
+            E::Timeout(_) => (
                 StatusCode::GATEWAY_TIMEOUT,
-                "Try again; the server may be busy or hang",
+                "Try again. The server may be busy or stuck",
             ),
-            E::Unauthorized { .. } | E::Forbidden { .. } => (
+            E::Denied(_) => (
                 StatusCode::BAD_GATEWAY,
-                "POST the instance to /api/instances again, with its `username` and `password`",
+                "POST the instance to /api/instances again with its `username` and `password`",
             ),
-            _ => (
+            E::Failed(_) => (
                 StatusCode::BAD_GATEWAY,
-                "Check that the server runs, and try again",
+                "Check that the server is running, then try again",
             ),
         };
         Self::new(
             status,
             "upstream",
-            "The OpenCode server did not do it",
+            "The OpenCode server refused or failed",
             detail,
         )
         .next(next)
@@ -413,18 +526,18 @@ impl From<AddError> for Problem {
                 "This folder cannot be used",
                 error,
             )
-            .next("Name a folder of this machine that exists and that you may enter"),
+            .next("Choose a folder on this machine that exists and that you can access"),
             AddError::Untrusted(error) => Self::new(
                 StatusCode::CONFLICT,
                 "untrusted-folder",
                 "This folder is not trusted yet",
                 error,
             )
-            .next("Look at it, then add it with `--trust` on the command line or `\"trust\": true` in the API"),
+            .next("Review the folder, then add it with `--trust` on the command line or `\"trust\": true` in the API"),
             AddError::Url(error) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "bad-url",
-                "This is no server's address",
+                "Invalid server address",
                 error,
             )
             .next("Write it as http://HOST:PORT"),
@@ -443,10 +556,10 @@ impl From<RegistryError> for Problem {
         Self::new(
             status,
             "not-kept",
-            "The list of instances cannot be changed",
+            "The list of instances cannot be saved",
             error,
         )
-        .next("Nothing was changed: do as it says, and try again")
+        .next("Nothing was changed. Fix the cause, then try again")
     }
 }
 
@@ -458,18 +571,18 @@ impl From<KeyringError> for Problem {
             E::Disk { .. } => Self::new(
                 StatusCode::INSUFFICIENT_STORAGE,
                 "not-kept",
-                "Who may come in cannot be kept",
+                "Tokens and pages cannot be saved",
                 detail,
             )
-            .next("Do as it says, and try again"),
+            .next("Fix the cause, then try again"),
             E::Name | E::NoRole | E::Over => Self::invalid(detail),
             E::Taken(_) | E::Full => Self::new(
                 StatusCode::CONFLICT,
                 "no-such-token",
-                "The token cannot be made",
+                "The token cannot be created",
                 detail,
             )
-            .next("GET /api/tokens lists what there is"),
+            .next("GET /api/tokens lists the existing tokens"),
         }
     }
 }
@@ -479,10 +592,10 @@ impl From<BadCursor> for Problem {
         Self::new(
             StatusCode::BAD_REQUEST,
             "bad-cursor",
-            "This is no cursor",
+            "Invalid cursor",
             error,
         )
-        .next("Leave `after` and `Last-Event-ID` out to begin with the oldest event that is kept")
+        .next("Omit `after` and `Last-Event-ID` to start at the oldest retained event")
     }
 }
 
@@ -493,13 +606,13 @@ impl From<Refusal> for Problem {
                 "Use the address that `drovers` printed, such as http://127.0.0.1:7878, or a port of `localhost` or \
                  127.0.0.1 that is forwarded to it"
             }
-            Refusal::Origin => "Use the hub's own page, or a program that is not a browser",
+            Refusal::Origin => "Use the hub's own page, or a client that is not a browser",
         };
-        Self::new(StatusCode::FORBIDDEN, "not-admitted", "Not let in", error).next(next)
+        Self::new(StatusCode::FORBIDDEN, "not-admitted", "Forbidden", error).next(next)
     }
 }
 
-/// Makes problems of the refusals that come from routing and reading requests, which are plain text or empty.
+/// Converts the rejections of routing and request parsing, which are plain text or empty, to problems.
 pub(super) async fn explain(request: Request, next: Next) -> Response {
     let asked = format!("{} {}", request.method(), request.uri().path());
     let response = next.run(request).await;
@@ -512,11 +625,11 @@ pub(super) async fn explain(request: Request, next: Next) -> Response {
         return response;
     }
     let (parts, body) = response.into_parts();
-    let mut told = refused(status, &asked, &reason(body).await, &parts.headers).into_response();
+    let mut response = refused(status, &asked, &reason(body).await, &parts.headers).into_response();
     if let Some(allow) = parts.headers.get(ALLOW) {
-        told.headers_mut().insert(ALLOW, allow.clone());
+        response.headers_mut().insert(ALLOW, allow.clone());
     }
-    told
+    response
 }
 
 async fn reason(body: Body) -> String {
@@ -541,7 +654,7 @@ fn refused(status: StatusCode, asked: &str, reason: &str, headers: &HeaderMap) -
             "Unknown path",
             format!("There is no {asked}"),
         )
-        .next("GET /api/openapi.json lists what there is"),
+        .next("GET /api/openapi.json lists all paths"),
         StatusCode::METHOD_NOT_ALLOWED => {
             let allowed = headers
                 .get(ALLOW)
@@ -553,32 +666,27 @@ fn refused(status: StatusCode, asked: &str, reason: &str, headers: &HeaderMap) -
                 "Unknown method",
                 format!("There is no {asked}"),
             )
-            .next(format!("This path has {allowed}"))
+            .next(format!("This path supports {allowed}"))
         }
         StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = because("The body is larger than is accepted");
+            let detail = because("The body is larger than the limit");
             Problem::new(status, "too-large", "The body is too large", detail)
-                .next("Send less at once")
+                .next("Send a smaller body")
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            let detail = because("The body is of another kind than is accepted");
+            let detail = because("The content type of the body is not supported");
             Problem::new(status, "not-json", "The body is not JSON", detail)
                 .next("Send JSON, with `Content-Type: application/json`")
         }
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => {
-            let detail = because("It cannot be read");
-            Problem::new(
-                status,
-                "invalid-request",
-                "The request makes no sense",
-                detail,
-            )
-            .next("GET /api/openapi.json tells what is expected")
+            let detail = because("The request cannot be parsed");
+            Problem::new(status, "invalid-request", "Invalid request", detail)
+                .next("See GET /api/openapi.json for the expected request")
         }
         _ => {
             let title = status.canonical_reason().unwrap_or("Refused");
             Problem::new(status, "refused", title, because(title))
-                .next("GET /api/openapi.json tells what is expected")
+                .next("See GET /api/openapi.json for the expected request")
         }
     }
 }

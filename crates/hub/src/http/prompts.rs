@@ -9,10 +9,10 @@ use super::app::App;
 use super::problem::Problem;
 use crate::command::{Prompt, Prompted};
 
-/// Sends a prompt. It is taken at once, and queued while the session is busy; the reply comes through the feeds.
+/// Sends a prompt. It is accepted at once, and queued while the session is busy; the reply arrives through the feeds.
 ///
-/// The same `Idempotency-Key` again gives the same answer, and the session has the prompt once, also if the hub or the
-/// server ended in between. Prompts of one session are sent in the order in which they came.
+/// Idempotent by `Idempotency-Key`: a retry returns the same result, and the session receives the prompt once, also if
+/// the hub or the server restarted in between. Prompts of one session are sent in the order of arrival.
 #[utoipa::path(
     post, path = "/api/instances/{id}/sessions/{sid}/prompt", tag = "sessions", request_body = Prompt,
     params(("id" = String, Path), ("sid" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
@@ -30,7 +30,7 @@ pub(super) async fn send(
     Ok((StatusCode::ACCEPTED, Json(prompted)))
 }
 
-/// The key under which a request may be repeated.
+/// The idempotency key of a request.
 pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let key = headers.get("idempotency-key").map(|key| key.to_str());
     key.transpose()

@@ -1,4 +1,4 @@
-//! Questions that wait, and the answers to them.
+//! Pending questions, and answers to them.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -17,15 +17,15 @@ use crate::command::Answer;
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reply {
-    /// For each thing asked the chosen labels, or words of one's own.
+    /// For each question the chosen labels, or free text.
     #[serde(default)]
     answers: Option<Vec<Vec<String>>>,
-    /// True to answer nothing; the turn ends.
+    /// True to dismiss the question; the turn ends.
     #[serde(default)]
     reject: bool,
 }
 
-/// Questions that wait in an instance, in OpenCode's shape.
+/// Lists the pending questions of an instance, in OpenCode's format.
 #[utoipa::path(
     get, path = "/api/instances/{id}/questions", tag = "requests", params(("id" = String, Path)),
     responses((status = 200, body = [Object]), (status = 404, body = Problem), (status = 503, body = Problem))
@@ -37,7 +37,7 @@ pub(super) async fn list(
     Ok(Json(app.commands().questions(&id).await?))
 }
 
-/// Answers a question. The same `Idempotency-Key` again is the same answer.
+/// Answers a question. Idempotent by `Idempotency-Key`.
 #[utoipa::path(
     post, path = "/api/instances/{id}/questions/{qid}", tag = "requests", request_body = Reply,
     params(("id" = String, Path), ("qid" = String, Path), ("Idempotency-Key" = Option<String>, Header)),

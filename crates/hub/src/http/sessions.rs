@@ -1,4 +1,4 @@
-//! Sessions, in OpenCode's shape with our `status` beside.
+//! Sessions, in OpenCode's format with an additional `status`.
 
 use axum::extract::{Path, State};
 use axum::http::header::LOCATION;
@@ -6,19 +6,21 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use model::ids::{InstanceId, SessionId};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::app::App;
 use super::needs::Need;
 use super::problem::Problem;
 use super::prompts::key_of;
+use super::spoken::{self, Spoken};
 use crate::access::{Caller, Power};
 use crate::command::{Change, Create};
 
-/// Names a session.
-type Of = Path<(InstanceId, SessionId)>;
+/// Identifies a session.
+pub(super) type SessionParam = Path<(InstanceId, SessionId)>;
 
-/// The sessions of an instance.
+/// Lists the sessions of an instance.
 #[utoipa::path(
     get, path = "/api/instances/{id}/sessions", tag = "sessions", params(("id" = String, Path)),
     responses((status = 200, body = [Object]), (status = 404, body = Problem), (status = 503, body = Problem))
@@ -30,7 +32,7 @@ pub(super) async fn list(
     Ok(Json(app.commands().sessions(&id).await?))
 }
 
-/// Makes a session. The same `Idempotency-Key` again gives the same session.
+/// Creates a session. Idempotent by `Idempotency-Key`.
 #[utoipa::path(
     post, path = "/api/instances/{id}/sessions", tag = "sessions",
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
@@ -65,7 +67,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, location, Json(made)).into_response())
 }
 
-/// A session.
+/// Returns a session.
 #[utoipa::path(
     get, path = "/api/instances/{id}/sessions/{sid}", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path)),
@@ -73,12 +75,15 @@ pub(super) async fn create(
 )]
 pub(super) async fn read(
     State(app): State<App>,
-    Path((id, session)): Of,
+    Spoken(language): Spoken,
+    Path((id, session)): SessionParam,
 ) -> Result<Json<Value>, Problem> {
-    Ok(Json(app.commands().session(&id, &session).await?))
+    let mut read = app.commands().session(&id, &session).await?;
+    spoken::word_mark(language, &mut read);
+    Ok(Json(read))
 }
 
-/// Changes a session's title, or puts it away.
+/// Changes the title of a session, or archives it.
 #[utoipa::path(
     patch, path = "/api/instances/{id}/sessions/{sid}", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path)), request_body = Change,
@@ -86,7 +91,7 @@ pub(super) async fn read(
 )]
 pub(super) async fn change(
     State(app): State<App>,
-    Path((id, session)): Of,
+    Path((id, session)): SessionParam,
     Json(change): Json<Change>,
 ) -> Result<Json<Value>, Problem> {
     Ok(Json(
@@ -96,7 +101,7 @@ pub(super) async fn change(
     ))
 }
 
-/// Removes a session, with its children.
+/// Deletes a session and its children.
 #[utoipa::path(
     delete, path = "/api/instances/{id}/sessions/{sid}", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path)),
@@ -104,13 +109,16 @@ pub(super) async fn change(
 )]
 pub(super) async fn delete(
     State(app): State<App>,
-    Path((id, session)): Of,
+    Path((id, session)): SessionParam,
 ) -> Result<StatusCode, Problem> {
     app.commands().delete_session(&id, &session).await?;
+    let drafts = app.hub().drafts().clone();
+    let forgotten = tokio::task::spawn_blocking(move || drafts.forget(&id, Some(session.as_str())));
+    forgotten.await.map_err(Problem::internal)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Stops what a session and those below it do. What they ask is refused, before and after, until a prompt is sent.
+/// Stops a session and its descendants. Their requests, pending and later ones, are refused until a prompt is sent.
 #[utoipa::path(
     post, path = "/api/instances/{id}/sessions/{sid}/abort", tag = "sessions",
     params(("id" = String, Path), ("sid" = String, Path)),
@@ -119,22 +127,33 @@ pub(super) async fn delete(
 pub(super) async fn abort(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Path((id, session)): Of,
+    Path((id, session)): SessionParam,
 ) -> Result<StatusCode, Problem> {
     app.commands().stop(&id, &session, &caller.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Notes that a person saw how a session ended.
+/// A look at a session.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Review {
+    /// True if the state that the session is in needs nobody any more: it has no card until another state begins.
+    #[serde(default)]
+    done: bool,
+}
+
+/// Records that a person has seen how a session ended, or that its present state is done.
 #[utoipa::path(
     post, path = "/api/instances/{id}/sessions/{sid}/reviewed", tag = "sessions",
-    params(("id" = String, Path), ("sid" = String, Path)),
+    params(("id" = String, Path), ("sid" = String, Path)), request_body = Option<Review>,
     responses((status = 204), (status = 404, body = Problem))
 )]
 pub(super) async fn reviewed(
     State(app): State<App>,
-    Path((id, session)): Of,
+    Path((id, session)): SessionParam,
+    review: Option<Json<Review>>,
 ) -> Result<StatusCode, Problem> {
-    app.commands().reviewed(&id, &session).await?;
+    let done = review.is_some_and(|Json(review)| review.done);
+    app.commands().reviewed(&id, &session, done).await?;
     Ok(StatusCode::NO_CONTENT)
 }

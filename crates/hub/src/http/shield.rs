@@ -1,4 +1,4 @@
-//! What every request has to pass, and what every answer carries.
+//! Checks for every request, and headers for every response.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
@@ -9,15 +9,17 @@ use axum::http::header::{
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use page::{Language, speak};
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
 use super::login;
 use super::needs::{self, Need};
 use super::problem::Problem;
-use crate::access::{Access, Admitted, Caller, Entrance, Refusal, Shown, Visit, admit};
+use super::spoken;
+use crate::access::{Access, Admitted, Caller, Entrance, Presented, Refusal, RequestOrigin, admit};
 
-/// On every answer; there is no CORS header among them, and never will be one.
+/// Headers of every response. There is no CORS header among them, by design.
 const SHIELDS: [(HeaderName, HeaderValue); 6] = [
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::CSP)),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -38,17 +40,17 @@ const SHIELDS: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
-/// Who guards the hub.
+/// The checks of the hub.
 #[derive(Clone)]
 pub(super) struct Guard {
     pub(super) app: App,
 }
 
-/// Cancelled once a caller's credential is good no more. Every admitted request has one, as an extension.
+/// Cancelled once a caller's credential is invalid. Every admitted request has one, as an extension.
 #[derive(Clone, Debug)]
-pub(super) struct Ended(pub(super) CancellationToken);
+pub(super) struct Revocation(pub(super) CancellationToken);
 
-/// Admits or refuses a request, and shields its answer.
+/// Admits or rejects a request, and adds the security headers to its response.
 pub(super) async fn guard(
     State(guard): State<Guard>,
     mut request: Request,
@@ -62,7 +64,10 @@ pub(super) async fn guard(
             }
             response
         }
-        Err(refused) => *refused,
+        Err(refused) => {
+            let language = spoken::language(&guard.app, request.headers());
+            spoken::worded(language, *refused)
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in SHIELDS {
@@ -75,8 +80,8 @@ pub(super) async fn guard(
 }
 
 impl Guard {
-    /// Notes on a request who makes it, or gives the answer to somebody who may not. A browser whose cookie is to be renewed
-    /// gets it with the answer.
+    /// Authenticates a request and attaches its caller, or returns the rejection. A browser whose cookie is renewed
+    /// gets the cookie with the response.
     async fn admit(&self, request: &mut Request) -> Result<Option<HeaderValue>, Box<Response>> {
         let refused = |problem: Problem| Box::new(problem.into_response());
         let visit = visit(request).ok_or(Refusal::Host);
@@ -91,11 +96,11 @@ impl Guard {
         let admitted = match self.who(request, entrance) {
             Ok(admitted) => admitted,
             Err(shows) => {
-                let answer = stranger(request);
+                let answer = stranger(request, spoken::language(&self.app, request.headers()));
                 return Err(Box::new(match shows {
-                    Shows::Nothing => answer,
-                    Shows::Wrong if self.app.throttle().wrong().await => answer,
-                    Shows::Wrong => Problem::guessing().into_response(),
+                    Attempt::Nothing => answer,
+                    Attempt::Wrong if self.app.throttle().wrong().await => answer,
+                    Attempt::Wrong => Problem::guessing().into_response(),
                 }));
             }
         };
@@ -111,12 +116,12 @@ impl Guard {
             .flatten();
         let extensions = request.extensions_mut();
         extensions.insert(admitted.caller);
-        extensions.insert(Ended(admitted.ended));
+        extensions.insert(Revocation(admitted.ended));
         Ok(cookie)
     }
 
-    /// Who makes a request, by what it shows.
-    fn who(&self, request: &Request, entrance: Entrance) -> Result<Admitted, Shows> {
+    /// Authenticates a request by its credential.
+    fn who(&self, request: &Request, entrance: Entrance) -> Result<Admitted, Attempt> {
         let keyring = match self.app.access() {
             Access::Anybody => return Ok(anybody()),
             Access::Keys(keyring) => keyring,
@@ -124,10 +129,10 @@ impl Guard {
         let shown = shown(request.headers(), &login::cookie_name(entrance));
         let admitted = match shown {
             Ok(Some(shown)) => keyring.admit(shown),
-            Ok(None) => return Err(Shows::Nothing),
+            Ok(None) => return Err(Attempt::Nothing),
             Err(Garbled) => None,
         };
-        let admitted = admitted.ok_or(Shows::Wrong)?;
+        let admitted = admitted.ok_or(Attempt::Wrong)?;
         if admitted.store {
             self.app.store_keys();
         }
@@ -135,11 +140,11 @@ impl Guard {
     }
 }
 
-/// The cookie that a request shows, to be kept for its whole time again.
+/// The renewed cookie of a request.
 fn cookie(request: &Request, entrance: Entrance) -> Option<HeaderValue> {
     let name = login::cookie_name(entrance);
     match shown(request.headers(), &name) {
-        Ok(Some(Shown::Cookie { key, .. })) => login::set_cookie(entrance, key),
+        Ok(Some(Presented::Cookie { key, .. })) => login::set_cookie(entrance, key),
         _ => None,
     }
 }
@@ -154,22 +159,23 @@ fn anybody() -> Admitted {
     }
 }
 
-/// What a request shows that lets nobody in.
+/// A request with an invalid credential.
 #[derive(Clone, Copy, Debug)]
-enum Shows {
+enum Attempt {
     Nothing,
     Wrong,
 }
 
-/// A request shows something that cannot be read, or more than one thing.
+/// A request with an unreadable credential, or with several.
 struct Garbled;
 
-/// What a request shows. A token goes before a cookie, and one that is wrong is not made good by one.
-fn shown<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<Shown<'a>>, Garbled> {
+/// The credential of a request. A token takes precedence over a cookie; a valid cookie does not replace an invalid
+/// token.
+fn shown<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<Presented<'a>>, Garbled> {
     if let Some(authorization) = one(headers, AUTHORIZATION.as_str()).ok_or(Garbled)? {
         let (scheme, key) = authorization.split_once(' ').ok_or(Garbled)?;
         return if scheme.eq_ignore_ascii_case("bearer") {
-            Ok(Some(Shown::Bearer(key.trim())))
+            Ok(Some(Presented::Bearer(key.trim())))
         } else {
             Err(Garbled)
         };
@@ -185,11 +191,11 @@ fn shown<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<Shown<'a>>, 
         return Err(Garbled);
     }
     let proof = one(headers, login::PROOF).ok_or(Garbled)?;
-    Ok(first.map(|(_, key)| Shown::Cookie { key, proof }))
+    Ok(first.map(|(_, key)| Presented::Cookie { key, proof }))
 }
 
-/// The answer to somebody who is not known: for a person's browser a page, else a problem. Both say how to get in.
-fn stranger(request: &Request) -> Response {
+/// The response to an unauthenticated request: a page for a browser, else a problem. Both explain how to get access.
+fn stranger(request: &Request, language: Language) -> Response {
     let path = request.uri().path();
     let is_document = !path.starts_with("/api/") && !path.starts_with("/fragment/");
     let accepts = request.headers().get(header::ACCEPT);
@@ -197,7 +203,11 @@ fn stranger(request: &Request) -> Response {
         .and_then(|kinds| kinds.to_str().ok())
         .is_some_and(|kinds| kinds.contains("text/html"));
     let mut response = if is_document && shows {
-        (StatusCode::UNAUTHORIZED, Html(page::locked())).into_response()
+        (
+            StatusCode::UNAUTHORIZED,
+            Html(speak(language, page::locked)),
+        )
+            .into_response()
     } else {
         Problem::stranger().into_response()
     };
@@ -206,11 +216,11 @@ fn stranger(request: &Request) -> Response {
     response
 }
 
-/// What a request tells of itself; none if it tells more than one story.
-fn visit(request: &Request) -> Option<Visit<'_>> {
+/// The origin headers of a request; `None` if a header is repeated.
+fn visit(request: &Request) -> Option<RequestOrigin<'_>> {
     let headers = request.headers();
     let header = |name: &str| one(headers, name);
-    Some(Visit {
+    Some(RequestOrigin {
         authority: request
             .uri()
             .authority()
@@ -224,7 +234,7 @@ fn visit(request: &Request) -> Option<Visit<'_>> {
     })
 }
 
-/// The one value of a header, if it is there; `None` where there are several, or where it is no text.
+/// The value of a header, if present; `None` where it is repeated or not text.
 fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();

@@ -1,4 +1,4 @@
-//! The API's own description: OpenAPI 3.1, made from the handlers.
+//! The OpenAPI 3.1 description of the API, generated from the handlers.
 
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
@@ -25,7 +25,8 @@ use super::problem::Problem;
 )]
 struct About;
 
-/// The two kinds of key. A request without one is answered 401, one whose key lacks the route's role 403.
+/// The two kinds of credentials. A request without one gets status 401, one whose credential lacks the route's role
+/// 403.
 struct Keys;
 
 impl Modify for Keys {
@@ -40,12 +41,12 @@ impl Modify for Keys {
     }
 }
 
-/// The description before its paths.
+/// The description without its paths.
 pub(super) fn about() -> OpenApi {
     About::openapi()
 }
 
-/// The route that answers with the description, which is written once.
+/// The route of the description, which is serialized once.
 pub(super) fn route(spec: &OpenApi) -> MethodRouter<App> {
     let json: Bytes = serde_json::to_vec(spec).unwrap_or_default().into();
     get(async move || ([(CONTENT_TYPE, "application/json")], json))

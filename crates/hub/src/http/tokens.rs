@@ -1,4 +1,4 @@
-//! Who may come in: tokens of scripts, pages, and links that let a page in. A secret is told once, when it is made.
+//! Access: tokens of scripts, pages, and login links. A secret is returned once, at its creation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use super::app::App;
 use super::instances::rfc3339;
 use super::needs::ENTER;
 use super::problem::Problem;
-use crate::access::{Access, Key, Keyring, KeyringError, Kind, Listed, NewToken, Role};
+use crate::access::{Access, CredentialKind, Key, Keyring, KeyringError, Listed, NewToken, Role};
 use crate::limits;
 
-/// Who may come in, without any secret. Times are RFC 3339.
+/// All credentials, without secrets. Times are RFC 3339.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct Known {
-    /// Tokens that were made for scripts.
+pub(super) struct AccessJson {
+    /// Tokens of scripts.
     tokens: Vec<TokenJson>,
     /// Pages that entered by a link.
     pages: Vec<PageJson>,
@@ -29,72 +29,72 @@ pub(super) struct Known {
 /// A token.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct TokenJson {
-    /// Its name.
+    /// Name of the token.
     name: String,
-    /// What it may be used for.
+    /// Roles of the token.
     #[schema(value_type = Vec<String>)]
     roles: Vec<Role>,
-    /// When it was made.
+    /// Time of creation.
     made: String,
-    /// When it ends by itself.
+    /// Time of expiry.
     expires: Option<String>,
-    /// When it was used last.
+    /// Time of the last use.
     used: Option<String>,
 }
 
 /// A page.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct PageJson {
-    /// Its id.
+    /// Id of the page.
     id: String,
-    /// The browser, as far as it says.
+    /// Name of the browser, as reported by it.
     browser: String,
-    /// When it entered.
+    /// Time of the login.
     made: String,
-    /// When it has to enter anew, unless it is used before.
+    /// Time at which it must log in again, unless it is used before.
     expires: Option<String>,
-    /// When it was used last.
+    /// Time of the last use.
     used: Option<String>,
 }
 
-/// A token to be made.
+/// A new token.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Add {
-    /// Its name: letters, digits, `.`, `_` and `-`.
+    /// Name of the token: letters, digits, `.`, `_` and `-`.
     name: String,
-    /// What it is for: `watch`, `answer`, `drive`, `admin`.
+    /// Roles of the token: `watch`, `answer`, `drive`, `admin`.
     #[schema(value_type = Vec<String>)]
     roles: Vec<Role>,
-    /// In how many seconds it ends by itself.
+    /// Seconds until it expires.
     #[serde(default)]
     expires_in: Option<u64>,
 }
 
-/// A token that was made.
+/// The created token.
 #[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct Made {
-    /// Its name.
+pub(super) struct NewTokenJson {
+    /// Name of the token.
     name: String,
-    /// Its secret, which is told this once: `Authorization: Bearer …`.
+    /// The secret, returned only this once: `Authorization: Bearer …`.
     secret: String,
-    /// When it ends by itself.
+    /// Time of expiry.
     expires: Option<String>,
 }
 
-/// A link that lets one page in, once.
+/// A single-use login link for a page.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct LinkJson {
-    /// Its path on this hub. What follows the `#` is its key; a path of a page may be appended.
+    /// Path of the link. The part after `#` is its key; a path of a page may be appended.
     path: String,
-    /// Seconds that it is good for.
+    /// Seconds until it expires.
     expires_in: u64,
 }
 
-/// Tokens and pages that may come in.
-#[utoipa::path(get, path = "/api/tokens", tag = "access", responses((status = 200, body = Known)))]
-pub(super) async fn list(State(app): State<App>) -> Json<Known> {
-    let mut known = Known {
+/// Lists tokens and pages.
+#[utoipa::path(get, path = "/api/tokens", tag = "access", responses((status = 200, body = AccessJson)))]
+pub(super) async fn list(State(app): State<App>) -> Json<AccessJson> {
+    let mut known = AccessJson {
         tokens: Vec::new(),
         pages: Vec::new(),
     };
@@ -110,15 +110,15 @@ pub(super) async fn list(State(app): State<App>) -> Json<Known> {
         } = listed;
         let (made, expires, used) = (rfc3339(made), expires.map(rfc3339), used.map(rfc3339));
         match kind {
-            Kind::CommandLine => {}
-            Kind::Token { name, roles } => known.tokens.push(TokenJson {
+            CredentialKind::CommandLine => {}
+            CredentialKind::Token { name, roles } => known.tokens.push(TokenJson {
                 name,
                 roles,
                 made,
                 expires,
                 used,
             }),
-            Kind::Page { id, browser } => known.pages.push(PageJson {
+            CredentialKind::Page { id, browser } => known.pages.push(PageJson {
                 id,
                 browser,
                 made,
@@ -130,10 +130,10 @@ pub(super) async fn list(State(app): State<App>) -> Json<Known> {
     Json(known)
 }
 
-/// Makes a token.
+/// Creates a token.
 #[utoipa::path(
     post, path = "/api/tokens", tag = "access", request_body = Add,
-    responses((status = 201, body = Made), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses((status = 201, body = NewTokenJson), (status = 409, body = Problem), (status = 422, body = Problem))
 )]
 pub(super) async fn add(State(app): State<App>, Json(add): Json<Add>) -> Result<Response, Problem> {
     let keyring = keys(&app)?;
@@ -146,7 +146,7 @@ pub(super) async fn add(State(app): State<App>, Json(add): Json<Add>) -> Result<
         expires,
     };
     let key: Key = blocking(move || keyring.add(new)).await?;
-    let made = Made {
+    let made = NewTokenJson {
         name,
         secret: key.reveal().to_owned(),
         expires: expires.map(rfc3339),
@@ -154,7 +154,7 @@ pub(super) async fn add(State(app): State<App>, Json(add): Json<Add>) -> Result<
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }
 
-/// Revokes a token: what was opened with it ends at once.
+/// Revokes a token: connections opened with it end at once.
 #[utoipa::path(
     delete, path = "/api/tokens/{name}", tag = "access", params(("name" = String, Path)),
     responses((status = 204), (status = 404, body = Problem))
@@ -170,7 +170,7 @@ pub(super) async fn revoke(
     }
 }
 
-/// Sends a page away: its socket ends at once, and it has to enter anew.
+/// Revokes a page: its socket ends at once, and it must log in again.
 #[utoipa::path(
     delete, path = "/api/pages/{id}", tag = "access", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem))
@@ -186,12 +186,12 @@ pub(super) async fn send_away(
     }
 }
 
-/// Makes a link that lets one page in, once.
+/// Creates a single-use login link for a page.
 #[utoipa::path(post, path = "/api/links", tag = "access", responses((status = 201, body = LinkJson)))]
 pub(super) async fn link(State(app): State<App>) -> (StatusCode, Json<LinkJson>) {
     let path = match app.access() {
         Access::Keys(keyring) => format!("{ENTER}#{}", keyring.link().reveal()),
-        // Whoever comes is in.
+        // No login is needed.
         Access::Anybody => format!("{ENTER}#"),
     };
     let expires_in = limits::LINK_LIFE.as_secs();

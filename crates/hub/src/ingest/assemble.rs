@@ -1,5 +1,5 @@
-//! A server's state, put together of what its folders answer. It asks nothing itself: whoever can read a folder, a real
-//! server or a simulated one, gives what was read.
+//! Assembles a server's state from the replies for its folders. Does no IO: the caller, a real or simulated server,
+//! passes the data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,24 +14,25 @@ use super::dialect;
 use super::upstream::{OlderSessions, UpstreamError};
 use crate::limits;
 
-/// What one folder answered.
+/// The replies for one folder.
 #[derive(Clone, Debug)]
 pub struct FolderAnswers {
-    /// Its sessions, newest first, [`limits::SESSIONS`] at most.
+    /// Sessions, newest first, [`limits::SESSIONS`] at most.
     pub sessions: Tolerant<Vec<SessionInfo>>,
-    /// Its roots, newest first, [`limits::SESSIONS`] at most; asked for where the list of all was cut.
+    /// Root sessions, newest first, [`limits::SESSIONS`] at most; requested where the list of all sessions was
+    /// truncated.
     pub roots: Option<Tolerant<Vec<SessionInfo>>>,
-    /// What runs in it.
+    /// Status by session id.
     pub statuses: BTreeMap<String, SessionStatus>,
-    /// What waits for leave; `None` where the server fails to list it.
+    /// Pending permissions; `None` where the server fails to list them.
     pub permissions: Option<Vec<PermissionRequest>>,
-    /// What waits for an answer; `None` likewise.
+    /// Pending questions; `None` where the server fails to list them.
     pub questions: Option<Vec<QuestionRequest>>,
 }
 
 impl FolderAnswers {
-    /// The folder's state, learnt at `now`. A list that may be cut off, or of which something could not be read, does not
-    /// tell what is gone.
+    /// The snapshot of the folder, read at `now`. A list that may be truncated, or of which an item could not be
+    /// parsed, does not imply deletions.
     pub fn snapshot(self, directory: Arc<str>, now: Timestamp) -> Snapshot {
         let listed = self.sessions.value.len();
         let full = self.sessions.malformed + listed >= limits::SESSIONS;
@@ -80,32 +81,31 @@ pub fn older(page: Tolerant<Vec<SessionInfo>>, before: Timestamp) -> OlderSessio
     let older = full.then(|| cut_at(&page.value)).flatten();
     OlderSessions {
         sessions: dialect::sessions(page.value),
-        // A page that leads nowhere is the last one.
+        // A page without progress is the last one.
         older: older.filter(|at| *at < before),
     }
 }
 
-/// Where a list was cut: the sessions before this time are not in it. Of those that changed in the same millisecond as the last some
-/// may be missing, so they are read again.
+/// The time at which a list was truncated: sessions before it are not in the list. Sessions that changed in the same
+/// millisecond as the last one may be missing, so that millisecond is read again.
 fn cut_at(listed: &[SessionInfo]) -> Option<Timestamp> {
     let last = listed.iter().map(|info| info.time.updated.0).min()?;
     Some(Timestamp(last.saturating_add(1)))
 }
 
-/// The state of a server's own folder and of those that were heard of, [`limits::READS_AT_ONCE`] read at once. One of these that cannot be
-/// read stays unknown.
+/// The state of a server's own folder and of the known folders, [`limits::READS_AT_ONCE`] read concurrently. A known
+/// folder that cannot be read stays unknown.
 ///
-/// # Errors
-/// The server's own folder cannot be read.
+/// # Errors The server's own folder cannot be read.
 pub async fn server_state<R>(
     own: Arc<str>,
-    heard: Vec<Arc<str>>,
+    seen: Vec<Arc<str>>,
     read: impl Fn(Arc<str>) -> R,
 ) -> Result<Snapshot, UpstreamError>
 where
     R: Future<Output = Result<Snapshot, UpstreamError>>,
 {
-    let mut directories: BTreeSet<_> = heard.into_iter().take(limits::DIRECTORIES - 1).collect();
+    let mut directories: BTreeSet<_> = seen.into_iter().take(limits::DIRECTORIES - 1).collect();
     directories.insert(own.clone());
     let reads = directories.into_iter().map(|directory| {
         let read = read(directory.clone());

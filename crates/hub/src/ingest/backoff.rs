@@ -1,4 +1,4 @@
-//! When to try again. A value: it is told what happened and answers with a delay; it never waits itself.
+//! The backoff policy for reconnecting. A value: it receives outcomes and returns delays; it never waits itself.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use crate::limits;
 
-/// The policy: waits of `base × 2ⁿ`, and how many.
+/// The policy: delays of `base × 2ⁿ`, and the maximum number of attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// The first wait.
+    /// The first delay.
     pub base: Duration,
-    /// How many tries in a row.
+    /// Maximum number of consecutive attempts.
     pub attempts: u32,
-    /// Random part at most, in percent of the wait.
+    /// Maximum random part, in percent of the delay.
     pub jitter_percent: u32,
 }
 
@@ -28,21 +28,21 @@ impl Default for Policy {
     }
 }
 
-/// What to do after a failure.
+/// The action after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Try again after `delay`; it will be the `attempt`-th try in a row.
+    /// Try again after `delay`, as the `attempt`-th consecutive attempt.
     Retry {
-        /// Counted from one.
+        /// Number of the attempt, from one.
         attempt: u32,
-        /// How long to wait.
+        /// Time until the attempt.
         delay: Duration,
     },
-    /// Enough tries failed.
+    /// The maximum number of attempts failed.
     GiveUp,
 }
 
-/// Failures in a row under a policy.
+/// Consecutive failures under a policy.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     policy: Policy,
@@ -51,7 +51,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// No failure yet.
+    /// A counter without failures.
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
@@ -60,12 +60,12 @@ impl Backoff {
         }
     }
 
-    /// Tries that are due or under way since the last health.
+    /// Number of attempts that are due or running since the link was last healthy.
     pub fn attempt(&self) -> u32 {
         self.failed
     }
 
-    /// Counts a failure.
+    /// Counts a failure, and returns the next action.
     pub fn failed(&mut self, random: &mut impl Rng) -> Next {
         if self.failed >= self.policy.attempts {
             return Next::GiveUp;
@@ -79,9 +79,9 @@ impl Backoff {
         }
     }
 
-    /// The machine woke, or its network changed: true if that is cause for a try at once. It leaves one further try
-    /// after that, at the longest wait, so that no storm of causes makes a server hear of us more often than once in
-    /// [`limits::NUDGE_PACE`] for long.
+    /// The machine woke, or its network changed: true if that justifies an immediate attempt. After that attempt one
+    /// more remains, at the longest delay, so that a burst of causes contacts a server no more often than once in
+    /// [`limits::NUDGE_PACE`].
     pub fn nudged(&mut self, now: Instant) -> bool {
         let soon = |before: Instant| now < before + limits::NUDGE_PACE;
         if self.nudged.is_some_and(soon) {
@@ -92,12 +92,12 @@ impl Backoff {
         true
     }
 
-    /// A server that was given up may be back: it gets a try at once, and one more.
+    /// Resumes after giving up, because the server may be back: one immediate attempt, and one more.
     pub fn resume(&mut self) {
         self.failed = self.failed.min(self.policy.attempts.saturating_sub(1));
     }
 
-    /// The link has proven healthy, or a person asked to begin anew.
+    /// Resets the failures: the link was healthy, or a person requested a reconnect.
     pub fn reset(&mut self) {
         self.failed = 0;
     }

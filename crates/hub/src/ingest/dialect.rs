@@ -1,6 +1,6 @@
-//! From a server's words to ours: the one seam where a foreign dialect becomes [`model::Event`]s.
+//! Dialects: the only place where the data of a server is translated to [`model::Event`]s.
 //!
-//! Another dialect (OpenCode 2) is another file here. Nothing here does IO.
+//! A further dialect (OpenCode 2) is a further file here. No IO.
 
 mod bounds;
 mod ends;
@@ -17,36 +17,36 @@ use crate::engine;
 use crate::record::keep;
 
 pub use rest::{
-    answer_todos, catalog, json, message_page, permission, permissions, question, questions,
-    run_status, session, sessions, statuses,
+    answer_todos, catalog, conversation, json, message_page, permission, permissions, question,
+    questions, run_status, session, sessions, statuses,
 };
 pub use sketch::Sketch;
 
-/// How a server speaks.
+/// The dialect of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// OpenCode 1.x: `/global/event` envelopes or bare `/event` frames, and REST.
     V1,
-    /// The requirement's sketch: `/events`, whole messages and sessions, no REST.
+    /// The sketch of the requirement: `/events` with whole messages and sessions, no REST.
     Sketch,
 }
 
 /// One frame of a stream, translated.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heard {
-    /// What it means; most frames mean one thing, some nothing, a few more.
+pub struct Translated {
+    /// The events of the frame: one for most frames, none for some, several for a few.
     pub events: Vec<Event>,
-    /// The folder it happened in, where the frame tells.
+    /// The folder of the event, where the frame has it.
     pub directory: Option<Arc<str>>,
-    /// The session it is about, where it is about one: for those who follow only one.
+    /// The session of the event, where it has one: for readers who follow one session.
     pub session: Option<Arc<str>>,
 }
 
-impl Heard {
-    /// The frame as the engine takes it, with what is recorded of its text.
-    pub(crate) fn for_engine(self, data: &str) -> engine::Heard {
-        let recorded = keep::said(&self.events, data);
-        engine::Heard::recorded(self.events, recorded, self.session, data.len())
+impl Translated {
+    /// The frame as an inbound item of the engine, with the payload for the log.
+    pub(crate) fn for_engine(self, data: &str) -> engine::Inbound {
+        let recorded = keep::payload(&self.events, data);
+        engine::Inbound::recorded(self.events, recorded, self.session, data.len())
     }
 }
 
@@ -55,12 +55,12 @@ impl Heard {
 pub enum Translator {
     /// OpenCode 1.x.
     V1,
-    /// The sketch, which needs to remember what it announced.
+    /// The sketch, with a memory of the objects it announced.
     Sketch(Sketch),
 }
 
 impl Translator {
-    /// A translator for a stream that begins.
+    /// A translator for a new stream.
     pub fn new(dialect: Dialect) -> Self {
         match dialect {
             Dialect::V1 => Self::V1,
@@ -68,27 +68,34 @@ impl Translator {
         }
     }
 
-    /// Translates the data of one frame that arrived at `at`. What cannot be read becomes [`Event::Malformed`].
-    pub fn frame(&mut self, data: &str, at: Timestamp) -> Heard {
-        let heard = match self {
+    /// Translates the data of one frame that arrived at `at`. Data that cannot be parsed becomes [`Event::Malformed`].
+    pub fn frame(&mut self, data: &str, at: Timestamp) -> Translated {
+        let translated = match self {
             Self::V1 => v1::frame(data, at),
             Self::Sketch(sketch) => sketch.frame(data, at),
         };
-        Heard {
-            events: heard.events.into_iter().map(bounds::event).collect(),
-            directory: heard.directory.filter(|path| bounds::is_directory(path)),
-            session: heard.session.filter(|id| bounds::is_id(id)),
+        Translated {
+            events: translated.events.into_iter().map(bounds::event).collect(),
+            directory: translated
+                .directory
+                .filter(|path| bounds::is_directory(path)),
+            session: translated.session.filter(|id| bounds::is_id(id)),
         }
     }
 }
 
-/// A server's version, as far as it is shown.
+/// The version of a server, truncated for display.
 pub fn version(text: &str) -> Arc<str> {
     bounds::words(text)
 }
 
-fn malformed(kind: &str) -> Heard {
-    Heard {
+/// A name that a server wrote, as one line.
+pub fn line(text: &str) -> Arc<str> {
+    bounds::words(text)
+}
+
+fn malformed(kind: &str) -> Translated {
+    Translated {
         events: vec![Event::Malformed { kind: kind.into() }],
         directory: None,
         session: None,

@@ -1,4 +1,4 @@
-//! Who answers at an address that nobody has added yet.
+//! Probing of addresses that are not an instance yet.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use opencode::{Client, ClientError, Http, Url};
 
 use super::reason;
 
-/// Why what answers at an address cannot be an instance, where it is known for OpenCode of another version. An answer that does not
-/// come within `patience` tells nothing.
-pub async fn unusable(http: &Http, url: Url, patience: Duration) -> Option<Reason> {
+/// The reason why the program at an address cannot be an instance, if it is OpenCode of an unsupported version. `None`
+/// if no reply arrives within `timeouts`.
+pub async fn unusable(http: &Http, url: Url, timeouts: Duration) -> Option<Reason> {
     let client = Client::new(http.clone(), url, None).ok()?;
-    let answered = tokio::time::timeout(patience, client.health()).await.ok()?;
+    let answered = tokio::time::timeout(timeouts, client.health()).await.ok()?;
     match answered {
         Err(error @ ClientError::V2NotSpoken { .. }) => Some(reason::of(&error)),
         _ => None,

@@ -1,9 +1,10 @@
-//! The upstream leg: one supervised event stream per server, turned into [`model::Event`]s.
+//! The upstream leg: one supervised event stream per server, translated to [`model::Event`]s.
 //!
-//! [`supervisor`] keeps the stream alive, [`resync`] closes the gap after every connection, [`backoff`] is the policy of
-//! trying again, [`silence`] the one of waiting, [`server_clock`] the one of reading a server's times, [`wake`] notices a machine that slept, [`dialect`] translates,
-//! [`found`] tells what answers before it is added, [`upstream`] is the port to the server, [`assemble`] makes one state of its answers. Only the supervisor decides what
-//! is said of a link; nothing here changes state.
+//! [`supervisor`] keeps the stream connected, [`resync`] closes the gap after every connection, [`backoff`] is the
+//! policy of reconnecting, [`timeouts`] the policy of silence, [`server_clock`] estimates a server's clock, [`wake`]
+//! detects that the machine slept, [`dialect`] translates, [`found`] probes addresses before they are added,
+//! [`upstream`] is the port to the server, [`assemble`] builds one state from its replies. Only the supervisor
+//! determines the status of a link; nothing here changes the state.
 
 pub mod assemble;
 pub mod backoff;
@@ -13,12 +14,12 @@ mod reads;
 pub(crate) mod reason;
 mod resync;
 mod server_clock;
-mod silence;
 pub mod supervisor;
+mod timeouts;
 pub mod upstream;
 pub(crate) mod wake;
 
 pub use found::unusable;
-pub use server_clock::{Dated, ServerClock};
-pub use silence::{Patience, PatienceError};
+pub use server_clock::{ClockSample, ServerClock};
 pub use supervisor::Supervisor;
+pub use timeouts::{Timeouts, TimeoutsError};

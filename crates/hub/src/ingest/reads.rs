@@ -1,6 +1,7 @@
-//! Reading over REST beside an open stream, a few at once.
+//! REST reads beside an open stream, a few at a time.
 //!
-//! Each read tells its own outcome. Dropping this ends them all, which the engine learns from the stream's end.
+//! Each read reports its own outcome. Dropping this value cancels all reads, which the engine learns from the end of
+//! the stream.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::upstream::{OlderSessions, Rest, UpstreamError};
-use crate::engine::{Ask, Feeder, Heard};
+use crate::engine::{Feeder, Inbound, SupervisorCommand};
 use crate::limits;
 
 pub(super) struct Reads<R> {
@@ -33,30 +34,36 @@ impl<R: Rest> Reads<R> {
         }
     }
 
-    /// Begins what was asked for.
-    pub(super) fn ask(&mut self, ask: Ask) {
+    /// Starts the read for a command.
+    pub(super) fn ask(&mut self, ask: SupervisorCommand) {
         let (rest, feeder, turns) = (self.rest.clone(), self.feeder.clone(), self.turns.clone());
         self.running.spawn(async move {
-            // The semaphore is never closed; without a turn there is nothing to do.
+            // The semaphore is never closed; without a permit there is nothing to do.
             let Ok(_turn) = turns.acquire().await else {
                 return;
             };
             match ask {
-                Ask::Messages(session) => messages(&rest, &feeder, session, None).await,
-                Ask::Older(session, cursor) => {
+                SupervisorCommand::Messages(session) => {
+                    messages(&rest, &feeder, session, None).await
+                }
+                SupervisorCommand::Older(session, cursor) => {
                     messages(&rest, &feeder, session, Some(cursor)).await
                 }
-                Ask::Trim(session) => trim(&rest, &feeder, session).await,
-                Ask::Session(id) => session(&rest, &feeder, id).await,
-                Ask::OlderSessions(directory, before) => {
+                SupervisorCommand::Trim(session) => trim(&rest, &feeder, session).await,
+                SupervisorCommand::Session(id) => session(&rest, &feeder, id).await,
+                SupervisorCommand::Verify(id) => verify(&rest, &feeder, id).await,
+                SupervisorCommand::OlderSessions(directory, before) => {
                     older_sessions(&rest, &feeder, directory, before).await
                 }
-                Ask::Directory(_) | Ask::Reconnect | Ask::Nudge | Ask::Stop => {}
+                SupervisorCommand::Directory(_)
+                | SupervisorCommand::Reconnect
+                | SupervisorCommand::Nudge
+                | SupervisorCommand::Stop => {}
             }
         });
     }
 
-    /// Begins reading a folder, a few times if it fails.
+    /// Starts reading a folder, with a few retries.
     pub(super) fn directory(&mut self, directory: Arc<str>) {
         let (rest, feeder, turns) = (self.rest.clone(), self.feeder.clone(), self.turns.clone());
         self.running.spawn(async move {
@@ -66,17 +73,30 @@ impl<R: Rest> Reads<R> {
                     Err(_closed) => return,
                 };
                 if read {
-                    return;
+                    return branch(&rest, &feeder, directory).await;
                 }
                 sleep(limits::DIRECTORY_AGAIN).await;
             }
             let unread = Event::DirectoryUnread(directory);
-            feeder.tell(vec![Heard::ours(unread)]).await;
+            feeder.tell(vec![Inbound::ours(unread)]).await;
         });
     }
 
-    /// Begins reading agents and models, again and again until there are any: a person may be setting them up just
-    /// now. They matter to a prompt only, so that a failure says nothing of the link.
+    /// Begins reading which branches are checked out in folders.
+    pub(super) fn branches(&mut self, directories: Vec<Arc<str>>) {
+        let (rest, feeder, turns) = (self.rest.clone(), self.feeder.clone(), self.turns.clone());
+        self.running.spawn(async move {
+            for directory in directories {
+                let Ok(_turn) = turns.acquire().await else {
+                    return;
+                };
+                branch(&rest, &feeder, directory).await;
+            }
+        });
+    }
+
+    /// Starts reading agents and models, with retries until there are any: a person may be configuring them at the
+    /// moment. Only prompts need them, so a failure does not affect the link.
     pub(super) fn catalog(&mut self) {
         let (rest, feeder) = (self.rest.clone(), self.feeder.clone());
         self.running.spawn(async move {
@@ -85,7 +105,7 @@ impl<R: Rest> Reads<R> {
                     Ok(catalog) => {
                         let usable = !catalog.models.is_empty();
                         feeder
-                            .tell(vec![Heard::ours(Event::Catalog(catalog))])
+                            .tell(vec![Inbound::ours(Event::Catalog(catalog))])
                             .await;
                         if usable {
                             return;
@@ -98,10 +118,9 @@ impl<R: Rest> Reads<R> {
         });
     }
 
-    /// Clears away a read that ended; waits for ever when none runs.
+    /// Removes a read that ended; waits forever when none runs.
     ///
-    /// # Panics
-    /// When the read did: what it was to tell is never told, so that its supervisor has to begin anew.
+    /// # Panics If the read panicked: its result is never reported, so the supervisor must restart.
     pub(super) async fn reap(&mut self) {
         match self.running.join_next().await {
             Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -121,7 +140,7 @@ async fn messages<R: Rest>(
         let started = Event::ReadStarted {
             session: session.clone(),
         };
-        feeder.tell(vec![Heard::ours(started)]).await;
+        feeder.tell(vec![Inbound::ours(started)]).await;
     }
     let event = match rest.messages(session.clone(), before).await {
         Ok(read) => Event::MessagesRead(read),
@@ -131,10 +150,10 @@ async fn messages<R: Rest>(
             reason: reason.text,
         },
     };
-    feeder.tell(vec![Heard::ours(event)]).await;
+    feeder.tell(vec![Inbound::ours(event)]).await;
 }
 
-/// A cursor means nothing to us: that of a message is had by reading the page that it begins.
+/// A cursor is opaque: the cursor of a message is found by reading the page that begins with it.
 async fn trim<R: Rest>(rest: &R, feeder: &Feeder, session: SessionId) {
     match rest.messages(session.clone(), None).await {
         Ok(MessagesRead {
@@ -151,7 +170,7 @@ async fn trim<R: Rest>(rest: &R, feeder: &Feeder, session: SessionId) {
                     begins,
                     older,
                 };
-                feeder.tell(vec![Heard::ours(trimmed)]).await;
+                feeder.tell(vec![Inbound::ours(trimmed)]).await;
             }
         }
         Ok(_) => {}
@@ -159,16 +178,30 @@ async fn trim<R: Rest>(rest: &R, feeder: &Feeder, session: SessionId) {
     }
 }
 
+/// Reads the branch of a folder, also that none is checked out any more. It is shown beside sessions and nothing else, so that a
+/// failure says nothing of the link.
+async fn branch<R: Rest>(rest: &R, feeder: &Feeder, directory: Arc<str>) {
+    match rest.branch(directory.clone()).await {
+        Ok(branch) => {
+            let event = Event::Branch { directory, branch };
+            feeder.tell(vec![Inbound::ours(event)]).await;
+        }
+        Err(error) => {
+            tracing::debug!(%error, %directory, "the branch of a folder could not be read")
+        }
+    }
+}
+
 async fn read_directory<R: Rest>(rest: &R, feeder: &Feeder, directory: &Arc<str>) -> bool {
     let started = Event::DirectoryReadStarted(directory.clone());
-    feeder.tell(vec![Heard::ours(started)]).await;
+    feeder.tell(vec![Inbound::ours(started)]).await;
     match rest.directory(directory.clone()).await {
         Ok(snapshot) => {
             let read = Event::DirectoryRead {
                 directory: directory.clone(),
                 snapshot,
             };
-            feeder.tell(vec![Heard::ours(read)]).await;
+            feeder.tell(vec![Inbound::ours(read)]).await;
             true
         }
         Err(error) => {
@@ -191,7 +224,7 @@ async fn older_sessions<R: Rest>(
                 sessions,
                 older,
             };
-            feeder.tell(vec![Heard::ours(read)]).await;
+            feeder.tell(vec![Inbound::ours(read)]).await;
         }
         Ok(None) => tracing::debug!(%directory, "a server that does not tell older sessions"),
         Err(error) => tracing::warn!(%error, %directory, "older sessions could not be read"),
@@ -202,14 +235,30 @@ async fn session<R: Rest>(rest: &R, feeder: &Feeder, id: SessionId) {
     match rest.session(id.clone()).await {
         Ok(info) => {
             let read = Event::SessionRead(info);
-            feeder.tell(vec![Heard::ours(read)]).await;
+            feeder.tell(vec![Inbound::ours(read)]).await;
         }
         Err(UpstreamError::NotFound(_)) => {
             feeder
-                .tell(vec![Heard::ours(Event::SessionNotFound(id.clone()))])
+                .tell(vec![Inbound::ours(Event::SessionNotFound(id.clone()))])
                 .await
         }
         Err(error) => tracing::warn!(%error, session = %id, "a session could not be read"),
     }
     feeder.session_unread(id).await;
+}
+
+/// Reports that a session does not exist, where its server says so. Of one that exists nothing is reported: it may be one of thousands
+/// that no list names.
+async fn verify<R: Rest>(rest: &R, feeder: &Feeder, id: SessionId) {
+    match rest.session(id.clone()).await {
+        Err(UpstreamError::NotFound(_)) => {
+            feeder
+                .tell(vec![Inbound::ours(Event::SessionNotFound(id))])
+                .await;
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tracing::debug!(%error, session = %id, "whether a session exists is not known")
+        }
+    }
 }

@@ -1,11 +1,11 @@
-//! What keeps a server from being heard, as a kind and a sentence with the next step.
+//! Reasons why a server is not connected: a kind, and a sentence with the next step.
 
 use model::state::{Reason, ReasonKind};
 use opencode::ClientError;
 
 use crate::workspace::binary;
 
-/// The reason behind a failed request. Addresses in it carry no user and no password.
+/// The reason for a failed request. Addresses in it contain no user name and no password.
 pub(crate) fn of(error: &ClientError) -> Reason {
     let kind = kind(error);
     let text = match next(kind, error) {
@@ -15,14 +15,14 @@ pub(crate) fn of(error: &ClientError) -> Reason {
     Reason::new(kind, text)
 }
 
-/// The reason why a server's state could not be read, though its events were heard. What says that the server itself
-/// cannot be reached any more keeps its kind.
+/// The reason why a server's state could not be read although its stream is open. A reason that the server is
+/// unreachable keeps its kind.
 pub(super) fn unreadable(reason: Reason) -> Reason {
     use ReasonKind as K;
     match reason.kind {
         K::Dns | K::Refused | K::Unreachable | K::Tls | K::Reset | K::Unauthorized => reason,
         _ => {
-            let text = format!("its state cannot be read: {reason}");
+            let text = format!("the state of the server cannot be read: {reason}");
             Reason::new(K::StateUnreadable, text)
         }
     }
@@ -61,11 +61,11 @@ fn next(kind: ReasonKind, error: &ClientError) -> Option<String> {
             "Check that it speaks HTTPS and that this machine trusts its certificate; the address of a server without \
              TLS begins with http://"
         }
-        K::Timeout => "It may be starting, or stuck: restart it if it stays so",
-        K::Reset => "It may have been stopped or restarted",
-        K::ServerError | K::StateUnreadable => "Look at its log, or restart it",
+        K::Timeout => "The server may be starting or stuck. Restart it if this persists",
+        K::Reset => "The server may have been stopped or restarted",
+        K::ServerError | K::StateUnreadable => "Check the server's log, or restart the server",
         K::EmptyAnswer | K::ContentType | K::BadAnswer => {
-            "Check the address: something else, such as a proxy, may answer in its place"
+            "Check the address: another program, such as a proxy, may answer there"
         }
         K::NotOpenCode => "`opencode serve` prints the address of one",
         K::OpenCode2 => binary::SERVE_V1,

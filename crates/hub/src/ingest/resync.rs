@@ -1,7 +1,8 @@
-//! An open stream, first held back while the state is read, then let through. If it ends before, what was held goes to the
-//! log alone.
+//! An open stream: its events are held while the state is read, then released. If the stream ends before, the held
+//! events go to the log only.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,32 +15,34 @@ use tokio::time::timeout;
 use super::dialect::Translator;
 use super::upstream::{Connection, EventBytes, UpstreamError};
 use crate::clock::Clock;
-use crate::engine::{Feeder, Heard};
+use crate::engine::{Feeder, Inbound};
 use crate::limits;
 
-/// Frames of one stream on their way to the engine.
-pub(super) struct Live<S> {
+/// The frames of one stream on their way to the engine.
+pub(super) struct LiveFrames<S> {
     stream: S,
     parser: sse::Parser,
     translator: Translator,
     feeder: Feeder,
     clock: Clock,
-    /// Frames that wait for the snapshot; `None` once it was told.
+    /// Frames that are held until the snapshot; `None` once the snapshot was sent.
     held: Option<HeldFrames>,
-    /// Folders that were seen on this stream and the ones before it.
+    /// Folders that appeared on this stream and the previous ones.
     directories: BTreeSet<Arc<str>>,
-    /// Folders that were seen on this one.
+    /// Folders that appeared on this stream.
     seen: BTreeSet<Arc<str>>,
+    /// True once it is reported that there are more folders than are read.
+    cut: bool,
 }
 
 #[derive(Default)]
 struct HeldFrames {
-    frames: Vec<Heard>,
+    frames: Vec<Inbound>,
     bytes: usize,
 }
 
-impl<S: EventBytes> Live<S> {
-    /// A stream that was just opened; `directories` are the folders seen on the ones before it.
+impl<S: EventBytes> LiveFrames<S> {
+    /// A stream that was just opened; `directories` are the folders of the previous streams.
     pub(super) fn new<R>(
         connection: Connection<S, R>,
         feeder: Feeder,
@@ -55,15 +58,16 @@ impl<S: EventBytes> Live<S> {
             held: Some(HeldFrames::default()),
             directories,
             seen: BTreeSet::new(),
+            cut: false,
         }
     }
 
-    /// Folders that were seen on this stream and the ones before it.
+    /// Folders that appeared on this stream and the previous ones.
     pub(super) fn into_directories(self) -> BTreeSet<Arc<str>> {
         self.directories
     }
 
-    /// True once the snapshot was told.
+    /// True once the snapshot was sent.
     pub(super) fn is_released(&self) -> bool {
         self.held.is_none()
     }
@@ -76,7 +80,7 @@ impl<S: EventBytes> Live<S> {
         self.take(&chunk).await
     }
 
-    /// The next bytes. Cancel safe: nothing is taken before it is given back.
+    /// The next bytes. Cancel safe: no bytes are lost.
     pub(super) async fn chunk(&mut self) -> Result<Bytes, UpstreamError> {
         let ended = || {
             let text = "the server ended its event stream: it was stopped or restarted";
@@ -85,31 +89,40 @@ impl<S: EventBytes> Live<S> {
         self.stream.next_chunk().await?.ok_or_else(ended)
     }
 
-    /// Tells what the bytes say. Not cancel safe: they are told to their end.
+    /// Parses bytes and sends their events. Not cancel safe: must run to completion.
     pub(super) async fn take(&mut self, chunk: &[u8]) -> Result<(), UpstreamError> {
         let at = self.clock.now();
-        let (translator, directories, seen) =
-            (&mut self.translator, &mut self.directories, &mut self.seen);
+        let (translator, directories, seen, cut) = (
+            &mut self.translator,
+            &mut self.directories,
+            &mut self.seen,
+            &mut self.cut,
+        );
         let mut frames = vec![];
         self.parser.feed(chunk, |frame| {
-            let heard = translator.frame(frame.data, at);
-            let news = heard
-                .directory
-                .as_ref()
-                .filter(|directory| !seen.contains(*directory) && remember(directories, directory));
-            let news = news.cloned();
-            frames.push(heard.for_engine(frame.data));
-            if let Some(directory) = news {
-                seen.insert(directory.clone());
-                frames.push(Heard::ours(Event::DirectoryHeard(directory)));
+            let translated = translator.frame(frame.data, at);
+            let directory = translated.directory.as_ref();
+            let new = directory.filter(|directory| !seen.contains(*directory));
+            let new = new.map(|directory| (directory.clone(), remember(directories, directory)));
+            frames.push(translated.for_engine(frame.data));
+            match new {
+                Some((directory, Remembered::Yes)) => {
+                    seen.insert(directory.clone());
+                    frames.push(Inbound::ours(Event::DirectorySeen(directory)));
+                }
+                Some((_, Remembered::NoRoom)) if !mem::replace(cut, true) => {
+                    let read = limits::DIRECTORIES;
+                    frames.push(Inbound::ours(Event::FoldersCut { read }));
+                }
+                _ => {}
             }
         });
         match &mut self.held {
             Some(held) => held.hold(frames)?,
             None => {
                 if frames.is_empty() {
-                    // A comment or half a frame: still a sign of life.
-                    frames.push(Heard::ours(Event::Heard));
+                    // A comment or a partial frame still proves that the link is alive.
+                    frames.push(Inbound::ours(Event::BytesReceived));
                 }
                 tell_in_batches(&self.feeder, frames).await;
             }
@@ -117,35 +130,49 @@ impl<S: EventBytes> Live<S> {
         Ok(())
     }
 
-    /// Tells the log what was held, once the stream ended before the state was read. Without a state to begin from it is
-    /// not folded: the next stream's state has what came of it.
+    /// Sends the held events to the log, after the stream ended before the state was read. Without a snapshot they are
+    /// not folded: the snapshot of the next stream contains their effects.
     pub(super) async fn abandon(&mut self) {
         let held = self.held.take().unwrap_or_default().frames;
-        let heard = held.into_iter().filter_map(Heard::for_the_log).collect();
-        tell_in_batches(&self.feeder, heard).await;
+        let inbound = held.into_iter().filter_map(Inbound::for_the_log).collect();
+        tell_in_batches(&self.feeder, inbound).await;
     }
 
-    /// Tells the snapshot, then what was held, as one change: what is shown is true from then on.
+    /// Sends the snapshot and then the held events as one change: the state is current from then on.
     pub(super) async fn release(&mut self, snapshot: Snapshot) {
-        let mut batch = vec![Heard::ours(Event::Snapshot(snapshot))];
+        let mut batch = vec![Inbound::ours(Event::Snapshot(snapshot))];
         batch.extend(self.held.take().unwrap_or_default().frames);
-        batch.push(Heard::ours(Event::Link(LinkStatus::Connected)));
+        batch.push(Inbound::ours(Event::Link(LinkStatus::Connected)));
         self.feeder.tell(batch).await;
     }
 }
 
-/// Keeps a folder in mind, as far as there is room. What concerns the whole server names none, or `global`.
-fn remember(known: &mut BTreeSet<Arc<str>>, directory: &Arc<str>) -> bool {
+/// Adds a folder to the known ones, up to the limit. Events of the whole server have no folder, or `global`.
+fn remember(known: &mut BTreeSet<Arc<str>>, directory: &Arc<str>) -> Remembered {
     if known.contains(directory) {
-        return true;
+        return Remembered::Yes;
     }
-    let room = known.len() < limits::DIRECTORIES && **directory != *"global";
-    room && known.insert(directory.clone())
+    if **directory == *"global" {
+        return Remembered::NoFolder;
+    }
+    if known.len() >= limits::DIRECTORIES {
+        return Remembered::NoRoom;
+    }
+    known.insert(directory.clone());
+    Remembered::Yes
+}
+
+/// Whether a folder is kept in mind.
+enum Remembered {
+    Yes,
+    NoRoom,
+    /// The whole server is meant.
+    NoFolder,
 }
 
 impl HeldFrames {
-    fn hold(&mut self, frames: Vec<Heard>) -> Result<(), UpstreamError> {
-        self.bytes += frames.iter().map(Heard::bytes).sum::<usize>();
+    fn hold(&mut self, frames: Vec<Inbound>) -> Result<(), UpstreamError> {
+        self.bytes += frames.iter().map(Inbound::bytes).sum::<usize>();
         self.frames.extend(frames);
         if self.frames.len() > limits::HELD_FRAMES || self.bytes > limits::HELD_BYTES {
             let text = "more events arrived than can be held while the state is read";
@@ -161,7 +188,7 @@ fn no_event() -> UpstreamError {
     UpstreamError::down(ReasonKind::Timeout, text)
 }
 
-async fn tell_in_batches(feeder: &Feeder, mut frames: Vec<Heard>) {
+async fn tell_in_batches(feeder: &Feeder, mut frames: Vec<Inbound>) {
     while !frames.is_empty() {
         let rest = frames.split_off(frames.len().min(limits::BATCH_FRAMES));
         feeder.tell(frames).await;

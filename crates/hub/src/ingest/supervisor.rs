@@ -1,8 +1,8 @@
-//! Keeps one server's stream alive, and says how it is.
+//! Keeps the stream of one server connected, and reports the status of the link.
 //!
-//! connect → first event → settle → read state while holding events → snapshot, then what was held → live.
-//! Any end leads to a wait by the backoff policy, and after five failures in a row to `disconnected`, from which a slow
-//! probe or a person's word leads back. It only ever *says* what it knows: the engine folds it.
+//! connect → first event → settle → read the state while holding events → snapshot, then the held events → live. Any
+//! end leads to a wait by the backoff policy, and after five consecutive failures to `disconnected`, which a slow probe
+//! or a request of a person ends. The supervisor only *reports* events; the engine folds them.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -22,50 +22,50 @@ use super::backoff::{Backoff, Next, Policy};
 use super::dialect::Dialect;
 use super::reads::Reads;
 use super::reason;
-use super::resync::Live;
+use super::resync::LiveFrames;
 use super::server_clock::ServerClock;
-use super::silence::{Meaning, Patience, Silence};
+use super::timeouts::{Silence, Timeouts, Verdict};
 use super::upstream::{Connection, Rest, Upstream, UpstreamError};
 use crate::clock::Clock;
-use crate::engine::{Ask, Feeder, Heard};
+use crate::engine::{Feeder, Inbound, SupervisorCommand};
 use crate::limits;
 use crate::tasks;
 
 /// The supervisor of one server.
 pub struct Supervisor<U: Upstream> {
-    /// Whose.
+    /// Identifier of the instance this supervisor serves.
     pub instance: InstanceId,
     /// The server.
     pub upstream: Arc<U>,
-    /// Where its word goes.
+    /// The handle to the engine.
     pub feeder: Feeder,
-    /// What it is asked.
-    pub asks: mpsc::Receiver<Ask>,
-    /// When to try again.
+    /// Queue of commands from the engine.
+    pub asks: mpsc::Receiver<SupervisorCommand>,
+    /// The backoff policy.
     pub policy: Policy,
-    /// How long silence may last.
-    pub patience: Patience,
+    /// The timeouts of a silent stream.
+    pub timeouts: Timeouts,
     /// The time of day.
     pub clock: Clock,
-    /// What waits are jittered by.
+    /// Source of the jitter of delays.
     pub random: StdRng,
-    /// Folders that were seen on its streams.
+    /// Folders that appeared on its streams.
     pub directories: BTreeSet<Arc<str>>,
 }
 
-/// Why a wait or a connection ended.
-enum End {
+/// The reason why a wait or a connection ended.
+enum ConnectionEnd {
     /// The stream ended, or never began.
     Lost(UpstreamError),
     /// A wait is over.
     Due,
-    /// A person asked to try anew.
+    /// A person requested a reconnect.
     Again,
-    /// The instance is removed, or the hub ends.
+    /// The instance is removed, or the hub shuts down.
     Stop,
 }
 
-/// What is asked while there is no connection.
+/// A command that arrives while there is no connection.
 enum Idle {
     Again,
     Nudge,
@@ -73,7 +73,7 @@ enum Idle {
 }
 
 impl<U: Upstream> Supervisor<U> {
-    /// Runs until asked to stop.
+    /// Runs until it receives [`SupervisorCommand::Stop`].
     pub async fn run(mut self) {
         let mut backoff = Backoff::new(self.policy);
         let mut failed = None;
@@ -83,10 +83,10 @@ impl<U: Upstream> Supervisor<U> {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(reason) => {
-                    tracing::error!(instance = %self.instance, %reason, "a supervisor failed, and begins anew");
+                    tracing::error!(instance = %self.instance, %reason, "a supervisor failed and is restarted");
                     failed = Some(reason);
                     if telling {
-                        // It shall not fail at that without a pause.
+                        // A persistent failure must not loop without a pause.
                         sleep(limits::TASK_AGAIN).await;
                     }
                 }
@@ -95,34 +95,34 @@ impl<U: Upstream> Supervisor<U> {
         self.upstream.release().await;
     }
 
-    /// Connects once, follows the stream to its end, and waits until the next try is due. False once it is to stop. After a
-    /// failure of its own it only tells of that, and waits.
+    /// Connects once, follows the stream to its end, and waits until the next attempt is due. Returns false to stop.
+    /// After an internal failure, only reports the failure and waits.
     async fn one_turn(&mut self, backoff: &mut Backoff, failed: Option<Arc<str>>) -> bool {
         let end = match failed {
             Some(why) => self.wait_after_failure(backoff, &why).await,
             None => self.try_once(backoff).await,
         };
-        if matches!(end, End::Again) {
+        if matches!(end, ConnectionEnd::Again) {
             backoff.reset();
         }
-        !matches!(end, End::Stop)
+        !matches!(end, ConnectionEnd::Stop)
     }
 
-    /// Says that it failed itself, and waits as after any failure.
-    async fn wait_after_failure(&mut self, backoff: &mut Backoff, why: &str) -> End {
+    /// Reports an internal failure, and waits as after any failure.
+    async fn wait_after_failure(&mut self, backoff: &mut Backoff, why: &str) -> ConnectionEnd {
         self.wait(backoff, failed(why), Some(Event::StreamLost))
             .await
     }
 
-    async fn try_once(&mut self, backoff: &mut Backoff) -> End {
+    async fn try_once(&mut self, backoff: &mut Backoff) -> ConnectionEnd {
         let attempt = backoff.attempt();
         self.say([Event::Link(LinkStatus::Connecting { attempt })])
             .await;
         let (end, opened) = self.connected(backoff).await;
-        // Told together with what follows from it: nobody sees a lost stream as connected.
+        // Sent together with the events that follow from it: no reader sees a lost stream as connected.
         let lost = opened.then_some(Event::StreamLost);
         match end {
-            End::Lost(error) => self.wait(backoff, error.reason(), lost).await,
+            ConnectionEnd::Lost(error) => self.wait(backoff, error.reason(), lost).await,
             end => {
                 self.say(lost).await;
                 end
@@ -130,8 +130,8 @@ impl<U: Upstream> Supervisor<U> {
         }
     }
 
-    /// Connects and stays connected as long as it goes. True if a stream was opened.
-    async fn connected(&mut self, backoff: &mut Backoff) -> (End, bool) {
+    /// Connects and follows the stream until it ends. True if a stream was opened.
+    async fn connected(&mut self, backoff: &mut Backoff) -> (ConnectionEnd, bool) {
         let connection = {
             let connecting = self.upstream.connect();
             tokio::pin!(connecting);
@@ -139,9 +139,9 @@ impl<U: Upstream> Supervisor<U> {
                 tokio::select! {
                     biased;
                     idle = idle_asks(&mut self.asks, &self.feeder) => match idle {
-                        Idle::Stop => return (End::Stop, false),
-                        Idle::Again => return (End::Again, false),
-                        // It is being tried already.
+                        Idle::Stop => return (ConnectionEnd::Stop, false),
+                        Idle::Again => return (ConnectionEnd::Again, false),
+                        // An attempt is already running.
                         Idle::Nudge => {}
                     },
                     connection = &mut connecting => break connection,
@@ -150,7 +150,7 @@ impl<U: Upstream> Supervisor<U> {
         };
         let connection = match connection {
             Ok(connection) => connection,
-            Err(error) => return (End::Lost(error), false),
+            Err(error) => return (ConnectionEnd::Lost(error), false),
         };
         if let Some(version) = connection.version.clone() {
             self.say([Event::Version(version)]).await;
@@ -163,23 +163,26 @@ impl<U: Upstream> Supervisor<U> {
         (end, true)
     }
 
-    /// Follows an open stream to its end. True if the server's state was read meanwhile.
-    async fn listen(&mut self, connection: Connection<U::Stream, U::Rest>) -> (End, bool) {
+    /// Follows an open stream to its end. True if the server's state was read.
+    async fn listen(
+        &mut self,
+        connection: Connection<U::Stream, U::Rest>,
+    ) -> (ConnectionEnd, bool) {
         let rest = connection.rest.clone();
         let directories = mem::take(&mut self.directories);
-        let heard = directories.iter().cloned().collect();
+        let seen = directories.iter().cloned().collect();
         let offers_models = connection.dialect == Dialect::V1;
-        let mut live = Live::new(
+        let mut live = LiveFrames::new(
             connection,
             self.feeder.clone(),
             self.clock.clone(),
             directories,
         );
-        let followed = self.follow(&mut live, rest, heard, offers_models);
-        // What the stream held and told of is kept, also where following it fails.
+        let followed = self.follow(&mut live, rest, seen, offers_models);
+        // What the stream has received so far is kept, even where following it panics.
         let end = tasks::caught(followed).await.unwrap_or_else(|why| {
-            tracing::error!(instance = %self.instance, reason = %why, "a supervisor failed at a stream");
-            End::Lost(UpstreamError::Down(failed(&why)))
+            tracing::error!(instance = %self.instance, reason = %why, "a supervisor failed while reading a stream");
+            ConnectionEnd::Lost(UpstreamError::Down(failed(&why)))
         });
         let was_live = live.is_released();
         if !was_live {
@@ -189,23 +192,23 @@ impl<U: Upstream> Supervisor<U> {
         (end, was_live)
     }
 
-    /// Reads the state while holding events back, then lets them through until the stream ends.
+    /// Reads the state while holding events, then releases them and follows the stream until it ends.
     async fn follow(
         &mut self,
-        live: &mut Live<U::Stream>,
+        live: &mut LiveFrames<U::Stream>,
         rest: U::Rest,
-        heard: Vec<Arc<str>>,
+        seen: Vec<Arc<str>>,
         offers_models: bool,
-    ) -> End {
+    ) -> ConnectionEnd {
         if let Err(error) = live.first_event().await {
-            return End::Lost(error);
+            return ConnectionEnd::Lost(error);
         }
-        let reading = read_state(&rest, heard);
+        let reading = read_state(&rest, seen);
         tokio::pin!(reading);
         let mut reads = Reads::new(rest.clone(), self.feeder.clone());
         let mut clock = ServerClock::default();
-        let mut silence = Silence::new(self.patience, Instant::now());
-        // Every byte puts off what it waits for: it is set anew once it rings too early, not with every byte.
+        let mut silence = Silence::new(self.timeouts, Instant::now());
+        // Every byte postpones the deadline: the timer is reset when it fires too early, not with every byte.
         let alarm = sleep_until(silence.due(false));
         tokio::pin!(alarm);
         loop {
@@ -215,23 +218,24 @@ impl<U: Upstream> Supervisor<U> {
                 alarm.as_mut().reset(due);
             }
             tokio::select! {
-                // Asks are few and done at once. Bytes go before the timer of silence, which they put off: what has
-                // arrived was not silence. A read and its end come between, so that a flood of bytes cannot delay them.
+                // Commands are few and cheap. Bytes have priority over the silence timer, which they postpone: received
+                // bytes are no silence. Reads and their ends come between, so that a flood of bytes cannot starve them.
                 biased;
                 ask = self.asks.recv() => match ask {
-                    None | Some(Ask::Stop) => return End::Stop,
-                    Some(Ask::Reconnect) => return End::Again,
-                    Some(Ask::Nudge) => silence.doubt(Instant::now()),
-                    Some(Ask::Directory(directory)) if shown => reads.directory(directory),
+                    None | Some(SupervisorCommand::Stop) => return ConnectionEnd::Stop,
+                    Some(SupervisorCommand::Reconnect) => return ConnectionEnd::Again,
+                    Some(SupervisorCommand::Nudge) => silence.doubt(Instant::now()),
+                    Some(SupervisorCommand::Directory(directory)) if shown => reads.directory(directory),
                     Some(ask) if shown => reads.ask(ask),
-                    // A read that began before the stream is sure to be heard could miss something for ever. The
-                    // engine asks again once the state is told.
+                    // A read that began before the stream is confirmed could miss events. The engine repeats its
+                    // request after the snapshot.
                     Some(_) => {}
                 },
                 snapshot = &mut reading, if !shown => match snapshot {
-                    Err(error) => return End::Lost(UpstreamError::Down(reason::unreadable(error.reason()))),
+                    Err(error) => return ConnectionEnd::Lost(UpstreamError::Down(reason::unreadable(error.reason()))),
                     Ok(snapshot) => {
                         self.follow_clock(&mut clock, &rest).await;
+                        reads.branches(snapshot.asked.clone());
                         live.release(snapshot).await;
                         if offers_models {
                             reads.catalog();
@@ -245,29 +249,34 @@ impl<U: Upstream> Supervisor<U> {
                         Err(error) => Err(error),
                     };
                     if let Err(error) = taken {
-                        return End::Lost(error);
+                        return ConnectionEnd::Lost(error);
                     }
                     if silence.broken(Instant::now()) {
                         self.say([Event::Link(LinkStatus::Connected)]).await;
                     }
                 }
                 () = &mut alarm => match silence.passed(Instant::now(), shown) {
-                    Some(Meaning::Dead(reason)) => return End::Lost(UpstreamError::Down(reason)),
-                    Some(Meaning::Stale) => self.say([Event::Link(LinkStatus::Stale)]).await,
+                    Some(Verdict::Dead(reason)) => return ConnectionEnd::Lost(UpstreamError::Down(reason)),
+                    Some(Verdict::Stale) => self.say([Event::Link(LinkStatus::Stale)]).await,
                     None => {}
                 }
             }
         }
     }
 
-    /// Tells how far the server's clock is from ours, if its last reply shows that it is other than it was.
+    /// Reports the offset of the server's clock, if the last reply changed the estimate.
     async fn follow_clock(&self, clock: &mut ServerClock, rest: &U::Rest) {
-        let ahead = rest.dated().and_then(|reply| clock.heard(reply));
+        let ahead = rest.dated().and_then(|reply| clock.sampled(reply));
         self.say(ahead.map(|ahead| Event::Clock { ahead })).await;
     }
 
-    /// Waits until the next try is due, or there is cause for one.
-    async fn wait(&mut self, backoff: &mut Backoff, reason: Reason, lost: Option<Event>) -> End {
+    /// Waits until the next attempt is due or triggered.
+    async fn wait(
+        &mut self,
+        backoff: &mut Backoff,
+        reason: Reason,
+        lost: Option<Event>,
+    ) -> ConnectionEnd {
         let next = backoff.failed(&mut self.random);
         let (status, due) = match next {
             Next::Retry { attempt, delay } => {
@@ -292,38 +301,38 @@ impl<U: Upstream> Supervisor<U> {
             tokio::select! {
                 biased;
                 idle = idle_asks(&mut self.asks, &self.feeder) => match idle {
-                    Idle::Stop => return End::Stop,
-                    Idle::Again => return End::Again,
-                    Idle::Nudge if backoff.nudged(Instant::now()) => return End::Due,
+                    Idle::Stop => return ConnectionEnd::Stop,
+                    Idle::Again => return ConnectionEnd::Again,
+                    Idle::Nudge if backoff.nudged(Instant::now()) => return ConnectionEnd::Due,
                     Idle::Nudge => {}
                 },
                 () = &mut waiting => {
                     if due.is_none() {
                         backoff.resume();
                     }
-                    return End::Due;
+                    return ConnectionEnd::Due;
                 }
             }
         }
     }
 
     async fn say(&self, events: impl IntoIterator<Item = Event>) {
-        let heard: Vec<_> = events.into_iter().map(Heard::ours).collect();
-        if !heard.is_empty() {
-            self.feeder.tell(heard).await;
+        let inbound: Vec<_> = events.into_iter().map(Inbound::ours).collect();
+        if !inbound.is_empty() {
+            self.feeder.tell(inbound).await;
         }
     }
 }
 
-/// The reason of a failure of the hub's own.
+/// The reason for an internal failure of the hub.
 fn failed(why: &str) -> Reason {
     let text = format!(
-        "Drovers itself failed at this server's stream ({why}). It connects anew; please report it"
+        "Internal error of Drovers while reading this server's stream ({why}). Drovers reconnects; please report this"
     );
     Reason::new(ReasonKind::HubFailed, text)
 }
 
-/// Waits for the next try; for a server that was given up, until it answers again.
+/// Waits for the next attempt; for a server that was given up, until a probe succeeds.
 async fn wait_or_probe<U: Upstream>(upstream: Arc<U>, due: Option<Duration>) {
     if let Some(delay) = due {
         return sleep(delay).await;
@@ -337,32 +346,39 @@ async fn wait_or_probe<U: Upstream>(upstream: Arc<U>, due: Option<Duration>) {
 }
 
 /// Reads a server's state, once its stream has settled.
-async fn read_state<R: Rest>(rest: &R, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+async fn read_state<R: Rest>(rest: &R, seen: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
     sleep(limits::SETTLE).await;
-    let read = timeout(limits::READ_STATE, rest.snapshot(heard)).await;
+    let read = timeout(limits::READ_STATE, rest.snapshot(seen)).await;
     read.unwrap_or_else(|_| {
-        let text = format!("no whole answer within {} s", limits::READ_STATE.as_secs());
+        let text = format!(
+            "no complete answer within {} s",
+            limits::READ_STATE.as_secs()
+        );
         Err(UpstreamError::down(ReasonKind::Timeout, text))
     })
 }
 
-/// Answers asks while there is no connection to ask with.
-async fn idle_asks(asks: &mut mpsc::Receiver<Ask>, feeder: &Feeder) -> Idle {
+/// Answers commands while there is no connection.
+async fn idle_asks(asks: &mut mpsc::Receiver<SupervisorCommand>, feeder: &Feeder) -> Idle {
     loop {
         match asks.recv().await {
-            None | Some(Ask::Stop) => return Idle::Stop,
-            Some(Ask::Reconnect) => return Idle::Again,
-            Some(Ask::Nudge) => return Idle::Nudge,
-            Some(Ask::Messages(session) | Ask::Older(session, _)) => {
-                let reason = "the server cannot be reached now".into();
+            None | Some(SupervisorCommand::Stop) => return Idle::Stop,
+            Some(SupervisorCommand::Reconnect) => return Idle::Again,
+            Some(SupervisorCommand::Nudge) => return Idle::Nudge,
+            Some(SupervisorCommand::Messages(session) | SupervisorCommand::Older(session, _)) => {
+                let reason = "the server is not reachable".into();
                 let failed = Event::ReadFailed { session, reason };
-                feeder.tell(vec![Heard::ours(failed)]).await;
+                feeder.tell(vec![Inbound::ours(failed)]).await;
             }
-            Some(Ask::Trim(_) | Ask::OlderSessions(..)) => {}
-            Some(Ask::Session(session)) => feeder.session_unread(session).await,
-            Some(Ask::Directory(directory)) => {
+            Some(
+                SupervisorCommand::Trim(_)
+                | SupervisorCommand::Verify(_)
+                | SupervisorCommand::OlderSessions(..),
+            ) => {}
+            Some(SupervisorCommand::Session(session)) => feeder.session_unread(session).await,
+            Some(SupervisorCommand::Directory(directory)) => {
                 let unread = Event::DirectoryUnread(directory);
-                feeder.tell(vec![Heard::ours(unread)]).await;
+                feeder.tell(vec![Inbound::ours(unread)]).await;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The port to a server: what a supervisor needs of one, so that a test can be one.
+//! The port to a server: what a supervisor needs of a server. Tests and simulations implement it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use model::state::{Catalog, Reason, ReasonKind, SessionInfo};
 use model::time::Timestamp;
 
 use super::dialect::Dialect;
-use super::server_clock::Dated;
+use super::server_clock::ClockSample;
 
-/// Why a server cannot be heard or asked.
+/// The reason why a server cannot be reached or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
-    /// It cannot be reached, broke off, or gave no usable answer.
+    /// The server is unreachable, closed the connection, or returned an unusable reply.
     #[error("{0}")]
     Down(Reason),
-    /// It does not know what was asked for.
+    /// The server does not know the requested object.
     #[error("{0}")]
     NotFound(Reason),
 }
 
 impl UpstreamError {
-    /// A server that is down.
+    /// An error for a server that is down.
     pub fn down(kind: ReasonKind, text: impl AsRef<str>) -> Self {
         Self::Down(Reason::new(kind, text))
     }
@@ -37,80 +37,89 @@ impl UpstreamError {
     }
 }
 
-/// A server that can be connected to, again and again.
+/// A server that can be connected to repeatedly.
 pub trait Upstream: Send + Sync + 'static {
-    /// Its open stream.
+    /// The open stream.
     type Stream: EventBytes;
-    /// Its state.
+    /// REST access to the state.
     type Rest: Rest;
 
-    /// Makes sure that it runs, and opens its event stream.
+    /// Starts the server if needed, and opens its event stream.
     fn connect(
         &self,
     ) -> impl Future<Output = Result<Connection<Self::Stream, Self::Rest>, UpstreamError>> + Send;
 
-    /// Asks for its health, and whether it gives its state, without opening a stream: each stream that ends costs it
-    /// memory for ever.
+    /// Checks the health of the server and access to its state, without opening a stream: OpenCode leaks memory for
+    /// each stream that ends.
     fn is_healthy(&self) -> impl Future<Output = bool> + Send;
 
-    /// Lets go of it for good: a server that was started for it ends.
+    /// Releases the server for good: a server that the hub started is stopped.
     fn release(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection<S, R> {
-    /// How it speaks.
+    /// The dialect of the server.
     pub dialect: Dialect,
-    /// Its version, where it tells one.
+    /// The version of the server, if known.
     pub version: Option<Arc<str>>,
-    /// Its events.
+    /// The event stream.
     pub stream: S,
-    /// Its state.
+    /// REST access to the state.
     pub rest: R,
 }
 
 /// The bytes of an event stream.
 pub trait EventBytes: Send + 'static {
-    /// The next bytes; `None` at the end.
+    /// The next bytes; `None` at the end of the stream.
     fn next_chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, UpstreamError>> + Send;
 }
 
 /// A page of older sessions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OlderSessions {
-    /// They.
+    /// The sessions.
     pub sessions: Vec<SessionInfo>,
-    /// Before which time there are more, if there are.
+    /// The time before which there are more sessions, if there are.
     pub older: Option<Timestamp>,
 }
 
-/// Reading a server's state.
+/// REST access to a server's state.
 pub trait Rest: Clone + Send + Sync + 'static {
-    /// What its last reply told of its clock; none where none did.
-    fn dated(&self) -> Option<Dated> {
+    /// The clock sample of the last reply, if it has one.
+    fn dated(&self) -> Option<ClockSample> {
         None
     }
 
-    /// Sessions of the folders that matter, and what runs and waits in them. `heard` names folders seen on the stream.
+    /// Sessions, statuses and pending requests of the relevant folders. `seen` lists the folders that appeared on the
+    /// stream.
     fn snapshot(
         &self,
-        heard: Vec<Arc<str>>,
+        seen: Vec<Arc<str>>,
     ) -> impl Future<Output = Result<Snapshot, UpstreamError>> + Send;
 
-    /// The same of one folder.
+    /// The snapshot of one folder.
     fn directory(
         &self,
         directory: Arc<str>,
     ) -> impl Future<Output = Result<Snapshot, UpstreamError>> + Send;
 
-    /// Sessions of a folder that last changed before a time of its own, newest first; and before which time there are more. None where
-    /// the server cannot tell.
+    /// Sessions of a folder that last changed before a server time, newest first, with the time before which there are
+    /// more. `None` where the server does not support paging.
     fn older_sessions(
         &self,
         _directory: Arc<str>,
         _before: Timestamp,
     ) -> impl Future<Output = Result<Option<OlderSessions>, UpstreamError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// The branch that is checked out in a folder. None where there is none, or the server cannot tell.
+    fn branch(
+        &self,
+        _directory: Arc<str>,
+    ) -> impl Future<Output = Result<Option<Arc<str>>, UpstreamError>> + Send {
         std::future::ready(Ok(None))
     }
 

@@ -1,6 +1,7 @@
-//! Notices that the machine slept or that its network changed: no connection tells of either, for minutes.
+//! Detects that the machine slept or that its network changed: connections report neither for minutes.
 //!
-//! [`Look`] is the policy, a value; only [`watch`] at the end reads clocks and interfaces. Nothing here connects.
+//! [`SightComparer`] is the policy, a value; only [`watch`] at the end reads clocks and interfaces. Nothing here
+//! connects.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,18 +13,18 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::clock::Clock;
 use crate::limits;
 
-/// What was seen at one moment.
+/// A sample of the clocks and addresses of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sight {
-    /// The time of day, which goes on while the machine sleeps.
-    pub(crate) wall: Timestamp,
-    /// The clock of durations, which does not.
+    /// The time of day, which advances while the machine sleeps.
+    pub(crate) wall_clock: Timestamp,
+    /// The monotonic clock, which does not.
     pub(crate) now: Instant,
-    /// Addresses by which others may be reached.
+    /// Addresses by which other machines can be reached.
     pub(crate) addresses: BTreeSet<IpAddr>,
 }
 
-/// Why connections are in doubt.
+/// The reason why connections must prove that they are alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The machine slept.
@@ -32,43 +33,43 @@ pub(crate) enum Cause {
     NetworkChanged,
 }
 
-/// Compares each sight with the one before.
+/// Compares each sample with the previous one.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct SightComparer {
     last: Sight,
-    told: Option<Instant>,
-    /// A cause that came too soon after the one before it, and is told later.
+    last_nudge: Option<Instant>,
+    /// A cause that came too soon after the previous one, and is reported later.
     owed: Option<Cause>,
 }
 
-impl Look {
+impl SightComparer {
     pub(crate) fn new(first: Sight) -> Self {
         Self {
             last: first,
-            told: None,
+            last_nudge: None,
             owed: None,
         }
     }
 
-    /// A cause for doubt, at most one in [`limits::NUDGE_PACE`]; further ones are put off until then.
+    /// A cause to check connections, at most one in [`limits::NUDGE_PACE`]; further ones are delayed until then.
     pub(crate) fn at(&mut self, sight: Sight) -> Option<Cause> {
         let cause = self.cause(&sight);
         let now = sight.now;
         self.last = sight;
         self.owed = cause.or(self.owed);
         if self
-            .told
-            .is_some_and(|told| now < told + limits::NUDGE_PACE)
+            .last_nudge
+            .is_some_and(|last| now < last + limits::NUDGE_PACE)
         {
             return None;
         }
         let cause = self.owed.take()?;
-        self.told = Some(now);
+        self.last_nudge = Some(now);
         Some(cause)
     }
 
     fn cause(&self, sight: &Sight) -> Option<Cause> {
-        let passed = i128::from(sight.wall.0) - i128::from(self.last.wall.0);
+        let passed = i128::from(sight.wall_clock.0) - i128::from(self.last.wall_clock.0);
         let lasted = sight.now.duration_since(self.last.now).as_millis() as i128;
         if passed - lasted > limits::SLEPT.as_millis() as i128 {
             Some(Cause::Woke)
@@ -80,8 +81,8 @@ impl Look {
     }
 }
 
-/// True for an address by which a machine may reach others: not its own loopback, nor one that every interface gives
-/// itself, such as those of containers that come and go.
+/// True for an address by which a machine may reach others: neither a loopback address, nor a link-local one, such as
+/// those of containers that come and go.
 fn reaches(address: &IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local() && !v4.is_unspecified(),
@@ -96,18 +97,18 @@ fn addresses(networks: &mut Networks) -> BTreeSet<IpAddr> {
     all.filter(reaches).collect()
 }
 
-/// Looks again and again, and tells each cause to `nudge` until that answers false.
+/// Polls periodically, and passes each cause to `nudge` until `nudge` returns false.
 pub(crate) async fn watch(clock: Clock, mut nudge: impl FnMut(Cause) -> bool) {
     let networks = Networks::new();
     let mut networks = networks
         .inspect_err(|error| tracing::warn!(%error, "a change of network will not be noticed"))
         .ok();
     let mut sight = move || Sight {
-        wall: clock.now(),
+        wall_clock: clock.now(),
         now: Instant::now(),
         addresses: networks.as_mut().map(addresses).unwrap_or_default(),
     };
-    let mut look = Look::new(sight());
+    let mut look = SightComparer::new(sight());
     let mut ticks = interval(limits::NUDGE_LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -127,26 +128,26 @@ mod tests {
     use super::*;
 
     struct Machine {
-        look: Look,
+        look: SightComparer,
         sight: Sight,
     }
 
     impl Machine {
         fn new() -> Self {
             let sight = Sight {
-                wall: Timestamp(1_000_000),
+                wall_clock: Timestamp(1_000_000),
                 now: Instant::now(),
                 addresses: set(&["192.168.1.5"]),
             };
             Self {
-                look: Look::new(sight.clone()),
+                look: SightComparer::new(sight.clone()),
                 sight,
             }
         }
 
-        /// Some seconds pass by each clock.
+        /// Advances each clock by some seconds.
         fn after(&mut self, wall: i64, lasted: u64) -> Option<Cause> {
-            self.sight.wall.0 += wall * 1000;
+            self.sight.wall_clock.0 += wall * 1000;
             self.sight.now += Duration::from_secs(lasted);
             self.look.at(self.sight.clone())
         }
@@ -186,12 +187,12 @@ mod tests {
     #[test]
     fn a_storm_is_told_at_a_pace_and_its_last_word_is_not_lost() {
         let mut machine = Machine::new();
-        let mut told = 0;
+        let mut nudges = 0;
         for second in 0..100 {
             let address = format!("10.0.0.{second}");
-            told += u32::from(machine.with(&[&address]).after(1, 1).is_some());
+            nudges += u32::from(machine.with(&[&address]).after(1, 1).is_some());
         }
-        assert_eq!(told, 10);
+        assert_eq!(nudges, 10);
         assert_eq!(machine.after(1, 1), Some(Cause::NetworkChanged));
         assert_eq!(machine.after(60, 60), None);
     }

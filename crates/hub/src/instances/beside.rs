@@ -1,4 +1,4 @@
-//! What runs beside the engine for as long as the hub lives: each begun again when it fails.
+//! Background tasks of the hub: each is restarted when it fails.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
+use super::running::HistoryLoad;
 use super::unfinished::{self, Unfinished};
+use super::{deleted, recall};
 use crate::command::notes::Notes;
 use crate::engine::Handle;
 use crate::registry::Registry;
 use crate::tasks::Tasks;
 
-/// What these tasks need.
+/// The data of these tasks.
 #[derive(Clone)]
-pub(super) struct Beside {
+pub(super) struct TaskContext {
     pub(super) tasks: Tasks,
     pub(super) engine: Handle,
     pub(super) outbox: watch::Receiver<Option<Arc<str>>>,
@@ -22,47 +24,70 @@ pub(super) struct Beside {
     pub(super) before: Unfinished,
     pub(super) registry: Arc<Mutex<Registry>>,
     pub(super) notes: Notes,
-    /// True once the state has what was noted before.
+    /// True once the state contains the loaded notes.
     pub(super) begun: watch::Receiver<bool>,
 }
 
-impl Beside {
-    /// Begins them.
-    pub(super) fn begin(self, running: &mut JoinSet<()>) {
+impl TaskContext {
+    /// Starts the tasks. They end when the returned set is dropped. The receiver gets the history of the instances, once it is read
+    /// from the journal.
+    pub(super) fn begin(self) -> (JoinSet<()>, HistoryLoad) {
+        let mut running = JoinSet::new();
         let this = self.clone();
         running.spawn(async move {
-            let tell = || this.clone().tell();
-            this.tasks.keep("what tells of the hub itself", tell).await;
+            let publish = || this.clone().publish_notices();
+            let name = "publishing notices about the hub";
+            this.tasks.keep(name, publish).await;
         });
         let this = self.clone();
         running.spawn(async move {
             let note =
                 || unfinished::keep(this.engine.clone(), this.dir.clone(), this.before.clone());
-            this.tasks.keep("what notes which sessions run", note).await;
+            this.tasks.keep("recording running sessions", note).await;
         });
         let this = self.clone();
         running.spawn(async move {
             let keep = || this.clone().keep_notes();
-            this.tasks.keep("what keeps notes of sessions", keep).await;
+            this.tasks.keep("saving notes on sessions", keep).await;
         });
+        let this = self.clone();
         running.spawn(async move {
-            let see_to = || self.clone().see_to_purges();
-            self.tasks.keep("what sees to purges", see_to).await;
+            let forget = || this.clone().forget_removed();
+            this.tasks
+                .keep("forgetting removed instances", forget)
+                .await;
         });
+        let this = self.clone();
+        running.spawn(async move {
+            let look = deleted::look(this.engine.clone(), this.begun.clone());
+            let name = "searching for deleted sessions at the start";
+            let _failed = this.tasks.once(name, look).await;
+        });
+        let (done, recalled) = watch::channel(None);
+        running.spawn(async move {
+            let recall = recall::recall(self.engine.journal());
+            let history = self
+                .tasks
+                .once("reading the journal at the start", recall)
+                .await;
+            // Without instances there is no receiver.
+            let _unwanted = done.send(history.map(Arc::new));
+        });
+        (running, recalled)
     }
 
-    /// Keeps notes in step with the state, once it has what was noted before.
+    /// Synchronizes the notes with the state, once the state contains the loaded notes.
     async fn keep_notes(mut self) {
         let begun = self.begun.wait_for(|begun| *begun).await.is_ok();
         if !begun {
-            // The hub did not begin.
+            // The hub did not start.
             return std::future::pending().await;
         }
         self.notes.keep(self.engine).await;
     }
 
-    /// Shows how the journal, the files beside it and these tasks are to whoever looks.
-    async fn tell(mut self) {
+    /// Publishes the conditions of the journal, the files and the tasks as notices.
+    async fn publish_notices(mut self) {
         let (mut journal, mut tasks) = (self.engine.journal().status(), self.tasks.watch());
         let mut noted = self.notes.notice();
         loop {
@@ -82,9 +107,9 @@ impl Beside {
         }
     }
 
-    /// Forgets removed instances as soon as the journal has noted that their texts are to go. What is left of them when the
-    /// hub ends, the next one has purged.
-    async fn see_to_purges(self) {
+    /// Forgets removed instances as soon as the journal has recorded their purge. If the hub ends before that, the next
+    /// run purges them.
+    async fn forget_removed(self) {
         let mut noted = self.engine.log().purges_noted();
         loop {
             let this = self.clone();
@@ -109,7 +134,7 @@ impl Beside {
     }
 }
 
-/// Waits for a change; for ever once there can be none.
+/// Waits for a change; forever once there can be none.
 async fn changed<T>(watched: &mut watch::Receiver<T>) {
     if watched.changed().await.is_err() {
         std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! The port to a real server: one that runs elsewhere, or one that the hub runs in a folder.
+//! Implements the port to a server: one that runs elsewhere, or one that the hub runs in a folder.
 
 use std::sync::{Arc, RwLock};
 
@@ -10,7 +10,7 @@ use model::ids::{InstanceId, SessionId};
 use model::state::{Catalog, ReasonKind, SessionInfo};
 use model::time::Timestamp;
 use opencode::client::MessagePage;
-use opencode::{Client, ClientError, Credentials, EventStream, Http, Spoken, Url};
+use opencode::{Client, ClientError, Credentials, EventStream, Http, SpokenDialect, Url};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ use crate::ingest::dialect::{self, Dialect};
 use crate::ingest::upstream::{
     Connection, EventBytes, OlderSessions, Rest, Upstream, UpstreamError,
 };
-use crate::ingest::{Dated, reason};
+use crate::ingest::{ClockSample, reason};
 use crate::limits;
 use crate::registry::{self, Login, Origin};
 use crate::workspace::{Launcher, Running, StartError, USERNAME};
@@ -36,11 +36,11 @@ impl From<ClientError> for UpstreamError {
     }
 }
 
-/// Where a server is, and how it is made to run.
+/// The address of a server, and how it is started.
 pub struct ServerSource {
     instance: InstanceId,
     origin: Origin,
-    /// Where the user's command line finds it.
+    /// Where the user's command line looks it up.
     servers: Servers,
     launcher: Launcher,
     http: Http,
@@ -49,23 +49,23 @@ pub struct ServerSource {
     linked: RwLock<Option<LinkedServer>>,
 }
 
-/// A server that answered.
+/// A server that has connected.
 #[derive(Clone, Debug)]
 pub struct LinkedServer {
-    /// To ask it.
+    /// Client of the server.
     pub client: Client,
-    /// How it speaks.
+    /// Dialect of the server.
     pub dialect: Dialect,
-    /// The folder it works in.
+    /// Working folder of the server.
     pub directory: Option<Arc<str>>,
     clock: Clock,
 }
 
-/// An address, and what it takes to be let in there.
+/// An address with its credentials.
 pub type Server = (Url, Option<Credentials>);
 
 impl ServerSource {
-    /// A server that nobody has connected to yet.
+    /// A server before its first connection.
     pub fn new(
         instance: registry::Instance,
         servers: Servers,
@@ -85,7 +85,7 @@ impl ServerSource {
         }
     }
 
-    /// The server as it last answered; `None` before it did.
+    /// The server as of its last connection; `None` before the first.
     pub fn linked(&self) -> Option<LinkedServer> {
         self.linked
             .read()
@@ -93,7 +93,7 @@ impl ServerSource {
             .clone()
     }
 
-    /// Its address, once it has one. A server of our own gets a new one with each start.
+    /// Its address, once known. A server started by the hub gets a new one with each start.
     pub async fn address(&self) -> Result<Server, UpstreamError> {
         let folder = match &self.origin {
             Origin::Url(server) => {
@@ -121,7 +121,7 @@ impl ServerSource {
         Ok(address)
     }
 
-    /// The process id of a server of our own, once it listens.
+    /// Process id of a server started by the hub, once it listens.
     pub fn pid(&self) -> Option<u32> {
         self.running.try_lock().ok()?.as_ref().map(Running::pid)
     }
@@ -131,27 +131,27 @@ impl ServerSource {
         Ok(Client::new(self.http.clone(), url, credentials)?)
     }
 
-    /// Lets the user's command line find it, or no longer. A disk that refuses costs only that.
+    /// Publishes the server for the user's command line, or removes it. A disk error affects only that.
     async fn tell(&self, server: Option<Server>) {
         let (servers, instance) = (self.servers.clone(), self.instance.clone());
-        let told = tokio::task::spawn_blocking(move || match server {
+        let stored = tokio::task::spawn_blocking(move || match server {
             Some((url, login)) => servers.tell(&instance, &url, login.as_ref()),
             None => servers.forget(&instance),
         });
-        if let Ok(Err(error)) = told.await {
+        if let Ok(Err(error)) = stored.await {
             tracing::warn!(%error, instance = %self.instance, "`drovers open` will not find this server");
         }
     }
 
-    /// Asks it for a little of everything that a connection reads.
+    /// Reads a little of everything that a connection reads.
     async fn answers(&self) -> Result<(), UpstreamError> {
         let client = self.client().await?;
         let health = client.health().await;
         if matches!(health, Err(ClientError::NotOpenCode { .. })) {
-            // One that has events only has neither health nor state. Of one that was heard before, that something answers
-            // has to do; of any other its events have to show what it is.
-            let events_only =
-                self.speaks(Dialect::Sketch) || self.spoken(&client).await? == Spoken::Sketch;
+            // A server with events only has no health or state. If its dialect is known, any response is sufficient;
+            // otherwise its events must identify it.
+            let events_only = self.speaks(Dialect::Sketch)
+                || self.spoken(&client).await? == SpokenDialect::Sketch;
             if events_only {
                 return Ok(());
             }
@@ -176,14 +176,14 @@ impl ServerSource {
             .is_some_and(|linked| linked.dialect == dialect)
     }
 
-    /// Asks how it speaks, again and again for a short while: a young server does not answer every connection.
-    async fn spoken(&self, client: &Client) -> Result<Spoken, UpstreamError> {
+    /// Detects the dialect, with retries for a short while: a starting server does not answer every connection.
+    async fn spoken(&self, client: &Client) -> Result<SpokenDialect, UpstreamError> {
         let deadline = Instant::now() + limits::FIRST_ANSWER;
-        let mut patience = limits::FIRST_PROBE;
+        let mut timeouts = limits::FIRST_PROBE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match client.probe(patience.min(left)).await {
-                Err(ClientError::Timeout { .. }) if patience < left => patience *= 2,
+            match client.probe(timeouts.min(left)).await {
+                Err(ClientError::Timeout { .. }) if timeouts < left => timeouts *= 2,
                 Err(ClientError::Timeout { server, .. }) => {
                     let after = limits::FIRST_ANSWER;
                     return Err(ClientError::Timeout { server, after }.into());
@@ -194,8 +194,8 @@ impl ServerSource {
     }
 }
 
-/// A list that OpenCode may fail to give although all else is well: 1.18 answers 400 as long as one request in it lacks what
-/// its own schema asks for, such as the time limit of a `webfetch`.
+/// A list that OpenCode may fail to return although it is healthy: 1.18 returns 400 as long as one request in it lacks
+/// a field that its own schema requires, such as the timeout of a `webfetch`.
 fn may_fail<T>(read: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
     match read {
         Err(ClientError::Status { status, path, .. }) => {
@@ -229,16 +229,16 @@ impl Upstream for ServerSource {
         let server = self.address().await?;
         let client = Client::new(self.http.clone(), server.0.clone(), server.1.clone())?;
         let (dialect, version) = match self.spoken(&client).await? {
-            Spoken::V1 { version } => (Dialect::V1, Some(dialect::version(&version))),
-            Spoken::Sketch => (Dialect::Sketch, None),
-            Spoken::V2NotSpoken { version } => {
+            SpokenDialect::V1 { version } => (Dialect::V1, Some(dialect::version(&version))),
+            SpokenDialect::Sketch => (Dialect::Sketch, None),
+            SpokenDialect::V2NotSpoken { version } => {
                 let server = client.base().to_string();
                 return Err(ClientError::V2NotSpoken { server, version }.into());
             }
         };
         let (stream, directory) = match dialect {
             Dialect::V1 => {
-                // Asked first: a server that does not answer this must not be left with a stream that ended.
+                // Requested first: a server that does not answer this must not be left with a stream that ended.
                 let directory = client.path().await?.directory;
                 if directory.len() > limits::PATH_BYTES {
                     let text = "the path of its folder is longer than any";
@@ -291,31 +291,37 @@ impl EventBytes for EventStream {
 }
 
 impl Rest for LinkedServer {
-    fn dated(&self) -> Option<Dated> {
+    fn dated(&self) -> Option<ClockSample> {
         let dated = self.client.dated()?;
         let now = self.clock.now();
         let ago = |moment: std::time::Instant| {
             let millis = i64::try_from(moment.elapsed().as_millis()).unwrap_or(i64::MAX);
             Timestamp(now.0.saturating_sub(millis))
         };
-        Some(Dated {
+        Some(ClockSample {
             date: Timestamp(dated.seconds.saturating_mul(1000)),
             asked: ago(dated.asked),
             answered: ago(dated.answered),
         })
     }
 
-    async fn snapshot(&self, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+    async fn snapshot(&self, seen: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
         if self.dialect == Dialect::Sketch {
             return Ok(Snapshot::default());
         }
         let own = self.directory.clone().unwrap_or_default();
-        assemble::server_state(own, heard, |directory| self.directory_state(directory)).await
+        assemble::server_state(own, seen, |directory| self.directory_state(directory)).await
     }
 
     async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
         self.readable()?;
         self.directory_state(directory).await
+    }
+
+    async fn branch(&self, directory: Arc<str>) -> Result<Option<Arc<str>>, UpstreamError> {
+        self.readable()?;
+        let branch = self.client.at(&directory).vcs().await?.branch;
+        Ok(branch.map(|branch| dialect::line(&branch)))
     }
 
     async fn older_sessions(
@@ -372,18 +378,19 @@ impl Rest for LinkedServer {
 }
 
 impl LinkedServer {
-    /// An error for a server that only tells.
+    /// An error for a server that only sends events.
     fn readable(&self) -> Result<(), UpstreamError> {
         match self.dialect {
             Dialect::V1 => Ok(()),
             Dialect::Sketch => {
-                let text = "its server has events only, and what they told is no longer kept";
+                let text =
+                    "its server has no REST, and the events of this session are no longer stored";
                 Err(UpstreamError::down(ReasonKind::StateUnreadable, text))
             }
         }
     }
 
-    /// To ask it about its own folder.
+    /// A client scoped to its own folder.
     pub fn here(&self) -> Client {
         match &self.directory {
             Some(directory) => self.client.at(directory),
@@ -391,7 +398,7 @@ impl LinkedServer {
         }
     }
 
-    /// A page of messages; a shorter one where they are too large to be read at once.
+    /// A page of messages; a shorter one where the messages are too large for one reply.
     async fn page(
         &self,
         session: &SessionId,
@@ -419,7 +426,7 @@ impl LinkedServer {
         )
         .await?;
         let cut = sessions.value.len() + sessions.malformed >= limits::SESSIONS;
-        // Children that were busy lately must push no root out.
+        // Recently active children must not displace roots.
         let roots = match cut {
             true => client.roots(limits::SESSIONS).await.ok(),
             false => None,

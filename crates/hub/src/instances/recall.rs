@@ -1,12 +1,12 @@
-//! What the hubs before this one knew and no server tells: the beginnings of open texts, and what ran.
+//! History from the journal that no server stores: the beginnings of open texts, and which sessions ran.
 //!
-//! The newest part of the journal is folded by the ordinary fold, into a state that nobody sees. What came of it is told
-//! to the real state before a server is connected to, with a gap behind each text. It only ever reads.
+//! The newest part of the journal is folded by the ordinary fold into a temporary state. The result is sent to the
+//! engine before a server is connected, with a gap after each text. Only reads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::event::{Addressed, Remembered};
+use model::event::{Addressed, Recalled};
 use model::ids::{InstanceId, SessionId};
 use model::state::{LinkStatus, Origin, RunStatus, SessionInfo};
 use model::{Event, State, reduce};
@@ -14,17 +14,17 @@ use model::{Event, State, reduce};
 use crate::ingest::dialect::{Dialect, Translator};
 use crate::limits;
 use crate::record::journal::Journal;
-use crate::record::log::{Entry, Said};
-use crate::record::word::Word;
+use crate::record::link_event::LinkEvent;
+use crate::record::log::{Entry, Payload};
 use crate::replay::spoken_of;
 
-/// What is remembered of each instance's sessions.
-pub type Recalled = BTreeMap<InstanceId, BTreeMap<SessionId, Remembered>>;
+/// The history of each instance's sessions.
+pub type InstanceHistory = BTreeMap<InstanceId, BTreeMap<SessionId, Recalled>>;
 
-/// Reads what is remembered; nothing if there is no journal, or it cannot be read.
-pub async fn recall(journal: &Journal) -> Recalled {
+/// Reads the history; empty if there is no journal, or it cannot be read.
+pub async fn recall(journal: &Journal) -> InstanceHistory {
     let folded = journal.newest(limits::JOURNAL_RECALL_BYTES, |entries| {
-        let mut scratch = Scratch::default();
+        let mut scratch = RecallState::default();
         entries.for_each(|entry| scratch.take(&entry));
         scratch.recalled()
     });
@@ -32,13 +32,13 @@ pub async fn recall(journal: &Journal) -> Recalled {
 }
 
 #[derive(Default)]
-struct Scratch {
+struct RecallState {
     state: State,
-    /// The entry before.
+    /// The previous entry.
     last: Option<(Arc<str>, u64)>,
 }
 
-impl Scratch {
+impl RecallState {
     fn take(&mut self, entry: &Entry) {
         let place = (entry.epoch.clone(), entry.seq);
         let follows = self
@@ -57,17 +57,17 @@ impl Scratch {
             self.fold(instance, entry, Event::InstanceAdded { name, origin });
             self.fold(instance, entry, Event::Link(LinkStatus::Connected));
         }
-        match &entry.said {
-            Said::Upstream(text) | Said::Names(text) => {
-                // Only a server of this dialect is asked what runs; of the others nothing can be judged.
-                let heard = Translator::new(Dialect::V1).frame(text, entry.at);
-                for event in heard.events {
+        match &entry.payload {
+            Payload::Upstream(text) | Payload::Names(text) => {
+                // Only a server of this dialect reports statuses; others cannot be evaluated.
+                let translated = Translator::new(Dialect::V1).frame(text, entry.at);
+                for event in translated.events {
                     self.event(instance, entry, event);
                 }
             }
-            Said::Hub(text) => match serde_json::from_str(text) {
-                Ok(Word::Connecting { .. }) => self.fold(instance, entry, Event::StreamLost),
-                Ok(Word::Connected { running }) => {
+            Payload::Hub(text) => match serde_json::from_str(text) {
+                Ok(LinkEvent::Connecting { .. }) => self.fold(instance, entry, Event::StreamLost),
+                Ok(LinkEvent::Connected { running }) => {
                     for session in running {
                         let status = RunStatus::Busy;
                         self.event(instance, entry, Event::Status { session, status });
@@ -75,14 +75,14 @@ impl Scratch {
                 }
                 _ => {}
             },
-            Said::Withheld => self.fold(instance, entry, Event::StreamLost),
+            Payload::Redacted => self.fold(instance, entry, Event::StreamLost),
         }
     }
 
-    /// Folds an event of a session, which is made known first: the journal may begin in its middle.
+    /// Folds an event of a session, which is created first: the journal may begin in the middle of a session.
     fn event(&mut self, instance: &InstanceId, entry: &Entry, event: Event) {
         let event = match event {
-            // Its messages are not kept here, so its texts are followed as those of any other.
+            // Its messages are not loaded here, so its texts are followed like any other.
             Event::SessionCreated(info) => Event::Session(info),
             event => event,
         };
@@ -101,11 +101,11 @@ impl Scratch {
             at: entry.at,
             event,
         };
-        // There is no server to read anything from.
+        // There is no server to read from.
         let _unread = reduce(&mut self.state, addressed);
     }
 
-    fn recalled(self) -> Recalled {
+    fn recalled(self) -> InstanceHistory {
         let instances = self.state.instances.into_iter();
         instances
             .map(|(id, instance)| {
@@ -114,10 +114,10 @@ impl Scratch {
                     let running = session.run.is_running();
                     let mut open = session.open;
                     open.values_mut().for_each(model::text::OpenText::mark_gap);
-                    let known = Remembered {
+                    let known = Recalled {
                         open,
                         running,
-                        ..Remembered::default()
+                        ..Recalled::default()
                     };
                     (running || !known.open.is_empty()).then_some((id, known))
                 });

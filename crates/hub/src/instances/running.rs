@@ -1,10 +1,10 @@
-//! Instances that run: each a supervisor, and the source of its server.
+//! Running instances: each has a supervisor, and the source of its server.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use model::Event;
-use model::event::Remembered;
+use model::event::Recalled;
 use model::ids::{InstanceId, SessionId};
 use model::state;
 use opencode::Http;
@@ -16,40 +16,40 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Hub, HubOptions, LinkedServer, ServerSource};
 use crate::datadir::Servers;
-use crate::engine::{Ask, Handle, Heard};
+use crate::engine::{Handle, Inbound, SupervisorCommand};
 use crate::ingest::Supervisor;
 use crate::ingest::backoff::Policy;
-use crate::instances::recall::Recalled;
+use crate::instances::recall::InstanceHistory;
 use crate::limits;
 use crate::registry::{self, AddError, Login, Origin, RegistryError, Server, ServerUrl};
 use crate::tasks::to_the_end;
 use crate::workspace::{Folder, Untrusted, folders};
 
-/// An instance to be added.
+/// A new instance.
 #[derive(Clone, Debug)]
 pub enum NewInstance {
     /// A folder in which the hub runs a server.
     Folder(std::path::PathBuf),
-    /// A server that runs already.
+    /// A server that is already running.
     Url {
-        /// Its address, without credentials in it.
+        /// URL without credentials.
         url: String,
-        /// What it takes to be let in.
+        /// The credentials.
         login: Option<Login>,
     },
 }
 
-/// What adding came to.
+/// The result of adding an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// It is new.
+    /// The instance is new.
     New(InstanceId),
-    /// It was there.
+    /// The instance existed.
     Known(InstanceId),
 }
 
 impl Added {
-    /// The instance, new or not.
+    /// Id of the instance.
     pub fn id(&self) -> &InstanceId {
         match self {
             Self::New(id) | Self::Known(id) => id,
@@ -57,8 +57,8 @@ impl Added {
     }
 }
 
-/// What is remembered, once it is read.
-pub(super) type Recalling = watch::Receiver<Option<Arc<Recalled>>>;
+/// The history, once it is loaded.
+pub(super) type HistoryLoad = watch::Receiver<Option<Arc<InstanceHistory>>>;
 
 pub(super) struct Instances {
     engine: Handle,
@@ -69,9 +69,9 @@ pub(super) struct Instances {
 }
 
 pub(super) struct Running {
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<SupervisorCommand>,
     source: Arc<ServerSource>,
-    /// Ends with the hub, however that ends: it and the engine know each other.
+    /// Ends with the hub, even after a panic: the supervisor and the engine hold handles to each other.
     supervisor: AbortOnDropHandle<()>,
 }
 
@@ -86,18 +86,18 @@ impl Instances {
         }
     }
 
-    /// Begins to supervise an instance, once what is remembered of it is told: what an earlier hub noted of these
-    /// sessions; the journal may know more.
+    /// Starts the supervisor of an instance, after its history was sent to the engine: the notes of an earlier run, and
+    /// what the journal has in addition.
     pub(super) async fn begin(
         &self,
         instance: registry::Instance,
-        recalled: Option<Recalling>,
-        before: BTreeMap<SessionId, Remembered>,
+        recalled: Option<HistoryLoad>,
+        before: BTreeMap<SessionId, Recalled>,
     ) {
         let HubOptions {
             launcher,
             policy,
-            patience,
+            timeouts,
             clock,
             ..
         } = self.options.clone();
@@ -117,8 +117,8 @@ impl Instances {
             )
             .await;
         if !before.is_empty() {
-            let remembered = Event::Remembered(before);
-            feeder.tell(vec![Heard::ours(remembered)]).await;
+            let remembered = Event::Recalled(before);
+            feeder.tell(vec![Inbound::ours(remembered)]).await;
         }
         let source = Arc::new(ServerSource::new(
             instance,
@@ -133,7 +133,7 @@ impl Instances {
             feeder,
             asks: asked,
             policy,
-            patience,
+            timeouts,
             clock,
             random: StdRng::from_rng(&mut rand::rng()),
             directories: Default::default(),
@@ -157,7 +157,7 @@ impl Instances {
         );
     }
 
-    /// Ends an instance: its stream first, then a server that was started for it, then what is known of it.
+    /// Ends an instance: its stream first, then a server that was started for it, then its state.
     async fn end(&self, id: &InstanceId, running: Option<Running>) {
         if let Some(running) = running {
             stop(running).await;
@@ -165,7 +165,7 @@ impl Instances {
         self.engine.remove(id.clone()).await;
     }
 
-    /// Instances whose supervisor has ended and that nobody removes.
+    /// Instances whose supervisor has ended and that are not being removed.
     pub(super) fn unsupervised(&self) -> Vec<InstanceId> {
         let running = self.read();
         let ended = running
@@ -174,7 +174,7 @@ impl Instances {
         ended.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Takes an instance out of those that run, for [`Self::end`].
+    /// Takes an instance out of the running ones, for [`Self::end`].
     pub(super) fn take(&self, id: &InstanceId) -> Option<Running> {
         self.write().remove(id)
     }
@@ -192,18 +192,18 @@ impl Instances {
         Some(self.read().get(id)?.source.clone())
     }
 
-    pub(super) fn asks(&self, id: &InstanceId) -> Option<mpsc::Sender<Ask>> {
+    pub(super) fn asks(&self, id: &InstanceId) -> Option<mpsc::Sender<SupervisorCommand>> {
         Some(self.read().get(id)?.asks.clone())
     }
 
-    /// Puts every connection in doubt. A supervisor that is overrun has work enough to notice by itself.
+    /// Makes every connection prove that it is alive. A supervisor with a full queue notices by itself.
     pub(super) fn nudge_all(&self) {
         for running in self.read().values() {
-            let _overrun = running.asks.try_send(Ask::Nudge);
+            let _overrun = running.asks.try_send(SupervisorCommand::Nudge);
         }
     }
 
-    /// Those that are supervised.
+    /// Ids of the supervised instances.
     #[cfg(test)]
     pub(super) fn known(&self) -> std::collections::BTreeSet<InstanceId> {
         self.read().keys().cloned().collect()
@@ -233,8 +233,8 @@ impl Instances {
     }
 }
 
-/// What is remembered of an instance, as soon as it is read; nothing if that takes too long.
-async fn remembered(mut recalled: Recalling, instance: &InstanceId) -> Vec<Heard> {
+/// The history of an instance, once loaded; empty after a timeout.
+async fn remembered(mut recalled: HistoryLoad, instance: &InstanceId) -> Vec<Inbound> {
     let read = async {
         let read = recalled.wait_for(Option::is_some).await.ok()?;
         read.as_ref()?.get(instance).cloned()
@@ -246,22 +246,22 @@ async fn remembered(mut recalled: Recalling, instance: &InstanceId) -> Vec<Heard
             None
         }
     };
-    let told = sessions.map(|sessions| Heard::ours(Event::Remembered(sessions)));
-    told.into_iter().collect()
+    let recalled = sessions.map(|sessions| Inbound::ours(Event::Recalled(sessions)));
+    recalled.into_iter().collect()
 }
 
 async fn stop(running: Running) {
-    let _gone = running.asks.send(Ask::Stop).await;
+    let _gone = running.asks.send(SupervisorCommand::Stop).await;
     if let Err(error) = running.supervisor.await {
         tracing::error!(%error, "a supervisor ended badly");
     }
 }
 
 impl Hub {
-    /// Adds an instance; the same folder or address twice is the same instance. It is done whole, also if who asked leaves.
+    /// Adds an instance. Idempotent: the same folder or address is the same instance. Completes even if the caller is
+    /// cancelled.
     ///
-    /// # Errors
-    /// When the folder or address is not one, the folder is not trusted, or the list cannot be kept.
+    /// # Errors The folder or address is invalid, the folder is not trusted, or the list cannot be saved.
     pub async fn add(&self, new: NewInstance, name: Option<&str>) -> Result<Added, AddError> {
         let (hub, name) = (self.clone(), name.map(str::to_owned));
         to_the_end(async move { hub.add_whole(new, name.as_deref()).await })
@@ -301,7 +301,7 @@ impl Hub {
             registry::Added::Known(instance) => Added::Known(instance.id),
             registry::Added::NewLogin(instance) => {
                 let id = instance.id.clone();
-                // What is known of it stays: only who asks for it changes.
+                // Its state stays: only the credentials change.
                 if let Some(running) = self.0.instances.take(&id) {
                     stop(running).await;
                 }
@@ -315,7 +315,7 @@ impl Hub {
         Ok(added)
     }
 
-    /// Looks whether a person trusts a folder. Blocks on the disk if not.
+    /// Checks that a person trusts a folder. Blocks on the disk.
     pub(crate) fn check_trust(&self, folder: &Folder) -> Result<(), AddError> {
         match self.trusted().has(folder) {
             true => Ok(()),
@@ -323,10 +323,9 @@ impl Hub {
         }
     }
 
-    /// Notes that a person trusts a folder: servers may be started in it from now on. Blocks on the disk.
+    /// Records that a person trusts a folder: servers may be started in it from now on. Blocks on the disk.
     ///
-    /// # Errors
-    /// When the folder is not one, or that it is trusted cannot be kept.
+    /// # Errors The path is not a folder, or the trust cannot be saved.
     pub fn trust(&self, folder: &std::path::Path) -> Result<(), AddError> {
         let folder = Folder::resolve(folder)?;
         let trusted = self.trusted().add(&folder);
@@ -336,11 +335,10 @@ impl Hub {
         })
     }
 
-    /// Removes an instance. False if it is not known. It is done whole, also if who asked leaves; asked twice, both are told
-    /// when it is gone.
+    /// Removes an instance. False if it does not exist. Completes even if the caller is cancelled; concurrent calls
+    /// return when it is gone.
     ///
-    /// # Errors
-    /// When the list cannot be kept; the instance goes on then.
+    /// # Errors The list cannot be saved; the instance continues then.
     pub async fn remove(&self, id: &InstanceId) -> Result<bool, RegistryError> {
         let (hub, id) = (self.clone(), id.clone());
         to_the_end(async move { hub.remove_whole(&id).await })
@@ -357,14 +355,15 @@ impl Hub {
         let running = self.0.instances.take(id);
         drop(turn);
         self.0.instances.end(id, running).await;
-        // What was said while it ended is not stored; now that its stream has ended, it leaves the memory as well.
-        self.engine().log().withhold(id, None);
+        // Events that arrived during the removal are not stored; now that the stream has ended, they are removed from
+        // memory as well.
+        self.engine().log().redact(id, None);
         self.engine().log().set_private(id, false);
         Ok(true)
     }
 
-    /// Takes an instance off the list, and its texts out of the log and the journal. From here on nothing of it is stored:
-    /// a hub that is killed leaves the rest of the purge to the next one.
+    /// Removes an instance from the list, and its texts from the log and the journal. Nothing of it is stored from here
+    /// on: if the hub is killed, the next run completes the purge.
     fn forget(&self, id: &InstanceId) -> Result<bool, RegistryError> {
         let mut registry = self.registry();
         if registry.remove(id)?.is_none() {
@@ -372,11 +371,11 @@ impl Hub {
         }
         let log = self.engine().log();
         log.set_private(id, true);
-        log.withhold(id, None);
+        log.redact(id, None);
         Ok(true)
     }
 
-    /// Waits for another removal of an instance. False if there is none.
+    /// Waits for a concurrent removal of an instance. False if there is none.
     async fn is_being_removed(&self, id: &InstanceId) -> bool {
         let gone = |state: &model::State| !state.instances.contains_key(id);
         if self.engine().read(gone) {
@@ -386,10 +385,9 @@ impl Hub {
         true
     }
 
-    /// Sets whether what an instance says is stored from now on. False if the instance is not known.
+    /// Sets whether the events of an instance are stored from now on. False if the instance does not exist.
     ///
-    /// # Errors
-    /// When the list cannot be kept; everything is as before then.
+    /// # Errors The list cannot be saved; nothing has changed then.
     pub async fn set_journal(&self, id: &InstanceId, kept: bool) -> Result<bool, RegistryError> {
         let _turn = self.0.changing.lock().await;
         let known = self.registry().set_journal(id, kept)?;
@@ -399,16 +397,16 @@ impl Hub {
         Ok(known)
     }
 
-    /// Tries to connect at once. False if the instance is not known.
+    /// Reconnects at once. False if the instance does not exist.
     pub async fn reconnect(&self, id: &InstanceId) -> bool {
         match self.0.instances.asks(id) {
-            Some(asks) => asks.send(Ask::Reconnect).await.is_ok(),
+            Some(asks) => asks.send(SupervisorCommand::Reconnect).await.is_ok(),
             None => false,
         }
     }
 
-    /// Has a page of older sessions read, of each folder whose list was cut. False if the instance is not known, cannot be asked, or
-    /// does not answer in time.
+    /// Loads a page of older sessions, for each folder whose list is truncated. False if the instance does not exist,
+    /// is not connected, or does not answer in time.
     pub async fn read_older_sessions(&self, id: &InstanceId) -> bool {
         let older = self.engine().read(|state| {
             let instance = state.instances.get(id);
@@ -421,7 +419,7 @@ impl Hub {
         };
         for (directory, before) in older.clone() {
             if asks
-                .send(Ask::OlderSessions(directory, before))
+                .send(SupervisorCommand::OlderSessions(directory, before))
                 .await
                 .is_err()
             {
@@ -438,12 +436,12 @@ impl Hub {
         timeout(limits::OLDER_SESSIONS_WAIT, read).await.is_ok()
     }
 
-    /// When a server is tried again.
+    /// The backoff policy.
     pub fn policy(&self) -> Policy {
         self.0.instances.options.policy
     }
 
-    /// Folders that were used lately, newest first.
+    /// Recently used folders, newest first.
     pub fn recent_folders(&self) -> Vec<Arc<str>> {
         self.registry()
             .recent_folders()
@@ -452,7 +450,12 @@ impl Hub {
             .collect()
     }
 
-    /// Of the folders that were used lately, those that are still there, newest first. Blocks on the disk.
+    /// True if the page offers servers of this machine that are no instances.
+    pub fn offers_servers(&self) -> bool {
+        self.0.offers_servers
+    }
+
+    /// Recently used folders that still exist, newest first. Blocks on the disk.
     pub fn offered_folders(&self) -> Vec<Arc<str>> {
         let recent = self.registry().recent_folders().to_vec();
         let offered = folders::offer(&recent);
@@ -462,7 +465,7 @@ impl Hub {
             .collect()
     }
 
-    /// What all its requests go through.
+    /// The HTTP client of all servers.
     pub(crate) fn http(&self) -> &Http {
         self.0.instances.http()
     }
@@ -472,7 +475,7 @@ impl Hub {
         self.0.instances.pids()
     }
 
-    /// Where an instance's server can be reached, starting it if it is ours: for a client that attaches to it.
+    /// The source of an instance's server, for a client that attaches to it. Starts the server if the hub runs it.
     pub fn source(&self, id: &InstanceId) -> Option<Arc<ServerSource>> {
         self.0.instances.source(id)
     }

@@ -1,7 +1,7 @@
-//! What was running, or interrupted, when a hub ended: the next one cannot learn it from a server that ended as well.
+//! Sessions that were running or interrupted when the hub ended: a restarted server cannot report them.
 //!
-//! Ids of sessions in a small file, written when the set changes, soon after. It proves nothing: the next hub reads how
-//! each of them ended. A hub that is killed may lose what changed in its last moment.
+//! Ids of sessions in a small file, written soon after each change. The file is a hint: the next run of the hub reads
+//! how each session ended. A hub that is killed may lose the changes of its last moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,28 +14,38 @@ use model::state::{Run, Session};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::datadir::write_private;
+use crate::datadir::{put_aside, write_private};
 use crate::engine::Handle;
 use crate::limits;
 
-/// Its name in the data directory.
+/// File name in the data directory.
 const FILE: &str = "unfinished.json";
 
 /// Sessions by instance.
 pub(super) type Unfinished = BTreeMap<InstanceId, BTreeSet<SessionId>>;
 
-/// What the hub before this one left. A file that cannot be read is as good as none.
+/// Loads the file of the previous run. A file that cannot be read or parsed counts as empty; a damaged one is renamed, so that
+/// the next write does not destroy it.
 pub(super) fn load(dir: &Path) -> Unfinished {
-    let read = fs::read(dir.join(FILE)).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
-    read.unwrap_or_else(|error: io::Error| {
-        if error.kind() != io::ErrorKind::NotFound {
-            tracing::warn!(%error, "what was running before is not known");
+    let file = dir.join(FILE);
+    let bytes = match fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Unfinished::new(),
+        Err(error) => {
+            tracing::warn!(%error, file = %file.display(), "sessions that ran before cannot be read");
+            return Unfinished::new();
+        }
+    };
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        match put_aside(&file, &[]) {
+            Ok(aside) => tracing::warn!(%error, aside = %aside.display(), "the list of sessions that ran before is damaged and was renamed"),
+            Err(aside) => tracing::warn!(%error, %aside, "the list of sessions that ran before is damaged and cannot be renamed"),
         }
         Unfinished::new()
     })
 }
 
-/// Keeps the file in step with the state, until the engine ends.
+/// Synchronizes the file with the state, until the engine ends.
 pub(super) async fn keep(engine: Handle, dir: PathBuf, mut written: Unfinished) {
     let mut changes = engine.changes();
     let file = dir.join(FILE);
@@ -63,7 +73,7 @@ fn unfinished(state: &State) -> Unfinished {
     for instance in state.instances.values() {
         let sessions = instance.sessions.values().filter(|one| is_unfinished(one));
         let sessions = sessions.map(|session| &session.info.id);
-        let before = instance.remembered.iter();
+        let before = instance.recalled.iter();
         let before = before.filter(|(_, known)| known.running);
         let ids: BTreeSet<SessionId> = sessions
             .chain(before.map(|(id, _)| id))
@@ -80,4 +90,22 @@ fn unfinished(state: &State) -> Unfinished {
 
 fn is_unfinished(session: &Session) -> bool {
     session.run.is_running() || session.end_unseen || matches!(session.run, Run::Interrupted { .. })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_is_renamed_and_counts_as_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(FILE);
+        assert_eq!(load(dir.path()), Unfinished::new());
+        fs::write(&file, "{\"i1\": [\"ses_").unwrap();
+        assert_eq!(load(dir.path()), Unfinished::new());
+        assert!(!file.exists());
+        let kept = fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap();
+        assert_eq!(fs::read(kept.path()).unwrap(), b"{\"i1\": [\"ses_");
+    }
 }

@@ -1,12 +1,11 @@
 //! The journal: the log on disk, so that it outlives the hub.
 //!
-//! One [`writer`] stores what the log appends, in groups, behind it: nobody who is live ever waits for it. [`store`] is
-//! the port to where it is kept; [`sqlite`] keeps it in a file, [`memory`] in memory. [`block`] is the format of
-//! entries, [`keep`] what of an event is kept, [`word`] what the hub says itself; [`recall`] reads at the start what a
-//! hub before this one knew. If it fails, the log goes on in memory, and
-//! what follows belongs to a new life of it: see `docs/adr/0008-journal.md`.
+//! One [`writer`] stores the entries of the log in groups, asynchronously: live readers never wait for it. [`store`] is
+//! the port to the storage; [`sqlite`] implements it with a file, [`memory`] in memory. [`block`] is the format of
+//! entries. If the journal fails, the log continues in memory, and later entries belong to a new epoch: see
+//! `docs/adr/0008-journal.md`.
 //!
-//! Nothing here decides what a reader is given: that is [`crate::record::log`].
+//! What a reader receives is decided in [`crate::record::log`].
 
 pub mod block;
 pub mod memory;
@@ -29,28 +28,28 @@ use crate::record::log::Log;
 use store::Medium;
 use writer::Writer;
 
-/// How a journal is kept.
+/// Configuration of a journal.
 #[derive(Clone)]
 pub struct Options {
-    /// Where.
+    /// The storage.
     pub medium: Arc<dyn Medium>,
-    /// How much of it.
+    /// The retention.
     pub retention: Retention,
-    /// The time of day, for its age.
+    /// The clock, for the age of entries.
     pub clock: Clock,
-    /// Gives a new life its name; no two may be the same.
+    /// Generates the names of new epochs; they must be unique.
     pub names: Names,
 }
 
-/// Gives names to lives of the log.
+/// A generator of epoch names.
 pub type Names = Arc<dyn Fn() -> Arc<str> + Send + Sync>;
 
-/// How much of a journal is kept. What is beyond either bound goes, oldest first.
+/// The retention of a journal. Entries beyond either bound are pruned, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Bytes that it may take.
+    /// Maximum size in bytes.
     pub bytes: u64,
-    /// How old an entry may be.
+    /// Maximum age of an entry in days.
     pub days: u32,
 }
 
@@ -63,32 +62,32 @@ impl Default for Retention {
     }
 }
 
-/// How a journal is.
+/// The status of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It is being opened.
+    /// The journal is being opened.
     Opening,
-    /// Everything is stored, at most [`limits::JOURNAL_GROUP`] behind.
+    /// Every entry is stored, with a delay of at most [`limits::JOURNAL_GROUP`].
     Ok {
-        /// Where a damaged one was put that this one follows.
+        /// Where a damaged journal was moved that this one replaces.
         put_aside: Option<Arc<str>>,
     },
-    /// Nothing is stored, and nothing will be.
+    /// The journal is off: nothing is stored.
     Off {
-        /// Why, if nobody wanted it so.
+        /// The reason, unless the journal was turned off by the configuration.
         reason: Option<Arc<str>>,
     },
-    /// Nothing is stored now; it is tried again.
+    /// Nothing is stored at the moment; opening is retried.
     Failed {
-        /// Why, for a person.
+        /// The reason, for people.
         reason: Arc<str>,
-        /// Since when.
+        /// Time of the failure.
         since: Timestamp,
     },
 }
 
 impl Status {
-    /// What a person should know of it, if anything.
+    /// The notice for people, if any.
     pub fn notice(&self) -> Option<Arc<str>> {
         let text = match self {
             Self::Opening | Self::Ok { put_aside: None } | Self::Off { reason: None } => {
@@ -97,7 +96,7 @@ impl Status {
             Self::Ok {
                 put_aside: Some(place),
             } => format!(
-                "The journal was damaged and a new one was begun. What was there is kept as {place}"
+                "The journal was damaged, so a new one was started. The damaged file is kept as {place}"
             ),
             Self::Off {
                 reason: Some(reason),
@@ -115,24 +114,24 @@ impl Status {
     }
 }
 
-/// A log and its journal. Cheap to clone; once all are dropped the writer ends, as it would with its process.
+/// A log and its journal. Cheap to clone; the writer ends once all clones are dropped, or with the process.
 #[derive(Clone, Debug)]
 pub struct Journal {
     log: Arc<Log>,
     status: watch::Receiver<Status>,
-    kept: Option<Kept>,
+    kept: Option<JournalHandle>,
 }
 
-/// Where it is kept.
+/// The handle to the writer and the storage.
 #[derive(Clone, Debug)]
-struct Kept {
+struct JournalHandle {
     medium: Arc<dyn Medium>,
     reads: Arc<Semaphore>,
     closing: mpsc::Sender<oneshot::Sender<()>>,
 }
 
 impl Journal {
-    /// A log in memory alone, whose only life has this name.
+    /// A log in memory only, whose only epoch has this name.
     pub fn off(epoch: Arc<str>) -> Self {
         let (_, status) = watch::channel(Status::Off { reason: None });
         Self {
@@ -142,22 +141,22 @@ impl Journal {
         }
     }
 
-    /// A log with its journal, which is open when this returns, or has failed, or takes longer than
+    /// A log with its journal. Returns once the journal is open, has failed, or takes longer than
     /// [`limits::JOURNAL_OPEN`].
     pub async fn open(options: Options) -> Self {
         let log = Arc::new(Log::new((options.names)(), limits::LOG_BYTES));
         log.expect_journal();
         let (closing, closed) = mpsc::channel(1);
-        let (told, mut status) = watch::channel(Status::Opening);
-        let kept = Kept {
+        let (status_sender, mut status) = watch::channel(Status::Opening);
+        let kept = JournalHandle {
             medium: options.medium.clone(),
             reads: Arc::new(Semaphore::new(limits::JOURNAL_READS)),
             closing,
         };
-        writer::host(Writer::new(options, log.clone(), closed, told));
+        writer::host(Writer::new(options, log.clone(), closed, status_sender));
         let opened = async {
             let opened = status.wait_for(|status| *status != Status::Opening);
-            // Gone only with its thread, which is told of elsewhere.
+            // An error means that the writer thread has ended, which is reported elsewhere.
             let _gone = opened.await.is_err();
         };
         let _late = timeout(limits::JOURNAL_OPEN, opened).await;
@@ -173,25 +172,25 @@ impl Journal {
         &self.log
     }
 
-    /// How it is now, and a way to wait for the next change.
+    /// A receiver of the current status.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
 
-    /// Stores what is left, and closes it, so that the next hub goes on in the same life. Waits at most
-    /// [`limits::JOURNAL_CLOSE`].
+    /// Stores the remaining entries and closes the journal, so that the next run of the hub continues the epoch. Waits
+    /// at most [`limits::JOURNAL_CLOSE`].
     pub async fn close(&self) {
         let Some(kept) = &self.kept else { return };
         let closing = async {
             let (done, closed) = oneshot::channel();
             if kept.closing.send(done).await.is_ok() {
-                // Dropped unanswered where it could not be closed: the writer said so.
+                // Dropped unanswered where the journal could not be closed: the writer logged that.
                 let _unclosed = closed.await;
             }
         };
         if timeout(limits::JOURNAL_CLOSE, closing).await.is_err() {
             tracing::warn!(
-                "the journal was not closed in time: the log begins a new life at the next start"
+                "the journal was not closed in time: the log begins a new epoch at the next start"
             );
         }
     }

@@ -1,7 +1,8 @@
-//! What the log keeps of an event: all of it, but for two kinds only their names.
+//! The payload that the log records of an event: the whole event, except for two kinds, of which only the names are
+//! recorded.
 //!
-//! OpenCode sends every lasting event twice; the `sync` twin (45 % of all bytes) says nothing that the event itself does
-//! not. And the word that a session is deleted must outlive the session's texts, of which it carries the title.
+//! OpenCode sends every durable event twice; the `sync` duplicate (45 % of all bytes) adds nothing to the event itself.
+//! And the deletion of a session must outlive the session's texts, although the event contains the title.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,17 +11,17 @@ use model::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::record::log::Said;
+use crate::record::log::Payload;
 
 #[derive(Deserialize, Serialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
-    payload: Payload<'a>,
+    payload: WirePayload<'a>,
 }
 
-/// What is kept of a payload; the fields are written in this order.
+/// The recorded fields of a payload, in this order.
 #[derive(Deserialize, Serialize)]
-struct Payload<'a> {
+struct WirePayload<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     id: Option<Cow<'a, str>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -48,42 +49,42 @@ struct Properties<'a> {
     session: Option<Cow<'a, str>>,
 }
 
-/// What is kept of an event that means this to us.
-pub(crate) fn said(meaning: &[Event], data: &str) -> Said {
-    // Whatever means more than a number or an end is kept whole, and never looked into here.
+/// The recorded payload of an event with these translations.
+pub(crate) fn payload(meaning: &[Event], data: &str) -> Payload {
+    // An event with more content than a number or an end is recorded whole, and not parsed here.
     let names_might_do =
         |event: &Event| matches!(event, Event::Durable { .. } | Event::SessionDeleted(_));
     let candidate = !meaning.is_empty() && meaning.iter().all(names_might_do);
     let names = if candidate { names(data) } else { None };
-    // What was understood was parsed to its end.
+    // A translated event was already parsed to its end.
     let doubtful = |event: &Event| matches!(event, Event::Malformed { .. });
     let is_json = !meaning.iter().any(doubtful) || is_json(data);
-    names.unwrap_or_else(|| Said::Upstream(line(data, is_json)))
+    names.unwrap_or_else(|| Payload::Upstream(line(data, is_json)))
 }
 
 fn is_json(data: &str) -> bool {
     serde_json::from_str::<&RawValue>(data).is_ok()
 }
 
-/// A text as JSON in one line, which readers are sent as it is. What is no JSON becomes a string.
+/// Formats a text as JSON on one line, as readers receive it. Invalid JSON becomes a string.
 fn line(data: &str, is_json: bool) -> Arc<str> {
     if !is_json {
         return serde_json::Value::from(data).to_string().into();
     }
-    // In JSON these stand between values only. Each is looked for by itself, which is several times as fast.
+    // In JSON these characters occur between values only. Separate searches are several times as fast.
     if data.contains('\n') || data.contains('\r') {
         return data.replace(['\n', '\r'], " ").into();
     }
     data.into()
 }
 
-fn names(data: &str) -> Option<Said> {
+fn names(data: &str) -> Option<Payload> {
     let payload = match serde_json::from_str::<Envelope<'_>>(data) {
         Ok(envelope) => envelope.payload,
-        Err(_) => serde_json::from_str::<Payload<'_>>(data).ok()?,
+        Err(_) => serde_json::from_str::<WirePayload<'_>>(data).ok()?,
     };
     let payload = match (&*payload.kind, &payload.twin) {
-        ("sync", Some(_)) => Payload {
+        ("sync", Some(_)) => WirePayload {
             properties: None,
             ..payload
         },
@@ -91,7 +92,7 @@ fn names(data: &str) -> Option<Said> {
         _ => return None,
     };
     let names = serde_json::to_string(&Envelope { payload }).ok()?;
-    Some(Said::Names(names.into()))
+    Some(Payload::Names(names.into()))
 }
 
 #[cfg(test)]
@@ -101,12 +102,12 @@ mod tests {
     use super::*;
     use crate::ingest::dialect::{Dialect, Translator};
 
-    /// What is kept of a frame that is heard as it is in earnest.
+    /// The recorded payload of a frame that is translated as in production.
     fn kept(data: &str) -> String {
-        let heard = Translator::new(Dialect::V1).frame(data, Timestamp(0));
-        match said(&heard.events, data) {
-            Said::Upstream(text) => format!("as it came: {text}"),
-            Said::Names(text) => text.to_string(),
+        let translated = Translator::new(Dialect::V1).frame(data, Timestamp(0));
+        match payload(&translated.events, data) {
+            Payload::Upstream(text) => format!("as it came: {text}"),
+            Payload::Names(text) => text.to_string(),
             other => panic!("{other:?}"),
         }
     }

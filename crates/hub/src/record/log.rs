@@ -1,12 +1,12 @@
 //! The lossless feed: every upstream event in order, by cursor.
 //!
-//! A cursor is `epoch-seq`: the epoch names a life of the log, the sequence counts its entries from one. A life goes on
-//! over a clean restart of the hub and ends with anything less. A reader is told of a gap wherever it cannot be given
-//! the very next entry: between lives, and where entries are kept no more.
+//! A cursor is `epoch-seq`: the epoch identifies an uninterrupted part of the log, the sequence counts its entries from
+//! one. An epoch continues over a clean restart of the hub, and ends with any possible loss. A reader receives a gap
+//! where the next entry is not available: between epochs, and where entries are no longer retained.
 //!
-//! The newest entries are in memory, where who follows finds them; the rest is in the journal, if there is one. This file
-//! decides which of them a reader is given, so that nothing falls between. It never waits for the journal: at the bounds
-//! in [`limits`] what is not stored yet counts as lost to it.
+//! The newest entries are in memory, where followers read them; older ones are in the journal, if there is one. This
+//! file decides which entries a reader receives, so that none is skipped. It never waits for the journal: beyond the
+//! bounds in [`limits`] entries that are not stored yet are lost to the journal.
 
 mod entry;
 mod tail;
@@ -17,7 +17,7 @@ use model::ids::InstanceId;
 use model::time::Timestamp;
 use tokio::sync::{Notify, watch};
 
-pub use entry::{BadCursor, Cursor, Entry, Said};
+pub use entry::{BadCursor, Cursor, Entry, Payload};
 pub(crate) use tail::Stored;
 use tail::Tail;
 
@@ -31,24 +31,24 @@ pub struct Log {
     newest: watch::Sender<u64>,
     /// Wakes the journal's writer.
     pending: Notify,
-    /// How many purges the journal has noted.
+    /// Number of purges that the journal has recorded.
     purged: watch::Sender<u64>,
 }
 
-/// What a reader gets next.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// Entries in order; none if the reader is at the end.
+pub enum LogRead {
+    /// Entries in order; empty if the reader is at the end.
     Entries(Vec<Arc<Entry>>),
-    /// What lies before `resume` is lost to this reader.
+    /// The entries before `resume` are lost to this reader.
     Gap {
-        /// Where the log goes on.
+        /// The cursor at which the log continues.
         resume: Cursor,
     },
 }
 
 impl Log {
-    /// A log in memory alone, of a life with this name, that keeps up to `bound` bytes.
+    /// A log in memory only, with an epoch of this name, that retains up to `bound` bytes.
     pub fn new(epoch: Arc<str>, bound: usize) -> Self {
         Self {
             tail: Mutex::new(Tail::new(epoch, bound)),
@@ -58,19 +58,19 @@ impl Log {
         }
     }
 
-    /// Appends what a server or the hub said, in order, each with the session it is about; the oldest give way to it.
-    /// Readers are woken once for all of it.
+    /// Appends payloads of a server or the hub, in order, each with its session; evicts the oldest. Readers are woken
+    /// once.
     pub(crate) fn append(
         &self,
         instance: &InstanceId,
-        said: impl IntoIterator<Item = (Option<Arc<str>>, Said)>,
+        entries: impl IntoIterator<Item = (Option<Arc<str>>, Payload)>,
         at: Timestamp,
     ) {
         let mut tail = self.tail();
         let (storing, before) = (tail.is_stored(), tail.unstored_bytes());
         let mut count = 0;
-        for (session, said) in said {
-            tail.append(instance, session, said, at);
+        for (session, payload) in entries {
+            tail.append(instance, session, payload, at);
             count += 1;
         }
         let (given_up, after) = (storing && !tail.is_stored(), tail.unstored_bytes());
@@ -85,110 +85,111 @@ impl Log {
         }
     }
 
-    /// The place after the newest entry.
+    /// The cursor after the newest entry.
     pub fn end(&self) -> Cursor {
         self.tail().end()
     }
 
-    /// The place before the oldest entry that is kept, here or in the journal.
+    /// The cursor before the oldest retained entry, in memory or in the journal.
     pub fn begin(&self) -> Cursor {
         self.tail().begin()
     }
 
-    /// Up to `most` entries after a place; `None` if they are in the journal alone: see
+    /// Up to `most` entries after a cursor; `None` if they are only in the journal: see
     /// [`Journal::read`](crate::record::journal::Journal::read).
-    pub fn read(&self, after: &Cursor, most: usize) -> Option<Read> {
+    pub fn read(&self, after: &Cursor, most: usize) -> Option<LogRead> {
         self.tail().read(after, most)
     }
 
-    /// Wakes whenever an entry was appended.
+    /// A receiver that is notified of every appended entry.
     pub fn newest(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }
 
-    /// Takes the texts of an instance, or of one session of it, out of what is in memory and out of the journal. What
-    /// still comes of that session is not stored.
-    pub(crate) fn withhold(&self, instance: &InstanceId, session: Option<&Arc<str>>) {
-        self.tail().withhold(instance, session);
+    /// Redacts the texts of an instance, or of one of its sessions, in memory and in the journal. Later entries of that
+    /// session are not stored.
+    pub(crate) fn redact(&self, instance: &InstanceId, session: Option<&Arc<str>>) {
+        self.tail().redact(instance, session);
         self.pending.notify_one();
     }
 
-    /// The same for many sessions at once.
-    pub(crate) fn withhold_all(&self, purges: Vec<Purge>) {
+    /// Redacts many sessions at once.
+    pub(crate) fn redact_all(&self, purges: Vec<Purge>) {
         if !purges.is_empty() {
-            self.tail().withhold_all(purges);
+            self.tail().redact_all(purges);
             self.pending.notify_one();
         }
     }
 
-    /// A session that was withheld is there after all: what is said in it from now on is stored.
-    pub(crate) fn keep_again(&self, instance: &InstanceId, session: &Arc<str>) {
-        self.tail().keep_again(instance, session);
+    /// A redacted session exists after all: its entries are stored from now on.
+    pub(crate) fn unredact(&self, instance: &InstanceId, session: &Arc<str>) {
+        self.tail().unredact(instance, session);
     }
 
-    /// There is a journal: what it is to purge is noted for it.
+    /// Declares that there is a journal: purges are queued for it.
     pub(crate) fn expect_journal(&self) {
         self.tail().expect_journal();
     }
 
-    /// What the journal is to purge next. It stays so until [`Log::purge_noted`]: a journal that fails meanwhile loses none.
+    /// The next purge for the journal. It stays queued until [`Log::purge_noted`], so that a failure of the journal
+    /// loses none.
     pub(crate) fn next_purge(&self) -> Option<Purge> {
         self.tail().next_purge()
     }
 
-    /// The journal has noted this purge, and will do it whatever happens to the hub.
+    /// The journal has recorded this purge, and will complete it even after a restart.
     pub(crate) fn purge_noted(&self, purge: &Purge) {
         self.tail().purge_noted(purge);
         self.purged.send_modify(|noted| *noted += 1);
     }
 
-    /// True while the journal has not noted yet that the texts of a removed instance are to be purged, or while there is no
-    /// journal.
+    /// True while the journal has not recorded the purge of a removed instance, or while there is no journal.
     pub(crate) fn is_to_be_purged(&self, instance: &InstanceId) -> bool {
         self.tail().is_to_be_purged(instance)
     }
 
-    /// Wakes whenever the journal noted a purge.
+    /// A receiver that is notified when the journal recorded a purge.
     pub(crate) fn purges_noted(&self) -> watch::Receiver<u64> {
         self.purged.subscribe()
     }
 
-    /// Sets whether what an instance says is stored.
+    /// Sets whether the entries of an instance are stored.
     pub(crate) fn set_private(&self, instance: &InstanceId, private: bool) {
         self.tail().set_private(instance, private);
     }
 
-    /// True if what an instance says is not stored.
+    /// True if the entries of an instance are not stored.
     pub(crate) fn is_private(&self, instance: &InstanceId) -> bool {
         self.tail().leaves_out(instance)
     }
 
-    /// From now on the log goes on in this life, which is written to a journal that has these older ones. False, and
-    /// nothing is changed, if the life has entries already and others came meanwhile: then it has to be a new one.
-    pub(crate) fn begin_life(&self, older: Vec<Stored>, current: Stored) -> bool {
-        let begun = self.tail().begin_life(older, current);
+    /// Continues the log in the epoch `current`, which is written to a journal that has the `older` epochs. Returns
+    /// false without any change if that epoch has entries already and others arrived in the meantime: then a new epoch
+    /// is needed.
+    pub(crate) fn begin_epoch(&self, older: Vec<Stored>, current: Stored) -> bool {
+        let begun = self.tail().begin_epoch(older, current);
         self.newest.send_modify(|_| {});
         begun
     }
 
-    /// True if no entry was appended since the log began.
+    /// True if no entry was appended since the start.
     pub(crate) fn is_untouched(&self) -> bool {
         self.tail().is_untouched()
     }
 
-    /// Entries that are to be stored, oldest first, up to these bounds; at least one if there is one. `None` once they
-    /// were too many to wait for the journal.
+    /// Entries to be stored, oldest first, up to these bounds; at least one if there is any. `None` once the backlog
+    /// exceeded its bound.
     pub(crate) fn unstored(&self, most: usize, bytes: usize) -> Option<Vec<Arc<Entry>>> {
         self.tail().unstored(most, bytes)
     }
 
-    /// Bytes of entries that are to be stored; `None` once they were too many.
+    /// Bytes of entries to be stored; `None` once the backlog exceeded its bound.
     pub(crate) fn pending_bytes(&self) -> Option<usize> {
         let tail = self.tail();
         tail.is_stored().then(|| tail.unstored_bytes())
     }
 
-    /// Waits until there is something to be stored, or a whole group of it, or too much.
+    /// Waits until there is an entry to be stored, a full group, or a backlog beyond its bound.
     pub(crate) async fn pending(&self) {
         self.pending.notified().await;
     }
@@ -198,17 +199,17 @@ impl Log {
         self.tail().stored(seq);
     }
 
-    /// What the journal still has of each life: the rest was pruned.
+    /// The entries of each epoch that the journal still has: the others were pruned.
     pub(crate) fn pruned(&self, lives: &[Stored]) {
         self.tail().pruned(lives);
     }
 
-    /// Nothing is stored any more: the log goes on in memory alone.
+    /// Stops storing: the log continues in memory only.
     pub(crate) fn unstore(&self) {
         self.tail().unstore();
     }
 
-    /// Where a reader goes on for whom what is stored after its place is lost: up to `lost`, or all of its life.
+    /// The cursor at which a reader continues whose stored entries are lost: up to `lost`, or the whole epoch.
     pub(crate) fn resume_after(&self, after: &Cursor, lost: Option<u64>) -> Cursor {
         self.tail().resume_after(after, lost)
     }

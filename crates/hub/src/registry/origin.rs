@@ -44,10 +44,10 @@ pub struct ServerUrl(Url);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ServerUrlError {
     /// It is no URL with a host.
-    #[error("this is not a server's address. Write it as http://HOST:PORT")]
+    #[error("this is not a valid server address. Write it as http://HOST:PORT")]
     Malformed,
     /// Its scheme is another one, or `HOST:` was taken for one.
-    #[error("a server's address begins with http:// or https://")]
+    #[error("a server address must begin with http:// or https://")]
     Scheme,
     /// There are credentials in it, where they would be shown and logged.
     #[error(
@@ -56,7 +56,7 @@ pub enum ServerUrlError {
     Credentials,
     /// It has a `?query` or `#fragment`.
     #[error(
-        "a server's address ends with its host, port or path. Leave out what begins with ? or #"
+        "a server address must not contain a query or fragment. Remove everything from ? or # on"
     )]
     Surplus,
 }

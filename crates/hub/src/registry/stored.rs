@@ -51,8 +51,8 @@ fn yes() -> bool {
     true
 }
 
-/// What a file said.
-pub(super) enum Read {
+/// The content of a file.
+pub(super) enum StoredRegistry {
     /// All that could be read of it, and whether that was everything.
     This {
         instances: Vec<Instance>,
@@ -69,9 +69,9 @@ pub(super) enum Read {
 }
 
 /// Reads a file. An entry that makes no sense costs only itself.
-pub(super) fn read(bytes: &[u8]) -> Read {
+pub(super) fn read(bytes: &[u8]) -> StoredRegistry {
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
-        return Read::Broken;
+        return StoredRegistry::Broken;
     };
     match value
         .get("version")
@@ -79,11 +79,11 @@ pub(super) fn read(bytes: &[u8]) -> Read {
         .map(u32::try_from)
     {
         Some(Ok(VERSION)) => {}
-        Some(Ok(version)) if version > VERSION => return Read::Later(version),
-        _ => return Read::Broken,
+        Some(Ok(version)) if version > VERSION => return StoredRegistry::Later(version),
+        _ => return StoredRegistry::Broken,
     }
     let Ok(file) = serde_json::from_value::<File>(value) else {
-        return Read::Broken;
+        return StoredRegistry::Broken;
     };
     let stored = file.instances.len();
     let mut instances: Vec<Instance> = Vec::new();
@@ -99,7 +99,7 @@ pub(super) fn read(bytes: &[u8]) -> Read {
         }
     }
     let whole = instances.len() + doubles.len() == stored;
-    Read::This {
+    StoredRegistry::This {
         instances,
         doubles,
         recent: file.recent_folders,

@@ -162,7 +162,7 @@ fn a_text_that_never_ends_is_kept_as_heard() {
         .sessions
         .values()
         .flat_map(|s| s.open.values())
-        .map(|t| t.heard())
+        .map(|t| t.received())
         .collect();
     assert_eq!(heard.len(), 2);
     assert!(

@@ -1,6 +1,6 @@
-//! Where the OpenCode program is.
+//! Locates the OpenCode program.
 //!
-//! It only looks; it never installs anything, and never runs what it finds.
+//! Only looks: never installs anything, and never runs the program.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
@@ -9,27 +9,27 @@ use std::path::{Path, PathBuf};
 /// The program's name.
 const NAME: &str = "opencode";
 
-/// Where OpenCode's own install script puts it, below the home folder.
+/// Where OpenCode's own install script puts it, relative to the home folder.
 const INSTALLED: &str = ".opencode/bin/opencode";
 
-/// What to do where the OpenCode that is installed is version 2: this puts version 1 beside it, and runs Drovers with that.
+/// The next step where the installed OpenCode is version 2: installs version 1 beside it, and runs Drovers with that.
 pub const INSTALL_V1: &str = "`npm install --prefix ~/.opencode-1 opencode-ai@1` puts version 1 beside it. Then start Drovers \
      with `--opencode ~/.opencode-1/node_modules/.bin/opencode`";
 
-/// What to do where a server that runs is version 2: this runs one of version 1 beside it.
+/// The next step where a running server is version 2: runs a server of version 1 beside it.
 pub const SERVE_V1: &str = "`npx -y opencode-ai@1 serve --port 4097`, run in your project, starts one of version 1 beside it: \
      attach http://127.0.0.1:4097 then";
 
-/// There is no OpenCode to run.
+/// OpenCode was not found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BinaryError {
-    /// Not in any of the usual places.
+    /// Not found in any of the usual places.
     #[error(
         "OpenCode is not installed: there is no `opencode` in PATH or ~/.opencode/bin. \
          Install it with `npm install -g opencode-ai@1`, or name it with `--opencode PATH`"
     )]
     NotInstalled,
-    /// Not where the user said.
+    /// Not found at the configured path.
     #[error(
         "there is no program at {0}. Check `--opencode PATH`, \
          or leave it out to use the `opencode` that is installed"
@@ -39,11 +39,10 @@ pub enum BinaryError {
 
 /// Finds the program: the named one, else `opencode` in PATH, else where its install script puts it.
 ///
-/// A name without a slash is looked up in PATH as well. The path given back is absolute and symbolic links are kept
-/// (version managers tell by the link's name what to run).
+/// A name without a slash is looked up in PATH as well. The returned path is absolute and symbolic links are kept
+/// (version managers choose by the link's name what to run).
 ///
-/// # Errors
-/// There is no executable file at any of these.
+/// # Errors There is no executable file at any of these places.
 pub fn find(named: Option<&Path>) -> Result<PathBuf, BinaryError> {
     find_in(
         named,

@@ -1,7 +1,8 @@
-//! OpenCode processes of this user that we did not start: servers that listen here, and plain terminal clients.
+//! Discovery of OpenCode processes of this user that the hub did not start: listening servers, and plain terminal
+//! clients.
 //!
-//! What is found is a guess by name, address and arguments; whether it speaks OpenCode is for the caller to ask over
-//! HTTP. It never reads another process's environment (passwords are there), and never signals what it finds.
+//! The result is a guess by name, address and arguments; the caller verifies over HTTP whether it is OpenCode. Never
+//! reads another process's environment (it may contain passwords), and never signals a process.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
@@ -14,8 +15,8 @@ use url::Url;
 
 const NAME: &str = "opencode";
 
-/// Subcommands of OpenCode 1.18 that run no session of their own in this terminal: those that serve, those that show
-/// another server's sessions, and those that do one thing and end. `run` and none at all are not among them.
+/// Subcommands of OpenCode 1.18 that run no session in their terminal: servers, clients of another server, and one-shot
+/// commands. `run` and no subcommand are not among them.
 const WITHOUT_SESSION: [&str; 22] = [
     "serve",
     "web",
@@ -41,69 +42,68 @@ const WITHOUT_SESSION: [&str; 22] = [
     "db",
 ];
 
-/// A process, as far as it matters here.
+/// The relevant fields of a process.
 #[derive(Debug, Clone)]
 pub struct Process {
-    /// Its id.
+    /// Process id.
     pub pid: u32,
-    /// Its parent's.
+    /// Process id of the parent.
     pub parent: Option<u32>,
-    /// Its name, as the system cuts it.
+    /// Name, as truncated by the system.
     pub name: String,
-    /// Its arguments, itself first.
+    /// Arguments, including the program.
     pub args: Vec<String>,
-    /// Where it works, if we may know.
+    /// Working folder, if it is readable.
     pub cwd: Option<PathBuf>,
 }
 
 /// A process that listens on TCP.
 #[derive(Debug, Clone, Copy)]
 pub struct Listener {
-    /// The process.
+    /// Process id.
     pub pid: u32,
-    /// Where it listens.
+    /// The listening address.
     pub address: SocketAddr,
 }
 
-/// What may be an OpenCode server.
+/// A possible OpenCode server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Where to ask it.
+    /// URL to probe.
     pub url: Url,
-    /// Its process.
+    /// Process id.
     pub pid: u32,
-    /// The folder it was started in, if we may know.
+    /// The folder it was started in, if it is readable.
     pub cwd: Option<PathBuf>,
 }
 
-/// An OpenCode in a terminal that nobody can attach to: it does not listen.
+/// An OpenCode in a terminal that cannot be attached to: it does not listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TerminalClient {
-    /// Its process.
+    /// Process id.
     pub pid: u32,
-    /// The folder it was started in, where its sessions are.
+    /// The folder it was started in, to which its sessions belong.
     pub cwd: PathBuf,
 }
 
-/// What was found, each in the order of process ids.
+/// The discovered processes, in the order of process ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// To be asked over HTTP.
+pub struct Discovery {
+    /// Servers to probe over HTTP.
     pub servers: Vec<Candidate>,
-    /// To be listed as not live.
+    /// Terminal clients, listed as not live.
     pub terminals: Vec<TerminalClient>,
 }
 
-/// The system does not let us look.
+/// The process table cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("running OpenCode servers cannot be looked for: {0}. Name them with `--attach URL`")]
+#[error("running OpenCode servers cannot be discovered: {0}. Name them with `--attach URL`")]
 pub struct DiscoverError(String);
 
-/// Looks at the machine. `ours` are the process ids of our own servers. Blocks for tens of milliseconds.
+/// Discovers processes. `ours` are the process ids of the hub's own servers. Blocks for tens of milliseconds.
 ///
-/// # Errors
-/// The system does not let us.
-pub fn look(ours: &HashSet<u32>) -> Result<Found, DiscoverError> {
+/// # Errors The process table cannot be read.
+pub fn look(ours: &HashSet<u32>) -> Result<Discovery, DiscoverError> {
     let listeners = listeners::get_all().map_err(|error| DiscoverError(error.to_string()))?;
     let listeners: Vec<_> = listeners
         .into_iter()
@@ -149,9 +149,8 @@ fn text(text: &OsStr) -> String {
     text.to_string_lossy().into_owned()
 }
 
-/// Tells servers and terminal clients among the `processes` of this user. `ours`, and what they started, are left
-/// out.
-pub fn sort_out(processes: &[Process], listeners: &[Listener], ours: &HashSet<u32>) -> Found {
+/// Finds servers and terminal clients among the `processes` of this user. Omits `ours` and their descendants.
+pub fn sort_out(processes: &[Process], listeners: &[Listener], ours: &HashSet<u32>) -> Discovery {
     let table: BTreeMap<u32, &Process> = processes
         .iter()
         .map(|process| (process.pid, process))
@@ -179,13 +178,13 @@ pub fn sort_out(processes: &[Process], listeners: &[Listener], ours: &HashSet<u3
     let listening: HashSet<u32> = listeners.iter().map(|listener| listener.pid).collect();
     let terminals =
         others().filter(|process| is_terminal_client(process) && !listening.contains(&process.pid));
-    // OpenCode runs its language servers with itself as their engine: a child of one is not a client.
+    // OpenCode runs its language servers in a process of itself: such a child is not a client.
     let terminals = terminals.filter(|process| {
         !below(process, &table, |pid, above| {
             pid != process.pid && is_opencode(above)
         })
     });
-    Found {
+    Discovery {
         servers: servers.collect(),
         terminals: terminals
             .filter_map(|process| {
@@ -198,14 +197,14 @@ pub fn sort_out(processes: &[Process], listeners: &[Listener], ours: &HashSet<u3
     }
 }
 
-/// Whether `test` holds for the process or one above it.
+/// True if `test` holds for the process or an ancestor.
 fn below(
     process: &Process,
     table: &BTreeMap<u32, &Process>,
     test: impl Fn(u32, &Process) -> bool,
 ) -> bool {
     let mut at = Some(process);
-    // A table read while processes come and go could have a ring in it: no chain is longer than the table.
+    // A table read while processes come and go could have a cycle: no chain is longer than the table.
     for _ in 0..=table.len() {
         let Some(process) = at else { return false };
         if test(process.pid, process) {
@@ -218,7 +217,8 @@ fn below(
     false
 }
 
-/// Generous: it is asked over HTTP next. Also OpenCode from its sources, run by `bun` or `node`.
+/// True if the process may be a server. Permissive, as it is probed over HTTP next; includes OpenCode from its sources,
+/// run by `bun` or `node`.
 fn may_serve(process: &Process) -> bool {
     process.name.contains(NAME) || process.args.iter().take(4).any(|arg| arg.contains(NAME))
 }
@@ -235,7 +235,7 @@ fn is_terminal_client(process: &Process) -> bool {
         && !command.is_some_and(|command| WITHOUT_SESSION.contains(&command))
 }
 
-/// Where a process can be asked on this machine, once for each port, over IPv4 if it listens there.
+/// Addresses of a process on this machine, one for each port, IPv4 preferred.
 fn addresses(pid: u32, listeners: &[Listener]) -> Vec<SocketAddr> {
     let mut ports: BTreeMap<u16, IpAddr> = BTreeMap::new();
     for listener in listeners.iter().filter(|listener| listener.pid == pid) {
@@ -251,7 +251,7 @@ fn addresses(pid: u32, listeners: &[Listener]) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// The loopback address that reaches `ip`, unless it is another interface's.
+/// The loopback address that reaches `ip`; `None` for another interface.
 fn local(ip: IpAddr) -> Option<IpAddr> {
     match ip.to_canonical() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Some(Ipv4Addr::LOCALHOST.into()),

@@ -1,6 +1,6 @@
-//! Folders as instances live in them: one name for each, and whether there is a project inside.
+//! Folders of instances: one canonical name for each, and whether a folder is a project.
 //!
-//! It only looks; it never creates a folder or writes to one.
+//! Only looks: never creates a folder or writes to one.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// What only a project's top folder has.
+/// Files and folders that only the top folder of a project has.
 const MARKERS: [&str; 20] = [
     ".git",
     ".hg",
@@ -32,42 +32,41 @@ const MARKERS: [&str; 20] = [
     "CMakeLists.txt",
 ];
 
-/// A folder under its one canonical name: absolute, without symbolic links, UTF-8 (OpenCode's wire is JSON).
+/// A folder under its canonical name: absolute, without symbolic links, UTF-8 (OpenCode's wire is JSON).
 ///
-/// It existed when it was named; it may be gone since, see [`Folder::check`].
+/// The folder existed when it was resolved; it may be gone since, see [`Folder::check`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Folder(String);
 
-/// A folder that cannot be used.
+/// The reason why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// There is nothing at this path.
+    /// The path does not exist.
     #[error("the folder {0} does not exist. Check the path, or create it first")]
     Missing(PathBuf),
-    /// There is something else.
+    /// The path is not a folder.
     #[error("{0} is not a folder. Name the folder that it is in")]
     NotAFolder(PathBuf),
-    /// OpenCode could not be told about it.
+    /// The path is not UTF-8, which OpenCode's wire requires.
     #[error(
         "the name of the folder {0} is not valid UTF-8. Rename it, or link to it under another name"
     )]
     NotUtf8(PathBuf),
-    /// The system refuses.
+    /// The system denies access.
     #[error("the folder {path} cannot be opened: {source}. Check its permissions")]
     Refused {
-        /// The folder as it was given.
+        /// The given path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl Folder {
-    /// Names the folder at `path`; a relative one is below the current folder, `~` is the home folder.
+    /// Resolves the folder at `path`; a relative path is below the current folder, `~` is the home folder.
     ///
-    /// # Errors
-    /// It is not a folder that this user can open, or its name is not UTF-8.
+    /// # Errors The path is not a folder that this user can open, or is not UTF-8.
     pub fn resolve(path: &Path) -> Result<Self, FolderError> {
         let path = match (path.strip_prefix("~"), etcetera::home_dir()) {
             (Ok(rest), Ok(home)) => home.join(rest),
@@ -80,10 +79,9 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Looks whether it is still a folder that can be opened.
+    /// Checks that the folder still exists and can be opened.
     ///
-    /// # Errors
-    /// It is not.
+    /// # Errors It does not, or cannot.
     pub fn check(&self) -> Result<(), FolderError> {
         match std::fs::read_dir(&self.0) {
             Ok(_) => Ok(()),
@@ -91,7 +89,7 @@ impl Folder {
         }
     }
 
-    /// The path as the system takes it.
+    /// The path.
     pub fn as_path(&self) -> &Path {
         Path::new(&self.0)
     }
@@ -101,8 +99,7 @@ impl Folder {
         &self.0
     }
 
-    /// Whether it is a project's top folder: it has what only such a folder has, and is neither `/` nor the home
-    /// folder, whatever is kept there.
+    /// True for the top folder of a project: it has a marker, and is neither `/` nor the home folder.
     pub fn is_project(&self) -> bool {
         let home = etcetera::home_dir()
             .ok()
@@ -124,7 +121,7 @@ impl fmt::Display for Folder {
     }
 }
 
-/// The folders of `recent` that can be offered: those that still exist, in the same order.
+/// The folders of `recent` that still exist, in the same order.
 pub fn offer(recent: &[Folder]) -> Vec<Folder> {
     recent
         .iter()

@@ -22,16 +22,16 @@ use std::process::{Command, ExitCode};
 use nix::sys::signal::SigSet;
 use rustix::process::{getppid, setsid};
 
-/// What the leader prints as its first line on stdout, followed by its process id, which is also its group's.
+/// The prefix of the leader's first line on stdout, followed by its process id, which is also its group's.
 pub(super) const LEADER: &str = "drovers-guard: leader ";
 
 /// Stands before `--` in the arguments of the second stage, followed by the guard's process id.
 const LEAD_FOR: &str = "--lead-for";
 
-/// Exit code of a guard that could not start its server, as shells have it for "found, but cannot be executed".
+/// Exit code of a guard that could not start its server, as shells use it for "found, but cannot be executed".
 const CANNOT_RUN: u8 = 126;
 
-/// Exit code for arguments without a command.
+/// Exit code for missing arguments.
 const USAGE: u8 = 2;
 
 /// The body of the guard process: `GUARD… -- PROGRAM ARG…`, read from this process's own arguments.
@@ -59,7 +59,7 @@ pub fn run() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// The program of this very process, also if its file was replaced since it started.
+/// The program of this process, even if its file was replaced since the start.
 pub(super) fn this_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") {
         Ok(PathBuf::from("/proc/self/exe"))
@@ -68,10 +68,10 @@ pub(super) fn this_program() -> io::Result<PathBuf> {
     }
 }
 
-/// The two lives of the guard's program. A command is never empty.
+/// The two stages of the guard's program. A command is never empty.
 #[derive(Debug, PartialEq)]
 enum Stage {
-    /// The guard: `prefix` are its own arguments, which the second stage is started with as well.
+    /// The guard: `prefix` are its own arguments, with which the second stage is started as well.
     Watch {
         prefix: Vec<OsString>,
         command: Vec<OsString>,
@@ -98,11 +98,11 @@ impl Stage {
     }
 }
 
-/// Becomes the server: bound to the guard's life, in a session of its own (no terminal to be signalled from or to ask
-/// on), its id announced. Returns only if it cannot.
+/// Becomes the server: bound to the guard's life, in a session of its own (without a terminal), after printing its id.
+/// Returns only on failure.
 fn lead(guard: i32, command: &[OsString]) -> io::Error {
     let ready = bind_to(guard).and_then(|()| {
-        // Inherited from the guard, which blocks the very signals that are to end the server.
+        // Inherited from the guard, which blocks the signals that stop the server.
         SigSet::all().thread_unblock()?;
         let leader = setsid()?;
         let mut out = io::stdout().lock();
@@ -116,7 +116,7 @@ fn lead(guard: i32, command: &[OsString]) -> io::Error {
 }
 
 /// Has the kernel kill this process when its parent dies, and makes sure that the parent is still the guard: it
-/// may have died before the kernel was told. The setting survives exec; only Linux has it.
+/// may have died before the kernel had the setting. The setting survives exec; only Linux has it.
 fn bind_to(guard: i32) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;

@@ -1,7 +1,8 @@
-//! This machine's side of an instance: folders, the OpenCode servers we run in them, and those found running.
+//! Folders and processes of an instance: folders, the OpenCode servers that the hub runs in them, and those found
+//! running.
 //!
-//! It starts and ends processes and looks at the process table. It never speaks HTTP (ingest probes what is found
-//! here), never writes to a project folder, and never touches a process that it did not start.
+//! Starts and stops processes and reads the process table. Never speaks HTTP (ingest probes discovered servers), never
+//! writes to a project folder, and never touches a process that it did not start.
 
 pub mod binary;
 pub mod discover;

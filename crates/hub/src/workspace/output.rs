@@ -1,6 +1,6 @@
-//! What a server of ours printed: split into lines, cleaned, and the last of them kept.
+//! The output of a server process: split into lines, sanitized, the last lines retained.
 //!
-//! Pure and bounded; it never keeps the server's password, nor control sequences that could act on a terminal.
+//! Pure and bounded; never retains the server's password, nor control sequences that could act on a terminal.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Takes the next bytes and gives each line that they complete to `line`.
+    /// Feeds bytes, and passes each completed line to `line`.
     pub(super) fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
         let mut pieces = bytes.split(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
@@ -27,7 +27,7 @@ impl Lines {
         }
     }
 
-    /// Gives what stands after the last line break, if anything does.
+    /// Passes the text after the last line break, if any.
     pub(super) fn finish(mut self, mut line: impl FnMut(&str)) {
         if !self.open.is_empty() {
             self.end(&mut line);
@@ -48,7 +48,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// An empty tail that never shows `hidden`.
+    /// An empty tail that redacts `hidden`.
     pub(super) fn new(hidden: Secret) -> Self {
         Self {
             lines: VecDeque::new(),
@@ -57,7 +57,7 @@ impl Tail {
         }
     }
 
-    /// Keeps `line`, which came after all others. Empty lines are not worth their place.
+    /// Appends a line. Empty lines are ignored.
     pub(super) fn push(&mut self, line: &str) {
         let line = line.trim_end().replace(self.hidden.reveal(), "***");
         if line.is_empty() {
@@ -73,7 +73,7 @@ impl Tail {
         }
     }
 
-    /// The kept lines, oldest first.
+    /// The retained lines, oldest first.
     pub(super) fn text(&self) -> String {
         self.lines
             .iter()

@@ -1,7 +1,7 @@
-//! An OpenCode server of our own: started in a folder under a guard, known to be ready by what it prints, ended whole.
+//! An OpenCode server run by the hub: started in a folder under a guard, ready once it prints its address, stopped with
+//! all of its processes.
 //!
-//! There is no fixed wait in it, and no HTTP: whether the server answers is for ingest to see. It never restarts a
-//! server by itself.
+//! No fixed waits, and no HTTP: ingest verifies whether the server answers. Never restarts a server.
 
 mod running;
 
@@ -21,7 +21,7 @@ use crate::secret::Secret;
 
 pub use running::{Exit, Running};
 
-/// The user name of every server we start. Set, for the user's own environment may name another.
+/// The user name of every server that the hub starts. Set explicitly, because the environment may have another.
 pub const USERNAME: &str = "opencode";
 
 /// What OpenCode prints before its address (1.18).
@@ -30,12 +30,12 @@ const LISTENING: &str = "opencode server listening on ";
 /// What OpenCode 2 prints before its address.
 const LISTENING_V2: &str = "server listening on ";
 
-/// What the names of all variables begin with that are for this program.
+/// Prefix of all environment variables of this program.
 const OWN: &str = "DROVERS_";
 
 const PASSWORD_LENGTH: usize = 32;
 
-/// How to start the guard: a program and its first arguments; `-- PROGRAM ARG…` is appended.
+/// The command of the guard: a program and its first arguments; `-- PROGRAM ARG…` is appended.
 ///
 /// The program must call [`guard::run`] then.
 #[derive(Debug, Clone)]
@@ -56,10 +56,9 @@ impl GuardCommand {
         }
     }
 
-    /// The guard is `subcommand` of the program that runs now, also if its file is replaced meanwhile.
+    /// The guard is `subcommand` of the running program, even if its file is replaced in the meantime.
     ///
-    /// # Errors
-    /// The system does not tell where this program is.
+    /// # Errors The system does not report the path of the program.
     pub fn this_program(subcommand: impl AsRef<OsStr>) -> io::Result<Self> {
         Ok(Self::new(guard::this_program()?, [subcommand.as_ref()]))
     }
@@ -70,7 +69,7 @@ impl GuardCommand {
     }
 }
 
-/// Starts servers, all in the same way.
+/// Starts servers with one configuration.
 #[derive(Debug, Clone)]
 pub struct Launcher {
     guard: GuardCommand,
@@ -79,13 +78,13 @@ pub struct Launcher {
     deadline: Duration,
 }
 
-/// Why there is no server. Every message names the next step, or shows what the server itself said.
+/// The reason why a server could not be started. Every message names the next step, or contains the server's output.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Nowhere to run it.
+    /// The folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// Nothing to run.
+    /// The program was not found.
     #[error(transparent)]
     Binary(#[from] BinaryError),
     /// The guard process cannot be started.
@@ -94,34 +93,34 @@ pub enum StartError {
     )]
     Guard(#[source] io::Error),
     /// The server ended before it was ready.
-    #[error("OpenCode {exit} before it listened. {}", said(output))]
+    #[error("OpenCode {exit} before it listened. {}", output_line(output))]
     Exited {
-        /// How it ended.
+        /// The exit of the process.
         exit: Exit,
         /// The last lines that it printed.
         output: String,
     },
-    /// The program is OpenCode 2; the server was ended.
+    /// The program is OpenCode 2; the server was stopped.
     #[error(
-        "{} is OpenCode 2, and Drovers needs version 1 for now. {}",
+        "{} is OpenCode 2, and Drovers supports only version 1. {}",
         program.display(),
         binary::INSTALL_V1
     )]
     OpenCode2 {
-        /// The program.
+        /// Path of the program.
         program: PathBuf,
     },
-    /// The server did not print its address in time; it was ended.
-    #[error("OpenCode did not listen within {} s and was ended. {}", deadline.as_secs_f32(), said(output))]
+    /// The server did not print its address in time; it was stopped.
+    #[error("OpenCode did not listen within {} s and was ended. {}", deadline.as_secs_f32(), output_line(output))]
     NeverListened {
-        /// How long it had.
+        /// The deadline.
         deadline: Duration,
         /// The last lines that it printed.
         output: String,
     },
 }
 
-fn said(output: &str) -> String {
+fn output_line(output: &str) -> String {
     if output.is_empty() {
         "It printed nothing: run `opencode serve` in the folder to see more".to_owned()
     } else {
@@ -130,7 +129,7 @@ fn said(output: &str) -> String {
 }
 
 impl Launcher {
-    /// Servers of the program `opencode` (else the one installed, looked for at each start), under `guard`.
+    /// A launcher of the program `opencode` (else the installed one, looked up at each start), under `guard`.
     pub fn new(guard: GuardCommand, opencode: Option<PathBuf>) -> Self {
         Self {
             guard,
@@ -140,14 +139,14 @@ impl Launcher {
         }
     }
 
-    /// Servers get this variable as well as the hub's own environment.
+    /// Adds an environment variable for servers, besides the hub's own environment.
     #[must_use]
     pub fn with_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 
-    /// Servers have this long to listen, instead of 20 s.
+    /// Sets the deadline for servers to listen, instead of 20 s.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -156,10 +155,10 @@ impl Launcher {
 
     /// Starts a server in `folder` and waits until it listens.
     ///
-    /// If the future is dropped, the server is ended, as it is when [`Running`] is dropped.
+    /// The server is stopped if the future or the returned [`Running`] is dropped.
     ///
-    /// # Errors
-    /// The folder or the program is missing, the server ended or did not listen in time. No process is left then.
+    /// # Errors The folder or the program is missing, or the server ended or did not listen in time. No process remains
+    /// then.
     pub async fn start(&self, folder: &Folder) -> Result<Running, StartError> {
         folder.check()?;
         let opencode = binary::find(self.opencode.as_deref())?;
@@ -191,14 +190,14 @@ impl Launcher {
     }
 }
 
-/// What this program's environment holds for it alone, such as `DROVERS_PASSWORD` and `DROVERS_TOKEN`: nothing that it starts
-/// is given any of it.
+/// The environment variables of this program, such as `DROVERS_PASSWORD` and `DROVERS_TOKEN`, which no child process
+/// inherits.
 pub fn own_variables() -> impl Iterator<Item = OsString> {
     let names = std::env::vars_os().map(|(name, _)| name);
     names.filter(|name| name.as_encoded_bytes().starts_with(OWN.as_bytes()))
 }
 
-/// What a server tells once it listens.
+/// The line that a server prints once it listens.
 #[derive(Debug, PartialEq)]
 enum Listening {
     /// OpenCode 1, at this address.
@@ -207,7 +206,7 @@ enum Listening {
     OpenCode2,
 }
 
-/// What a line of the server's stdout tells of where it listens, if it is that line.
+/// Parses a line of the server's stdout, if it contains the address.
 fn listening(line: &str) -> Option<Listening> {
     let line = line.trim();
     let url = |after: &str| Url::parse(after.split_whitespace().next()?).ok();
@@ -218,7 +217,7 @@ fn listening(line: &str) -> Option<Listening> {
     url(after).map(|_| Listening::OpenCode2)
 }
 
-/// A new password, of the system's randomness; letters and digits, about 190 bits.
+/// A new password from the system's random source; letters and digits, about 190 bits.
 fn password() -> Secret {
     Secret::new(
         rand::rng()

@@ -1,7 +1,7 @@
-//! Folders that a person trusts: `trusted.json` (mode 0600) in the data directory.
+//! Trusted folders: `trusted.json` (mode 0600) in the data directory.
 //!
-//! An OpenCode server runs what a folder's own configuration tells it to: plugins, tools, commands, servers of tools. So none
-//! is started in a folder before a person said once that this is fine.
+//! An OpenCode server runs the configuration of its folder: plugins, tools, commands, MCP servers. So none is started
+//! in a folder before a person has confirmed that the folder is trusted.
 
 use std::fmt;
 use std::fs;
@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::{Folder, limits};
 use crate::datadir::{DataDir, write_private};
 
-/// Where they are kept.
+/// File name of the trusted folders.
 const FILE: &str = "trusted.json";
 
 /// The version written, and the only one read.
 const VERSION: u32 = 1;
 
-/// Files and folders of a project that OpenCode 1.18 reads and that can make it run something.
+/// Files and folders of a project that OpenCode 1.18 reads and that can make it run code.
 const CONFIGURATION: [&str; 14] = [
     "opencode.json",
     "opencode.jsonc",
@@ -37,7 +37,7 @@ const CONFIGURATION: [&str; 14] = [
     ".opencode/skills",
 ];
 
-/// The folders that are trusted.
+/// The trusted folders.
 #[derive(Debug)]
 pub struct Trust {
     file: PathBuf,
@@ -53,27 +53,28 @@ struct Stored {
 /// A folder is not trusted yet.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a server that is started in {folder} runs what that folder's configuration tells it to, and nobody has said yet that it \
+    "a server that is started in {folder} runs what that folder's configuration tells it to, and nobody has confirmed yet that it \
      is trusted. {}",
-    Found(loads, unseen.as_deref())
+    UntrustedConfig(loads, unseen.as_deref())
 )]
 pub struct Untrusted {
     /// The folder.
     pub folder: Folder,
-    /// What OpenCode would load there, and from the folders above it: up to its repository's top, up to `/` without one.
+    /// The configuration that OpenCode would load there, and from the folders above it: up to the top of its
+    /// repository, or `/` without one.
     pub loads: Vec<PathBuf>,
-    /// The first of those folders that was not looked at any more.
+    /// The first of those folders that was not checked.
     pub unseen: Option<PathBuf>,
 }
 
-/// What was found, and where nobody looked.
-struct Found<'a>(&'a [PathBuf], Option<&'a Path>);
+/// The configuration that was found, and the first folder that was not checked.
+struct UntrustedConfig<'a>(&'a [PathBuf], Option<&'a Path>);
 
-impl fmt::Display for Found<'_> {
+impl fmt::Display for UntrustedConfig<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(loads, unseen) = self;
         match (loads.is_empty(), unseen) {
-            (true, None) => f.write_str("It has no configuration now")?,
+            (true, None) => f.write_str("The folder has no configuration now")?,
             (true, Some(_)) => f.write_str("No configuration was found")?,
             (false, _) => f.write_str("It would load ")?,
         }
@@ -84,7 +85,7 @@ impl fmt::Display for Found<'_> {
         match unseen {
             Some(path) => write!(
                 f,
-                ", but {} and the folders above it were not looked at",
+                ", but {} and the folders above it were not checked",
                 path.display()
             ),
             None => Ok(()),
@@ -93,12 +94,12 @@ impl fmt::Display for Found<'_> {
 }
 
 impl Trust {
-    /// Reads them; the first time, folders that were worked in before count as trusted. Blocks on the disk.
+    /// Loads the trusted folders; on the first start, folders that were used before count as trusted. Blocks on the
+    /// disk.
     ///
-    /// A file that makes no sense is none: whoever wants to work in a folder is asked again.
+    /// An invalid file counts as empty: folders must be trusted again.
     ///
-    /// # Errors
-    /// The disk refuses.
+    /// # Errors The disk reports an error.
     pub fn load(dir: &DataDir, known: impl IntoIterator<Item = Folder>) -> io::Result<Self> {
         let file = dir.file(FILE);
         let read = match fs::read(&file) {
@@ -115,7 +116,7 @@ impl Trust {
                 folders,
             }) => folders,
             _ => {
-                tracing::warn!("{} makes no sense: no folder is trusted", file.display());
+                tracing::warn!("{} is invalid: no folder is trusted", file.display());
                 Vec::new()
             }
         };
@@ -129,8 +130,7 @@ impl Trust {
 
     /// Trusts a folder from now on. Blocks on the disk.
     ///
-    /// # Errors
-    /// The disk refuses: it is not trusted then.
+    /// # Errors The disk reports an error: the folder is not trusted then.
     pub fn add(&mut self, folder: &Folder) -> io::Result<()> {
         let mut folders = self.folders.clone();
         if !self.has(folder) {
@@ -149,7 +149,7 @@ impl Trust {
 }
 
 impl Untrusted {
-    /// Looks at what OpenCode would load in a folder. Blocks on the disk.
+    /// Finds the configuration that OpenCode would load in a folder. Blocks on the disk.
     pub fn look(folder: &Folder) -> Self {
         let (places, unseen) = searched(folder.as_path());
         let loads = places
@@ -165,8 +165,8 @@ impl Untrusted {
     }
 }
 
-/// The folders in which OpenCode 1.18 looks for configuration, from this one up, and the first of them that is beyond
-/// [`limits::ABOVE`]. It ends at a repository's top; without one, and in a linked working tree, its project is `/`.
+/// The folders in which OpenCode 1.18 looks for configuration, from this one up, and the first of them beyond
+/// [`limits::ABOVE`]. Ends at the top of a repository; without one, and in a linked working tree, the project is `/`.
 fn searched(folder: &Path) -> (Vec<&Path>, Option<&Path>) {
     let mut above = folder.ancestors();
     let mut places = Vec::new();
@@ -179,7 +179,7 @@ fn searched(folder: &Path) -> (Vec<&Path>, Option<&Path>) {
     (places, above.next())
 }
 
-/// Whether git takes a folder for a repository's top. It passes over a `.git` without these.
+/// True for the top of a git repository. git ignores a `.git` without these files.
 fn is_top(place: &Path) -> bool {
     let git = place.join(".git");
     ["HEAD", "objects", "refs"]
@@ -210,7 +210,7 @@ mod tests {
         trust.add(&new).unwrap();
         let mode = dir.file(FILE).metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        // What is known later was not known before.
+        // Folders that become known later were not known before.
         let trust = Trust::load(&dir, [other.clone()]).unwrap();
         assert!(trust.has(&old) && trust.has(&new) && !trust.has(&other));
         fs::write(dir.file(FILE), "{}").unwrap();
@@ -246,7 +246,7 @@ mod tests {
         assert!(
             Untrusted::look(&inner)
                 .to_string()
-                .ends_with("It has no configuration now")
+                .ends_with("The folder has no configuration now")
         );
         fs::create_dir_all(repo.as_path().join(".opencode/plugin")).unwrap();
         fs::write(inner.as_path().join("opencode.jsonc"), "{}").unwrap();
@@ -285,19 +285,19 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_looked_is_said() {
+    fn unscanned_folders_are_listed() {
         let home = tempfile::tempdir().unwrap();
         let home = Folder::resolve(home.path()).unwrap();
         fs::write(home.as_path().join("opencode.json"), "{}").unwrap();
         let deep = folder(home.as_path(), &"d/".repeat(limits::ABOVE));
-        let said = |look: &Untrusted| look.to_string();
+        let text = |look: &Untrusted| look.to_string();
         let untrusted = Untrusted::look(&deep);
         assert_eq!(untrusted.loads, [] as [PathBuf; 0]);
         assert_eq!(untrusted.unseen.as_deref(), Some(home.as_path()));
-        let unseen = format!("but {home} and the folders above it were not looked at");
-        assert!(said(&untrusted).ends_with(&format!("No configuration was found, {unseen}")));
+        let unseen = format!("but {home} and the folders above it were not checked");
+        assert!(text(&untrusted).ends_with(&format!("No configuration was found, {unseen}")));
         fs::write(deep.as_path().join("opencode.json"), "{}").unwrap();
-        let found = said(&Untrusted::look(&deep));
+        let found = text(&Untrusted::look(&deep));
         let last = found.split("It would load ").last().unwrap();
         assert_eq!(last, format!("{deep}/opencode.json, {unseen}"));
     }

@@ -67,6 +67,8 @@ async fn a_session_is_made_changed_and_removed() {
 
     let mut shown = lab.get(&path).await.good();
     assert_eq!(shown["status"], json!({"type": "idle"}));
+    let mark = shown["mark"].as_object_mut().unwrap();
+    assert!(mark.remove("since").is_some_and(|since| since.is_i64()));
     let idle = json!({"state": "idle", "word": "Idle", "reason": null, "next": null});
     assert_eq!(shown["mark"], idle);
     shown.as_object_mut().unwrap().remove("status");
@@ -340,11 +342,30 @@ async fn a_session_that_runs_is_stopped() {
         204
     );
     lab.until("it stopped", running(false)).await;
+    let reviewed = format!("{session}/reviewed");
+    assert_eq!(lab.post(&reviewed, json!({})).await.status, 204);
+    assert_eq!(lab.delete(&reviewed).await.status, 204);
+    let snooze = format!("{session}/snooze");
+    let snoozed = || {
+        let (id, instance) = (id.clone(), instance.clone());
+        move |state: &model::State| state.instances[&instance].snoozes.get(&id).copied()
+    };
+    let until = i64::MAX;
     assert_eq!(
-        lab.post(&format!("{session}/reviewed"), json!({}))
-            .await
-            .status,
+        lab.post(&snooze, json!({ "until": until })).await.status,
         204
+    );
+    lab.until("it is snoozed for a week at most", |state| {
+        snoozed()(state).is_some_and(|at| at.0 < until)
+    })
+    .await;
+    assert_eq!(lab.delete(&snooze).await.status, 204);
+    lab.until("it is awake", |state| snoozed()(state).is_none())
+        .await;
+    let nowhere = snooze.replace("ses_", "ses_none");
+    assert_eq!(
+        lab.post(&nowhere, json!({ "until": until })).await.status,
+        404
     );
 }
 
@@ -393,6 +414,7 @@ async fn an_instance_that_is_lost_keeps_what_is_known_and_takes_no_commands() {
     lab.turn(&session, "echo 1").await;
 }
 
+// Longer than 70 lines: a line for each route.
 #[tokio::test]
 async fn every_route_is_described() {
     let lab = Lab::new().await;
@@ -410,40 +432,82 @@ async fn every_route_is_described() {
     routes.sort();
     let wanted = [
         "delete /api/instances/{id}",
+        "delete /api/instances/{id}/parallel/{rid}/keep",
+        "delete /api/instances/{id}/review/comments/{cid}",
         "delete /api/instances/{id}/sessions/{sid}",
         "delete /api/instances/{id}/sessions/{sid}/messages/{mid}",
+        "delete /api/instances/{id}/sessions/{sid}/queue/{qid}",
+        "delete /api/instances/{id}/sessions/{sid}/reviewed",
+        "delete /api/instances/{id}/sessions/{sid}/snooze",
         "delete /api/pages/{id}",
         "delete /api/tokens/{name}",
         "get /api/discover",
         "get /api/health",
         "get /api/health/live",
         "get /api/health/ready",
+        "get /api/index",
         "get /api/instances",
         "get /api/instances/{id}",
+        "get /api/instances/{id}/choices",
+        "get /api/instances/{id}/completions",
+        "get /api/instances/{id}/parallel",
+        "get /api/instances/{id}/parallel/{rid}",
         "get /api/instances/{id}/permissions",
         "get /api/instances/{id}/questions",
+        "get /api/instances/{id}/review",
+        "get /api/instances/{id}/review/image",
+        "get /api/instances/{id}/review/patch",
         "get /api/instances/{id}/sessions",
         "get /api/instances/{id}/sessions/{sid}",
+        "get /api/instances/{id}/sessions/{sid}/draft",
+        "get /api/instances/{id}/sessions/{sid}/export",
         "get /api/instances/{id}/sessions/{sid}/messages",
         "get /api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}",
+        "get /api/instances/{id}/sessions/{sid}/queue",
         "get /api/live",
         "get /api/log",
+        "get /api/review/next",
+        "get /api/search",
+        "get /api/settings",
+        "get /api/since",
         "get /api/tokens",
+        "get /api/usage",
         "patch /api/instances/{id}",
         "patch /api/instances/{id}/sessions/{sid}",
+        "patch /api/instances/{id}/sessions/{sid}/queue",
+        "patch /api/instances/{id}/sessions/{sid}/queue/{qid}",
         "post /api/continue",
         "post /api/instances",
         "post /api/instances/{id}/older-sessions",
+        "post /api/instances/{id}/parallel",
+        "post /api/instances/{id}/parallel/{rid}/keep",
         "post /api/instances/{id}/permissions/{pid}",
         "post /api/instances/{id}/questions/{qid}",
         "post /api/instances/{id}/reconnect",
+        "post /api/instances/{id}/review/comments",
+        "post /api/instances/{id}/review/git",
+        "post /api/instances/{id}/review/send",
         "post /api/instances/{id}/sessions",
         "post /api/instances/{id}/sessions/{sid}/abort",
+        "post /api/instances/{id}/sessions/{sid}/compact",
         "post /api/instances/{id}/sessions/{sid}/continue",
+        "post /api/instances/{id}/sessions/{sid}/fork",
         "post /api/instances/{id}/sessions/{sid}/prompt",
+        "post /api/instances/{id}/sessions/{sid}/queue",
+        "post /api/instances/{id}/sessions/{sid}/queue/{qid}/send",
+        "post /api/instances/{id}/sessions/{sid}/reread",
+        "post /api/instances/{id}/sessions/{sid}/revert",
         "post /api/instances/{id}/sessions/{sid}/reviewed",
+        "post /api/instances/{id}/sessions/{sid}/snooze",
+        "post /api/instances/{id}/sessions/{sid}/unrevert",
+        "post /api/instances/{id}/sessions/{sid}/verify",
         "post /api/links",
+        "post /api/stop",
         "post /api/tokens",
+        "put /api/instances/{id}/review/comments/{cid}",
+        "put /api/instances/{id}/review/viewed",
+        "put /api/instances/{id}/sessions/{sid}/draft",
+        "put /api/settings",
     ];
     assert_eq!(routes, wanted);
     assert_eq!(spec["components"]["schemas"]["Problem"]["type"], "object");
@@ -455,4 +519,33 @@ async fn discovery_answers() {
     let found = lab.get("/api/discover").await.good();
     assert_eq!(found["recent"], json!([]));
     assert!(found["servers"].is_array() && found["terminals"].is_array());
+}
+
+#[tokio::test]
+async fn settings_are_one_document_that_keeps_its_bounds() {
+    let lab = Lab::new().await;
+    let before = lab.get("/api/settings").await.good();
+    assert_eq!(before["theme"], "auto");
+    assert_eq!(before["notify"]["needs"], true);
+    let put = async |body: Value| send(lab.request(Method::PUT, "/api/settings").json(&body)).await;
+    let mut wanted = before.clone();
+    wanted["theme"] = json!("dark");
+    wanted["notify"]["quiet"] = json!({"from": 1320, "until": 420});
+    let after = put(wanted).await.good();
+    assert_eq!(after["theme"], "dark");
+    assert_eq!(after["revision"], 1);
+    for bad in [
+        json!({"theme": "plaid"}),
+        json!({"colour": "red"}),
+        json!({"notify": {"quiet": {"from": 1440, "until": 0}}}),
+        json!({"notify": {"muted": vec!["i"; 300]}}),
+    ] {
+        let refused = put(bad.clone()).await;
+        assert!(
+            refused.status.is_client_error(),
+            "{bad}: {}",
+            refused.status
+        );
+    }
+    assert_eq!(lab.get("/api/settings").await.good(), after);
 }

@@ -304,6 +304,10 @@ impl Audit for Slow {
         }
         .boxed()
     }
+
+    fn newest(&self, limit: usize) -> BoxFuture<'static, Result<Vec<Entry>, AuditError>> {
+        self.kept.newest(limit)
+    }
 }
 
 #[tokio::test]
@@ -390,10 +394,13 @@ async fn the_same_key_with_another_answer_is_refused() {
 /// A child of a session, prompted by another client of its server.
 async fn child_asks(lab: &Lab, child: &str) {
     let (_, id) = ids(child);
-    let prompt = lab
-        .client
-        .post(format!("{}/session/{id}/prompt_async", lab.fake.url));
-    let parts = json!({"parts": [{"type": "text", "text": "permission ;; say on"}]});
+    prompted_elsewhere(&lab.fake.url, id.as_str(), "permission ;; say on").await;
+}
+
+/// A prompt that another client gives to a session.
+async fn prompted_elsewhere(server: &str, session: &str, script: &str) {
+    let prompt = reqwest::Client::new().post(format!("{server}/session/{session}/prompt_async"));
+    let parts = json!({"parts": [{"type": "text", "text": script}]});
     let prompt = prompt.basic_auth("opencode", Some(crate::lab::PASSWORD));
     let sent = prompt.json(&parts).send().await.unwrap();
     assert!(sent.status().is_success(), "{sent:?}");
@@ -436,6 +443,28 @@ async fn what_a_person_stopped_stays_stopped_over_a_restart_of_the_hub() {
     child_asks(&lab, &child).await;
     let asked = first(&lab, &child, "permissions").await;
     assert_eq!(asked["stopped"], false);
+}
+
+#[tokio::test]
+async fn a_prompt_that_another_client_gives_while_no_hub_runs_releases_what_was_stopped() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let root = lab.session(&instance).await;
+    let (id, root_id) = ids(&root);
+    lab.turn(&root, "say before").await;
+    let stopped = lab.post(&format!("{root}/abort"), json!({})).await;
+    assert_eq!(stopped.status, 204);
+    let lab = lab
+        .restarted_after(async |fake| {
+            prompted_elsewhere(&fake.url, root_id.as_str(), "say meanwhile ;; permission").await;
+        })
+        .await;
+    lab.connected(id.as_str()).await;
+    let asked = first(&lab, &root, "permissions").await;
+    assert_eq!(asked["stopped"], false);
+    let once = json!({"reply": "once", "fingerprint": asked["fingerprint"]});
+    let answered = lab.post(&path(&root, &asked), once).await;
+    assert_eq!(answered.status, 204, "{answered:?} {asked}");
 }
 
 /// Notes that take their time to be written, or cannot be.
@@ -508,7 +537,7 @@ async fn a_stop_is_on_the_disk_before_the_server_is_told() {
         stopping.await.unwrap().unwrap();
         run_is(&lab, &session, |run| *run == Run::Idle).await;
         let told = notes.notice().borrow().clone();
-        let told = told.is_some_and(|told| told.contains("not noted for the next start"));
+        let told = told.is_some_and(|told| told.contains("Your stops cannot be saved"));
         assert_eq!(told, full);
     }
 }

@@ -54,6 +54,55 @@ async fn what_nobody_has_looked_at_is_known_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_a_person_sorted_is_known_after_a_restart() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let (off, done) = (lab.session(&instance).await, lab.session(&instance).await);
+    let (id, of) = ids(&off);
+    for session in [&off, &done] {
+        lab.turn(session, "say done").await;
+        marked(&lab, session, "to_review").await;
+    }
+    let until = lab.hub.engine().now().0 + 3_600_000;
+    let snooze = format!("{off}/snooze");
+    let snoozed = lab.post(&snooze, json!({ "until": until })).await;
+    assert_eq!(snoozed.status, 204);
+    let reviewed = lab.post(&format!("{done}/reviewed"), json!({})).await;
+    assert_eq!(reviewed.status, 204);
+    // It is on the disk when the answer comes: a hub that is killed now has it as well.
+    let noted = hub::command::notes::Disk::new(lab.data.file(hub::command::notes::FILE));
+    let noted = hub::command::notes::Store::load(&noted).await.noted;
+    assert_eq!(noted[&id][&of].snoozed.map(|at| at.0), Some(until));
+    assert!(!noted[&id].contains_key(&ids(&done).1));
+
+    let lab = lab.restarted().await;
+    lab.connected(id.as_str()).await;
+    lab.until("it is still put off", |state| {
+        state.session(&id, &of).is_some()
+            && state.instances[&id]
+                .snoozes
+                .get(&of)
+                .is_some_and(|at| at.0 == until)
+    })
+    .await;
+    assert_ne!(mark(&lab, &done).await["state"], "to_review");
+    let overview = lab.hub.engine().read(model::view::overview);
+    let row = overview.rows.iter().find(|row| row.session == of).unwrap();
+    assert_eq!(row.group, model::view::Group::Snoozed);
+    assert_eq!(lab.delete(&snooze).await.status, 204);
+
+    let lab = lab.restarted().await;
+    lab.connected(id.as_str()).await;
+    lab.until("it is known", |state| state.session(&id, &of).is_some())
+        .await;
+    let awake = lab
+        .hub
+        .engine()
+        .read(|state| state.instances[&id].snoozes.is_empty());
+    assert!(awake, "what was ended stays ended");
+}
+
+#[tokio::test]
 async fn a_page_that_only_passes_over_a_session_has_not_looked_at_it() {
     let lab = Lab::new().await;
     let instance = lab.instance().await;

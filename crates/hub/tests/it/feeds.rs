@@ -43,6 +43,15 @@ impl Events {
         }
     }
 
+    /// The next events, up to the one with this mark.
+    pub(crate) async fn until_mark(&mut self, mark: u64) -> Vec<Event> {
+        let mut seen = Vec::new();
+        while seen.last().and_then(marked) != Some(mark) {
+            seen.push(self.next().await.unwrap());
+        }
+        seen
+    }
+
     /// The next event; `None` at the end.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
@@ -94,14 +103,9 @@ async fn the_log_replays_and_then_follows() {
     let instance = lab.instance().await;
     lab.fake.emit_raw(&mark(1));
     let mut events = Events::open(&lab, "", None).await;
-    let mut seen = Vec::new();
-    while seen.last().and_then(marked) != Some(1) {
-        seen.push(events.next().await.unwrap());
-    }
+    let mut seen = events.until_mark(1).await;
     lab.fake.emit_raw(&mark(2));
-    while seen.last().and_then(marked) != Some(2) {
-        seen.push(events.next().await.unwrap());
-    }
+    seen.extend(events.until_mark(2).await);
     let last = seen.last().unwrap();
     assert_eq!(last.data["instance"], instance.rsplit('/').next().unwrap());
     let raw: Value = serde_json::from_str(&mark(2)).unwrap();

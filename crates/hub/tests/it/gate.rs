@@ -1,7 +1,7 @@
 //! A hub that asks for a key, and every route that it has, from its own description.
 
 use futures_util::future::join_all;
-use hub::access::{Entered, Key, Keyring, NewToken, Role};
+use hub::access::{Key, Keyring, NewToken, PageLogin, Role};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ pub(crate) struct Gate {
     pub(crate) lab: Lab,
     pub(crate) keyring: Keyring,
     pub(crate) admin: Key,
-    pub(crate) page: Entered,
+    pub(crate) page: PageLogin,
     /// Every route that is not public: method, path, and the role whose power it needs.
     pub(crate) routes: Vec<(Method, String, Role)>,
 }
@@ -136,7 +136,7 @@ pub(crate) fn token(keyring: &Keyring, name: &str, role: Role) -> Key {
     keyring.add(new).unwrap()
 }
 
-pub(crate) fn page(keyring: &Keyring) -> Entered {
+pub(crate) fn page(keyring: &Keyring) -> PageLogin {
     keyring.enter(keyring.link().reveal(), "Firefox").unwrap()
 }
 

@@ -9,7 +9,7 @@ use hub::datadir::DataDir;
 use hub::record::journal::block;
 use hub::record::journal::sqlite::{FILE, SqliteFile};
 use hub::record::journal::store::Medium;
-use hub::record::log::Said;
+use hub::record::log::Payload;
 use hub::workspace::{GuardCommand, Launcher};
 use model::state::Run;
 use model::text::Segment;
@@ -84,7 +84,7 @@ async fn stored(lab: &Lab, text: &str) {
             let mut records = blocks
                 .iter()
                 .flat_map(|(_, packed)| block::unpack(&packed.data).unwrap());
-            let has = |record: block::Record| matches!(&record.said, Said::Upstream(said) if said.contains(text));
+            let has = |record: block::Record| matches!(&record.payload, Payload::Upstream(stored) if stored.contains(text));
             if records.any(has) {
                 return;
             }
@@ -100,20 +100,14 @@ async fn a_restart_of_the_hub_is_no_gap() {
     let instance = lab.instance().await;
     lab.fake.emit_raw(&mark(1));
     let mut events = Events::open(&lab, "", None).await;
-    let mut seen = Vec::new();
-    while seen.last().and_then(marked) != Some(1) {
-        seen.push(events.next().await.unwrap());
-    }
+    let seen = events.until_mark(1).await;
     drop(events);
     let lab = lab.restarted().await;
     // What is said before it is heard is lost.
     lab.connected(instance.rsplit('/').next().unwrap()).await;
     lab.fake.emit_raw(&mark(2));
     let mut events = Events::open(&lab, &format!("?after={}", seen[0].id), None).await;
-    let mut again = Vec::new();
-    while again.last().and_then(marked) != Some(2) {
-        again.push(events.next().await.unwrap());
-    }
+    let again = events.until_mark(2).await;
     assert_eq!(again[..seen.len() - 1], seen[1..]);
     assert!(again.iter().all(|event| event.name.is_empty()), "{again:?}");
     let number = |event: &crate::feeds::Event| event.id.rsplit_once('-').unwrap().1.parse();
@@ -127,10 +121,7 @@ async fn a_killed_hub_is_one_gap_and_nothing_twice() {
     let instance = lab.instance().await;
     lab.fake.emit_raw(&mark(1));
     let mut events = Events::open(&lab, "", None).await;
-    let mut seen = Vec::new();
-    while seen.last().and_then(marked) != Some(1) {
-        seen.push(events.next().await.unwrap());
-    }
+    let seen = events.until_mark(1).await;
     stored(&lab, "\"mark\":1").await;
     let last = seen.last().unwrap().id.clone();
     let lab = killed(lab).await;
@@ -146,10 +137,7 @@ async fn a_killed_hub_is_one_gap_and_nothing_twice() {
         assert_eq!(marked(&event), None, "nothing is told twice");
     };
     assert!(gap.data["resume"].as_str().unwrap().ends_with("-0"));
-    let mut after = Vec::new();
-    while after.last().and_then(marked) != Some(2) {
-        after.push(events.next().await.unwrap());
-    }
+    let after = events.until_mark(2).await;
     assert!(after.iter().all(|event| event.name.is_empty()));
     let whole = replay(&lab, &seen[0].id).await;
     assert_eq!(whole[..seen.len() - 1], seen[1..]);
@@ -279,7 +267,7 @@ async fn what_is_deleted_or_removed_is_purged() {
     assert!(
         events
             .iter()
-            .any(|event| event.name == "withheld" && event.data["count"].as_u64() > Some(1))
+            .any(|event| event.name == "redacted" && event.data["count"].as_u64() > Some(1))
     );
     let text = told(&events);
     assert!(text.contains("text-that-stays") && !text.contains("text-that-goes"));
@@ -288,11 +276,11 @@ async fn what_is_deleted_or_removed_is_purged() {
     let lab = lab.restarted().await;
     let events = replay(&lab, "").await;
     assert!(!told(&events).contains("text-that-stays"));
-    let withheld: u64 = events
+    let redacted: u64 = events
         .iter()
         .filter_map(|event| event.data["count"].as_u64())
         .sum();
-    assert!(withheld > 10, "{withheld}");
+    assert!(redacted > 10, "{redacted}");
     assert!(!disk(&lab).contains("text-that"));
 }
 
@@ -312,7 +300,7 @@ async fn an_instance_can_be_left_out_of_the_journal() {
     assert_eq!(lab.get(&instance).await.good()["journal"], false);
     let events = replay(&lab, "").await;
     assert!(events.iter().all(|event| marked(event) != Some(7)));
-    assert!(events.iter().any(|event| event.name == "withheld"));
+    assert!(events.iter().any(|event| event.name == "redacted"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hub::access::{Access, Keyring};
 use hub::clock::Clock;
 use hub::datadir::DataDir;
-use hub::engine::{Reach, Watched};
+use hub::engine::{HistoryDepth, Watched};
 use hub::http::{self, Options};
 use hub::workspace::{GuardCommand, Launcher};
 use hub::{Hub, HubOptions};
@@ -67,6 +67,13 @@ impl Answer {
         self.json()
     }
 
+    /// A problem of this status and kind, whose detail says the next step.
+    pub(crate) fn problem_kind(&self, status: u16, kind: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        let wanted = format!("urn:drovers:problem:{kind}");
+        assert_eq!(self.json()["type"], wanted, "{self:?}");
+    }
+
     /// A problem of this status and kind, with its next step.
     pub(crate) fn problem(&self, status: u16, kind: &str) -> Value {
         assert_eq!(self.status, status, "{self:?}");
@@ -110,10 +117,16 @@ impl Lab {
 
     /// A hub after this one, on the same data and beside the same server.
     pub(crate) async fn restarted(self) -> Self {
+        self.restarted_after(async |_| ()).await
+    }
+
+    /// The same, with what happens at the server while no hub runs.
+    pub(crate) async fn restarted_after(self, meanwhile: impl AsyncFnOnce(&FakeServer)) -> Self {
         self.cancel.cancel();
         timeout(SOON, self.serving).await.unwrap().unwrap().unwrap();
         self.hub.shutdown().await;
         drop((self.hub, self.data));
+        meanwhile(&self.fake).await;
         let launcher = Launcher::new(GuardCommand::new("/nowhere/guard", [""]), None);
         Self::at(self.home, self.fake, HubOptions::new(launcher)).await
     }
@@ -279,7 +292,7 @@ impl Lab {
     }
 
     /// Looks at a session, and waits until its conversation is here.
-    pub(crate) async fn watch(&self, at: &(InstanceId, SessionId), reach: Reach) -> Watched {
+    pub(crate) async fn watch(&self, at: &(InstanceId, SessionId), reach: HistoryDepth) -> Watched {
         let engine = self.hub.engine();
         let watched = engine.watch(at.0.clone(), at.1.clone(), reach).await;
         let here = |state: &State| {

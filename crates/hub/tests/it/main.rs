@@ -1,6 +1,7 @@
 //! The hub as its users meet it: over HTTP on loopback, with a scripted OpenCode behind it.
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod admission;
 mod api;
 mod bad_input;
@@ -11,13 +12,18 @@ mod feeds;
 mod folders;
 mod fuzzed;
 mod gate;
+mod git;
 mod health;
 mod hostile;
 mod journal;
 mod lab;
 mod outbox;
 mod pages;
+mod parallel;
 mod peer;
+mod queue;
 mod reasons;
+mod review;
+mod sessions;
 mod told;
 mod upstreams;

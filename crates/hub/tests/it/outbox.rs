@@ -1,4 +1,5 @@
 //! What people send arrives exactly once and in order, whatever ends in between.
+// Longer than 600 lines: one link with its faults, and all that is sent over it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ enum Fault {
     LoseAnswers,
     /// They are lost themselves.
     LoseRequests,
+    /// The server refuses so many of them, as the session runs.
+    Running(u32),
     /// They are answered with a session of this id.
     Names(&'static str),
 }
@@ -65,6 +68,12 @@ async fn pass(State(link): State<Link>, request: Request) -> Response {
     };
     if fault == Fault::LoseRequests {
         return StatusCode::BAD_GATEWAY.into_response();
+    }
+    if let Fault::Running(times) = fault {
+        let next = times.checked_sub(1).filter(|left| *left > 0);
+        link.fault
+            .send_replace(next.map_or(Fault::None, Fault::Running));
+        return (StatusCode::CONFLICT, "Session is busy").into_response();
     }
     if let Fault::Names(id) = fault {
         let time = json!({"created": 1, "updated": 1});
@@ -120,6 +129,28 @@ async fn said(lab: &Lab, session: &str) -> Vec<String> {
             message["parts"][0]["text"].as_str().unwrap().to_owned()
         })
         .collect()
+}
+
+#[tokio::test]
+async fn prompts_that_a_server_refuses_as_their_session_runs_are_sent_in_order_once_it_is_idle() {
+    let (lab, fault, instance) = faulty().await;
+    let session = lab.session(&instance).await;
+    let path = format!("{session}/prompt");
+    fault.send_replace(Fault::Running(3));
+    let mut first = pin!(keyed(&lab, &path, "k1", json!({"text": "echo 1"})));
+    assert!(poll!(&mut first).is_pending());
+    let mut refused = fault.subscribe();
+    let refusal = refused.wait_for(|fault| *fault == Fault::Running(2));
+    tokio::select! {
+        _answer = &mut first => panic!("sent while the session runs"),
+        refusal = refusal => drop(refusal.unwrap()),
+    }
+    let second = keyed(&lab, &path, "k2", json!({"text": "echo 2"}));
+    let (first, second) = tokio::join!(first, second);
+    first.good();
+    second.good();
+    assert_eq!(*fault.borrow(), Fault::None);
+    assert_eq!(said(&lab, &session).await, ["echo 1", "echo 2"]);
 }
 
 #[tokio::test]
@@ -362,7 +393,7 @@ async fn a_session_whose_id_could_be_none_is_not_taken_for_made() {
             });
             let problem = send(request).await.problem(502, "upstream");
             let detail = problem["detail"].as_str().unwrap();
-            assert!(detail.contains("no id that could be one"), "{detail}");
+            assert!(detail.contains("is not valid"), "{detail}");
         }
     }
 }
@@ -447,7 +478,7 @@ async fn a_late_answer_is_told_who_was_first() {
     assert_eq!(problem["first"]["outcome"], first);
     assert!(problem["first"]["at"].as_i64().unwrap() > 0);
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("another page of Drovers"), "{detail}");
+    assert!(detail.contains("another Drovers page"), "{detail}");
     // The same answer again is none that is late.
     let (key, body) = match first {
         "once" => ("a", once),

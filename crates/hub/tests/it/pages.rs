@@ -3,7 +3,7 @@
 use std::fs;
 
 use hub::datadir::Servers;
-use hub::engine::Reach;
+use hub::engine::HistoryDepth;
 use model::State;
 use model::ids::{InstanceId, SessionId};
 use model::state::Session;
@@ -62,7 +62,7 @@ async fn a_long_conversation_is_read_backwards_page_by_page() {
     let lab = Lab::new().await;
     let at = long(&lab).await;
     let (instance, session) = &at;
-    let _kept = lab.watch(&at, Reach::Newest).await;
+    let _kept = lab.watch(&at, HistoryDepth::Newest).await;
     let page = lab.get(&format!("/i/{instance}/s/{session}")).await;
     let (newest, older) = shown(&page.text);
     assert_eq!(newest.len(), 100);
@@ -90,8 +90,8 @@ async fn older_messages_are_kept_for_those_who_look_at_them_and_read_again_later
         }
     };
     let engine = lab.hub.engine();
-    let _newest = lab.watch(&at, Reach::Newest).await;
-    let older = lab.watch(&at, Reach::Older).await;
+    let _newest = lab.watch(&at, HistoryDepth::Newest).await;
+    let older = lab.watch(&at, HistoryDepth::Older).await;
     engine.older(instance.clone(), session.clone()).await;
     lab.until("a page of older messages is here", kept(200))
         .await;
@@ -156,6 +156,37 @@ async fn assets_are_kept_for_ever() {
             .header("if-none-match", asset.etag);
         assert_eq!(send(known).await.status, 304);
     }
+}
+
+#[tokio::test]
+async fn what_a_browser_gets_is_in_the_language_that_is_set_or_that_it_prefers() {
+    let lab = Lab::new().await;
+    let as_browser = async |path: &str, prefers: &str| {
+        let asked = lab.request(Method::GET, path);
+        send(asked.header("accept-language", prefers)).await.text
+    };
+    let german = "de-AT,de;q=0.9,en;q=0.8";
+    let page = as_browser("/", german).await;
+    assert!(page.contains("<html lang=\"de\" dir=\"ltr\"") && page.contains("/assets/words-de-"));
+    assert!(as_browser("/", "fr").await.contains("<html lang=\"en\""));
+    assert!(lab.get("/").await.text.contains("<html lang=\"en\""));
+    let dialog = as_browser("/fragment/settings", german).await;
+    assert!(dialog.contains("Einstellungen"), "{dialog}");
+    let missing = "/api/instances/none/sessions";
+    assert!(
+        as_browser(missing, german)
+            .await
+            .contains("Unbekannte Instanz")
+    );
+    assert!(lab.get(missing).await.text.contains("Unknown instance"));
+
+    let set = lab.request(Method::PUT, "/api/settings");
+    let set = send(set.json(&json!({ "language": "zh" }))).await;
+    assert_eq!(set.status, 200);
+    let page = as_browser("/", german).await;
+    assert!(page.contains("<html lang=\"zh-Hans\"") && page.contains("总览"));
+    // A program names no language: what it reads does not change with what a person sets.
+    assert!(lab.get(missing).await.text.contains("Unknown instance"));
 }
 
 #[tokio::test]
@@ -243,7 +274,7 @@ async fn pictures_are_served_by_what_they_are_and_nothing_else_is() {
     let added = lab.instance().await;
     let instance = added.rsplit('/').next().unwrap();
     let at = (InstanceId::from(instance), SessionId::from(id));
-    let _kept = lab.watch(&at, Reach::Newest).await;
+    let _kept = lab.watch(&at, HistoryDepth::Newest).await;
     let page = lab.get(&format!("/i/{instance}/s/{id}")).await.text;
     let shown: Vec<&str> = page
         .split("<img src=\"")

@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use hub::HubOptions;
-use hub::ingest::Patience;
+use hub::ingest::Timeouts;
 use hub::ingest::backoff::Policy;
 use hub::ingest::upstream::Upstream;
 use hub::workspace::{GuardCommand, Launcher};
@@ -52,14 +52,14 @@ const CASES: [(&str, Answer, &str, &str, usize); 18] = [
         "cut",
         events!(Say::Events(HELLO, Then::Cut)),
         "reset",
-        "broke off",
+        "closed the connection",
         3,
     ),
     (
         "reset",
         events!(Say::Events(HELLO, Then::Reset)),
         "reset",
-        "broke off",
+        "closed the connection",
         3,
     ),
     (
@@ -101,7 +101,7 @@ const CASES: [(&str, Answer, &str, &str, usize); 18] = [
         "500",
         |_| reply("500 Oh", "you said pa55-of-the-server"),
         "server_error",
-        "Look at its log",
+        "Check the server's log",
         0,
     ),
     (
@@ -168,7 +168,7 @@ const CASES: [(&str, Answer, &str, &str, usize); 18] = [
             _ => reply("200 OK\r\nContent-Type: text/html", "<p>"),
         },
         "opencode2",
-        "is OpenCode 2.1.2, and Drovers needs version 1 for now. `npx -y opencode-ai@1 serve --port 4097`",
+        "is OpenCode 2.1.2, and Drovers supports only version 1. `npx -y opencode-ai@1 serve --port 4097`",
         0,
     ),
     (
@@ -179,7 +179,7 @@ const CASES: [(&str, Answer, &str, &str, usize); 18] = [
             path => healthy(path),
         },
         "state_unreadable",
-        "its state cannot be read",
+        "the state of the server cannot be read",
         3,
     ),
 ];
@@ -197,7 +197,7 @@ async fn lab_trying(base: Duration) -> Lab {
             attempts: 2,
             jitter_percent: 0,
         },
-        patience: Patience::new(Duration::from_secs(12), Duration::from_secs(13)).unwrap(),
+        timeouts: Timeouts::new(Duration::from_secs(12), Duration::from_secs(13)).unwrap(),
         ..HubOptions::new(launcher)
     };
     let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
@@ -265,7 +265,7 @@ async fn a_silent_stream_is_stale_and_then_made_anew() {
         let is_stale = |state: &State| state.instances[&id].link.status == LinkStatus::Stale;
         lab.until("it is stale", is_stale).await;
         let shown = lab.reached(&instance, "error").await;
-        check(&instance, &shown, "silent", "nothing was heard for 13 s");
+        check(&instance, &shown, "silent", "no data was received for 13 s");
         assert_eq!(peer.asked().0, 1);
     };
     tokio::join!(silent(half_open), silent(half_a_frame));

@@ -1,71 +1,60 @@
-//! Text that has not ended, as far as it was received: OpenCode's REST shape with what its own answer lacks.
+//! Streaming text as received so far, in OpenCode's REST shape, which lacks this text in its own replies.
 
-use serde::Serialize;
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::json::Json;
-use crate::state::{Message, Session};
+use crate::state::{Message, MessageInfo, Part, PartKind, Session};
 use crate::text::{OpenText, Segment};
 
-/// Stands in a text where something of it may be missing.
+/// The marker in a text at each position where text may be missing.
 pub const MISSING: &str = "[…]";
 
-/// A message with its parts; those that stream have the text that was received so far.
-#[derive(Debug, Serialize)]
-pub struct MessageSoFar<'a> {
-    /// The message.
-    pub info: &'a Json,
-    /// Its parts, in order.
-    pub parts: Vec<Json>,
-}
-
-/// A session's messages, with the text that was received so far; none where they are not kept.
-pub fn messages_so_far(session: &Session) -> Vec<MessageSoFar<'_>> {
+/// The cached messages of a session with their parts, oldest first; streaming parts have the text that was received so far.
+pub fn messages_so_far(session: &Session) -> Vec<(MessageInfo, Vec<Part>)> {
     let loaded = session.loaded().into_iter();
     let messages = loaded.flat_map(|loaded| loaded.in_order());
     messages.map(|message| so_far(session, message)).collect()
 }
 
-fn so_far<'a>(session: &Session, message: &'a Message) -> MessageSoFar<'a> {
+fn so_far(session: &Session, message: &Message) -> (MessageInfo, Vec<Part>) {
     let parts = message.parts.values().map(|part| {
-        let open = session
-            .open
-            .get(&part.id)
-            .filter(|_| part.kind.is_open_text());
-        open.map_or_else(
-            || part.raw.clone(),
-            |text| part_so_far(part.raw.get(), text),
-        )
+        let open = session.open.get(&part.id);
+        let open = open.filter(|_| part.kind.is_open_text());
+        open.map_or_else(|| Part::clone(part), |open| part_so_far(part, open))
     });
-    MessageSoFar {
-        info: &message.info.raw,
-        parts: parts.collect(),
-    }
+    (message.info.clone(), parts.collect())
 }
 
-/// A part whose text has not ended, in REST's shape: `text` is what was received, with [`MISSING`] at each place where something
-/// may be missing, and `incomplete.missing` has those places, counted in characters of `text`.
+/// A part whose text is still streaming, with the text that was received so far. Its JSON is in REST's shape: `text` has [`MISSING`] at
+/// each position where text may be missing, and `incomplete.missing` lists these positions, counted in characters of `text`.
 ///
-/// Where REST holds more of the text than was received, that stands, without a place where anything is missing.
-pub fn part_so_far(raw: &str, open: &OpenText) -> Json {
-    let mut part: Map<String, Value> = serde_json::from_str(raw).unwrap_or_default();
-    let held = part.get("text").and_then(Value::as_str).map_or(0, str::len);
+/// A longer text of REST is used as it is, without positions.
+pub fn part_so_far(part: &Part, open: &OpenText) -> Part {
+    let mut json: Map<String, Value> = serde_json::from_str(part.raw.get()).unwrap_or_default();
+    let held = json.get("text").and_then(Value::as_str).map_or(0, str::len);
     let mut missing = Vec::new();
+    let mut part = part.clone();
     if held <= open.bytes() {
-        let mut text = String::with_capacity(open.bytes());
+        let mut received = String::with_capacity(open.bytes());
         for segment in open.segments() {
             match segment {
-                Segment::Known(known) => text.push_str(known),
+                Segment::Known(known) => received.push_str(known),
                 Segment::Gap => {
-                    missing.push(text.chars().count());
-                    text.push_str(MISSING);
+                    missing.push(received.chars().count());
+                    received.push_str(MISSING);
                 }
             }
         }
-        part.insert("text".to_owned(), text.into());
+        if let PartKind::Text { text, .. } | PartKind::Reasoning { text, .. } = &mut part.kind {
+            *text = Arc::from(received.as_str());
+        }
+        json.insert("text".to_owned(), received.into());
     }
-    part.insert("incomplete".to_owned(), json!({ "missing": missing }));
-    Json::of(&part.into())
+    json.insert("incomplete".to_owned(), json!({ "missing": missing }));
+    part.raw = Json::of(&json.into());
+    part
 }
 
 #[cfg(test)]
@@ -73,29 +62,45 @@ mod tests {
     use super::*;
     use crate::text::Delta;
 
-    fn part(text: &str) -> String {
-        json!({"id": "prt_1", "type": "text", "text": text, "time": {"start": 1}, "new": {"kept": true}}).to_string()
+    fn part(text: &str) -> Part {
+        let json = json!({"id": "prt_1", "type": "text", "text": text, "time": {"start": 1}, "new": {"kept": true}});
+        Part {
+            id: "prt_1".into(),
+            message: "msg_1".into(),
+            session: "ses_1".into(),
+            kind: PartKind::Text {
+                text: text.into(),
+                synthetic: false,
+                ignored: false,
+                ended: false,
+            },
+            raw: Json::of(&json),
+        }
     }
 
     #[test]
-    fn what_was_received_stands_in_the_place_of_what_rest_holds() {
+    fn the_received_text_takes_the_place_of_what_rest_has() {
         let mut open = OpenText::starting_with("Gr\u{fc}n");
         open.push(&Delta::from(" und"));
-        let told = part_so_far(&part(""), &open).value();
-        assert_eq!(told["text"], "Gr\u{fc}n und");
-        assert_eq!(told["incomplete"], json!({"missing": []}));
-        assert_eq!(told["new"], json!({"kept": true}));
+        let part = part_so_far(&part(""), &open);
+        assert_eq!(part.kind.text(), Some("Gr\u{fc}n und"));
+        let json = part.raw.value();
+        assert_eq!(json["text"], "Gr\u{fc}n und");
+        assert_eq!(json["incomplete"], json!({"missing": []}));
+        assert_eq!(json["new"], json!({"kept": true}));
     }
 
     #[test]
-    fn every_place_where_something_is_missing_is_marked_and_told() {
+    fn every_position_where_text_is_missing_is_marked_and_listed() {
         let mut open = OpenText::after_gap();
         open.push(&Delta::from("\u{fc}ber"));
         open.mark_gap();
-        let told = part_so_far(&part(""), &open).value();
-        assert_eq!(told["text"], "[…]\u{fc}ber[…]");
-        assert_eq!(told["incomplete"], json!({"missing": [0, 7]}));
-        let text: Vec<char> = told["text"]
+        let part = part_so_far(&part(""), &open);
+        assert_eq!(part.kind.text(), Some("[…]\u{fc}ber[…]"));
+        let json = part.raw.value();
+        assert_eq!(json["text"], "[…]\u{fc}ber[…]");
+        assert_eq!(json["incomplete"], json!({"missing": [0, 7]}));
+        let text: Vec<char> = json["text"]
             .as_str()
             .into_iter()
             .flat_map(str::chars)
@@ -107,9 +112,11 @@ mod tests {
 
     #[test]
     fn a_longer_text_of_the_server_stands() {
-        let told = part_so_far(&part("longer"), &OpenText::after_gap()).value();
+        let part = part_so_far(&part("longer"), &OpenText::after_gap());
+        assert_eq!(part.kind.text(), Some("longer"));
+        let json = part.raw.value();
         assert_eq!(
-            (&told["text"], &told["incomplete"]),
+            (&json["text"], &json["incomplete"]),
             (&json!("longer"), &json!({"missing": []}))
         );
     }

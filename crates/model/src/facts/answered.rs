@@ -1,4 +1,4 @@
-//! Requests that were answered lately: who comes too late is told what was said, and when.
+//! Recently answered requests. A late answer receives the earlier answer and its time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::limits;
 use crate::time::Timestamp;
 
-/// What somebody answered to a permission or question.
+/// Answer to a permission or a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -23,7 +23,7 @@ pub enum Outcome {
     /// Answered, in words or by choice.
     Answered,
     /// Nobody answered: the run that asked ended before.
-    Lapsed,
+    ExpiredRequest,
     /// Something that this version does not know.
     Unknown,
 }
@@ -38,7 +38,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Its id.
+    /// Id of the request.
     pub fn id(&self) -> &str {
         match self {
             Self::Permission(id) => id.as_str(),
@@ -49,14 +49,14 @@ impl Request {
 
 /// A request whose run ended before anybody answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lapsed {
+pub struct ExpiredRequest {
     /// The session that asked.
     pub session: SessionId,
     /// The request.
     pub request: Request,
 }
 
-impl From<&Permission> for Lapsed {
+impl From<&Permission> for ExpiredRequest {
     fn from(permission: &Permission) -> Self {
         Self {
             session: permission.session.clone(),
@@ -65,7 +65,7 @@ impl From<&Permission> for Lapsed {
     }
 }
 
-impl From<&Question> for Lapsed {
+impl From<&Question> for ExpiredRequest {
     fn from(question: &Question) -> Self {
         Self {
             session: question.session.clone(),
@@ -77,11 +77,13 @@ impl From<&Question> for Lapsed {
 /// A request that was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
-    /// Its id.
+    /// Id of the request.
     pub request: Arc<str>,
-    /// When we heard of it.
+    /// The session that asked, if the request was known.
+    pub session: Option<SessionId>,
+    /// Time at which the hub received the answer.
     pub at: Timestamp,
-    /// What was answered.
+    /// The answer.
     pub outcome: Outcome,
 }
 
@@ -90,7 +92,12 @@ pub struct Answered {
 pub struct AnsweredLately(VecDeque<Answered>);
 
 impl AnsweredLately {
-    /// How a request was answered, if that is still known.
+    /// The answers, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Answered> {
+        self.0.iter()
+    }
+
+    /// Answer to a request, if it is still stored.
     pub fn find(&self, request: &str) -> Option<&Answered> {
         self.0.iter().rev().find(|one| &*one.request == request)
     }
@@ -98,7 +105,7 @@ impl AnsweredLately {
     /// True if a request ended with its run.
     pub fn has_lapsed(&self, request: &str) -> bool {
         let found = self.find(request);
-        found.is_some_and(|answered| answered.outcome == Outcome::Lapsed)
+        found.is_some_and(|answered| answered.outcome == Outcome::ExpiredRequest)
     }
 
     /// Remembers an answer; the first one to a request counts.
@@ -124,6 +131,7 @@ mod tests {
             let (request, at) = (n.to_string().into(), Timestamp(0));
             lately.note(Answered {
                 request,
+                session: None,
                 at,
                 outcome,
             });
@@ -137,6 +145,7 @@ mod tests {
         let (request, at) = ("new".into(), Timestamp(0));
         lately.note(Answered {
             request,
+            session: None,
             at,
             outcome: Outcome::Once,
         });

@@ -1,4 +1,4 @@
-//! What a permission request would run: all of it, in pieces that can be shown, and a fingerprint of it.
+//! Complete content of a permission request: displayable pieces of everything that would run, and their fingerprint.
 //!
 //! A person allows what they read. So nothing of a request is left out: each field of what the tool tells and of the
 //! call's arguments is a piece, and what cannot be shown whole makes the request one that cannot be allowed from a card.
@@ -14,7 +14,7 @@ use crate::json::Json;
 use crate::limits;
 
 /// Arguments of an edit that the server's own diff says as well.
-const SAID_BY_DIFF: [&str; 5] = [
+const IN_DIFF: [&str; 5] = [
     "filePath",
     "oldString",
     "newString",
@@ -22,10 +22,10 @@ const SAID_BY_DIFF: [&str; 5] = [
     "content",
 ];
 
-/// What a patch says that a diff does not: a file goes to another place.
+/// A file that a patch moves, which a diff does not show.
 const MOVES: &str = "*** Move to:";
 
-/// What a permission request would run.
+/// Content of a permission request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// Names exactly this content: 32 hexadecimal digits of a SHA-256 over the request as it came and the arguments of
@@ -33,8 +33,8 @@ pub struct Content {
     pub fingerprint: Arc<str>,
     /// All of it, in the order in which it is shown.
     pub pieces: Vec<Piece>,
-    /// Why it cannot be shown whole; then it cannot be allowed.
-    pub hidden: Option<Hidden>,
+    /// Reason why the content cannot be shown whole; then the request cannot be allowed.
+    pub hidden: Option<Unshowable>,
     /// Bytes of its pieces.
     pub bytes: usize,
 }
@@ -54,9 +54,9 @@ pub enum Piece {
     },
     /// An argument or another fact by its name. A value that is no text is JSON.
     Field {
-        /// Its name.
+        /// Name of the field.
         name: Arc<str>,
-        /// Its value.
+        /// Value of the field.
         value: Arc<str>,
     },
 }
@@ -71,23 +71,23 @@ impl Piece {
     }
 }
 
-/// Why a request cannot be shown whole.
+/// The reason why a request cannot be shown whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Hidden {
+pub enum Unshowable {
     /// The arguments of its call were not read yet.
     Unread,
-    /// It holds text that is not Unicode, or is no JSON that can be read.
+    /// The content holds text that is not Unicode, or JSON that cannot be parsed.
     Unreadable,
-    /// It is larger than [`limits::CONTENT_BYTES`], or has more pieces than [`limits::CONTENT_PIECES`].
+    /// The content is larger than [`limits::CONTENT_BYTES`], or has more pieces than [`limits::CONTENT_PIECES`].
     TooLarge,
-    /// Its server tells nothing of what would run.
+    /// The server does not report what would run.
     Nothing,
 }
 
-/// What a request is made from.
-pub(super) struct Asking<'a> {
-    /// What kind of leave.
+/// Input from which the content of a request is built.
+pub(super) struct RequestSource<'a> {
+    /// Kind of permission.
     pub(super) permission: &'a str,
     /// For what.
     pub(super) patterns: &'a [Arc<str>],
@@ -100,7 +100,7 @@ pub(super) struct Asking<'a> {
 }
 
 impl Content {
-    pub(super) fn of(asking: &Asking<'_>) -> Self {
+    pub(super) fn of(asking: &RequestSource<'_>) -> Self {
         let request = parse(asking.raw);
         let input = asking.input.map(parse);
         let bytes = asking.raw.get().len() + asking.input.map_or(0, |input| input.get().len());
@@ -109,16 +109,16 @@ impl Content {
         let arguments = input.as_ref().and_then(Option::as_ref);
         let mut pieces = pieces(asking.permission, metadata, arguments);
         let large = bytes > limits::CONTENT_BYTES || pieces.len() > limits::CONTENT_PIECES;
-        let told = !pieces.is_empty() || asking.patterns.iter().any(|one| !is_any(one));
+        let shown = !pieces.is_empty() || asking.patterns.iter().any(|one| !is_any(one));
         let hidden = if large {
             pieces = Vec::new();
-            Some(Hidden::TooLarge)
+            Some(Unshowable::TooLarge)
         } else if unreadable {
-            Some(Hidden::Unreadable)
+            Some(Unshowable::Unreadable)
         } else if asking.of_call && asking.input.is_none() {
-            Some(Hidden::Unread)
-        } else if !told {
-            Some(Hidden::Nothing)
+            Some(Unshowable::Unread)
+        } else if !shown {
+            Some(Unshowable::Nothing)
         } else {
             None
         };
@@ -147,7 +147,11 @@ fn parse(json: &Json) -> Option<Value> {
 }
 
 /// A value that cannot be read counts by its text.
-fn fingerprint(asking: &Asking<'_>, request: Option<&Value>, input: Option<&Value>) -> Arc<str> {
+fn fingerprint(
+    asking: &RequestSource<'_>,
+    request: Option<&Value>,
+    input: Option<&Value>,
+) -> Arc<str> {
     let text = |value: Option<&Value>, json: Option<&Json>| match (value, json) {
         (Some(value), _) => value.to_string(),
         (None, Some(json)) => json.get().to_owned(),
@@ -167,14 +171,14 @@ fn fingerprint(asking: &Asking<'_>, request: Option<&Value>, input: Option<&Valu
     hex.into()
 }
 
-/// What runs, before what is said about it. Of an edit the server's own diff says what its arguments say; nothing that the model
+/// The call's effect, before its description. For an edit the server's own diff repeats the arguments; nothing that the model
 /// wrote takes the place of anything.
 fn pieces(permission: &str, metadata: Option<&Value>, arguments: Option<&Value>) -> Vec<Piece> {
     let text = |name: &str| metadata?.get(name)?.as_str();
     let diff = text("diff").filter(|diff| permission == "edit" && !diff.trim().is_empty());
-    let mut told = Told::default();
+    let mut set = PieceSet::default();
     if let Some(diff) = diff {
-        told.pieces.push(Piece::Diff {
+        set.pieces.push(Piece::Diff {
             path: text("filepath").map(Into::into),
             diff: diff.into(),
         });
@@ -182,24 +186,24 @@ fn pieces(permission: &str, metadata: Option<&Value>, arguments: Option<&Value>)
     for (name, value) in fields(metadata) {
         match (diff.is_some(), name) {
             (true, "diff" | "filepath") => {}
-            (true, "files") => told.files(value),
-            (_, name) => told.field(permission, name, value),
+            (true, "files") => set.files(value),
+            (_, name) => set.field(permission, name, value),
         }
     }
     for (name, value) in fields(arguments) {
-        let said = SAID_BY_DIFF.contains(&name);
+        let in_diff = IN_DIFF.contains(&name);
         let patch = name == "patchText" && !value.as_str().is_none_or(|text| text.contains(MOVES));
-        if diff.is_none() || !(said || patch) {
-            told.field(permission, name, value);
+        if diff.is_none() || !(in_diff || patch) {
+            set.field(permission, name, value);
         }
     }
     // Arguments of a call are an object; anything else is shown as it is.
     if let Some(other) = arguments.filter(|value| !value.is_object()) {
-        told.field(permission, "input", other);
+        set.field(permission, "input", other);
     }
-    told.pieces
+    set.pieces
         .sort_by_key(|piece| matches!(piece, Piece::Field { .. }));
-    told.pieces
+    set.pieces
 }
 
 fn fields(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
@@ -210,12 +214,12 @@ fn fields(value: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
 
 /// Pieces, each once.
 #[derive(Default)]
-struct Told {
+struct PieceSet {
     pieces: Vec<Piece>,
     known: BTreeSet<(String, String)>,
 }
 
-impl Told {
+impl PieceSet {
     /// The same name with another value stays beside the first: which of them runs is not ours to say.
     fn field(&mut self, permission: &str, name: &str, value: &Value) {
         let value = match value {
@@ -271,7 +275,7 @@ mod tests {
             .flatten()
             .map(|pattern| pattern.as_str().unwrap().into())
             .collect();
-        Content::of(&Asking {
+        Content::of(&RequestSource {
             permission,
             patterns: &patterns,
             raw: &Json::of(raw),
@@ -304,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn two_commands_that_differ_are_both_told() {
+    fn two_commands_that_differ_are_both_shown() {
         let raw = json!({"metadata": {"command": "ls"}});
         let content = content("bash", &raw, Some(&json!({"command": "rm -rf /"})), true);
         assert_eq!(
@@ -341,7 +345,7 @@ mod tests {
                 field("patchText", patch)
             ]
         );
-        // One that only moves has no diff at all.
+        // A file that is only moved has no diff.
         let raw = json!({"patterns": ["notes.md"], "metadata": {"filepath": "notes.md", "diff": "", "files": files}});
         let moved = super::tests::content("edit", &raw, Some(&json!({"patchText": patch})), true);
         assert!(moved.pieces.iter().any(
@@ -368,7 +372,10 @@ mod tests {
         let many = (0..=limits::CONTENT_PIECES).map(|n| (n.to_string(), json!(1)));
         let many = Value::Object(many.collect());
         let content = content("mcp", &json!({"metadata": {}}), Some(&many), true);
-        assert_eq!((content.hidden, content.bytes), (Some(Hidden::TooLarge), 0));
+        assert_eq!(
+            (content.hidden, content.bytes),
+            (Some(Unshowable::TooLarge), 0)
+        );
     }
 
     #[test]
@@ -386,15 +393,15 @@ mod tests {
         let any = json!({"patterns": ["*"], "metadata": {}});
         assert_eq!(
             content("mcp_pay", &any, None, true).hidden,
-            Some(Hidden::Unread)
+            Some(Unshowable::Unread)
         );
         assert_eq!(
             content("mcp_pay", &any, None, false).hidden,
-            Some(Hidden::Nothing)
+            Some(Unshowable::Nothing)
         );
         assert_eq!(
             content("mcp_pay", &any, Some(&json!({})), true).hidden,
-            Some(Hidden::Nothing)
+            Some(Unshowable::Nothing)
         );
         let arguments = json!({"amount": 3});
         assert!(content("mcp_pay", &any, Some(&arguments), true).is_whole());
@@ -404,21 +411,21 @@ mod tests {
         let large = content("bash", &large, None, false);
         assert_eq!(
             (large.hidden, large.pieces.len()),
-            (Some(Hidden::TooLarge), 0)
+            (Some(Unshowable::TooLarge), 0)
         );
     }
 
     #[test]
     fn half_a_character_cannot_be_shown() {
         let raw = Json::parse(r#"{"metadata":{"command":"\ud83e"}}"#.to_owned()).unwrap();
-        let content = Content::of(&Asking {
+        let content = Content::of(&RequestSource {
             permission: "bash",
             patterns: &[],
             raw: &raw,
             of_call: false,
             input: None,
         });
-        assert_eq!(content.hidden, Some(Hidden::Unreadable));
+        assert_eq!(content.hidden, Some(Unshowable::Unreadable));
     }
 
     #[test]
@@ -429,7 +436,7 @@ mod tests {
         assert_eq!(of(&raw, without).len(), 32);
         assert_ne!(of(&raw, without), of(&raw, Some(&with)));
         let spelled = Json::parse(r#"{ "metadata" : {"command":"\u006cs"} }"#.to_owned()).unwrap();
-        let spelled = Content::of(&Asking {
+        let spelled = Content::of(&RequestSource {
             permission: "bash",
             patterns: &[],
             raw: &spelled,

@@ -1,22 +1,25 @@
-//! What a server says of its things: typed where Drovers looks, whole where it passes on.
+//! Objects that a server reports: typed where Drovers reads them, verbatim where it passes them on.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::content::{Asking, Content};
+use super::content::{Content, RequestSource};
 use crate::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
 use crate::json::Json;
 use crate::time::Timestamp;
 
+/// The title of a session that has none.
+pub const UNTITLED: &str = "Untitled";
+
 /// A model by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelRef {
-    /// Who serves it.
+    /// Id of the provider.
     #[serde(rename = "providerID")]
     pub provider: Arc<str>,
-    /// Which.
+    /// The provider's id of the model.
     #[serde(rename = "modelID")]
     pub model: Arc<str>,
 }
@@ -43,10 +46,21 @@ impl Tokens {
     }
 }
 
+/// Changes of a session to files, as its server counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    /// Lines added.
+    pub additions: u64,
+    /// Lines removed.
+    pub deletions: u64,
+    /// Files touched.
+    pub files: u64,
+}
+
 /// A session as its server describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionInfo {
-    /// Its id.
+    /// Id of the session.
     pub id: SessionId,
     /// The session that started it.
     pub parent: Option<SessionId>,
@@ -58,19 +72,21 @@ pub struct SessionInfo {
     pub agent: Option<Arc<str>>,
     /// The model it last used.
     pub model: Option<ModelRef>,
-    /// When it was created.
+    /// Time of creation.
     pub created: Timestamp,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated: Timestamp,
-    /// When it was put away.
+    /// Time of archiving.
     pub archived: Option<Timestamp>,
     /// Messages from this one on are taken back.
     pub reverted_from: Option<MessageId>,
+    /// Lines and files that it changed; absent where its server counts none.
+    pub changes: Option<Changes>,
     /// US dollars.
     pub cost: f64,
     /// Tokens of all its runs.
     pub tokens: Tokens,
-    /// As it came.
+    /// The JSON of the server, unchanged.
     pub raw: Json,
 }
 
@@ -89,6 +105,7 @@ impl SessionInfo {
             updated: at,
             archived: None,
             reverted_from: None,
+            changes: None,
             cost: 0.0,
             tokens: Tokens::default(),
         }
@@ -97,14 +114,14 @@ impl SessionInfo {
     /// The title, "Untitled" where there is none.
     pub fn title(&self) -> &str {
         if self.title.trim().is_empty() {
-            "Untitled"
+            UNTITLED
         } else {
             &self.title
         }
     }
 }
 
-/// What a server says a session is doing.
+/// Run status of a session as the server reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunStatus {
     /// Nothing.
@@ -113,16 +130,16 @@ pub enum RunStatus {
     Busy,
     /// Waiting to ask the model again.
     Retry {
-        /// How often it was asked.
+        /// Number of attempts so far.
         attempt: u32,
-        /// What the model's server said.
+        /// Message of the model's provider.
         message: Arc<str>,
-        /// When it is asked again.
+        /// Time of the next attempt.
         next: Timestamp,
     },
 }
 
-/// Who wrote a message.
+/// Author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -132,7 +149,7 @@ pub enum Role {
     Assistant,
 }
 
-/// Kinds of failure that are told apart.
+/// Kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Someone stopped it.
@@ -141,35 +158,35 @@ pub enum ErrorKind {
     Failed,
 }
 
-/// Why a run ended badly.
+/// The failure of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind.
+    /// Kind of the failure.
     pub kind: ErrorKind,
     /// OpenCode's name for it.
     pub name: Arc<str>,
-    /// In words.
+    /// Message for a person.
     pub message: Arc<str>,
 }
 
 /// A message as its server describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MessageInfo {
-    /// Its id.
+    /// Id of the message.
     pub id: MessageId,
-    /// Its session.
+    /// Session of the message.
     pub session: SessionId,
-    /// Who wrote it.
+    /// Author of the message.
     pub role: Role,
     /// The user message it answers.
     pub parent: Option<MessageId>,
-    /// When it was created.
+    /// Time of creation.
     pub created: Timestamp,
-    /// When it ended.
+    /// Time of its end.
     pub completed: Option<Timestamp>,
-    /// How it failed.
+    /// Failure of the message, if it failed.
     pub failure: Option<Failure>,
-    /// Why the model stopped.
+    /// Reason for which the model stopped, as its provider reports it.
     pub finish: Option<Arc<str>>,
     /// True for the summary that a compaction wrote.
     pub summary: bool,
@@ -181,7 +198,7 @@ pub struct MessageInfo {
     pub cost: f64,
     /// Tokens of this message.
     pub tokens: Tokens,
-    /// As it came.
+    /// The JSON of the server, unchanged.
     pub raw: Json,
 }
 
@@ -210,39 +227,39 @@ impl MessageInfo {
 /// A part of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
-    /// Its id.
+    /// Id of the part.
     pub id: PartId,
-    /// Its message.
+    /// Message of the part.
     pub message: MessageId,
-    /// Its session.
+    /// Session of the part.
     pub session: SessionId,
-    /// What it is.
+    /// Kind and content of the part.
     pub kind: PartKind,
-    /// As it came.
+    /// The JSON of the server, unchanged.
     pub raw: Json,
 }
 
-/// What a part is.
+/// Kind and content of a part.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PartKind {
     /// Prose.
     Text {
-        /// As far as the server told; see [`crate::state::Session::open`] for what streams.
+        /// The text of the last full update; see [`crate::state::Session::open`] for what streams.
         text: Arc<str>,
         /// Written by the program, not by a person or model.
         synthetic: bool,
-        /// Not given to the model.
+        /// Not sent to the model.
         ignored: bool,
         /// True once nothing more will come.
         ended: bool,
     },
     /// A model's thoughts.
     Reasoning {
-        /// As far as the server told.
+        /// The text of the last full update.
         text: Arc<str>,
-        /// When it began.
+        /// Time of its start.
         started: Option<Timestamp>,
-        /// When it ended.
+        /// Time of its end.
         ended: Option<Timestamp>,
     },
     /// A tool call.
@@ -260,14 +277,14 @@ pub enum PartKind {
     File(File),
     /// An agent that was named.
     Agent {
-        /// Its name.
+        /// Name of the agent.
         name: Arc<str>,
     },
     /// Work handed to a subagent by a command.
     Subtask {
-        /// In words.
+        /// Description of the work.
         description: Arc<str>,
-        /// Which agent.
+        /// Name of the agent.
         agent: Arc<str>,
     },
     /// Files that a step changed.
@@ -275,16 +292,16 @@ pub enum PartKind {
         /// Their paths.
         files: Vec<Arc<str>>,
     },
-    /// The conversation is being summed up.
+    /// Summarizing the conversation.
     Compaction {
         /// True if it was not asked for.
         auto: bool,
     },
     /// The model is asked again.
     Retry {
-        /// How often it was asked.
+        /// Number of the attempt.
         attempt: u32,
-        /// Why.
+        /// Message of the server.
         message: Arc<str>,
     },
     /// Something this build does not know, by type.
@@ -313,22 +330,22 @@ impl PartKind {
 /// A file that was attached to a message, or that a tool gave back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct File {
-    /// Its name; empty if it has none.
+    /// Name of the file; empty if it has none.
     pub name: Arc<str>,
-    /// Its type, as its server tells it.
+    /// MIME type of the file as the server reports it.
     pub mime: Arc<str>,
     /// Bytes of its content, where that is here.
     pub bytes: Option<u64>,
-    /// What its content is, where it is a picture that can be shown.
+    /// Dimensions of the content, if it is an image that can be shown.
     pub picture: Option<Picture>,
 }
 
 /// A picture, as its own first bytes have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// Its width in pixels.
+    /// Width in pixels.
     pub width: u32,
-    /// Its height in pixels.
+    /// Height in pixels.
     pub height: u32,
 }
 
@@ -339,60 +356,62 @@ pub struct Tool {
     pub name: Arc<str>,
     /// The model's id of the call.
     pub call: Arc<str>,
-    /// How far it is.
+    /// State of the call.
     pub state: ToolState,
-    /// Its input.
+    /// Input of the call.
     pub input: Json,
     /// A short description, once known.
     pub title: Option<Arc<str>>,
+    /// Unified diff of what the call changed, where its server computes one that is not too long.
+    pub diff: Option<Arc<str>>,
     /// Files that it gave back.
     pub files: Vec<File>,
     /// The session that a `task` started.
     pub child: Option<SessionId>,
-    /// How it ended, where that is more than that it did.
+    /// Outcome of the call, where it adds to the state.
     pub end: Option<ToolEnd>,
-    /// When it began.
+    /// Time of its start.
     pub started: Option<Timestamp>,
-    /// When it ended.
+    /// Time of its end.
     pub ended: Option<Timestamp>,
 }
 
-/// How a tool call ended.
+/// Outcome of a tool call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolEnd {
-    /// Its command ended with this exit code.
+    /// The command ended with this exit code.
     Exit(i64),
-    /// Its command ran for too long, and was ended.
+    /// The command timed out.
     TimedOut,
-    /// It was stopped with the run.
+    /// The call was stopped with the run.
     Stopped,
-    /// A person did not allow it, and may have said why.
+    /// A person rejected the call, optionally with a reason.
     Rejected(Option<Arc<str>>),
 }
 
-/// How far a tool call is.
+/// State of a tool call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolState {
     /// The model is writing its input.
     Pending,
-    /// It runs; output as far as it is known.
+    /// The call runs; holds the output received so far.
     Running {
         /// Output so far.
         output: Arc<str>,
     },
-    /// It ended well.
+    /// The call succeeded.
     Completed {
         /// All of it.
         output: Arc<str>,
     },
-    /// It failed.
+    /// The call failed.
     Error {
-        /// Why.
+        /// Message of the error.
         error: Arc<str>,
     },
 }
 
-/// Where in a conversation a request came from.
+/// Message and call that a request belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolCall {
     /// The message.
@@ -401,24 +420,24 @@ pub struct ToolCall {
     pub call: Arc<str>,
 }
 
-/// A permission request as its server tells it: a tool waits for leave.
+/// A permission request as its server tells it: a tool waits for permission.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PermissionRequest {
-    /// Its id.
+    /// Id of the request.
     pub id: PermissionId,
     /// The session that runs the tool; perhaps a child.
     pub session: SessionId,
-    /// What kind of leave (`bash`, `edit`, …).
+    /// Kind of permission (`bash`, `edit`, …).
     pub permission: Arc<str>,
     /// For what (commands, paths).
     pub patterns: Vec<Arc<str>>,
-    /// What "always" would cover.
+    /// Patterns that “always” would allow.
     pub always: Vec<Arc<str>>,
     /// The call that waits.
     pub tool: Option<ToolCall>,
-    /// When the hub learned of it.
+    /// Time at which the hub received it.
     pub asked: Timestamp,
-    /// As it came.
+    /// The JSON of the server, unchanged.
     pub raw: Json,
 }
 
@@ -426,7 +445,7 @@ pub struct PermissionRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Permission {
     request: PermissionRequest,
-    /// What would run: made from the request and, once known, from the arguments of its call.
+    /// Content of the request: built from the request and, once known, from the arguments of its call.
     pub content: Arc<Content>,
 }
 
@@ -459,7 +478,7 @@ impl Permission {
 }
 
 fn content(request: &PermissionRequest, input: Option<&Json>) -> Content {
-    Content::of(&Asking {
+    Content::of(&RequestSource {
         permission: &request.permission,
         patterns: &request.patterns,
         raw: &request.raw,
@@ -471,24 +490,24 @@ fn content(request: &PermissionRequest, input: Option<&Json>) -> Content {
 /// A model asks a person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// Its id.
+    /// Id of the request.
     pub id: QuestionId,
     /// The session that asks; perhaps a child.
     pub session: SessionId,
-    /// What is asked; answered together.
+    /// Questions of the request, answered together.
     pub items: Vec<QuestionItem>,
     /// The call that waits.
     pub tool: Option<ToolCall>,
-    /// When the hub learned of it.
+    /// Time at which the hub received it.
     pub asked: Timestamp,
-    /// As it came.
+    /// The JSON of the server, unchanged.
     pub raw: Json,
 }
 
-/// One thing asked.
+/// One question of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuestionItem {
-    /// In a word.
+    /// Short header of the question.
     pub header: Arc<str>,
     /// In full.
     pub question: Arc<str>,
@@ -505,29 +524,29 @@ pub struct QuestionItem {
 pub struct QuestionOption {
     /// The answer.
     pub label: Arc<str>,
-    /// What it means.
+    /// Description of the option.
     pub description: Arc<str>,
 }
 
 /// A session's to-do list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Todos {
-    /// Its items in order.
+    /// Items of the list, in order.
     pub items: Vec<Todo>,
-    /// As it came.
+    /// The JSON of the server, unchanged.
     pub raw: Json,
 }
 
-/// One thing to do.
+/// One item of a to-do list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Todo {
-    /// In words.
+    /// The text of the item.
     pub content: Arc<str>,
-    /// How far it is.
+    /// State of the item.
     pub state: TodoState,
 }
 
-/// How far a thing to do is.
+/// State of a to-do item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TodoState {
     /// Not begun.
@@ -547,6 +566,10 @@ pub struct Catalog {
     pub agents: Vec<AgentInfo>,
     /// Models of every configured provider.
     pub models: Vec<ModelInfo>,
+    /// Agents that its server offers beyond those.
+    pub more_agents: usize,
+    /// Models that its server offers beyond those.
+    pub more_models: usize,
     /// The model used when none is chosen.
     pub default_model: Option<ModelRef>,
 }
@@ -554,19 +577,19 @@ pub struct Catalog {
 /// An agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AgentInfo {
-    /// Its name.
+    /// Name of the agent.
     pub name: Arc<str>,
-    /// What it is for.
+    /// Description of the agent.
     pub description: Arc<str>,
 }
 
 /// A model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelInfo {
-    /// Its id.
+    /// Id of the model.
     #[serde(flatten)]
     pub id: ModelRef,
-    /// Its name.
+    /// Name of the model.
     pub name: Arc<str>,
     /// Tokens that fit; zero where unknown.
     pub context: u64,

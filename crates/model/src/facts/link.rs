@@ -1,4 +1,4 @@
-//! How the link to a server stands, and why.
+//! State of the link to a server, with the reason.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,20 +26,20 @@ pub enum LinkStatus {
         attempt: u32,
         /// Tries after which it is given up.
         of: u32,
-        /// When the next is due.
+        /// Time of the next attempt.
         retry_at: Timestamp,
-        /// Why.
+        /// Reason, as a sentence.
         reason: Reason,
     },
     /// Given up until someone asks, or a slow probe finds the server again.
     Disconnected {
-        /// Why.
+        /// Reason, as a sentence.
         reason: Reason,
     },
 }
 
 impl LinkStatus {
-    /// Why it is down; `None` while it is not.
+    /// Reason why the link is down; `None` while it is up.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Error { reason, .. } | Self::Disconnected { reason } => Some(reason),
@@ -51,28 +51,28 @@ impl LinkStatus {
 /// A link, and since when it is so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Link {
-    /// Its state.
+    /// State of the link.
     pub status: LinkStatus,
     /// Since when.
     pub since: Timestamp,
-    /// When bytes last arrived.
+    /// Time at which bytes last arrived.
     pub last_event_at: Option<Timestamp>,
-    /// Whether the last try failed for want of a login: so also while the next one is under way.
+    /// Whether the last attempt failed because a login is required; stays set during the next attempt.
     pub refused: bool,
 }
 
-/// Why a link is down: a kind for programs, and a sentence for a person that says what to do where something can be
+/// The reason why a link is down: a kind for programs, and a sentence for a person with the next step, where something can be
 /// done. It never holds a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// Of which kind.
     pub kind: ReasonKind,
-    /// In words.
+    /// The text.
     pub text: Arc<str>,
 }
 
 impl Reason {
-    /// A reason. What a server said in it is shown as all that others wrote, [`limits::REASON_CHARS`] of it.
+    /// A reason. Text of the server in it is escaped like all foreign text, and cut to [`limits::REASON_CHARS`].
     pub fn new(kind: ReasonKind, text: impl AsRef<str>) -> Self {
         Self {
             kind,
@@ -87,7 +87,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What kind of reason keeps a link down. Its name in `snake_case` is part of the API.
+/// Kind of reason that keeps a link down. The name in `snake_case` is part of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonKind {
@@ -103,35 +103,35 @@ pub enum ReasonKind {
     Unreachable,
     /// No secure connection is possible.
     Tls,
-    /// It accepts the connection and does not answer.
+    /// The server accepts the connection and does not answer.
     Timeout,
-    /// It ended the stream, properly.
+    /// The server closed the stream in an orderly way.
     Ended,
     /// The connection was cut.
     Reset,
-    /// The connection stands, and nothing was heard on it for too long.
+    /// The connection is open, and no event arrived within the timeout.
     Silent,
-    /// It asks for a password, or refuses ours.
+    /// The server requires a password, or rejects the configured one.
     Unauthorized,
-    /// It points elsewhere.
+    /// The server redirects to another address.
     Redirect,
-    /// It failed: status 5xx.
+    /// The server failed with status 5xx.
     ServerError,
-    /// It answered with nothing, as with status 204.
+    /// The answer has no body, as with status 204.
     EmptyAnswer,
-    /// It answered with something of another kind.
+    /// The answer has another content type.
     ContentType,
-    /// It answered with something that makes no sense.
+    /// The answer cannot be parsed.
     BadAnswer,
-    /// What answers is not OpenCode.
+    /// The server is not OpenCode.
     #[serde(rename = "not_opencode")]
     NotOpenCode,
-    /// It is OpenCode 2.
+    /// The server is OpenCode 2.
     #[serde(rename = "opencode2")]
     OpenCode2,
-    /// Its events can be heard, its state cannot be read.
+    /// The event stream works, but the state cannot be read.
     StateUnreadable,
-    /// It said more than can be held while its state was read.
+    /// The buffer for events was full before the state was read.
     Flooded,
     /// The hub itself failed.
     HubFailed,

@@ -1,8 +1,8 @@
 //! Folders that are read beside the stream, and the proof that nothing was missed on it.
 //!
-//! The stream's word wins over a read that began before it: between the start and the end of a read it is noted what
-//! the stream tells of, and that is left out when the read is taken. Events are not held and applied again, as for
-//! messages: statuses have consequences (a run that ended, a failure) that must come once.
+//! An event of the stream wins over a read that began before it: between the start and the end of a read the fold records
+//! the objects that have events, and skips them when it applies the read. Events are not held and applied again, as for
+//! messages: statuses have consequences (the end of a run, a failure) that must happen once.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::snapshot::Scope;
 use super::{Effect, Fold};
 use crate::event::Snapshot;
 use crate::ids::SessionId;
-use crate::state::{Body, Meanwhile};
+use crate::state::{Body, DuringRead};
 
 impl Fold<'_> {
-    pub(super) fn directory_heard(&mut self, directory: Arc<str>) {
+    pub(super) fn directory_seen(&mut self, directory: Arc<str>) {
         let asked = &self.instance.asked;
         if !asked.folders.contains(&directory) && !asked.reading.contains_key(&directory) {
             self.ask_directory(directory);
@@ -22,7 +22,7 @@ impl Fold<'_> {
 
     pub(super) fn directory_read_started(&mut self, directory: Arc<str>) {
         let reading = &mut self.instance.asked.reading;
-        reading.insert(directory, Meanwhile::default());
+        reading.insert(directory, DuringRead::default());
     }
 
     pub(super) fn directory_read(&mut self, directory: Arc<str>, snapshot: Snapshot) {
@@ -44,7 +44,7 @@ impl Fold<'_> {
         let Some(session) = self.instance.sessions.get_mut(id) else {
             return;
         };
-        // The first one that is heard proves nothing of those before it.
+        // The first number proves nothing about the events before it.
         let last = session.seq.unwrap_or(seq);
         session.seq = Some(last.max(seq));
         if seq > last.saturating_add(1) {
@@ -52,7 +52,7 @@ impl Fold<'_> {
         }
     }
 
-    /// Events of a session were missed, and with them whatever was told without a number: nothing of it is proven.
+    /// Events of a session were missed, and perhaps events without a number as well: none of the session's state is proven.
     fn gap(&mut self, id: &SessionId) {
         let rev = self.rev;
         let Some(session) = self.instance.sessions.get_mut(id) else {
@@ -60,6 +60,7 @@ impl Fold<'_> {
         };
         session.mark_gaps(rev);
         session.answer.miss();
+        session.activity.end();
         let kept = !matches!(session.body, Body::NotLoaded);
         let directory = session.info.directory.clone();
         if kept {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Fold;
 use crate::ids::{InstanceId, SessionId};
+use crate::limits;
 use crate::state::{
-    AnsweredLately, Asked, Body, Catalog, Counters, Instance, Link, LinkStatus, Origin, ReasonKind,
-    Rev, State, Tombstones,
+    AnsweredLately, Body, Catalog, Counters, FoldersAsked, Instance, Link, LinkStatus, Origin,
+    ReasonKind, Rev, State, Tombstones, Usage,
 };
 use crate::time::Timestamp;
 
@@ -37,14 +38,21 @@ pub(super) fn add(
         catalog: None,
         listed: false,
         older: BTreeMap::new(),
-        asked: Asked::default(),
+        branches: BTreeMap::new(),
+        snoozes: BTreeMap::new(),
+        today: Usage::default(),
+        asked: FoldersAsked::default(),
         sessions: BTreeMap::new(),
         permissions: BTreeMap::new(),
         questions: BTreeMap::new(),
-        lapsed: Default::default(),
+        expired: Default::default(),
         stops: Default::default(),
-        remembered: BTreeMap::new(),
+        unproven_stops: Default::default(),
+        recalled: BTreeMap::new(),
+        folders_cut: None,
         answered: AnsweredLately::default(),
+        queues: BTreeMap::new(),
+        parallels: BTreeMap::new(),
         tombstones: Tombstones::default(),
         counters: Counters::default(),
         rev,
@@ -63,7 +71,7 @@ pub(super) fn remove(state: &mut State, rev: Rev, id: &InstanceId) {
     }
 }
 
-/// What belonged to an instance that is gone belongs to the first other that has it.
+/// Transfers the sessions that a removed instance owned to the first other instance that has them.
 fn hand_over(state: &mut State, gone: &InstanceId) {
     let instances = &state.instances;
     state.owners.retain(|session, owner| {
@@ -128,6 +136,23 @@ impl Fold<'_> {
         }
     }
 
+    /// The branch of a folder: an absent name removes it.
+    pub(super) fn branch(&mut self, directory: Arc<str>, branch: Option<Arc<str>>) {
+        let branches = &mut self.instance.branches;
+        let room = branches.len() < limits::BRANCHES || branches.contains_key(&directory);
+        let changed = match branch {
+            Some(branch) if room => {
+                let before = branches.insert(directory, branch.clone());
+                before.as_ref() != Some(&branch)
+            }
+            Some(_) => false,
+            None => branches.remove(&directory).is_some(),
+        };
+        if changed {
+            self.touch_tree();
+        }
+    }
+
     /// Every time of the server's reads otherwise now.
     pub(super) fn clock(&mut self, ahead: i64) {
         if self.instance.clock_ahead == ahead {
@@ -147,6 +172,14 @@ impl Fold<'_> {
         }
         self.touch_tab();
         self.touch_tree();
+    }
+
+    pub(super) fn folders_cut(&mut self, read: usize) {
+        if self.instance.folders_cut.replace(read) != Some(read) {
+            self.notices = true;
+            self.changed = true;
+            self.instance.rev = self.rev;
+        }
     }
 
     pub(super) fn catalog(&mut self, catalog: Catalog) {
@@ -170,10 +203,16 @@ impl Fold<'_> {
             }
             session.mark_gaps(rev);
             session.answer.miss();
+            // A step that ended meanwhile would be shown for as long as the run goes on.
+            session.activity.end();
+            session.activity_rev = rev;
             session.seq = None;
         }
         self.notices |= !self.instance.asked.unlisted.is_empty();
-        self.instance.asked = Asked::default();
+        self.instance.asked = FoldersAsked::default();
         self.changed = true;
+        self.activity = true;
+        // Silence and circles are over with it.
+        self.rows = true;
     }
 }

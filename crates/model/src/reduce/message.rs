@@ -6,19 +6,24 @@ use super::{Effect, Fold};
 use crate::event::Event;
 use crate::ids::{MessageId, PartId, SessionId};
 use crate::limits;
-use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, PartKind, Rev, Role, Session};
+use crate::state::{
+    Body, Circle, Held, Loaded, Message, MessageInfo, Part, PartKind, Rev, Role, Session,
+};
 use crate::text::{Delta, OpenText};
 use crate::time::Timestamp;
 
 impl Fold<'_> {
     /// Something in a session's conversation changed: to the streaming texts at once, to the messages if they are kept.
     pub(super) fn conversation(&mut self, id: SessionId, event: Event) {
-        let rev = self.rev;
+        let (rev, at) = (self.rev, self.at);
         let Some(session) = self.known(&id) else {
             return;
         };
         session.follow_open_text(&event);
         session.answer.note(&event);
+        let stood = session.stands();
+        let active = session.run.is_running() && session.activity.note(at, &event);
+        let moved = stood != session.stands();
         let mut dropped = 0;
         let changed = match &mut session.body {
             Body::NotLoaded | Body::Failed { .. } => false,
@@ -37,9 +42,15 @@ impl Fold<'_> {
         if changed {
             self.changed = true;
         }
+        if active {
+            self.touch_activity(&id);
+        }
+        if moved {
+            self.touch_row(&id);
+        }
         self.instance.counters.orphans_dropped += dropped;
-        if !self.ran.contains(&id) {
-            self.ran.push(id);
+        if !self.owners.ran.contains(&id) {
+            self.owners.ran.push(id);
         }
     }
 
@@ -50,10 +61,12 @@ impl Fold<'_> {
         part: &PartId,
         delta: &Delta,
     ) {
-        let rev = self.rev;
+        let (rev, at) = (self.rev, self.at);
         let Some(session) = self.known(id) else {
             return;
         };
+        let was_silent = session.activity.silent.is_some();
+        let active = session.run.is_running() && session.activity.grew(at);
         let known_part = session
             .loaded()
             .and_then(|loaded| loaded.messages.get(message)?.parts.get(part));
@@ -70,6 +83,12 @@ impl Fold<'_> {
         if session.touch_part_of(rev, message, part) {
             self.changed = true;
         }
+        if active {
+            self.touch_activity(id);
+        }
+        if active && was_silent {
+            self.touch_row(id);
+        }
     }
 
     /// Asks for a session's messages again.
@@ -82,6 +101,14 @@ impl Fold<'_> {
 }
 
 impl Session {
+    /// What a person sees of a run beside its step: silence and circles.
+    fn stands(&self) -> (bool, Option<Circle>) {
+        (
+            self.activity.silent.is_some(),
+            self.activity.circles.evidence(),
+        )
+    }
+
     /// Notes an event for the read that is under way, if there is one.
     pub(super) fn hold(&mut self, event: Event) {
         match &mut self.body {
@@ -96,16 +123,16 @@ impl Session {
     }
 }
 
-/// What the prompts of a conversation depend on, each with the others.
+/// State that the prompts of a conversation share.
 #[derive(PartialEq)]
-pub(super) struct Answered {
+pub(super) struct PromptFacts {
     /// The last answer.
     last: Option<MessageInfo>,
     /// The place in the order up to which prompts are answered.
     to: Option<(Timestamp, MessageId)>,
 }
 
-impl Answered {
+impl PromptFacts {
     pub(super) fn of(loaded: &Loaded) -> Self {
         Self {
             last: loaded.last_assistant().map(|last| last.info.clone()),
@@ -157,12 +184,12 @@ impl Loaded {
 
     /// Stamps the last answers of before and of now, and the prompts that were queued or are, where one changed or where
     /// the place up to which prompts are answered did.
-    pub(super) fn touch_where_answers_changed(&mut self, rev: Rev, before: &Answered) {
-        let now = Answered::of(self);
+    pub(super) fn touch_where_answers_changed(&mut self, rev: Rev, before: &PromptFacts) {
+        let now = PromptFacts::of(self);
         if *before == now {
             return;
         }
-        let id = |of: &Answered| of.last.as_ref().map(|last| last.id.clone());
+        let id = |of: &PromptFacts| of.last.as_ref().map(|last| last.id.clone());
         if id(before) != id(&now) {
             for id in id(before).iter().chain(&id(&now)) {
                 if let Some(message) = self.messages.get_mut(id) {
@@ -316,14 +343,14 @@ impl Session {
     fn follow_open_text(&mut self, event: &Event) {
         match event {
             Event::Part(part) if part.kind.is_open_text() => {
-                let told = part.kind.text().unwrap_or_default();
+                let text = part.kind.text().unwrap_or_default();
                 match self.open.get_mut(&part.id) {
                     None => {
                         self.open
-                            .insert(part.id.clone(), OpenText::starting_with(told));
+                            .insert(part.id.clone(), OpenText::starting_with(text));
                     }
-                    Some(open) if told.is_empty() => open.begin_proven(),
-                    Some(open) => *open = OpenText::starting_with(told),
+                    Some(open) if text.is_empty() => open.begin_proven(),
+                    Some(open) => *open = OpenText::starting_with(text),
                 }
                 self.open_text_grew(&part.id);
             }
@@ -346,7 +373,7 @@ impl Session {
         }
     }
 
-    /// Notes that a text grew just now, and lets go of the one that grew longest ago where there are too many.
+    /// Notes that a text grew just now. Beyond the bound of open texts the one that grew longest ago is dropped.
     pub(super) fn open_text_grew(&mut self, part: &PartId) {
         self.growth += 1;
         if let Some(open) = self.open.get_mut(part) {
@@ -369,14 +396,14 @@ impl Session {
         }
     }
 
-    /// Applies an event of the conversation to the messages that are kept. True if they changed.
+    /// Applies an event of the conversation to the cached messages. Returns true if they changed.
     pub(super) fn change_body(&mut self, rev: Rev, event: Event) -> bool {
         let Body::Loaded(loaded) = &mut self.body else {
             return false;
         };
         let changed = match event {
             Event::Message(info) => {
-                let before = Answered::of(loaded);
+                let before = PromptFacts::of(loaded);
                 let compacts = info.parent.clone().filter(|_| info.summary);
                 let changed = loaded.put_message(rev, info);
                 loaded.touch_where_answers_changed(rev, &before);
@@ -386,7 +413,7 @@ impl Session {
                 changed
             }
             Event::MessageRemoved { message, .. } => {
-                let before = Answered::of(loaded);
+                let before = PromptFacts::of(loaded);
                 let removed = loaded.remove_message(rev, &message);
                 loaded.touch_where_answers_changed(rev, &before);
                 removed
@@ -422,7 +449,7 @@ impl Session {
         }
     }
 
-    /// Stamps a part whose streaming text changed. False if the part is not kept.
+    /// Stamps a part whose streaming text changed. Returns false if the part is not cached.
     fn touch_part_of(&mut self, rev: Rev, message: &MessageId, part: &PartId) -> bool {
         let Body::Loaded(loaded) = &mut self.body else {
             return false;

@@ -1,13 +1,13 @@
 //! Conversations that are read over REST while their events go on.
 //!
 //! Between the start and the end of a read, a session's events are held; after it they are applied to what was read.
-//! Whatever the read already contains is then told once more, which changes nothing, and whatever it misses is added.
+//! An event that the read already contains then changes nothing, and an event that it misses is added.
 
 use std::mem;
 use std::sync::Arc;
 
 use super::Fold;
-use super::message::Answered;
+use super::message::PromptFacts;
 use crate::event::{Event, MessagesRead, ReadPage};
 use crate::ids::{MessageId, SessionId};
 use crate::state::{Body, Held, Loaded, Message, MessageInfo, Part, PartKind, Rev, Run, Session};
@@ -30,6 +30,7 @@ impl Fold<'_> {
 
     pub(super) fn read_failed(&mut self, id: &SessionId, reason: Arc<str>) {
         let rev = self.rev;
+        self.stop_proven(id);
         let Some(session) = self.instance.sessions.get_mut(id) else {
             return;
         };
@@ -48,6 +49,7 @@ impl Fold<'_> {
         let rev = self.rev;
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.body = Body::NotLoaded;
+            session.verified = None;
             session.body_rev = rev;
             if !session.run.is_running() {
                 session.open.clear();
@@ -85,9 +87,12 @@ impl Fold<'_> {
         let Some(session) = self.instance.sessions.get_mut(&id) else {
             return;
         };
-        let todos = todos.filter(|_| !session.was_told_todos());
+        let todos = todos.filter(|_| !session.got_todos());
         let overflowed = match page {
-            ReadPage::Newest => session.replace_body(rev, messages, older),
+            ReadPage::Newest => {
+                session.verified = Some(at);
+                session.replace_body(rev, messages, older)
+            }
             ReadPage::Older(before) => {
                 session.extend_body(rev, messages, &before, older);
                 false
@@ -105,6 +110,8 @@ impl Fold<'_> {
         }
         self.changed = true;
         self.calls_read(&id);
+        self.prompt_read(&id);
+        self.stop_proven(&id);
         if let Some(todos) = todos {
             self.todos(&id, todos);
         }
@@ -115,7 +122,7 @@ impl Fold<'_> {
 }
 
 impl Fold<'_> {
-    /// How a run ended that nobody saw end is known now.
+    /// Records the outcome of a run whose end no event reported.
     fn end_judged(&mut self, id: &SessionId, run: Run) {
         let (rev, at) = (self.rev, self.at);
         let idle = run == Run::Idle;
@@ -129,6 +136,7 @@ impl Fold<'_> {
             self.settle_below(id, Self::is_left_behind);
         } else if let Some(session) = self.instance.sessions.get_mut(id) {
             session.unreviewed = Some(at);
+            session.ended_at = Some(at);
         }
         self.touch_row(id);
         self.requests_end(|session| session == id);
@@ -141,7 +149,7 @@ impl Fold<'_> {
         last.is_some_and(|last| self.parent_went_on(id, last.info.created))
     }
 
-    /// True if the parent of a session came to an end after this moment of the server's clock: it went on without the session.
+    /// True if the parent of a session ended after this time of the server's clock: the parent continued without the session.
     fn parent_went_on(&self, id: &SessionId, begun: Timestamp) -> bool {
         let parent = self.instance.sessions.get(id);
         let parent = parent.and_then(|session| session.info.parent.as_ref());
@@ -154,7 +162,7 @@ impl Fold<'_> {
     }
 }
 
-/// True for a part whose look depends on another message.
+/// True for a part whose rendering depends on another message.
 fn compacts(part: &Part) -> bool {
     matches!(part.kind, PartKind::Compaction { .. })
 }
@@ -175,7 +183,7 @@ impl Session {
         }
     }
 
-    fn was_told_todos(&self) -> bool {
+    fn got_todos(&self) -> bool {
         let mut held = self.held().into_iter().flat_map(|held| &held.events);
         held.any(|event| matches!(event, Event::Todos { .. }))
     }
@@ -205,7 +213,7 @@ impl Session {
             loaded.take_read(rev, info, parts, &known);
         }
         loaded.weigh();
-        loaded.touch_where_answers_changed(rev, &Answered::of(&known));
+        loaded.touch_where_answers_changed(rev, &PromptFacts::of(&known));
         self.body = Body::Loaded(Box::new(loaded));
         self.body_rev = rev;
         for event in held.events {
@@ -242,7 +250,7 @@ impl Session {
         if loaded.older.as_ref() != Some(before) {
             return;
         }
-        let (nothing, answered) = (Loaded::default(), Answered::of(loaded));
+        let (nothing, answered) = (Loaded::default(), PromptFacts::of(loaded));
         for (info, parts) in read {
             if !loaded.messages.contains_key(&info.id) {
                 if self.info.reverted_from.as_ref() == Some(&info.id) {
@@ -259,19 +267,19 @@ impl Session {
         self.body_rev = rev;
     }
 
-    /// A text that is open in what was read, and that we did not hear begin, lacks its beginning.
+    /// A text that is open in the read messages, and whose beginning was not received, begins with a gap.
     fn follow_read_texts(&mut self, parts: &[Part]) {
         for part in parts {
             if !part.kind.is_open_text() {
                 self.open.remove(&part.id);
                 continue;
             }
-            let told = part.kind.text().unwrap_or_default();
+            let text = part.kind.text().unwrap_or_default();
             if !self.open.contains_key(&part.id) {
-                let open = if told.is_empty() {
+                let open = if text.is_empty() {
                     OpenText::after_gap()
                 } else {
-                    OpenText::starting_with(told)
+                    OpenText::starting_with(text)
                 };
                 self.open.insert(part.id.clone(), open);
                 self.open_text_grew(&part.id);
@@ -289,12 +297,12 @@ impl Loaded {
         }
     }
 
-    /// Lets go of the messages before one, where older ones begin at a cursor. False if it is not kept, or the first.
+    /// Evicts the messages before one, where older ones begin at a cursor. Returns false if the message is not cached, or is the first.
     fn begin_at(&mut self, rev: Rev, first: &MessageId, older: Arc<str>) -> bool {
         let Some(message) = self.messages.get(first) else {
             return false;
         };
-        let answered = Answered::of(self);
+        let answered = PromptFacts::of(self);
         let kept = self.order.split_off(&(message.info.created, first.clone()));
         let dropped = mem::replace(&mut self.order, kept);
         for (_, id) in &dropped {
@@ -309,7 +317,7 @@ impl Loaded {
         true
     }
 
-    /// Adds a message as read; what is as it was `known` keeps its revision, so that no viewer is told again.
+    /// Adds a message as read. A message equal to `known` keeps its revision, so that viewers receive no change.
     fn take_read(&mut self, rev: Rev, info: MessageInfo, parts: Vec<Part>, known: &Loaded) {
         let before = known.messages.get(&info.id);
         let same_list = before.is_some_and(|message| {

@@ -1,26 +1,32 @@
-//! What a hub before this one knew and no server tells.
+//! State of sessions that an earlier hub stored and no server reports.
 //!
-//! It is kept until its session becomes known, and only ever adds what the server cannot contradict: the beginning of an
-//! open text, and that this server ran the session. Whether it still does is the server's to say.
+//! It is stored until its session becomes known, and adds only facts that the server cannot contradict: the beginning of an
+//! open text, and that this server ran the session. Whether the session still runs is decided by the server alone.
 
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
 use super::Fold;
-use crate::event::Remembered;
+use crate::event::Recalled;
 use crate::ids::SessionId;
+use crate::limits;
 use crate::state::{Halt, Run, Session, SessionInfo};
 
 impl Fold<'_> {
-    pub(super) fn remembered(&mut self, sessions: BTreeMap<SessionId, Remembered>) {
-        for (id, told) in sessions {
-            let known = self.instance.remembered.entry(id.clone()).or_default();
-            known.running |= told.running;
-            known.open.extend(told.open);
-            known.ended = told.ended.or(known.ended.take());
-            if told.halt != Halt::Inherited {
-                known.halt = told.halt;
+    pub(super) fn remembered(&mut self, sessions: BTreeMap<SessionId, Recalled>) {
+        for (id, remembered) in sessions {
+            let room = self.instance.snoozes.len() < limits::SNOOZES;
+            if let Some(until) = remembered.snoozed.filter(|until| room && *until > self.at) {
+                self.instance.snoozes.insert(id.clone(), until);
+                self.changed = true;
+            }
+            let known = self.instance.recalled.entry(id.clone()).or_default();
+            known.running |= remembered.running;
+            known.open.extend(remembered.open);
+            known.ended = remembered.ended.or(known.ended.take());
+            if remembered.halt != Halt::Inherited {
+                known.halt = remembered.halt;
             }
             if matches!(known.halt, Halt::Stopped { .. }) {
                 self.instance.stops.insert(id);
@@ -32,7 +38,7 @@ impl Fold<'_> {
     /// A session that becomes known, with what is remembered of it.
     pub(super) fn recalled(&mut self, info: SessionInfo) -> Session {
         let mut session = Session::new(info);
-        if let Some(known) = self.instance.remembered.get_mut(&session.info.id) {
+        if let Some(known) = self.instance.recalled.get_mut(&session.info.id) {
             session.open = mem::take(&mut known.open);
             session.ran_here = known.running;
             session.halt = mem::take(&mut known.halt);
@@ -42,6 +48,7 @@ impl Fold<'_> {
                     .failure
                     .filter(|_| ended.updated == session.info.updated);
                 session.unreviewed = ended.unreviewed;
+                session.ended_at = ended.unreviewed;
             }
         }
         session
@@ -56,10 +63,10 @@ impl Fold<'_> {
         if !asked.contains(&session.info.directory) {
             return;
         }
-        let known = self.instance.remembered.remove(id);
+        let known = self.instance.recalled.remove(id);
         if known.is_some_and(|known| known.running) && session.run == Run::Unknown {
             session.end_unseen = true;
-            self.ran_before.push(id.clone());
+            self.owners.ran_before.push(id.clone());
         }
     }
 }

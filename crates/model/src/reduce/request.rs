@@ -1,8 +1,8 @@
-//! Requests that wait for a person: how they come, what they are about, and every way in which they end.
+//! Requests that wait for a person: their arrival, their subject, and every way in which they end.
 //!
 //! A request ends with the run that made it: OpenCode keeps one whose run was aborted, and would run its command if it
-//! was allowed afterwards. A session that a person stopped is remembered as stopped, with all below it, until a person
-//! gives it a prompt.
+//! were allowed afterwards. A session that a person stopped stays stopped, with all its descendants, until a person
+//! sends it a prompt.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,18 +13,19 @@ use crate::ids::{PermissionId, QuestionId, SessionId};
 use crate::json::Json;
 use crate::limits;
 use crate::state::{
-    Answered, Halt, Lapsed, MessageInfo, Outcome, Part, PartKind, Permission, Question, Rev, Role,
-    Run, Session, ToolCall, ToolState,
+    Answered, ExpiredRequest, Halt, Loaded, Message, MessageInfo, Outcome, Part, PartKind,
+    Permission, Question, Rev, Role, Run, Session, ToolCall, ToolState,
 };
+use crate::time::Timestamp;
 
 impl Fold<'_> {
     pub(super) fn permission_asked(&mut self, permission: Permission) {
-        if !self.may_wait(Lapsed::from(&permission)) {
+        if !self.may_wait(ExpiredRequest::from(&permission)) {
             return;
         }
-        let told = self.instance.permissions.get(&permission.id);
-        // Told again with another content it is another request: what was read of the first allows nothing.
-        if told.is_some_and(|told| told.raw != permission.raw) {
+        let known = self.instance.permissions.get(&permission.id);
+        // The same id with another content is another request: reading the first one allows nothing of it.
+        if known.is_some_and(|known| known.raw != permission.raw) {
             self.instance.permissions.remove(&permission.id);
             self.touch_requests();
         }
@@ -38,7 +39,7 @@ impl Fold<'_> {
     }
 
     /// False for a request whose run is known to have ended. Whatever else asks just now is taken to run.
-    fn may_wait(&mut self, request: Lapsed) -> bool {
+    fn may_wait(&mut self, request: ExpiredRequest) -> bool {
         let session = request.session.clone();
         if self.is_of_an_ended_run(request) {
             return false;
@@ -47,8 +48,8 @@ impl Fold<'_> {
         true
     }
 
-    /// True for a request whose run is known to have ended: its server still keeps it, and is told that it is refused.
-    pub(super) fn is_of_an_ended_run(&mut self, request: Lapsed) -> bool {
+    /// True for a request whose run has ended while its server still lists the request. The hub rejects such a request.
+    pub(super) fn is_of_an_ended_run(&mut self, request: ExpiredRequest) -> bool {
         let ended = self.instance.answered.has_lapsed(request.request.id());
         if ended {
             self.lapse(request);
@@ -56,23 +57,23 @@ impl Fold<'_> {
         ended
     }
 
-    fn lapse(&mut self, request: Lapsed) {
-        let lapsed = &mut self.instance.lapsed;
-        if lapsed.contains(&request) {
+    fn lapse(&mut self, request: ExpiredRequest) {
+        let expired = &mut self.instance.expired;
+        if expired.contains(&request) {
             return;
         }
-        lapsed.push_back(request);
-        if lapsed.len() > limits::LAPSED {
-            lapsed.pop_front();
+        expired.push_back(request);
+        if expired.len() > limits::LAPSED {
+            expired.pop_front();
         }
         self.changed = true;
     }
 
     pub(super) fn lapsed_refused(&mut self, request: &str) {
-        let lapsed = &mut self.instance.lapsed;
-        let before = lapsed.len();
-        lapsed.retain(|one| one.request.id() != request);
-        self.changed |= lapsed.len() != before;
+        let expired = &mut self.instance.expired;
+        let before = expired.len();
+        expired.retain(|one| one.request.id() != request);
+        self.changed |= expired.len() != before;
     }
 
     /// A session that asks just now runs. Where it is thought to be idle, its folder is read, which tells what is true.
@@ -126,8 +127,8 @@ impl Fold<'_> {
         found.map(|(_, input)| input.clone())
     }
 
-    /// A part was told of: the arguments of its call are known now to the requests that wait for it.
-    pub(super) fn call_told(&mut self, part: &Part) {
+    /// Adds the arguments of a call from its part to the requests that wait for them.
+    pub(super) fn note_call(&mut self, part: &Part) {
         let Some((call, input)) = written_input(part) else {
             return;
         };
@@ -141,12 +142,12 @@ impl Fold<'_> {
         if ids.is_empty() || !self.has_room_for_input(input.get().len()) {
             return;
         }
-        let mut learned = false;
+        let mut changed = false;
         for id in ids {
             let permission = self.instance.permissions.get_mut(&id);
-            learned |= permission.is_some_and(|permission| permission.learn(input));
+            changed |= permission.is_some_and(|permission| permission.learn(input));
         }
-        if learned {
+        if changed {
             self.touch_requests();
         }
     }
@@ -158,16 +159,16 @@ impl Fold<'_> {
         let calls: Vec<_> = lacking
             .filter_map(|permission| Some((permission.id.clone(), permission.tool.clone()?)))
             .collect();
-        let mut learned = false;
+        let mut changed = false;
         for (id, call) in calls {
             let input = self.input_of(session, &call);
             let input = input.filter(|input| self.has_room_for_input(input.get().len()));
             if let (Some(input), Some(permission)) = (input, self.instance.permissions.get_mut(&id))
             {
-                learned |= permission.learn(&input);
+                changed |= permission.learn(&input);
             }
         }
-        if learned {
+        if changed {
             self.touch_requests();
         }
     }
@@ -178,7 +179,7 @@ impl Fold<'_> {
         if known || (unknown_session && self.instance.tombstones.contains(session)) {
             return false;
         }
-        self.ran.push(session.clone());
+        self.owners.ran.push(session.clone());
         self.touch_requests();
         self.touch_row(session);
         true
@@ -194,11 +195,11 @@ impl Fold<'_> {
     }
 
     pub(super) fn question_asked(&mut self, question: Question) {
-        if !self.may_wait(Lapsed::from(&question)) {
+        if !self.may_wait(ExpiredRequest::from(&question)) {
             return;
         }
-        let told = self.instance.questions.get(&question.id);
-        if told.is_some_and(|told| told.raw != question.raw) {
+        let known = self.instance.questions.get(&question.id);
+        if known.is_some_and(|known| known.raw != question.raw) {
             self.instance.questions.remove(&question.id);
             self.touch_requests();
         }
@@ -223,39 +224,44 @@ impl Fold<'_> {
     }
 
     fn answered(&mut self, request: &str, outcome: Outcome) {
+        let permission = self.instance.permissions.get(request);
+        let question = self.instance.questions.get(request);
+        let session = permission.map(|one| &one.session);
+        let session = session.or_else(|| Some(&question?.session));
         self.instance.answered.note(Answered {
             request: request.into(),
+            session: session.cloned(),
             at: self.at,
             outcome,
         });
     }
 
     /// The runs of these sessions are over: whatever they asked is not to be allowed any more. A server that may still keep it
-    /// is told so.
+    /// gets that reply.
     pub(super) fn requests_end(&mut self, over: impl Fn(&SessionId) -> bool) {
-        for lapsed in self.take_requests(over) {
-            self.lapse(lapsed);
+        for expired in self.take_requests(over) {
+            self.lapse(expired);
         }
     }
 
-    /// The same, where the server has let go of them itself.
+    /// The same, where the server has dropped them itself.
     pub(super) fn requests_are_gone(&mut self, of: impl Fn(&SessionId) -> bool) {
         self.take_requests(of);
     }
 
-    fn take_requests(&mut self, over: impl Fn(&SessionId) -> bool) -> Vec<Lapsed> {
+    fn take_requests(&mut self, over: impl Fn(&SessionId) -> bool) -> Vec<ExpiredRequest> {
         let (instance, mut ended) = (&mut *self.instance, Vec::new());
         let permissions = instance
             .permissions
             .extract_if(.., |_, permission| over(&permission.session));
-        ended.extend(permissions.map(|(_, permission)| Lapsed::from(&permission)));
+        ended.extend(permissions.map(|(_, permission)| ExpiredRequest::from(&permission)));
         let questions = instance
             .questions
             .extract_if(.., |_, question| over(&question.session));
-        ended.extend(questions.map(|(_, question)| Lapsed::from(&question)));
-        for lapsed in &ended {
-            self.answered(lapsed.request.id(), Outcome::Lapsed);
-            self.touch_row(&lapsed.session);
+        ended.extend(questions.map(|(_, question)| ExpiredRequest::from(&question)));
+        for expired in &ended {
+            self.answered(expired.request.id(), Outcome::ExpiredRequest);
+            self.touch_row(&expired.session);
         }
         if !ended.is_empty() {
             self.touch_requests();
@@ -263,14 +269,14 @@ impl Fold<'_> {
         ended
     }
 
-    /// True if a request of this session waits.
+    /// True if a request of this session is open.
     pub(super) fn waits_in(&self, id: &SessionId) -> bool {
         let permissions = self.instance.permissions.values().map(|one| &one.session);
         let questions = self.instance.questions.values().map(|one| &one.session);
         permissions.chain(questions).any(|session| session == id)
     }
 
-    /// Requests that a folder's list tells of while it lacks their sessions, of which their server said that it does not
+    /// Requests that a folder's list has while it lacks their sessions, of which their server reported that it does not
     /// know them: they are gone.
     pub(super) fn requests_of_missing_end(
         &mut self,
@@ -278,8 +284,8 @@ impl Fold<'_> {
         questions: &[Question],
     ) {
         let permissions = permissions.iter().map(|one| &one.session);
-        let told = permissions.chain(questions.iter().map(|one| &one.session));
-        let gone: BTreeSet<_> = told
+        let listed = permissions.chain(questions.iter().map(|one| &one.session));
+        let gone: BTreeSet<_> = listed
             .filter(|id| !self.instance.sessions.contains_key(*id))
             .filter(|id| self.instance.asked.missing.contains(*id))
             .cloned()
@@ -304,7 +310,7 @@ impl Fold<'_> {
         self.requests_end(|session| idle.contains(session));
     }
 
-    /// A request was answered, or its server does not know it, and nothing was told of it.
+    /// Records that a request was answered or is unknown to its server, although no event reported it.
     pub(super) fn requests_doubted(&mut self, session: &SessionId) {
         let session = self.instance.sessions.get(session);
         let directory = session.map(|session| session.info.directory.clone());
@@ -325,18 +331,25 @@ impl Fold<'_> {
         let Some(session) = self.instance.sessions.get(id) else {
             return;
         };
+        let newest = session.loaded().and_then(Loaded::newest_created);
         let halt = Halt::Stopped {
-            after: session.info.updated,
+            after: session.info.updated.max(newest.unwrap_or_default()),
             prompt: None,
         };
         self.halt(id, halt);
         // Whether one that is not known yet is below it is not known either.
-        for before in self.instance.remembered.values_mut() {
+        for before in self.instance.recalled.values_mut() {
             if before.halt == Halt::Released {
                 before.halt = Halt::Inherited;
             }
         }
         self.instance.stops.insert(id.clone());
+        self.stop_proven(id);
+    }
+
+    /// Notes that nobody gave a prompt to a stopped session unseen, or that this cannot be found out.
+    pub(super) fn stop_proven(&mut self, id: &SessionId) {
+        self.changed |= self.instance.unproven_stops.remove(id);
     }
 
     /// A person gave a session a prompt: it and those below it may ask again.
@@ -347,7 +360,7 @@ impl Fold<'_> {
         if self.instance.sessions.contains_key(id) {
             self.halt(id, Halt::Released);
             self.instance.stops.remove(id);
-        } else if let Some(before) = self.instance.remembered.get_mut(id) {
+        } else if let Some(before) = self.instance.recalled.get_mut(id) {
             before.halt = Halt::Released;
             self.instance.stops.remove(id);
             self.touch_requests();
@@ -395,7 +408,7 @@ impl Fold<'_> {
 
     /// Looks whether a stopped session was given a prompt by another client: a new message of a user in a session that no
     /// agent began, with a text that the server did not make up.
-    pub(super) fn prompt_told(&mut self, event: &Event) {
+    pub(super) fn note_prompt(&mut self, event: &Event) {
         let (Event::Message(MessageInfo { session, .. }) | Event::Part(Part { session, .. })) =
             event
         else {
@@ -417,20 +430,65 @@ impl Fold<'_> {
             Event::Part(part)
                 if session.info.parent.is_none()
                     && prompt.as_ref() == Some(&part.message)
-                    && matches!(
-                        part.kind,
-                        PartKind::Text {
-                            synthetic: false,
-                            ignored: false,
-                            ..
-                        }
-                    ) =>
+                    && is_written(part) =>
             {
                 let id = part.session.clone();
                 self.prompted(&id);
             }
             _ => {}
         }
+    }
+
+    /// The same for messages that were read: another client may have given the prompt while no hub ran, or while the link was down.
+    /// Only a message that its server made after the stop releases the session.
+    pub(super) fn prompt_read(&mut self, id: &SessionId) {
+        let Some(session) = self.instance.sessions.get(id) else {
+            return;
+        };
+        let (Halt::Stopped { after, .. }, None, Some(loaded)) =
+            (&session.halt, &session.info.parent, session.loaded())
+        else {
+            return;
+        };
+        let is_prompt = |message: &Message| {
+            message.info.role == Role::User
+                && message.info.created > *after
+                && message.parts.values().any(|part| is_written(part))
+        };
+        if loaded.messages.values().any(is_prompt) {
+            self.prompted(id);
+        }
+    }
+
+    /// Reads the messages of stopped sessions that run after a connection was made: nobody saw who gave them a prompt.
+    pub(super) fn stopped_runs(&mut self) {
+        self.instance.unproven_stops.clear();
+        for id in self.instance.stops.clone() {
+            let session = self.instance.sessions.get(&id);
+            let runs = session.is_some_and(|one| one.run.is_running() && one.info.parent.is_none());
+            if runs {
+                self.ask_messages(&id);
+                self.instance.unproven_stops.insert(id);
+            }
+        }
+    }
+}
+
+/// True for a text that a person wrote: the server did not make it up, and the model reads it.
+fn is_written(part: &Part) -> bool {
+    let PartKind::Text {
+        synthetic, ignored, ..
+    } = part.kind
+    else {
+        return false;
+    };
+    !synthetic && !ignored
+}
+
+impl Loaded {
+    /// When the newest message was made, by its server's clock.
+    fn newest_created(&self) -> Option<Timestamp> {
+        self.order.last().map(|(created, _)| *created)
     }
 }
 

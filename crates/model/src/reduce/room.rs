@@ -1,4 +1,4 @@
-//! Room for sessions and requests: a server may have any number of them, and the state has not.
+//! Bounds on stored sessions and requests: a server may have any number of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,20 +9,20 @@ use crate::state::{Permission, Question};
 use crate::time::Timestamp;
 
 impl Fold<'_> {
-    /// True if one more session can be kept.
+    /// True if one more session can be stored.
     pub(super) fn has_room_for_session(&mut self) -> bool {
         if self.instance.sessions.len() < limits::SESSIONS {
             return true;
         }
-        self.let_sessions_go();
+        self.drop_sessions();
         let room = self.instance.sessions.len() < limits::SESSIONS;
         self.instance.counters.left_out(u64::from(!room));
         room
     }
 
-    /// Lets go of those that changed longest ago, roots last: what is below one can be found from it. They are not deleted: what is
-    /// heard of them has them read again, and so has who asks for older ones.
-    fn let_sessions_go(&mut self) {
+    /// Drops the sessions that changed longest ago, roots last, as their descendants are found from them. They are not deleted: an event
+    /// of one has it read again, as has a request for older sessions.
+    fn drop_sessions(&mut self) {
         let permissions = self
             .instance
             .permissions
@@ -55,7 +55,7 @@ impl Fold<'_> {
                 let cut = older.entry(session.info.directory.clone()).or_insert(after);
                 *cut = after.max(*cut);
             }
-            self.gone.push(id);
+            self.owners.gone.push(id);
         }
         self.set_older(older);
         self.touch_tree();
@@ -80,7 +80,7 @@ impl Fold<'_> {
         all
     }
 
-    /// True if one more permission can wait.
+    /// True if one more permission request can be stored.
     pub(super) fn has_room_for_permission(&mut self, new: &Permission) -> bool {
         let waiting = &self.instance.permissions;
         let room = waiting.len() < limits::REQUESTS
@@ -92,13 +92,13 @@ impl Fold<'_> {
         room
     }
 
-    /// True if the arguments of a call, of so many bytes, can be kept with the permission that waits for it.
+    /// True if the arguments of a call, of this many bytes, can be stored with the waiting permission request.
     pub(super) fn has_room_for_input(&self, bytes: usize) -> bool {
         let waiting = self.instance.permissions.values().map(weigh_permission);
         waiting.map(|(_, bytes)| bytes).sum::<usize>() + bytes <= limits::REQUESTS_BYTES
     }
 
-    /// True if one more question can wait.
+    /// True if one more question can be stored.
     pub(super) fn has_room_for_question(&mut self, new: &Question) -> bool {
         let waiting = &self.instance.questions;
         let room = waiting.len() < limits::REQUESTS
@@ -122,7 +122,7 @@ impl Fold<'_> {
     }
 }
 
-/// A request's session, and the bytes that are kept of it.
+/// Session of a request, and its stored bytes.
 type Weight<'a> = (&'a SessionId, usize);
 
 fn weigh_permission(request: &Permission) -> Weight<'_> {
@@ -134,7 +134,7 @@ fn weigh_question(request: &Question) -> Weight<'_> {
     (&request.session, request.raw.get().len())
 }
 
-/// True if there is room for one more, as far as its session and the bytes of all go.
+/// True if there is room for one more request, by its session and by the bytes of all.
 fn has_room<'a>(waiting: impl Iterator<Item = Weight<'a>>, new: Weight<'_>) -> bool {
     let (mut own, mut bytes) = (0, new.1);
     for one in waiting {

@@ -6,25 +6,29 @@ use std::sync::Arc;
 
 use super::{Effect, Fold};
 use crate::event::Event;
-use crate::ids::SessionId;
+use crate::ids::{ParallelId, SessionId};
+use crate::limits;
 use crate::state::{
-    Answer, Body, ErrorKind, Failure, Loaded, Rev, Run, RunStatus, Session, SessionInfo, Todos,
+    Body, ErrorKind, Failure, LastAnswer, Loaded, OverLimit, Parallel, PromptQueue, Rev, Run,
+    RunStatus, Session, SessionInfo, Todos, Usage,
 };
+use crate::time::Timestamp;
 
 /// Why a session is not read that its server does not know, while its folder is asked whether it is gone.
-const NOT_FOUND: &str = "its server answers that it does not know this session";
+const NOT_FOUND: &str = "the server does not know this session";
 
 impl Fold<'_> {
     pub(super) fn session_created(&mut self, info: SessionInfo) {
-        let (rev, id) = (self.rev, info.id.clone());
+        let (rev, at, id) = (self.rev, self.at, info.id.clone());
         let known = self.instance.sessions.contains_key(&id);
         self.session_changed(info);
         if let (false, Some(session)) = (known, self.instance.sessions.get_mut(&id)) {
             session.body = Body::Loaded(Box::new(Loaded::beginning(rev)));
+            session.verified = Some(at);
             if session.run == Run::Unknown {
                 session.run = Run::Idle;
             }
-            self.ran.push(id);
+            self.owners.ran.push(id);
         }
     }
 
@@ -48,14 +52,16 @@ impl Fold<'_> {
             Some(session) => {
                 let reverted = session.info.reverted_from != info.reverted_from;
                 session.info = info;
+                session.changed.note(self.at, session.info.changes);
                 if reverted {
                     session.touch_messages(self.rev);
                 }
             }
             None => {
-                let session = self.recalled(info);
+                let mut session = self.recalled(info);
+                session.changed.note(self.at, session.info.changes);
                 self.instance.sessions.insert(id.clone(), Box::new(session));
-                self.told_early(&id);
+                self.requests_before_session(&id);
             }
         }
         self.touch_row(&id);
@@ -65,8 +71,8 @@ impl Fold<'_> {
         }
     }
 
-    /// What was told of a session before its row was known.
-    fn told_early(&mut self, id: &SessionId) {
+    /// Original error of a session before its row was known.
+    fn requests_before_session(&mut self, id: &SessionId) {
         let early = self.instance.asked.early.remove(id);
         let (Some(early), Some(session)) = (early, self.instance.sessions.get(id)) else {
             return;
@@ -78,15 +84,15 @@ impl Fold<'_> {
         }
     }
 
-    /// A row that was read because its session was not known: what the stream told of it meanwhile is newer.
+    /// A row that was read because its session was not known: events of the stream meanwhile are newer.
     pub(super) fn session_read(&mut self, info: SessionInfo) {
         if !self.instance.sessions.contains_key(&info.id) {
-            self.session_told(info);
+            self.session_updated(info);
         }
     }
 
-    /// A row as it is told. Of one that its folder's list lacked, although that was read, it is not known what it does.
-    pub(super) fn session_told(&mut self, info: SessionInfo) {
+    /// A row by an event. The run of a session is unknown if its folder's list, although complete, lacked the session.
+    pub(super) fn session_updated(&mut self, info: SessionInfo) {
         let (id, directory) = (info.id.clone(), info.directory.clone());
         let known = self.instance.sessions.contains_key(&id);
         self.session_changed(info);
@@ -98,7 +104,7 @@ impl Fold<'_> {
     }
 
     pub(super) fn session_deleted(&mut self, id: SessionId) {
-        self.instance.tombstones.bury(id.clone());
+        self.instance.tombstones.insert(id.clone());
         self.forget_texts(id.clone());
         self.forget_session(id);
     }
@@ -119,7 +125,7 @@ impl Fold<'_> {
 
     /// Reads say that a session is gone, and its server did not.
     pub(super) fn session_gone(&mut self, id: SessionId) {
-        self.instance.tombstones.bury_in_doubt(id.clone());
+        self.instance.tombstones.insert_doubtful(id.clone());
         self.forget_texts(id.clone());
         self.forget_session(id);
     }
@@ -128,7 +134,7 @@ impl Fold<'_> {
     pub(super) fn revive(&mut self, id: &SessionId) {
         if self.instance.tombstones.revive(id) {
             let instance = self.instance.id.clone();
-            self.effects.push(Effect::KeepAgain(instance, id.clone()));
+            self.effects.push(Effect::Unforget(instance, id.clone()));
         }
     }
 
@@ -139,11 +145,13 @@ impl Fold<'_> {
 
     fn forget_session(&mut self, id: SessionId) {
         self.hand_down_stop(&id);
-        self.instance.remembered.remove(&id);
+        self.instance.recalled.remove(&id);
+        self.instance.queues.remove(&id);
         self.instance.asked.early.remove(&id);
         self.instance.asked.missing.remove(&id);
+        self.instance.snoozes.remove(&id);
         if self.instance.sessions.remove(&id).is_some() {
-            self.gone.push(id.clone());
+            self.owners.gone.push(id.clone());
             self.touch_tree();
         }
         self.requests_end(|session| *session == id);
@@ -210,14 +218,14 @@ impl Fold<'_> {
             session.begin_turn();
         }
         session.end_unseen = false;
-        session.ran_when_told = false;
+        session.reported_running = false;
         let idle = run == Run::Idle;
         let mut changed = session.set_run(rev, run);
         if idle {
             changed |= session.judge();
         }
         if running {
-            self.ran.push(id.clone());
+            self.owners.ran.push(id.clone());
         }
         if ended {
             self.run_ended(id);
@@ -247,6 +255,8 @@ impl Fold<'_> {
         if let Some(session) = self.instance.sessions.get_mut(id) {
             let by_a_person = stopped && session.answer.was_aborted();
             session.unreviewed = (!by_a_person).then_some(at);
+            session.ended_at = Some(at);
+            session.over = session.over.take().filter(|over| over.stopped);
         }
     }
 
@@ -291,13 +301,14 @@ impl Fold<'_> {
             // One that never began to run ends with this.
             if !session.run.is_running() {
                 session.unreviewed = Some(at);
+                session.ended_at = Some(at);
             }
             self.touch_row(id);
         }
     }
 
     /// A to-do list as the stream tells it: newer than any read that is under way.
-    pub(super) fn todos_told(&mut self, id: &SessionId, todos: Todos) {
+    pub(super) fn todos_updated(&mut self, id: &SessionId, todos: Todos) {
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.hold(Event::Todos {
                 session: id.clone(),
@@ -321,13 +332,149 @@ impl Fold<'_> {
 
     pub(super) fn reviewed(&mut self, id: &SessionId) {
         if let Some(session) = self.instance.sessions.get_mut(id)
-            && session.unreviewed.take().is_some()
+            && (session.unreviewed.take().is_some() | session.over.take().is_some())
         {
             self.touch_row(id);
         }
     }
 
-    /// Runs end with their directory, without a word: how each ended has to be read.
+    /// The cached conversation of a session was compared with its server.
+    pub(super) fn verified(&mut self, id: &SessionId, same: bool) {
+        let at = self.at;
+        if let Some(session) = self.instance.sessions.get_mut(id)
+            && session.loaded().is_some()
+        {
+            session.verified = same.then_some(at);
+            self.touch_row(id);
+        }
+    }
+
+    /// The state of a session is done.
+    pub(super) fn dismissed(&mut self, id: &SessionId) {
+        let at = self.at;
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            session.dismissed = Some(at);
+            self.touch_row(id);
+        }
+    }
+
+    /// A session passed a limit, or the notice of that is over.
+    pub(super) fn over_limit(&mut self, id: &SessionId, over: Option<OverLimit>) {
+        let at = self.at;
+        if let Some(session) = self.instance.sessions.get_mut(id)
+            && session.over != over
+        {
+            session.over = over;
+            session.over_at = over.map(|_| at);
+            self.touch_row(id);
+        }
+    }
+
+    /// What the sessions of the instance used today.
+    pub(super) fn used(&mut self, today: Usage) {
+        if self.instance.today != today {
+            self.instance.today = today;
+            self.changed = true;
+            self.activity = true;
+        }
+    }
+
+    /// Bytes of the server arrived. In steps of [`limits::ACTIVITY_STEP_MS`] its running sessions are looked at: a connected server
+    /// sends a heartbeat every 10 s, so that a model that is silent is noticed.
+    pub(super) fn bytes_received(&mut self) {
+        let step = |at: Timestamp| at.0.div_euclid(limits::ACTIVITY_STEP_MS);
+        let before = self.instance.link.last_event_at.replace(self.at);
+        if before.is_some_and(|before| step(before) == step(self.at)) || !self.instance.is_live() {
+            return;
+        }
+        let at = self.at;
+        let running = self.instance.sessions.values_mut();
+        let running = running.filter(|session| matches!(session.run, Run::Busy { .. }));
+        let silent = running.filter_map(|session| {
+            let id = session.info.id.clone();
+            session.activity.wait(at).then_some(id)
+        });
+        for id in silent.collect::<Vec<_>>() {
+            self.touch_activity(&id);
+            self.touch_row(&id);
+        }
+    }
+
+    /// Replaces the prompt queue of a session.
+    pub(super) fn queued(&mut self, id: SessionId, queue: PromptQueue) {
+        let known = self.instance.queues.get(&id);
+        if known.map_or(queue == PromptQueue::default(), |(_, known)| {
+            *known == queue
+        }) {
+            return;
+        }
+        self.instance.queues.insert(id.clone(), (self.rev, queue));
+        self.changed = true;
+        self.touch_row(&id);
+    }
+
+    /// Replaces a parallel run.
+    pub(super) fn parallel(&mut self, parallel: Parallel) {
+        let known = self.instance.parallels.get(&parallel.id);
+        if known.is_some_and(|(_, known)| *known == parallel) {
+            return;
+        }
+        let id = parallel.id.clone();
+        self.instance.parallels.insert(id, (self.rev, parallel));
+        self.touch_tree();
+    }
+
+    pub(super) fn parallel_forgotten(&mut self, id: &ParallelId) {
+        if self.instance.parallels.remove(id).is_some() {
+            self.touch_tree();
+        }
+    }
+
+    /// A session that does not run is to be looked at again.
+    pub(super) fn unreviewed(&mut self, id: &SessionId) {
+        let at = self.at;
+        if let Some(session) = self.instance.sessions.get_mut(id) {
+            let dismissed = session.dismissed.take().is_some();
+            let ended = !session.run.is_running() && session.unreviewed.is_none();
+            if ended {
+                session.unreviewed = Some(at);
+            }
+            if ended || dismissed {
+                self.touch_row(id);
+            }
+        }
+    }
+
+    /// A session is put off, or no longer.
+    pub(super) fn snoozed(&mut self, id: SessionId, until: Option<Timestamp>) {
+        let known = self.instance.sessions.contains_key(&id);
+        let snoozes = &mut self.instance.snoozes;
+        let room = snoozes.len() < limits::SNOOZES || snoozes.contains_key(&id);
+        let changed = match until {
+            Some(until) if known && room => snoozes.insert(id.clone(), until) != Some(until),
+            Some(_) => false,
+            None => snoozes.remove(&id).is_some(),
+        };
+        if changed {
+            self.touch_row(&id);
+            self.touch_requests();
+        }
+    }
+
+    /// Ends the snoozes that are due. Every event looks: a connected server sends a heartbeat every 10 s.
+    pub(super) fn wake_snoozed(&mut self) {
+        if self.instance.snoozes.is_empty() {
+            return;
+        }
+        let due = self.instance.snoozes.iter();
+        let due = due.filter(|(_, until)| **until <= self.at);
+        let due: Vec<_> = due.map(|(id, _)| id.clone()).collect();
+        for id in due {
+            self.snoozed(id, None);
+        }
+    }
+
+    /// Ends the runs of a disposed directory. No event reports their outcomes, so each is read.
     pub(super) fn directory_disposed(&mut self, directory: &Arc<str>) {
         self.instance.asked.dispose(directory);
         let ended: Vec<_> = self
@@ -356,7 +503,7 @@ impl Fold<'_> {
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.set_run(rev, Run::Unknown);
             session.end_unseen = true;
-            session.ran_when_told = false;
+            session.reported_running = false;
             self.effects
                 .push(Effect::ReadMessages(self.instance.id.clone(), id.clone()));
             self.touch_row(id);
@@ -368,13 +515,14 @@ impl Session {
     /// A turn begins: how the one before it ended is over.
     fn begin_turn(&mut self) {
         if !self.run.is_running() {
-            self.answer = Answer::default();
+            self.answer = LastAnswer::default();
+            self.over = None;
         }
         self.failure = None;
         self.unreviewed = None;
     }
 
-    /// Looks how the last turn ended, by what is kept of it or else by what was heard. True if that is news.
+    /// Determines how the last turn ended, from the cached messages or from the received events. Returns true if the outcome changed.
     pub(super) fn judge(&mut self) -> bool {
         let last = self.loaded().filter(|loaded| loaded.rereading.is_none());
         let failure = match last.and_then(Loaded::last_assistant) {
@@ -396,6 +544,9 @@ impl Session {
             return false;
         }
         let status_changes = mem::discriminant(&self.run) != mem::discriminant(&run);
+        if run.is_running() && !self.run.is_running() {
+            self.runs += 1;
+        }
         self.run = run;
         if status_changes {
             self.touch_last_assistant(rev);
@@ -403,6 +554,10 @@ impl Session {
         }
         if self.run == Run::Idle && !matches!(self.body, Body::Loaded(_)) {
             self.open.clear();
+        }
+        if !self.run.is_running() {
+            // Whoever changes what a session does stamps its row as well.
+            self.activity.end();
         }
         true
     }

@@ -1,4 +1,4 @@
-//! The state as REST tells it: of the whole server after a connection, or of one folder beside the stream.
+//! The state as REST reports it: of the whole server after a connection, or of one folder beside the stream.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -8,27 +8,27 @@ use super::Fold;
 use crate::event::Snapshot;
 use crate::ids::{PermissionId, SessionId};
 use crate::limits;
-use crate::state::{Lapsed, Meanwhile, Permission, Question, Run, RunStatus, SessionInfo};
+use crate::state::{DuringRead, ExpiredRequest, Permission, Question, Run, RunStatus, SessionInfo};
 use crate::time::Timestamp;
 
-/// What a snapshot speaks for.
+/// Scope of a snapshot.
 pub(super) enum Scope {
     /// The whole server: what was not asked is not known.
     Server,
-    /// The folders that were asked, apart from what the stream told meanwhile. The rest stays as it is.
-    Folders(Meanwhile),
+    /// The folders that were read, apart from objects with newer events of the stream. All others stay as they are.
+    Folders(DuringRead),
 }
 
 impl Scope {
-    fn row_told(&self, id: &SessionId) -> bool {
+    fn has_newer_row(&self, id: &SessionId) -> bool {
         matches!(self, Self::Folders(meanwhile) if meanwhile.rows.contains(id))
     }
 
-    fn status_told(&self, id: &SessionId) -> bool {
+    fn has_newer_status(&self, id: &SessionId) -> bool {
         matches!(self, Self::Folders(meanwhile) if meanwhile.statuses.contains(id))
     }
 
-    fn request_told(&self, id: &str) -> bool {
+    fn has_newer_request(&self, id: &str) -> bool {
         matches!(self, Self::Folders(meanwhile) if meanwhile.requests.contains(id))
     }
 }
@@ -36,6 +36,7 @@ impl Scope {
 impl Fold<'_> {
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
         self.take_snapshot(snapshot, &Scope::Server);
+        self.stopped_runs();
     }
 
     pub(super) fn take_snapshot(&mut self, snapshot: Snapshot, scope: &Scope) {
@@ -57,7 +58,7 @@ impl Fold<'_> {
             .sessions
             .values()
             .filter(|s| listed.contains(&s.info.directory) && !present.contains(&s.info.id))
-            .filter(|s| !scope.row_told(&s.info.id))
+            .filter(|s| !scope.has_newer_row(&s.info.id))
             .map(|s| s.info.id.clone())
             .collect();
         for id in &present {
@@ -69,20 +70,20 @@ impl Fold<'_> {
         for info in sessions {
             let id = info.id.clone();
             if self.instance.tombstones.is_doubted(&id) {
-                if scope.row_told(&id) {
+                if scope.has_newer_row(&id) {
                     // Which of the two reads is the later one is not known.
                     self.ask_directory(info.directory.clone());
                 } else {
                     self.revive(&id);
                 }
             }
-            if !scope.row_told(&id) {
-                self.listed.push(id.clone());
+            if !scope.has_newer_row(&id) {
+                self.owners.listed.push(id.clone());
                 self.session_changed(info);
             }
             self.recall_run(&id, &asked);
         }
-        self.older_told(&asked, older);
+        self.note_older(&asked, older);
         if !mem::replace(&mut self.instance.listed, true) {
             self.touch_tree();
         }
@@ -117,7 +118,7 @@ impl Fold<'_> {
     }
 
     /// Notes where the lists of folders were cut. What was read beyond that meanwhile is not unread by it.
-    fn older_told(&mut self, asked: &[Arc<str>], cut: BTreeMap<Arc<str>, Timestamp>) {
+    fn note_older(&mut self, asked: &[Arc<str>], cut: BTreeMap<Arc<str>, Timestamp>) {
         let mut older = self.instance.older.clone();
         older.retain(|directory, _| !asked.contains(directory) || cut.contains_key(directory));
         for (directory, before) in cut {
@@ -134,14 +135,14 @@ impl Fold<'_> {
         older: Option<Timestamp>,
     ) {
         let mut cut = self.instance.older.clone();
-        // That all were read is known until the list is whole, or some are let go.
+        // The list stays incomplete until it was read whole, or sessions were dropped.
         let none = Timestamp(i64::MIN);
         cut.insert(directory, older.unwrap_or(none));
         self.set_older(cut);
         for info in sessions {
             // What is here is as new as this, or newer.
             if !self.instance.sessions.contains_key(&info.id) {
-                self.listed.push(info.id.clone());
+                self.owners.listed.push(info.id.clone());
                 self.session_changed(info);
             }
         }
@@ -163,18 +164,18 @@ impl Fold<'_> {
     ) {
         let ids: Vec<_> = self.instance.sessions.keys().cloned().collect();
         for id in ids {
-            let told = statuses.remove(&id);
-            if scope.status_told(&id) {
+            let reported = statuses.remove(&id);
+            if scope.has_newer_status(&id) {
                 continue;
             }
-            match told {
+            match reported {
                 Some(status) => self.status(&id, status),
                 None => self.not_named(asked, &id, scope),
             }
         }
         // What runs and is not listed, as one of very many sessions may not be, is read by its id.
         for (id, status) in statuses {
-            if !scope.status_told(&id) {
+            if !scope.has_newer_status(&id) {
                 self.status(&id, status);
             }
         }
@@ -188,13 +189,13 @@ impl Fold<'_> {
         let run = match &session.run {
             run if !asked.contains(&session.info.directory) => match scope {
                 Scope::Server => {
-                    session.ran_when_told |=
+                    session.reported_running |=
                         run.is_running() || matches!(run, Run::Interrupted { .. });
                     Run::Unknown
                 }
                 Scope::Folders(_) => return,
             },
-            run if run.is_running() || session.ran_when_told => return self.end_unseen(id),
+            run if run.is_running() || session.reported_running => return self.end_unseen(id),
             // The read that was to judge it did not come through.
             _ if session.end_unseen => return self.ask_messages(id),
             Run::Interrupted { .. } => return,
@@ -208,7 +209,7 @@ impl Fold<'_> {
         }
     }
 
-    /// Requests that are gone were answered elsewhere; those that stay keep the time at which we learned of them.
+    /// Requests that are gone were answered elsewhere; those that stay keep the time of their arrival.
     /// Where nobody was asked, nothing is known to be answered.
     fn requests(
         &mut self,
@@ -255,8 +256,8 @@ impl Fold<'_> {
         for permission in read {
             let known = old.remove(&permission.id);
             if known.is_none()
-                && (scope.request_told(permission.id.as_str())
-                    || self.is_of_an_ended_run(Lapsed::from(&permission)))
+                && (scope.has_newer_request(permission.id.as_str())
+                    || self.is_of_an_ended_run(ExpiredRequest::from(&permission)))
             {
                 continue;
             }
@@ -276,8 +277,8 @@ impl Fold<'_> {
         for question in read {
             let known = old.remove(&question.id);
             if known.is_none()
-                && (scope.request_told(question.id.as_str())
-                    || self.is_of_an_ended_run(Lapsed::from(&question)))
+                && (scope.has_newer_request(question.id.as_str())
+                    || self.is_of_an_ended_run(ExpiredRequest::from(&question)))
             {
                 continue;
             }
@@ -288,14 +289,14 @@ impl Fold<'_> {
         self.instance.questions.append(&mut old);
     }
 
-    /// True for a request that was not read and waits all the same: its folder was not asked, or the stream told of it since.
+    /// True for a request that was not read and waits all the same: its folder was not asked, or the stream reported it since.
     fn stays(&self, asked: &[Arc<str>], scope: &Scope, session: &SessionId, request: &str) -> bool {
         let unasked = match (self.instance.sessions.get(session), scope) {
             (Some(session), _) => !asked.contains(&session.info.directory),
             (None, Scope::Server) => false,
             (None, Scope::Folders(_)) => true,
         };
-        unasked || scope.request_told(request)
+        unasked || scope.has_newer_request(request)
     }
 
     /// Which sessions wait is part of their rows.

@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 //! The fold, one rule at a time. What whole recordings fold to is tested where they can be translated.
 
+mod attention;
 mod consent;
 mod ends;
 mod missed;
+mod overview;
 mod remembered;
 mod requests;
 mod room;
@@ -16,10 +18,11 @@ use crate::json::Json;
 use crate::state::{
     Failure, LinkStatus, MessageInfo, MessageStatus, Origin, Outcome, Part, PartKind, Permission,
     PermissionRequest, Reason, ReasonKind, Rev, Role, Run, RunStatus, SessionInfo, State, Todos,
+    Tool, ToolState,
 };
 use crate::text::{Delta, Segment};
 use crate::time::Timestamp;
-use crate::view::{Look, Mark, Seen, look, needs, tree};
+use crate::view::{Mark, ViewDelta, Viewport, delta as view_delta, needs, tree};
 use crate::{Effect, reduce};
 
 /// A state with live instances `a` and `b`, and the effects of what was folded last.
@@ -68,10 +71,10 @@ impl Bench {
     }
 
     /// What a viewer of session `s` lacks that has everything until now, once `events` happened.
-    fn news(&mut self, events: impl IntoIterator<Item = Event>) -> Seen {
+    fn news(&mut self, events: impl IntoIterator<Item = Event>) -> ViewDelta {
         let now = self.state.rev;
         self.a(events);
-        look(&self.state, &front("a", "s"), now)
+        view_delta(&self.state, &front("a", "s"), now)
     }
 
     fn session(&self, id: &str) -> &crate::state::Session {
@@ -107,11 +110,11 @@ fn info(id: &str, parent: Option<&str>) -> SessionInfo {
     }
 }
 
-fn front(instance: &str, session: &str) -> Look {
-    Look {
+fn front(instance: &str, session: &str) -> Viewport {
+    Viewport {
         instance: Some(instance.into()),
         session: Some(session.into()),
-        from: None,
+        ..Viewport::default()
     }
 }
 
@@ -136,6 +139,23 @@ fn text(id: &str, text: &str, ended: bool) -> Part {
         },
         raw: Json::null(),
     }
+}
+
+/// A tool call.
+fn call_of(name: &str, call: &str, state: ToolState, input: &serde_json::Value) -> PartKind {
+    PartKind::Tool(Tool {
+        name: name.into(),
+        call: call.into(),
+        state,
+        input: Json::of(input),
+        title: None,
+        diff: None,
+        files: Vec::new(),
+        child: None,
+        end: None,
+        started: None,
+        ended: None,
+    })
 }
 
 fn delta(part: &str, text: &str) -> Event {
@@ -450,12 +470,12 @@ fn sessions_that_are_each_others_parents_are_survived() {
         permission("per", "x"),
     ]);
     assert_eq!(needs(&bench.state).len(), 1);
-    let front = Look {
+    let front = Viewport {
         instance: Some("a".into()),
         session: Some("x".into()),
-        from: None,
+        ..Viewport::default()
     };
-    assert!(look(&bench.state, &front, Rev(0)).head.is_some());
+    assert!(view_delta(&bench.state, &front, Rev(0)).head.is_some());
 }
 
 #[test]
@@ -514,21 +534,21 @@ fn an_unknown_session_is_asked_for() {
 #[test]
 fn a_viewer_that_is_up_to_date_is_told_nothing() {
     let mut bench = streaming();
-    let front = Look {
+    let front = Viewport {
         instance: Some("a".into()),
         session: Some("s".into()),
-        from: None,
+        ..Viewport::default()
     };
     let now = bench.state.rev;
-    assert!(look(&bench.state, &front, now).is_empty());
+    assert!(view_delta(&bench.state, &front, now).is_empty());
     bench.at("b", Event::SessionCreated(info("elsewhere", None)));
-    let seen = look(&bench.state, &front, now);
+    let seen = view_delta(&bench.state, &front, now);
     assert!(
         seen.log.is_none() && seen.composer.is_none(),
         "nothing in front changed"
     );
     bench.a([delta("p", "two")]);
-    let seen = look(&bench.state, &front, now);
+    let seen = view_delta(&bench.state, &front, now);
     let rows = seen.log.unwrap().messages;
     assert_eq!(
         (rows.len(), rows[0].parts.len(), rows[0].head_changed),

@@ -1,4 +1,4 @@
-//! What was asked of a server since its stream began, folder by folder.
+//! Reads of a server's folders since its stream began.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,54 +8,54 @@ use crate::event::Event;
 use crate::ids::SessionId;
 use crate::limits;
 
-/// Folders that were asked, and what was told of sessions that are not known yet. It begins anew with every stream.
+/// Folders that were read, and events about still unknown sessions. Starts empty with every stream.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Asked {
+pub struct FoldersAsked {
     /// Folders whose sessions, statuses and requests were read.
     pub folders: BTreeSet<Arc<str>>,
     /// Folders in which the server could not list what waits for a person, the last time that it was asked.
     pub unlisted: BTreeSet<Arc<str>>,
-    /// Folders that are being read beside the stream, and what the stream told meanwhile.
-    pub reading: BTreeMap<Arc<str>, Meanwhile>,
+    /// Folders whose read is in progress, with the events of the stream since the read began.
+    pub reading: BTreeMap<Arc<str>, DuringRead>,
     /// Sessions that are known, or whose requests wait, and that a read lacked: they are gone once a list lacks them as well.
     pub missing: BTreeSet<SessionId>,
     /// Statuses of sessions whose rows are still to be read.
-    pub early: BTreeMap<SessionId, Early>,
+    pub early: BTreeMap<SessionId, EarlyStatus>,
 }
 
-/// A status that was told of a session whose row is still to be read.
+/// Run status of a session whose row is still to be read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Early {
+pub struct EarlyStatus {
     /// The status.
     pub status: RunStatus,
-    /// Folders that were let go of since: where the session is in one of them, its run has ended.
+    /// Folders disposed since: if the session belongs to one of them, its run has ended.
     pub disposed: BTreeSet<Arc<str>>,
 }
 
-/// What a stream told while a folder was read: there its word is newer than the read, or as new.
+/// Objects with an event in the stream while their folder was read: the event is as new as the read, or newer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Meanwhile {
-    /// Sessions whose row was told.
+pub struct DuringRead {
+    /// Sessions whose row arrived on the stream.
     pub rows: BTreeSet<SessionId>,
-    /// Sessions whose status was told.
+    /// Sessions whose status arrived on the stream.
     pub statuses: BTreeSet<SessionId>,
     /// Requests that were asked or answered.
     pub requests: BTreeSet<Arc<str>>,
-    /// True if the read is of no use: more was told than is kept, or the folder was let go of.
+    /// True if the read is invalid: more events arrived than fit, or the folder was disposed.
     pub overtaken: bool,
 }
 
-impl Asked {
+impl FoldersAsked {
     /// Remembers a status until its session is known.
     pub(crate) fn remember(&mut self, session: &SessionId, status: RunStatus) {
         if self.early.len() < limits::EARLY_STATUSES || self.early.contains_key(session) {
             let disposed = BTreeSet::new();
             self.early
-                .insert(session.clone(), Early { status, disposed });
+                .insert(session.clone(), EarlyStatus { status, disposed });
         }
     }
 
-    /// Notes that a folder was let go of. A session of which too many were is as one of which no status was told.
+    /// Notes that a folder was disposed. Beyond the bound of notes a session counts as one without a reported status.
     pub(crate) fn dispose(&mut self, folder: &Arc<str>) {
         self.early.retain(|_, early| {
             early.disposed.insert(folder.clone());
@@ -71,7 +71,7 @@ impl Asked {
     }
 }
 
-impl Meanwhile {
+impl DuringRead {
     fn note(&mut self, folder: &Arc<str>, event: &Event) {
         match event {
             Event::SessionCreated(info) | Event::Session(info) => {

@@ -1,4 +1,4 @@
-//! How a model's answer ended: whatever is no success is a [`Failure`], also where the server calls it none.
+//! Outcome of a model's answer. Every outcome other than success is a [`Failure`], even if the server reports none.
 
 use std::sync::Arc;
 
@@ -15,32 +15,32 @@ pub const FILTER: &str = "ContentFilterError";
 /// The model stopped for a reason that this build does not know; the message names it.
 pub const UNKNOWN_FINISH: &str = "UnknownFinish";
 
-/// What was heard of a session's last answer, whether or not its conversation is kept.
+/// Data received about the last answer of a session, whether or not its conversation is cached.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Answer {
+pub struct LastAnswer {
     /// The message, and how it ended if it did.
-    last: Option<(MessageId, Option<End>)>,
-    /// The last message that said or did something.
+    last: Option<(MessageId, Option<RunEnd>)>,
+    /// The last message with visible content.
     spoke: Option<MessageId>,
-    /// True if something may have been missed since the run began: nothing is taken to be empty then.
+    /// True if events may be missing since the run began: then no answer counts as empty.
     missed: bool,
-    /// True if the server said that someone stopped it.
+    /// True if the server reported that someone stopped the answer.
     aborted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct End {
+struct RunEnd {
     failure: Option<Failure>,
     finish: Option<Arc<str>>,
 }
 
-impl Answer {
+impl LastAnswer {
     /// Takes note of an event of the conversation.
     pub(crate) fn note(&mut self, event: &Event) {
         match event {
             Event::Message(info) if info.role == Role::Assistant => {
                 let ended = info.completed.is_some() || info.failure.is_some();
-                let end = ended.then(|| End {
+                let end = ended.then(|| RunEnd {
                     failure: info.failure.clone(),
                     finish: info.finish.clone(),
                 });
@@ -58,7 +58,7 @@ impl Answer {
         self.missed = true;
     }
 
-    /// How it ended without success, as far as it was heard.
+    /// Failure of the answer, as far as it is known.
     pub(crate) fn failure(&self) -> Option<Failure> {
         let (message, end) = self.last.as_ref()?;
         let end = end.as_ref()?;
@@ -71,13 +71,13 @@ impl Answer {
         self.aborted = true;
     }
 
-    /// True if someone stopped it.
+    /// True if someone stopped the answer.
     pub(crate) fn was_aborted(&self) -> bool {
         self.aborted
     }
 }
 
-/// True for a part that says or does something.
+/// True for a part with visible content or effect.
 pub(crate) fn speaks(part: &Part) -> bool {
     match &part.kind {
         PartKind::Text { text, ended, .. } => !ended || !text.trim().is_empty(),
@@ -110,9 +110,5 @@ fn bad_end(failure: Option<&Failure>, finish: Option<&str>, spoke: bool) -> Opti
         None | Some("stop") => (EMPTY, ""),
         Some(other) => (UNKNOWN_FINISH, other),
     };
-    Some(Failure {
-        kind: ErrorKind::Failed,
-        name: name.into(),
-        message: message.into(),
-    })
+    Some(Failure::failed(name, message))
 }

@@ -1,4 +1,4 @@
-//! A session and what is kept of its conversation.
+//! A session and the cached part of its conversation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,44 +6,47 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ending::speaks;
-use super::{Answer, ErrorKind, Failure, Halt, MessageInfo, Part, Rev, Role, SessionInfo, Todos};
+use super::{
+    Activity, ChangesOverTime, ErrorKind, Failure, Halt, LastAnswer, MessageInfo, OverLimit, Part,
+    Rev, Role, SessionInfo, Todos,
+};
 use crate::event::Event;
 use crate::ids::{MessageId, PartId};
 use crate::text::OpenText;
 use crate::time::Timestamp;
 
-/// What a session is doing, as far as can be proven.
+/// Run status of a session, as far as it is proven.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Run {
-    /// Its server was not asked, or the answer is no longer known to be true.
+    /// The server was not asked, or its answer is out of date.
     Unknown,
-    /// Its server does not run it.
+    /// The server does not run the session.
     Idle,
-    /// It runs.
+    /// The session runs.
     Busy {
         /// Since when, as far as we saw.
         since: Timestamp,
     },
-    /// It waits to ask the model again.
+    /// The session waits to retry its model call.
     Retry {
         /// Since when it runs, as far as we saw.
         since: Timestamp,
-        /// How often the model was asked.
+        /// Number of attempts so far.
         attempt: u32,
-        /// What the model's server said.
+        /// Message of the model's provider.
         message: Arc<str>,
-        /// When it is asked again.
+        /// Time of the next attempt.
         next: Timestamp,
     },
-    /// It ran, and its server ended before it did.
+    /// The session ran, and its server stopped before the session finished.
     Interrupted {
-        /// When we learned of it.
+        /// Time at which the hub noticed it.
         at: Timestamp,
     },
 }
 
 impl Run {
-    /// True while the server works on it.
+    /// True while the server works on the session.
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Retry { .. })
     }
@@ -54,34 +57,54 @@ impl Run {
 pub struct Session {
     /// As its server describes it.
     pub info: SessionInfo,
-    /// What it is doing.
+    /// Run status of the session.
     pub run: Run,
-    /// True if this server was seen running it: only then can its end be judged.
+    /// Number of runs that the hub observed.
+    pub runs: u64,
+    /// True if this server was observed running the session: only then can the hub judge the outcome.
     pub ran_here: bool,
-    /// True if a run ended while its server could not be heard: how it ended is judged once its messages are read.
+    /// True if a run ended while its server was unreachable: its outcome is determined once its messages are read.
     pub end_unseen: bool,
-    /// True if it ran, or had been interrupted, when that was last told, and its server was not asked since.
-    pub ran_when_told: bool,
-    /// Whether a person stopped it.
+    /// True if the session ran or was interrupted at the last report, and its server was not asked since.
+    pub reported_running: bool,
+    /// Whether a person stopped the session.
     pub halt: Halt,
-    /// How its last run ended without success, until the next begins.
+    /// Failure of the last run, until the next run begins.
     pub failure: Option<Failure>,
-    /// What was heard of its last answer.
-    pub answer: Answer,
+    /// Data received about the last answer.
+    pub answer: LastAnswer,
+    /// Current step of its run.
+    pub activity: Activity,
     /// When a run ended that no person has looked at yet.
     pub unreviewed: Option<Timestamp>,
-    /// Its to-do list, once known.
+    /// When its last run ended, whether or not a person has looked at it since; absent if no hub saw an end.
+    pub ended_at: Option<Timestamp>,
+    /// Evidence that it passed a limit, until a person looks at it or the next turn begins; until the end of the run, if it was not
+    /// stopped because of that.
+    pub over: Option<OverLimit>,
+    /// Time at which it passed the limit.
+    pub over_at: Option<Timestamp>,
+    /// When its conversation was last the same as on its server: read from it, or compared with it. Absent while it is not cached, and
+    /// once a comparison found a difference.
+    pub verified: Option<Timestamp>,
+    /// When a person marked its state as done. It is lost with the hub, and its state shown again then.
+    pub dismissed: Option<Timestamp>,
+    /// The lines that it had changed over time.
+    pub changed: ChangesOverTime,
+    /// To-do list of the session, once known.
     pub todos: Option<Todos>,
-    /// Its conversation.
+    /// Conversation of the session.
     pub body: Body,
-    /// Texts that stream, kept whether or not the rest of the conversation is.
+    /// Streaming texts, stored whether or not the rest of the conversation is cached.
     pub open: BTreeMap<PartId, OpenText>,
-    /// How often its open texts grew, so that each knows when it did.
+    /// Number of increments of all open texts, which orders their growth.
     pub growth: u64,
-    /// Number of its newest event that was proven to be heard, on this stream.
+    /// Sequence number of the newest event proven to be received on this stream.
     pub seq: Option<u64>,
     /// Revision at which its row (title, status, age) last changed.
     pub rev: Rev,
+    /// Revision at which its current step last changed.
+    pub activity_rev: Rev,
     /// Revision at which anything in its conversation last changed.
     pub body_rev: Rev,
     /// Revision at which its to-do list last changed.
@@ -91,13 +114,13 @@ pub struct Session {
 /// A session's conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// Not kept. Its events change the row only.
+    /// The conversation is not cached. Its events change the row only.
     NotLoaded,
     /// Being read for the first time; its events wait.
     Loading(Held),
     /// Could not be read.
     Failed {
-        /// Why, for a person.
+        /// Reason, as a sentence for a person.
         reason: Arc<str>,
     },
     /// Kept.
@@ -109,7 +132,7 @@ pub enum Body {
 pub struct Held {
     /// In order of arrival.
     pub events: Vec<Event>,
-    /// True if some could not be held: the read is repeated.
+    /// True if some events did not fit: the read is repeated.
     pub overflowed: bool,
 }
 
@@ -130,7 +153,7 @@ pub struct Loaded {
     pub since: Rev,
     /// Revision at which the list of messages (not their content) last changed.
     pub list_rev: Rev,
-    /// Bytes of JSON kept.
+    /// Stored bytes of JSON.
     pub bytes: usize,
 }
 
@@ -142,7 +165,7 @@ impl Loaded {
             .filter_map(|(_, id)| self.messages.get(id))
     }
 
-    /// Weighs what is kept anew.
+    /// Recomputes the stored size.
     pub(crate) fn weigh(&mut self) {
         self.bytes = self.messages.values().map(Message::bytes).sum();
     }
@@ -170,7 +193,7 @@ impl Loaded {
 pub struct Message {
     /// As its server describes it.
     pub info: MessageInfo,
-    /// Its parts, in order of their ids. In boxes, as nodes of a map have room for eleven and most messages have three.
+    /// Parts of the message, in order of their ids. Boxed, as nodes of a map have room for eleven and most messages have three.
     pub parts: BTreeMap<PartId, Box<Part>>,
     /// Revision at which each part last changed, its streaming text included.
     pub part_revs: BTreeMap<PartId, Rev>,
@@ -181,7 +204,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// How it ended without success, if it did.
+    /// Failure of the message, if it failed.
     pub fn bad_end(&self) -> Option<Failure> {
         let mut parts = self.parts.values();
         self.info.bad_end(parts.any(|part| speaks(part)))
@@ -198,49 +221,58 @@ impl Message {
     }
 }
 
-/// How a message stands.
+/// Status of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageStatus {
     /// More will come.
     Streaming,
-    /// It is whole.
+    /// The message is complete.
     Complete,
-    /// It failed.
+    /// The message failed.
     Error,
     /// Someone stopped it.
     Aborted,
-    /// Its server ended before it did.
+    /// The server stopped before the session finished.
     Interrupted,
-    /// It is not whole, and whoever runs it is not known to us.
+    /// The message is incomplete, and it is unknown which server runs it.
     Unknown,
 }
 
 impl Session {
-    /// A session whose conversation is not kept yet.
+    /// A session whose conversation is not cached yet.
     pub fn new(info: SessionInfo) -> Self {
         Self {
             info,
             run: Run::Unknown,
+            runs: 0,
             ran_here: false,
             end_unseen: false,
-            ran_when_told: false,
+            reported_running: false,
             halt: Halt::default(),
             failure: None,
-            answer: Answer::default(),
+            answer: LastAnswer::default(),
+            activity: Activity::default(),
             unreviewed: None,
+            ended_at: None,
+            over: None,
+            over_at: None,
+            verified: None,
+            dismissed: None,
+            changed: ChangesOverTime::default(),
             todos: None,
             body: Body::NotLoaded,
             open: BTreeMap::new(),
             growth: 0,
             seq: None,
             rev: Rev::default(),
+            activity_rev: Rev::default(),
             body_rev: Rev::default(),
             todos_rev: Rev::default(),
         }
     }
 
-    /// The conversation, if it is kept.
+    /// The conversation, if it is cached.
     pub fn loaded(&self) -> Option<&Loaded> {
         match &self.body {
             Body::Loaded(loaded) => Some(loaded),

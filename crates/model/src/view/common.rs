@@ -1,11 +1,11 @@
-//! What is the same for every viewer, or for all that look at one instance: computed once for each change, and shared.
+//! View rows shared by all viewers of the hub or of one instance: computed once for each change.
 //!
 //! Each of these goes over all sessions, so that with many viewers it would be most of the work.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{InterruptedRow, NeedRow, SessionRow, TabRow, interrupted, needs, rows, tree};
+use super::{AttentionRows, NeedRow, Overview, SessionRow, TabRow, attention, needs, rows, tree};
 use crate::ids::InstanceId;
 use crate::state::{Instance, Rev, State};
 
@@ -22,17 +22,26 @@ pub struct Common(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
+    overview: Option<At<Overview>>,
     tabs: Option<At<Vec<TabRow>>>,
-    interrupted: Option<At<Vec<InterruptedRow>>>,
+    attention: Option<At<AttentionRows>>,
     needs: Option<At<Vec<NeedRow>>>,
     trees: BTreeMap<InstanceId, At<Vec<SessionRow>>>,
     made: u64,
 }
 
 impl Common {
-    /// How often rows were made.
+    /// Number of times that rows were computed.
     pub fn made(&self) -> u64 {
         self.with(|kept| kept.made)
+    }
+
+    /// `rev` is the revision at which anything that the overview shows last changed.
+    pub(super) fn overview(&self, state: &State, rev: Rev) -> Arc<Overview> {
+        self.with(|kept| {
+            let made = &mut kept.made;
+            shared(&mut kept.overview, rev, made, || super::overview(state))
+        })
     }
 
     pub(super) fn tabs(&self, state: &State) -> Arc<Vec<TabRow>> {
@@ -42,11 +51,11 @@ impl Common {
         })
     }
 
-    pub(super) fn interrupted(&self, state: &State) -> Arc<Vec<InterruptedRow>> {
+    /// `requests` is the revision at which requests last changed.
+    pub(super) fn attention(&self, state: &State, requests: Rev) -> Arc<AttentionRows> {
         self.with(|kept| {
-            let made = &mut kept.made;
-            let make = || interrupted(state);
-            shared(&mut kept.interrupted, state.rows_rev, made, make)
+            let (rev, make) = (state.rows_rev.max(requests), || attention(state));
+            shared(&mut kept.attention, rev, &mut kept.made, make)
         })
     }
 
@@ -73,7 +82,7 @@ impl Common {
     }
 }
 
-/// What is known at this revision, or is made now.
+/// Returns the cached rows of this revision, or computes them.
 fn shared<T>(
     known: &mut Option<At<T>>,
     rev: Rev,
@@ -99,7 +108,7 @@ mod tests {
     use crate::event::{Addressed, Event};
     use crate::state::{LinkStatus, Origin, RunStatus, SessionInfo};
     use crate::time::Timestamp;
-    use crate::view::{Look, look, look_among};
+    use crate::view::{Viewport, delta, delta_with};
 
     fn fold(state: &mut State, event: Event) {
         let addressed = Addressed {
@@ -117,9 +126,9 @@ mod tests {
         let name = "a".into();
         fold(&mut state, Event::InstanceAdded { name, origin });
         fold(&mut state, Event::Link(LinkStatus::Connected));
-        let front = Look {
+        let front = Viewport {
             instance: Some("a".into()),
-            ..Look::default()
+            ..Viewport::default()
         };
         for n in 0..20 {
             let info = SessionInfo::bare(format!("ses_{n}").as_str().into(), Timestamp(n));
@@ -129,18 +138,18 @@ mod tests {
             fold(&mut state, Event::Status { session, status });
             let before = common.made();
             for since in [Rev(0), since] {
-                let alone = look(&state, &front, since);
+                let alone = delta(&state, &front, since);
                 for _ in 0..50 {
-                    assert_eq!(look_among(&state, &front, since, &common), alone);
+                    assert_eq!(delta_with(&state, &front, since, &common), alone);
                 }
             }
-            // Tabs, what was interrupted, the tree; requests did not change but the first time.
+            // Tabs, what needs a person, the tree; requests did not change but the first time.
             assert!(common.made() - before <= 4, "{}", common.made() - before);
         }
         fold(&mut state, Event::InstanceRemoved);
         assert_eq!(
-            look_among(&state, &front, Rev(0), &common),
-            look(&state, &front, Rev(0))
+            delta_with(&state, &front, Rev(0), &common),
+            delta(&state, &front, Rev(0))
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What was interrupted, wherever it is: each can be told to go on.
+//! Interrupted sessions of all instances; each can be resumed.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use crate::time::Timestamp;
 /// A session whose server ended before it did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InterruptedRow {
-    /// Its instance.
+    /// Instance of the session.
     pub instance: InstanceId,
     /// The instance's name.
     pub instance_name: Arc<str>,
-    /// False while its server cannot be heard: it cannot go on then.
+    /// False while the server is unreachable; the session cannot resume then.
     pub live: bool,
     /// The session.
     pub session: SessionId,
-    /// Its title.
+    /// Title of the session.
     pub title: Arc<str>,
-    /// When we learned of it.
+    /// Time at which the hub noticed it.
     pub at: Timestamp,
 }
 

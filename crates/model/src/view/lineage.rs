@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use crate::ids::SessionId;
 use crate::state::{Halt, Instance, Run, State};
 
-/// What one session says.
+/// Inherited property of one session.
 enum Step<'a, T> {
     /// This.
     Is(T),
-    /// The same as its parent.
+    /// Inherited from the parent.
     As(&'a SessionId),
 }
 
@@ -27,7 +27,7 @@ fn inherited<'a, T: Copy>(
         if let Some(answer) = known.get(at) {
             break *answer;
         }
-        // Who comes here again on the way up is in a loop.
+        // A session that is met again on the way up is in a loop.
         known.insert(at, looped);
         path.push(at);
         match step(at) {
@@ -45,13 +45,14 @@ fn parent<'a>(instance: &'a Instance, session: &SessionId) -> Option<&'a Session
 }
 
 /// The topmost known ancestors of many sessions of one instance; as [`Instance::root_of`] for one.
-pub(super) struct Roots<'a> {
+pub struct Roots<'a> {
     instance: &'a Instance,
     known: BTreeMap<&'a SessionId, &'a SessionId>,
 }
 
 impl<'a> Roots<'a> {
-    pub(super) fn of(instance: &'a Instance) -> Self {
+    /// None is known yet.
+    pub fn of(instance: &'a Instance) -> Self {
         Self {
             instance,
             known: BTreeMap::new(),
@@ -59,21 +60,21 @@ impl<'a> Roots<'a> {
     }
 
     /// The topmost ancestor of a session that is known; of a loop, one of its sessions.
-    pub(super) fn root_of(&mut self, session: &'a SessionId) -> &'a SessionId {
+    pub fn root_of(&mut self, session: &'a SessionId) -> &'a SessionId {
         let instance = self.instance;
         let step = |at| parent(instance, at).map_or(Step::Is(at), Step::As);
         inherited(&mut self.known, session, step, session)
     }
 }
 
-/// Whether sessions hang below a root that is shown, or are one.
-pub(super) struct Drawn<'a> {
+/// Whether each session is a shown root or a descendant of one.
+pub(super) struct TreeRoots<'a> {
     state: &'a State,
     instance: &'a Instance,
     known: BTreeMap<&'a SessionId, bool>,
 }
 
-impl<'a> Drawn<'a> {
+impl<'a> TreeRoots<'a> {
     pub(super) fn of(state: &'a State, instance: &'a Instance) -> Self {
         Self {
             state,
@@ -99,7 +100,7 @@ impl<'a> Drawn<'a> {
     }
 }
 
-/// Whether sessions are below an interrupted one.
+/// Whether each session is a descendant of an interrupted one.
 pub(super) struct BelowInterrupted<'a> {
     instance: &'a Instance,
     known: BTreeMap<&'a SessionId, bool>,
@@ -128,7 +129,7 @@ impl<'a> BelowInterrupted<'a> {
     }
 }
 
-/// Whether a person stopped sessions; as [`Instance::is_stopped`] for one.
+/// Whether a person stopped each session; see [`Instance::is_stopped`] for one session.
 pub(super) struct Stops<'a> {
     instance: &'a Instance,
     known: BTreeMap<&'a SessionId, bool>,

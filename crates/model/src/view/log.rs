@@ -1,6 +1,6 @@
 //! A conversation as rows: messages, parts, and the texts that stream into them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::mark::FailureRow;
@@ -13,42 +13,42 @@ use crate::state::{
 use crate::text::OpenText;
 use crate::time::Timestamp;
 
-/// What changed of a conversation.
+/// Changes of a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogRows {
     /// The session.
     pub session: SessionId,
-    /// Whether the messages are here.
+    /// Whether the messages are loaded.
     pub state: LogState,
     /// Messages in the window, in order, if the list changed.
     pub order: Option<Vec<MessageId>>,
-    /// True while what is here may lack what happened behind our back: it is being read again.
+    /// True while the messages may be out of date: they are being read again.
     pub rereading: bool,
     /// True if there are messages before the window.
     pub older: bool,
     /// Messages that changed.
     pub messages: Vec<MessageRow>,
-    /// True if the viewer shows none of them: they were not here, or not all the time, since the revision that it has.
+    /// True if the viewer has no valid messages: they were not loaded for the whole time since its revision.
     pub anew: bool,
-    /// Why and since when the session does not go on, if it does not.
+    /// Reason and time of the end of the run, if the session is not running.
     pub run: Run,
-    /// How the last turn failed, where no message tells it.
+    /// Failure of the last turn, if no message contains it.
     pub failed: Option<FailureRow>,
 }
 
-/// Whether a conversation is here.
+/// Load state of a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LogState {
     /// The session is not known on this instance.
     NoSuchSession,
-    /// It is being read.
+    /// The conversation is being read.
     Loading,
-    /// It could not be read.
+    /// The read failed.
     Failed {
-        /// Why, for a person.
+        /// Reason, as a sentence for a person.
         reason: Arc<str>,
     },
-    /// It is here.
+    /// The conversation is loaded.
     Loaded,
 }
 
@@ -57,17 +57,17 @@ pub enum LogState {
 pub struct MessageRow {
     /// As its server describes it.
     pub info: MessageInfo,
-    /// How it stands.
+    /// Status of the message.
     pub status: MessageStatus,
-    /// How it ended without success, if it did.
+    /// Failure of the message, if it failed.
     pub failed: Option<FailureRow>,
     /// Set for a prompt that no answer was begun for.
     pub queued: Option<Queued>,
-    /// True if the person took it back.
+    /// True if the message was reverted.
     pub reverted: bool,
-    /// True if its description or list of parts changed, not only parts.
+    /// True if the message's metadata or list of parts changed, and not only its parts.
     pub head_changed: bool,
-    /// Its parts, in order.
+    /// Parts of the message, in order.
     pub order: Vec<PartId>,
     /// Parts that changed.
     pub parts: Vec<PartRow>,
@@ -76,22 +76,35 @@ pub struct MessageRow {
 /// A part that changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartRow {
-    /// Its id.
+    /// Id of the part.
     pub id: PartId,
     /// Revision of its content: the same id and revision always have the same content.
     pub rev: Rev,
-    /// What it is.
+    /// Kind and content of the part.
     pub kind: PartKind,
-    /// Its text as heard so far, while it streams or where its end was never told.
+    /// Received text while the part streams, or if its end never arrived.
     pub open: Option<OpenText>,
-    /// True if it will not be finished: what was heard is all there is.
+    /// True if the text stays incomplete: no more of it will arrive.
     pub cut_off: bool,
     /// The request that its tool waits for.
     pub waits_for: Option<PermissionId>,
-    /// How far the summary is that it asks for.
+    /// Progress of the summary that the part requests.
     pub compacted: Option<Compacted>,
+    /// The current step of the subagent that the tool began, while it runs.
+    pub steps: Option<StepsRow>,
     /// When its text last grew or it last changed; unknown here, so the message's own time.
     pub at: Timestamp,
+}
+
+/// The current step of a subagent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepsRow {
+    /// Tool calls that it began.
+    pub calls: u32,
+    /// The newest that runs: the tool, and what it was called with.
+    pub tool: Option<(Arc<str>, Option<Arc<str>>)>,
+    /// Since when that runs, or else since when the subagent does.
+    pub since: Timestamp,
 }
 
 impl Front<'_> {
@@ -101,7 +114,8 @@ impl Front<'_> {
             return (since == Rev(0) || self.instance.tree_rev > since)
                 .then(|| empty(id, LogState::NoSuchSession, None));
         };
-        let requests = self.instance.requests_rev > since;
+        let requests =
+            self.instance.requests_rev > since || !self.stepping(session, since).is_empty();
         if since != Rev(0) && session.body_rev.max(session.rev) <= since && !requests {
             return None;
         }
@@ -118,7 +132,67 @@ impl Front<'_> {
         })
     }
 
-    // Longer than 70 lines: one row of each kind, in the order in which they are drawn.
+    /// The last message with text of the model, and the newest message if it is another one: what a session answered, and
+    /// what it does now. Empty while the conversation is not loaded.
+    pub(super) fn answer(&self) -> Vec<MessageRow> {
+        let session = self.session.and_then(|id| self.instance.sessions.get(id));
+        let Some((session, loaded)) = session.and_then(|one| Some((one, one.loaded()?))) else {
+            return Vec::new();
+        };
+        let whole = Conversation::of(self, session, loaded);
+        let of_model = |message: &&Message| message.info.role == Role::Assistant;
+        let mut newest_first = loaded.in_order().rev().filter(of_model);
+        let Some(newest) = newest_first.next() else {
+            return Vec::new();
+        };
+        let mut shown = vec![newest];
+        if !says_something(session, newest) {
+            shown.extend(newest_first.find(|message| says_something(session, message)));
+        }
+        shown
+            .into_iter()
+            .rev()
+            .map(|message| self.message(&whole, message, Rev(0), |_| false))
+            .collect()
+    }
+
+    /// A message as a row, with the parts that changed after `since` and those that are to be drawn anew.
+    fn message(
+        &self,
+        whole: &Conversation<'_>,
+        message: &Message,
+        since: Rev,
+        redrawn: impl Fn(&PartKind) -> bool,
+    ) -> MessageRow {
+        let Conversation {
+            session,
+            loaded,
+            last,
+            reverted,
+            waiting,
+        } = whole;
+        let is_last = last.is_none_or(|last| *last == message.info.id);
+        let status = session.message_status(&message.info, is_last);
+        MessageRow {
+            status,
+            queued: queued(session, loaded, message),
+            failed: message.bad_end().map(|failure| reason::failure(&failure)),
+            reverted: reverted.is_some_and(|from| order_key(message) >= order_key(from)),
+            head_changed: message.rev > since || since == Rev(0),
+            order: message.parts.keys().cloned().collect(),
+            parts: part_rows(
+                (session, loaded),
+                message,
+                status,
+                waiting,
+                since,
+                redrawn,
+                |child| self.steps(child),
+            ),
+            info: self.by_our_clock(&message.info),
+        }
+    }
+
     fn loaded(
         &self,
         session: &Session,
@@ -129,17 +203,21 @@ impl Front<'_> {
         let anew = loaded.since > since;
         let since = if anew { Rev(0) } else { since };
         let first = first(loaded, from);
-        let last = loaded.last_assistant().map(|message| &message.info.id);
-        let reverted = session
-            .info
-            .reverted_from
-            .as_ref()
-            .and_then(|id| loaded.messages.get(id));
+        let whole = Conversation::of(self, session, loaded);
         let rebuild = since == Rev(0) || loaded.list_rev > since || session.rev > since;
-        let waiting = self.waiting(session);
         let asked_anew = self.instance.requests_rev > since;
+        let stepping = self.stepping(session, since);
+        // Tools whose row depends on a request or on a subagent, and not on the tool alone.
+        let redrawn = |kind: &PartKind| {
+            let PartKind::Tool(tool) = kind else {
+                return false;
+            };
+            asked_anew || tool.child.as_ref().is_some_and(|id| stepping.contains(id))
+        };
+        let shows_others = asked_anew || !stepping.is_empty();
         let changed = |message: &&Message| {
-            message.content_rev > since || (asked_anew && message_waits(message))
+            message.content_rev > since
+                || (shows_others && message.parts.values().any(|part| redrawn(&part.kind)))
         };
         let in_window = |message: &&Message| first.is_none_or(|first| order_key(message) >= first);
         // Few have changed, mostly: they are found without a look at where each of the others stands.
@@ -152,32 +230,7 @@ impl Front<'_> {
         changed.sort_by_key(|message| order_key(message));
         let messages = changed
             .into_iter()
-            .map(|message| {
-                (
-                    message,
-                    session.message_status(
-                        &message.info,
-                        last.is_none_or(|last| *last == message.info.id),
-                    ),
-                )
-            })
-            .map(|(message, status)| MessageRow {
-                status,
-                queued: queued(session, loaded, message),
-                failed: message.bad_end().map(|failure| reason::failure(&failure)),
-                reverted: reverted.is_some_and(|from| order_key(message) >= order_key(from)),
-                head_changed: message.rev > since || since == Rev(0),
-                order: message.parts.keys().cloned().collect(),
-                parts: part_rows(
-                    (session, loaded),
-                    message,
-                    status,
-                    &waiting,
-                    since,
-                    asked_anew,
-                ),
-                info: self.by_our_clock(&message.info),
-            })
+            .map(|message| self.message(&whole, message, since, redrawn))
             .collect();
         LogRows {
             session: session.info.id.clone(),
@@ -195,7 +248,34 @@ impl Front<'_> {
         }
     }
 
-    /// What a session does, with times by our clock.
+    /// Subagents of a session whose step may have changed: it also changes by its end, and by that of the link.
+    fn stepping(&self, session: &Session, since: Rev) -> BTreeSet<&SessionId> {
+        let rows = self.instance.tree_rev.max(self.instance.rev);
+        if self.state.activity_rev.max(rows) <= since {
+            return BTreeSet::new();
+        }
+        let all = self.instance.sessions.values();
+        all.filter(|other| other.info.parent.as_ref() == Some(&session.info.id))
+            .map(|other| &other.info.id)
+            .collect()
+    }
+
+    /// The current step of a subagent, while it runs.
+    fn steps(&self, child: &SessionId) -> Option<StepsRow> {
+        let session = self.instance.sessions.get(child)?;
+        let (Run::Busy { since } | Run::Retry { since, .. }) = session.run else {
+            return None;
+        };
+        let activity = &session.activity;
+        let newest = activity.tools.values().max_by_key(|tool| tool.since);
+        Some(StepsRow {
+            calls: activity.calls,
+            tool: newest.map(|tool| (tool.name.clone(), tool.subject.clone())),
+            since: newest.map_or(since, |tool| tool.since),
+        })
+    }
+
+    /// Run status of a session, with times in the hub's clock.
     fn run(&self, session: &Session) -> Run {
         let mut run = session.run.clone();
         if let Run::Retry { next, .. } = &mut run {
@@ -214,7 +294,7 @@ impl Front<'_> {
         }
     }
 
-    /// Tool calls of this session that wait for leave.
+    /// Tool calls of this session that wait for permission.
     fn waiting(&self, session: &Session) -> BTreeMap<Arc<str>, PermissionId> {
         self.instance
             .permissions
@@ -230,6 +310,42 @@ impl Front<'_> {
     }
 }
 
+/// Facts that all messages of a conversation are shown with.
+struct Conversation<'a> {
+    session: &'a Session,
+    loaded: &'a Loaded,
+    /// The last message of the model.
+    last: Option<&'a MessageId>,
+    /// The message from which on all are taken back.
+    reverted: Option<&'a Message>,
+    /// Requests that tool calls wait for.
+    waiting: BTreeMap<Arc<str>, PermissionId>,
+}
+
+impl<'a> Conversation<'a> {
+    fn of(front: &Front<'_>, session: &'a Session, loaded: &'a Loaded) -> Self {
+        let reverted = session.info.reverted_from.as_ref();
+        Self {
+            session,
+            loaded,
+            last: loaded.last_assistant().map(|message| &message.info.id),
+            reverted: reverted.and_then(|id| loaded.messages.get(id)),
+            waiting: front.waiting(session),
+        }
+    }
+}
+
+/// True if a message has text of the model.
+fn says_something(session: &Session, message: &Message) -> bool {
+    message.parts.values().any(|part| match &part.kind {
+        PartKind::Text { text, .. } => {
+            let open = session.open.get(&part.id);
+            !text.trim().is_empty() || open.is_some_and(|open| open.bytes() > 0)
+        }
+        _ => false,
+    })
+}
+
 /// The failure of a turn that no message tells: it ended before the model began to answer.
 fn failed(session: &Session) -> Option<FailureRow> {
     let failure = session
@@ -239,8 +355,8 @@ fn failed(session: &Session) -> Option<FailureRow> {
     let last = session
         .loaded()
         .and_then(|loaded| loaded.in_order().next_back());
-    let told = last.and_then(Message::bad_end);
-    told.is_none().then(|| reason::failure(failure))
+    let shown = last.and_then(Message::bad_end);
+    shown.is_none().then(|| reason::failure(failure))
 }
 
 fn empty(id: &SessionId, state: LogState, session: Option<&Session>) -> LogRows {
@@ -265,20 +381,12 @@ fn key((at, id): &(Timestamp, MessageId)) -> (Timestamp, &MessageId) {
     (*at, id)
 }
 
-/// Where the first message of a window stands; `None` if there is no message.
+/// Position of the first message of a window; `None` if there is no message.
 fn first<'a>(loaded: &'a Loaded, from: Option<&MessageId>) -> Option<(Timestamp, &'a MessageId)> {
     let before_last = loaded.order.len().min(WINDOW).checked_sub(1)?;
     let newest = loaded.order.iter().rev().nth(before_last).map(key)?;
     let from = from.and_then(|id| loaded.messages.get(id)).map(order_key);
     Some(from.map_or(newest, |from| from.min(newest)))
-}
-
-fn message_waits(message: &Message) -> bool {
-    message.info.role == Role::Assistant
-        && message
-            .parts
-            .values()
-            .any(|part| matches!(part.kind, PartKind::Tool(_)))
 }
 
 fn part_rows(
@@ -287,7 +395,8 @@ fn part_rows(
     status: MessageStatus,
     waiting: &BTreeMap<Arc<str>, PermissionId>,
     since: Rev,
-    asked_anew: bool,
+    redrawn: impl Fn(&PartKind) -> bool,
+    steps: impl Fn(&SessionId) -> Option<StepsRow>,
 ) -> Vec<PartRow> {
     let over = status != MessageStatus::Streaming;
     message
@@ -299,9 +408,8 @@ fn part_rows(
                 .get(&part.id)
                 .copied()
                 .unwrap_or(message.content_rev);
-            let tool = matches!(part.kind, PartKind::Tool(_));
             let head_changed = message.rev > since;
-            if rev <= since && !head_changed && !(tool && asked_anew) {
+            if rev <= since && !head_changed && !redrawn(&part.kind) {
                 return None;
             }
             let open = part.kind.is_open_text();
@@ -317,6 +425,10 @@ fn part_rows(
                 cut_off: open && over,
                 compacted: match &part.kind {
                     PartKind::Compaction { .. } => Some(compacted(session, loaded, message)),
+                    _ => None,
+                },
+                steps: match &part.kind {
+                    PartKind::Tool(tool) => tool.child.as_ref().and_then(&steps),
                     _ => None,
                 },
                 waits_for: match &part.kind {

@@ -1,5 +1,5 @@
-//! The one state that is shown of a session: its shape, its word, why it is so, and what to do next. Whatever shows a session shows
-//! this: rows, tabs, titles, the API, the command line.
+//! Mark of a session: one state with shape, label, reason, and next step. Rows, tabs, titles, the API and the command line
+//! all show the mark.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,37 +7,38 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::doing::{Asked, Doing, asked};
 use super::reason;
 use crate::ids::SessionId;
-use crate::state::{Halt, Instance, Run, Session, State};
+use crate::state::{Halt, Instance, OverLimit, Run, Session, State};
 use crate::time::Timestamp;
 
-/// The one state that is shown of a session, quietest first, so that the greater is the louder.
+/// State that is shown of a session, ordered from the least to the most urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
-    /// Nothing happens and nothing is asked.
+    /// The session is idle and has no open request.
     Idle,
-    /// Known from the record only: whether anyone runs it is not known.
+    /// The session is known from the record only; whether a server runs it is unknown.
     Recorded,
-    /// It ended, and nobody looked at it since.
+    /// The session finished, and nobody has opened it since.
     ToReview,
-    /// It was running when its server was last heard.
+    /// The session was running when the connection to its server was lost.
     Stale,
-    /// Its server ended before it did.
+    /// The server stopped before the session finished.
     Interrupted,
-    /// Its last run failed.
+    /// The last run of the session failed.
     Failed,
-    /// It runs.
+    /// The session is running.
     Working,
-    /// It waits to ask its model again.
+    /// The session waits to retry its model call.
     Retrying,
-    /// It waits for a person.
+    /// The session waits for a person.
     NeedsYou,
 }
 
 impl Mark {
-    /// Its shape, which tells it without colours.
+    /// Shape of the mark, which identifies the state without colour.
     pub fn shape(self) -> &'static str {
         match self {
             Self::NeedsYou => "◆",
@@ -51,7 +52,7 @@ impl Mark {
         }
     }
 
-    /// Its word.
+    /// Label of the mark.
     pub fn word(self) -> &'static str {
         match self {
             Self::NeedsYou => "Needs you",
@@ -71,46 +72,69 @@ impl Mark {
         matches!(self, Self::Working | Self::Retrying)
     }
 
-    /// True for a state that is also shown of every session above: it goes on, and a person may have to do something.
+    /// True for a state that every ancestor of the session shows as well: it is current, and a person may have to act.
     fn is_of_all_above(self) -> bool {
         self.is_running() || self == Self::NeedsYou
     }
 }
 
+fn tried(message: &str, attempt: u32) -> String {
+    match attempt {
+        1 => format!("The model did not answer ({message}). Tried {attempt} time."),
+        _ => format!("The model did not answer ({message}). Tried {attempt} times."),
+    }
+}
+
+fn over_limit(over: OverLimit) -> Why {
+    let words = over.words();
+    match over.stopped {
+        true => (
+            Some(format!("Drovers stopped it: {words}.").into()),
+            Some("Send a prompt to go on. It is stopped again at the next multiple of the limit."),
+        ),
+        false => (
+            Some(format!("Over a limit: {words}.").into()),
+            Some("Stop it, or let it go on."),
+        ),
+    }
+}
+
 /// A session's mark with its reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Told {
+pub struct MarkWithReason {
     /// The state.
     #[serde(rename = "state")]
     pub mark: Mark,
-    /// Its word, for a person.
+    /// Label of the mark, for a person.
     pub word: &'static str,
-    /// Why it is so, in a sentence; absent where the word says it all.
+    /// Reason for the state, as a sentence; absent where the label is enough.
     pub reason: Option<Cow<'static, str>>,
-    /// What to do next, in a sentence; absent where there is nothing to do.
+    /// Next step, as a sentence; absent where there is none.
     pub next: Option<&'static str>,
 }
 
-/// The marks of an instance's sessions. A session below which something runs or waits for a person is shown so itself: how a
-/// session below one ended is its own matter.
+/// Marks of the sessions of an instance. A session inherits a running or waiting state from its descendants; the outcome of
+/// a descendant is not inherited.
 pub struct Marks<'a> {
     instance: &'a Instance,
     waiting: BTreeMap<&'a SessionId, usize>,
-    /// The loudest of what runs or waits below a session, and where.
+    asked: Asked<'a>,
+    /// The most urgent state among the descendants of a session, and the session that has it.
     below: BTreeMap<&'a SessionId, (Mark, &'a SessionId)>,
 }
 
 impl<'a> Marks<'a> {
-    /// A time of the server's, by our clock.
+    /// Converts a time of the server's clock to the hub's clock.
     pub(super) fn ours(&self, at: Timestamp) -> Timestamp {
         self.instance.ours(at)
     }
 
-    /// Looks at all sessions that the instance shows.
+    /// Computes the marks of all sessions that the instance shows.
     pub fn of(state: &State, instance: &'a Instance) -> Self {
         let mut marks = Self {
             instance,
             waiting: waiting(instance),
+            asked: asked(instance),
             below: BTreeMap::new(),
         };
         let shown = |id: &SessionId| state.shows(&instance.id, id);
@@ -123,7 +147,7 @@ impl<'a> Marks<'a> {
         marks
     }
 
-    /// Walks up from a session, as far as nothing as loud was handed up before.
+    /// Propagates a mark to the ancestors, up to the first that has an equally urgent one.
     fn hand_up(&mut self, mark: Mark, from: &'a SessionId) {
         let mut at = from;
         while let Some(parent) = self
@@ -144,9 +168,25 @@ impl<'a> Marks<'a> {
         }
     }
 
-    /// How many requests wait in a session.
+    /// Number of open requests of a session.
     pub fn needs(&self, session: &SessionId) -> usize {
         self.waiting.get(session).copied().unwrap_or_default()
+    }
+
+    /// When the oldest request of a session was asked, and what it asks.
+    pub(super) fn asked(&self, session: &SessionId) -> Option<&(Timestamp, Doing)> {
+        self.asked.get(session)
+    }
+
+    /// The same, else that of the session below which waits for a person.
+    pub(super) fn asks(&self, session: &Session) -> Option<&(Timestamp, Doing)> {
+        let below = || self.asked(self.below.get(&session.info.id)?.1);
+        self.asked(&session.info.id).or_else(below)
+    }
+
+    /// The request of a session, as a sentence.
+    fn request(&self, session: &SessionId) -> Option<String> {
+        self.asked(session)?.1.sentence()
     }
 
     fn own(&self, session: &Session) -> Mark {
@@ -159,11 +199,11 @@ impl<'a> Marks<'a> {
         self.own(session).max(below.unwrap_or(Mark::Idle))
     }
 
-    /// The mark of a session, why it is so, and what to do.
-    pub fn told(&self, session: &Session) -> Told {
+    /// Mark of a session, with reason and next step.
+    pub fn with_reason(&self, session: &Session) -> MarkWithReason {
         let mark = self.mark(session);
         let (reason, next) = self.why(session, mark);
-        Told {
+        MarkWithReason {
             mark,
             word: mark.word(),
             reason,
@@ -172,71 +212,97 @@ impl<'a> Marks<'a> {
     }
 
     fn why(&self, session: &Session, mark: Mark) -> Why {
-        if self.own(session) < mark
-            && let Some((_, from)) = self.below.get(&session.info.id)
-        {
-            let title = self.instance.sessions.get(*from);
-            let title = title.map_or("Untitled", |session| session.info.title());
-            return match mark {
-                Mark::NeedsYou => (
-                    Some(format!("“{title}” below it waits for your answer.").into()),
-                    Some("Answer it under “Needs you”."),
-                ),
-                _ => (Some(format!("“{title}” below it is working.").into()), None),
-            };
+        if let Some(why) = self.why_below(session, mark) {
+            return why;
         }
-        let said = |text: &'static str| Some(Cow::Borrowed(text));
+        let fixed = |text: &'static str| Some(Cow::Borrowed(text));
+        if let Some(over) = session
+            .over
+            .filter(|_| matches!(mark, Mark::Idle | Mark::Working))
+        {
+            return over_limit(over);
+        }
         match (mark, &session.run) {
             (Mark::NeedsYou, _) => (
-                said("It waits for your answer."),
+                match self.request(&session.info.id) {
+                    Some(request) => Some(request.into()),
+                    None => fixed("Waiting for your answer."),
+                },
                 Some("Answer it under “Needs you”."),
             ),
-            (Mark::Retrying, Run::Retry { message, .. }) => (
-                Some(format!("The model did not answer ({}).", reason::short(message)).into()),
-                Some("It is asked again by itself; stop it to choose another model."),
+            (
+                Mark::Retrying,
+                Run::Retry {
+                    attempt, message, ..
+                },
+            ) => (
+                Some(tried(&reason::short(message), *attempt).into()),
+                Some(
+                    "The server retries automatically. To choose another model, stop the session.",
+                ),
             ),
             (Mark::Failed, _) => match &session.failure {
                 Some(failure) => {
-                    let told = reason::failure(failure);
-                    (Some(told.said.into()), Some(told.next))
+                    let failure_row = reason::failure(failure);
+                    (Some(failure_row.sentence.into()), Some(failure_row.next))
                 }
                 None => (None, None),
             },
             (Mark::Interrupted, _) => (
-                said("Its server ended before it did."),
-                Some("Press “Continue” to let it go on from where it was."),
+                fixed("The server stopped before the session finished."),
+                Some("Press “Continue” to resume from there."),
             ),
             (Mark::Stale, _) => (
-                said("It was working when its server was last heard."),
-                Some("What it does is known again once its server can be heard."),
+                fixed("Working when the connection to the server was lost."),
+                Some("The state updates once the server is reachable."),
             ),
             (Mark::ToReview, _) => (
-                said("It ended, and you have not looked at it since."),
-                Some("Look at it."),
+                fixed("Finished, and you have not opened it since."),
+                Some("Open it to review."),
             ),
             (Mark::Recorded, _) => (
-                said("Whether anything runs it is not known."),
+                fixed("Drovers cannot see whether a server is running this session."),
                 Some("Reopen it live with `drovers open`."),
             ),
             (Mark::Idle, _) if matches!(session.halt, Halt::Stopped { .. }) => (
-                said("You stopped it: what it asks is refused."),
-                Some("Send a prompt to let it go on."),
+                fixed("You stopped this session. Its requests are rejected."),
+                Some("Send a prompt to resume."),
             ),
             _ => (None, None),
         }
     }
+
+    /// Reason of a mark that a session has from one below it.
+    fn why_below(&self, session: &Session, mark: Mark) -> Option<Why> {
+        if self.own(session) >= mark {
+            return None;
+        }
+        let (_, from) = self.below.get(&session.info.id)?;
+        let title = self.instance.sessions.get(*from);
+        let title = title.map_or("Untitled", |session| session.info.title());
+        Some(match mark {
+            Mark::NeedsYou => (
+                Some(match self.request(from) {
+                    Some(request) => format!("Subagent “{title}”: {request}").into(),
+                    None => format!("“{title}” below is waiting for your answer.").into(),
+                }),
+                Some("Answer it under “Needs you”."),
+            ),
+            _ => (Some(format!("“{title}” below is working.").into()), None),
+        })
+    }
 }
 
-/// Why a mark is as it is, and what to do.
+/// Reason and next step of a mark.
 type Why = (Option<Cow<'static, str>>, Option<&'static str>);
 
-/// The own states of sessions, in no order: every viewer is told of those of every instance.
+/// Marks of sessions without their descendants, in no order. Every viewer receives those of every instance.
 pub(super) fn own_marks<'a>(instance: &'a Instance) -> impl Fn(&'a Session) -> Mark {
     let waiting = waiting(instance);
     move |session| own(instance, session, waiting.contains_key(&session.info.id))
 }
 
-/// How many requests wait in each session in which any do.
+/// Number of open requests by session; sessions without one are absent.
 fn waiting(instance: &Instance) -> BTreeMap<&SessionId, usize> {
     let permissions = instance.permissions.values().map(|asked| &asked.session);
     let questions = instance.questions.values().map(|asked| &asked.session);
@@ -262,19 +328,21 @@ fn own(instance: &Instance, session: &Session, waits: bool) -> Mark {
     }
 }
 
-/// What is told of a session, alone.
-pub fn told(state: &State, instance: &Instance, session: &Session) -> Told {
-    Marks::of(state, instance).told(session)
+/// Mark of one session, with its reason.
+pub fn mark_of(state: &State, instance: &Instance, session: &Session) -> MarkWithReason {
+    Marks::of(state, instance).with_reason(session)
 }
 
-/// Why a run is as it is, where a conversation is shown.
+/// Failure of a run, as the conversation shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureRow {
-    /// What happened, in a sentence.
-    pub said: String,
-    /// What to do next, in a sentence.
+    /// The fact, as a sentence.
+    pub sentence: String,
+    /// Next step, as a sentence.
     pub next: &'static str,
-    /// What was told, where it is more than that.
+    /// True if the provider rejects the login: `opencode auth login` in a terminal gives it another one.
+    pub login: bool,
+    /// Original message, if the sentence does not contain all of it.
     pub raw: Option<Arc<str>>,
 }
 

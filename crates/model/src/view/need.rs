@@ -1,22 +1,23 @@
-//! What waits for a person, wherever it is.
+//! Requests that wait for a person, in all instances.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::attention;
 use super::lineage::{Roots, Stops};
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{Instance, Permission, Question, Request, State};
 use crate::time::Timestamp;
 
-/// One request.
+/// One waiting request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeedRow {
-    /// Its instance.
+    /// Instance of the request.
     pub instance: InstanceId,
     /// The instance's name.
     pub instance_name: Arc<str>,
-    /// False while its server cannot be heard: it may have been answered meanwhile.
+    /// False while the server is unreachable; the request may have been answered meanwhile.
     pub live: bool,
     /// The session that asks.
     pub session: SessionId,
@@ -31,15 +32,15 @@ pub struct NeedRow {
     pub agent: Option<Arc<str>>,
     /// The folder in which the session works; empty where unknown.
     pub directory: Arc<str>,
-    /// True if a person stopped the session: it is being refused, and cannot be allowed.
+    /// True if a person stopped the session: the request is being rejected and cannot be allowed.
     pub stopped: bool,
-    /// When we learned of it.
+    /// Time at which the hub received it.
     pub asked: Timestamp,
-    /// What is asked.
+    /// Content of the request.
     pub kind: NeedKind,
 }
 
-/// What is asked.
+/// Content of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NeedKind {
     /// Leave to run a tool.
@@ -72,6 +73,11 @@ pub fn needs_of(state: &State, instance: &Instance) -> Vec<NeedRow> {
         .filter(|(session, ..)| state.shows(&instance.id, session));
     let (mut roots, mut stops) = (Roots::of(instance), Stops::of(instance));
     shown
+        .filter(|(session, ..)| {
+            instance.snoozes.is_empty() || !instance.snoozes.contains_key(roots.root_of(session))
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
         .map(|(session, asked, kind)| NeedRow {
             stopped: stops.stopped(session),
             ..row(
@@ -133,24 +139,25 @@ fn way(instance: &Instance, session: &SessionId, root: &SessionId) -> Vec<Arc<st
 /// A request that is to be refused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ToRefuse {
-    /// Its instance.
+    /// Instance of the request.
     pub instance: InstanceId,
     /// The session that asks.
     pub session: SessionId,
     /// The request.
     pub request: Request,
-    /// True if its run ended: it waits for nobody here, and its server may still keep it.
+    /// True if the run ended: the request is obsolete, although its server may still list it.
     pub ended: bool,
 }
 
-/// What is to be refused, on servers that can be heard: requests of stopped sessions, and those of runs that ended.
+/// Requests to reject on reachable servers: those of stopped sessions and those of ended runs. Requests of a session that ran when
+/// the hub connected wait until its messages are read: see [`Instance::unproven_stops`].
 pub fn to_refuse(state: &State) -> Vec<ToRefuse> {
     let live = state.instances.values().filter(|one| one.is_live());
     live.flat_map(|instance| {
-        let ended = instance.lapsed.iter().map(|lapsed| ToRefuse {
+        let ended = instance.expired.iter().map(|expired| ToRefuse {
             instance: instance.id.clone(),
-            session: lapsed.session.clone(),
-            request: lapsed.request.clone(),
+            session: expired.session.clone(),
+            request: expired.request.clone(),
             ended: true,
         });
         ended.chain(stopped(instance))
@@ -166,10 +173,14 @@ fn stopped(instance: &Instance) -> Vec<ToRefuse> {
     let permissions = permissions.map(|one| (&one.session, Request::Permission(one.id.clone())));
     let questions = instance.questions.values();
     let questions = questions.map(|one| (&one.session, Request::Question(one.id.clone())));
-    let mut stops = Stops::of(instance);
+    let (mut stops, mut roots) = (Stops::of(instance), Roots::of(instance));
     permissions
         .chain(questions)
         .filter(|(session, _)| stops.stopped(session))
+        .filter(|(session, _)| {
+            let unproven = &instance.unproven_stops;
+            unproven.is_empty() || !unproven.contains(roots.root_of(session))
+        })
         .map(|(session, request)| ToRefuse {
             instance: instance.id.clone(),
             session: session.clone(),
@@ -179,21 +190,28 @@ fn stopped(instance: &Instance) -> Vec<ToRefuse> {
         .collect()
 }
 
-/// How many of them each instance has in which any wait.
+/// Number of open requests by instance; instances without one are absent.
 pub(super) fn count(state: &State) -> BTreeMap<&InstanceId, usize> {
     let mut counts = BTreeMap::new();
     for instance in state.instances.values() {
         let permissions = instance.permissions.values().map(|asked| &asked.session);
         let questions = instance.questions.values().map(|asked| &asked.session);
+        let mut roots = Roots::of(instance);
+        let snoozes = &instance.snoozes;
         let shown = permissions
             .chain(questions)
-            .filter(|session| state.shows(&instance.id, session));
+            .filter(|session| state.shows(&instance.id, session))
+            .filter(|session| snoozes.is_empty() || !snoozes.contains_key(roots.root_of(session)));
         counts.insert(&instance.id, shown.count());
     }
     counts
 }
 
-/// How many requests [`needs`] tells of.
+/// Number of requests, and of what else holds an agent up: everything that needs a person but finished turns.
 pub fn needed(state: &State) -> usize {
-    count(state).values().sum()
+    let instances = state.instances.values();
+    let urgent: usize = instances
+        .map(|instance| attention::urgent(state, instance))
+        .sum();
+    count(state).values().sum::<usize>() + urgent
 }

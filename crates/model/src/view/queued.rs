@@ -2,32 +2,32 @@
 
 use crate::state::{ErrorKind, Halt, Loaded, Message, MessageInfo, PartKind, Role, Run, Session};
 
-/// How a prompt stands that no answer was begun for.
+/// State of a prompt whose answer has not begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queued {
-    /// It is sent to the model once that is done with what it does.
+    /// The prompt is sent to the model after its current work.
     Waits,
     /// A person stopped the session before: nothing is done with it until they say so.
     Held {
-        /// True if it is text alone, which can be written anew.
+        /// True if the prompt is plain text, which can be edited.
         text: bool,
     },
 }
 
-/// How far a summary of the conversation is.
+/// Progress of a summary of the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compacted {
     /// The model writes it.
     Running,
-    /// It is written, and stands for what was said before.
+    /// The summary is written and replaces the earlier conversation.
     Done,
-    /// Someone stopped it, or its server ended: what was said before is all there.
+    /// The summary was stopped, or its server ended: the full conversation is intact.
     Stopped,
-    /// It failed: what was said before is all there.
+    /// The summary failed: the full conversation is intact.
     Failed,
 }
 
-/// How a message of a user stands, if it is queued.
+/// State of a user's message, if it is queued.
 pub(super) fn queued(session: &Session, loaded: &Loaded, message: &Message) -> Option<Queued> {
     let info = &message.info;
     let mut parts = message.parts.values();
@@ -66,7 +66,7 @@ pub(super) fn queued(session: &Session, loaded: &Loaded, message: &Message) -> O
     }
 }
 
-/// How far the summary is that a message asked for.
+/// Progress of the summary that a message requested.
 pub(super) fn compacted(session: &Session, loaded: &Loaded, asked: &Message) -> Compacted {
     let parent = Some(&asked.info.id);
     let mut summaries = loaded.messages.values();

@@ -7,43 +7,50 @@ use serde_json::Value;
 use super::mark::FailureRow;
 use crate::state::{EMPTY, FILTER, Failure, LENGTH, UNKNOWN_FINISH};
 
-/// Characters of a sentence. What is told beyond it is folded.
+/// Maximum characters of a sentence. The rest is folded.
 const SENTENCE: usize = 240;
 
 /// Steps into JSON within JSON.
 const DEPTH: usize = 8;
 
 const AGAIN: &str = "Send it again, or choose another model.";
-const LOGIN: &str = "Log in at the provider with `opencode auth login`, then send it again.";
+const LOGIN: &str = "Log in to the provider with `opencode auth login`, then send it again.";
 const MODEL: &str = "Choose another model, then send it again.";
-const WAIT: &str = "Wait a little, then send it again, or choose another model.";
-const ACCOUNT: &str = "Look at the account at the provider, or choose another model.";
-const ROOM: &str = "Choose a model with more room, or begin a new session.";
-const GO_ON: &str = "Send “Go on” to have the rest.";
+const WAIT: &str = "Wait a moment and send it again, or choose another model.";
+const ACCOUNT: &str = "Check your account with the provider, or choose another model.";
+const ROOM: &str = "Choose a model with a larger context window, or start a new session.";
+const GO_ON: &str = "Send “Continue” to get the rest.";
 
-/// What a failure means and what to do about it.
+/// Converts a failure into a sentence and a next step.
 pub fn failure(failure: &Failure) -> FailureRow {
-    let told = failure.message.trim();
-    let (said, next) = match named(failure, told) {
+    let message = failure.message.trim();
+    let (text, next) = match named(failure, message) {
         Some(known) => known,
-        None => (sentence(told, &failure.name), next(told)),
+        None if &*failure.name == "ProviderAuthError" => (sentence(message, &failure.name), LOGIN),
+        None => (sentence(message, &failure.name), next(message)),
     };
-    let more = told.trim_end_matches('.') != said.trim_end_matches('.')
-        && told != &*failure.name
-        && !told.is_empty();
+    let more = message.trim_end_matches('.') != text.trim_end_matches('.')
+        && message != &*failure.name
+        && !message.is_empty();
     FailureRow {
-        said: whole(said),
+        sentence: whole(text),
         next,
-        raw: more.then(|| Arc::from(told)),
+        login: next == LOGIN,
+        raw: more.then(|| Arc::from(message)),
     }
 }
 
 /// A sentence with its full stop.
-fn whole(mut said: String) -> String {
-    if !said.ends_with(['.', '?', '!', '…']) {
-        said.push('.');
+fn whole(mut text: String) -> String {
+    if !text.ends_with(['.', '?', '!', '…']) {
+        text.push('.');
     }
-    said
+    text
+}
+
+/// True if a provider's message says that it rejects the login.
+pub(super) fn is_login(message: &str) -> bool {
+    next(message) == LOGIN
 }
 
 /// The first words of a text, on one line.
@@ -51,56 +58,51 @@ pub(super) fn short(text: &str) -> String {
     sentence(text, "")
 }
 
-fn named(failure: &Failure, told: &str) -> Option<(String, &'static str)> {
-    let (said, next) = match &*failure.name {
-        EMPTY => ("The model answered nothing", AGAIN),
-        LENGTH => (
-            "The answer reached the most that the model may write, and was cut off",
-            GO_ON,
-        ),
+fn named(failure: &Failure, message: &str) -> Option<(String, &'static str)> {
+    let (text, next) = match &*failure.name {
+        EMPTY => ("The model returned an empty answer", AGAIN),
+        LENGTH => ("The answer was cut off at the model's output limit", GO_ON),
         FILTER => (
-            "The provider's filter held the answer back",
-            "Word the prompt differently, or choose another model.",
+            "The provider's content filter blocked the answer",
+            "Rephrase the prompt, or choose another model.",
         ),
         UNKNOWN_FINISH => {
-            let said = format!(
-                "The model stopped for a reason that is not known (“{}”)",
-                sentence(told, "")
-            );
+            let cause = sentence(message, "");
+            let text = format!("The model stopped for an unknown reason (“{cause}”)");
             return Some((
-                said,
-                "Read it: it may not be whole. Send “Go on” if it is not.",
+                text,
+                "The answer may be incomplete. If it is, send “Continue”.",
             ));
         }
-        "ContextOverflowError" => ("The conversation is longer than the model can read", ROOM),
-        "StructuredOutputError" => (
-            "The model did not answer in the form that was asked for",
-            AGAIN,
-        ),
-        "ProviderAuthError" if said_nothing(told, &failure.name) => {
-            ("The provider refuses the login", LOGIN)
+        "ContextOverflowError" => ("The conversation exceeds the model's context window", ROOM),
+        "StructuredOutputError" => ("The model did not answer in the requested format", AGAIN),
+        "ProviderAuthError" if is_empty_reason(message, &failure.name) => {
+            ("The provider rejected the login", LOGIN)
         }
-        "ProviderModelNotFoundError" if said_nothing(told, &failure.name) => {
-            ("There is no such model at its provider", MODEL)
+        "ProviderModelNotFoundError" if is_empty_reason(message, &failure.name) => {
+            ("The provider does not have this model", MODEL)
         }
         _ => return None,
     };
-    Some((said.to_owned(), next))
+    Some((text.to_owned(), next))
 }
 
-fn said_nothing(told: &str, name: &str) -> bool {
-    told.is_empty() || told == name
+fn is_empty_reason(message: &str, name: &str) -> bool {
+    message.is_empty() || message == name
 }
 
-/// What a text says, on one line, without a full stop.
-fn sentence(told: &str, name: &str) -> String {
-    let said = dig(told, DEPTH).unwrap_or_default();
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty());
+/// Extracts the first sentence of a text, on one line, without a full stop.
+fn sentence(message: &str, name: &str) -> String {
+    let text = dig(message, DEPTH).unwrap_or_default();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let line = without_class(line.unwrap_or_default()).trim_end_matches('.');
     if line.is_empty() {
         return match name {
             "" => "The server gave no reason".to_owned(),
-            name => format!("The server gave no reason but a name: {}", cut(name)),
+            name => {
+                let name = cut(name);
+                format!("The server gave no reason, only the error name {name}")
+            }
         };
     }
     cut(line)
@@ -150,7 +152,7 @@ fn dig(text: &str, depth: usize) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The same, only for what is HTML or JSON as a whole.
+/// Extracts the message of a text that is HTML or JSON as a whole.
 fn dig_exact(text: &str, depth: usize) -> Option<String> {
     page(text).or_else(|| {
         let value: Value = serde_json::from_str(text).ok()?;
@@ -158,7 +160,7 @@ fn dig_exact(text: &str, depth: usize) -> Option<String> {
     })
 }
 
-/// What a page of HTML is called.
+/// Title of an HTML page.
 fn page(text: &str) -> Option<String> {
     let head = text
         .get(..text.floor_char_boundary(200))?
@@ -171,11 +173,11 @@ fn page(text: &str) -> Option<String> {
         let title = lower.find("<title>").map(|at| at + "<title>".len());
         let title = title.and_then(|at| Some(text[at..at + lower[at..].find('<')?].trim()));
         match title.filter(|title| !title.is_empty()) {
-            Some(title) => format!(
-                "A web page came instead of an answer: “{}”",
-                title.replace('\n', " ")
-            ),
-            None => "A web page came instead of an answer".to_owned(),
+            Some(title) => {
+                let page = title.replace('\n', " ");
+                format!("The server returned a web page instead of an answer: “{page}”")
+            }
+            None => "The server returned a web page instead of an answer".to_owned(),
         }
     })
 }
@@ -207,10 +209,10 @@ fn words(value: &Value, depth: usize) -> Option<String> {
     }
 }
 
-/// What helps, as far as the words tell.
-fn next(told: &str) -> &'static str {
-    let told = told.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| told.contains(word));
+/// Next step, chosen by key phrases in the message.
+fn next(message: &str) -> &'static str {
+    let message = message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&[
         "model not found",
         "no such model",
@@ -236,6 +238,7 @@ fn next(told: &str) -> &'static str {
         "api key",
         "api-key",
         "api_key",
+        "apikey",
         "unauthorized",
         "401",
         "authentication",
@@ -258,14 +261,9 @@ fn next(told: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::ErrorKind;
 
-    fn told(name: &str, message: &str) -> FailureRow {
-        failure(&Failure {
-            kind: ErrorKind::Failed,
-            name: name.into(),
-            message: message.into(),
-        })
+    fn row(name: &str, message: &str) -> FailureRow {
+        failure(&Failure::failed(name, message))
     }
 
     #[test]
@@ -277,7 +275,7 @@ mod tests {
             (
                 "APIError",
                 page,
-                "A web page came instead of an answer: “502 Bad Gateway”",
+                "The server returned a web page instead of an answer: “502 Bad Gateway”",
                 AGAIN,
             ),
             ("APIError", json, "Overloaded", WAIT),
@@ -287,7 +285,7 @@ mod tests {
             (
                 "Odd",
                 "",
-                "The server gave no reason but a name: Odd",
+                "The server gave no reason, only the error name Odd",
                 AGAIN,
             ),
             (
@@ -305,29 +303,34 @@ mod tests {
             (
                 "ProviderAuthError",
                 "",
-                "The provider refuses the login",
+                "The provider rejected the login",
                 LOGIN,
             ),
-            ("EmptyAnswer", "", "The model answered nothing", AGAIN),
+            (
+                "EmptyAnswer",
+                "",
+                "The model returned an empty answer",
+                AGAIN,
+            ),
             (
                 "UnknownFinish",
                 "other",
-                "The model stopped for a reason that is not known (“other”)",
-                "Read it: it may not be whole. Send “Go on” if it is not.",
+                "The model stopped for an unknown reason (“other”)",
+                "The answer may be incomplete. If it is, send “Continue”.",
             ),
             (
                 "MessageOutputLengthError",
                 "MessageOutputLengthError",
-                "The answer reached the most that the model may write, and was cut off",
+                "The answer was cut off at the model's output limit",
                 GO_ON,
             ),
             ("APIError", "Plain words.\nAnd more", "Plain words", AGAIN),
         ];
-        for (name, message, said, next) in cases {
-            let told = told(name, message);
+        for (name, message, sentence, next) in cases {
+            let row = row(name, message);
             assert_eq!(
-                (told.said, told.next),
-                (whole(said.to_owned()), next),
+                (row.sentence, row.next),
+                (whole(sentence.to_owned()), next),
                 "{name} {message}"
             );
         }
@@ -335,20 +338,20 @@ mod tests {
 
     #[test]
     fn what_is_more_than_the_sentence_is_kept_beside_it() {
-        assert_eq!(told("APIError", "Plain words.").raw, None);
-        assert_eq!(told("Odd", "Odd").raw, None);
+        assert_eq!(row("APIError", "Plain words.").raw, None);
+        assert_eq!(row("Odd", "Odd").raw, None);
         let page = "<html>nothing";
-        assert_eq!(told("APIError", page).raw.as_deref(), Some(page));
+        assert_eq!(row("APIError", page).raw.as_deref(), Some(page));
         let long = "word ".repeat(200);
-        let told = told("APIError", &long);
-        assert!(told.said.chars().count() <= SENTENCE + 1 && told.raw.is_some());
+        let row = row("APIError", &long);
+        assert!(row.sentence.chars().count() <= SENTENCE + 1 && row.raw.is_some());
     }
 
     #[test]
     fn nesting_without_end_ends() {
         let nested = format!("{}1{}", r#"{"error":"#.repeat(100), "}".repeat(100));
-        assert_eq!(told("", &nested).said, "The server gave no reason.");
+        assert_eq!(row("", &nested).sentence, "The server gave no reason.");
         let text = (0..9).fold("deep".to_owned(), |text, _| Value::String(text).to_string());
-        assert!(!told("", &text).said.is_empty());
+        assert!(!row("", &text).sentence.is_empty());
     }
 }

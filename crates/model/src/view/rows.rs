@@ -2,48 +2,51 @@
 
 use std::sync::Arc;
 
-use super::mark::{Mark, Told, told};
+use super::doing::{Standing, standing};
+use super::mark::{Mark, MarkWithReason, mark_of};
 use super::tree::marks;
-use super::{Front, interrupted, need};
-use crate::ids::InstanceId;
+use super::{Front, ParallelRow, attention, interrupted, need, parallel};
+use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{
     AgentInfo, Body, Counters, Instance, LinkStatus, Loaded, Message, ModelInfo, ModelRef, Origin,
-    Rev, Session, State, Todos, Tokens,
+    PromptQueue, Rev, Session, State, Todos, Tokens,
 };
 use crate::time::Timestamp;
 
 /// A link, for the indicator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkRow {
-    /// Its state.
+    /// State of the link.
     pub status: LinkStatus,
     /// Since when.
     pub since: Timestamp,
-    /// When bytes last arrived.
+    /// Time at which bytes last arrived.
     pub last_event_at: Option<Timestamp>,
-    /// Whether the last try failed for want of a login.
+    /// Whether the last attempt failed because a login is required.
     pub refused: bool,
 }
 
 /// An instance as a tab.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TabRow {
-    /// Its id.
+    /// Id of the instance.
     pub id: InstanceId,
-    /// Its name.
+    /// Name of the instance.
     pub name: Arc<str>,
-    /// Where it is.
+    /// Folder or address of the server.
     pub origin: Origin,
-    /// Its link.
+    /// Link to the server.
     pub link: LinkRow,
     /// The loudest state of its sessions.
     pub mark: Mark,
     /// Requests that wait in it.
+    pub requests: usize,
+    /// Requests that wait in it, and what else holds an agent up: everything that needs a person but finished turns.
     pub needs: usize,
     /// Sessions that run.
     pub working: usize,
-    /// Sessions that were interrupted, and can go on.
+    /// Number of interrupted sessions that can be resumed.
     pub interrupted: usize,
     /// Sessions that failed, and that no person has looked at since.
     pub failed: usize,
@@ -51,29 +54,31 @@ pub struct TabRow {
     pub to_review: usize,
 }
 
-/// What is in front.
+/// Head of the page: the instance and session in front.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadRow {
     /// The instance.
     pub instance: InstanceId,
-    /// Its name.
+    /// Name of the instance.
     pub name: Arc<str>,
-    /// Where it is.
+    /// Folder or address of the server.
     pub origin: Origin,
-    /// Its link.
+    /// Link to the server.
     pub link: LinkRow,
     /// The session's title; absent where none is in front, or it is not known.
     pub title: Option<Arc<str>>,
     /// The session's state, why it is so, and what to do.
-    pub told: Option<Told>,
-    /// True if it ended and no person has looked at it since.
+    pub mark: Option<MarkWithReason>,
+    /// True if the session ended and no person has opened it since.
     pub unseen: bool,
-    /// Its folder.
+    /// Folder of the session.
     pub directory: Arc<str>,
     /// The sessions above it, topmost first, as ids and titles: the root, and the nearest of the others; [`limits::ANCESTORS`] in all.
-    pub ancestors: Vec<(crate::ids::SessionId, Arc<str>)>,
-    /// True if there are further ones between the first of these and the second.
+    pub ancestors: Vec<(SessionId, Arc<str>)>,
+    /// True if further ancestors lie between the first of these and the second.
     pub skips: bool,
+    /// The parallel run that the session belongs to.
+    pub parallel: Option<ParallelRow>,
 }
 
 /// Whether a prompt can be answered.
@@ -87,12 +92,12 @@ pub enum Models {
     Some(Vec<ModelInfo>),
 }
 
-/// What a prompt can be sent with.
+/// Agents and models that a prompt can use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ComposerRow {
-    /// False while the server cannot be heard.
+    /// False while the server is unreachable.
     pub live: bool,
-    /// True while the session runs: it can be stopped.
+    /// True while the session runs and can be stopped.
     pub running: bool,
     /// True if the session in front is known.
     pub session_known: bool,
@@ -100,6 +105,10 @@ pub struct ComposerRow {
     pub agents: Vec<AgentInfo>,
     /// Models on offer.
     pub models: Models,
+    /// Agents that the server offers beyond those.
+    pub more_agents: usize,
+    /// Models that the server offers beyond those.
+    pub more_models: usize,
     /// The agent last used.
     pub agent: Option<Arc<str>>,
     /// The model last used, else the default.
@@ -109,6 +118,12 @@ pub struct ComposerRow {
 /// Facts beside a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SideRow {
+    /// The instance.
+    pub instance: InstanceId,
+    /// The session; absent if none is in front, or if it is not known.
+    pub session: Option<SessionId>,
+    /// When the conversation was last read from the server or compared with it.
+    pub verified: Option<Timestamp>,
     /// To-do list.
     pub todos: Option<Todos>,
     /// US dollars.
@@ -136,7 +151,7 @@ fn last_with_tokens(loaded: &Loaded) -> Option<&Message> {
     messages.max_by_key(|message| (message.info.created, &message.info.id))
 }
 
-fn link_row(instance: &Instance) -> LinkRow {
+pub(super) fn link_row(instance: &Instance) -> LinkRow {
     LinkRow {
         status: instance.link.status.clone(),
         since: instance.link.since,
@@ -160,13 +175,15 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
                 failed += usize::from(unseen && own == Mark::Failed);
                 to_review += usize::from(unseen && own == Mark::ToReview);
             }
+            let requests = needs.get(&instance.id).copied().unwrap_or_default();
             TabRow {
                 id: instance.id.clone(),
                 name: instance.name.clone(),
                 origin: instance.origin.clone(),
                 link: link_row(instance),
                 mark,
-                needs: needs.get(&instance.id).copied().unwrap_or_default(),
+                requests,
+                needs: requests + attention::urgent(state, instance),
                 working,
                 interrupted: cut.iter().filter(|row| row.instance == instance.id).count(),
                 failed,
@@ -178,7 +195,7 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
     tabs
 }
 
-/// Of an instance that cannot be heard, nothing quieter than that is known.
+/// Returns at least the stale mark for an unreachable instance.
 fn quietest(instance: &Instance) -> Mark {
     if instance.is_live() {
         Mark::Idle
@@ -193,7 +210,7 @@ impl Front<'_> {
         sessions.get(self.session?).map(Box::as_ref)
     }
 
-    /// True if anything beside the messages changed.
+    /// True if anything other than the messages changed.
     pub(super) fn changed(&self, since: Rev) -> bool {
         let session = self
             .session()
@@ -212,6 +229,17 @@ impl Front<'_> {
         })
     }
 
+    /// True if the current step of the session changed.
+    pub(super) fn moved(&self, since: Rev) -> bool {
+        self.session()
+            .is_some_and(|session| session.activity_rev > since)
+    }
+
+    pub(super) fn standing(&self) -> Option<Standing> {
+        let session = self.session()?;
+        Some(standing(self.state, self.instance, session))
+    }
+
     pub(super) fn head(&self) -> HeadRow {
         let session = self.session();
         let (ancestors, skips) = session
@@ -223,16 +251,21 @@ impl Front<'_> {
             origin: self.instance.origin.clone(),
             link: link_row(self.instance),
             title: session.map(|session| session.info.title().into()),
-            told: session.map(|session| told(self.state, self.instance, session)),
-            unseen: session.is_some_and(|session| session.unreviewed.is_some()),
+            mark: session.map(|session| mark_of(self.state, self.instance, session)),
+            unseen: session.is_some_and(|session| {
+                let stopped = session.over.is_some_and(|over| over.stopped);
+                session.unreviewed.is_some() || stopped
+            }),
             directory: session.map_or_else(|| "".into(), |session| session.info.directory.clone()),
             ancestors,
             skips,
+            parallel: session
+                .and_then(|session| parallel::of_session(self.instance, &session.info.id)),
         }
     }
 
     /// The sessions above one, and whether some between the root and the nearest are left out.
-    fn ancestors(&self, session: &Session) -> (Vec<(crate::ids::SessionId, Arc<str>)>, bool) {
+    fn ancestors(&self, session: &Session) -> (Vec<(SessionId, Arc<str>)>, bool) {
         let named = |of: &Session| (of.info.id.clone(), Arc::from(of.info.title()));
         let mut above = Vec::new();
         let mut at = session;
@@ -257,6 +290,16 @@ impl Front<'_> {
         (above, full)
     }
 
+    pub(super) fn queue_rev(&self) -> Rev {
+        let queue = self.session.and_then(|id| self.instance.queues.get(id));
+        queue.map_or(Rev(0), |(rev, _)| *rev)
+    }
+
+    pub(super) fn queue(&self) -> PromptQueue {
+        let queue = self.session.and_then(|id| self.instance.queues.get(id));
+        queue.map(|(_, queue)| queue.clone()).unwrap_or_default()
+    }
+
     pub(super) fn composer(&self) -> ComposerRow {
         let session = self.session();
         let catalog = self.instance.catalog.as_ref();
@@ -273,6 +316,8 @@ impl Front<'_> {
                 Some(catalog) if catalog.models.is_empty() => Models::None,
                 Some(catalog) => Models::Some(catalog.models.clone()),
             },
+            more_agents: catalog.map_or(0, |catalog| catalog.more_agents),
+            more_models: catalog.map_or(0, |catalog| catalog.more_models),
             agent: last.and_then(|info| info.agent.clone()),
             model: last
                 .and_then(|info| info.model.clone())
@@ -292,6 +337,9 @@ impl Front<'_> {
             .map_or(&[][..], |catalog| &catalog.models);
         let model = last.and_then(|message| message.info.model.as_ref());
         SideRow {
+            instance: self.instance.id.clone(),
+            session: session.map(|session| session.info.id.clone()),
+            verified: session.and_then(|session| session.verified),
             todos: session.and_then(|session| session.todos.clone()),
             cost: session.map_or(0.0, |session| session.info.cost),
             tokens: session

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::lineage::Drawn;
+use super::lineage::TreeRoots;
 use super::mark::{Mark, Marks, own_marks};
 use crate::ids::SessionId;
 use crate::limits;
@@ -17,27 +17,39 @@ const RECENT_CHILDREN: usize = 6;
 /// A session as a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionRow {
-    /// Its id.
+    /// Id of the session.
     pub id: SessionId,
-    /// Its title.
+    /// Title of the session.
     pub title: Arc<str>,
     /// Steps below its root, [`limits::TREE_DEPTH`] at most: what is deeper is shown there.
     pub depth: usize,
-    /// Its state, with whatever runs or waits below it.
+    /// State of the session, including running or waiting descendants.
     pub mark: Mark,
-    /// Why it is so, in a sentence.
+    /// Reason of the mark, as a sentence.
     pub reason: Option<Cow<'static, str>>,
     /// Requests that wait in it and its descendants.
     pub needs: usize,
-    /// When it last changed.
+    /// The session above it in the tree; absent for what is drawn as a root.
+    pub parent: Option<SessionId>,
+    /// The folder that it works in.
+    pub directory: Arc<str>,
+    /// The branch that is checked out in that folder, where known.
+    pub branch: Option<Arc<str>>,
+    /// Time of creation.
+    pub created: Timestamp,
+    /// Time of the last change.
     pub updated: Timestamp,
+    /// When its newest output came, as far as its row tells: its last change, or the end of its last run.
+    pub output: Timestamp,
     /// Since when it runs.
     pub working_since: Option<Timestamp>,
+    /// Sessions below it that the strip leaves out, as they finished; the tree has them. Only the root of the session in front has any.
+    pub folded: usize,
     /// True for the session in front.
     pub selected: bool,
     /// The agent it uses.
     pub agent: Option<Arc<str>>,
-    /// Set when it waits to ask its model again: what the model's server said, and when it is asked.
+    /// Set while the session waits to retry its model call: message of the provider, and time of the next attempt.
     pub retry: Option<(Arc<str>, Timestamp)>,
 }
 
@@ -51,12 +63,12 @@ pub fn tree(state: &State, instance: &Instance) -> Vec<SessionRow> {
     rows
 }
 
-/// The own states of the sessions that [`tree`] draws, in no order: every viewer is told of those of every instance.
+/// Marks of the sessions that [`tree`] draws, without descendants, in no order. Every viewer receives those of every instance.
 pub(super) fn marks<'a>(
     state: &'a State,
     instance: &'a Instance,
 ) -> impl Iterator<Item = (Mark, &'a Session)> + 'a {
-    let mut drawn = Drawn::of(state, instance);
+    let mut drawn = TreeRoots::of(state, instance);
     let own = own_marks(instance);
     instance
         .sessions
@@ -96,14 +108,59 @@ fn unfolded(group: Vec<SessionRow>, front: Option<&SessionId>) -> Vec<SessionRow
         .map(|row| row.id.clone())
         .collect();
     let shown = |row: &SessionRow| front == Some(&row.id) || !folded.contains(&row.id);
-    group
+    let all = group.len();
+    let mut rows: Vec<_> = group
         .into_iter()
         .filter(shown)
         .map(|row| SessionRow {
             selected: front == Some(&row.id),
             ..row
         })
-        .collect()
+        .collect();
+    let left_out = all - rows.len();
+    if let Some(root) = rows.first_mut() {
+        root.folded = left_out;
+    }
+    rows
+}
+
+/// An archived session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArchivedRow {
+    /// Id of the session.
+    pub id: SessionId,
+    /// Title of the session.
+    pub title: Arc<str>,
+    /// Time of archiving.
+    pub archived: Timestamp,
+}
+
+fn archived_in<'a>(
+    state: &'a State,
+    instance: &'a Instance,
+) -> impl Iterator<Item = (Timestamp, &'a Session)> {
+    let sessions = instance.sessions.values().map(Box::as_ref);
+    let archived = sessions.filter_map(|session| Some((session.info.archived?, session)));
+    archived.filter(|(_, session)| state.shows(&instance.id, &session.info.id))
+}
+
+/// Number of archived sessions of an instance, as far as its server listed them.
+pub(super) fn archived_count(state: &State, instance: &Instance) -> usize {
+    archived_in(state, instance).count()
+}
+
+/// Archived sessions of an instance, the one archived last first, [`limits::ARCHIVED_ROWS`] at most.
+pub fn archived(state: &State, instance: &Instance) -> Vec<ArchivedRow> {
+    let mut rows: Vec<_> = archived_in(state, instance)
+        .map(|(at, session)| ArchivedRow {
+            id: session.info.id.clone(),
+            title: session.info.title().into(),
+            archived: instance.ours(at),
+        })
+        .collect();
+    rows.sort_by(|a, b| (b.archived, &b.id).cmp(&(a.archived, &a.id)));
+    rows.truncate(limits::ARCHIVED_ROWS);
+    rows
 }
 
 struct Family<'a> {
@@ -160,7 +217,12 @@ impl<'a> Family<'a> {
                 continue;
             };
             let at = rows.len();
-            rows.push(row(&self.marks, session, depth));
+            let above = (depth > 0).then_some(&session.info.parent);
+            rows.push(SessionRow {
+                parent: above.cloned().flatten(),
+                branch: self.instance.branches.get(&session.info.directory).cloned(),
+                ..row(&self.marks, session, depth)
+            });
             parents.push(parent);
             let below = self.children.get(id).into_iter().flatten().rev();
             let deeper = limits::TREE_DEPTH.min(depth + 1);
@@ -175,19 +237,28 @@ impl<'a> Family<'a> {
 }
 
 fn row(marks: &Marks<'_>, session: &Session, depth: usize) -> SessionRow {
-    let told = marks.told(session);
+    let marked = marks.with_reason(session);
+    let updated = marks.ours(session.info.updated);
     SessionRow {
         id: session.info.id.clone(),
         title: session.info.title().into(),
         depth,
-        mark: told.mark,
-        reason: told.reason,
+        mark: marked.mark,
+        reason: marked.reason,
         needs: marks.needs(&session.info.id),
-        updated: marks.ours(session.info.updated),
+        parent: None,
+        directory: session.info.directory.clone(),
+        branch: None,
+        created: marks.ours(session.info.created),
+        updated,
+        output: session
+            .unreviewed
+            .map_or(updated, |ended| ended.max(updated)),
         working_since: match session.run {
             Run::Busy { since } | Run::Retry { since, .. } => Some(since),
             _ => None,
         },
+        folded: 0,
         selected: false,
         agent: session.info.agent.clone(),
         retry: match &session.run {

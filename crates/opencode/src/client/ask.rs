@@ -1,5 +1,5 @@
-//! Asking a server to do something. A folder's requests must go to that folder ([`Client::at`]): what waits in one is
-//! not known in another.
+//! Requests that change something. A request about a folder must be scoped to that folder ([`Client::at`]): a
+//! permission or question of one folder is unknown in another.
 
 use std::collections::BTreeMap;
 
@@ -10,32 +10,32 @@ use super::read::object;
 use super::{Client, ClientError};
 use crate::wire::{PermissionReply, SessionInfo};
 
-/// What a session starts with; the folder is [`Client::at`]'s.
+/// The parameters of a new session; the folder is that of [`Client::at`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct NewSession {
-    /// A title; the server makes one up when absent.
+    /// The title; chosen by the server if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The session it is a child of.
+    /// Id of the parent session.
     #[serde(rename = "parentID", skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<String>,
-    /// The agent, by name.
+    /// Name of the agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<NewSessionModel>,
-    /// Anything of the caller's; the server keeps it and gives it back as `metadata`.
+    /// Arbitrary data of the caller, which the server stores and returns as `metadata`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
-/// A model as a new session names it.
+/// The model of a new session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewSessionModel {
-    /// The model's id at its provider.
+    /// Id of the model.
     pub id: String,
-    /// The provider.
+    /// Id of the provider.
     #[serde(rename = "providerID")]
     pub provider_id: String,
 }
@@ -49,10 +49,9 @@ impl Client {
         object(self.send(Method::POST, &["session"], new).await?)
     }
 
-    /// `PATCH /session/{id}`, with such as `{"title": …}` or `{"time": {"archived": …}}`.
+    /// `PATCH /session/{id}`, with a body such as `{"title": …}` or `{"time": {"archived": …}}`.
     ///
-    /// # Errors
-    /// [`NotFound`](ClientError::NotFound) when there is none; any [`ClientError`].
+    /// # Errors [`NotFound`](ClientError::NotFound) if the session does not exist; any [`ClientError`].
     pub async fn update_session(
         &self,
         id: &str,
@@ -63,8 +62,7 @@ impl Client {
 
     /// `DELETE /session/{id}`, with its children.
     ///
-    /// # Errors
-    /// [`NotFound`](ClientError::NotFound) when there is none; any [`ClientError`].
+    /// # Errors [`NotFound`](ClientError::NotFound) if the session does not exist; any [`ClientError`].
     pub async fn delete_session(&self, id: &str) -> Result<(), ClientError> {
         self.order(self.request(Method::DELETE, &["session", id]))
             .await
@@ -72,24 +70,41 @@ impl Client {
 
     /// `DELETE /session/{id}/message/{message}`, with its parts.
     ///
-    /// # Errors
-    /// [`NotFound`](ClientError::NotFound) when there is none; any [`ClientError`].
+    /// # Errors [`NotFound`](ClientError::NotFound) if the message does not exist; any [`ClientError`].
     pub async fn delete_message(&self, id: &str, message: &str) -> Result<(), ClientError> {
         self.order(self.request(Method::DELETE, &["session", id, "message", message]))
             .await
     }
 
-    /// `POST /session/{id}/prompt_async`: queued when the session is busy. With a fixed `messageID` and part id in
-    /// `body` it may be repeated without doubling.
+    /// `POST /session/{id}/prompt_async`: the prompt is queued when the session is busy. Idempotent if `body` has a
+    /// fixed `messageID` and part ids.
     ///
-    /// # Errors
-    /// Any [`ClientError`].
+    /// # Errors Any [`ClientError`].
     pub async fn prompt_async(&self, id: &str, body: &impl Serialize) -> Result<(), ClientError> {
         self.order(
             self.request(Method::POST, &["session", id, "prompt_async"])
                 .json(body),
         )
         .await
+    }
+
+    /// `POST /session/{id}/command`: begins a turn with a command. The reply comes once the turn has ended.
+    ///
+    /// # Errors
+    /// [`Timeout`](ClientError::Timeout) after [`RUN_TIMEOUT`](crate::limits::RUN_TIMEOUT); any [`ClientError`].
+    pub async fn command(&self, id: &str, body: &impl Serialize) -> Result<(), ClientError> {
+        let request = self.request(Method::POST, &["session", id, "command"]);
+        self.order_run(request.json(body)).await
+    }
+
+    /// `POST /session/{id}/shell`: runs a shell command in the session's folder. The reply comes once it has ended.
+    ///
+    /// # Errors
+    /// [`Conflict`](ClientError::Conflict) while the session is busy;
+    /// [`Timeout`](ClientError::Timeout) after [`RUN_TIMEOUT`](crate::limits::RUN_TIMEOUT); any [`ClientError`].
+    pub async fn shell(&self, id: &str, body: &impl Serialize) -> Result<(), ClientError> {
+        let request = self.request(Method::POST, &["session", id, "shell"]);
+        self.order_run(request.json(body)).await
     }
 
     /// `POST /session/{id}/abort`.
@@ -101,10 +116,9 @@ impl Client {
             .await
     }
 
-    /// `POST /permission/{id}/reply`. Rejected with a message the model goes on, without one its turn ends.
+    /// `POST /permission/{id}/reply`. After a rejection with a message the model continues; without one its turn ends.
     ///
-    /// # Errors
-    /// [`NotFound`](ClientError::NotFound) when it is answered already; any [`ClientError`].
+    /// # Errors [`NotFound`](ClientError::NotFound) if the request was already answered; any [`ClientError`].
     pub async fn reply_permission(
         &self,
         id: &str,
@@ -123,8 +137,7 @@ impl Client {
 
     /// `POST /question/{id}/reply`: for each question the chosen labels or free text.
     ///
-    /// # Errors
-    /// [`NotFound`](ClientError::NotFound) when it is answered already; any [`ClientError`].
+    /// # Errors [`NotFound`](ClientError::NotFound) if the question was already answered; any [`ClientError`].
     pub async fn reply_question(
         &self,
         id: &str,
@@ -140,8 +153,7 @@ impl Client {
 
     /// `POST /question/{id}/reject`.
     ///
-    /// # Errors
-    /// [`NotFound`](ClientError::NotFound) when it is answered already; any [`ClientError`].
+    /// # Errors [`NotFound`](ClientError::NotFound) if the question was already answered; any [`ClientError`].
     pub async fn reject_question(&self, id: &str) -> Result<(), ClientError> {
         self.order(self.request(Method::POST, &["question", id, "reject"]))
             .await

@@ -1,4 +1,4 @@
-//! Lists and maps of any length, read in no more memory than their first elements take.
+//! Deserialization of lists and maps of any length with bounded memory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::Tolerant;
 use crate::limits::MAX_ELEMENTS;
 
-/// The elements of a list that decode, [`MAX_ELEMENTS`] of them at most.
+/// The elements of a list that decode, [`MAX_ELEMENTS`] at most.
 pub(super) fn list<T>(
     json: &str,
     decode: impl FnMut(&RawValue) -> Option<T>,
@@ -19,7 +19,7 @@ pub(super) fn list<T>(
     whole(json, List(decode, PhantomData))
 }
 
-/// The entries of a map that decode, [`MAX_ELEMENTS`] of them at most.
+/// The entries of a map that decode, [`MAX_ELEMENTS`] at most.
 pub(super) fn map<T>(
     json: &str,
     decode: impl FnMut(&RawValue) -> Option<T>,

@@ -1,23 +1,23 @@
-//! User and password of a server. They are never printed.
+//! User name and password of a server. Never printed.
 
 use std::fmt;
 
 use url::Url;
 
-/// For Basic authentication.
+/// Credentials for HTTP Basic authentication.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// `opencode` unless the server was told otherwise.
+    /// User name; `opencode` unless the server is configured otherwise.
     pub username: String,
-    /// Never shown: [`Debug`](fmt::Debug) leaves it out.
+    /// Password; omitted by [`Debug`](fmt::Debug).
     pub password: String,
 }
 
 impl Credentials {
-    /// The user name of a server that was told none.
+    /// User name of a server without a configured one.
     pub const DEFAULT_USERNAME: &str = "opencode";
 
-    /// With the default user name.
+    /// Credentials with the default user name.
     #[must_use]
     pub fn password(password: impl Into<String>) -> Self {
         Self {
@@ -26,7 +26,7 @@ impl Credentials {
         }
     }
 
-    /// Those in `http://user:password@host`.
+    /// The credentials in `http://user:password@host`.
     pub(super) fn in_url(url: &Url) -> Option<Self> {
         let password = percent_decoded(url.password()?);
         let username = match url.username() {
@@ -46,7 +46,7 @@ impl fmt::Debug for Credentials {
 }
 
 fn percent_decoded(text: &str) -> String {
-    // A form's decoding is the address's but for `+`, which the address means literally.
+    // Form decoding equals percent-decoding except for `+`, which is literal in the user part.
     url::form_urlencoded::parse(
         format!("={}", text.replace('+', "%2B").replace('&', "%26")).as_bytes(),
     )

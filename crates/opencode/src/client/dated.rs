@@ -1,26 +1,26 @@
-//! The server's own clock, as far as its replies tell: HTTP's `Date`.
+//! The server's clock, from the `Date` header of its replies.
 
 use std::time::{Instant, UNIX_EPOCH};
 
 use reqwest::header::{DATE, HeaderMap};
 
-/// A reply that told its server's time.
+/// A reply with its server's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dated {
-    /// What it told, in whole seconds of the Unix epoch: up to a second before the moment at which it was written.
+pub struct TimedReply {
+    /// The server's time in seconds since 1970, truncated: up to a second before the reply was written.
     pub seconds: i64,
-    /// When the request was about to be sent.
+    /// Time at which the request was about to be sent.
     pub asked: Instant,
-    /// When the reply had begun to arrive.
+    /// Time at which the reply began to arrive.
     pub answered: Instant,
 }
 
-impl Dated {
-    /// What the headers of a reply that arrives now tell; none where they tell no time.
+impl TimedReply {
+    /// The server's time in the headers of a reply that arrives now; `None` if they have no `Date`.
     pub(super) fn read(headers: &HeaderMap, asked: Instant) -> Option<Self> {
         let answered = Instant::now();
-        let told = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-        let since = told.duration_since(UNIX_EPOCH).ok()?;
+        let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+        let since = date.duration_since(UNIX_EPOCH).ok()?;
         Some(Self {
             seconds: i64::try_from(since.as_secs()).ok()?,
             asked,

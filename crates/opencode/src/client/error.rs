@@ -1,4 +1,4 @@
-//! Why a server could not be asked, told apart so that a person knows what to do.
+//! Errors of requests to a server, distinguished by what a person has to do.
 
 use std::error::Error as StdError;
 use std::io;
@@ -11,21 +11,21 @@ use url::Url;
 use crate::json::{one_line, reason};
 use crate::limits::CONNECT_TIMEOUT;
 
-/// Why a request failed. `server` is its address, without user and password.
+/// The reason why a request failed. `server` is the address without user and password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    /// The address cannot be one of a server.
+    /// The address cannot be that of a server.
     #[error(
         "an address that begins with `{scheme}:` is not one of a server: it has to begin with http:// or https://"
     )]
     BadAddress {
-        /// What it begins with.
+        /// Scheme of the address.
         scheme: String,
     },
-    /// No HTTP client could be made.
+    /// The HTTP client cannot be created.
     #[error("the HTTP client cannot be set up: {reason}")]
     Setup {
-        /// Why.
+        /// Reason, as a sentence.
         reason: String,
     },
     /// The host's name does not resolve.
@@ -34,32 +34,32 @@ pub enum ClientError {
         /// The name.
         host: String,
     },
-    /// Nothing listens there.
+    /// Nothing listens at the address.
     #[error("nothing listens at {server}: the server is not running, or on another port")]
     Refused {
         /// Its address.
         server: String,
     },
-    /// The connection was cut before the reply, or the stream, had ended.
-    #[error("{server} broke off the connection")]
+    /// The connection was closed before the end of the reply or stream.
+    #[error("{server} closed the connection")]
     Reset {
         /// Its address.
         server: String,
     },
-    /// No answer in time.
+    /// No reply within the timeout.
     #[error("{server} did not answer within {} s", after.as_secs_f32())]
     Timeout {
         /// Its address.
         server: String,
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
-    /// The encrypted connection could not be made.
+    /// The TLS connection failed.
     #[error("no secure connection to {server} is possible: {reason}")]
     Tls {
         /// Its address.
         server: String,
-        /// Why.
+        /// Reason, as a sentence.
         reason: String,
     },
     /// Any other failure of the connection.
@@ -67,87 +67,90 @@ pub enum ClientError {
     Unreachable {
         /// Its address.
         server: String,
-        /// Why.
+        /// Reason, as a sentence.
         reason: String,
     },
-    /// The server points elsewhere. It is not followed: a password must not travel on.
-    #[error("{server} redirects to {}: give that address instead", location.as_deref().unwrap_or("an unnamed place"))]
+    /// The server redirects. Redirects are not followed, as the password must not be sent to another server.
+    #[error("{server} redirects to {}: give that address instead", location.as_deref().unwrap_or("an unnamed address"))]
     Redirect {
         /// Its address.
         server: String,
         /// The HTTP status, 3xx.
         status: u16,
-        /// Where it points, without user, password and query.
+        /// Target of the redirect, without user, password and query.
         location: Option<String>,
     },
     /// 401.
-    #[error("{server} {}", if *given { "refuses the password" } else { "asks for a password" })]
+    #[error("{}", unauthorized(server, *given))]
     Unauthorized {
         /// Its address.
         server: String,
-        /// Whether one was sent.
+        /// True if a password was sent.
         given: bool,
     },
     /// 403.
-    #[error("{server} does not let Drovers in (status 403){}", told(excerpt))]
+    #[error("{server} denies access to Drovers (status 403){}", colon(excerpt))]
     Forbidden {
         /// Its address.
         server: String,
-        /// What the server says.
+        /// Excerpt of the server's reply.
         excerpt: String,
     },
     /// 404.
-    #[error("{server} does not know {path}{}", told(excerpt))]
+    #[error("{server} does not know {path}{}", colon(excerpt))]
     NotFound {
         /// Its address.
         server: String,
-        /// What was asked for.
+        /// Path of the request.
         path: String,
-        /// What the server says.
+        /// Excerpt of the server's reply.
         excerpt: String,
     },
     /// 409: the session is busy.
-    #[error("{server} cannot do this now, as the session is busy{}", told(excerpt))]
+    #[error(
+        "{server} cannot do this now, as the session is busy{}",
+        colon(excerpt)
+    )]
     Conflict {
         /// Its address.
         server: String,
-        /// What was asked for.
+        /// Path of the request.
         path: String,
-        /// What the server says.
+        /// Excerpt of the server's reply.
         excerpt: String,
     },
     /// Any other refusal.
-    #[error("{server} answered {path} with status {status}{}", told(excerpt))]
+    #[error("{server} answered {path} with status {status}{}", colon(excerpt))]
     Status {
         /// Its address.
         server: String,
-        /// What was asked for.
+        /// Path of the request.
         path: String,
         /// The HTTP status.
         status: u16,
-        /// What the server says.
+        /// Excerpt of the server's reply.
         excerpt: String,
     },
-    /// An event stream was asked for, and the server has none to give (204 and the like).
-    #[error("{server} gives no event stream (status {status})")]
+    /// The server returned no event stream (204 and the like).
+    #[error("{server} returned no event stream (status {status})")]
     NoStream {
         /// Its address.
         server: String,
         /// The HTTP status, 2xx but not 200.
         status: u16,
     },
-    /// A reply was asked for, and nothing came (204 and the like).
-    #[error("{server} answered {path} with nothing (status {status})")]
+    /// The server returned no content (204 and the like).
+    #[error("{server} returned an empty reply for {path} (status {status})")]
     Empty {
         /// Its address.
         server: String,
-        /// What was asked for.
+        /// Path of the request.
         path: String,
         /// The HTTP status, 2xx.
         status: u16,
     },
-    /// The reply is of another kind.
-    #[error("{server} answered with {} instead of {wanted}", found.as_deref().unwrap_or("data of no kind"))]
+    /// The media type of the reply differs from the requested one.
+    #[error("{server} answered with {} instead of {wanted}", found.as_deref().unwrap_or("data without a content type"))]
     ContentType {
         /// Its address.
         server: String,
@@ -156,39 +159,39 @@ pub enum ClientError {
         /// The media type given.
         found: Option<String>,
     },
-    /// Something answers, but not OpenCode.
+    /// The program at the address is not OpenCode.
     #[error("the server at {server} is not OpenCode")]
     NotOpenCode {
         /// Its address.
         server: String,
     },
-    /// OpenCode 2 answers, whose protocol is another one.
-    #[error("the server at {server} is OpenCode {}, and Drovers needs version 1 for now", version.as_deref().unwrap_or("2"))]
+    /// The server is OpenCode 2, which has another protocol.
+    #[error("the server at {server} is OpenCode {}, and Drovers supports only version 1", version.as_deref().unwrap_or("2"))]
     V2NotSpoken {
         /// Its address.
         server: String,
-        /// For example `2.1.2`, where it tells.
+        /// Version such as `2.1.2`, if known.
         version: Option<String>,
     },
-    /// The reply is not the JSON that was expected.
-    #[error("the server's reply does not make sense: {reason}")]
+    /// The reply is not the expected JSON.
+    #[error("the server's reply is invalid: {reason}")]
     BadJson {
-        /// Why.
+        /// Reason, as a sentence.
         reason: String,
     },
-    /// The reply is larger than is accepted.
+    /// The reply is larger than the limit.
     #[error("the reply of {server} is larger than {} MiB", limit / (1024 * 1024))]
     TooLarge {
         /// Its address.
         server: String,
-        /// The bound, in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
 }
 
 impl ClientError {
-    /// True if the server answered that it does not do what it was asked, so that nothing came of it. After any other
-    /// failure it may have been done.
+    /// True if the server rejected the request, so that it had no effect. After any other failure the request may have
+    /// been executed.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -196,7 +199,7 @@ impl ClientError {
             | Self::Forbidden { .. }
             | Self::NotFound { .. }
             | Self::Conflict { .. } => true,
-            // 408 and 429 ask to try again.
+            // 408 and 429 request a retry.
             Self::Status { status, .. } => {
                 matches!(status, 400..=499) && ![408, 429].contains(status)
             }
@@ -211,7 +214,15 @@ impl ClientError {
     }
 }
 
-fn told(excerpt: &str) -> String {
+/// The sentence for a server that asks for a password.
+fn unauthorized(server: &str, given: bool) -> String {
+    match given {
+        true => format!("{server} refuses the password"),
+        false => format!("{server} asks for a password"),
+    }
+}
+
+fn colon(excerpt: &str) -> String {
     if excerpt.is_empty() {
         String::new()
     } else {
@@ -219,14 +230,14 @@ fn told(excerpt: &str) -> String {
     }
 }
 
-/// An exchange that failed, and what whoever carried it says of that.
+/// A failed exchange, with the properties of the transport's error.
 pub(super) struct Failure {
     error: Box<dyn StdError + Send + Sync>,
-    /// The host's name does not resolve.
+    /// The host name does not resolve.
     nameless: bool,
-    /// There was no answer in time.
+    /// The timeout has passed.
     late: bool,
-    /// There was no connection yet.
+    /// The connection was not established yet.
     connecting: bool,
 }
 
@@ -244,7 +255,7 @@ impl From<reqwest::Error> for Failure {
 impl From<legacy::Error> for Failure {
     fn from(error: legacy::Error) -> Self {
         Self {
-            // Known by its cause alone; a name that did not resolve was told by the request before the stream's.
+            // Determined by the cause; an unresolved name was already reported by the request before the stream.
             nameless: false,
             late: io_kind(&error) == Some(io::ErrorKind::TimedOut),
             connecting: error.is_connect(),
@@ -264,7 +275,7 @@ impl From<http::Error> for Failure {
     }
 }
 
-/// Names a failure, by the errors it is made of.
+/// Classifies a failure by its chain of errors.
 pub(super) fn classify(failure: &Failure, base: &Url) -> ClientError {
     let server = base.to_string();
     if failure.nameless {
@@ -291,18 +302,18 @@ pub(super) fn classify(failure: &Failure, base: &Url) -> ClientError {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof,
         ) => ClientError::Reset { server },
-        // No socket reports these: they are what rustls makes of a handshake.
+        // Sockets never report these kinds: rustls does, for a failed handshake.
         None | Some(io::ErrorKind::InvalidData | io::ErrorKind::Other)
             if failure.connecting && base.scheme() == "https" =>
         {
             ClientError::Tls { server, reason }
         }
-        // Nor these: they are a body whose chunks or compression are broken.
+        // Nor these: they are a body with invalid chunks or compression.
         Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
             ClientError::BadJson { reason }
         }
         _ if failure.connecting => ClientError::Unreachable { server, reason },
-        // What is left ends an HTTP exchange half-way: before the reply, or before its last chunk.
+        // All others end an HTTP exchange early: before the reply, or before its last chunk.
         _ => ClientError::Reset { server },
     }
 }
@@ -317,11 +328,11 @@ fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
         .map(io::Error::kind)
 }
 
-/// What a person may learn from a failed reply: OpenCode's own sentence, or the beginning of the text.
+/// The text of a failed reply for people: OpenCode's own sentence, or the first characters.
 pub(super) fn excerpt(body: &str) -> String {
     // `{name, data: {message}}` from most routes, `{_tag, message}` from others.
     #[derive(Deserialize)]
-    struct Told {
+    struct ErrorBody {
         message: Option<String>,
         data: Option<Data>,
     }
@@ -329,36 +340,38 @@ pub(super) fn excerpt(body: &str) -> String {
     struct Data {
         message: Option<String>,
     }
-    let told = serde_json::from_str::<Told>(body).ok();
-    let message = told.and_then(|told| told.message.or_else(|| told.data?.message));
+    let parsed = serde_json::from_str::<ErrorBody>(body).ok();
+    let message = parsed.and_then(|body| body.message.or_else(|| body.data?.message));
     let text = message.as_deref().unwrap_or(body);
     one_line(text)
 }
 
-/// What kind of error OpenCode 2 says that it is, and OpenCode 1 on a few routes: `_tag`.
+/// The `_tag` of an error, which OpenCode 2 sends, and OpenCode 1 on a few routes.
 pub(super) fn tag(body: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Told {
+    struct ErrorBody {
         #[serde(rename = "_tag")]
         tag: String,
     }
-    serde_json::from_str::<Told>(body).ok().map(|told| told.tag)
+    serde_json::from_str::<ErrorBody>(body)
+        .ok()
+        .map(|body| body.tag)
 }
 
-/// Where a redirect points, as far as it may be shown.
+/// The target of a redirect, without credentials and query.
 pub(super) fn place(location: &str) -> String {
     let Ok(mut url) = Url::parse(location) else {
         let path = location.split(['?', '#']).next().unwrap_or_default();
         return one_line(path);
     };
-    // Both fail only where there is no host, and so nothing to hide.
+    // Both fail only for a URL without a host, which has no credentials.
     let _hostless = url.set_username("").and_then(|()| url.set_password(None));
     url.set_query(None);
     url.set_fragment(None);
     one_line(url.as_str())
 }
 
-/// The last cause, which names what really happened.
+/// The innermost cause, which describes the actual failure.
 pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     chain(error)
         .last()

@@ -1,8 +1,8 @@
-//! What carries requests: one client for replies, and one for event streams.
+//! The HTTP transport: one client for replies, and one for event streams.
 //!
-//! They differ in what they keep: connections of replies are reused and soon closed, while each stream has one of its own
-//! for as long as it lasts, whose buffer must not be left as large as the largest event that ever came
-//! (`docs/adr/0015-bounded-streams.md`). Both trust whom the machine trusts.
+//! They differ in their buffers: connections for replies are pooled for a short time, while each stream has its own
+//! connection, whose buffer must not stay as large as the largest event (`docs/adr/0015-bounded-streams.md`). Both use
+//! the system's trusted certificates.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::limits;
 
 const NAME: &str = concat!("drovers/", env!("CARGO_PKG_VERSION"));
 
-/// The connections that clients of many servers share. Cheap to clone.
+/// Connections shared by the clients of many servers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Http {
     replies: reqwest::Client,
@@ -51,13 +51,13 @@ impl Http {
         })
     }
 
-    /// The same, but replies come through this client: one that finds hosts in a way of its own, say.
+    /// Replaces the client for replies, for example by one with custom name resolution.
     #[must_use]
     pub fn with_replies(self, replies: reqwest::Client) -> Self {
         Self { replies, ..self }
     }
 
-    /// The client for replies, for servers that are no OpenCode.
+    /// The client for replies, for servers that are not OpenCode.
     pub fn into_replies(self) -> reqwest::Client {
         self.replies
     }
@@ -66,7 +66,7 @@ impl Http {
         &self.replies
     }
 
-    /// Sends a request on a connection of its own, whose buffer stays small however large its events are.
+    /// Sends a request on its own connection, whose buffer stays small however large the events are.
     pub(super) async fn open(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let mut request = request.build()?;
         request
@@ -107,7 +107,7 @@ fn streams(trust: ClientConfig) -> legacy::Client<HttpsConnector<HttpConnector>,
     connector.enforce_http(false);
     connector.set_connect_timeout(Some(limits::CONNECT_TIMEOUT));
     connector.set_nodelay(true);
-    // As for replies: a peer that is gone without a word is noticed also where silence may last long.
+    // As for replies: a lost peer is detected even where long silence is allowed.
     connector.set_keepalive(Some(limits::STREAM_KEEPALIVE));
     connector.set_keepalive_interval(Some(limits::STREAM_KEEPALIVE));
     connector.set_keepalive_retries(Some(limits::STREAM_KEEPALIVE_TRIES));
@@ -117,7 +117,7 @@ fn streams(trust: ClientConfig) -> legacy::Client<HttpsConnector<HttpConnector>,
         .enable_http1()
         .wrap_connector(connector);
     legacy::Client::builder(TokioExecutor::new())
-        // A stream takes its connection with it.
+        // A stream is never pooled.
         .pool_max_idle_per_host(0)
         .http1_max_buf_size(limits::STREAM_BUFFER_BYTES)
         .build(connector)

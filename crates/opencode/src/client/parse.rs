@@ -1,4 +1,4 @@
-//! Reading JSON of any size without holding up whatever else its thread does.
+//! Parses JSON of any size without blocking the event loop.
 
 use std::future::pending;
 use std::panic::resume_unwind;
@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::json::sanitize;
 use crate::limits::PARSED_AT_ONCE_BYTES;
 
-/// Parses a text: a large one on a thread of its own.
+/// Parses a text; a large one on a blocking thread.
 pub(super) async fn parsed<T: Send + 'static>(
     text: String,
     parse: impl FnOnce(&str) -> T + Send + 'static,
@@ -21,7 +21,7 @@ pub(super) async fn parsed<T: Send + 'static>(
         Ok(parsed) => parsed,
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            // The runtime ends, and whoever asked ends with it.
+            // The runtime shuts down, and the caller with it.
             Err(_) => pending().await,
         },
     }

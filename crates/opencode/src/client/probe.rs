@@ -1,4 +1,4 @@
-//! Who answers at an address.
+//! Detection of the server at an address.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use super::{Client, ClientError};
 use crate::json::one_line;
 use crate::limits::VERSION_CHARS;
 
-/// The dialect a server speaks.
+/// The dialect of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Spoken {
+pub enum SpokenDialect {
     /// OpenCode 1.
     V1 {
-        /// For example `1.18.33`.
+        /// Version such as `1.18.33`.
         version: String,
     },
     /// The [`sketch`](crate::sketch) dialect: `/events` and no REST.
     Sketch,
-    /// OpenCode 2, whose protocol is another one.
+    /// OpenCode 2, whose protocol is not supported.
     V2NotSpoken {
-        /// For example `2.1.2`, where it tells.
+        /// Version such as `2.1.2`, if known.
         version: Option<String>,
     },
 }
@@ -31,14 +31,14 @@ pub enum Spoken {
 pub struct Health {
     /// Always true so far.
     pub healthy: bool,
-    /// For example `1.18.33`.
+    /// Version such as `1.18.33`.
     pub version: String,
 }
 
-/// Where OpenCode 2 tells who it is, newest first: 2.1, 2.0.5 to 2.0.7, and the previews before.
+/// Paths at which OpenCode 2 reports its version, newest first: 2.1, 2.0.5 to 2.0.7, and the previews.
 const V2_PROBES: [&str; 3] = ["info", "status", "health"];
 
-/// What OpenCode 2 answers there. Each version has some of these.
+/// The reply of OpenCode 2 at these paths. Each version has some of the fields.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct V2Info {
@@ -48,64 +48,63 @@ struct V2Info {
 }
 
 impl V2Info {
-    /// Something else may answer these paths as well, and says neither.
+    /// True if the reply identifies OpenCode; other programs may answer these paths as well.
     fn is_opencode(&self) -> bool {
         self.healthy || (self.version.is_some() && self.pid.is_some())
     }
 }
 
-enum Answer {
+enum ProbeAnswer {
     Healthy(Health),
     Page,
     Nothing,
 }
 
 impl Client {
-    /// `GET /global/health`. Cheap, and safe to repeat: unlike an event stream it leaves nothing behind in the server.
+    /// `GET /global/health`. Cheap and repeatable: unlike an event stream it leaves no state in the server.
     ///
-    /// # Errors
-    /// [`NotOpenCode`](ClientError::NotOpenCode) or [`V2NotSpoken`](ClientError::V2NotSpoken) when something else
-    /// answers; any [`ClientError`] of the connection.
+    /// # Errors [`NotOpenCode`](ClientError::NotOpenCode) or [`V2NotSpoken`](ClientError::V2NotSpoken) when another
+    /// program answers; any [`ClientError`] of the connection.
     pub async fn health(&self) -> Result<Health, ClientError> {
         match self.answer().await? {
-            Answer::Healthy(health) if !is_v2(&health.version) => Ok(health),
-            Answer::Healthy(health) => Err(self.v2(Some(health.version))),
-            Answer::Page | Answer::Nothing => match self.v2_info().await? {
+            ProbeAnswer::Healthy(health) if !is_v2(&health.version) => Ok(health),
+            ProbeAnswer::Healthy(health) => Err(self.v2(Some(health.version))),
+            ProbeAnswer::Page | ProbeAnswer::Nothing => match self.v2_info().await? {
                 Some(info) => Err(self.v2(info.version)),
                 None => Err(self.other()),
             },
         }
     }
 
-    /// Which dialect is spoken. Each answer must come within `patience`. Only a server without `/global/health` is asked
-    /// what OpenCode 2 answers, and only one without that for `/events`.
+    /// Detects the dialect. Each reply must arrive within `timeouts`. The paths of OpenCode 2 are requested only if
+    /// `/global/health` is missing, and `/events` only if those are missing as well.
     ///
-    /// # Errors
-    /// [`NotOpenCode`](ClientError::NotOpenCode) when none is; any [`ClientError`] of the connection.
-    pub async fn probe(&self, patience: Duration) -> Result<Spoken, ClientError> {
-        let answer = match self.within(patience, self.answer()).await {
+    /// # Errors [`NotOpenCode`](ClientError::NotOpenCode) when no dialect matches; any [`ClientError`] of the
+    /// connection.
+    pub async fn probe(&self, timeouts: Duration) -> Result<SpokenDialect, ClientError> {
+        let answer = match self.within(timeouts, self.answer()).await {
             Err(ClientError::V2NotSpoken { version, .. }) => {
-                return Ok(Spoken::V2NotSpoken { version });
+                return Ok(SpokenDialect::V2NotSpoken { version });
             }
             answer => answer?,
         };
-        if let Answer::Healthy(Health { version, .. }) = answer {
+        if let ProbeAnswer::Healthy(Health { version, .. }) = answer {
             return Ok(match is_v2(&version) {
-                true => Spoken::V2NotSpoken {
+                true => SpokenDialect::V2NotSpoken {
                     version: Some(shown(&version)),
                 },
-                false => Spoken::V1 { version },
+                false => SpokenDialect::V1 { version },
             });
         }
-        if let Some(info) = self.within(patience, self.v2_info()).await? {
+        if let Some(info) = self.within(timeouts, self.v2_info()).await? {
             let version = info.version.as_deref().map(shown);
-            return Ok(Spoken::V2NotSpoken { version });
+            return Ok(SpokenDialect::V2NotSpoken { version });
         }
-        if matches!(answer, Answer::Page) {
+        if matches!(answer, ProbeAnswer::Page) {
             return Err(self.other());
         }
-        match self.sketch_events(patience).await {
-            Ok(_) => Ok(Spoken::Sketch),
+        match self.sketch_events(timeouts).await {
+            Ok(_) => Ok(SpokenDialect::Sketch),
             Err(
                 ClientError::NotFound { .. }
                 | ClientError::Status { .. }
@@ -118,22 +117,22 @@ impl Client {
 
     async fn within<T>(
         &self,
-        patience: Duration,
+        timeouts: Duration,
         asked: impl Future<Output = Result<T, ClientError>>,
     ) -> Result<T, ClientError> {
-        timeout(patience, asked).await.unwrap_or_else(|_| {
+        timeout(timeouts, asked).await.unwrap_or_else(|_| {
             Err(ClientError::Timeout {
                 server: self.name(),
-                after: patience,
+                after: timeouts,
             })
         })
     }
 
-    async fn answer(&self) -> Result<Answer, ClientError> {
+    async fn answer(&self) -> Result<ProbeAnswer, ClientError> {
         match self.get::<Health>(&["global", "health"]).await {
-            Ok(health) => Ok(Answer::Healthy(health)),
-            Err(ClientError::ContentType { .. }) => Ok(Answer::Page),
-            Err(ClientError::NotFound { .. }) => Ok(Answer::Nothing),
+            Ok(health) => Ok(ProbeAnswer::Healthy(health)),
+            Err(ClientError::ContentType { .. }) => Ok(ProbeAnswer::Page),
+            Err(ClientError::NotFound { .. }) => Ok(ProbeAnswer::Nothing),
             Err(ClientError::BadJson { .. } | ClientError::TooLarge { .. }) => {
                 Err(ClientError::NotOpenCode {
                     server: self.name(),
@@ -143,13 +142,13 @@ impl Client {
         }
     }
 
-    /// What OpenCode 2 tells of itself; none if something else answers. It answers paths that it does not know,
-    /// `/global/health` among them, with its page or 404; so do many other servers.
+    /// The version reply of OpenCode 2; `None` for another program. OpenCode 2 answers unknown paths, including
+    /// `/global/health`, with its page or 404; many other servers do as well.
     async fn v2_info(&self) -> Result<Option<V2Info>, ClientError> {
         for path in V2_PROBES {
             match self.get::<V2Info>(&["api", path]).await {
                 Ok(info) if info.is_opencode() => return Ok(Some(info)),
-                // It can be reached no more: that it is not OpenCode is not known then.
+                // The server became unreachable: whether it is OpenCode is unknown then.
                 Err(
                     error @ (ClientError::Refused { .. }
                     | ClientError::Reset { .. }
@@ -175,7 +174,7 @@ impl Client {
     }
 }
 
-/// A version as it is shown: one line, and not more than a version has.
+/// A version for display: one line of bounded length.
 fn shown(version: &str) -> String {
     one_line(version).chars().take(VERSION_CHARS).collect()
 }

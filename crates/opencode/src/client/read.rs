@@ -1,44 +1,64 @@
-//! Reading state. One odd element of a list never loses the others.
+//! Reads of the state. An invalid element of a list never affects the others.
 
 use std::collections::BTreeMap;
 
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Client, ClientError, bounded, parsed};
-use crate::json::Raw;
+use crate::json::{Raw, lenient};
 use crate::limits::{MAX_MESSAGES_BYTES, MAX_REPLY_BYTES, OLDER_MESSAGES};
 use crate::wire::{
     FromRaw, MessageWithParts, PermissionRequest, QuestionRequest, SessionInfo, SessionStatus,
     TodoList,
 };
 
-/// What was read, and how many elements of it did not decode, or were more than are read, and are left out.
+/// The decoded elements, and the number of those that are invalid or beyond the limit and omitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tolerant<T> {
     /// The elements that decode.
     pub value: T,
-    /// How many do not.
+    /// Number of omitted elements.
     pub malformed: usize,
 }
 
-/// Messages in ascending order, from the newest page backwards.
+/// A page of messages in ascending order, from the newest page backwards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessagePage {
     /// The messages.
     pub messages: Vec<MessageWithParts>,
-    /// What to give as `before` for the page of older ones; none when there are none.
+    /// Value of `before` for the page of older messages; `None` on the oldest page.
     pub next: Option<String>,
-    /// How many messages or parts did not decode and are left out.
+    /// Number of invalid messages and parts that are omitted.
     pub malformed: usize,
 }
 
+/// A file that a session changed. A server that has no patch of it leaves that out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct ChangedFile {
+    /// Its path, relative to the top folder of the project.
+    #[serde(default, deserialize_with = "lenient")]
+    pub file: String,
+    /// The unified diff; empty if there is none.
+    #[serde(default, deserialize_with = "lenient")]
+    pub patch: String,
+    /// Lines that came.
+    #[serde(default, deserialize_with = "lenient")]
+    pub additions: u64,
+    /// Lines that went.
+    #[serde(default, deserialize_with = "lenient")]
+    pub deletions: u64,
+    /// What happened to it: `added`, `deleted` or `modified`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub status: String,
+}
+
 impl Client {
-    /// `GET /session`: the sessions of the folder ([`at`](Self::at)), or of all; the newest `limit` of them (the server
-    /// gives 100 when not told).
+    /// `GET /session`: the sessions of the folder ([`at`](Self::at)), or of all folders; the newest `limit` (the
+    /// server's default is 100).
     ///
-    /// # Errors
-    /// Any [`ClientError`].
+    /// # Errors Any [`ClientError`].
     pub async fn sessions(
         &self,
         limit: Option<usize>,
@@ -47,20 +67,18 @@ impl Client {
         self.list(&["session"], limit.as_slice()).await
     }
 
-    /// `GET /session?roots=true`: the same list without those that have a parent, so that many children push none out.
+    /// `GET /session?roots=true`: the sessions without a parent, so that many children displace none.
     ///
-    /// # Errors
-    /// Any [`ClientError`].
+    /// # Errors Any [`ClientError`].
     pub async fn roots(&self, limit: usize) -> Result<Tolerant<Vec<SessionInfo>>, ClientError> {
         let query = [("roots", "true".to_owned()), ("limit", limit.to_string())];
         self.list(&["session"], &query).await
     }
 
-    /// `GET /experimental/session`: the newest `limit` sessions of the folder ([`at`](Self::at)) that last changed before a time, in
-    /// milliseconds. Archived ones are not among them.
+    /// `GET /experimental/session`: the newest `limit` sessions of the folder ([`at`](Self::at)) that last changed
+    /// before a time, in milliseconds. Excludes archived sessions.
     ///
-    /// # Errors
-    /// Any [`ClientError`].
+    /// # Errors Any [`ClientError`].
     pub async fn sessions_before(
         &self,
         before: i64,
@@ -72,8 +90,7 @@ impl Client {
 
     /// `GET /session/{id}`.
     ///
-    /// # Errors
-    /// [`NotFound`](ClientError::NotFound) when there is none; any [`ClientError`].
+    /// # Errors [`NotFound`](ClientError::NotFound) if the session does not exist; any [`ClientError`].
     pub async fn session(&self, id: &str) -> Result<SessionInfo, ClientError> {
         object(self.get(&["session", id]).await?)
     }
@@ -88,11 +105,10 @@ impl Client {
 
     /// `GET /session/{id}/message`: the newest `limit` messages, or those before the cursor `before`.
     ///
-    /// Without a `limit` it is the whole session, or the page of [`OLDER_MESSAGES`] before the cursor: the server
-    /// refuses a cursor without a limit.
+    /// Without a `limit` all messages, or a page of [`OLDER_MESSAGES`] before the cursor: the server rejects a cursor
+    /// without a limit.
     ///
-    /// # Errors
-    /// [`NotFound`](ClientError::NotFound) when there is no such session; any [`ClientError`].
+    /// # Errors [`NotFound`](ClientError::NotFound) if the session does not exist; any [`ClientError`].
     pub async fn messages(
         &self,
         id: &str,
@@ -119,7 +135,7 @@ impl Client {
         let next = reply
             .headers
             .get("x-next-cursor")
-            .map(|cursor| self.server.veil.form(cursor.as_bytes().to_vec()))
+            .map(|cursor| self.server.veil.redact_bytes(cursor.as_bytes().to_vec()))
             .and_then(|cursor| String::from_utf8(cursor).ok());
         Ok(MessagePage {
             messages,
@@ -128,10 +144,9 @@ impl Client {
         })
     }
 
-    /// `GET /session/{id}/message/{message}`: whether the session has this message.
+    /// `GET /session/{id}/message/{message}`: true if the session has the message.
     ///
-    /// # Errors
-    /// Any [`ClientError`] but [`NotFound`](ClientError::NotFound).
+    /// # Errors Any [`ClientError`] but [`NotFound`](ClientError::NotFound).
     pub async fn has_message(&self, id: &str, message: &str) -> Result<bool, ClientError> {
         let request = self.request(Method::GET, &["session", id, "message", message]);
         match self.exchange(request, MAX_MESSAGES_BYTES).await {
@@ -149,12 +164,23 @@ impl Client {
         object(self.get(&["session", id, "todo"]).await?)
     }
 
-    /// `GET /session/{id}/diff`: the files the session changed.
+    /// `GET /session/{id}/diff`: the files that the session changed, or that the prompt `message` of it did.
     ///
     /// # Errors
     /// Any [`ClientError`].
-    pub async fn diff(&self, id: &str) -> Result<Raw, ClientError> {
-        self.get(&["session", id, "diff"]).await
+    pub async fn changed_files(
+        &self,
+        id: &str,
+        message: Option<&str>,
+    ) -> Result<Vec<ChangedFile>, ClientError> {
+        let message = message.map(|id| ("messageID", id.to_owned()));
+        let request = self.request(Method::GET, &["session", id, "diff"]);
+        let request = request.query(message.as_slice());
+        let reply = self.exchange(request, MAX_MESSAGES_BYTES).await?;
+        let decode = |raw: &RawValue| serde_json::from_str(raw.get()).ok();
+        let read = parsed(reply.text, move |json| bounded::list(json, decode)).await;
+        let files: Tolerant<Vec<ChangedFile>> = read.map_err(ClientError::bad_json)?;
+        Ok(files.value)
     }
 
     /// `GET /session/status` of the folder ([`at`](Self::at)). Idle sessions are absent. The first call boots the
@@ -170,18 +196,16 @@ impl Client {
         read.map_err(ClientError::bad_json)
     }
 
-    /// `GET /permission`: what waits for leave in the folder ([`at`](Self::at)).
+    /// `GET /permission`: the pending permissions of the folder ([`at`](Self::at)).
     ///
-    /// # Errors
-    /// Any [`ClientError`].
+    /// # Errors Any [`ClientError`].
     pub async fn permissions(&self) -> Result<Tolerant<Vec<PermissionRequest>>, ClientError> {
         self.list(&["permission"], &[]).await
     }
 
-    /// `GET /question`: what waits for answers in the folder ([`at`](Self::at)).
+    /// `GET /question`: the pending questions of the folder ([`at`](Self::at)).
     ///
-    /// # Errors
-    /// Any [`ClientError`].
+    /// # Errors Any [`ClientError`].
     pub async fn questions(&self) -> Result<Tolerant<Vec<QuestionRequest>>, ClientError> {
         self.list(&["question"], &[]).await
     }

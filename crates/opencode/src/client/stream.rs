@@ -1,4 +1,4 @@
-//! The event stream: bytes only. Parsing is [`sse`](crate::sse)'s, patience with silence is the caller's.
+//! The event stream, as bytes. [`sse`](crate::sse) parses them; timeouts for silence are the caller's.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL};
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
-use super::veil::Carry;
+use super::credential_filter::Carry;
 use super::{Client, ClientError};
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -21,40 +21,40 @@ pub struct EventStream {
 }
 
 impl Client {
-    /// `GET /global/event`: the events of all folders, enveloped. The response's headers must come within `patience`.
+    /// `GET /global/event`: the events of all folders, in envelopes. The response headers must arrive within
+    /// `timeouts`.
     ///
-    /// # Errors
-    /// Any [`ClientError`] of the connection; [`NoStream`](ClientError::NoStream) and
-    /// [`ContentType`](ClientError::ContentType) when what comes is no event stream.
-    pub async fn global_events(&self, patience: Duration) -> Result<EventStream, ClientError> {
-        self.stream(&["global", "event"], patience).await
+    /// # Errors Any [`ClientError`] of the connection; [`NoStream`](ClientError::NoStream) and
+    /// [`ContentType`](ClientError::ContentType) when the response is not an event stream.
+    pub async fn global_events(&self, timeouts: Duration) -> Result<EventStream, ClientError> {
+        self.stream(&["global", "event"], timeouts).await
     }
 
     /// `GET /event`: the events of one folder ([`at`](Self::at)), bare.
     ///
     /// # Errors
     /// As [`global_events`](Self::global_events).
-    pub async fn events(&self, patience: Duration) -> Result<EventStream, ClientError> {
-        self.stream(&["event"], patience).await
+    pub async fn events(&self, timeouts: Duration) -> Result<EventStream, ClientError> {
+        self.stream(&["event"], timeouts).await
     }
 
     /// `GET /events`: the stream of the [`sketch`](crate::sketch) dialect.
     ///
     /// # Errors
     /// As [`global_events`](Self::global_events).
-    pub async fn sketch_events(&self, patience: Duration) -> Result<EventStream, ClientError> {
-        self.stream(&["events"], patience).await
+    pub async fn sketch_events(&self, timeouts: Duration) -> Result<EventStream, ClientError> {
+        self.stream(&["events"], timeouts).await
     }
 
     async fn stream(
         &self,
         segments: &[&str],
-        patience: Duration,
+        timeouts: Duration,
     ) -> Result<EventStream, ClientError> {
         let request = self
             .request(Method::GET, segments)
             .header(ACCEPT, EVENT_STREAM)
-            // A compressed stream would be held back until a block is full.
+            // A compressed stream would be delayed until a block is full.
             .header(ACCEPT_ENCODING, "identity")
             .header(CACHE_CONTROL, "no-store");
         let opened = async {
@@ -62,10 +62,10 @@ impl Client {
             self.not_refused(response.map_err(|failure| self.failed(failure))?)
                 .await
         };
-        let response = timeout(patience, opened).await.unwrap_or_else(|_| {
+        let response = timeout(timeouts, opened).await.unwrap_or_else(|_| {
             Err(ClientError::Timeout {
                 server: self.name(),
-                after: patience,
+                after: timeouts,
             })
         })?;
         if response.status() != StatusCode::OK {
@@ -91,19 +91,18 @@ impl Client {
 }
 
 impl EventStream {
-    /// The next bytes, as they come; none when the server ended the stream properly.
+    /// The next bytes; `None` when the server ended the stream properly.
     ///
-    /// It waits without bound, and may be dropped while it waits without losing bytes.
+    /// Waits without a timeout. Cancel safe.
     ///
-    /// # Errors
-    /// [`ClientError::Reset`] when the stream was cut, as when its server was killed.
+    /// # Errors [`ClientError::Reset`] when the connection was cut, as when the server was killed.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
         loop {
             let chunk = self.response.chunk().await;
             let Some(chunk) = chunk.map_err(|error| self.client.failed(error))? else {
                 return Ok(self.carry.rest());
             };
-            let shown = self.client.server.veil.stream(&mut self.carry, chunk);
+            let shown = self.client.server.veil.redact_chunk(&mut self.carry, chunk);
             if !shown.is_empty() {
                 return Ok(Some(shown));
             }

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
-/// One increment of streamed text.
+/// An increment of streamed text.
 ///
-/// OpenCode cuts deltas between UTF-16 units, so an emoji can arrive as `"\ud83e"` and `"\udd16"`. The half at either
-/// edge is kept until [`push`](Self::push) meets the other one; a lone half inside the text is U+FFFD.
+/// OpenCode splits deltas between UTF-16 units, so an emoji can arrive as `"\ud83e"` and `"\udd16"`. The half at either
+/// edge is stored until [`push`](Self::push) joins it with the other half; a lone half inside the text becomes U+FFFD.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeltaText {
     lead_low: Option<u16>,
@@ -35,7 +35,7 @@ impl DeltaText {
         self.trail_high
     }
 
-    /// Whether there is nothing at all.
+    /// True if there is neither text nor a half character.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.body.is_empty() && self.lead_low.is_none() && self.trail_high.is_none()
@@ -115,7 +115,7 @@ fn joined(high: u16, low: u16) -> char {
 /// A JSON string, with its lone surrogates.
 impl<'de> Deserialize<'de> for DeltaText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Asked for bytes, serde_json gives lone surrogates in WTF-8 where it would refuse to give a string.
+        // When asked for bytes, serde_json returns lone surrogates in WTF-8, where a string would be an error.
         deserializer.deserialize_bytes(Wtf8)
     }
 }

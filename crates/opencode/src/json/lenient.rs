@@ -1,12 +1,12 @@
-//! How much a field may deviate before its object is refused.
+//! Tolerance for fields of unexpected type.
 //!
-//! Identity and content are strict. Decoration is lenient: a model's cost written as text must not lose the message.
+//! Identity and content are strict. Other fields are lenient: a cost written as text must not lose the message.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// For decoration: a value of another shape counts as absent (it stays visible in the object's raw text).
+/// For other fields: a value of another type counts as absent (it remains in the object's raw text).
 pub(crate) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -16,7 +16,7 @@ where
     Ok(serde_json::from_str(value.get()).unwrap_or_default())
 }
 
-/// For content: `null` counts as absent, any other shape is an error.
+/// For content: `null` counts as absent, any other type is an error.
 pub(crate) fn null_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -31,7 +31,7 @@ pub(crate) struct Count(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // `as` saturates, which is what a hostile 1e300 deserves.
+        // `as` saturates, which is the desired result for 1e300.
         f64::deserialize(deserializer).map(|value| Self(value.round() as u64))
     }
 }

@@ -7,23 +7,21 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// A JSON value kept verbatim: cheap to clone, and serialised as itself.
+/// A JSON value in its original text: cheap to clone, and serialized as that text.
 #[derive(Clone)]
 pub struct Raw(Arc<RawValue>);
 
 impl Raw {
-    /// Keeps `json` with its lone surrogates replaced.
+    /// Parses `json`, replacing its lone surrogates.
     ///
-    /// # Errors
-    /// When `json` is not one JSON value.
+    /// # Errors `json` is not exactly one JSON value.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
         RawValue::from_string(super::sanitize(json).into_owned()).map(|raw| Self(Arc::from(raw)))
     }
 
-    /// Keeps a value with its lone surrogates replaced.
+    /// Copies a value, replacing its lone surrogates.
     ///
-    /// # Errors
-    /// None of a value that was parsed: replacing keeps JSON what it is.
+    /// # Errors None for a parsed value: the replacement preserves valid JSON.
     pub(crate) fn of(value: &RawValue) -> Result<Self, serde_json::Error> {
         match super::sanitize(value.get()) {
             Cow::Borrowed(_) => Ok(Self(Arc::from(value.to_owned()))),

@@ -1,10 +1,10 @@
-//! Text that is read where it stands.
+//! Borrowed text.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// A string, borrowed where it is written without escapes. Within an `Option`, `Cow` alone would always be owned.
+/// A string, borrowed if it is written without escapes. Within an `Option`, `Cow` alone would always be owned.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);

@@ -1,4 +1,4 @@
-//! What an agent asks of a person, and what it plans.
+//! Permissions, questions and to-do lists of agents.
 
 use std::fmt;
 
@@ -7,31 +7,31 @@ use serde::{Deserialize, Serialize};
 use super::FromRaw;
 use crate::json::{Raw, lenient, null_default};
 
-/// A tool call waits for leave.
+/// A tool call that needs permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionRequest {
     /// `per_…`
     pub id: String,
-    /// The session whose tool waits, the child's when a subagent asks.
+    /// The session of the tool call; the child session for a subagent.
     pub session_id: String,
-    /// What for: `bash`, `edit`, `webfetch`, …
+    /// The kind of permission: `bash`, `edit`, `webfetch`, …
     pub permission: String,
-    /// The very commands, paths or addresses.
+    /// The exact commands, paths or addresses.
     pub patterns: Vec<String>,
     /// The patterns that an answer of *always* would allow.
     pub always: Vec<String>,
-    /// Whatever the tool tells, such as a diff.
+    /// Data of the tool, such as a diff.
     pub metadata: Option<Raw>,
-    /// The call that waits.
+    /// The tool call.
     pub tool: Option<ToolRef>,
-    /// The object itself.
+    /// The JSON of the object.
     pub raw: Raw,
 }
 
-/// A tool call by its place.
+/// A reference to a tool call.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ToolRef {
-    /// The message that holds it.
+    /// Id of its message.
     #[serde(rename = "messageID")]
     pub message_id: String,
     /// The provider's id of the call.
@@ -43,11 +43,11 @@ pub struct ToolRef {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PermissionReply {
-    /// This call only.
+    /// Allow this call only.
     Once,
-    /// This call, and those its `always` patterns match until the server ends.
+    /// Allow this call, and those that its `always` patterns match until the server ends.
     Always,
-    /// Not this call.
+    /// Reject this call.
     Reject,
 }
 
@@ -61,34 +61,34 @@ impl fmt::Display for PermissionReply {
     }
 }
 
-/// An agent waits for answers.
+/// An agent's request for answers to questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuestionRequest {
     /// `que_…`
     pub id: String,
-    /// The session that waits.
+    /// Id of the session.
     pub session_id: String,
-    /// The questions, each to be answered.
+    /// The questions, all of which need an answer.
     pub questions: Vec<QuestionInfo>,
-    /// The call that waits.
+    /// The tool call.
     pub tool: Option<ToolRef>,
-    /// The object itself.
+    /// The JSON of the object.
     pub raw: Raw,
 }
 
 /// One question.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct QuestionInfo {
-    /// The question.
+    /// Text of the question.
     #[serde(default, deserialize_with = "null_default")]
     pub question: String,
-    /// A short name for it.
+    /// A short title.
     #[serde(default, deserialize_with = "lenient")]
     pub header: String,
-    /// What may be chosen.
+    /// The choices.
     #[serde(default, deserialize_with = "null_default")]
     pub options: Vec<QuestionOption>,
-    /// Whether several may be chosen.
+    /// True if several choices may be selected.
     #[serde(default, deserialize_with = "lenient")]
     pub multiple: bool,
     /// Whether free text is allowed; OpenCode allows it when absent.
@@ -96,35 +96,35 @@ pub struct QuestionInfo {
     pub custom: Option<bool>,
 }
 
-/// One choice.
+/// A choice of a question.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct QuestionOption {
-    /// The answer given when it is chosen.
+    /// The label, which is also the answer.
     pub label: String,
-    /// What it means.
+    /// Explanation of the choice.
     #[serde(default, deserialize_with = "lenient")]
     pub description: String,
 }
 
-/// The plan of a session.
+/// The to-do list of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TodoList {
-    /// Its items, in order.
+    /// The items, in order.
     pub todos: Vec<Todo>,
-    /// The list itself.
+    /// The JSON of the list.
     pub raw: Raw,
 }
 
-/// One item of a plan.
+/// An item of a to-do list.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Todo {
-    /// What is to be done.
+    /// Text of the item.
     #[serde(default, deserialize_with = "null_default")]
     pub content: String,
-    /// `pending`, `in_progress`, `completed`, `cancelled`; the model writes it, so it may be anything.
+    /// `pending`, `in_progress`, `completed`, `cancelled`; free text of the model, so any value is possible.
     #[serde(default, deserialize_with = "lenient")]
     pub status: String,
-    /// `high`, `medium`, `low`; the model writes it, so it may be anything.
+    /// `high`, `medium`, `low`; free text of the model, so any value is possible.
     #[serde(default, deserialize_with = "lenient")]
     pub priority: String,
 }

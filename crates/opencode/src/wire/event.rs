@@ -1,4 +1,4 @@
-//! Events by their type.
+//! Events, by type.
 
 mod body;
 
@@ -11,144 +11,144 @@ use super::{
 };
 use crate::json::{DeltaText, Raw, reason};
 
-/// What happened.
+/// An event of the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The first event of a stream.
     ServerConnected,
-    /// A sign of life, every 10 s.
+    /// A heartbeat, sent every 10 s.
     ServerHeartbeat,
     /// A session is new.
     SessionCreated(Box<SessionInfo>),
     /// A session changed.
     SessionUpdated(Box<SessionInfo>),
-    /// A session is gone; events about it may still follow for seconds.
+    /// A session was deleted; events about it may still follow for seconds.
     SessionDeleted {
-        /// Which.
+        /// Id of the session.
         session_id: String,
-        /// As it was last.
+        /// The last state of the session.
         info: Option<Box<SessionInfo>>,
     },
     /// A session's turn ended; later events about it still follow.
     SessionIdle {
-        /// Which.
+        /// Id of the session.
         session_id: String,
     },
-    /// What a session is doing changed.
+    /// The status of a session changed.
     SessionStatus {
-        /// Which.
+        /// Id of the session.
         session_id: String,
-        /// What it is doing.
+        /// The new status.
         status: SessionStatus,
     },
-    /// Something failed, or was aborted.
+    /// A failure or an abort.
     SessionError {
-        /// Where; absent when it belongs to no session.
+        /// Id of the session; absent for an error outside of sessions.
         session_id: Option<String>,
-        /// What.
+        /// The error.
         error: Option<ErrorInfo>,
     },
     /// A session's history was compacted.
     SessionCompacted {
-        /// Which.
+        /// Id of the session.
         session_id: String,
     },
     /// The files a session changed.
     SessionDiff {
-        /// Which.
+        /// Id of the session.
         session_id: String,
         /// A list of `{file, patch, additions, deletions, status}`.
         diff: Raw,
     },
     /// A message is new or changed.
     MessageUpdated(Box<MessageInfo>),
-    /// A message is gone.
+    /// A message was removed.
     MessageRemoved {
-        /// Whose.
+        /// Id of the session.
         session_id: String,
-        /// Which.
+        /// Id of the message.
         message_id: String,
     },
-    /// A part is new or changed, and is now this.
+    /// A part is new or changed.
     PartUpdated {
-        /// The part.
+        /// The new state of the part.
         part: Box<PartInfo>,
-        /// When.
+        /// Time of the change.
         time: Option<Millis>,
     },
     /// A part's text grew.
     PartDelta(PartDelta),
-    /// A part is gone.
+    /// A part was removed.
     PartRemoved {
-        /// Whose.
+        /// Id of the session.
         session_id: String,
-        /// In which message.
+        /// Id of the message.
         message_id: String,
-        /// Which.
+        /// Id of the part.
         part_id: String,
     },
-    /// A tool call waits for leave.
+    /// A tool call needs permission.
     PermissionAsked(Box<PermissionRequest>),
-    /// It has its answer.
+    /// A permission request was answered.
     PermissionReplied {
-        /// Whose.
+        /// Id of the session.
         session_id: String,
-        /// Which request.
+        /// Id of the request.
         request_id: String,
-        /// The answer; absent when this version does not know it.
+        /// The answer; absent if unknown to this version.
         reply: Option<PermissionReply>,
     },
-    /// An agent waits for answers.
+    /// An agent asks questions.
     QuestionAsked(Box<QuestionRequest>),
-    /// It has them.
+    /// Questions were answered.
     QuestionReplied {
-        /// Whose.
+        /// Id of the session.
         session_id: String,
-        /// Which request.
+        /// Id of the request.
         request_id: String,
         /// For each question the chosen labels or free text.
         answers: Vec<Vec<String>>,
     },
-    /// It will not get them.
+    /// Questions were dismissed.
     QuestionRejected {
-        /// Whose.
+        /// Id of the session.
         session_id: String,
-        /// Which request.
+        /// Id of the request.
         request_id: String,
     },
-    /// A session's plan is now this.
+    /// The to-do list of a session changed.
     TodoUpdated {
-        /// Whose.
+        /// Id of the session.
         session_id: String,
-        /// The plan.
+        /// The new list.
         todos: TodoList,
     },
     /// The checked-out branch of a folder changed.
     VcsBranchUpdated {
-        /// Its name; absent when none is.
+        /// Name of the branch; absent if there is none.
         branch: Option<String>,
     },
-    /// The server ended its work on one folder: everything pending in it is gone.
+    /// The server disposed the instance of a folder: all of its pending requests are gone.
     InstanceDisposed {
         /// The folder.
         directory: Option<String>,
     },
-    /// The server ended its work on all folders.
+    /// The server disposed the instances of all folders.
     GlobalDisposed,
     /// A project changed.
     ProjectUpdated(Box<ProjectInfo>),
-    /// The durable twin of another event, which proves whether one was missed.
+    /// The durable duplicate of another event, by whose sequence a lost event is detected.
     Sync(Sync),
-    /// An event this version has no use for.
+    /// An event type that this version does not use.
     Unknown {
-        /// Its type.
+        /// Type of the event.
         kind: String,
     },
-    /// A known event that does not decode.
+    /// A known event type with content that does not decode.
     Malformed {
-        /// Its type.
+        /// Type of the event.
         kind: String,
-        /// Why.
+        /// The reason of the decoding error.
         error: String,
     },
 }
@@ -156,46 +156,46 @@ pub enum Event {
 /// An increment of a part.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PartDelta {
-    /// Whose.
+    /// Id of the session.
     #[serde(rename = "sessionID")]
     pub session_id: String,
-    /// In which message.
+    /// Id of the message.
     #[serde(rename = "messageID")]
     pub message_id: String,
-    /// Which part.
+    /// Id of the part.
     #[serde(rename = "partID")]
     pub part_id: String,
-    /// Which of its fields grew: `text`, for reasoning too.
+    /// The field that grew: `text`, also for reasoning.
     pub field: String,
-    /// By what. It carries no offset.
+    /// The appended text. It has no offset.
     pub delta: DeltaText,
 }
 
-/// The place of a durable event in its session's history.
+/// The position of a durable event in the history of its session.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Sync {
-    /// The doubled event's type with its version, for example `message.updated.1`.
+    /// Type of the duplicated event with its version, for example `message.updated.1`.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// The doubled event's id.
+    /// Id of the duplicated event.
     pub id: String,
-    /// Contiguous within one aggregate, from 0.
+    /// Sequence number, contiguous within one aggregate, from 0.
     pub seq: u64,
-    /// The session.
+    /// Id of the session.
     #[serde(rename = "aggregateID")]
     pub aggregate_id: String,
 }
 
-/// A project, lightly.
+/// The main fields of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectInfo {
-    /// The project's id.
+    /// Id of the project.
     pub id: String,
     /// Its folder.
     pub worktree: Option<String>,
-    /// Its given name.
+    /// Name of the project, if it has one.
     pub name: Option<String>,
-    /// The object itself.
+    /// The JSON of the object.
     pub raw: Raw,
 }
 

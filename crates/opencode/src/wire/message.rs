@@ -9,73 +9,73 @@ use super::time::TimeWire;
 use super::{FromRaw, Millis, ModelRef, PartInfo, Tokens};
 use crate::json::{Raw, lenient, null_default};
 
-/// A message's own description.
+/// The fields of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessageInfo {
     /// `msg_…`
     pub id: String,
-    /// The session it belongs to.
+    /// Id of the session.
     pub session_id: String,
-    /// Who speaks.
+    /// The author.
     pub role: Role,
-    /// The user message an assistant message answers; several answer one.
+    /// The user message that an assistant message answers; several may answer one.
     pub parent_id: Option<String>,
-    /// When it was begun.
+    /// Time of creation.
     pub created: Option<Millis>,
-    /// When an assistant message was finished; absent while it runs, and for ever when its server died.
+    /// Time of completion of an assistant message; absent while it runs, and forever if its server died.
     pub completed: Option<Millis>,
-    /// Why an assistant message failed.
+    /// The failure of an assistant message.
     pub error: Option<ErrorInfo>,
-    /// Why the model stopped: `stop`, `tool-calls`, …
+    /// The reason why the model stopped: `stop`, `tool-calls`, …
     pub finish: Option<String>,
-    /// An assistant message that summarises what was compacted.
+    /// True for an assistant message that summarizes a compacted history.
     pub summary: bool,
-    /// The agent that speaks or is spoken to.
+    /// The agent of the message.
     pub agent: Option<String>,
     /// The agent's mode, on assistant messages.
     pub mode: Option<String>,
-    /// The model that speaks or is spoken to.
+    /// The model of the message.
     pub model: Option<ModelRef>,
-    /// US dollars.
+    /// Cost in US dollars.
     pub cost: f64,
-    /// Tokens.
+    /// Token counts.
     pub tokens: Tokens,
-    /// The working folder, on assistant messages.
+    /// Working folder, on assistant messages.
     pub cwd: Option<String>,
-    /// The object itself.
+    /// The JSON of the object.
     pub raw: Raw,
 }
 
-/// Who speaks.
+/// The author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The person.
+    /// A person.
     User,
     /// The model.
     Assistant,
 }
 
-/// An error as OpenCode names it.
+/// An error of OpenCode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorInfo {
-    /// For example `MessageAbortedError`, `APIError`, `ProviderAuthError`.
+    /// Name such as `MessageAbortedError`, `APIError`, `ProviderAuthError`.
     pub name: String,
-    /// A sentence, or the name when there is none.
+    /// A sentence, or the name if there is none.
     pub message: String,
-    /// The object itself.
+    /// The JSON of the object.
     pub raw: Raw,
 }
 
 impl ErrorInfo {
-    /// Whether a person stopped the turn, which is not a failure.
+    /// True if a person stopped the turn, which is not a failure.
     #[must_use]
     pub fn is_abort(&self) -> bool {
         self.name == "MessageAbortedError"
     }
 }
 
-/// A message with its parts, as REST gives it.
+/// A message with its parts, as in REST replies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessageWithParts {
     /// The message.
@@ -168,7 +168,20 @@ impl FromRaw for MessageInfo {
 }
 
 impl MessageWithParts {
-    /// Decodes one element of a message list; a part that does not decode is left out and counted in `malformed`.
+    /// Decodes a list of messages in the shape of REST. A message or part that does not decode is omitted.
+    ///
+    /// # Errors
+    /// When `json` is not a JSON array.
+    pub fn parse_list(json: &str) -> Result<Vec<Self>, serde_json::Error> {
+        let listed: Vec<&RawValue> = serde_json::from_str(json)?;
+        let mut malformed = 0;
+        let decoded = listed
+            .into_iter()
+            .filter_map(|one| Self::from_value(one, &mut malformed).ok());
+        Ok(decoded.collect())
+    }
+
+    /// Decodes an element of a message list; a part that does not decode is omitted and counted in `malformed`.
     pub(crate) fn from_value(
         value: &RawValue,
         malformed: &mut usize,
@@ -186,7 +199,7 @@ impl MessageWithParts {
     }
 }
 
-/// Servers, providers and plugins write errors in any shape: whatever it is, it is an error.
+/// Servers, providers and plugins write errors of any form: every value decodes as an error.
 impl<'de> Deserialize<'de> for ErrorInfo {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Raw::deserialize(deserializer)?;
@@ -195,14 +208,14 @@ impl<'de> Deserialize<'de> for ErrorInfo {
         let field = |name: &str| value.get(name).and_then(text);
         let name = field("name").or_else(|| field("_tag")).unwrap_or_default();
         let data = value.get("data").unwrap_or(&Value::Null);
-        let told = data.get("message").and_then(text);
-        let told = told.or_else(|| field("message")).or_else(|| text(data));
-        let told = told
+        let message = data.get("message").and_then(text);
+        let message = message.or_else(|| field("message")).or_else(|| text(data));
+        let message = message
             .or_else(|| text(&value))
-            .filter(|told| !told.trim().is_empty());
-        // With a name there is something to say; else what it holds is all there is.
-        let message = match told {
-            Some(told) => told,
+            .filter(|message| !message.trim().is_empty());
+        // Without a name the JSON of the value is the message.
+        let message = match message {
+            Some(message) => message,
             None if name.is_empty() && !value.is_null() => raw.get().to_owned(),
             None => name.clone(),
         };

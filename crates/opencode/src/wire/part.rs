@@ -1,4 +1,4 @@
-//! Parts: the pieces of a message.
+//! Parts of messages.
 
 mod body;
 mod file;
@@ -15,17 +15,17 @@ use crate::json::Raw;
 pub struct PartInfo {
     /// `prt_…`
     pub id: String,
-    /// The message it belongs to.
+    /// Id of the message.
     pub message_id: String,
-    /// The session it belongs to.
+    /// Id of the session.
     pub session_id: String,
-    /// What it is.
+    /// The kind and its content.
     pub kind: PartKind,
-    /// The object itself.
+    /// The JSON of the object.
     pub raw: Raw,
 }
 
-/// What a part is.
+/// The kind of a part, with its content.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PartKind {
     /// Text of the person or the model. While it streams, only deltas carry its text.
@@ -36,145 +36,145 @@ pub enum PartKind {
         synthetic: bool,
         /// Not sent to the model.
         ignored: bool,
-        /// When it was begun.
+        /// Time of the start.
         start: Option<Millis>,
-        /// When it was closed; absent while it streams.
+        /// Time of the end; absent while it streams.
         end: Option<Millis>,
     },
     /// The model's reasoning. While it streams, only deltas carry its text.
     Reasoning {
         /// The text, empty while it streams.
         text: String,
-        /// When it was begun.
+        /// Time of the start.
         start: Option<Millis>,
-        /// When it was closed; absent while it streams.
+        /// Time of the end; absent while it streams.
         end: Option<Millis>,
     },
     /// A tool call.
     Tool {
         /// The provider's id of the call.
         call_id: String,
-        /// The tool's name.
+        /// Name of the tool.
         tool: String,
-        /// How far it is.
+        /// State of the call.
         state: ToolState,
     },
-    /// A step of the model begins.
+    /// The start of a model step.
     StepStart {
-        /// The file snapshot before it.
+        /// Hash of the file snapshot before the step.
         snapshot: Option<String>,
     },
-    /// A step of the model ends.
+    /// The end of a model step.
     StepFinish {
-        /// Why: `stop`, `tool-calls`, …
+        /// The reason of the end: `stop`, `tool-calls`, …
         reason: Option<String>,
-        /// US dollars.
+        /// Cost in US dollars.
         cost: f64,
-        /// Tokens.
+        /// Token counts.
         tokens: Tokens,
     },
-    /// A file given with the message.
+    /// A file attached to the message.
     File(FileInfo),
-    /// An agent named in the message.
+    /// An agent mentioned in the message.
     Agent {
-        /// Its name.
+        /// Name of the agent.
         name: String,
     },
-    /// Work that a command hands to an agent.
+    /// A task that a command delegates to an agent.
     Subtask {
-        /// What it is told.
+        /// The prompt for the agent.
         prompt: String,
-        /// What it is for.
+        /// Description of the task.
         description: String,
-        /// Who does it.
+        /// Name of the agent.
         agent: String,
-        /// The command that asked for it.
+        /// The command that created it.
         command: Option<String>,
     },
-    /// The history before is compacted.
+    /// A compaction of the previous history.
     Compaction {
-        /// By OpenCode on its own, since the context was full.
+        /// True if OpenCode compacted because the context was full.
         auto: bool,
     },
-    /// Files changed by a step.
+    /// The files changed by a step.
     Patch {
-        /// Of the snapshot before.
+        /// Hash of the snapshot before the step.
         hash: String,
-        /// Their paths.
+        /// Paths of the files.
         files: Vec<String>,
     },
     /// A file snapshot.
     Snapshot {
-        /// Its hash.
+        /// Hash of the snapshot.
         snapshot: String,
     },
-    /// A failed attempt that is tried again.
+    /// A failed attempt that will be retried.
     Retry {
-        /// Which attempt.
+        /// Number of the attempt.
         attempt: u64,
-        /// Why it failed.
+        /// The reason of the failure.
         error: Option<ErrorInfo>,
     },
-    /// A type this version does not know.
+    /// A part type unknown to this version.
     Other {
-        /// Its name.
+        /// Name of the type.
         kind: String,
     },
 }
 
-/// How far a tool call is.
+/// The state of a tool call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToolState {
-    /// The model is still writing its input.
+    /// The model is still generating the input.
     Pending {
         /// The input so far.
         input: Option<Raw>,
     },
-    /// It runs.
+    /// The call is running.
     Running {
-        /// Its input, an object.
+        /// The input, an object.
         input: Option<Raw>,
-        /// What it is doing.
+        /// Description of the current action.
         title: Option<String>,
-        /// Whatever the tool tells; `output` in it grows.
+        /// Data of the tool; `output` in it grows.
         metadata: Option<Raw>,
-        /// When it was started.
+        /// Time of the start.
         start: Option<Millis>,
     },
-    /// It ended well.
+    /// The call succeeded.
     Completed {
-        /// Its input, an object.
+        /// The input, an object.
         input: Option<Raw>,
-        /// What it did.
+        /// Description of the completed action.
         title: Option<String>,
-        /// What it gives back to the model; of anything but a text its JSON.
+        /// The output for the model; JSON if it is not a text.
         output: String,
-        /// Files that it gives back beside it.
+        /// Files returned with the output.
         files: Vec<FileInfo>,
-        /// Whatever the tool tells.
+        /// Data of the tool.
         metadata: Option<Raw>,
-        /// When it was started.
+        /// Time of the start.
         start: Option<Millis>,
-        /// When it ended.
+        /// Time of the end.
         end: Option<Millis>,
     },
-    /// It failed, was rejected or aborted.
+    /// The call failed, or was rejected or aborted.
     Error {
-        /// Its input, an object.
+        /// The input, an object.
         input: Option<Raw>,
-        /// Why.
+        /// The error.
         error: String,
-        /// Whatever the tool tells.
+        /// Data of the tool.
         metadata: Option<Raw>,
-        /// When it was started.
+        /// Time of the start.
         start: Option<Millis>,
-        /// When it ended.
+        /// Time of the end.
         end: Option<Millis>,
     },
 }
 
 impl ToolState {
-    /// The call's input, an object.
+    /// The input of the call, an object.
     #[must_use]
     pub fn input(&self) -> Option<&Raw> {
         match self {
@@ -183,7 +183,7 @@ impl ToolState {
         }
     }
 
-    /// Whatever the tool tells about itself, an object.
+    /// The data of the tool about the call, an object.
     #[must_use]
     pub fn metadata(&self) -> Option<&Raw> {
         match self {
@@ -218,10 +218,9 @@ struct Head {
 }
 
 impl PartInfo {
-    /// Reads a part again from the object that it came as.
+    /// Decodes a part again from its JSON.
     ///
-    /// # Errors
-    /// When that is not a part.
+    /// # Errors The JSON is not a part.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
         Raw::parse(json).and_then(Self::from_raw)
     }

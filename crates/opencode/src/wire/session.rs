@@ -5,65 +5,78 @@ use serde::Deserialize;
 use super::{FromRaw, Millis};
 use crate::json::{Count, Raw, lenient, null_default};
 
-/// A session's own description.
+/// The fields of a session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionInfo {
     /// `ses_…`
     pub id: String,
     /// The session that started this one through the `task` tool.
     pub parent_id: Option<String>,
-    /// Empty when the server gave none.
+    /// Title; empty if the server sent none.
     pub title: String,
-    /// The folder it works in; empty when the server gave none.
+    /// Working folder; empty if the server sent none.
     pub directory: String,
-    /// The project's id.
+    /// Id of the project.
     pub project_id: Option<String>,
-    /// The agent of the last prompt.
+    /// Agent of the last prompt.
     pub agent: Option<String>,
-    /// The model of the last prompt.
+    /// Model of the last prompt.
     pub model: Option<ModelRef>,
-    /// When it was created, changed, archived.
+    /// Times of creation, change and archival.
     pub time: SessionTime,
-    /// Set while messages are reverted but not yet dropped.
+    /// Set while messages are reverted but not yet deleted.
     pub revert: Option<Revert>,
-    /// US dollars so far.
+    /// Total cost in US dollars.
     pub cost: f64,
-    /// Tokens so far.
+    /// Total token counts.
     pub tokens: Tokens,
-    /// The OpenCode version that made it.
+    /// Lines and files that it changed so far; absent where the server counts none.
+    pub summary: Option<Summary>,
+    /// Version of OpenCode that created it.
     pub version: Option<String>,
-    /// The public address, when it is shared.
+    /// Public URL, if it is shared.
     pub share_url: Option<String>,
-    /// The object itself.
+    /// The JSON of the object.
     pub raw: Raw,
+}
+
+/// What a session changed in files, counted by its server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Lines added.
+    pub additions: u64,
+    /// Lines removed.
+    pub deletions: u64,
+    /// Files touched.
+    pub files: u64,
 }
 
 /// Times of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SessionTime {
-    /// Creation.
+    /// Time of creation.
     pub created: Millis,
-    /// Last change.
+    /// Time of the last change.
     pub updated: Millis,
-    /// Set when archived.
+    /// Time of archival.
     pub archived: Option<Millis>,
     /// Set while its history is being compacted.
     pub compacting: Option<Millis>,
 }
 
-/// A model by its provider.
+/// A reference to a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelRef {
-    /// For example `anthropic`.
+    /// Id of the provider, for example `anthropic`.
     pub provider_id: String,
     /// The model's id at that provider.
     pub model_id: String,
-    /// A named reasoning effort or the like.
+    /// Named variant, such as a reasoning effort.
     pub variant: Option<String>,
 }
 
-/// From where on messages are reverted.
+/// The position from which messages are reverted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Revert {
     /// The first reverted message.
@@ -77,37 +90,37 @@ pub struct Revert {
 /// Token counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tokens {
-    /// As the server summed it, if it did.
+    /// Total as reported by the server, if it did.
     pub total: Option<u64>,
-    /// Sent, not from the cache.
+    /// Input tokens, excluding cached ones.
     pub input: u64,
-    /// Received.
+    /// Output tokens.
     pub output: u64,
-    /// Received as reasoning.
+    /// Output tokens of reasoning.
     pub reasoning: u64,
-    /// Sent from the provider's cache.
+    /// Input tokens read from the provider's cache.
     pub cache_read: u64,
-    /// Written to the provider's cache.
+    /// Input tokens written to the provider's cache.
     pub cache_write: u64,
 }
 
-/// What a session is doing.
+/// The status of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionStatus {
-    /// Nothing.
+    /// No turn is running.
     Idle,
     /// A turn is running.
     Busy,
     /// The provider failed; the turn waits for its next attempt.
     Retry {
-        /// How many attempts have failed.
+        /// Number of failed attempts.
         attempt: u64,
-        /// Why.
+        /// The error of the provider.
         message: String,
-        /// When the next attempt starts.
+        /// Time of the next attempt.
         next: Option<Millis>,
     },
-    /// A status this version does not know, by its name.
+    /// A status unknown to this version, by its name.
     Other(String),
 }
 
@@ -135,9 +148,19 @@ struct SessionWire {
     #[serde(default, deserialize_with = "lenient")]
     tokens: TokensWire,
     #[serde(default, deserialize_with = "lenient")]
+    summary: Option<SummaryWire>,
+    #[serde(default, deserialize_with = "lenient")]
     version: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     share: Option<Share>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SummaryWire {
+    additions: Count,
+    deletions: Count,
+    files: Count,
 }
 
 #[derive(Deserialize)]
@@ -202,6 +225,11 @@ impl FromRaw for SessionInfo {
             revert: wire.revert,
             cost: wire.cost,
             tokens: wire.tokens.into(),
+            summary: wire.summary.map(|summary| Summary {
+                additions: summary.additions.0,
+                deletions: summary.deletions.0,
+                files: summary.files.0,
+            }),
             version: wire.version,
             share_url: wire.share.map(|share| share.url),
             raw,

@@ -1,7 +1,7 @@
-//! The two types of event that are most of a stream, envelope and body read in one pass: increments are most of its events,
-//! the twins of durable events almost half of its bytes.
+//! Fast path for the two most frequent event types, which decodes envelope and body in one pass: deltas are most of the
+//! events, durable duplicates almost half of the bytes.
 //!
-//! Whatever is not just so is left to the general way, which alone tells what is wrong with it.
+//! Everything else is left to the general path, which also reports errors.
 
 use std::sync::LazyLock;
 
@@ -57,7 +57,7 @@ enum IsSync {
     Sync,
 }
 
-/// The event, if it is an enveloped one of these types as OpenCode writes them.
+/// The event, if it has an envelope and one of these types, in OpenCode's exact format.
 pub(super) fn decode(data: &str) -> Option<Incoming<'_>> {
     let head = &data.as_bytes()[..data.len().min(limits::EVENT_HEAD_BYTES)];
     if DELTA.find(head).is_some() {

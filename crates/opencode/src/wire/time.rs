@@ -1,4 +1,4 @@
-//! Times of the wire.
+//! Times of the protocol.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -14,7 +14,7 @@ impl<'de> Deserialize<'de> for Millis {
     }
 }
 
-/// The `time` object of parts and messages, whose keys differ by kind.
+/// The `time` object of parts and messages, whose keys differ by type.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct TimeWire {

@@ -1,4 +1,4 @@
-//! Streams and replies recorded from a real server.
+//! Tests with streams and replies recorded from a real server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::bodies;
 
-/// Events that are recorded and of no use here.
+/// Recorded events that are not used.
 const UNUSED: [&str; 6] = [
     "catalog.updated",
     "file.edited",
@@ -46,7 +46,7 @@ fn streams() -> Vec<(String, Vec<u8>)> {
     streams
 }
 
-/// The data of each frame, fed as a socket would.
+/// The data of each frame, fed in chunks as from a socket.
 fn frames(stream: &[u8]) -> Vec<String> {
     let mut parser = Parser::default();
     let mut frames = Vec::new();

@@ -1,10 +1,10 @@
-//! The client against servers that answer badly, and what it sends.
+//! Tests of the client: handling of invalid replies, and its requests.
 
 use std::time::Duration;
 
 use opencode::client::NewSession;
 use opencode::wire::{PartKind, PermissionReply, SessionStatus};
-use opencode::{Client, ClientError, Credentials, Http, Spoken};
+use opencode::{Client, ClientError, Credentials, Http, SpokenDialect};
 use tokio::net::TcpListener;
 
 use crate::server::{Answer, Server, reply};
@@ -246,10 +246,10 @@ async fn a_reply_too_large_is_refused_without_announcement() {
     assert!(matches!(error, ClientError::TooLarge { .. }), "{error:?}");
 }
 
-/// How a server answers, and the version that it tells.
+/// The reply of a server, and the version that the client should detect.
 type Seen = (fn(&str) -> Answer, Option<&'static str>);
 
-/// Every way in which OpenCode 2 was seen, or is described, to answer; the version that it tells.
+/// All known or documented replies of OpenCode 2, with the expected version.
 const V2: [Seen; 6] = [
     (
         |_| Answer::Bytes(reply(JSON, r#"{"healthy":true,"version":"2.0.0"}"#)),
@@ -322,7 +322,7 @@ async fn opencode_2_is_told_from_everything_else() {
         let spoken = client(&server).probe(PATIENCE).await;
         assert_eq!(
             spoken,
-            Ok(Spoken::V2NotSpoken {
+            Ok(SpokenDialect::V2NotSpoken {
                 version: version.clone()
             })
         );
@@ -345,7 +345,7 @@ async fn who_answers() {
     let server = Server::saying(JSON, r#"{"healthy":true,"version":"1.18.33"}"#).await;
     assert_eq!(
         client(&server).probe(PATIENCE).await,
-        Ok(Spoken::V1 {
+        Ok(SpokenDialect::V1 {
             version: "1.18.33".to_owned()
         })
     );
@@ -379,7 +379,10 @@ async fn who_answers() {
         })
     })
     .await;
-    assert_eq!(client(&server).probe(PATIENCE).await, Ok(Spoken::Sketch));
+    assert_eq!(
+        client(&server).probe(PATIENCE).await,
+        Ok(SpokenDialect::Sketch)
+    );
 }
 
 #[tokio::test]
@@ -471,6 +474,11 @@ async fn orders_are_sent_as_the_server_reads_them() {
         .await
         .unwrap();
     client.abort("s").await.unwrap();
+    client.fork_session("s", None).await.unwrap();
+    client.fork_session("s", Some("msg_1")).await.unwrap();
+    client.revert("s", "msg_1").await.unwrap();
+    client.unrevert("s").await.unwrap();
+    client.summarize("s", "p", "m").await.unwrap();
     client.delete_session("s").await.unwrap();
     let sent: Vec<_> = server
         .seen()
@@ -490,6 +498,11 @@ async fn orders_are_sent_as_the_server_reads_them() {
             "POST /question/que_1/reject?directory=%2Fp ",
             r#"POST /session/s/prompt_async?directory=%2Fp {"parts":[]}"#,
             "POST /session/s/abort?directory=%2Fp ",
+            "POST /session/s/fork?directory=%2Fp {}",
+            r#"POST /session/s/fork?directory=%2Fp {"messageID":"msg_1"}"#,
+            r#"POST /session/s/revert?directory=%2Fp {"messageID":"msg_1"}"#,
+            "POST /session/s/unrevert?directory=%2Fp {}",
+            r#"POST /session/s/summarize?directory=%2Fp {"modelID":"m","providerID":"p"}"#,
             "DELETE /session/s?directory=%2Fp ",
         ]
     );

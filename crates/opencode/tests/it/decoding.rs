@@ -1,4 +1,4 @@
-//! Events that no recording holds.
+//! Tests of events that are in no recording.
 
 use opencode::wire::{self, Event, NotAnEvent, PartKind, SessionStatus, ToolState};
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! The wire against the text it is written by, recorded streams, and servers that answer badly.
+//! Tests of the protocol: specification, recorded streams, and invalid replies.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../../../../fuzz/bodies.rs"]

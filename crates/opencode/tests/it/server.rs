@@ -1,4 +1,4 @@
-//! A server of a few lines, for answers that a real one would never give.
+//! A minimal server for replies that a real server never sends.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,15 +7,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What to do with a request.
+/// The reaction to a request.
 pub(crate) enum Answer {
-    /// These bytes, then the end of the connection.
+    /// Send these bytes, then close the connection.
     Bytes(Vec<u8>),
-    /// Nothing, for ever.
+    /// Never reply.
     Silence,
 }
 
-/// Answers each connection's one request until dropped.
+/// A server that answers one request per connection until dropped.
 pub(crate) struct Server {
     pub(crate) url: Url,
     seen: Arc<Mutex<Vec<String>>>,
@@ -38,7 +38,7 @@ impl Server {
                 let answer = answer(&request);
                 requests.lock().unwrap().push(request);
                 match answer {
-                    // The client may have hung up by then, as it does on a reply that is too large.
+                    // The client may have disconnected, as it does on a reply that is too large.
                     Answer::Bytes(bytes) => drop(stream.write_all(&bytes).await),
                     Answer::Silence => silent.push(stream),
                 }
@@ -47,13 +47,13 @@ impl Server {
         Self { url, seen, task }
     }
 
-    /// Always the same answer.
+    /// A server with a constant reply.
     pub(crate) async fn saying(head: &str, body: impl AsRef<[u8]>) -> Self {
         let bytes = reply(head, body);
         Self::start(move |_| Answer::Bytes(bytes.clone())).await
     }
 
-    /// The requests so far, as they came.
+    /// The received requests.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
@@ -65,7 +65,7 @@ impl Drop for Server {
     }
 }
 
-/// A reply with the length of its body. `head` is the status line after `HTTP/1.1` and any headers, by LF.
+/// A reply with the length of its body. `head` is the status line after `HTTP/1.1` and any headers, separated by LF.
 pub(crate) fn reply(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let head = head.replace('\n', "\r\n");
@@ -89,7 +89,7 @@ async fn request(stream: &mut TcpStream) -> String {
                 return text;
             }
         }
-        // The first byte of a TLS handshake: no line will ever end.
+        // The first byte of a TLS handshake: no line end will follow.
         let encrypted = bytes.first() == Some(&0x16);
         if encrypted || stream.read_buf(&mut bytes).await.unwrap() == 0 {
             return text;

@@ -1,4 +1,4 @@
-//! Event streams: how they are asked for, how they end, and what is none.
+//! Tests of event streams: requests, ends, and invalid streams.
 
 use opencode::{Client, ClientError, Credentials, Http};
 use tokio::net::TcpListener;

@@ -1,4 +1,4 @@
-//! The event-stream parser against vectors after the WHATWG text and the web-platform-tests.
+//! Tests of the event-stream parser with vectors based on the WHATWG specification and web-platform-tests.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ struct Wanted {
 
 const LIMIT: usize = 1024;
 
-/// What streams are made of, and what they break on.
+/// Building blocks of random streams, including all separators.
 const PIECES: &[&[u8]] = &[
     b"data: ",
     b"data",

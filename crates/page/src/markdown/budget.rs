@@ -1,24 +1,24 @@
-//! How much of a text is drawn as markdown. What follows is plain.
+//! The budget of a text: the part that is drawn as markdown. The rest is plain.
 //!
-//! The parser and the wall take time that grows with what a text becomes, but for what is nested: a line of containers costs as
-//! much as it opens, and so does each line below it. Both are therefore bounded before the parser sees the text, by one
-//! pass over it, and what it became is before the wall does. All of it depends on the text alone.
+//! The time of the parser and the sanitizer grows with their output, except for nesting: a line of containers costs as
+//! much as it opens, and so does each line below it. Nesting and length are therefore bounded before the parser sees the text, by one
+//! pass over the text, and the output of the parser is bounded before the sanitizer sees it. All bounds depend on the text alone.
 
 use std::sync::Arc;
 
 use crate::limits;
 use crate::words::escape;
 
-/// What drawing a text has cost.
+/// The cost of drawing a text so far.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     spent: usize,
-    /// Bytes of text that the parser saw.
+    /// Bytes of text that were parsed.
     bytes: usize,
 }
 
 impl Work {
-    /// Takes work from what is left; false, and nothing is taken, if that is not enough.
+    /// Takes work from the rest of the budget; returns false, and takes nothing, if the rest is too small.
     pub(super) fn spend(&mut self, work: usize) -> bool {
         let fits = self.spent + work <= limits::TEXT_WORK;
         if fits {
@@ -32,22 +32,22 @@ impl Work {
     }
 }
 
-/// What a block, or the lines of code in one, are worth beside what is in them: the wall begins anew for each.
+/// Work of a block, or of the lines of code in one, beside its content: each is a run of the sanitizer.
 pub(super) const BLOCK_WORK: usize = 4;
-/// Bytes of plain text that take the wall as long as a tag.
+/// Bytes of plain text that take the sanitizer as long as a tag.
 const TEXT_OF_A_TAG: usize = 256;
 
-/// What a space begins with that no line breaks at. The wall escapes it.
+/// The first byte of a no-break space, which the sanitizer escapes.
 const NO_BREAK: u8 = 0xc2;
-/// What a character is worth that the wall reads or writes by itself.
+/// Work of a character that the sanitizer reads or writes by itself.
 const ESCAPED_WORK: usize = 2;
 
-/// What the wall has to do for a block: its tags and escaped characters, and a little for its text.
+/// Work of the sanitizer for a block: its tags and escaped characters, and a little for its text.
 pub(super) fn work(html: &str) -> usize {
     BLOCK_WORK + line_work(html) + html.len() / TEXT_OF_A_TAG
 }
 
-/// The same for a line of code.
+/// Work of the sanitizer for a line of code.
 pub(super) fn line_work(html: &str) -> usize {
     let work = html.bytes().map(|byte| match byte {
         b'<' => 1,
@@ -57,14 +57,14 @@ pub(super) fn line_work(html: &str) -> usize {
     work.sum()
 }
 
-/// Whether a block is nested too deeply, or becomes too many events.
+/// True if a block is nested too deeply, or has too many events.
 pub(super) fn is_too_much(depth: usize, events: usize) -> bool {
     depth > limits::TEXT_DEPTH || events > limits::BLOCK_EVENTS
 }
 
 impl Work {
-    /// The beginning of a text that the parser may see: up to the first line that could open too many containers, and as
-    /// far as there are bytes left.
+    /// The beginning of a text that may be parsed: up to the first line that could open too many containers, within the
+    /// remaining bytes.
     pub(super) fn head<'a>(&mut self, text: &'a str) -> &'a str {
         let most = limits::MARKDOWN_BYTES - self.bytes;
         let head = &text[..too_deep(text, most).unwrap_or_else(|| whole_lines(text, most))];
@@ -73,7 +73,7 @@ impl Work {
     }
 }
 
-/// Where the first line begins that could open too many containers, if that is among so many bytes.
+/// The beginning of the first line that could open too many containers, if it is within this number of bytes.
 fn too_deep(text: &str, most: usize) -> Option<usize> {
     let bytes = &text.as_bytes()[..text.len().min(most)];
     let mut start = 0;
@@ -84,7 +84,7 @@ fn too_deep(text: &str, most: usize) -> Option<usize> {
     Some(start)
 }
 
-/// Where the last complete line of so many bytes ends; any character if the line is endless.
+/// The end of the last complete line within this number of bytes; of the last character if there is no complete line.
 fn whole_lines(text: &str, most: usize) -> usize {
     if text.len() <= most {
         return text.len();
@@ -99,8 +99,8 @@ fn whole_lines(text: &str, most: usize) -> usize {
     end
 }
 
-/// Containers that a line may be in, at most: its quotes, its list markers, and one for each two columns of white space
-/// before its text, as an item needs them.
+/// Upper bound of the containers of a line: its quotes, its list markers, and one for each two columns of white space
+/// before its text, which a list item needs.
 fn levels(line: &[u8]) -> usize {
     let (mut levels, mut columns) = (0, 0);
     for (at, byte) in line.iter().enumerate() {
@@ -122,7 +122,7 @@ fn levels(line: &[u8]) -> usize {
     levels + columns / 2
 }
 
-/// What is not drawn as markdown, with a sentence that says so; nothing if all of the text was.
+/// The plain rest of a text, with a sentence about it; nothing if all of the text is drawn as markdown.
 pub(super) fn plain(text: &str) -> Option<Arc<str>> {
     if text.trim().is_empty() {
         return None;

@@ -1,27 +1,27 @@
 //! Emphasis beside the punctuation of Chinese, Japanese and Korean, which has no spaces around words.
 //!
-//! CommonMark lets `**` open or close only by what is on both sides of it: in `含**「重点」**内容` it does neither. As the amendment
-//! for such text has it (<https://github.com/tats-u/markdown-cjk-friendly>), CJK punctuation counts as letters there, and so
-//! does any punctuation on the inside of a mark that has CJK text on its outside. The parser does not know that rule, but it
-//! follows from what it sees: a letter stands between the mark and the punctuation, which is taken out of what was read again.
+//! In CommonMark, the characters on both sides of `**` decide whether it opens or closes emphasis: in `含**「重点」**内容` it does
+//! neither. By the amendment for such text (<https://github.com/tats-u/markdown-cjk-friendly>), CJK punctuation counts as letters there, and so
+//! does any punctuation on the inside of a mark that has CJK text on its outside. The parser does not know that rule. Its input
+//! therefore gets a letter between the mark and the punctuation, which is removed from its output.
 //! (`docs/adr/0018-emphasis-beside-cjk.md`)
 
 use std::borrow::Cow;
 
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, Tag};
 
-/// A letter, for the parser, that no text holds: Unicode keeps it for what is internal to a program.
+/// A character that is a letter for the parser and in no text: Unicode reserves it for use inside of programs.
 const LETTER: char = '\u{FDD0}';
 
-/// A text as the parser is to see it.
+/// The input of the parser for a text.
 pub(super) struct Prepared<'a> {
     text: Cow<'a, str>,
-    /// Where letters stand in `text`, in ascending order.
+    /// Positions of inserted letters in `text`, in ascending order.
     added: Vec<usize>,
 }
 
 impl<'a> Prepared<'a> {
-    /// Puts letters between marks and the punctuation that would keep them from being marks.
+    /// Inserts letters between marks and the punctuation that would keep them from being marks.
     pub(super) fn new(text: &'a str) -> Self {
         let (mut out, mut added, mut from) = (String::new(), Vec::new(), 0);
         if !text.contains(LETTER) {
@@ -52,18 +52,18 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// What the parser sees.
+    /// The input of the parser.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where something stands in the text itself that the parser found at `at`.
+    /// The position in the original text of position `at` in the parser's input.
     pub(super) fn place(&self, at: usize) -> usize {
         let before = self.added.partition_point(|letter| *letter < at);
         at - before * LETTER.len_utf8()
     }
 
-    /// What was read, without the letters.
+    /// Parsed text without the inserted letters.
     pub(super) fn read<'e>(&self, event: Event<'e>) -> Event<'e> {
         if self.added.is_empty() {
             return event;
@@ -114,7 +114,7 @@ fn without(text: CowStr<'_>) -> CowStr<'_> {
     }
 }
 
-/// Where marks of emphasis stand: one or more of the same that follow each other.
+/// Positions of marks of emphasis: runs of the same character.
 fn runs(text: &str) -> impl Iterator<Item = (usize, usize)> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -131,7 +131,7 @@ fn runs(text: &str) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Whether a letter is wanted before and behind a mark between these characters.
+/// Whether a letter is inserted before and after a mark between these characters.
 fn letters(before: Option<char>, after: Option<char>) -> (bool, bool) {
     let (Some(before), Some(after)) = (before, after) else {
         return (false, false);
@@ -144,7 +144,7 @@ fn letters(before: Option<char>, after: Option<char>) -> (bool, bool) {
     (hinders(before, after), hinders(after, before))
 }
 
-/// Whether the parser would count it as punctuation, or may.
+/// True if the parser counts a character as punctuation, or may do so.
 fn is_punctuation(c: char) -> bool {
     !c.is_alphanumeric() && !c.is_whitespace()
 }

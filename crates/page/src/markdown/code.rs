@@ -1,41 +1,41 @@
-//! Code with quiet colours, by class.
+//! Highlighted code blocks.
 
 use super::budget;
 use super::lex::{Lines, highlight};
-use super::wall::{self, CODE_PLACE, COPY_PLACE};
+use super::sanitizer::{self, CODE_PLACE, COPY_PLACE};
 use crate::limits;
 use crate::words::{escape, shown};
 
-/// Lines of code that are laid out together. A browser lays a text out whole again when a word comes to it.
+/// Lines of code in one element. A browser lays an element out again when a word is appended to it.
 const PIECE_LINES: usize = 20;
 
 /// The class of a piece of code after the first.
 pub(super) const PIECE_CLASS: &str = "piece";
 
-/// What follows the code of a block. A text cannot hold it.
+/// The end of the code of a block. A text cannot contain it.
 const CODE_END: &str = "</code>";
 
-/// The complete lines of a code block that grows, as they are drawn.
+/// The drawn complete lines of a growing code block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Coloured {
     language: Box<str>,
     source: String,
-    /// With their colours, through the wall.
+    /// The highlighted lines, sanitized.
     html: String,
-    /// What goes on with the next line.
+    /// The state of the highlighter at the next line.
     lines: Lines,
-    /// What its lines took of the text's work.
+    /// The work of its lines, of the text's budget.
     work: usize,
 }
 
-/// Code blocks of a text that grows, in their order: what is known of them, and what is known then.
+/// Code blocks of a growing text, in order: their state before and after this render.
 #[derive(Debug, Default)]
 pub(super) struct Growing<'a> {
     known: &'a [Coloured],
     drawn: Vec<Coloured>,
-    /// What these took of the text's work, now or before.
+    /// The work of these blocks, of the text's budget, in this render or an earlier one.
     work: usize,
-    /// What goes into the place in each of them.
+    /// The content of the placeholder in each of them.
     places: Vec<Box<str>>,
 }
 
@@ -54,14 +54,14 @@ impl Coloured {
         }
     }
 
-    /// Draws the lines behind those that it has, each with its end, and tells what all of them take. `before` is what the code
-    /// before them took. Of what is too much nothing is kept: it will not be shown.
+    /// Draws the lines after the known ones, each with its line end, and returns the work of all lines. `before` is the work of
+    /// earlier code. Lines beyond the budget are not stored, as they will not be shown.
     fn grow(&mut self, lines: &str, before: usize) -> usize {
         if lines.is_empty() {
             return self.work;
         }
         let mut drawn = String::new();
-        // By the line, so that it is the same however many came at once.
+        // Line by line, so that the result does not depend on the increments.
         for line in lines.split_inclusive('\n') {
             let html = self.lines.draw(&shown(line));
             self.work += budget::line_work(&html);
@@ -72,7 +72,7 @@ impl Coloured {
             *self = Self::new(&self.language);
             return work;
         }
-        self.html += &wall::clean(&drawn);
+        self.html += &sanitizer::clean(&drawn);
         self.source += lines;
         work
     }
@@ -106,10 +106,10 @@ impl<'a> Growing<'a> {
         self.drawn
     }
 
-    /// The code of a block that goes through the wall: the line that is being written, and a place for those before it,
-    /// which went through it when they ended.
+    /// The code of a block that is still to be sanitized: the incomplete line, and a placeholder for the lines before it,
+    /// which were sanitized when they ended.
     ///
-    /// A complete line is coloured once. The line that is being written stays plain: its words would change colour with
+    /// A complete line is highlighted once. The incomplete line stays plain: its words would change colour with
     /// every letter.
     fn place(&mut self, language: &str, text: &str) -> String {
         let (lines, rest) = text.split_at(text.rfind('\n').map_or(0, |at| at + 1));
@@ -128,7 +128,7 @@ impl<'a> Growing<'a> {
         format!("{CODE_PLACE}{}", escape(&shown(rest)))
     }
 
-    /// Puts coloured lines into their places in what passed the wall.
+    /// Replaces the placeholders in sanitized HTML by the highlighted lines.
     pub(super) fn fill(&self, html: &str) -> String {
         let mut parts = html.split(CODE_PLACE);
         let mut out = String::from(parts.next().unwrap_or_default());
@@ -142,12 +142,12 @@ impl<'a> Growing<'a> {
     }
 }
 
-/// Code without the end of its last line, which is none of it.
+/// Code without the end of its last line.
 fn without_end(code: &str) -> &str {
     code.strip_suffix('\n').unwrap_or(code)
 }
 
-/// A code block with its language and a place for its copy button; of one that grows, what is known of it goes on.
+/// A code block with its language and a placeholder for its copy button; the state of a growing one is continued.
 pub(super) fn block(language: &str, text: &str, growing: Option<&mut Growing<'_>>) -> String {
     let body = match growing {
         Some(growing) => growing.place(language, text),
@@ -164,8 +164,8 @@ pub(super) fn block(language: &str, text: &str, growing: Option<&mut Growing<'_>
     )
 }
 
-/// Highlighted code with every so many lines after the first in an element of their own, which ends with a line outside of
-/// coloured words. Code that grows is cut where it was cut before. No character is added.
+/// Highlighted code, cut into elements of a fixed number of lines, each of which ends with a line end outside of
+/// highlighted words. Growing code is cut at the same lines again. No character is added.
 fn pieces(html: &str) -> String {
     let mut out = String::with_capacity(html.len() + 64);
     let (mut from, mut lines, mut coloured) = (0, 0, false);

@@ -1,6 +1,6 @@
-//! Blocks of text that are made to take long, from a number each.
+//! Hostile blocks of text, each generated from a seed.
 
-/// What is repeated, put into each other and mixed. Each was slow or fatal in some highlighter or parser.
+/// Units that are repeated, nested and mixed. Each was slow or fatal in some highlighter or parser.
 const UNITS: [&str; 96] = [
     "- ",
     "> ",

@@ -1,9 +1,9 @@
-//! Colours for code: a scan of our own, line by line, with a table for each language.
+//! The highlighter: a line-by-line scan with a table for each language.
 //!
-//! The colours of a line depend on the line and on what is open at its start ([`State`]) alone, so that code which grows
-//! costs its new lines. The scan knows no grammar: comments, strings, numbers, known words, and what a word looks like. It
-//! goes from left to right, never back, and what it may spend on a block is bounded in bytes, steps and coloured words;
-//! beyond that the block goes on plainly (`docs/adr/0017-a-scan-for-colours.md`).
+//! The highlighting of a line depends only on the line and on the state at its start ([`State`]), so that growing code
+//! costs only its new lines. The scan knows no grammar: comments, strings, numbers, keywords, and the form of a word. It
+//! goes from left to right, never back, and its cost for a block is bounded in bytes, steps and highlighted words;
+//! beyond these bounds the block is plain (`docs/adr/0017-a-scan-for-colours.md`).
 
 mod code;
 mod languages;
@@ -25,37 +25,37 @@ pub(super) use state::TOKEN_CLASSES;
 #[cfg(test)]
 pub(super) use languages::LANGUAGES;
 
-/// Code that is coloured line by line, from its first line on.
+/// Code that is highlighted line by line, from its first line on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lines {
-    /// `None` if nothing more is coloured: the language is not known, or a budget is spent.
+    /// `None` if the rest is plain: the language is unknown, or the budget is spent.
     language: Option<&'static Language>,
     state: State,
-    spent: Spent,
+    spent: LexCost,
 }
 
-/// What a block of code has cost so far.
+/// The cost of a block of code so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Spent {
+pub(super) struct LexCost {
     /// Bytes of code.
     pub(super) bytes: usize,
-    /// Bytes that were looked at, each time that they were.
+    /// Visited bytes, each visit counted.
     pub(super) steps: usize,
-    /// Coloured words.
+    /// Highlighted words.
     pub(super) tokens: usize,
 }
 
 impl Lines {
-    /// Before the first line of code in the language with this name; an unknown one has no colours.
+    /// The state before the first line of code in the language with this name; an unknown language is plain.
     pub(super) fn new(language: &str) -> Self {
         Self {
             language: languages::named(language),
             state: State::default(),
-            spent: Spent::default(),
+            spent: LexCost::default(),
         }
     }
 
-    /// The next lines as escaped text with coloured words. Each but the last of a block has its end.
+    /// The next lines as escaped text with highlighted words. Each but the last of a block has its line end.
     pub(super) fn draw(&mut self, text: &str) -> String {
         let mut html = String::with_capacity(text.len() + text.len() / 2);
         let mut rest = text;
@@ -75,7 +75,7 @@ impl Lines {
     }
 
     fn is_spent(&self) -> bool {
-        let Spent {
+        let LexCost {
             bytes,
             steps,
             tokens,
@@ -95,7 +95,7 @@ impl Lines {
         }
         let (tokens, steps) = sink.spent();
         self.spent.steps += steps;
-        // A line that is too long to be read keeps what it opens, and no colours.
+        // A line that is too long is plain; constructs that it opens continue in the next line.
         if words.len() > limits::CODE_LINE_BYTES {
             html.push_str(&escape(words));
         } else {
@@ -106,17 +106,17 @@ impl Lines {
     }
 
     #[cfg(test)]
-    pub(super) fn spent(&self) -> Spent {
+    pub(super) fn spent(&self) -> LexCost {
         self.spent
     }
 
-    /// Bytes that what is open holds.
+    /// Bytes of the state.
     pub(super) fn bytes(&self) -> usize {
         self.state.bytes()
     }
 }
 
-/// Code as escaped text with coloured words.
+/// Code as escaped text with highlighted words.
 pub(crate) fn highlight(language: &str, code: &str) -> String {
     Lines::new(language).draw(code)
 }

@@ -1,4 +1,4 @@
-//! How long hostile texts take: `cargo test --release -p page --lib ten_thousand -- --ignored --nocapture`.
+//! Measures the time for hostile texts: `cargo test --release -p page --lib ten_thousand -- --ignored --nocapture`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::cmp::Reverse;
@@ -8,16 +8,19 @@ use super::hostile::{Dice, block};
 use super::lex::LANGUAGES;
 use super::{Memo, open, whole};
 
-/// Time for which this thread had a processor: other programs of this machine are not in it.
+/// CPU time of this thread: other programs of this machine do not count.
 fn busy() -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    let nanoseconds = told.split(' ').next().and_then(|first| first.parse().ok());
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds = schedstat
+        .split(' ')
+        .next()
+        .and_then(|first| first.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap())
 }
 
-/// What a drawing may take, whatever it is given.
+/// Bound of the time of a drawing, for any text.
 const BOUND: Duration = Duration::from_millis(50);
-/// What takes longer is done again: caches are shared with other programs.
+/// A drawing that takes longer is repeated: caches are shared with other programs.
 const AGAIN: Duration = Duration::from_millis(10);
 
 /// The drawings that took longest, the longest first.

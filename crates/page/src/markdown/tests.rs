@@ -354,7 +354,7 @@ fn grows(text: &str, dice: &mut Dice, cuts: usize) -> Vec<Arc<str>> {
     at_once.concat()
 }
 
-/// What the wall was given at most, by what it gave back: our buttons and attributes are not in it.
+/// What the sanitizer was given at most, by what it gave back: our buttons and attributes are not in it.
 fn assert_within_budget(blocks: &[Arc<str>], text: &str) {
     let drawn = blocks.iter().filter(|html| !html.starts_with(PLAIN));
     let work: usize = drawn.map(|html| budget::line_work(html)).sum();

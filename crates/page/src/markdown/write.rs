@@ -1,4 +1,4 @@
-//! Events of the markdown parser to HTML, with our own way for what it would write unsafely or not as we like.
+//! Events of the markdown parser to HTML, with our own output for links, images, code and raw HTML.
 
 use pulldown_cmark::{
     Alignment, CodeBlockKind, CowStr, Event, HeadingLevel, Tag, TagEnd, TextMergeStream,
@@ -6,20 +6,21 @@ use pulldown_cmark::{
 };
 
 use super::code::{self, Growing};
-use crate::links::{Stretch, stretches};
+use crate::language::t;
+use crate::links::{Span, stretches};
 use crate::words::escape;
 
-/// Schemes of links that stay links.
+/// Schemes of links that are kept.
 pub(super) const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
-/// Draws the events of one block. `growing` is there if more of it may come.
+/// Draws the events of one block. `growing` is present if the block may grow.
 pub(super) fn html(events: Vec<Event<'_>>, growing: Option<&mut Growing<'_>>) -> String {
     let mut writer = Writer {
         growing,
         ..Writer::default()
     };
     let mut drawn = Vec::with_capacity(events.len());
-    // The parser cuts a text wherever a mark could have been: an address is found in what belongs together.
+    // The parser cuts a text wherever a mark could be: addresses are found in the joined text.
     for event in TextMergeStream::new(events.into_iter()) {
         match event {
             Event::Text(text) if writer.code.is_none() && !writer.is_in_link() => {
@@ -33,15 +34,15 @@ pub(super) fn html(events: Vec<Event<'_>>, growing: Option<&mut Growing<'_>>) ->
     html
 }
 
-/// Draws a text; the addresses in it are links.
+/// Draws a text, with its addresses as links.
 fn linked<'a>(text: CowStr<'a>, drawn: &mut Vec<Event<'a>>) {
     if !text.contains("://") {
         return drawn.push(Event::Text(text));
     }
     for stretch in stretches(&text) {
         match stretch {
-            Stretch::Text(text) => drawn.push(Event::Text(text.to_owned().into())),
-            Stretch::Link(url) => {
+            Span::Text(text) => drawn.push(Event::Text(text.to_owned().into())),
+            Span::Link(url) => {
                 let url = escape(url);
                 drawn.push(Event::Html(format!("<a href=\"{url}\">{url}</a>").into()));
             }
@@ -52,9 +53,9 @@ fn linked<'a>(text: CowStr<'a>, drawn: &mut Vec<Event<'a>>) {
 #[derive(Default)]
 struct Writer<'g, 'k> {
     growing: Option<&'g mut Growing<'k>>,
-    /// The code block that is being read: its language and its text.
+    /// The current code block: its language and its text.
     code: Option<(String, String)>,
-    /// Whether each open link or image became a link.
+    /// For each open link or image, true if it became a link.
     links: Vec<bool>,
     columns: Vec<Alignment>,
     column: usize,
@@ -87,7 +88,7 @@ impl Writer<'_, '_> {
         })
     }
 
-    /// Whether what is read is in something that became a link.
+    /// True inside of an element that became a link.
     fn is_in_link(&self) -> bool {
         self.links.contains(&true)
     }
@@ -109,7 +110,7 @@ impl Writer<'_, '_> {
             Tag::HtmlBlock => raw("<p>"),
             Tag::Heading { level, .. } => raw(heading(level).0),
             Tag::Link { dest_url, .. } => return self.link(&dest_url, ""),
-            Tag::Image { dest_url, .. } => return self.link(&dest_url, "Image: "),
+            Tag::Image { dest_url, .. } => return self.link(&dest_url, t("Image: ")),
             Tag::Table(columns) => {
                 self.columns = columns;
                 raw("<div class=\"wide\" tabindex=\"0\"><table>")
@@ -190,7 +191,7 @@ fn raw(html: &'static str) -> Event<'static> {
     Event::Html(html.into())
 }
 
-/// The page's own titles are the first two levels.
+/// Headings begin at the third level: the page's own titles have the first two.
 fn heading(level: HeadingLevel) -> (&'static str, &'static str) {
     match level {
         HeadingLevel::H1 => ("<h3>", "</h3>"),

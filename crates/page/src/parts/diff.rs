@@ -3,6 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 use similar::{ChangeTag, TextDiff};
 
+use crate::language::t;
 use crate::limits;
 use crate::words::visible;
 
@@ -52,7 +53,7 @@ pub(crate) fn patch(text: &str) -> Option<Markup> {
     Some(html! {
         div.diff tabindex="0" {
             @for line in lines { (line) }
-            @if more > 0 { div.skip { (more) " more lines are not shown" } }
+            @if more > 0 { div.skip { (t!("{n} more line is not shown", "{n} more lines are not shown", n = more)) } }
         }
     })
 }

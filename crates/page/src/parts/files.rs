@@ -5,44 +5,45 @@ use model::plain;
 use model::state::File;
 use model::view::PartRow;
 
-use super::{Open, Place, assemble, block};
+use super::{PartContext, StartTag, assemble, block};
 use crate::fragment::{Block, Fragment};
+use crate::language::{m, t};
 use crate::limits;
 use crate::words::{bytes, encode};
 
 /// A file that was attached to a message.
-pub(super) fn part(place: &Place<'_>, row: &PartRow, file: &File) -> Fragment {
+pub(super) fn part(place: &PartContext<'_>, row: &PartRow, file: &File) -> Fragment {
     let key = format!("p:{}", row.id);
-    let html = shown(place, row, 0, file, "Attached ");
+    let html = shown(place, row, 0, file, true);
     let file = Block {
         streams: false,
         ..block(row, "0", html.into_string())
     };
     assemble(
         row,
-        html! { (Open("div", &key, "files")) },
+        html! { (StartTag("div", &key, "files")) },
         vec![file],
         "</div>",
     )
 }
 
 /// The files that a tool gave back.
-pub(super) fn given_back(place: &Place<'_>, row: &PartRow, files: &[File]) -> Option<Block> {
+pub(super) fn given_back(place: &PartContext<'_>, row: &PartRow, files: &[File]) -> Option<Block> {
     let more = files.len().saturating_sub(limits::FILES);
     let html = html! {
-        @for (nth, file) in files.iter().take(limits::FILES).enumerate() { (shown(place, row, nth, file, "")) }
-        @if more > 0 { p.line { (more) " more files are not shown" } }
+        @for (nth, file) in files.iter().take(limits::FILES).enumerate() { (shown(place, row, nth, file, false)) }
+        @if more > 0 { p.line { (t!("{n} more file is not shown", "{n} more files are not shown", n = more)) } }
     };
     let key = format!("b:{}:files", row.id);
     (!files.is_empty()).then(|| Block {
-        open: html! { (Open("div", &key, "files")) }.into_string(),
+        open: html! { (StartTag("div", &key, "files")) }.into_string(),
         key,
         streams: false,
         ..block(row, "files", html.into_string())
     })
 }
 
-/// What a tool gave back, in a few words.
+/// Summary of the files that a tool returned.
 pub(super) fn in_short(files: &[File]) -> String {
     let known: u64 = files.iter().filter_map(|file| file.bytes).sum();
     let size = if known > 0 {
@@ -53,7 +54,7 @@ pub(super) fn in_short(files: &[File]) -> String {
     match files {
         [] => String::new(),
         [file] => format!("{}{size}", name(file)),
-        files => format!("{} files{size}", files.len()),
+        files => t!("{n} file", "{n} files", n = files.len()) + &size,
     }
 }
 
@@ -65,18 +66,24 @@ fn name(file: &File) -> String {
         &file.name
     };
     match plain::line(name, limits::TITLE_CHARS) {
-        name if name.is_empty() => "a file".to_owned(),
+        name if name.is_empty() => t("a file").to_owned(),
         name => name,
     }
 }
 
-fn shown(place: &Place<'_>, row: &PartRow, nth: usize, file: &File, word: &str) -> Markup {
+fn shown(
+    place: &PartContext<'_>,
+    row: &PartRow,
+    nth: usize,
+    file: &File,
+    attached: bool,
+) -> Markup {
     let name = name(file);
     let size = file.bytes.map(bytes);
     let Some((picture, url)) = file.picture.zip(url(place, row, nth)) else {
         let mime = plain::line(&file.mime, limits::TITLE_CHARS);
         return html! {
-            p.line { (word) code { (name) } @if !mime.is_empty() && mime != name { ", " (mime) } @if let Some(size) = size { ", " (size) } }
+            p.line { @if attached { (m!("Attached {name}", name = html! { code { (name) } })) } @else { code { (name) } } @if !mime.is_empty() && mime != name { ", " (mime) } @if let Some(size) = size { ", " (size) } }
         };
     };
     html! {
@@ -91,8 +98,8 @@ fn shown(place: &Place<'_>, row: &PartRow, nth: usize, file: &File, word: &str) 
     }
 }
 
-/// Where the hub gives a picture.
-fn url(place: &Place<'_>, row: &PartRow, nth: usize) -> Option<String> {
+/// URL of a picture on the hub.
+fn url(place: &PartContext<'_>, row: &PartRow, nth: usize) -> Option<String> {
     let instance = encode(place.look.instance.as_ref()?.as_str());
     let session = encode(place.look.session.as_ref()?.as_str());
     let message = encode(place.message.info.id.as_str());

@@ -1,16 +1,22 @@
-//! What frames the parts of a message: who wrote it, and how it ended.
+//! Frame of a message: author, time, and outcome.
 
 use maud::{Markup, PreEscaped, html};
 use model::state::{MessageStatus, Role};
-use model::view::{FailureRow, LogRows, Look, MessageRow, Queued};
+use model::view::{FailureRow, LogRows, MessageRow, Queued, Viewport};
 
 use crate::fragment::{Child, Fragment};
+use crate::language::{sentence, t};
 use crate::limits;
 use crate::markdown::Memo;
 use crate::words::{encode, escape};
 
+/// The button that opens the menu of a message.
+fn menu() -> Markup {
+    html! { button class="icon more" type="button" data-do="message-menu" aria-haspopup="menu" aria-label=(t("Message menu")) { "⋯" } }
+}
+
 /// A message without its parts.
-pub(crate) fn message(look: &Look, row: &MessageRow) -> Fragment {
+pub(crate) fn message(look: &Viewport, row: &MessageRow) -> Fragment {
     let id = escape(row.info.id.as_str()).replace('"', "&quot;");
     let role = match row.info.role {
         Role::User => "user",
@@ -22,8 +28,9 @@ pub(crate) fn message(look: &Look, row: &MessageRow) -> Fragment {
         status(row.status),
     );
     let open = format!(
-        "{}<div class=\"parts\" data-k=\"ps:{id}\" data-list>",
+        "{}{}<div class=\"parts\" data-k=\"ps:{id}\" data-list>",
         html! { header.who data-k={ "mh:" (PreEscaped(&id)) } { (who(row)) } }.into_string(),
+        menu().into_string(),
     );
     let foot =
         html! { footer.end data-k={ "mf:" (PreEscaped(&id)) } { (end(look, row)) } }.into_string();
@@ -71,18 +78,18 @@ fn who(row: &MessageRow) -> Markup {
     let info = &row.info;
     html! {
         @match info.role {
-            Role::User => span.hear { "You" },
+            Role::User => span.hear { (t("You")) },
             Role::Assistant => {
-                @if info.summary { "Summary" } @else { (info.agent.as_deref().unwrap_or("Assistant")) }
+                @if info.summary { (t("Summary")) } @else { (info.agent.as_deref().unwrap_or(t("Assistant"))) }
                 @if let Some(model) = &info.model { " · " (model.model) }
             }
         }
         " " time data-at=(info.created.0) data-form="clock" {}
-        @if row.reverted { " · taken back" }
+        @if row.reverted { " · " (t("reverted")) }
     }
 }
 
-fn end(look: &Look, row: &MessageRow) -> Markup {
+fn end(look: &Viewport, row: &MessageRow) -> Markup {
     html! {
         @match row.status {
             MessageStatus::Streaming => {},
@@ -90,32 +97,32 @@ fn end(look: &Look, row: &MessageRow) -> Markup {
                 @if let Some(failed) = &row.failed { (ended(failed)) }
                 @if let Some(queued) = row.queued { (waits(look, row, queued)) }
             },
-            MessageStatus::Aborted => p.quiet { "Stopped" },
+            MessageStatus::Aborted => p.quiet { (t("Stopped")) },
             MessageStatus::Interrupted => p.bad {
-                span aria-hidden="true" { "⚡ " } "Interrupted: its server ended before it did."
+                span aria-hidden="true" { "⚡ " } (t("Interrupted: the server stopped before the answer was complete."))
             },
-            MessageStatus::Unknown => p.quiet { "Not finished, as far as is known. Perhaps another server runs it." },
+            MessageStatus::Unknown => p.quiet { (t("Not finished, as far as Drovers can see. Another server may be running it.")) },
         }
     }
 }
 
-/// A turn that ended without success: what happened and what to do, and what was told beside it.
+/// A turn that failed: what happened, the next step, and the original error.
 pub(crate) fn ended(failed: &FailureRow) -> Markup {
     html! {
-        p.bad { span aria-hidden="true" { "✕ " } "Failed: " (failed.said) " " span.next { (failed.next) } }
+        p.bad { span aria-hidden="true" { "✕ " } (t("Failed:")) " " (sentence(&failed.sentence)) " " span.next { (t(failed.next)) } }
         @if let Some(raw) = &failed.raw {
-            details.aside.raw { summary { "What was told" } pre.out tabindex="0" { (PreEscaped(escape(cut(raw)))) } }
+            details.aside.raw { summary { (t("Original error")) } pre.out tabindex="0" { (PreEscaped(escape(cut(raw)))) } }
         }
     }
 }
 
-/// As much of what was told as is shown.
+/// The shown part of the original error.
 fn cut(raw: &str) -> &str {
     &raw[..raw.floor_char_boundary(limits::RAW_ERROR_BYTES)]
 }
 
 /// A prompt that no answer was begun for. One that a stop holds can be sent, changed or dropped.
-fn waits(look: &Look, row: &MessageRow, queued: Queued) -> Markup {
+fn waits(look: &Viewport, row: &MessageRow, queued: Queued) -> Markup {
     let (Some(instance), Some(session)) = (&look.instance, &look.session) else {
         return html! {};
     };
@@ -127,15 +134,15 @@ fn waits(look: &Look, row: &MessageRow, queued: Queued) -> Markup {
     );
     html! {
         @match queued {
-            Queued::Waits => p.quiet { span aria-hidden="true" { "○ " } "Queued: it is answered once the model is done with what it does." },
+            Queued::Waits => p.quiet { span aria-hidden="true" { "○ " } (t("Queued: the model answers this after its current work.")) },
             Queued::Held { text } => {
-                p.quiet { span aria-hidden="true" { "○ " } "Queued: you stopped the session, and nothing is done with it." }
+                p.quiet { span aria-hidden="true" { "○ " } (t("Queued: you stopped the session, so this prompt is on hold.")) }
                 div.row.if-live {
                     @if text {
-                        button.main type="button" data-do="send-held" data-url=(url) { "Send" }
-                        button type="button" data-do="edit-held" data-url=(url) { "Edit" }
+                        button.main type="button" data-do="send-held" data-url=(url) { (t("Send")) }
+                        button type="button" data-do="edit-held" data-url=(url) { (t("Edit")) }
                     }
-                    button type="button" data-do="drop-held" data-url=(url) { "Drop" }
+                    button type="button" data-do="drop-held" data-url=(url) { (t("Delete")) }
                 }
                 p.problem role="alert" hidden {}
             },

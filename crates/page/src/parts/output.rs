@@ -1,11 +1,22 @@
 //! Long texts of tools, cut to what is worth showing at once.
 
+use model::state::{Tool, ToolState};
+use serde_json::Value;
+
+use super::tool::field;
+use crate::language::t;
 use crate::limits;
+use crate::markdown::{highlight, language_of_path};
 use crate::terminal;
-use crate::words::visible;
+use crate::words::{marks, visible};
+
+/// Tools whose output is what a command printed.
+const COMMANDS: [&str; 2] = ["bash", "shell"];
+/// Tools that change files: their output may end with what a language server reports.
+const CHANGES: [&str; 5] = ["edit", "multiedit", "write", "apply_patch", "patch"];
 
 /// A text to show, and whether anything of it is left out.
-pub(super) struct Shown {
+pub(super) struct CutText {
     /// As the content of a `pre`.
     pub(super) html: String,
     /// Bytes left out.
@@ -13,34 +24,134 @@ pub(super) struct Shown {
 }
 
 /// The end of a text that still grows; `command` if a command printed it.
-pub(super) fn growing(text: &str, whole: bool, command: bool) -> Shown {
+pub(super) fn growing(text: &str, whole: bool, command: bool) -> CutText {
     if whole || text.len() <= limits::OUTPUT_BYTES {
-        return Shown {
+        return CutText {
             html: terminal::draw(text, command),
             left_out: 0,
         };
     }
     let least = text.len() - limits::OUTPUT_BYTES;
     let from = line_start(text, least.next_multiple_of(limits::OUTPUT_STEP));
-    Shown {
+    CutText {
         html: terminal::draw(&text[from..], command),
         left_out: from,
     }
 }
 
 /// Beginning and end of an output that is whole; `command` if a command printed it.
-pub(super) fn ended(text: &str, whole: bool, command: bool) -> Shown {
+pub(super) fn ended(text: &str, whole: bool, command: bool) -> CutText {
     ends(text, whole, |text| terminal::draw(text, command))
 }
 
+/// True for a tool whose output is what a command printed.
+pub(super) fn is_command(tool: &str) -> bool {
+    COMMANDS.contains(&tool)
+}
+
+/// The output of a call that succeeded, drawn as what it is.
+pub(super) fn of_tool(tool: &Tool, input: &Value, output: &str, whole: bool) -> CutText {
+    let nothing = CutText {
+        html: String::new(),
+        left_out: 0,
+    };
+    match &*tool.name {
+        // The list is what the call was given.
+        "todowrite" if input.get("todos").is_some() => nothing,
+        "read" => match content(output) {
+            Some(text) => {
+                let language = language_of_path(field(input, "filePath").unwrap_or_default());
+                ends(&text, whole, |text| {
+                    marks(&highlight(language, text)).into_owned()
+                })
+            }
+            None => ended(output, whole, false),
+        },
+        "grep" => ends(output, whole, |text| {
+            by_line(
+                text,
+                |line| line.ends_with(':') && !line.starts_with(' '),
+                "file",
+            )
+        }),
+        name if CHANGES.contains(&name) || name.starts_with("lsp") => ends(output, whole, |text| {
+            by_line(text, |line| line.trim_start().starts_with("ERROR ["), "bad")
+        }),
+        name => ended(output, whole, is_command(name)),
+    }
+}
+
+/// The lines of a file that a read gave, without their numbers and what surrounds them; nothing if it is no such output.
+fn content(output: &str) -> Option<String> {
+    let (_, rest) = output.split_once("<content>\n")?;
+    let body = rest.rsplit_once("\n</content>")?.0;
+    let mut text = String::with_capacity(body.len());
+    for line in body.lines() {
+        match line
+            .split_once(": ")
+            .or_else(|| line.strip_suffix(':').map(|number| (number, "")))
+        {
+            Some((number, line))
+                if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                text.push_str(line);
+                text.push('\n');
+            }
+            // What the tool says about the rest of the file.
+            _ if line.is_empty() || line.starts_with('(') => {}
+            _ => return None,
+        }
+    }
+    Some(text)
+}
+
+/// A text of which some lines have a class.
+fn by_line(text: &str, marked: impl Fn(&str) -> bool, class: &str) -> String {
+    let lines = text
+        .split_inclusive('\n')
+        .map(|line| match marked(line.trim_end()) {
+            true => format!("<span class=\"{class}\">{}</span>", visible(line)),
+            false => visible(line),
+        });
+    lines.collect()
+}
+
+/// How much a search found.
+pub(super) fn hits(tool: &Tool) -> Option<String> {
+    let ToolState::Completed { output } = &tool.state else {
+        return None;
+    };
+    let first = output.lines().next().unwrap_or_default();
+    match &*tool.name {
+        "grep" => Some(
+            match first
+                .strip_prefix("Found ")
+                .and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok())
+            {
+                Some(many) => t!("{n} match", "{n} matches", n = many),
+                None => t("nothing found").to_owned(),
+            },
+        ),
+        "glob" if first == "No files found" => Some(t("nothing found").to_owned()),
+        "glob" => {
+            let paths = output
+                .lines()
+                .filter(|line| !line.is_empty() && !line.starts_with('('));
+            let many = paths.count();
+            Some(t!("{n} file", "{n} files", n = many))
+        }
+        _ => None,
+    }
+}
+
 /// Beginning and end of what a tool is given.
-pub(super) fn given(text: &str) -> Shown {
+pub(super) fn given(text: &str) -> CutText {
     ends(text, false, visible)
 }
 
-fn ends(text: &str, whole: bool, draw: impl Fn(&str) -> String) -> Shown {
+fn ends(text: &str, whole: bool, draw: impl Fn(&str) -> String) -> CutText {
     if whole || text.len() <= limits::OUTPUT_BYTES {
-        return Shown {
+        return CutText {
             html: draw(text),
             left_out: 0,
         };
@@ -48,7 +159,7 @@ fn ends(text: &str, whole: bool, draw: impl Fn(&str) -> String) -> Shown {
     let to = line_start(text, limits::OUTPUT_BYTES / 2);
     let from = line_start(text, text.len() - limits::OUTPUT_BYTES / 2);
     let html = format!("{}<b>⋯</b>\n{}", draw(&text[..to]), draw(&text[from..]));
-    Shown {
+    CutText {
         html,
         left_out: from - to,
     }
@@ -70,6 +181,7 @@ fn line_start(text: &str, at: usize) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -106,5 +218,22 @@ mod tests {
         let text = "é".repeat(limits::OUTPUT_BYTES);
         assert!(ended(&text, false, true).left_out > 0);
         assert!(growing(&text, false, true).left_out > 0);
+    }
+
+    #[test]
+    fn a_read_shows_the_file_and_a_search_its_files() {
+        let output = "<path>/a.rs</path>\n<type>file</type>\n<content>\n1: fn a() {\n2:\n3:     b: 1\n\n(End of file - total 3 lines)\n</content>";
+        assert_eq!(content(output).unwrap(), "fn a() {\n\n    b: 1\n");
+        assert_eq!(content("<content>\nno numbers\n</content>"), None);
+        assert_eq!(content("plain"), None);
+        let marked = by_line(
+            "/x/a.rs:\n  Line 3: <b>:\n",
+            |line| line.ends_with(':') && !line.starts_with(' '),
+            "file",
+        );
+        assert_eq!(
+            marked,
+            "<span class=\"file\">/x/a.rs:\n</span>  Line 3: &lt;b&gt;:\n"
+        );
     }
 }

@@ -4,38 +4,58 @@ use maud::html;
 use model::state::PartKind;
 use model::view::{Compacted, PartRow};
 
-use super::{Open, assemble, block, nothing};
+use super::{StartTag, assemble, block, nothing};
 use crate::fragment::{Block, Fragment};
+use crate::language::{m, t};
 
 pub(super) fn part(row: &PartRow) -> Fragment {
     let line = match &row.kind {
-        PartKind::Agent { name } => html! { "For @" (name) },
+        PartKind::Agent { name } => m!("For @{name}", name = name),
         PartKind::Subtask { description, agent } => {
-            html! { "Handed to " (agent) ": " (description) }
+            m!(
+                "Handed to {agent}: {description}",
+                agent = agent,
+                description = description
+            )
         }
-        PartKind::Patch { files } => html! {
-            "Changed " @if let [file] = &files[..] { code { (file) } } @else { (files.len()) " files" }
+        PartKind::Patch { files } => match &files[..] {
+            [file] => m!("Changed {file}", file = html! { code { (file) } }),
+            files => m!("Changed {n} file", "Changed {n} files", n = files.len()),
         },
         PartKind::Compaction { auto } => {
-            let why = if *auto { " to make room" } else { "" };
-            match row.compacted {
-                Some(Compacted::Running) => {
-                    html! { "The conversation is being summed up" (why) "…" }
+            let text = match (row.compacted, *auto) {
+                (Some(Compacted::Running), false) => t("Summarizing the conversation…"),
+                (Some(Compacted::Running), true) => {
+                    t("Summarizing the conversation to free context…")
                 }
-                Some(Compacted::Stopped) => html! {
-                    "Summing up the conversation" (why) " was stopped: all of it is still there"
-                },
-                Some(Compacted::Failed) => html! {
-                    "The conversation could not be summed up" (why) ": all of it is still there"
-                },
-                Some(Compacted::Done) | None => html! { "The conversation was summed up" (why) },
-            }
+                (Some(Compacted::Stopped), false) => {
+                    t("Summarizing the conversation was stopped. The full conversation is intact")
+                }
+                (Some(Compacted::Stopped), true) => t(
+                    "Summarizing the conversation to free context was stopped. The full conversation is intact",
+                ),
+                (Some(Compacted::Failed), false) => {
+                    t("The conversation could not be summarized. The full conversation is intact")
+                }
+                (Some(Compacted::Failed), true) => t(
+                    "The conversation could not be summarized to free context. The full conversation is intact",
+                ),
+                (Some(Compacted::Done) | None, false) => t("The conversation was summarized"),
+                (Some(Compacted::Done) | None, true) => {
+                    t("The conversation was summarized to free context")
+                }
+            };
+            html! { (text) }
         }
         PartKind::Retry { attempt, message } => {
-            html! { "Asked the model again (" (attempt) "): " (message) }
+            m!(
+                "Retried the model ({attempt}): {message}",
+                attempt = attempt,
+                message = message
+            )
         }
         PartKind::Other(kind) => {
-            html! { "A part of a kind that this version does not know: " (kind) }
+            m!("Unsupported part type: {kind}", kind = kind)
         }
         _ => html! {},
     };
@@ -50,7 +70,7 @@ pub(super) fn part(row: &PartRow) -> Fragment {
     };
     assemble(
         row,
-        html! { (Open("div", &key, "line")) },
+        html! { (StartTag("div", &key, "line")) },
         vec![line],
         "</div>",
     )

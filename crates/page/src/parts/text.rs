@@ -1,4 +1,4 @@
-//! Prose and thoughts, whole or as far as they were heard.
+//! Prose and thoughts, complete or as far as they were received.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,14 +8,15 @@ use model::state::{PartKind, Role};
 use model::text::{OpenText, Segment};
 use model::view::PartRow;
 
-use super::{Open, Place, assemble, block, nothing, summary};
+use super::{PartContext, StartTag, assemble, block, nothing, summary};
 use crate::fragment::{Block, Fragment, fragment_url};
+use crate::language::t;
 use crate::limits;
 use crate::markdown::{self, Memo};
 use crate::words::{duration, linked};
 
 pub(super) fn prose(
-    place: &Place<'_>,
+    place: &PartContext<'_>,
     row: &PartRow,
     memo: Option<&Memo>,
     whole: bool,
@@ -26,24 +27,34 @@ pub(super) fn prose(
         let (blocks, memo) = blocks(place, row, memo, whole);
         return Fragment {
             memo,
-            ..assemble(row, html! { (Open("div", &key, "text")) }, blocks, "</div>")
+            ..assemble(
+                row,
+                html! { (StartTag("div", &key, "text")) },
+                blocks,
+                "</div>",
+            )
         };
     }
     let blocks = said(place, row, whole);
-    assemble(row, html! { (Open("div", &key, "said")) }, blocks, "</div>")
+    assemble(
+        row,
+        html! { (StartTag("div", &key, "said")) },
+        blocks,
+        "</div>",
+    )
 }
 
 /// A text that is not part of what a person and a model say to each other: a row that opens.
-pub(super) fn folded(place: &Place<'_>, row: &PartRow, title: &str, whole: bool) -> Fragment {
+pub(super) fn folded(place: &PartContext<'_>, row: &PartRow, title: &str, whole: bool) -> Fragment {
     let mut blocks = vec![summary(row, html! { (title) })];
     blocks.extend(said(place, row, whole));
     let key = format!("p:{}", row.id);
-    let open = html! { (Open("details", &key, "aside said")) };
+    let open = html! { (StartTag("details", &key, "aside said")) };
     assemble(row, open, blocks, "</details>")
 }
 
 /// A text as it was written.
-fn said(place: &Place<'_>, row: &PartRow, whole: bool) -> Vec<Block> {
+fn said(place: &PartContext<'_>, row: &PartRow, whole: bool) -> Vec<Block> {
     let text = heard(row);
     let seen = shown(&text, whole);
     let cut = (seen.len() < text.len()).then(|| cut_note(place, row));
@@ -55,15 +66,15 @@ fn said(place: &Place<'_>, row: &PartRow, whole: bool) -> Vec<Block> {
 /// A text as far as it is known.
 fn heard(row: &PartRow) -> Cow<'_, str> {
     match &row.open {
-        Some(open) => Cow::Owned(open.heard()),
+        Some(open) => Cow::Owned(open.received()),
         None => Cow::Borrowed(row.kind.text().unwrap_or_default()),
     }
 }
 
-/// What some providers give in place of thoughts that they keep to themselves.
+/// Placeholder that some providers send in place of hidden reasoning.
 const REDACTED: &str = "[REDACTED]";
 
-/// Whether there is nothing in thoughts to be read, as far as they are known.
+/// True if the known reasoning has no readable text.
 fn is_blank(row: &PartRow) -> bool {
     let text = heard(row);
     let mut rest = text.trim();
@@ -74,7 +85,7 @@ fn is_blank(row: &PartRow) -> bool {
 }
 
 pub(super) fn reasoning(
-    place: &Place<'_>,
+    place: &PartContext<'_>,
     row: &PartRow,
     memo: Option<&Memo>,
     whole: bool,
@@ -86,10 +97,12 @@ pub(super) fn reasoning(
         return nothing(row);
     }
     let title = match (started, ended) {
-        (Some(started), Some(ended)) => format!("Thought for {}", duration(ended.since(*started))),
-        (None, Some(_)) => "Thought".to_owned(),
-        (_, None) if row.cut_off => "Thought, cut off".to_owned(),
-        (_, None) => "Thinking".to_owned(),
+        (Some(started), Some(ended)) => {
+            t!("Thought for {time}", time = duration(ended.since(*started)))
+        }
+        (None, Some(_)) => t("Thought").to_owned(),
+        (_, None) if row.cut_off => t("Thought, cut off").to_owned(),
+        (_, None) => t("Thinking").to_owned(),
     };
     let mut all = vec![summary(row, html! { (title) })];
     let (blocks, memo) = blocks(place, row, memo, whole);
@@ -99,7 +112,7 @@ pub(super) fn reasoning(
         memo,
         ..assemble(
             row,
-            html! { (Open("details", &key, "aside thought")) },
+            html! { (StartTag("details", &key, "aside thought")) },
             all,
             "</details>",
         )
@@ -108,7 +121,7 @@ pub(super) fn reasoning(
 
 /// The markdown blocks of a part, its gaps between them.
 fn blocks(
-    place: &Place<'_>,
+    place: &PartContext<'_>,
     row: &PartRow,
     memo: Option<&Memo>,
     whole: bool,
@@ -136,9 +149,13 @@ fn blocks(
             for segment in open.segments() {
                 match segment {
                     Segment::Known(_) => htmls.extend(drawn.next().into_iter().flatten()),
-                    Segment::Gap => {
-                        htmls.push("<span class=\"chip\">⟨some text was not heard⟩</span>".into())
-                    }
+                    Segment::Gap => htmls.push(
+                        format!(
+                            "<span class=\"chip\">⟨{}⟩</span>",
+                            t("some text is missing here")
+                        )
+                        .into(),
+                    ),
                 }
             }
         }
@@ -164,9 +181,10 @@ fn known(segment: &Segment) -> Option<&str> {
     }
 }
 
-fn cut_note(place: &Place<'_>, row: &PartRow) -> Block {
+fn cut_note(place: &PartContext<'_>, row: &PartRow) -> Block {
     let url = fragment_url(place.look, &format!("p:{}", row.id), row.rev) + "&whole=1";
-    let html = html! { a.more href=(url) data-do="whole" { "Only the end is shown. Show all" } };
+    let html =
+        html! { a.more href=(url) data-do="whole" { (t("Only the end is shown. Show all")) } };
     Block {
         streams: false,
         ..block(row, "more", html.into_string())

@@ -5,31 +5,61 @@ use std::borrow::Cow;
 use maud::{Markup, PreEscaped, html};
 use model::plain;
 use model::state::{MessageStatus, Tool, ToolEnd, ToolState};
-use model::view::PartRow;
+use model::view::{PartRow, StepsRow};
 use serde_json::Value;
 
-use super::{Open, Place, assemble, block, diff, files, output, summary};
+use super::{PartContext, StartTag, assemble, block, files, given, output, summary};
 use crate::fragment::{Block, Fragment, fragment_url};
+use crate::language::t;
 use crate::limits;
-use crate::markdown::{highlight, language_of_path};
-use crate::words::{duration, escape, marks, session_path};
+use crate::words::{duration, session_path};
 
-/// Tools whose output is what a command printed.
-const COMMANDS: [&str; 2] = ["bash", "shell"];
+/// Milliseconds from which on it is told how long a call took: less is no time to a person.
+const SHOWN_FROM: u64 = 100;
 
-pub(super) fn part(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Fragment {
+pub(super) fn part(place: &PartContext<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Fragment {
     let input = tool.input.value();
     let mut blocks = vec![summary(row, head(place, row, tool, &input))];
-    if let Some(html) = shown_input(tool, &input) {
+    if let Some(html) = given::given(tool, &input) {
         blocks.push(Block {
             streams: false,
             ..block(row, "in", html.into_string())
         });
     }
-    blocks.extend(result(place, row, tool, whole));
+    blocks.extend(result(place, row, tool, &input, whole));
     blocks.extend(files::given_back(place, row, &tool.files));
+    match subagent(place, row, tool) {
+        None => {
+            let open = opening(&format!("p:{}", row.id), tool);
+            assemble(row, PreEscaped(open), blocks, "</details>")
+        }
+        Some(link) => with_link(row, tool, &blocks, link),
+    }
+}
+
+/// The call of a subagent: the row that opens, and beside it the link to the subagent's session. A row that is a control of its own
+/// has no control in it.
+fn with_link(row: &PartRow, tool: &Tool, blocks: &[Block], link: Markup) -> Fragment {
+    let key = format!("b:{}:call", row.id);
+    let call = Block {
+        open: opening(&key, tool),
+        html: blocks.iter().map(Block::html).collect::<String>().into(),
+        close: "</details>",
+        streams: false,
+        key,
+    };
+    let link = Block {
+        streams: false,
+        ..block(row, "child", link.into_string())
+    };
     let key = format!("p:{}", row.id);
-    let mut open = html! { (Open("details", &key, "tool")) }.into_string();
+    let open = html! { (StartTag("div", &key, "subtask")) };
+    assemble(row, open, vec![call, link], "</div>")
+}
+
+/// The start tag of the row that opens.
+fn opening(key: &str, tool: &Tool) -> String {
+    let mut open = html! { (StartTag("details", key, "tool")) }.into_string();
     // The start tag is ours up to its end, so that one more attribute fits before it.
     open.truncate(open.len() - 1);
     open.push_str(
@@ -40,7 +70,17 @@ pub(super) fn part(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -
         open.push_str(" data-pictures");
     }
     open.push('>');
-    assemble(row, PreEscaped(open), blocks, "</details>")
+    open
+}
+
+/// The link to the session that a call began, with what that does.
+fn subagent(place: &PartContext<'_>, row: &PartRow, tool: &Tool) -> Option<Markup> {
+    let (child, instance) = tool.child.as_ref().zip(place.look.instance.as_ref())?;
+    Some(html! {
+        a.child href=(session_path(instance.as_str(), child.as_str())) {
+            @match &row.steps { Some(steps) => (doing(steps)), None => (t("Open session")) }
+        }
+    })
 }
 
 fn status(tool: &Tool) -> &'static str {
@@ -53,7 +93,7 @@ fn status(tool: &Tool) -> &'static str {
 }
 
 /// True if the call did not end and never will.
-fn is_cut_off(place: &Place<'_>, tool: &Tool) -> bool {
+fn is_cut_off(place: &PartContext<'_>, tool: &Tool) -> bool {
     matches!(tool.state, ToolState::Pending | ToolState::Running { .. })
         && !matches!(
             place.message.status,
@@ -61,54 +101,68 @@ fn is_cut_off(place: &Place<'_>, tool: &Tool) -> bool {
         )
 }
 
-fn head(place: &Place<'_>, row: &PartRow, tool: &Tool, input: &Value) -> Markup {
+fn head(place: &PartContext<'_>, row: &PartRow, tool: &Tool, input: &Value) -> Markup {
     let end = tool.end.as_ref();
     let (shape, word, colour): (_, Cow<'_, str>, _) = match &tool.state {
-        _ if row.waits_for.is_some() => ("◆", "Waits for you".into(), "need"),
-        _ if is_cut_off(place, tool) => ("⚡", "Did not end".into(), "bad"),
-        ToolState::Pending => ("○", "Being written".into(), "quiet"),
-        ToolState::Running { .. } => ("◐", "Running".into(), "work"),
+        _ if row.waits_for.is_some() => ("◆", t("Waits for you").into(), "need"),
+        _ if is_cut_off(place, tool) => ("⚡", t("Did not finish").into(), "bad"),
+        ToolState::Pending => ("○", t("Preparing").into(), "quiet"),
+        ToolState::Running { .. } => ("◐", t("Running").into(), "work"),
         _ if let Some(end) = end.filter(|end| **end != ToolEnd::Exit(0)) => ended(end),
-        ToolState::Completed { .. } => ("✓", "Done".into(), "quiet"),
-        ToolState::Error { .. } => ("✕", "Failed".into(), "bad"),
+        ToolState::Completed { .. } => ("✓", t("Done").into(), "quiet"),
+        ToolState::Error { .. } => ("✕", t("Failed").into(), "bad"),
     };
     let well = shape == "✓" || shape == "○";
     let took = tool
         .started
         .zip(tool.ended)
-        .map(|(started, ended)| ended.since(started));
-    let child = tool.child.as_ref().zip(place.look.instance.as_ref());
+        .map(|(started, ended)| ended.since(started))
+        .filter(|took| *took >= SHOWN_FROM);
     html! {
         span.mark.(colour) aria-hidden="true" { (shape) }
         span.name { (short(&tool.name)) }
         span.what { (title(tool, input)) }
-        @if !tool.files.is_empty() { span.took { (files::in_short(&tool.files)) } }
-        @if let Some((child, instance)) = child {
-            a.child href=(session_path(instance.as_str(), child.as_str())) { "Open session" }
+        @if let Some((added, removed)) = given::counts(tool) {
+            span.took { span.hear { (t("changed lines:")) " " } span.plus { "+" (added) } " " span.minus { "−" (removed) } }
         }
+        @if let Some(hits) = output::hits(tool) { span.took { (hits) } }
+        @if !tool.files.is_empty() { span.took { (files::in_short(&tool.files)) } }
         @match took {
             Some(took) if well => { span.took { (duration(took)) } span.hear { (word) } },
+            None if well && shape == "✓" => { span.hear { (word) } },
             _ => span.word.(colour) { (word) },
         }
     }
 }
 
-/// How a call ended that did not end well: its shape, its words, and the name of its colour.
+/// What a subagent does: the newest of its tools, how many it began, and since when.
+fn doing(steps: &StepsRow) -> Markup {
+    html! {
+        @match &steps.tool {
+            Some((name, subject)) => { (short(name)) @if let Some(subject) = subject { " " code { (short(subject)) } } },
+            None => (t("thinking")),
+        }
+        @if steps.calls > 0 { " · " (t!("{n} tool", "{n} tools", n = steps.calls)) }
+        " · " time data-at=(steps.since.0) data-form="seconds" {}
+    }
+}
+
+/// Unsuccessful outcome of a call: shape, label, and CSS class of the colour.
 fn ended(end: &ToolEnd) -> (&'static str, Cow<'static, str>, &'static str) {
     match end {
-        ToolEnd::Exit(code) => ("✕", format!("Exit code {code}").into(), "bad"),
-        ToolEnd::TimedOut => ("✕", "Timed out".into(), "bad"),
-        ToolEnd::Stopped => ("✕", "Stopped".into(), "quiet"),
-        ToolEnd::Rejected(None) => ("✕", "Rejected by you".into(), "quiet"),
+        ToolEnd::Exit(code) => ("✕", t!("Exit code {code}", code = code).into(), "bad"),
+        ToolEnd::TimedOut => ("✕", t("Timed out").into(), "bad"),
+        ToolEnd::Stopped => ("✕", t("Stopped").into(), "quiet"),
+        ToolEnd::Rejected(None) => ("✕", t("Rejected by you").into(), "quiet"),
         ToolEnd::Rejected(Some(why)) => (
             "✕",
-            format!("Rejected by you: {}", short(why)).into(),
+            t!("Rejected by you: {why}", why = short(why)).into(),
             "quiet",
         ),
     }
 }
 
-fn field<'a>(input: &'a Value, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(input: &'a Value, name: &str) -> Option<&'a str> {
     input
         .get(name)
         .and_then(Value::as_str)
@@ -125,91 +179,36 @@ fn title(tool: &Tool, input: &Value) -> String {
         "pattern",
         "url",
         "query",
+        "name",
     ];
     let title = told.or_else(|| first.iter().find_map(|name| field(input, name)));
     let line = title.unwrap_or_default().lines().next().unwrap_or_default();
     short(line)
 }
 
-fn shown_input(tool: &Tool, input: &Value) -> Option<Markup> {
-    if input.as_object().is_none_or(serde_json::Map::is_empty) {
-        return None;
-    }
-    let path = field(input, "filePath").unwrap_or_default();
-    let file = short(path);
-    let edit = field(input, "newString")
-        .or(field(input, "oldString"))
-        .and_then(|_| {
-            diff::diff(
-                field(input, "oldString").unwrap_or_default(),
-                field(input, "newString").unwrap_or_default(),
-            )
-        });
-    let patch = field(input, "patchText").and_then(diff::patch);
-    Some(
-        match (
-            &*tool.name,
-            field(input, "command"),
-            field(input, "content"),
-            field(input, "prompt"),
-        ) {
-            ("bash", Some(command), ..) => {
-                let command = bounded(command, |text| highlight("bash", text));
-                code(&format!("<b>$ </b>{command}"))
-            }
-            ("edit", ..) if edit.is_some() => {
-                html! { p.path { (file) } @if let Some(edit) = edit { (edit) } }
-            }
-            ("write", _, Some(content), _) => {
-                html! { p.path { (file) } (code(&bounded(content, |text| highlight(language_of_path(path), text)))) }
-            }
-            _ if patch.is_some() => html! { @if let Some(patch) = patch { (patch) } },
-            ("task", _, _, Some(prompt)) => {
-                html! { div.said { (PreEscaped(bounded(prompt, escape))) } }
-            }
-            _ => code(&bounded(&pretty(tool, input), |text| {
-                highlight("json", text)
-            })),
-        },
-    )
-}
-
-/// An input with its values on lines of their own, or as it came if it is long.
-fn pretty(tool: &Tool, input: &Value) -> String {
-    let as_it_came = tool.input.get();
-    if as_it_came.len() > limits::INPUT_BYTES {
-        return as_it_came.to_owned();
-    }
-    serde_json::to_string_pretty(input).unwrap_or_else(|_| as_it_came.to_owned())
-}
-
-/// The beginning of a word or line.
-fn short(text: &str) -> String {
+/// Prefix of a text that ends at a word or line.
+pub(super) fn short(text: &str) -> String {
     plain::line(text, limits::TITLE_CHARS)
 }
 
-/// Draws a text in full, or only its ends if it is long.
-fn bounded(text: &str, draw: impl Fn(&str) -> String) -> String {
-    let cut = output::given(text);
-    if cut.left_out == 0 {
-        marks(&draw(text)).into_owned()
-    } else {
-        cut.html
-    }
-}
-
-fn result(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Vec<Block> {
-    let command = COMMANDS.contains(&&*tool.name);
+fn result(
+    place: &PartContext<'_>,
+    row: &PartRow,
+    tool: &Tool,
+    input: &Value,
+    whole: bool,
+) -> Vec<Block> {
+    let command = output::is_command(&tool.name);
     let shown = match &tool.state {
         ToolState::Pending => return Vec::new(),
         ToolState::Running { output } => output::growing(output, whole, command),
-        ToolState::Completed { output } => output::ended(output, whole, command),
+        ToolState::Completed { output } => output::of_tool(tool, input, output, whole),
         ToolState::Error { error } => output::ended(error, whole, command),
     };
     let mut blocks = Vec::new();
     if shown.left_out > 0 {
         let url = fragment_url(place.look, &format!("p:{}", row.id), row.rev) + "&whole=1";
-        let note = html! { a.more href=(url) data-do="whole" { (shown.left_out / 1024) " KB are left out. Show all" } };
+        let note = html! { a.more href=(url) data-do="whole" { (t!("{size} KB omitted. Show all", size = shown.left_out / 1024)) } };
         blocks.push(Block {
             streams: false,
             ..block(row, "more", note.into_string())
@@ -224,7 +223,7 @@ fn result(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Vec<Blo
         };
         let key = format!("b:{}:out", row.id);
         // A browser drops a line end right after the start tag: this one, not the text's own.
-        let open = html! { (Open("pre", &key, class)) "\n" }.into_string();
+        let open = html! { (StartTag("pre", &key, class)) "\n" }.into_string();
         blocks.push(Block {
             key,
             open,
@@ -234,90 +233,4 @@ fn result(place: &Place<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Vec<Blo
         });
     }
     blocks
-}
-
-fn code(html: &str) -> Markup {
-    let html = PreEscaped(html);
-    html! { pre.in tabindex="0" { (html) } }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use model::state::PartKind;
-    use serde_json::json;
-
-    use super::*;
-    use crate::sample;
-
-    #[test]
-    fn what_a_call_is_given_is_shown_up_to_its_bounds() {
-        let long = "a\r".repeat(1 << 20);
-        let nested = format!("{}1,{}", "[".repeat(100), "1,".repeat(100_000));
-        let inputs = [
-            ("bash", json!({"command": long})),
-            (
-                "edit",
-                json!({"filePath": long, "oldString": long, "newString": "b"}),
-            ),
-            ("write", json!({"filePath": "a.rs", "content": long})),
-            ("apply_patch", json!({"patchText": long})),
-            ("task", json!({"prompt": long})),
-            ("other", json!({"a": long, "b": nested})),
-            ("other", json!({"a": vec![1; 50_000]})),
-        ];
-        for (name, input) in inputs {
-            let state = ToolState::Running { output: "".into() };
-            let PartKind::Tool(tool) = sample::tool(name, &input.to_string(), state, None) else {
-                unreachable!()
-            };
-            let drawn = shown_input(&tool, &input).unwrap().into_string();
-            assert!(
-                drawn.len() < 4 * limits::OUTPUT_BYTES,
-                "{name}: {}",
-                drawn.len()
-            );
-        }
-    }
-
-    #[test]
-    fn what_turns_text_around_is_visible_in_all_that_a_call_is_given() {
-        for (name, input) in [
-            (
-                "bash",
-                json!({"command": "echo \u{202e}x\u{200b}\u{1b}[1m"}),
-            ),
-            (
-                "edit",
-                json!({"filePath": "a", "oldString": "\u{202e}", "newString": "b\u{200b}\u{1b}"}),
-            ),
-            (
-                "write",
-                json!({"filePath": "a", "content": "\u{202e}\u{200b}\u{1b}"}),
-            ),
-            (
-                "apply_patch",
-                json!({"patchText": "+\u{202e}\u{200b}\u{1b}"}),
-            ),
-            ("other", json!({"a\u{200b}": "\u{202e}\u{1b}"})),
-        ] {
-            let state = ToolState::Completed {
-                output: "\u{202e}\u{200b}".into(),
-            };
-            let PartKind::Tool(tool) = sample::tool(name, &input.to_string(), state, None) else {
-                unreachable!()
-            };
-            let drawn = shown_input(&tool, &input).unwrap().into_string();
-            assert!(
-                !drawn.contains(['\u{202e}', '\u{200b}', '\u{1b}']),
-                "{drawn:?}"
-            );
-            assert!(
-                drawn.contains("<span class=\"odd\">\\u{202e}</span>")
-                    && drawn.contains("\\u{200b}"),
-                "{drawn:?}"
-            );
-        }
-        assert_eq!(short("rm \u{202e}x\n"), "rm \\u{202e}x");
-    }
 }

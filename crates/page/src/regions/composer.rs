@@ -1,13 +1,14 @@
 //! The controls of the prompt. The text that is being written is the person's own and not part of it.
 
 use maud::{Markup, html};
-use model::view::{ComposerRow, Look, Models};
+use model::view::{ComposerRow, Models, Viewport};
 
 use super::list;
 use crate::fragment::{Block, Fragment};
+use crate::language::{m, t};
 use crate::words::encode;
 
-pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
+pub(super) fn composer(look: &Viewport, row: &ComposerRow) -> Fragment {
     let blocked = blocked(look, row);
     let mut tag = html! {
         div.controls data-k="composer" data-blocked[blocked.is_some()] data-running[row.running]
@@ -17,10 +18,10 @@ pub(super) fn composer(look: &Look, row: &ComposerRow) -> Fragment {
     tag.truncate(tag.len() - "</div>".len());
     let why = html! {
         @if let Some(why) = &blocked { p.why { (why) } }
-        @else if !row.live { p.why.if-known { "Its server cannot be heard. What you send is kept, and sent once it is back." } }
+        @else if !row.live { p.why.if-known { (t("The server is unreachable. Prompts are queued and sent once it is back.")) } }
     };
     let open = why.into_string() + "<div class=\"row\" data-k=\"composer-list\">";
-    let menus = html! { (agents(look, row)) (models(look, row)) };
+    let menus = html! { (attach()) (agents(look, row)) (models(look, row)) (parallel(row)) };
     let buttons = html! { span.grow {} (buttons(look, row, blocked.is_some())) };
     let blocks = vec![block("menus", menus), block("buttons", buttons)];
     Fragment {
@@ -41,71 +42,113 @@ fn block(name: &str, html: Markup) -> Block {
     }
 }
 
-fn buttons(look: &Look, row: &ComposerRow, blocked: bool) -> Markup {
+fn buttons(look: &Viewport, row: &ComposerRow, blocked: bool) -> Markup {
+    let busy = row.running && row.live;
     html! {
         @if row.running {
             @if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
-                button.stop type="button" data-do="post" data-stops disabled[!row.live]
+                button.stop type="button" data-do="post" data-stops disabled[!row.live] title=(t("Stop (Esc Esc)"))
                     data-url={ "/api/instances/" (encode(instance.as_str())) "/sessions/" (encode(session.as_str())) "/abort" } {
-                    "Stop"
+                    (t("Stop"))
                 }
             }
         }
-        button.main.send type="submit" disabled[blocked] { @if row.running && row.live { "Queue" } @else { "Send" } }
+        @if busy {
+            button.later type="button" data-do="later" disabled[blocked] title=(t("Send it once the session is idle")) { (t("After this turn")) }
+        }
+        button.main.send type="submit" value="now" disabled[blocked] { @if busy { (t("Send now")) } @else { (t("Send")) } }
     }
 }
 
 /// Why nothing can be sent, and what to do.
-fn blocked(look: &Look, row: &ComposerRow) -> Option<Markup> {
+fn blocked(look: &Viewport, row: &ComposerRow) -> Option<Markup> {
     if !row.live && look.session.is_some() && !row.session_known {
-        return Some(html! { "Its server cannot be heard. What you write is kept." });
+        return Some(html! { (t("The server is unreachable. Your draft is saved.")) });
     }
     if row.models == Models::None {
-        return Some(
-            html! { "No model can be used yet. In a terminal, run " code { "opencode auth login" } },
-        );
+        return Some(m!(
+            "No model is available yet. In a terminal, run {command}",
+            command = html! { code { "opencode auth login" } }
+        ));
     }
     (look.session.is_some() && !row.session_known)
-        .then(|| html! { "There is no such session here." })
+        .then(|| html! { (t("This session does not exist.")) })
 }
 
-fn agents(look: &Look, row: &ComposerRow) -> Markup {
-    let used = row.agent.as_deref();
+/// Buttons that attach files, or a picture of a phone's camera.
+fn attach() -> Markup {
     html! {
-        @if !row.agents.is_empty() {
-            label.hear for="agent" { "Agent" }
-            select #agent name="agent" data-k=(menu(look, "agent")) {
-                @for agent in &row.agents {
-                    option value=(agent.name) title=(agent.description) selected[used == Some(&agent.name)] { (agent.name) }
-                }
+        button.icon.attach type="button" data-do="attach" aria-label=(t("Attach files")) title=(t("Attach files")) { (icon(CLIP)) }
+        button.icon.camera type="button" data-do="attach" data-camera aria-label=(t("Take a picture")) title=(t("Take a picture")) { (icon(CAMERA)) }
+    }
+}
+
+/// Button that runs the prompt with several models or agents, where there is a choice.
+fn parallel(row: &ComposerRow) -> Markup {
+    let models = match &row.models {
+        Models::Some(models) => models.len(),
+        _ => 0,
+    };
+    html! {
+        @if models > 1 || row.agents.len() > 1 {
+            button.icon.parallel type="button" data-do="parallel" aria-haspopup="dialog" aria-label=(t("Run in parallel")) title=(t("Run in parallel")) {
+                (icon(COLUMNS))
             }
         }
     }
 }
 
-fn models(look: &Look, row: &ComposerRow) -> Markup {
+/// Lucide's `columns-3`.
+const COLUMNS: &str =
+    "M5 3h14a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zM9 3v18M15 3v18";
+/// Lucide's `paperclip`.
+const CLIP: &str = "m16 6-8.414 8.586a2 2 0 0 0 2.829 2.829l8.414-8.586a4 4 0 1 0-5.657-5.657l-8.379 8.551a6 6 0 1 0 8.485 8.485l8.379-8.551";
+/// Lucide's `camera`.
+const CAMERA: &str = "M13.997 4a2 2 0 0 1 1.76 1.05l.486.9A2 2 0 0 0 18.003 7H20a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V9a2 2 0 0 1 2-2h1.997a2 2 0 0 0 1.759-1.048l.489-.904A2 2 0 0 1 10.004 4zM12 10a3 3 0 1 0 0 6 3 3 0 1 0 0-6";
+
+fn icon(path: &str) -> Markup {
+    html! {
+        svg viewBox="0 0 24 24" width="16" height="16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true" {
+            path d=(path) {}
+        }
+    }
+}
+
+fn agents(look: &Viewport, row: &ComposerRow) -> Markup {
+    let used = row.agent.as_ref();
+    let used = used.or_else(|| row.agents.first().map(|agent| &agent.name));
+    html! {
+        @if let Some(used) = used.filter(|_| !row.agents.is_empty()) { (choice(look, "agent", t("Agent"), used, used)) }
+    }
+}
+
+fn models(look: &Viewport, row: &ComposerRow) -> Markup {
     let Models::Some(models) = &row.models else {
         return html! {};
     };
-    // Without a model that is known to be used, the browser would choose the first one.
-    let is_known = models
+    let used = models
         .iter()
-        .any(|model| row.model.as_ref() == Some(&model.id));
+        .find(|model| row.model.as_ref() == Some(&model.id));
     html! {
-        label.hear for="model" { "Model" }
-        select #model name="model" data-k=(menu(look, "model")) {
-            @if !is_known { option value="" selected { "Default model" } }
-            @for model in models {
-                option value={ (model.id.provider) "/" (model.id.model) } selected[row.model.as_ref() == Some(&model.id)] {
-                    (model.name)
-                }
-            }
+        @match used {
+            Some(used) => {
+                (choice(look, "model", t("Model"), &format!("{}/{}", used.id.provider, used.id.model), &used.name))
+            },
+            // Its server chooses.
+            None => (choice(look, "model", t("Model"), "", t("Default model"))),
         }
     }
 }
 
-/// The key of a menu. What a person chose in it is for this session alone, so that another one has menus of its own.
-fn menu(look: &Look, name: &str) -> String {
+/// Button that opens the list of agents or models and shows the used one. A choice applies to one session, so each session has its
+/// own key.
+fn choice(look: &Viewport, id: &str, label: &str, value: &str, name: &str) -> Markup {
     let session = look.session.as_ref().map_or("", |session| session.as_str());
-    format!("{name}:{session}")
+    html! {
+        button.choice type="button" id=(id) value=(value) data-k={ (id) ":" (session) } data-do="pick" data-used=(name)
+            aria-haspopup="dialog" title=(label) {
+            span.hear { (label) " " }
+            span.name { (name) }
+        }
+    }
 }

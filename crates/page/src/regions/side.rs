@@ -5,42 +5,60 @@ use model::state::{Counters, TodoState, Todos};
 use model::view::SideRow;
 
 use crate::fragment::Fragment;
-use crate::words::count;
+use crate::language::{m, t};
+use crate::words::{count, money};
 
 pub(super) fn side(row: &SideRow) -> Fragment {
     let html = html! {
         div.facts data-k="side" {
             @if let Some(todos) = row.todos.as_ref().filter(|todos| !todos.items.is_empty()) { (list(todos)) }
             section {
-                h2 { "Use" }
+                h2 { (t("Usage")) }
                 dl {
-                    dt { "Context" }
+                    dt { (t("Context")) }
                     dd {
                         (count(row.context_used))
                         @if row.context_limit > 0 {
-                            " of " (count(row.context_limit)) " · "
+                            " " (t!("of {limit}", limit = count(row.context_limit))) " · "
                             (row.context_used.saturating_mul(100) / row.context_limit) " %"
                         }
                     }
-                    dt { "Tokens" } dd { (count(row.tokens.total())) }
-                    dt { "Cost" } dd { "$" (format!("{:.2}", row.cost)) }
+                    dt { (t("Tokens")) } dd { (count(row.tokens.total())) }
+                    dt { (t("Cost")) } dd { (money(row.cost)) }
                 }
             }
+            @if row.session.is_some() { (verified(row)) }
             section {
-                h2 { "Link" }
+                h2 { (t("Link")) }
                 dl {
-                    dt { "Since" } dd { time data-at=(row.link.since.0) data-form="clock" {} }
+                    dt { (t("Since")) } dd { time data-at=(row.link.since.0) data-form="clock" {} }
                     @if let Some(heard) = row.link.last_event_at {
-                        dt { "Last heard" } dd { time data-at=(heard.0) data-form="clock" {} }
+                        dt { (t("Last event")) } dd { time data-at=(heard.0) data-form="clock" {} }
                     }
                     @if let Some(version) = &row.version { dt { "OpenCode" } dd { (version) } }
-                    @if let Some(off) = clock_off(row.clock_ahead) { dt { "Its clock" } dd { (off) } }
+                    @if let Some(off) = clock_off(row.clock_ahead) { dt { (t("Clock")) } dd { (off) } }
                     (counted(&row.counters))
                 }
             }
         }
     };
     Fragment::whole("side", html.into_string())
+}
+
+/// When the conversation was compared with its server last, and the button that compares it now.
+fn verified(row: &SideRow) -> Markup {
+    html! {
+        section.verified {
+            h2 { (t("Same as its server")) }
+            p {
+                @match row.verified {
+                    Some(at) => (m!("{time} ago", time = html! { time data-at=(at.0) data-form="seconds" {} })),
+                    None => (t("Not verified")),
+                }
+            }
+            button type="button" data-do="verify" { (t("Verify now")) }
+        }
+    }
 }
 
 fn list(todos: &Todos) -> Markup {
@@ -51,34 +69,36 @@ fn list(todos: &Todos) -> Markup {
         .count();
     html! {
         section {
-            h2 { "To do " span.quiet { (done) "/" (todos.items.len()) } }
+            h2 { (t("To do")) " " span.quiet { (done) "/" (todos.items.len()) } }
             ul.todos {
                 @for todo in &todos.items {
                     @let (shape, word, class) = match todo.state {
-                        TodoState::Pending => ("○", "Not begun: ", "pending"),
-                        TodoState::InProgress => ("◐", "Under way: ", "now"),
-                        TodoState::Completed => ("✓", "Done: ", "done"),
-                        TodoState::Cancelled => ("✕", "Given up: ", "gone"),
+                        TodoState::Pending => ("○", t("Not started:"), "pending"),
+                        TodoState::InProgress => ("◐", t("In progress:"), "now"),
+                        TodoState::Completed => ("✓", t("Done:"), "done"),
+                        TodoState::Cancelled => ("✕", t("Cancelled:"), "gone"),
                     };
-                    li.(class) { span.mark aria-hidden="true" { (shape) } span { span.hear { (word) } (todo.content) } }
+                    li.(class) { span.mark aria-hidden="true" { (shape) } span { span.hear { (word) " " } (todo.content) } }
                 }
             }
         }
     }
 }
 
-/// How far a server's clock is from ours, where that is worth a word: its times are shown by ours.
+/// Difference between the server's clock and the hub's clock, if it is large enough to show.
 fn clock_off(ahead: i64) -> Option<String> {
     let seconds = (ahead.unsigned_abs() + 500) / 1000;
     let by = match seconds {
         0 | 1 => return None,
-        2..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
+        2..120 => t!("{s} s", s = seconds),
+        120..7200 => t!("{min} min", min = seconds / 60),
+        7200..172_800 => t!("{h} h", h = seconds / 3600),
+        _ => t!("{d} d", d = seconds / 86_400),
     };
-    let way = if ahead > 0 { "ahead" } else { "behind" };
-    Some(format!("{by} {way}: times are shown by the hub's"))
+    Some(match ahead > 0 {
+        true => t!("{time} ahead: times are shown in hub time", time = by),
+        false => t!("{time} behind: times are shown in hub time", time = by),
+    })
 }
 
 fn counted(counters: &Counters) -> Markup {
@@ -90,9 +110,9 @@ fn counted(counters: &Counters) -> Markup {
         .sum::<u64>()
         .saturating_sub(beyond);
     html! {
-        @if unknown > 0 { dt { "Unknown events" } dd { (unknown) } }
-        @if malformed > 0 { dt { "Unreadable events" } dd { (malformed) } }
-        @if beyond > 0 { dt { "Left out, more than is kept" } dd { (beyond) } }
-        @if counters.gaps > 0 { dt { "Gaps, read again" } dd { (counters.gaps) } }
+        @if unknown > 0 { dt { (t("Unknown events")) } dd { (unknown) } }
+        @if malformed > 0 { dt { (t("Unreadable events")) } dd { (malformed) } }
+        @if beyond > 0 { dt { (t("Dropped over a limit")) } dd { (beyond) } }
+        @if counters.gaps > 0 { dt { (t("Gaps, reloaded")) } dd { (counters.gaps) } }
     }
 }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use maud::html;
 use model::state::{LinkStatus, Origin};
-use model::view::{Look, Mark, TabRow};
+use model::view::{Mark, TabRow, Viewport};
 
 use super::{item, list, shape};
 use crate::fragment::{Block, Fragment};
+use crate::language::t;
 use crate::words;
 
-pub(super) fn tabs(look: &Look, rows: &[TabRow]) -> Fragment {
+pub(super) fn tabs(look: &Viewport, rows: &[TabRow]) -> Fragment {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let blocks = rows
         .iter()
@@ -25,9 +26,11 @@ pub(super) fn tabs(look: &Look, rows: &[TabRow]) -> Fragment {
             tab(look.instance.as_ref() == Some(&row.id), row, &name)
         })
         .collect();
-    let open =
-        "<nav class=\"tabs\" data-k=\"tabs\" aria-label=\"Instances\"><ul data-k=\"tabs-list\">";
-    list("tabs", open.to_owned(), blocks, "</ul></nav>")
+    let open = format!(
+        "<nav class=\"tabs\" data-k=\"tabs\" aria-label=\"{}\"><ul data-k=\"tabs-list\">",
+        t("Instances")
+    );
+    list("tabs", open, blocks, "</ul></nav>")
 }
 
 fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
@@ -48,67 +51,72 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
         html! {
             a href=(words::instance_path(id)) title=(place) aria-current=[selected.then_some("page")] {
                 (shape(mark)) span.name { (name) }
-                @if row.needs > 0 { span.count.need { (row.needs) } span.hear { " waiting for you" } }
-                @if !live { span.hear { ", " (words::link(&row.link.status)) } }
+                @if row.needs > 0 { span.count.need { (row.needs) } span.hear { " " (t("waiting for you")) } }
+                @if !live { span.hear { ", " (t(words::link(&row.link.status))) } }
             }
-            button.icon type="button" data-do="remove" data-url={ "/api/instances/" (words::encode(id)) }
+            // Out of the tab order: the palette removes the instance in front.
+            button.icon type="button" tabindex="-1" data-do="remove" data-url={ "/api/instances/" (words::encode(id)) }
                 data-home=[selected.then_some("/")]
                 data-ask=(removal(name, row))
-                aria-label={ "Remove " (name) } title={ "Remove " (name) } { "×" }
+                aria-label=(t!("Remove {name}", name = name)) title=(t!("Remove {name}", name = name)) { "×" }
         },
     )
 }
 
-/// What is asked before an instance is removed: what goes on without it, and what ends.
+/// Question of the dialog before an instance is removed: which work ends with it.
 fn removal(name: &str, row: &TabRow) -> String {
-    match (&row.origin, row.working, row.needs) {
+    match (&row.origin, row.working, row.requests) {
         (Origin::Folder(_), 0, _) => {
-            format!("Remove {name}? Its server ends. Its sessions are kept in its folder.")
-        }
-        (Origin::Folder(_), n, _) => {
-            format!(
-                "{name} is working. Removing it ends its server and {} running.",
-                sessions(n)
+            t!(
+                "Remove {name}? This stops its server. Its sessions stay in the folder.",
+                name = name
             )
         }
-        (Origin::Url(_), 0, 0) => format!("Remove {name} from Drovers? Its server keeps running."),
-        (Origin::Url(_), ..) => format!(
-            "{name} is at work or waits for you. Its server keeps running, but nothing that it asks is shown here any more. Remove it?"
+        (Origin::Folder(_), n, _) => {
+            t!(
+                "{name} is working. Removing it stops its server and {n} session in progress.",
+                "{name} is working. Removing it stops its server and {n} sessions in progress.",
+                n = n,
+                name = name
+            )
+        }
+        (Origin::Url(_), 0, 0) => t!(
+            "Remove {name} from Drovers? Its server keeps running.",
+            name = name
+        ),
+        (Origin::Url(_), ..) => t!(
+            "{name} is working or waiting for you. Its server keeps running, but its requests no longer appear here. Remove it?",
+            name = name
         ),
     }
 }
 
-fn sessions(n: usize) -> String {
-    if n == 1 {
-        "1 session".to_owned()
-    } else {
-        format!("{n} sessions")
-    }
-}
-
-/// Shown where no request waits for a person. What else may need one is counted, as far as it was not looked at.
+/// Shown where nothing holds an agent up. `data-needs` is the count that the title of the page shows. What was put off or may still need
+/// a look is counted.
 pub(super) fn calm(rows: &[TabRow]) -> Fragment {
     let sum = |of: fn(&TabRow) -> usize| rows.iter().map(of).sum::<usize>();
     let needs = sum(|row| row.needs);
     let working = sum(|row| row.working);
+    let interrupted = sum(|row| row.interrupted);
+    let failed = sum(|row| row.failed);
+    let review = sum(|row| row.to_review);
     let ended = [
-        (sum(|row| row.interrupted), "interrupted"),
-        (sum(|row| row.failed), "failed"),
-        (sum(|row| row.to_review), "to review"),
+        (interrupted > 0).then(|| t!("{n} interrupted", "{n} interrupted", n = interrupted)),
+        (failed > 0).then(|| t!("{n} failed", "{n} failed", n = failed)),
+        (review > 0).then(|| t!("{n} to review", "{n} to review", n = review)),
     ];
-    let ended = ended.iter().filter(|(many, _)| *many > 0);
-    let mut told: Vec<String> = ended.map(|(many, word)| format!("{many} {word}")).collect();
-    let begin = if told.is_empty() {
-        "Nothing needs you."
+    let mut told: Vec<String> = ended.into_iter().flatten().collect();
+    let begin = if interrupted + failed == 0 {
+        t("Nothing needs you.")
     } else {
-        "No request waits."
+        t("No requests are waiting.")
     };
     if working > 0 {
-        told.push(format!("{working} working"));
+        told.push(t!("{n} working", "{n} working", n = working));
     }
     let line = match needs {
         0 if told.is_empty() => begin.to_owned(),
-        0 => format!("{begin} {}.", told.join(", ")),
+        0 => t!("{begin} {list}.", begin = begin, list = told.join(t(", "))),
         _ => String::new(),
     };
     Fragment::whole(

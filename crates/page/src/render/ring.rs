@@ -1,4 +1,4 @@
-//! What was drawn lately, shared by all viewers: the base of patches, and what need not be drawn again.
+//! Cache of recent renders, shared by all viewers: the base of patches.
 //!
 //! A viewer at revision `n` was last shown the newest render that is not younger than `n`. What is forgotten is drawn
 //! and sent whole; nothing here is ever the only copy of anything.
@@ -8,22 +8,24 @@ use std::sync::Arc;
 
 use model::ids::PermissionId;
 use model::state::{MessageStatus, Rev};
+use model::view::StepsRow;
 
 use crate::fragment::Fragment;
 use crate::limits;
 
-/// What a render depends on, where that is cheaper to compare than to draw.
+/// Inputs of a render that are cheaper to compare than to draw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) rev: Rev,
     pub(crate) cut_off: bool,
     pub(crate) waits_for: Option<PermissionId>,
+    pub(crate) steps: Option<StepsRow>,
     pub(crate) status: MessageStatus,
 }
 
 /// A render, and the viewer revision it was first made for.
 #[derive(Clone, Debug)]
-pub(crate) struct Drawn {
+pub(crate) struct CachedRender {
     pub(crate) at: Rev,
     /// The newest viewer revision that it was made for once more.
     pub(crate) until: Rev,
@@ -31,7 +33,7 @@ pub(crate) struct Drawn {
     pub(crate) fragment: Arc<Fragment>,
 }
 
-impl Drawn {
+impl CachedRender {
     /// What was drawn at `until` was the same as at first. If something else turns out to lie between, it became so again.
     fn again_after(&mut self, between: Rev) -> Option<Self> {
         let until = std::mem::replace(&mut self.until, self.at);
@@ -45,7 +47,7 @@ impl Drawn {
 
 #[derive(Debug, Default)]
 struct Ring {
-    drawn: VecDeque<Drawn>,
+    drawn: VecDeque<CachedRender>,
     bytes: usize,
     used: u64,
 }
@@ -59,8 +61,8 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// What a viewer at `rev` has of `key`, if it is still known. At zero a viewer has nothing.
-    pub(crate) fn at(&mut self, key: &str, rev: Rev) -> Option<Drawn> {
+    /// Render of `key` that a viewer at `rev` has, if it is still cached. At zero a viewer has nothing.
+    pub(crate) fn at(&mut self, key: &str, rev: Rev) -> Option<CachedRender> {
         if rev == Rev(0) {
             return None;
         }
@@ -75,7 +77,7 @@ impl Cache {
     }
 
     /// Keeps a render, unless it is what the viewers at its revision already have.
-    pub(crate) fn keep(&mut self, key: &str, drawn: Drawn) {
+    pub(crate) fn keep(&mut self, key: &str, drawn: CachedRender) {
         self.uses += 1;
         let ring = self.rings.entry(key.to_owned()).or_default();
         ring.used = self.uses;
@@ -142,13 +144,13 @@ impl Cache {
 }
 
 /// Bytes of a ring with its key, and of what only it holds.
-fn held(key: &str, drawn: &VecDeque<Drawn>) -> usize {
+fn held(key: &str, drawn: &VecDeque<CachedRender>) -> usize {
     let before = std::iter::once(None).chain(drawn.iter().map(|drawn| Some(&*drawn.fragment)));
     let fragments = drawn
         .iter()
         .zip(before)
         .map(|(drawn, before)| drawn.fragment.bytes_beside(before));
-    ENTRY_SIZE + key.len() + drawn.capacity() * size_of::<Drawn>() + fragments.sum::<usize>()
+    ENTRY_SIZE + key.len() + drawn.capacity() * size_of::<CachedRender>() + fragments.sum::<usize>()
 }
 
 /// Bytes of an entry in a table that is as full as it may be: such tables double.
@@ -160,7 +162,7 @@ mod tests {
     use super::*;
 
     fn keep(cache: &mut Cache, at: u64, html: &str) {
-        let drawn = Drawn {
+        let drawn = CachedRender {
             at: Rev(at),
             until: Rev(at),
             identity: None,
@@ -193,7 +195,7 @@ mod tests {
     fn keys_are_counted_as_what_they_name() {
         let mut cache = Cache::default();
         for nth in 0..1000 {
-            let drawn = Drawn {
+            let drawn = CachedRender {
                 at: Rev(1),
                 until: Rev(1),
                 identity: None,
@@ -211,7 +213,8 @@ mod tests {
         let mut cache = Cache::default();
         keep(&mut cache, 1, "x");
         assert!(
-            cache.bytes > size_of::<Drawn>() + size_of::<Fragment>() + size_of::<(String, Ring)>()
+            cache.bytes
+                > size_of::<CachedRender>() + size_of::<Fragment>() + size_of::<(String, Ring)>()
         );
         let before = cache.bytes;
         cache.forget();

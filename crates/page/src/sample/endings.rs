@@ -70,18 +70,10 @@ fn id(name: &str) -> String {
     format!("ses_{name}")
 }
 
-fn failure(name: &str, message: &str) -> Failure {
-    Failure {
-        kind: ErrorKind::Failed,
-        name: name.into(),
-        message: message.into(),
-    }
-}
-
 fn aborted() -> Failure {
     Failure {
         kind: ErrorKind::Aborted,
-        ..failure("MessageAbortedError", "Aborted")
+        ..Failure::failed("MessageAbortedError", "Aborted")
     }
 }
 
@@ -160,19 +152,19 @@ impl World<'_> {
             "length" => self.finishes(name, Some("All of them pass, apart from"), "length"),
             "filtered" => self.finishes(name, None, "content-filter"),
             "provider_error" => {
-                self.fails(name, failure("APIError", "This request would exceed your rate limit."));
+                self.fails(name, Failure::failed("APIError", "This request would exceed your rate limit."));
             }
             "html_error" => self.fails(
                 name,
-                failure("APIError", "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n<body><script>alert(1)</script></body></html>"),
+                Failure::failed("APIError", "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n<body><script>alert(1)</script></body></html>"),
             ),
             "nameless_error" => self.fails(
                 name,
-                failure("", r#"{"code":400,"error":{"type":"invalid","message":"The key is not known here"}}"#),
+                Failure::failed("", r#"{"code":400,"error":{"type":"invalid","message":"The key is not known here"}}"#),
             ),
             "no_message" => {
                 let session = Some(id(name).as_str().into());
-                let failure = failure("UnknownError", "Model not found: fake/none. Did you mean: fake-one?");
+                let failure = Failure::failed("UnknownError", "Model not found: fake/none. Did you mean: fake-one?");
                 self.told(Event::SessionError { session, failure });
                 self.status(name, RunStatus::Idle);
             }

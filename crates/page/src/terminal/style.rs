@@ -1,11 +1,11 @@
-//! How printed text looks: SGR, as ECMA-48 and xterm have it, in the few colours that a page can show so that they can be read.
+//! Style of terminal output: SGR as in ECMA-48 and xterm, in the few colours that are readable on the page.
 
 use anstyle_parse::Params;
 
 /// A colour of the sixteen; `None` is that of the page.
 type Colour = Option<u8>;
 
-/// How a character looks.
+/// Style of a character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Style {
     text: Colour,
@@ -65,7 +65,7 @@ impl Style {
         }
     }
 
-    /// The classes of its element; empty if it looks as the text around it.
+    /// CSS classes of the style; empty for the default style.
     pub(super) fn classes(&self) -> String {
         let mut classes = String::new();
         let mut add = |class: &str| {

@@ -1,8 +1,8 @@
 //! What of files, thoughts and outputs a person sees.
 
-use model::state::{File, PartKind, Picture, Rev, ToolState};
+use model::state::{File, PartKind, Picture, Rev, State, ToolState};
 use model::time::Timestamp;
-use model::view::look;
+use model::view::{ViewDelta, delta};
 
 use super::front;
 use crate::Renderer;
@@ -16,7 +16,7 @@ fn drawn(kind: PartKind) -> String {
         at: sample::NOW,
     }
     .part(sample::part("msg_3", "prt_60", kind));
-    let seen = look(&state, &front("i1", "ses_parse"), Rev(0));
+    let seen = delta(&state, &front("i1", "ses_parse"), Rev(0));
     Renderer::new()
         .fragment(&seen, "p:prt_60", None, false)
         .unwrap()
@@ -142,7 +142,7 @@ fn what_was_not_given_to_the_model_is_folded() {
         ended: true,
     });
     assert!(html.starts_with("<details "), "{html}");
-    assert_eq!(words(&html), "Not given to the model Usage: /help");
+    assert_eq!(words(&html), "Not sent to the model Usage: /help");
 }
 
 #[test]
@@ -158,4 +158,114 @@ fn what_turns_text_around_is_a_mark_in_a_request() {
 fn every_block_has_the_direction_of_its_own_text() {
     let html = drawn(sample::text("one\n\nשלום\n\n- أ"));
     assert_eq!(html.matches(" dir=\"auto\">").count(), 3, "{html}");
+}
+
+#[test]
+fn a_task_shows_the_current_step_of_its_subagent() {
+    let mut state = sample::state();
+    let look = front("i1", "ses_parse");
+    let renderer = Renderer::new();
+    let row = |state: &State, since| {
+        let ops = renderer.patch(&delta(state, &look, since), since);
+        serde_json::to_string(&ops).unwrap()
+    };
+    let before = state.rev;
+    row(&state, Rev(0));
+    let running = ToolState::Running { output: "".into() };
+    let call = sample::tool("bash", r#"{"command":"cargo <test>"}"#, running, None);
+    World {
+        state: &mut state,
+        at: sample::NOW,
+    }
+    .part(sample::part_in("ses_child", "msg_c", "prt_c", call));
+    let sent = row(&state, before);
+    assert!(
+        sent.contains("cargo &lt;test&gt;") && sent.contains(" · 1 tool"),
+        "{sent}"
+    );
+    // Nothing is sent again where nothing changed.
+    assert_eq!(row(&state, state.rev), "[]");
+}
+
+#[test]
+fn the_strip_tells_how_many_it_leaves_out_and_leads_to_the_list() {
+    let state = sample::state();
+    let strip = |folded| {
+        let mut seen = delta(&state, &front("i1", "ses_parse"), Rev(0));
+        let rows = seen.strip.as_mut().unwrap();
+        rows.iter_mut()
+            .find(|row| row.id.as_str() == "ses_parse")
+            .unwrap()
+            .folded = folded;
+        Renderer::new()
+            .fragment(&seen, "strip", None, false)
+            .unwrap()
+    };
+    assert!(!strip(0).contains("more"));
+    let cut = strip(3);
+    let tabs: Vec<&str> = cut.split("<li").skip(1).collect();
+    let more = tabs.iter().position(|tab| tab.contains("+3 more")).unwrap();
+    assert!(tabs[more].contains("data-do=\"sessions\""), "{cut}");
+    assert!(tabs[more].contains("3 more subagents, which are quiet"));
+    // Behind its own family, before the next root.
+    assert!(tabs[more - 1].contains("class=\"child\""), "{cut}");
+    assert!(
+        tabs.get(more + 1)
+            .is_none_or(|next| next.contains("class=\"root\""))
+    );
+}
+
+#[test]
+fn the_tree_tells_what_the_place_of_a_row_depends_on_and_ends_with_the_archive() {
+    let state = sample::state();
+    let mut seen = delta(&state, &front("i1", "ses_parse"), Rev(0));
+    let drawn = |seen: &ViewDelta| Renderer::new().fragment(seen, "tree", None, false).unwrap();
+    let one_folder = drawn(&seen);
+    assert!(!one_folder.contains("tree-folders") && !one_folder.contains("data-folder"));
+    assert!(one_folder.contains("data-count=\"0\" hidden"));
+
+    seen.archived = 3;
+    let rows = std::sync::Arc::make_mut(seen.tree.as_mut().unwrap());
+    for (row, folder) in
+        rows.iter_mut()
+            .zip(["/home/me/shop", "/home/me/shop/web", "/home/me/shop"])
+    {
+        row.directory = folder.into();
+        row.branch = Some("wide-<tables>".into());
+    }
+    let html = drawn(&seen);
+    assert!(html.contains("id=\"tree-folders\""));
+    assert!(
+        html.contains("data-folder=\"shop/web\"") && html.contains("data-folder=\"drovers\""),
+        "{html}"
+    );
+    assert!(
+        html.contains("data-search=\"wide-&lt;tables&gt; build /home/me/shop\""),
+        "{html}"
+    );
+    assert!(html.contains("Archived <span class=\"count\">3</span>"));
+    let child = html
+        .split("<li")
+        .find(|row| row.contains("s:ses_child"))
+        .unwrap();
+    assert!(
+        child.contains("aria-level=\"2\" aria-expanded=\"true\""),
+        "{child}"
+    );
+    assert!(child.contains("data-parent=\"ses_parse\""), "{child}");
+}
+
+#[test]
+fn the_archive_lists_sessions_each_with_a_way_back() {
+    let rows = [model::view::ArchivedRow {
+        id: "ses_1".into(),
+        title: "<b>Old</b>".into(),
+        archived: Timestamp(sample::NOW),
+    }];
+    let html = crate::archive(&"i1".into(), &rows);
+    assert!(html.contains("&lt;b&gt;Old") && !html.contains("<b>"));
+    assert!(
+        html.contains("data-restore=\"/api/instances/i1/sessions/ses_1\""),
+        "{html}"
+    );
 }

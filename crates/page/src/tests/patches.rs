@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::event::Event;
 use model::state::{PartKind, Rev, State, ToolState};
 use model::time::Timestamp;
-use model::view::{Look, look};
+use model::view::{MessageRow, Viewport, delta};
 use proptest::prelude::*;
 
 use super::front;
@@ -24,10 +24,11 @@ fn an_unchanged_state_needs_no_patch() {
         recent: &[],
         notices: &[],
         found: &[],
+        settings: &crate::Settings::default(),
     };
-    renderer.document(&look(&state, &at, Rev(0)), &context);
+    renderer.document(&delta(&state, &at, Rev(0)), &context);
     // Everything is looked at once more, by a viewer who has it.
-    let mut all = look(&state, &at, Rev(0));
+    let mut all = delta(&state, &at, Rev(0));
     all.log.as_mut().unwrap().anew = false;
     assert_eq!(
         renderer
@@ -37,7 +38,10 @@ fn an_unchanged_state_needs_no_patch() {
             .count(),
         0
     );
-    assert_eq!(renderer.patch(&look(&state, &at, state.rev), state.rev), []);
+    assert_eq!(
+        renderer.patch(&delta(&state, &at, state.rev), state.rev),
+        []
+    );
 }
 
 fn is_order(op: &Op) -> bool {
@@ -50,13 +54,13 @@ fn a_word_more_is_a_short_patch() {
     let at = front("i1", "ses_parse");
     let renderer = Renderer::new();
     let before = state.rev;
-    renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
+    renderer.patch(&delta(&state, &at, Rev(0)), Rev(0));
     World {
         state: &mut state,
         at: sample::NOW,
     }
     .delta("de");
-    let ops = renderer.patch(&look(&state, &at, before), before);
+    let ops = renderer.patch(&delta(&state, &at, before), before);
     let [
         Op::Splice {
             key: Some(key),
@@ -78,14 +82,14 @@ fn what_comes_ends_with_a_whole_word() {
     let renderer = Renderer::new();
     let mut told = |text: &str| {
         let before = state.rev;
-        let since = renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
+        let since = renderer.patch(&delta(&state, &at, Rev(0)), Rev(0));
         assert!(!since.is_empty());
         World {
             state: &mut state,
             at: sample::NOW,
         }
         .delta(text);
-        renderer.patch(&look(&state, &at, before), before)
+        renderer.patch(&delta(&state, &at, before), before)
     };
     told("\n\n```rust\nlet one7");
     // The line gets its colours, and the next one ends as it did: with a 7.
@@ -108,12 +112,12 @@ fn elements_that_are_sent_say_their_keys_themselves() {
     let state = sample::state();
     let mut count = 0;
     for (_, instance, session) in sample::LOOKS {
-        let at = Look {
+        let at = Viewport {
             instance: instance.map(Into::into),
             session: session.map(Into::into),
-            from: None,
+            ..Viewport::default()
         };
-        for op in Renderer::new().patch(&look(&state, &at, Rev(0)), Rev(0)) {
+        for op in Renderer::new().patch(&delta(&state, &at, Rev(0)), Rev(0)) {
             let Op::Fragment { key, html } = op else {
                 continue;
             };
@@ -145,12 +149,12 @@ fn last_patch(change: impl FnOnce(&mut World<'_>)) -> Vec<Op> {
         at: sample::NOW,
     });
     let before = state.rev;
-    renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
+    renderer.patch(&delta(&state, &at, Rev(0)), Rev(0));
     change(&mut World {
         state: &mut state,
         at: sample::NOW,
     });
-    renderer.patch(&look(&state, &at, before), before)
+    renderer.patch(&delta(&state, &at, before), before)
 }
 
 fn bash(state: ToolState) -> PartKind {
@@ -221,7 +225,7 @@ fn one_new_state_in_a_long_tree_sends_its_row_alone() {
     let at = front("i1", "ses_parse");
     let renderer = Renderer::new();
     let before = state.rev;
-    renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
+    renderer.patch(&delta(&state, &at, Rev(0)), Rev(0));
     let event = Event::Reviewed {
         session: "ses_failed".into(),
     };
@@ -240,7 +244,7 @@ fn one_new_state_in_a_long_tree_sends_its_row_alone() {
     }
     .tell("i1", event);
     let keys: Vec<String> = renderer
-        .patch(&look(&state, &at, before), before)
+        .patch(&delta(&state, &at, before), before)
         .into_iter()
         .filter_map(|op| match op {
             Op::Fragment { key, .. } => Some(key),
@@ -259,7 +263,7 @@ fn windows_of_one_conversation_are_drawn_apart() {
     let mut state = sample::state();
     let renderer = Renderer::new();
     let newest = front("i1", "ses_parse");
-    let older = Look {
+    let older = Viewport {
         from: Some("msg_1".into()),
         ..newest.clone()
     };
@@ -269,23 +273,68 @@ fn windows_of_one_conversation_are_drawn_apart() {
             html: html.into(),
         }
     };
-    let mut seen = look(&state, &older, Rev(0));
+    let mut seen = delta(&state, &older, Rev(0));
     let log = seen.log.as_mut().unwrap();
     log.older = false;
     renderer.patch(&seen, Rev(0));
     state.rev.0 += 1;
     let had = state.rev;
-    let all = renderer.patch(&look(&state, &newest, Rev(0)), Rev(0));
+    let all = renderer.patch(&delta(&state, &newest, Rev(0)), Rev(0));
     let link = all.iter().find_map(|op| match op {
         Op::Fragment { key, html } if key == "before" => Some(html.to_string()),
         _ => None,
     });
     state.rev.0 += 1;
-    let mut seen = look(&state, &older, Rev(0));
+    let mut seen = delta(&state, &older, Rev(0));
     seen.rev = state.rev;
     let html = link.unwrap();
     assert!(html.contains("Show older"));
     assert!(renderer.patch(&seen, had).contains(&before(&html)));
+}
+
+#[test]
+fn a_message_that_comes_back_into_the_window_is_sent_whole() {
+    let state = sample::state();
+    let renderer = Renderer::new();
+    let at = front("i1", "ses_parse");
+    let all = delta(&state, &at, Rev(0));
+    let log = all.log.as_ref().unwrap();
+    let back = log.messages.iter().find(|row| row.order.len() > 1).unwrap();
+    let order = log.order.clone().unwrap();
+    renderer.patch(&all, Rev(0));
+    // It leaves the window, and the viewer lets go of it.
+    let mut gone = all.clone();
+    gone.rev.0 += 1;
+    let log = gone.log.as_mut().unwrap();
+    log.messages.clear();
+    log.anew = false;
+    let without = |id: &&model::ids::MessageId| **id != back.info.id;
+    log.order = Some(order.iter().filter(without).cloned().collect());
+    renderer.patch(&gone, all.rev);
+    // It comes back as it was, with all of its parts read anew, or with its head changed alone.
+    for parts in [back.parts.clone(), Vec::new()] {
+        let mut next = gone.clone();
+        next.rev.0 += 1;
+        let log = next.log.as_mut().unwrap();
+        log.order = Some(order.clone());
+        log.messages = vec![MessageRow {
+            parts: parts.clone(),
+            ..back.clone()
+        }];
+        let ops = renderer.patch(&next, gone.rev);
+        let sent = |key: &str| {
+            ops.iter()
+                .any(|op| matches!(op, Op::Fragment { key: of, .. } if of == key))
+        };
+        assert!(sent(&format!("m:{}", back.info.id)), "{ops:?}");
+        for part in &parts {
+            assert!(sent(&format!("p:{}", part.id)), "{}: {ops:?}", part.id);
+        }
+        // Parts that are not sent are fetched by their names.
+        let names: Vec<_> = back.order.iter().map(|part| format!("p:{part}")).collect();
+        let named = ops.iter().any(|op| matches!(op, Op::Order { key, children } if *key == format!("ps:{}", back.info.id) && *children == names));
+        assert!(named, "{ops:?}");
+    }
 }
 
 #[test]
@@ -294,14 +343,14 @@ fn what_is_too_large_for_the_socket_is_fetched_and_whole() {
     let at = front("i1", "ses_parse");
     let renderer = Renderer::new();
     let before = state.rev;
-    renderer.patch(&look(&state, &at, Rev(0)), Rev(0));
+    renderer.patch(&delta(&state, &at, Rev(0)), Rev(0));
     let long = "word ".repeat(20_000);
     World {
         state: &mut state,
         at: sample::NOW,
     }
     .part(sample::part("msg_3", "prt_40", sample::text(&long)));
-    let ops = renderer.patch(&look(&state, &at, before), before);
+    let ops = renderer.patch(&delta(&state, &at, before), before);
     let url = ops.iter().find_map(|op| match op {
         Op::Fetch { key, url } if key == "p:prt_40" => Some(url.as_str()),
         _ => None,
@@ -312,7 +361,7 @@ fn what_is_too_large_for_the_socket_is_fetched_and_whole() {
     );
     let html = renderer
         .fragment(
-            &look(&state, &at, Rev(0)),
+            &delta(&state, &at, Rev(0)),
             "p:prt_40",
             Some(state.rev),
             false,
@@ -320,7 +369,7 @@ fn what_is_too_large_for_the_socket_is_fetched_and_whole() {
         .unwrap();
     assert!(html.contains(long.trim_end()));
     assert_eq!(
-        renderer.fragment(&look(&state, &at, Rev(0)), "p:nothing", None, false),
+        renderer.fragment(&delta(&state, &at, Rev(0)), "p:nothing", None, false),
         None
     );
 }
@@ -424,9 +473,9 @@ proptest! {
         let renderer = Renderer::new();
         let mut viewers = [Viewer::default(), Viewer::default(), Viewer::default()];
         let catch_up = |viewer: &mut Viewer, state: &State| {
-            let seen = look(state, &at, viewer.rev);
+            let seen = delta(state, &at, viewer.rev);
             let ops = renderer.patch(&seen, viewer.rev);
-            let fetch = |key: &str| renderer.fragment(&look(state, &at, Rev(0)), key, Some(state.rev), false).unwrap();
+            let fetch = |key: &str| renderer.fragment(&delta(state, &at, Rev(0)), key, Some(state.rev), false).unwrap();
             ops.into_iter().for_each(|op| viewer.take(op, &fetch));
             viewer.rev = seen.rev;
         };
@@ -443,7 +492,7 @@ proptest! {
             let whole = PartKind::Text { text: said.as_str().into(), synthetic: false, ignored: false, ended: true };
             World { state: &mut state, at: sample::NOW }.part(sample::part("msg_3", "prt_33", whole));
         }
-        let fresh = Renderer::new().fragment(&look(&state, &at, Rev(0)), PART, None, false).unwrap();
+        let fresh = Renderer::new().fragment(&delta(&state, &at, Rev(0)), PART, None, false).unwrap();
         for viewer in &mut viewers {
             catch_up(viewer, &state);
             prop_assert_eq!(viewer.html(), fresh.as_str());

@@ -5,6 +5,7 @@
 mod fold;
 #[path = "../../../../fuzz/live.rs"]
 mod live;
+mod words;
 
 use std::fs;
 use std::path::Path;

@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::limits;
-use crate::net::Loopback;
+use crate::net;
 use crate::script::Failure;
 
-pub use plan::Voice;
+pub use plan::DefaultReply;
 pub(crate) use plan::{script, title_of};
 
 /// How the model behaves.
@@ -33,7 +33,7 @@ pub struct ModelOptions {
     /// Tokens a second where the script does not say; zero: as fast as possible.
     pub rate: f64,
     /// What it says to prompts that are no script.
-    pub voice: Voice,
+    pub voice: DefaultReply,
     /// Port, or zero for a free one.
     pub port: u16,
 }
@@ -59,7 +59,7 @@ impl Default for ModelOptions {
     fn default() -> Self {
         Self {
             rate: 50.0,
-            voice: Voice::Plain,
+            voice: DefaultReply::Plain,
             port: 0,
         }
     }
@@ -71,7 +71,7 @@ impl Model {
     /// # Errors
     /// When the port cannot be had.
     pub async fn start(options: ModelOptions) -> io::Result<Self> {
-        let listener = Loopback::bind(options.port).await?;
+        let listener = net::bind(options.port).await?;
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             options,

@@ -1,4 +1,4 @@
-//! What a chat-completions request asks for, and what shall be said to it. Pure.
+//! What a chat-completions request asks for, and the reply to it. Pure.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -14,13 +14,16 @@ const TITLE_WORDS: usize = 6;
 /// Tokens of thinking before a friendly reply.
 const THOUGHT_TOKENS: usize = 24;
 
-/// What is said to prompts that are no script.
+/// The reply to prompts that are no script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Voice {
-    /// "You said: …", and a fixed title: for tests.
+pub enum DefaultReply {
+    /// The prompt itself, and a fixed title: for tests.
     Plain,
     /// Thinks, plans with todos and answers with a page of markdown; a title from the prompt: for people.
     Friendly,
+    /// The script that stands beside the prompt in this list, so that people read the prompt and not the script; as
+    /// [`Friendly`](Self::Friendly) where the prompt is not in it.
+    Book(&'static [(&'static str, &'static str)]),
 }
 
 /// The parts of a request that matter here; anything else is ignored.
@@ -56,7 +59,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Failures that come before anything is said.
+    /// Failures that come before the reply begins.
     pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.statements
             .iter()
@@ -95,7 +98,7 @@ impl Message {
 }
 
 /// What to say to `request`.
-pub(super) fn plan(request: &Request, voice: Voice) -> Plan {
+pub(super) fn plan(request: &Request, voice: DefaultReply) -> Plan {
     let last = request
         .messages
         .iter()
@@ -127,7 +130,7 @@ fn statements(
     system: &str,
     request: &Request,
     step: usize,
-    voice: Voice,
+    voice: DefaultReply,
 ) -> Vec<Statement> {
     let lower = prompt.to_lowercase();
     if system.contains("title generator") || lower.contains("generate a title") {
@@ -144,15 +147,20 @@ fn statements(
 }
 
 /// The script a prompt is, or the one it is answered with if it is none.
-pub(crate) fn script(prompt: &str, voice: Voice) -> Script {
-    Script::find(prompt).unwrap_or_else(|| Script::of(prose(prompt, voice)))
+pub(crate) fn script(prompt: &str, voice: DefaultReply) -> Script {
+    let listed = match voice {
+        DefaultReply::Book(book) => book.iter().find(|(known, _)| *known == prompt.trim()),
+        DefaultReply::Plain | DefaultReply::Friendly => None,
+    };
+    let source = listed.map_or(prompt, |(_, script)| script);
+    Script::find(source).unwrap_or_else(|| Script::of(prose(prompt, voice)))
 }
 
-fn prose(prompt: &str, voice: Voice) -> Vec<Vec<Statement>> {
+fn prose(prompt: &str, voice: DefaultReply) -> Vec<Vec<Statement>> {
     let words = first_words(prompt, PLAIN_WORDS);
     match voice {
-        Voice::Plain => vec![vec![Statement::Say(format!("You said: {words}"))]],
-        Voice::Friendly => {
+        DefaultReply::Plain => vec![vec![Statement::Say(format!("You said: {words}"))]],
+        DefaultReply::Friendly | DefaultReply::Book(_) => {
             let thought = Fill {
                 count: THOUGHT_TOKENS,
                 rate: None,
@@ -172,14 +180,14 @@ fn prose(prompt: &str, voice: Voice) -> Vec<Vec<Statement>> {
 }
 
 /// The title of a conversation that began with `prompt`.
-pub(crate) fn title_of(prompt: &str, voice: Voice) -> String {
+pub(crate) fn title_of(prompt: &str, voice: DefaultReply) -> String {
     match voice {
-        Voice::Plain => "Scripted title".to_owned(),
-        Voice::Friendly => first_words(prompt, TITLE_WORDS),
+        DefaultReply::Plain => "Scripted title".to_owned(),
+        DefaultReply::Friendly | DefaultReply::Book(_) => first_words(prompt, TITLE_WORDS),
     }
 }
 
-fn title(request: &Request, voice: Voice) -> String {
+fn title(request: &Request, voice: DefaultReply) -> String {
     // OpenCode asks "Generate a title for this conversation:" and puts the prompt after it.
     let prompt = request
         .messages

@@ -57,7 +57,7 @@ struct Choice<'a> {
 type Sink = mpsc::Sender<io::Result<Bytes>>;
 
 /// Why a reply ended before its end.
-enum Broken {
+enum ReplyCut {
     /// The listener went away.
     Gone,
     /// The script says so.
@@ -150,11 +150,11 @@ pub(super) fn stream(mut reply: Reply, plan: Plan, shared: &Arc<Shared>) -> Resp
     let (sink, pieces) = mpsc::channel(limits::REPLY_QUEUE);
     let (rate, stop) = (shared.options.rate, shared.stop.clone());
     tokio::spawn(async move {
-        let said = tokio::select! {
-            said = say(&mut reply, &plan, rate, &sink) => said,
-            () = stop.cancelled() => Err(Broken::Midfail),
+        let outcome = tokio::select! {
+            outcome = say(&mut reply, &plan, rate, &sink) => outcome,
+            () = stop.cancelled() => Err(ReplyCut::Midfail),
         };
-        if let Err(Broken::Midfail) = said {
+        if let Err(ReplyCut::Midfail) = outcome {
             // An error of the body makes the server drop the connection. Nobody there is as good.
             let _ = sink.send(Err(io::Error::other("cut by the script"))).await;
         }
@@ -172,7 +172,7 @@ pub(super) fn stream(mut reply: Reply, plan: Plan, shared: &Arc<Shared>) -> Resp
         .into_response()
 }
 
-async fn say(reply: &mut Reply, plan: &Plan, rate: f64, sink: &Sink) -> Result<(), Broken> {
+async fn say(reply: &mut Reply, plan: &Plan, rate: f64, sink: &Sink) -> Result<(), ReplyCut> {
     let opening = BTreeMap::from([
         ("role", raw(&json!("assistant"))),
         ("content", raw(&json!(""))),
@@ -186,7 +186,7 @@ async fn say(reply: &mut Reply, plan: &Plan, rate: f64, sink: &Sink) -> Result<(
         match statement {
             Statement::Stall(pause) => tokio::time::sleep(*pause).await,
             Statement::Finish(reason) => reply.finish.clone_from(reason),
-            Statement::Midfail => return Err(Broken::Midfail),
+            Statement::Midfail => return Err(ReplyCut::Midfail),
             Statement::Call(calls) => {
                 for call in calls {
                     say_call(reply, call, rate, sink).await?;
@@ -204,13 +204,13 @@ async fn say(reply: &mut Reply, plan: &Plan, rate: f64, sink: &Sink) -> Result<(
     send(sink, Bytes::from_static(b"data: [DONE]\n\n")).await
 }
 
-async fn say_flow(reply: &mut Reply, flow: Flow, sink: &Sink) -> Result<(), Broken> {
+async fn say_flow(reply: &mut Reply, flow: Flow, sink: &Sink) -> Result<(), ReplyCut> {
     let channel = flow.channel;
     let mut paced = Paced::new(flow);
     while let Some(piece) = paced.next().await {
         send(sink, reply.piece(channel, &piece)).await?;
     }
-    reply.completion_tokens += paced.said();
+    reply.completion_tokens += paced.sent();
     Ok(())
 }
 
@@ -220,7 +220,7 @@ async fn say_call(
     call: &ToolCall,
     rate: f64,
     sink: &Sink,
-) -> Result<(), Broken> {
+) -> Result<(), ReplyCut> {
     let index = reply.calls.len();
     let (id, arguments) = reply.add_call(call);
     let head = json!({ "index": index, "id": id, "type": "function", "function": { "name": call.name, "arguments": "" } });
@@ -284,8 +284,8 @@ fn cut() -> Response {
     Body::from_stream(broken).into_response()
 }
 
-async fn send(sink: &Sink, bytes: Bytes) -> Result<(), Broken> {
-    sink.send(Ok(bytes)).await.map_err(|_| Broken::Gone)
+async fn send(sink: &Sink, bytes: Bytes) -> Result<(), ReplyCut> {
+    sink.send(Ok(bytes)).await.map_err(|_| ReplyCut::Gone)
 }
 
 fn field(channel: Channel) -> &'static str {

@@ -150,7 +150,7 @@ async fn titles_summaries_and_prose_are_recognised() {
 async fn the_friendly_voice_speaks_markdown() {
     let options = ModelOptions {
         rate: 0.0,
-        voice: Voice::Friendly,
+        voice: DefaultReply::Friendly,
         port: 0,
     };
     let model = Model::start(options).await.unwrap();

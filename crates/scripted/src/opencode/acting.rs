@@ -1,4 +1,4 @@
-//! What tools would have said. Pure: reads strings, gives strings.
+//! Outputs that tools would have. Pure: strings in, strings out.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ pub(super) enum Line {
     Exit(i64),
 }
 
-/// Acts a shell command: `echo`, `seq`, `sleep`, `true`, `false`, `exit`, and sequences of them.
+/// Acts a shell command: `echo`, `seq`, `sleep`, `true`, `false`, `exit`, `./check SECONDS` (the
+/// demo's tests), and sequences of them.
 /// Anything else prints that it was not run.
 pub(super) fn command(source: &str) -> Vec<Line> {
     if source.starts_with("for ") || source.contains('$') || source.contains('|') {
@@ -42,6 +43,11 @@ pub(super) fn command(source: &str) -> Vec<Line> {
             "echo" => lines.push(Line::Print(format!("{}\n", unquoted(rest)))),
             "seq" => lines.extend(seq(rest)),
             "sleep" => lines.push(Line::Sleep(crate::script::seconds(rest, 0.0))),
+            "./check" => {
+                lines.push(Line::Print("running 12 tests\n".to_owned()));
+                lines.push(Line::Sleep(crate::script::seconds(rest, 0.0)));
+                lines.push(Line::Print("12 passed\n".to_owned()));
+            }
             "false" => lines.push(Line::Exit(1)),
             "exit" => lines.push(Line::Exit(rest.trim().parse().unwrap_or(0))),
             _ => lines.push(not_run(part)),
@@ -207,20 +213,20 @@ pub(super) fn answered(questions: &Value, answers: &Value) -> Acted {
 }
 
 /// The result of a subagent.
-pub(super) fn task(child: &str, said: &str, metadata: &Value) -> Acted {
+pub(super) fn task(child: &str, result: &str, metadata: &Value) -> Acted {
     let mut metadata = metadata.clone();
     metadata["truncated"] = false.into();
     Acted {
         title: "Scripted subtask".into(),
         output: format!(
-            "<task id=\"{child}\" state=\"completed\">\n<task_result>\n{said}\n</task_result>\n</task>"
+            "<task id=\"{child}\" state=\"completed\">\n<task_result>\n{result}\n</task_result>\n</task>"
         ),
         metadata,
         edited: None,
     }
 }
 
-/// The last text said in a session.
+/// The last text in a session.
 pub(super) fn last_text(world: &World, session: &str) -> String {
     let messages = world
         .sessions

@@ -7,26 +7,26 @@ use super::world::{Refusal, World};
 use crate::script;
 
 /// A request that waits for a person.
-pub(super) struct Ask {
+pub(super) struct PendingRequest {
     pub(super) session: String,
-    pub(super) kind: AskKind,
+    pub(super) kind: PendingKind,
     /// The request as it is listed.
     pub(super) body: Value,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<PersonReply>,
 }
 
 /// Which kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AskKind {
+pub(super) enum PendingKind {
     /// May this tool run?
     Permission,
     /// What shall it be?
     Question,
 }
 
-/// What the person said.
+/// The reply of the person.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Answer {
+pub(super) enum PersonReply {
     /// Go on.
     Allowed,
     /// No; with words for the model, or none, which ends the turn.
@@ -62,13 +62,13 @@ impl World {
         message: &str,
         call: &str,
         command: &str,
-    ) -> oneshot::Receiver<Answer> {
+    ) -> oneshot::Receiver<PersonReply> {
         let always = always(command);
         let mut body = json!({
             "permission": "bash", "patterns": [command], "metadata": { "command": command }, "always": [always],
         });
         body["tool"] = json!({ "messageID": message, "callID": call });
-        self.ask(session, AskKind::Permission, body)
+        self.ask(session, PendingKind::Permission, body)
     }
 
     /// Asks questions.
@@ -78,22 +78,27 @@ impl World {
         message: &str,
         call: &str,
         questions: &Value,
-    ) -> oneshot::Receiver<Answer> {
+    ) -> oneshot::Receiver<PersonReply> {
         let body =
             json!({ "questions": questions, "tool": { "messageID": message, "callID": call } });
-        self.ask(session, AskKind::Question, body)
+        self.ask(session, PendingKind::Question, body)
     }
 
-    fn ask(&mut self, session: &str, kind: AskKind, mut body: Value) -> oneshot::Receiver<Answer> {
+    fn ask(
+        &mut self,
+        session: &str,
+        kind: PendingKind,
+        mut body: Value,
+    ) -> oneshot::Receiver<PersonReply> {
         let (prefix, event) = match kind {
-            AskKind::Permission => ("per", "permission.asked"),
-            AskKind::Question => ("que", "question.asked"),
+            PendingKind::Permission => ("per", "permission.asked"),
+            PendingKind::Question => ("que", "question.asked"),
         };
         body["id"] = self.new_id(prefix).into();
         body["sessionID"] = session.into();
         self.tell(event, session, false, &body);
         let (answer, receiver) = oneshot::channel();
-        self.asks.push(Ask {
+        self.asks.push(PendingRequest {
             session: session.to_owned(),
             kind,
             body,
@@ -116,7 +121,7 @@ impl World {
         reply: Reply,
         message: Option<String>,
     ) -> Result<(), Refusal> {
-        let ask = self.take_ask(AskKind::Permission, id)?;
+        let ask = self.take_ask(PendingKind::Permission, id)?;
         let properties =
             json!({ "sessionID": ask.session, "requestID": id, "reply": reply.name() });
         self.tell("permission.replied", &ask.session, false, &properties);
@@ -126,8 +131,8 @@ impl World {
                 .extend(patterns.filter_map(|pattern| pattern.as_str().map(str::to_owned)));
         }
         let answer = match reply {
-            Reply::Once | Reply::Always => Answer::Allowed,
-            Reply::Reject => Answer::Rejected(message.filter(|message| !message.is_empty())),
+            Reply::Once | Reply::Always => PersonReply::Allowed,
+            Reply::Reject => PersonReply::Rejected(message.filter(|message| !message.is_empty())),
         };
         // Whoever asked may be gone since; then nobody needs the answer.
         let _ = ask.answer.send(answer);
@@ -140,32 +145,32 @@ impl World {
         id: &str,
         answers: Option<Value>,
     ) -> Result<(), Refusal> {
-        let ask = self.take_ask(AskKind::Question, id)?;
+        let ask = self.take_ask(PendingKind::Question, id)?;
         let answer = match answers {
             Some(answers) => {
                 let properties =
                     json!({ "sessionID": ask.session, "requestID": id, "answers": answers });
                 self.tell("question.replied", &ask.session, false, &properties);
-                Answer::Chosen(answers)
+                PersonReply::Chosen(answers)
             }
             None => {
                 let properties = json!({ "sessionID": ask.session, "requestID": id });
                 self.tell("question.rejected", &ask.session, false, &properties);
-                Answer::Rejected(None)
+                PersonReply::Rejected(None)
             }
         };
         let _ = ask.answer.send(answer);
         Ok(())
     }
 
-    fn take_ask(&mut self, kind: AskKind, id: &str) -> Result<Ask, Refusal> {
+    fn take_ask(&mut self, kind: PendingKind, id: &str) -> Result<PendingRequest, Refusal> {
         let at = self
             .asks
             .iter()
             .position(|ask| ask.kind == kind && ask.body["id"] == id);
         let what = match kind {
-            AskKind::Permission => "Permission request",
-            AskKind::Question => "Question request",
+            PendingKind::Permission => "Permission request",
+            PendingKind::Question => "Question request",
         };
         at.map(|at| self.asks.remove(at))
             .ok_or(Refusal::NotFound(what))

@@ -14,10 +14,10 @@ use base64::Engine;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::asks::{AskKind, Reply};
+use super::asks::{PendingKind, Reply};
 use super::shared::Handle;
 use super::world::{Prompt, Refusal, Session, World};
-use super::{run, shapes, stream};
+use super::{history, run, shapes, stream};
 use crate::limits;
 
 /// Sessions listed when the request does not say how many.
@@ -53,6 +53,10 @@ pub(super) fn router(shared: Handle) -> Router {
         .route("/session/{id}/diff", get(diff))
         .route("/session/{id}/abort", post(abort))
         .route("/session/{id}/prompt_async", post(prompt))
+        .route("/session/{id}/fork", post(history::fork))
+        .route("/session/{id}/revert", post(history::revert))
+        .route("/session/{id}/unrevert", post(history::unrevert))
+        .route("/session/{id}/summarize", post(history::summarize))
         .route("/permission", get(permissions))
         .route("/permission/{id}/reply", post(reply_permission))
         .route("/question", get(questions))
@@ -379,7 +383,7 @@ async fn permissions(
 ) -> Json<Value> {
     asks(
         &shared,
-        AskKind::Permission,
+        PendingKind::Permission,
         &directory(&filter, &headers, &shared),
     )
 }
@@ -391,12 +395,12 @@ async fn questions(
 ) -> Json<Value> {
     asks(
         &shared,
-        AskKind::Question,
+        PendingKind::Question,
         &directory(&filter, &headers, &shared),
     )
 }
 
-fn asks(shared: &Handle, kind: AskKind, directory: &str) -> Json<Value> {
+fn asks(shared: &Handle, kind: PendingKind, directory: &str) -> Json<Value> {
     let listed = shared.with(|world| {
         let here = |id: &str| {
             world

@@ -10,6 +10,7 @@
 mod acting;
 mod asks;
 mod event;
+mod history;
 mod http;
 mod ids;
 mod phases;
@@ -32,8 +33,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits;
-use crate::model::Voice;
-use crate::net::Loopback;
+use crate::model::DefaultReply;
+use crate::net::{self, Loopback};
 
 /// How a scripted OpenCode is set up.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ pub struct FakeOptions {
     /// Tokens a second where the script does not say; zero: as fast as possible.
     pub rate: f64,
     /// What it says to prompts that are no script.
-    pub voice: Voice,
+    pub voice: DefaultReply,
     /// Time between heartbeats.
     pub heartbeat: Duration,
     /// Half the wait before the first retry of a failed model call; it doubles each time.
@@ -102,7 +103,7 @@ impl Default for FakeOptions {
             password: None,
             port: 0,
             rate: 50.0,
-            voice: Voice::Plain,
+            voice: DefaultReply::Plain,
             heartbeat: Duration::from_secs(10),
             retry: Duration::from_secs(1),
             seed: 0,
@@ -117,7 +118,7 @@ impl FakeServer {
     /// # Errors
     /// When the port cannot be had.
     pub async fn start(options: FakeOptions) -> io::Result<Self> {
-        let listener = Loopback::bind(options.port).await?;
+        let listener = net::bind(options.port).await?;
         let addr = listener.local_addr()?;
         let shared = Arc::new(shared::Shared::new(options));
         let serving = serve(listener, &shared);
@@ -204,7 +205,7 @@ impl FakeServer {
         })
     }
 
-    /// Dies without a word: every connection breaks, every run ends with its message left open. What was said
+    /// Dies without a word: every connection breaks, every run ends with its message left open. Text that was sent
     /// stays in memory for [`Self::restart`].
     pub async fn shutdown(&self) {
         let serving = self
@@ -233,7 +234,7 @@ impl FakeServer {
     /// When somebody else took the port.
     pub async fn restart(&self) -> io::Result<()> {
         self.shutdown().await;
-        let listener = Loopback::bind(self.addr.port()).await?;
+        let listener = net::bind(self.addr.port()).await?;
         let serving = serve(listener, &self.shared);
         self.serving
             .lock()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::shapes::{self, Usage};
 use super::world::{Message, Status, UNTITLED, World};
-use crate::model::Voice;
+use crate::model::DefaultReply;
 
 /// What a fresh file tree would be called. Scripted servers touch no files, so it never changes.
 const SNAPSHOT: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -42,7 +42,7 @@ impl World {
         id: &str,
         user: &str,
         first: bool,
-        voice: Voice,
+        voice: DefaultReply,
     ) -> Option<String> {
         if first {
             self.set_status(id, Status::Busy);
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// Gives an untitled session its title.
-    fn entitle(&mut self, id: &str, prompt: &str, voice: Voice) {
+    fn entitle(&mut self, id: &str, prompt: &str, voice: DefaultReply) {
         let title = self
             .sessions
             .get(id)
@@ -110,7 +110,7 @@ impl World {
         );
     }
 
-    /// A model call is over, its tools included: `reason` is what the model said, `stop` or `tool-calls`.
+    /// A model call is over, its tools included: `reason` is the reason that the model gave, `stop` or `tool-calls`.
     pub(super) fn finish_step(&mut self, id: &str, message: &str, reason: &str, usage: Usage) {
         let part = self.new_id("prt");
         self.put_part(
@@ -148,7 +148,7 @@ impl World {
         });
     }
 
-    /// A person stops a session: told at once.
+    /// A person stops a session: reported at once.
     pub(super) fn abort(&mut self, id: &str) {
         let properties = json!({ "sessionID": id, "error": shapes::aborted() });
         self.tell("session.error", id, false, &properties);

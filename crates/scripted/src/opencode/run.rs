@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use super::shapes::{self, Usage};
 use super::shared::Handle;
-use super::tools::{self, Context, End};
+use super::tools::{self, Context, ToolOutcome};
 use super::world::Status;
 use crate::limits;
 use crate::model::script;
@@ -107,7 +107,7 @@ struct Step<'a> {
 }
 
 /// Why the model is asked again.
-struct Again {
+struct ContinueReason {
     message: String,
 }
 
@@ -132,7 +132,7 @@ impl Step<'_> {
         Next::Stop
     }
 
-    async fn say(&mut self, statements: &[Statement]) -> Result<Next, Again> {
+    async fn say(&mut self, statements: &[Statement]) -> Result<Next, ContinueReason> {
         let mut finish = "stop";
         for statement in statements {
             if let Some(flow) = statement.flow(self.shared.options.rate) {
@@ -145,7 +145,7 @@ impl Step<'_> {
                 Statement::Finish(reason) => finish = reason,
                 Statement::Midfail => {
                     self.shared.with(|world| world.abandon(self.session));
-                    return Err(Again {
+                    return Err(ContinueReason {
                         message: "Connection reset by server".into(),
                     });
                 }
@@ -165,8 +165,8 @@ impl Step<'_> {
                 .with(|world| world.say(self.session, self.message, channel, &piece));
         }
         match channel {
-            Channel::Text => self.usage.output += paced.said(),
-            Channel::Reasoning => self.usage.reasoning += paced.said(),
+            Channel::Text => self.usage.output += paced.sent(),
+            Channel::Reasoning => self.usage.reasoning += paced.sent(),
         }
     }
 
@@ -184,7 +184,7 @@ impl Step<'_> {
         let ends =
             futures_util::future::join_all(started.into_iter().map(|act| act.play(&context))).await;
         self.finish("tool-calls");
-        if ends.contains(&End::Rejected) {
+        if ends.contains(&ToolOutcome::Rejected) {
             Next::Stop
         } else {
             Next::Go

@@ -20,7 +20,7 @@ use super::shared::Handle;
 
 /// Whose events.
 #[derive(Debug, Deserialize)]
-pub(super) struct Where {
+pub(super) struct StreamScope {
     directory: Option<String>,
 }
 
@@ -30,7 +30,10 @@ pub(super) async fn global(State(shared): State<Handle>) -> Response {
 }
 
 /// `GET /event?directory=`.
-pub(super) async fn instance(State(shared): State<Handle>, Query(of): Query<Where>) -> Response {
+pub(super) async fn instance(
+    State(shared): State<Handle>,
+    Query(of): Query<StreamScope>,
+) -> Response {
     let directory = of
         .directory
         .unwrap_or_else(|| shared.options.directory.clone());

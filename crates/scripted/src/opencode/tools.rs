@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::acting::{self, Acted};
-use super::asks::Answer;
+use super::asks::PersonReply;
 use super::shared::Handle;
 use super::world::{Prompt, World};
 use super::{run, shapes};
@@ -21,10 +21,10 @@ pub(super) struct Context<'a> {
 
 /// How a tool ended, as far as the turn cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ToolOutcome {
     /// The model goes on.
     Done,
-    /// A person said no and nothing else: the turn ends.
+    /// A person rejected it without a message: the turn ends.
     Rejected,
 }
 
@@ -41,8 +41,8 @@ pub(super) struct Act {
 /// What is left to do for a tool.
 enum Play {
     Command(String),
-    Asked(String, oneshot::Receiver<Answer>),
-    Question(oneshot::Receiver<Answer>),
+    Asked(String, oneshot::Receiver<PersonReply>),
+    Question(oneshot::Receiver<PersonReply>),
     Task(String),
     Acted(Acted),
     Fail(String),
@@ -120,41 +120,48 @@ impl Act {
     }
 
     /// Plays the tool to its end.
-    pub(super) async fn play(mut self, context: &Context<'_>) -> End {
+    pub(super) async fn play(mut self, context: &Context<'_>) -> ToolOutcome {
         match std::mem::replace(&mut self.play, Play::Fail(String::new())) {
             Play::Command(command) => self.command(context, &command).await,
             Play::Asked(command, answer) => match answer.await {
-                Ok(Answer::Allowed) => {
+                Ok(PersonReply::Allowed) => {
                     context
                         .shared
                         .with(|world| self.put_running(context, world, &Value::Null));
                     self.command(context, &command).await
                 }
-                Ok(Answer::Rejected(Some(message))) => {
+                Ok(PersonReply::Rejected(Some(message))) => {
                     let error =
                         format!("The user rejected permission to use this tool with: {message}");
-                    self.fail(context, &error, End::Done)
+                    self.fail(context, &error, ToolOutcome::Done)
                 }
                 _ => self.fail(
                     context,
                     "The user rejected permission to use this tool.",
-                    End::Rejected,
+                    ToolOutcome::Rejected,
                 ),
             },
             Play::Question(answer) => match answer.await {
-                Ok(Answer::Chosen(answers)) => self.complete(
+                Ok(PersonReply::Chosen(answers)) => self.complete(
                     context,
                     &acting::answered(&self.input["questions"], &answers),
                 ),
-                _ => self.fail(context, "The user dismissed this question", End::Rejected),
+                _ => self.fail(
+                    context,
+                    "The user dismissed this question",
+                    ToolOutcome::Rejected,
+                ),
             },
             Play::Task(child) => {
                 run::child(context.shared, &child).await;
-                let said = context
+                let result = context
                     .shared
                     .with(|world| acting::last_text(world, &child));
-                let acted =
-                    acting::task(&child, &said, &self.task_metadata(context.session, &child));
+                let acted = acting::task(
+                    &child,
+                    &result,
+                    &self.task_metadata(context.session, &child),
+                );
                 self.complete(context, &acted)
             }
             Play::Acted(acted) => {
@@ -163,11 +170,11 @@ impl Act {
                     .with(|world| tell_edited(world, context.session, &acted));
                 self.complete(context, &acted)
             }
-            Play::Fail(error) => self.fail(context, &error, End::Done),
+            Play::Fail(error) => self.fail(context, &error, ToolOutcome::Done),
         }
     }
 
-    async fn command(&self, context: &Context<'_>, command: &str) -> End {
+    async fn command(&self, context: &Context<'_>, command: &str) -> ToolOutcome {
         let mut output = String::new();
         let mut exit = 0;
         self.grow(context, &output);
@@ -221,7 +228,7 @@ impl Act {
         })
     }
 
-    fn complete(&self, context: &Context<'_>, acted: &Acted) -> End {
+    fn complete(&self, context: &Context<'_>, acted: &Acted) -> ToolOutcome {
         context.shared.with(|world| {
             let end = world.now();
             let Acted {
@@ -236,10 +243,10 @@ impl Act {
                 shapes::completed(&self.input, title, output, metadata, self.start, end),
             );
         });
-        End::Done
+        ToolOutcome::Done
     }
 
-    fn fail(&self, context: &Context<'_>, error: &str, end: End) -> End {
+    fn fail(&self, context: &Context<'_>, error: &str, end: ToolOutcome) -> ToolOutcome {
         context.shared.with(|world| {
             let now = world.now();
             self.put(

@@ -1,5 +1,5 @@
 //! All that a scripted OpenCode knows, and the events each change makes. Pure: time is handed in, events are
-//! collected in an outbox, nothing waits. What a running part has said so far is kept apart from the part, as
+//! collected in an outbox, nothing waits. The text of a running part so far is kept apart from the part, as
 //! the real server keeps it: whoever reads the part meanwhile sees it empty.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::asks::Ask;
+use super::asks::PendingRequest;
 use super::event::{Outgoing, raw};
 use super::ids::Ids;
 use super::shapes;
@@ -19,7 +19,7 @@ use crate::script::{Channel, Piece, Utf16};
 /// The state of one server.
 pub(super) struct World {
     pub(super) sessions: BTreeMap<String, Session>,
-    pub(super) asks: Vec<Ask>,
+    pub(super) asks: Vec<PendingRequest>,
     /// Tools that need no asking any more.
     pub(super) approved: BTreeSet<String>,
     pub(super) project: String,
@@ -269,6 +269,7 @@ impl World {
             .unwrap_or_else(|| json!({ "providerID": shapes::PROVIDER, "modelID": shapes::MODEL }));
         let message = prompt.message_id.unwrap_or_else(|| self.new_id("msg"));
         let part = prompt.part_id.unwrap_or_else(|| self.new_id("prt"));
+        self.drop_reverted(id);
         self.update_session(id, |info| {
             info["agent"] = agent.as_str().into();
             info["model"] = json!({ "id": model["modelID"], "providerID": model["providerID"], "variant": "default" });

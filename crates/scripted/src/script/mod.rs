@@ -1,6 +1,6 @@
 //! The script language: a prompt whose text says what the reply shall be. Pure; streams nothing itself.
 //!
-//! Statements are separated by `;;`; braces nest. A tool call ends a step: what follows it is said after
+//! Statements are separated by `;;`; braces nest. A tool call ends a step: what follows it is sent after
 //! the tool's result came back, as a real model would.
 //!
 //! | statement | reply |
@@ -12,7 +12,7 @@
 //! | `surrogate` | an emoji cut into two lone UTF-16 halves |
 //! | `bash CMD`, `permission [CMD]` | the tool `bash`; the second one a command that asks first |
 //! | `write PATH TEXT`, `edit PATH OLD => NEW`, `read PATH`, `glob PAT`, `grep PAT` | file tools |
-//! | `todo A, B, C`, `question [TEXT]`, `task { SCRIPT }` | todo list, question, subagent |
+//! | `todo +A, >B, C` (done, in progress), `question [TEXT]`, `task { SCRIPT }` | todo list, question, subagent |
 //! | `tool NAME {json}` | any tool call, malformed arguments included |
 //! | `par { STMT } { STMT } …` | several tool calls at once |
 //! | `error STATUS [times=N] [after=S] [msg=TEXT]` | the model answers this status, `N` times |
@@ -95,7 +95,7 @@ pub enum FillKind {
 pub struct Failure {
     /// HTTP status.
     pub status: u16,
-    /// How often to fail before the rest of the step is said; `None`: always.
+    /// How often to fail before the rest of the step is sent; `None`: always.
     pub times: Option<u32>,
     /// Seconds for the `retry-after` header.
     pub after: Option<String>,

@@ -108,17 +108,26 @@ fn edit(rest: &str) -> ToolCall {
     )
 }
 
-/// A todo list with these items, separated by commas.
+/// A todo list with these items, separated by commas: completed with `+` before them, in progress with `>`, pending with `-`. Without any
+/// mark the first is in progress.
 pub(crate) fn todo(rest: &str) -> ToolCall {
     let todos: Vec<Value> = or(rest, "first, second, third")
         .split(',')
         .enumerate()
         .map(|(index, item)| {
+            let item = item.trim();
+            let marked = [("+", "completed"), (">", "in_progress"), ("-", "pending")];
+            let marked = marked.iter().find_map(|(mark, status)| {
+                let content = item.strip_prefix(mark)?;
+                Some((content.trim(), *status))
+            });
+            let first = if index == 0 { "in_progress" } else { "pending" };
+            let (content, status) = marked.unwrap_or((item, first));
             json!({
                 "id": (index + 1).to_string(),
-                "content": item.trim(),
+                "content": content,
                 "priority": "medium",
-                "status": if index == 0 { "in_progress" } else { "pending" },
+                "status": status,
             })
         })
         .collect();
@@ -144,9 +153,16 @@ fn task(rest: &str) -> ToolCall {
         .first()
         .copied()
         .unwrap_or(or(rest, "echo 10"));
+    let is_script = super::Script::find(prompt).is_some();
+    let description = if is_script {
+        "Scripted subtask".to_owned()
+    } else {
+        let words: Vec<_> = prompt.split_whitespace().take(4).collect();
+        words.join(" ").trim_end_matches(['.', ',']).to_owned()
+    };
     call(
         "task",
-        json!({ "description": "Scripted subtask", "prompt": prompt, "subagent_type": "general" }),
+        json!({ "description": description, "prompt": prompt, "subagent_type": "general" }),
     )
 }
 

@@ -1,9 +1,12 @@
-//! Whether the simulation would notice: each mutant breaks the product in one place, and has to be caught.
+//! Mutation tests of the simulation: each mutant breaks the product in one place, and the simulation must detect it.
 //!
-//! The sources are copied beside the build, changed there, built and simulated. Nothing here touches the sources.
+//! The sources are copied into the build folder with all mutants in them ([`weave`]), built once, and simulated as each mutant.
+//! The original sources are never changed.
 
 mod list;
+mod weave;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
@@ -11,17 +14,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 pub use list::{MUTANTS, Mutant};
+pub use weave::SELECTED;
 
 use crate::workspace;
 
 /// Seeds in which a mutant has to be caught.
 const SEEDS: &str = "2000";
 
-/// How long they may take. A mutant that hangs the hub is caught as well.
-const PATIENCE: Duration = Duration::from_secs(1800);
+/// The maximum duration of these seeds. A mutant that hangs the hub counts as caught.
+const TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,27 +43,30 @@ pub enum Fate {
     Survived,
 }
 
-/// Tries mutants whose name holds `filter`. Gives the table, and how many survived.
+/// Tries the mutants whose name contains `filter`, the last of the list first, and calls `report` with a line for each. Returns the table
+/// and the number of mutants that survived.
 ///
 /// # Errors
-/// The sources cannot be copied or built, or a mutant's text is not found exactly once.
-pub fn run(filter: &str, tell: impl Fn(&str)) -> Result<(String, usize)> {
+/// The sources cannot be copied or built, or a mutant's text is not found exactly once in a function.
+pub fn run(filter: &str, report: impl Fn(&str)) -> Result<(String, usize)> {
     let home = workspace().join("target/mutants");
-    let tree = home.join("tree");
+    let (tree, build) = (home.join("tree"), home.join("build"));
     copy_sources(&tree)?;
     share_build(&home)?;
+    build_all(&tree, &build)?;
     let mut table = String::new();
     let mut survivors = 0;
-    for mutant in MUTANTS.iter().filter(|mutant| mutant.name.contains(filter)) {
-        let fate = try_one(mutant, &tree, &home.join("build"))
-            .with_context(|| format!("the mutant {:?}", mutant.name))?;
+    let wanted = MUTANTS.iter().enumerate().rev();
+    for (number, mutant) in wanted.filter(|(_, mutant)| mutant.name.contains(filter)) {
+        let fate =
+            simulate(number, &build).with_context(|| format!("the mutant {:?}", mutant.name))?;
         let line = match &fate {
-            Fate::Caught { seed, by } => format!("{:<62}{by:>12}{seed:>7}", mutant.name),
-            Fate::Hung => format!("{:<62}{:>12}", mutant.name, "no end"),
-            Fate::Survived => format!("{:<62}{:>12}", mutant.name, "SURVIVED"),
+            Fate::Caught { seed, by } => format!("{:<75}{by:>12}{seed:>7}", mutant.name),
+            Fate::Hung => format!("{:<75}{:>12}", mutant.name, "no end"),
+            Fate::Survived => format!("{:<75}{:>12}", mutant.name, "SURVIVED"),
         };
         survivors += usize::from(fate == Fate::Survived);
-        tell(&line);
+        report(&line);
         writeln!(table, "{line}")?;
     }
     Ok((table, survivors))
@@ -78,22 +85,23 @@ fn source(mutant: &Mutant, root: &Path) -> Result<String> {
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn try_one(mutant: &Mutant, tree: &Path, build: &Path) -> Result<Fate> {
-    // Of the copy: the sources may change while mutants are tried.
-    let whole = source(mutant, tree)?;
-    ensure!(
-        whole.matches(mutant.text).count() == 1,
-        "its text is not in {} exactly once",
-        mutant.file
-    );
-    let file = tree.join(mutant.file);
-    fs::write(&file, whole.replacen(mutant.text, mutant.instead, 1))?;
-    let fate = build_and_simulate(tree, build);
-    fs::write(&file, whole)?;
-    fate
+/// The files that mutants change, with all mutants in them.
+///
+/// # Errors
+/// A file cannot be read, or a mutant's text is not found exactly once in a function.
+pub fn woven() -> Result<BTreeMap<&'static str, String>> {
+    let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (number, mutant) in MUTANTS.iter().enumerate() {
+        files.entry(mutant.file).or_default().push((number, mutant));
+    }
+    let texts = files.into_iter().map(|(file, mutants)| {
+        let text = source(mutants[0].1, &workspace())?;
+        Ok((file, weave::woven(&text, &mutants).context(file)?))
+    });
+    texts.collect()
 }
 
-fn build_and_simulate(tree: &Path, build: &Path) -> Result<Fate> {
+fn build_all(tree: &Path, build: &Path) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args([
@@ -110,29 +118,34 @@ fn build_and_simulate(tree: &Path, build: &Path) -> Result<Fate> {
         .output()?;
     if !built.status.success() {
         bail!(
-            "it does not build: {}",
+            "the mutants do not build: {}",
             String::from_utf8_lossy(&built.stderr)
         );
     }
+    Ok(())
+}
+
+fn simulate(number: usize, build: &Path) -> Result<Fate> {
     let mut simulation = Command::new(build.join("debug/testkit"))
         .args(["sim", "--seeds", SEEDS, "--stop"])
+        .env(weave::SELECTED, number.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
     let began = Instant::now();
     while simulation.try_wait()?.is_none() {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > TIMEOUT {
             simulation.kill()?;
             simulation.wait()?;
             return Ok(Fate::Hung);
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    let mut told = String::new();
+    let mut printed = String::new();
     if let Some(mut stdout) = simulation.stdout.take() {
-        stdout.read_to_string(&mut told)?;
+        stdout.read_to_string(&mut printed)?;
     }
-    Ok(told.lines().find_map(caught).unwrap_or(Fate::Survived))
+    Ok(printed.lines().find_map(caught).unwrap_or(Fate::Survived))
 }
 
 /// Reads `seed 7 failed: view at 12.000 s: …`.
@@ -145,30 +158,34 @@ fn caught(line: &str) -> Option<Fate> {
     })
 }
 
-/// Copies what is needed to build, and leaves alone what is as it should be, so that little is built again.
+/// Copies what the build needs, with all mutants in it. Files that are up to date stay untouched, so that little is built again.
 fn copy_sources(tree: &Path) -> Result<()> {
     for file in ["Cargo.toml", "Cargo.lock"] {
-        copy_file(&workspace().join(file), &tree.join(file))?;
+        copy_file(Path::new(file), tree, &BTreeMap::new())?;
     }
-    copy_folder(&workspace().join("crates"), &tree.join("crates"))
+    copy_folder(Path::new("crates"), tree, &woven()?)
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from)? {
+fn copy_folder(folder: &Path, tree: &Path, woven: &BTreeMap<&str, String>) -> Result<()> {
+    for entry in fs::read_dir(workspace().join(folder))? {
         let entry = entry?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let path = folder.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy_folder(&from, &to)?;
+            copy_folder(&path, tree, woven)?;
         } else {
-            copy_file(&from, &to)?;
+            copy_file(&path, tree, woven)?;
         }
     }
     Ok(())
 }
 
-fn copy_file(from: &Path, to: &Path) -> Result<()> {
-    let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-    if fs::read(to).is_ok_and(|known| known == bytes) {
+fn copy_file(path: &Path, tree: &Path, woven: &BTreeMap<&str, String>) -> Result<()> {
+    let (from, to) = (workspace().join(path), tree.join(path));
+    let bytes = match path.to_str().and_then(|path| woven.get(path)) {
+        Some(text) => text.clone().into_bytes(),
+        None => fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?,
+    };
+    if fs::read(&to).is_ok_and(|known| known == bytes) {
         return Ok(());
     }
     if let Some(folder) = to.parent() {
@@ -178,8 +195,8 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Begins the mutants' build with what is built of the dependencies, where that can be linked. What is ours is built
-/// there: it has the same names, and a mutant must not be written over it.
+/// Begins the mutants' build with the built dependencies, as hard links. The workspace's own crates are built anew: they have the
+/// same file names, and the mutants' build must not overwrite them.
 fn share_build(home: &Path) -> Result<()> {
     let (from, to) = (workspace().join("target/debug"), home.join("build/debug"));
     if to.exists() {

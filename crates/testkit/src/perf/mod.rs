@@ -1,9 +1,9 @@
 //! What the page costs: measured in a real browser on the real binary, beside the goals.
 //!
 //! A scripted OpenCode is the source of every reply, so that a run can be repeated. Nothing here decides whether a
-//! figure is good enough but [`goals`], and nothing here is part of the product.
+//! figure is good enough but [`Goals`](bench::report::Goals), and nothing here is part of the product.
 
-pub mod goals;
+pub mod crowd;
 pub mod meter;
 pub mod report;
 pub mod runs;
@@ -59,7 +59,7 @@ impl Screen {
     }
 }
 
-/// Something that is measured; the name of a figure is its key in [`goals`].
+/// Something that is measured; the name of a figure is its key among the [`Goals`](bench::report::Goals).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     /// What, such as `plain.busy`.

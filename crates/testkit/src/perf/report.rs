@@ -1,64 +1,60 @@
-//! Figures beside their goals: a table for people, JSON for machines.
+//! Figures beside their goals: a table for people, JSON for programs.
 
-use std::fmt::Write as _;
-
+use bench::report::{Goals, Table, number};
 use serde_json::{Value, json};
 
-use super::Figure;
-use super::goals::{self, Bound};
+use super::{Figure, Screen};
 
-/// A table in Markdown, one line for each figure.
+/// A table in Markdown: a row for each figure, with both screens beside each other.
 #[must_use]
-pub fn table(figures: &[Figure]) -> String {
-    let mut out = String::from("| figure | screen | value | goal | |\n|:--|:--|--:|--:|:--|\n");
+pub fn table(figures: &[Figure], goals: &Goals) -> String {
+    let mut table = Table::new(["figure", "unit", "desktop", "goal", "", "phone", "goal", ""]);
+    let mut names: Vec<(&str, &str)> = Vec::new();
     for figure in figures {
-        let goal = goals::goal(&figure.name, figure.screen);
-        let verdict = match goal.map(|goal| goal.holds(figure.value)) {
-            Some(true) => "met",
-            Some(false) => "**missed**",
-            None => "",
-        };
-        // A string can always be written to.
-        let _written = writeln!(
-            out,
-            "| {} | {} | {} {} | {} | {verdict} |",
-            figure.name,
-            figure.screen.name(),
-            number(figure.value),
-            figure.unit,
-            goal.map(words).unwrap_or_default(),
-        );
+        if !names.iter().any(|(name, _)| *name == figure.name) {
+            names.push((&figure.name, figure.unit));
+        }
     }
-    out
+    for (name, unit) in names {
+        let [desktop, phone] = Screen::ALL.map(|screen| {
+            let found = figures
+                .iter()
+                .find(|figure| figure.name == name && figure.screen == screen);
+            found.map_or_else(Default::default, |figure| cells(figure, goals))
+        });
+        let (name, unit) = (name.to_owned(), unit.to_owned());
+        let ([a, b, c], [d, e, f]) = (desktop, phone);
+        table.row([name, unit, a, b, c, d, e, f]);
+    }
+    table.markdown()
 }
 
-/// The same for machines.
+/// The value of a figure, its goal, and whether the value meets it.
+fn cells(figure: &Figure, goals: &Goals) -> [String; 3] {
+    let goal = goals.of_page(&figure.name, figure.screen.name());
+    let verdict = match goal.map(|goal| goal.holds(figure.value)) {
+        Some(true) => "met",
+        Some(false) => "**missed**",
+        None => "",
+    };
+    [
+        number(figure.value),
+        goal.map(|goal| goal.to_string()).unwrap_or_default(),
+        verdict.to_owned(),
+    ]
+}
+
+/// The same for programs.
 #[must_use]
-pub fn json(figures: &[Figure]) -> Value {
+pub fn json(figures: &[Figure], goals: &Goals) -> Value {
     figures
         .iter()
         .map(|figure| {
-            let goal = goals::goal(&figure.name, figure.screen);
+            let goal = goals.of_page(&figure.name, figure.screen.name());
             json!({
                 "figure": figure.name, "screen": figure.screen, "value": figure.value, "unit": figure.unit,
-                "goal": goal.map(words), "met": goal.map(|goal| goal.holds(figure.value)),
+                "goal": goal.map(|goal| goal.to_string()), "met": goal.map(|goal| goal.holds(figure.value)),
             })
         })
         .collect()
-}
-
-fn words(goal: Bound) -> String {
-    match goal {
-        Bound::Most(most) => format!("≤ {}", number(most)),
-        Bound::Least(least) => format!("≥ {}", number(least)),
-    }
-}
-
-/// Three digits are enough for what is small.
-fn number(value: f64) -> String {
-    if value.abs() >= 100.0 || value == value.trunc() {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.1}")
-    }
 }

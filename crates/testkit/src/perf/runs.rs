@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use bench::measure::median;
 use tokio::time::{Instant, sleep};
 
 use super::meter::Metered;
@@ -81,12 +82,12 @@ impl Target {
 }
 
 impl Kind {
-    /// The prompt that has it said.
+    /// The prompt whose reply this is.
     fn script(self) -> String {
-        let said = format!("{} rate={} ;; ", self.say, self.rate).repeat(self.times);
+        let reply = format!("{} rate={} ;; ", self.say, self.rate).repeat(self.times);
         // A second's worth of words in between, at the same pace.
         format!(
-            "{said}say {SOON} ;; echo {0} rate={0} ;; say {LAST}",
+            "{reply}say {SOON} ;; echo {0} rate={0} ;; say {LAST}",
             self.rate
         )
     }
@@ -118,9 +119,9 @@ pub async fn open(
     }
     let figure = |name: &str, value, unit| Figure::new(format!("open.{name}"), screen, value, unit);
     let mut figures = vec![
-        figure("first_content", median(&mut content), "ms"),
+        figure("first_content", median(content.iter().copied()), "ms"),
         figure("first_content_worst", worst(&content), "ms"),
-        figure("last_message", median(&mut shown), "ms"),
+        figure("last_message", median(shown.iter().copied()), "ms"),
         figure("last_message_worst", worst(&shown), "ms"),
         figure("longest_block", block, "ms"),
     ];
@@ -155,10 +156,10 @@ pub async fn follow(
         None => None,
     };
     let mut reply = source.prompt(session, &kind.script()).await?;
-    let patience = Duration::from_secs(600);
-    let turns = Turns::until(&metered, reply.said(SOON, patience)).await?;
+    let timeouts = Duration::from_secs(600);
+    let turns = Turns::until(&metered, reply.sent(SOON, timeouts)).await?;
     metered.await_text(LAST).await?;
-    let sent = reply.said(LAST, patience).await?;
+    let sent = reply.sent(LAST, timeouts).await?;
     let caught_up = metered.caught_up(PATIENCE).await?;
     let to = metered.counters().await?.since(from);
     sleep(QUIET).await;
@@ -216,7 +217,7 @@ pub async fn heap(
             );
             metered.await_text(LAST).await?;
             let mut reply = source.prompt(session, &script).await?;
-            reply.said(LAST, PATIENCE).await?;
+            reply.sent(LAST, PATIENCE).await?;
             metered.caught_up(PATIENCE).await?;
         }
         let counters = metered.swept().await?;
@@ -249,11 +250,6 @@ async fn opened(
         .await?;
     sleep(QUIET).await;
     Ok(metered)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn worst(values: &[f64]) -> f64 {

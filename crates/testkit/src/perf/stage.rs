@@ -1,15 +1,12 @@
 //! A scripted OpenCode with a long session, and the binary that shows it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command as Build, Stdio};
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use scripted::opencode::{FakeOptions, FakeServer};
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::seed;
@@ -17,35 +14,31 @@ use super::seed;
 /// Names a ready binary.
 const OVERRIDE: &str = "DROVERS_BINARY";
 
-/// Nothing here takes longer by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server of replies.
+/// A scripted OpenCode server whose replies are measured.
 pub struct Source {
     server: FakeServer,
     client: reqwest::Client,
 }
 
-/// A running binary that looks at a source; killed on drop.
+/// A running hub that is connected to a source. It ends with this.
 pub struct Hub {
-    /// Where it is.
+    /// Its address, without a slash at its end.
     pub url: String,
-    /// The source's instance.
+    /// Id of the source's instance.
     pub instance: String,
-    _process: Child,
-    _data: TempDir,
+    _process: bench::hub::Hub,
 }
 
-/// A reply being said.
+/// A reply that the source streams.
 pub struct Reply {
     events: reqwest::Response,
 }
 
 impl Source {
-    /// Starts one on a port, or on any at zero.
+    /// Starts a source on a port, or on a free one if the port is 0.
     ///
     /// # Errors
-    /// When the port cannot be had.
+    /// The port is in use.
     pub async fn start(port: u16) -> Result<Self> {
         let options = FakeOptions {
             port,
@@ -57,16 +50,16 @@ impl Source {
         })
     }
 
-    /// Where it is.
+    /// Its address.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.server.url
     }
 
-    /// Makes a session of so many messages.
+    /// Creates a session with this number of messages.
     ///
     /// # Errors
-    /// When there is no room.
+    /// The source has reached its number of sessions.
     pub fn session(&self, title: &str, messages: usize) -> Result<String> {
         let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
         let id = self.server.seed_session(title)?;
@@ -75,10 +68,10 @@ impl Source {
         Ok(id)
     }
 
-    /// Has a session say what a script says.
+    /// Prompts a session with a script, which is the reply.
     ///
     /// # Errors
-    /// When it refuses.
+    /// The source refuses the prompt.
     pub async fn prompt(&self, session: &str, script: &str) -> Result<Reply> {
         let events = self
             .client
@@ -92,16 +85,27 @@ impl Source {
         sent.error_for_status()?;
         Ok(Reply { events })
     }
+
+    /// Ends what a session says.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub async fn stop(&self, session: &str) -> Result<()> {
+        let url = format!("{}/session/{session}/abort", self.url());
+        let stopped = self.client.post(url).send().await?;
+        stopped.error_for_status()?;
+        Ok(())
+    }
 }
 
 impl Reply {
-    /// Waits until the server has sent this text as an increment, and gives the moment in milliseconds since 1970.
+    /// Waits until the server has sent this text as an increment, and returns the time in milliseconds since 1970.
     ///
     /// # Errors
-    /// When it is not said in time.
-    pub async fn said(&mut self, text: &str, deadline: Duration) -> Result<f64> {
+    /// The text is not sent before the deadline.
+    pub async fn sent(&mut self, text: &str, deadline: Duration) -> Result<f64> {
         let events = &mut self.events;
-        let hear = async {
+        let sent = async {
             let mut line = Vec::new();
             while let Some(bytes) = events.chunk().await? {
                 for byte in bytes {
@@ -109,18 +113,18 @@ impl Reply {
                         line.push(byte);
                         continue;
                     }
-                    let heard = std::mem::take(&mut line);
-                    let heard = String::from_utf8_lossy(&heard);
-                    if heard.contains("message.part.delta") && heard.contains(text) {
+                    let event = std::mem::take(&mut line);
+                    let event = String::from_utf8_lossy(&event);
+                    if event.contains("message.part.delta") && event.contains(text) {
                         return now();
                     }
                 }
             }
             anyhow::bail!("the server ended")
         };
-        timeout(deadline, hear)
+        timeout(deadline, sent)
             .await
-            .with_context(|| format!("{text} was not said in {deadline:?}"))?
+            .with_context(|| format!("{text} was not sent within {deadline:?}"))?
     }
 }
 
@@ -128,38 +132,15 @@ impl Hub {
     /// Starts the binary, and waits until it is connected to a source.
     ///
     /// # Errors
-    /// When it does not start or connect in a minute.
+    /// The binary does not start, or does not connect.
     pub async fn start(binary: &Path, source: &str) -> Result<Self> {
-        let data = TempDir::new()?;
-        let mut process = Command::new(binary)
-            .args([
-                "--no-open",
-                "--no-auth",
-                "--listen",
-                "127.0.0.1:0",
-                "--attach",
-                source,
-                "--data-dir",
-            ])
-            .arg(data.path().join("data"))
-            .current_dir(data.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot run {}", binary.display()))?;
-        let mut lines = BufReader::new(process.stdout.take().context("piped")?).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await??;
-        let url = line
-            .as_deref()
-            .and_then(|line| line.strip_prefix("drovers listening on "));
-        let url = url.with_context(|| format!("it said {line:?}"))?.to_owned();
-        let instance = timeout(PATIENCE, connected(&url)).await??;
+        let mut process = bench::hub::Hub::start(binary, &[source.to_owned()]).await?;
+        let instances = process.connected(1).await?;
+        let instance = instances.first().context("an instance")?.id.clone();
         Ok(Self {
-            url,
+            url: process.url().to_owned(),
             instance,
             _process: process,
-            _data: data,
         })
     }
 
@@ -167,20 +148,6 @@ impl Hub {
     #[must_use]
     pub fn sessions(&self) -> String {
         format!("{}/i/{}/s/{{session}}", self.url, self.instance)
-    }
-}
-
-/// The instance that is connected, once there is one.
-async fn connected(url: &str) -> Result<String> {
-    let mut again = tokio::time::interval(Duration::from_millis(50));
-    loop {
-        again.tick().await;
-        let answer = reqwest::get(format!("{url}/api/instances")).await?;
-        let instances: Vec<Value> = answer.json().await?;
-        let ready = instances.iter().find(|one| one["status"] == "connected");
-        if let Some(id) = ready.and_then(|one| one["id"].as_str()) {
-            return Ok(id.to_owned());
-        }
     }
 }
 
@@ -192,7 +159,7 @@ pub fn binary() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os(OVERRIDE) {
         return Ok(given.into());
     }
-    let built = Build::new(option_env!("CARGO").unwrap_or("cargo"))
+    let built = Command::new(option_env!("CARGO").unwrap_or("cargo"))
         .args(["build", "--release", "--quiet", "-p", "drovers"])
         .current_dir(crate::workspace())
         .status()?;

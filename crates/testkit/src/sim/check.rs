@@ -1,10 +1,12 @@
-//! What must hold: always, and once nothing goes wrong any more. The simulator knows the truth, so it can judge.
+//! Invariants of the simulation: those that always hold, and those that hold once no more faults occur. The simulator
+//! knows the true state.
 
 mod log;
 mod now;
 mod purged;
 mod sent;
 mod state;
+mod stopped;
 mod text;
 mod view;
 
@@ -23,6 +25,7 @@ use super::writer::Ledger;
 pub(super) use self::log::same_log;
 pub(super) use self::purged::purged;
 pub(super) use self::sent::visited;
+pub(super) use self::stopped::stopped;
 
 /// An invariant that does not hold, and why.
 pub(super) type Wrong = (Invariant, String);
@@ -78,7 +81,7 @@ pub(super) fn quiet(
     })
 }
 
-/// A stream of which everything arrived, so that what it told is known.
+/// A stream of which everything arrived, so that all it sent is known.
 pub(super) fn caught_up(server: &Server) -> Option<Arc<Connection>> {
     server.current().filter(|connection| {
         connection.released.load(Ordering::SeqCst)
@@ -87,7 +90,7 @@ pub(super) fn caught_up(server: &Server) -> Option<Arc<Connection>> {
     })
 }
 
-/// A session of this very server; of another's it is told nothing, and so can say nothing.
+/// A session of this very server; of those of other servers it gets no events, and sends none.
 fn kept_here<'a>(store: &'a Store, server: &Server, session: &Session) -> Option<&'a Kept> {
     let kept = store.sessions.get(session.info.id.as_str())?;
     (kept.home == server.index).then_some(kept)

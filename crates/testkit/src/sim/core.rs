@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Display, Write};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hub::clock::Clock;
@@ -37,11 +37,13 @@ pub enum Invariant {
     Bounds,
     /// Servers are connected to by the policy, once at a time.
     Pace,
-    /// What people send arrives once and in order, and an answer that is told to count does.
+    /// What people send arrives once and in order, and an answer that is reported to count does.
     Sent,
     /// What was deleted is in no journal.
     Purged,
-    /// Everything is told in time once nothing goes wrong any more.
+    /// What a person stopped is refused, until somebody gives it a prompt.
+    Stopped,
+    /// Everything is shown in time once nothing goes wrong any more.
     Convergence,
 }
 
@@ -74,7 +76,7 @@ pub struct Stats {
     pub links: u64,
     /// Batches that viewers applied.
     pub batches: u64,
-    /// Prompts that people wrote and were told the outcome of.
+    /// Prompts that people wrote and whose outcome was reported.
     pub prompts: u64,
     /// Answers to permission requests, the same.
     pub answers: u64,
@@ -82,7 +84,7 @@ pub struct Stats {
     pub checks: u64,
     /// Faults by kind.
     pub faults: BTreeMap<&'static str, u64>,
-    /// The longest time from the last fault until everything was told.
+    /// The longest time from the last fault until everything was shown.
     pub convergence: Duration,
 }
 
@@ -91,6 +93,8 @@ pub(super) struct Core {
     seed: u64,
     began: Instant,
     jump: AtomicI64,
+    jumped: Mutex<Instant>,
+    engine_fails: AtomicBool,
     ended: AtomicBool,
     lossy: AtomicBool,
     trace: Mutex<Trace>,
@@ -120,6 +124,8 @@ impl Core {
             seed,
             began: Instant::now(),
             jump: AtomicI64::new(0),
+            jumped: Mutex::new(Instant::now()),
+            engine_fails: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             lossy: AtomicBool::new(false),
             trace: Mutex::new(trace),
@@ -154,6 +160,31 @@ impl Core {
     /// Moves the hub's time of day.
     pub(super) fn jump(&self, milliseconds: i64) {
         self.jump.fetch_add(milliseconds, Ordering::SeqCst);
+        *lock(&self.jumped) = Instant::now();
+    }
+
+    /// When the hub's time of day last jumped, and by how much it is ahead of the true time since, in milliseconds.
+    pub(super) fn jumped(&self) -> (Instant, i64) {
+        (*lock(&self.jumped), self.jump.load(Ordering::SeqCst))
+    }
+
+    /// The time of day as an engine reads it, whose first reader is the engine itself: once it is to fail, reading the time fails
+    /// there, and nowhere else.
+    pub(super) fn engine_clock(self: &Arc<Self>) -> Clock {
+        let (core, clock, engine) = (self.clone(), self.clock(), OnceLock::new());
+        Clock::new(move || {
+            let here = tokio::task::try_id();
+            let is_engine = *engine.get_or_init(|| here) == here;
+            if is_engine && core.engine_fails.swap(false, Ordering::SeqCst) {
+                panic!("{} an engine panic", super::ports::SIMULATED);
+            }
+            clock.now()
+        })
+    }
+
+    /// Has the engine fail at its next input.
+    pub(super) fn fail_engine(&self) {
+        self.engine_fails.store(true, Ordering::SeqCst);
     }
 
     /// Notes an event.

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use hub::command::port::ServerError;
 use hub::ingest::upstream::UpstreamError;
 use model::state::{Reason, ReasonKind};
-use opencode::ClientError;
 use rand::Rng;
 use tokio::time::sleep;
 
@@ -54,27 +54,14 @@ impl From<Broken> for UpstreamError {
     }
 }
 
-impl From<Broken> for ClientError {
+impl From<Broken> for ServerError {
     fn from(broken: Broken) -> Self {
-        let (server, path, excerpt) = ("sim".to_owned(), String::new(), String::new());
         match broken {
-            Broken::Refused => Self::Refused { server },
-            Broken::Timeout => Self::Timeout {
-                server,
-                after: opencode::limits::REQUEST_TIMEOUT,
-            },
-            Broken::Failed => Self::Status {
-                server,
-                path,
-                status: 500,
-                excerpt,
-            },
-            Broken::Reset => Self::Reset { server },
-            Broken::NotFound => Self::NotFound {
-                server,
-                path,
-                excerpt,
-            },
+            Broken::Refused => Self::Failed("nothing listens".to_owned()),
+            Broken::Timeout => Self::Timeout("it did not answer in time".to_owned()),
+            Broken::Failed => Self::Failed("it answered 500".to_owned()),
+            Broken::Reset => Self::Failed("the connection broke".to_owned()),
+            Broken::NotFound => Self::NotFound("there is no such session".to_owned()),
         }
     }
 }

@@ -3,21 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::record::journal::memory::Disk;
+use hub::command::notes::Memory;
+use hub::record::journal::memory::MemoryDisk;
 use hub::record::journal::store::StoreError;
 use model::ids::SessionId;
+use model::state::{Instance, LinkStatus};
 use rand::Rng;
 use rand::rngs::StdRng;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::check;
-use super::core::{Core, lock};
+use super::core::{Core, Invariant, lock};
 use super::hub::{HubLife, instance};
 use super::outbox::Outbox;
 use super::pipe::End;
 use super::server::{Server, Up};
+use super::stop::{self, Stops};
 use super::turn;
 use super::viewer::Door;
+
+/// How long it may take until the failure of an engine is reported.
+const ENGINE_FAILURE: Duration = Duration::from_secs(60);
 
 /// Everything that faults can be done to.
 pub(super) struct Chaos {
@@ -28,9 +34,13 @@ pub(super) struct Chaos {
     /// The hub.
     pub door: Door,
     /// The disk of its journal, which outlives it.
-    pub disk: Disk,
+    pub disk: MemoryDisk,
     /// What its commands remember, on the same disk.
     pub outbox: Outbox,
+    /// What it notes of sessions, which outlives it as well.
+    pub notes: Memory,
+    /// What people stopped.
+    pub stops: Stops,
     /// Its lives so far.
     pub lives: u64,
     /// Chance.
@@ -58,7 +68,7 @@ impl Chaos {
         let core = self.core.clone();
         let name = format!("s{at}");
         let connection = server.current();
-        match self.random.random_range(0..40) {
+        match self.random.random_range(0..46) {
             0..4 => {
                 if let Some(connection) = connection {
                     core.fault("cut", &name);
@@ -126,6 +136,8 @@ impl Chaos {
                 core.lose();
                 self.disk.panic_once();
             }
+            39 => self.fail_engine().await,
+            40..45 => stop::stop(self, at),
             30 => {
                 if let Some(hub) = lock(&self.door).clone() {
                     core.trace(format_args!("a person has {name} tried again"));
@@ -219,6 +231,32 @@ impl Chaos {
         self.begin_hub().await;
     }
 
+    /// The engine fails: its watchers are notified, no link is shown as one that stands, and its process ends. Another begins.
+    async fn fail_engine(&mut self) {
+        let Some(hub) = lock(&self.door).clone() else {
+            return;
+        };
+        self.core.fault("engine panic", "");
+        self.core.lose();
+        self.core.fail_engine();
+        let (of, nothing) = (instance(0), SessionId::new("ses_none"));
+        hub.engine.reviewed(of, nothing).await;
+        let failure = timeout(ENGINE_FAILURE, hub.engine.failed()).await;
+        let live =
+            |one: &Instance| matches!(one.link.status, LinkStatus::Connected | LinkStatus::Stale);
+        let shown = hub.engine.read(|state| state.instances.values().any(live));
+        let wrong = match failure {
+            Err(_) => Some("the engine failed, and nobody is notified"),
+            Ok(_) if hub.engine.failure().is_none() => Some("the engine failed, without a reason"),
+            Ok(_) if shown => Some("the engine failed, and a link is shown as one that stands"),
+            Ok(_) => None,
+        };
+        self.core.check(Invariant::Status, wrong.map(str::to_owned));
+        lock(&self.door).take();
+        hub.end(true).await;
+        self.begin_hub().await;
+    }
+
     /// A new life of the hub.
     pub(super) async fn begin_hub(&mut self) {
         self.lives += 1;
@@ -226,7 +264,7 @@ impl Chaos {
             &self.core,
             &self.servers,
             &self.disk,
-            &self.outbox,
+            (&self.outbox, &self.notes),
             self.lives,
         )
         .await;

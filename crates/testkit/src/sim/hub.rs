@@ -1,46 +1,51 @@
 //! A hub put together as the product does it, over simulated servers, and its ends: orderly, or in the middle of things.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hub::command::notes::{self, Notes};
 use hub::command::{Commands, audit};
-use hub::engine::Ask;
-use hub::engine::{self, Handle};
-use hub::feed::live::{Drawing, Live, ViewerLink};
+use hub::engine::{self, Handle, Inbound, SupervisorCommand};
+use hub::feed::live::{Drawing, LiveShared, ViewerLink};
 use hub::ingest::backoff::Policy;
-use hub::ingest::{Patience, Supervisor};
+use hub::ingest::{Supervisor, Timeouts};
 use hub::limits;
-use hub::record::journal::memory::Disk;
+use hub::record::journal::memory::MemoryDisk;
 use hub::record::journal::{self, Journal, Retention};
 use hub::record::log::Cursor;
-use model::ids::InstanceId;
+use model::Event;
+use model::event::Recalled;
+use model::ids::{InstanceId, SessionId};
 use model::state::Origin;
 use page::Renderer;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::commanded::Commanded;
 use super::core::{Core, lock};
 use super::outbox::Outbox;
 use super::ports::Port;
 use super::server::Server;
-use super::told::Told;
+use super::stop::NotesOfLife;
 
 /// One life of a hub.
 pub(super) struct HubLife {
     /// Its engine.
     pub engine: Handle,
     /// What people ask of it.
-    pub commands: Commands<Told>,
+    pub commands: Commands<Commanded>,
     /// True once its process is gone.
     pub ended: Arc<AtomicBool>,
     /// Its live feed.
-    pub live: Live,
+    pub live: LiveShared,
     /// Where its log was when it began.
     pub log_begin: Cursor,
-    asks: Vec<mpsc::Sender<Ask>>,
+    asks: Vec<mpsc::Sender<SupervisorCommand>>,
     supervisors: Vec<JoinHandle<()>>,
+    notes: Notes,
+    /// What runs beside the engine.
+    beside: Vec<JoinHandle<()>>,
     viewers: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -54,8 +59,8 @@ impl HubLife {
     pub(super) async fn start(
         core: &Arc<Core>,
         servers: &[Arc<Server>],
-        disk: &Disk,
-        outbox: &Outbox,
+        disk: &MemoryDisk,
+        (outbox, noted): (&Outbox, &notes::Memory),
         life: u64,
     ) -> Arc<Self> {
         core.trace(format_args!("hub begins its life {life}"));
@@ -70,44 +75,39 @@ impl HubLife {
             }),
         })
         .await;
-        let engine = engine::start_with(core.clock(), format!("life{life}").into(), journal);
+        let engine = engine::start_with(core.engine_clock(), format!("life{life}").into(), journal);
         let ended = Arc::<AtomicBool>::default();
+        let notes = Notes::new(Arc::new(NotesOfLife::new(noted, &ended)));
+        let mut noted = notes.load().await;
         let commands = Commands::over(
             engine.clone(),
-            Told::new(servers.to_vec(), ended.clone()),
+            Commanded::new(servers.to_vec(), ended.clone()),
             Arc::new(outbox.of(&ended)),
             Arc::new(audit::Memory::default()),
-            Notes::new(Arc::new(notes::Memory::default())),
+            notes.clone(),
             core.random(&format!("commands {life}")),
         );
-        let live = Live::new(engine.clone(), Arc::new(Renderer::new()), Drawing::Here);
+        let live = LiveShared::new(engine.clone(), Arc::new(Renderer::new()), Drawing::Here);
         let log_begin = engine.log().end();
         let (mut all, mut supervisors) = (Vec::new(), Vec::new());
         for server in servers {
-            server.begin_life();
-            let (asks, asked) = mpsc::channel(limits::ASKS);
             let id = instance(server.index);
-            let name = format!("server {}", server.index);
-            let origin = Origin::Url(format!("http://s{}/", server.index).into());
-            let feeder = engine
-                .add(id.clone(), name.into(), origin, asks.clone())
-                .await;
-            let supervisor = Supervisor {
-                instance: id,
-                upstream: Arc::new(Port(server.clone())),
-                feeder,
-                asks: asked,
-                policy: Policy::default(),
-                patience: Patience::default(),
-                clock: core.clock(),
-                random: core.random(&format!("supervisor {} {life}", server.index)),
-                directories: BTreeSet::new(),
-            };
-            supervisors.push(tokio::spawn(supervisor.run()));
+            let before = noted.remove(&id).unwrap_or_default();
+            let before = notes::remembered(before, BTreeSet::new());
+            let (asks, supervisor) = supervise(core, server, &engine, before, life).await;
+            supervisors.push(supervisor);
             all.push(asks);
         }
+        engine.settled().await;
+        let refusing = commands.clone();
+        let beside = vec![
+            tokio::spawn(notes.clone().keep(engine.clone())),
+            tokio::spawn(async move { refusing.keep_refusing().await }),
+        ];
         Arc::new(Self {
             engine,
+            notes,
+            beside,
             commands,
             ended,
             live,
@@ -121,7 +121,10 @@ impl HubLife {
     /// A person has a server tried again.
     pub(super) fn reconnect(&self, server: &Server) {
         // A queue that is full is a hub that is busy: the person presses again.
-        if self.asks[server.index].try_send(Ask::Reconnect).is_ok() {
+        if self.asks[server.index]
+            .try_send(SupervisorCommand::Reconnect)
+            .is_ok()
+        {
             lock(&server.inner).pace.may_try();
         }
     }
@@ -136,13 +139,17 @@ impl HubLife {
 
     /// Ends: in order, or at once.
     pub(super) async fn end(&self, killed: bool) {
+        if !killed {
+            self.notes.write_now(&self.engine).await;
+        }
         self.ended.store(true, Ordering::SeqCst);
+        self.beside.iter().for_each(JoinHandle::abort);
         for viewer in lock(&self.viewers).drain(..) {
             viewer.abort();
         }
         if !killed {
             for asks in &self.asks {
-                let _ended = asks.send(Ask::Stop).await;
+                let _ended = asks.send(SupervisorCommand::Stop).await;
             }
         }
         for supervisor in &self.supervisors {
@@ -157,4 +164,36 @@ impl HubLife {
             self.engine.journal().close().await;
         }
     }
+}
+
+/// Begins to follow a server, with what is noted of its sessions.
+async fn supervise(
+    core: &Arc<Core>,
+    server: &Arc<Server>,
+    engine: &Handle,
+    before: BTreeMap<SessionId, Recalled>,
+    life: u64,
+) -> (mpsc::Sender<SupervisorCommand>, JoinHandle<()>) {
+    server.begin_life();
+    let (asks, asked) = mpsc::channel(limits::ASKS);
+    let id = instance(server.index);
+    let name = format!("server {}", server.index);
+    let origin = Origin::Url(format!("http://s{}/", server.index).into());
+    let feeder = engine
+        .add(id.clone(), name.into(), origin, asks.clone())
+        .await;
+    let before = Event::Recalled(before);
+    feeder.tell(vec![Inbound::ours(before)]).await;
+    let supervisor = Supervisor {
+        instance: id,
+        upstream: Arc::new(Port(server.clone())),
+        feeder,
+        asks: asked,
+        policy: Policy::default(),
+        timeouts: Timeouts::default(),
+        clock: core.clock(),
+        random: core.random(&format!("supervisor {} {life}", server.index)),
+        directories: BTreeSet::new(),
+    };
+    (asks, tokio::spawn(supervisor.run()))
 }

@@ -11,9 +11,9 @@ use super::core::lock;
 use super::faults::Chaos;
 use super::hub::instance;
 use super::people::is_made_here;
-use super::writer::{Ledger, Told, Written};
+use super::writer::{Ledger, Reported, Written};
 
-/// Each server that is heard is given a prompt by somebody who does not wait for anything.
+/// Each reachable server is given a prompt by a person who does not wait for anything.
 pub(super) fn visit(chaos: &Chaos, visits: &Ledger) {
     let Some(hub) = lock(&chaos.door).clone() else {
         return;
@@ -38,7 +38,7 @@ pub(super) fn visit(chaos: &Chaos, visits: &Ledger) {
             server: server.index,
             session: session.to_string(),
             text: text.clone(),
-            told: Told::Waits,
+            reported: Reported::Waits,
         });
         drop(ledger);
         chaos

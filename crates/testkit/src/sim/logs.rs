@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hub::record::log::{Cursor, Entry, Read, Said};
+use hub::record::log::{Cursor, Entry, LogRead, Payload};
 use rand::Rng;
 use tokio::time::sleep;
 
@@ -13,7 +13,7 @@ use super::viewer::Door;
 
 /// What readers were given, which nobody may be given otherwise.
 #[derive(Clone, Default)]
-pub(super) struct Given(Arc<Mutex<BTreeMap<Place, Said>>>);
+pub(super) struct Given(Arc<Mutex<BTreeMap<Place, Payload>>>);
 
 /// A life of the log, and a number in it.
 type Place = (Arc<str>, u64);
@@ -23,11 +23,17 @@ impl Given {
     fn same(&self, entry: &Entry) -> Option<String> {
         let mut given = lock(&self.0);
         let place = (entry.epoch.clone(), entry.seq);
-        let known = &*given.entry(place).or_insert_with(|| entry.said.clone());
-        // What was deleted is withheld at once in one place, and a moment later in the other.
-        let withheld = [&entry.said, known].contains(&&Said::Withheld);
-        let same = *known == entry.said || withheld;
-        (!same).then(|| format!("{} is {:?} and was {known:?}", entry.cursor(), entry.said))
+        let known = &*given.entry(place).or_insert_with(|| entry.payload.clone());
+        // What was deleted is redacted at once in one place, and a moment later in the other.
+        let redacted = [&entry.payload, known].contains(&&Payload::Redacted);
+        let same = *known == entry.payload || redacted;
+        (!same).then(|| {
+            format!(
+                "{} is {:?} and was {known:?}",
+                entry.cursor(),
+                entry.payload
+            )
+        })
     }
 }
 
@@ -44,15 +50,15 @@ pub(super) async fn follow(core: Arc<Core>, index: usize, door: Door, seen: Give
         let at = cursor.clone().unwrap_or_else(|| log.begin());
         let most = random.random_range(1..400);
         match hub.engine.journal().read(&at, most).await {
-            Read::Gap { resume } => {
+            LogRead::Gap { resume } => {
                 // Only what was never stored can be lost: by a hub that was killed, or a disk that refused.
                 let wrong = (!core.may_lose())
-                    .then(|| format!("reader {index} is told of a gap at {at} that is none"));
+                    .then(|| format!("reader {index} gets a gap at {at} that is none"));
                 core.check(Invariant::Log, wrong);
                 core.trace(format_args!("reader {index}: gap before {resume}"));
                 cursor = Some(resume);
             }
-            Read::Entries(entries) => {
+            LogRead::Entries(entries) => {
                 let expected = (at.seq + 1..).zip(&entries);
                 let odd = expected
                     .filter(|(seq, entry)| *seq != entry.seq)

@@ -4,6 +4,7 @@
 //! draws chance that does not come from the seed.
 
 mod check;
+mod commanded;
 mod core;
 mod exchange;
 mod faults;
@@ -18,8 +19,8 @@ mod pipe;
 mod ports;
 mod report;
 mod server;
+mod stop;
 mod store;
-mod told;
 mod turn;
 mod viewer;
 mod writer;
@@ -28,7 +29,7 @@ use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use model::ids::SessionId;
-use model::view::Look;
+use model::view::Viewport;
 use rand::Rng;
 use tokio::runtime;
 use tokio::time::{Instant, sleep};
@@ -46,7 +47,7 @@ use self::store::Store;
 use self::viewer::{Door, Places, Shown, Viewer};
 use self::writer::{Ledger, Writer};
 
-/// How long everything may take to be told once faults have stopped: a server that was given up is asked for its health
+/// How long everything may take to be shown once faults have stopped: a server that was given up is asked for its health
 /// once a minute, and a line that is dead is given up after 45 s.
 const CONVERGENCE: Duration = Duration::from_secs(180);
 
@@ -93,15 +94,15 @@ pub fn simulate(seed: u64, print: bool) -> Outcome {
     runtime.block_on(story(seed, print))
 }
 
-/// Panics that are part of a story are not told on the standard error, where those of a fault would be overlooked.
+/// Panics that are part of a story are not printed on the standard error, where those of a fault would be overlooked.
 fn hush() {
     static HUSHED: Once = Once::new();
     HUSHED.call_once(|| {
-        let told = std::panic::take_hook();
+        let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let text = panic.payload_as_str().unwrap_or_default();
             if !text.starts_with(SIMULATED) && text != "a write panics" {
-                told(panic);
+                hook(panic);
             }
         }));
     });
@@ -117,8 +118,10 @@ async fn story(seed: u64, print: bool) -> Outcome {
         core: core.clone(),
         servers: servers.clone(),
         door: Door::default(),
-        disk: ::hub::record::journal::memory::Disk::new(),
+        disk: ::hub::record::journal::memory::MemoryDisk::new(),
         outbox: Outbox::new(&core),
+        notes: ::hub::command::notes::Memory::default(),
+        stops: stop::Stops::default(),
         lives: 0,
         random: core.random("faults"),
         rate: random.random_range(0..60),
@@ -294,12 +297,12 @@ async fn watch(
         if let Some(hub) = lock(&door).clone() {
             check::always(&core, &servers, &hub, &written);
         }
-        let mut looks = vec![Look::default()];
+        let mut looks = vec![Viewport::default()];
         for server in &servers {
-            let front = |session: Option<&str>| Look {
+            let front = |session: Option<&str>| Viewport {
                 instance: Some(instance(server.index)),
                 session: session.map(SessionId::new),
-                from: None,
+                ..Viewport::default()
             };
             looks.push(front(None));
             let store = lock(&server.store);
@@ -316,7 +319,7 @@ async fn settle() {
     }
 }
 
-/// Waits until everything is told, or too long.
+/// Waits until everything is shown, or the deadline.
 async fn converge(
     chaos: &Chaos,
     viewers: &[Arc<Mutex<Shown>>],
@@ -342,6 +345,11 @@ async fn converge(
         let mut found = check::quiet(&chaos.servers, &hub, &shown, written);
         found = found.and_then(|()| check::visited(visits, &chaos.servers));
         found = found.and_then(|()| check::purged(&chaos.servers, &chaos.disk));
+        let stops = lock(&chaos.stops).clone();
+        found = found.and_then(|()| {
+            let stopped = |state: &_| check::stopped(&chaos.servers, &stops, state);
+            hub.engine.read(stopped)
+        });
         for server in &chaos.servers {
             if found.is_ok() {
                 found = check::same_log(server, &hub).await;
@@ -350,7 +358,7 @@ async fn converge(
         match found {
             Ok(()) => {
                 let took = began.elapsed();
-                core.trace(format_args!("all is told after {took:?}"));
+                core.trace(format_args!("all is shown after {took:?}"));
                 core.count(|stats| {
                     stats.checks += 1;
                     stats.convergence = stats.convergence.max(took);

@@ -29,7 +29,7 @@ struct Line<T> {
     queue: VecDeque<(Instant, T)>,
     /// Nothing arrives earlier.
     not_before: Instant,
-    /// Nothing arrives at all, and nobody is told.
+    /// Nothing arrives at all, and no error is reported.
     dead: bool,
     ended: Option<End>,
     /// The receiver is gone.

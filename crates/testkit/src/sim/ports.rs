@@ -2,11 +2,12 @@
 //!
 //! What `hub::ingest` does with a real server's answers is done here with simulated ones, by the same functions.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::future::{try_join, try_join4};
+use hub::ingest::ClockSample;
 use hub::ingest::assemble::{self, FolderAnswers};
 use hub::ingest::dialect::{self, Dialect};
 use hub::ingest::upstream::{Connection, EventBytes, Rest, Upstream, UpstreamError};
@@ -44,6 +45,8 @@ pub(super) struct Stream {
 pub(super) struct Reader {
     server: Arc<Server>,
     connection: Option<Arc<server::Connection>>,
+    /// The clock sample of the last reply.
+    dated: Arc<Mutex<Option<ClockSample>>>,
 }
 
 /// Fails as a fault of the hub would, if that is to happen.
@@ -75,6 +78,7 @@ impl Upstream for Port {
         let probing = Reader {
             server: server.clone(),
             connection: None,
+            dated: Arc::default(),
         };
         let answer = timeout(limits::FIRST_ANSWER, probing.exchange(|_, _| ())).await;
         let answer = answer.unwrap_or_else(|_| Err(Broken::Timeout.into()));
@@ -91,6 +95,7 @@ impl Upstream for Port {
         let rest = Reader {
             server: server.clone(),
             connection: Some(connection),
+            dated: Arc::default(),
         };
         rest.exchange(|_, _| ()).await?;
         Ok(Connection {
@@ -105,6 +110,7 @@ impl Upstream for Port {
         let reader = Reader {
             server: self.0.clone(),
             connection: None,
+            dated: Arc::default(),
         };
         let healthy = reader.exchange(|_, _| ()).await.is_ok();
         self.0
@@ -154,7 +160,18 @@ impl Reader {
         read: impl FnOnce(&Inner, &Store) -> T,
     ) -> Result<T, UpstreamError> {
         fail_if_it_is_to(&self.server, "read panic");
-        Ok(exchange::read(&self.server, read).await?)
+        let asked = self.now();
+        let read = exchange::read(&self.server, |inner, store| {
+            (read(inner, store), self.server.time())
+        });
+        let (read, at) = read.await?;
+        // `Date` is cut to the second.
+        *lock(&self.dated) = Some(ClockSample {
+            date: Timestamp(at.div_euclid(1000) * 1000),
+            asked,
+            answered: self.now(),
+        });
+        Ok(read)
     }
 
     /// Something between answers that there is no such session.
@@ -181,7 +198,7 @@ impl Reader {
             return listed;
         }
         let at = inner.random.random_range(0..listed.len());
-        // What is told of it later leads back to it, and only its own server tells.
+        // Later events lead back to it, and only its own server sends them.
         let home = lock(&server.store)
             .sessions
             .get(&listed[at].id)
@@ -255,10 +272,14 @@ impl Reader {
 }
 
 impl Rest for Reader {
-    async fn snapshot(&self, heard: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+    fn dated(&self) -> Option<ClockSample> {
+        *lock(&self.dated)
+    }
+
+    async fn snapshot(&self, seen: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
         let own: Arc<str> = self.server.directory.as_str().into();
         let read = |directory| self.folder(directory);
-        let whole = assemble::server_state(own, heard, read).await?;
+        let whole = assemble::server_state(own, seen, read).await?;
         if let Some(connection) = &self.connection {
             let asked = whole.asked.iter().map(ToString::to_string).collect();
             *lock(&connection.asked) = asked;
@@ -286,6 +307,8 @@ impl Rest for Reader {
             model: "m".into(),
         };
         Ok(Catalog {
+            more_agents: 0,
+            more_models: 0,
             agents: vec![AgentInfo {
                 name: "build".into(),
                 description: "Builds".into(),

@@ -69,7 +69,7 @@ pub(super) struct Connection {
     /// Events before this are lost to it.
     subscribed: Instant,
     /// When the hub last took bytes from it.
-    pub heard: Mutex<Instant>,
+    pub last_received: Mutex<Instant>,
     /// True once the hub has read the state beside it.
     pub released: AtomicBool,
     /// Folders that the hub knew when it read the state.
@@ -83,9 +83,9 @@ pub(super) struct Connection {
 pub(super) struct TextTruth {
     /// All of it, in UTF-16 units.
     pub units: Vec<u16>,
-    /// The connection on which the hub heard it begin.
+    /// The connection on which the hub received its beginning.
     pub begun: Option<u64>,
-    /// What the hub heard, without interruption each, and on which connection.
+    /// What the hub received, without interruption each, and on which connection.
     pub runs: Vec<(u64, Range<usize>)>,
 }
 
@@ -117,7 +117,7 @@ pub(super) struct Inner {
     pub generation: u64,
     /// What runs.
     pub running: BTreeMap<String, SessionStatus>,
-    /// What waits for leave.
+    /// What waits for permission.
     pub permissions: BTreeMap<String, PermissionRequest>,
     /// What waits for an answer.
     pub questions: BTreeMap<String, QuestionRequest>,
@@ -133,8 +133,8 @@ pub(super) struct Inner {
     pub texts: BTreeMap<String, TextTruth>,
     /// Frames that the hub of this life took.
     pub taken: Vec<Arc<Sent>>,
-    /// Folders that the hub of this life heard of.
-    pub heard_of: BTreeSet<String>,
+    /// Folders that are known to this process of the hub.
+    pub folders_seen: BTreeSet<String>,
     /// Sessions whose run was seen by the hub of this life, and ended with the server, unfinished.
     pub cut_off: BTreeSet<String>,
     /// When the hub tried to connect, and how it ended: for the policy.
@@ -184,7 +184,7 @@ impl Server {
                 newest: None,
                 texts: BTreeMap::new(),
                 taken: Vec::new(),
-                heard_of: BTreeSet::new(),
+                folders_seen: BTreeSet::new(),
                 cut_off: BTreeSet::new(),
                 pace: super::pace::Pace::default(),
                 rest_faults: 0,
@@ -238,7 +238,7 @@ impl Server {
             );
             frames.push(self.sent(envelope(directory, &sync)));
         }
-        // That a session is gone is told once, and nothing after it could prove that it was missed.
+        // The deletion of a session is sent once, and nothing after it could prove that it was missed.
         let numbered = seq.map(|(session, _)| session);
         let provable = numbered.filter(|_| kind != "session.deleted");
         self.core.trace(format_args!(
@@ -249,7 +249,7 @@ impl Server {
         self.send(frames, provable.as_deref());
     }
 
-    /// A late word on a session that is gone: it is told, and nothing is kept of it.
+    /// A late event of a deleted session: it is sent, and nothing is stored of it.
     pub(super) fn haunt(&self, directory: &str, kind: &str, properties: &Value) {
         let id = self.id("evt");
         let payload = format!(r#""id":"{id}","type":"{kind}","properties":{properties}"#);
@@ -478,7 +478,7 @@ impl Inner {
 }
 
 impl TextTruth {
-    fn heard(&mut self, connection: u64, units: Option<Range<usize>>) {
+    fn received(&mut self, connection: u64, units: Option<Range<usize>>) {
         let Some(units) = units else {
             if self.runs.is_empty() {
                 self.begun.get_or_insert(connection);

@@ -1,6 +1,6 @@
 //! What servers keep: sessions, messages, parts and lists, as REST tells them. Several servers may share one store.
 //!
-//! It takes the very events that travel, so that what is read is what was told. Increments are not kept, as OpenCode
+//! It takes the very events that travel, so that what is read equals what was sent. Increments are not kept, as OpenCode
 //! keeps none.
 
 use std::collections::BTreeMap;

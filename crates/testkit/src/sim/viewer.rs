@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hub::feed::live::ViewerLink;
-use hub::feed::place;
+use hub::feed::position;
 use hub::limits;
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::state::Rev;
-use model::view::Look;
+use model::view::Viewport;
 use page::Context;
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -29,7 +29,7 @@ pub(super) type Door = Arc<Mutex<Option<Arc<HubLife>>>>;
 
 /// Where someone goes next.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places(pub Arc<Mutex<Vec<Look>>>);
+pub(super) struct Places(pub Arc<Mutex<Vec<Viewport>>>);
 
 /// The hub's end of a viewer's link.
 struct Socket {
@@ -69,13 +69,13 @@ impl ViewerLink for Socket {
     }
 
     async fn receive(&mut self) -> Option<String> {
-        let said = self.up.receive().await.ok()?;
-        let frame: Value = serde_json::from_str(&said).unwrap_or_default();
+        let sent = self.up.receive().await.ok()?;
+        let frame: Value = serde_json::from_str(&sent).unwrap_or_default();
         match (frame["t"].as_str(), frame["rev"].as_u64()) {
             (Some("ack"), Some(rev)) => self.open.retain(|sent| *sent > rev),
             _ => self.open.clear(),
         }
-        Some(said)
+        Some(sent)
     }
 }
 
@@ -93,20 +93,20 @@ impl Drop for Line {
     }
 }
 
-/// What a page shows and has told.
+/// What a page shows and has sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shown {
     /// What it shows.
     pub page: Page,
     /// Where.
-    pub look: Look,
+    pub look: Viewport,
     /// The life of the hub that it is of.
     pub epoch: String,
     /// The revision that it is at.
     pub rev: u64,
     /// True while nobody sees it.
     pub hidden: bool,
-    /// True while its link is open and heard.
+    /// True while its link is open and alive.
     pub linked: bool,
 }
 
@@ -123,7 +123,7 @@ pub(super) struct Viewer {
     looks: u64,
     /// The element of the last splice.
     spliced: String,
-    heard: Instant,
+    last_received: Instant,
 }
 
 /// Why a page stops doing what it does.
@@ -149,7 +149,7 @@ impl Viewer {
             line: None,
             looks: 0,
             spliced: String::new(),
-            heard: Instant::now(),
+            last_received: Instant::now(),
         }
     }
 
@@ -157,8 +157,8 @@ impl Viewer {
     pub(super) async fn run(mut self) {
         self.go(None).await;
         loop {
-            let patience = Duration::from_millis(self.random.random_range(500..9000));
-            match self.follow(Instant::now() + patience).await {
+            let timeouts = Duration::from_millis(self.random.random_range(500..9000));
+            match self.follow(Instant::now() + timeouts).await {
                 Turn::Lost => self.connect().await,
                 Turn::Reload => self.go(None).await,
                 Turn::Act if self.core.is_calm() => self.settle().await,
@@ -243,7 +243,7 @@ impl Viewer {
         let Some(hub) = self.hub() else { return };
         let look = lock(&self.shown).look.clone();
         let first = hub.engine.read(|state| {
-            let seen = model::view::look(state, &look, Rev(0));
+            let seen = model::view::delta(state, &look, Rev(0));
             let log = seen.log?;
             log.older.then(|| log.order?.first().cloned()).flatten()
         });
@@ -270,15 +270,15 @@ impl Viewer {
             }
             self.note(&format!("fetches {}", name(&look)));
             sleep(self.latency()).await;
-            let opened = place::open(&hub.engine, look, before.as_ref());
+            let opened = position::open(&hub.live, look, before.as_ref());
             let Ok(opened) = timeout(Duration::from_secs(20), opened).await else {
                 continue;
             };
             let seen = opened.seen;
-            let (look, rev) = (seen.look.clone(), seen.rev.0);
+            let (look, rev) = (seen.viewport.clone(), seen.rev.0);
             let now = hub.engine.now();
             let epoch = hub.engine.epoch().to_string();
-            let drawn = hub.live.draw({
+            let drawn = hub.live.draw(page::Language::English, {
                 let epoch = epoch.clone();
                 move |renderer| {
                     let context = Context {
@@ -288,17 +288,17 @@ impl Viewer {
                         recent: &[],
                         notices: &[],
                         found: &[],
+                        settings: &page::Settings::default(),
                     };
                     renderer.document(&seen, &context)
                 }
             });
             let html = drawn.await.unwrap_or_default();
-            if let Some(kept) = opened.kept {
-                tokio::spawn(async move {
-                    sleep(limits::DOCUMENT_KEPT).await;
-                    drop(kept);
-                });
-            }
+            let kept = opened.kept;
+            tokio::spawn(async move {
+                sleep(limits::DOCUMENT_KEPT).await;
+                drop(kept);
+            });
             drop(hub);
             sleep(self.latency()).await;
             {
@@ -344,7 +344,7 @@ impl Viewer {
                 self.core.count(|stats| stats.links += 1);
                 self.line = Some(Line { down, up });
                 self.note("is linked");
-                self.heard = Instant::now();
+                self.last_received = Instant::now();
                 self.look();
                 return;
             }
@@ -358,13 +358,13 @@ impl Viewer {
         let Some(line) = &self.line else { return };
         let shown = lock(&self.shown);
         let look = &shown.look;
-        let said = json!({
+        let viewport = json!({
             "t": "look", "n": self.looks, "epoch": shown.epoch, "rev": shown.rev,
             "instance": look.instance.as_ref().map(InstanceId::as_str),
             "session": look.session.as_ref().map(SessionId::as_str),
             "from": look.from.as_ref().map(MessageId::as_str), "hidden": shown.hidden,
         });
-        line.up.send(said.to_string(), Duration::from_millis(3));
+        line.up.send(viewport.to_string(), Duration::from_millis(3));
     }
 
     /// Takes frames until something else is to be done.
@@ -373,7 +373,7 @@ impl Viewer {
             let Some(line) = &self.line else {
                 return Turn::Lost;
             };
-            let silence = self.heard + Duration::from_secs(12);
+            let silence = self.last_received + Duration::from_secs(12);
             let frame = tokio::select! {
                 biased;
                 frame = line.down.receive() => frame,
@@ -391,7 +391,7 @@ impl Viewer {
                 self.note("is cut off");
                 return Turn::Lost;
             };
-            self.heard = Instant::now();
+            self.last_received = Instant::now();
             let frame: Value = serde_json::from_str(&text).unwrap_or_default();
             if let Some([n, rev, ops @ ..]) = frame.as_array().map(Vec::as_slice) {
                 if n.as_u64() == Some(self.looks)
@@ -510,7 +510,14 @@ impl Viewer {
         sleep(self.latency()).await;
         let hub = self.hub().ok_or(())?;
         let look = lock(&self.shown).look.clone();
-        let fetched = place::element(&hub.live, look, key.to_owned(), Some(Rev(rev)), false);
+        let fetched = position::element(
+            &hub.live,
+            page::Language::English,
+            look,
+            key.to_owned(),
+            Some(Rev(rev)),
+            false,
+        );
         let fetched = timeout(Duration::from_secs(15), fetched)
             .await
             .map_err(drop)?;
@@ -520,7 +527,7 @@ impl Viewer {
 }
 
 /// A place in a word.
-pub(super) fn name(look: &Look) -> String {
+pub(super) fn name(look: &Viewport) -> String {
     let part = |part: Option<&str>| part.unwrap_or("-").to_owned();
     format!(
         "{}/{}/{}",

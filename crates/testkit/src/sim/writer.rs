@@ -27,9 +27,9 @@ use super::viewer::Door;
 /// The longest wait before something is tried again, in seconds.
 const LAST_AGAIN: u64 = 15;
 
-/// What became of a prompt, as its writer was told.
+/// The outcome of a prompt, as the hub reported it to its writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Reported {
     /// Nothing yet.
     Waits,
     /// It is this message.
@@ -48,7 +48,7 @@ pub(super) struct Written {
     /// What it says.
     pub text: String,
     /// What became of it.
-    pub told: Told,
+    pub reported: Reported,
 }
 
 /// All that one person wrote, in order.
@@ -71,7 +71,7 @@ pub(super) struct Writer {
 }
 
 /// What is sent.
-enum Said {
+enum Sent {
     Prompt(InstanceId, SessionId, Prompt),
     Answer(InstanceId, PermissionId, PermissionAnswer),
 }
@@ -156,7 +156,7 @@ impl Writer {
             server,
             session: session.to_owned(),
             text,
-            told: Told::Waits,
+            reported: Reported::Waits,
         });
         at
     }
@@ -228,7 +228,7 @@ impl Writer {
     }
 }
 
-impl Said {
+impl Sent {
     /// Says it to a hub. Of a prompt, gives the message that it is.
     async fn to(&self, hub: &HubLife, key: &str) -> Result<Arc<str>, CommandError> {
         match self {
@@ -254,31 +254,31 @@ impl Lane {
             ..Prompt::default()
         };
         let session = SessionId::new(written.session.as_str());
-        let said = Said::Prompt(instance(written.server), session, prompt);
-        let told = match self.until_told(&said).await {
-            Ok(message) => Told::Taken(message.to_string()),
+        let sent = Sent::Prompt(instance(written.server), session, prompt);
+        let reported = match self.until_answered(&sent).await {
+            Ok(message) => Reported::Taken(message.to_string()),
             Err(error) => {
                 let reused = matches!(error, CommandError::KeyReused);
                 let wrong = reused.then(|| format!("{}: {error}", written.text));
                 self.core.check(Invariant::Sent, wrong);
-                Told::Refused
+                Reported::Refused
             }
         };
         self.core
-            .trace(format_args!("{} {at} is told {told:?}", self.name));
+            .trace(format_args!("{} {at} is reported {reported:?}", self.name));
         self.core.count(|stats| stats.prompts += 1);
-        lock(&self.ledger)[at].told = told;
+        lock(&self.ledger)[at].reported = reported;
     }
 
-    /// Tries until an answer was taken or refused. One that is told to count is the one that the server took.
+    /// Tries until an answer was taken or refused. One that is reported to count is the one that the server took.
     async fn settle(&mut self, server: &Server, id: PermissionId, answer: PermissionAnswer) {
         let reply = match answer.reply {
             PermissionReply::Once => wire::PermissionReply::Once,
             PermissionReply::Always => wire::PermissionReply::Always,
             PermissionReply::Reject => wire::PermissionReply::Reject,
         };
-        let said = Said::Answer(instance(server.index), id.clone(), answer);
-        let counts = self.until_told(&said).await.is_ok();
+        let sent = Sent::Answer(instance(server.index), id.clone(), answer);
+        let counts = self.until_answered(&sent).await.is_ok();
         let took = lock(&server.inner).answered.get(id.as_str()).copied();
         self.core.trace(format_args!(
             "{}: {reply} to {id} counts: {counts}",
@@ -286,12 +286,12 @@ impl Lane {
         ));
         self.core.count(|stats| stats.answers += 1);
         let wrong = counts && took != Some(Some(reply));
-        let wrong = wrong.then(|| format!("{reply} is told to count, and {id} took {took:?}"));
+        let wrong = wrong.then(|| format!("{reply} is reported to count, and {id} took {took:?}"));
         self.core.check(Invariant::Sent, wrong);
     }
 
     /// Asks the hub, over a link that loses requests and answers, until there is an outcome.
-    async fn until_told(&mut self, said: &Said) -> Result<Arc<str>, CommandError> {
+    async fn until_answered(&mut self, sent: &Sent) -> Result<Arc<str>, CommandError> {
         let mut wait = 1;
         self.keys += 1;
         let key = format!("{} {}", self.name, self.keys);
@@ -299,7 +299,7 @@ impl Lane {
             sleep(Duration::from_millis(self.random.random_range(1..40))).await;
             let hub = lock(&self.door).clone();
             if let Some(hub) = hub
-                && let Some(outcome) = self.ask_once(&hub, &key, said).await
+                && let Some(outcome) = self.ask_once(&hub, &key, sent).await
                 && !outcome.as_ref().is_err_and(is_unclear)
             {
                 return outcome;
@@ -315,14 +315,14 @@ impl Lane {
         &mut self,
         hub: &HubLife,
         key: &str,
-        said: &Said,
+        sent: &Sent,
     ) -> Option<Result<Arc<str>, CommandError>> {
         let fate = if self.core.is_calm() {
             0
         } else {
             self.random.random_range(0..12)
         };
-        let patience = match fate {
+        let timeouts = match fate {
             10 => return None,
             // The link breaks while the hub is at work.
             11 => Duration::from_millis(self.random.random_range(1..3000)),
@@ -331,11 +331,11 @@ impl Lane {
         let asked = async {
             if fate == 9 {
                 // Two tabs send it at once.
-                return join(said.to(hub, key), said.to(hub, key)).await.0;
+                return join(sent.to(hub, key), sent.to(hub, key)).await.0;
             }
-            said.to(hub, key).await
+            sent.to(hub, key).await
         };
-        let outcome = timeout(patience, asked).await.ok()?;
+        let outcome = timeout(timeouts, asked).await.ok()?;
         sleep(Duration::from_millis(self.random.random_range(1..40))).await;
         (!hub.ended.load(Ordering::SeqCst)).then_some(outcome)
     }

@@ -1,13 +1,13 @@
-//! What a session answers when it is read: what was there before, what was told, and what is being written as OpenCode has
+//! What a session answers when it is read: earlier messages, sent messages, and what is being written as OpenCode has
 //! it, empty.
 
-use super::{Assistant, FINISH, IDS, Place, STEP, Session, TEXT, TOOL, Told, finish_of};
+use super::{Assistant, FINISH, IDS, Place, STEP, SentMessage, Session, TEXT, TOOL, finish_of};
 use crate::load::wording::{self, AssistantWords};
 
 impl Session {
-    /// Messages in all, those before and those told.
+    /// Messages in all, earlier and sent ones.
     pub(crate) fn messages(&self) -> usize {
-        self.history + self.forgotten + self.told.len()
+        self.history + self.forgotten + self.sent.len()
     }
 
     /// A message with its parts, as it is read. `None` for one that is forgotten.
@@ -15,12 +15,14 @@ impl Session {
         if at < self.history {
             return Some(self.old_json(place, at));
         }
-        let told = self
-            .told
+        let sent = self
+            .sent
             .get(at.checked_sub(self.history + self.forgotten)?)?;
-        let (info, parts) = match *told {
-            Told::User(prompt) => (self.user_json(prompt), vec![self.prompt_json(prompt.id)]),
-            Told::Assistant(assistant) => (
+        let (info, parts) = match *sent {
+            SentMessage::User(prompt) => {
+                (self.user_json(prompt), vec![self.prompt_json(prompt.id)])
+            }
+            SentMessage::Assistant(assistant) => (
                 self.assistant_json(place, assistant),
                 self.parts_json(assistant),
             ),

@@ -1,8 +1,9 @@
-//! Where the demo is played: a temporary folder with a project, a data directory, and a home of OpenCode's own.
+//! Environment of the demo: a temporary folder with a project, a data directory, and a home of OpenCode's own.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use hub::datadir::DataDir;
 use hub::workspace::Launcher;
@@ -11,6 +12,7 @@ use scripted::model::{Model, ModelOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::acts::FOLDERS;
 use crate::fault::Fault;
 
 /// The program that the play is about.
@@ -24,10 +26,13 @@ pub fn settle(&self, from: Account, to: Account, amount: Cents) {
 }
 ";
 
+/// The tests that the agents run: a script that takes the given time.
+const CHECK: &str = "#!/bin/sh\necho running 12 tests\nsleep \"${1:-0}\"\necho 12 passed\n";
+
 /// A stage. Removed when dropped.
 pub(super) struct Stage {
     root: TempDir,
-    project: PathBuf,
+    projects: Vec<PathBuf>,
 }
 
 impl Stage {
@@ -35,15 +40,21 @@ impl Stage {
     pub(super) fn build() -> io::Result<Self> {
         let root = tempfile::Builder::new().prefix("drovers-demo-").tempdir()?;
         // Under the name that OpenCode will know it by.
-        let project = root.path().canonicalize()?.join("ledger");
-        fs::create_dir(&project)?;
-        fs::write(project.join("ledger.rs"), LEDGER)?;
-        Ok(Self { root, project })
+        let at = root.path().canonicalize()?;
+        let projects: Vec<_> = FOLDERS.iter().map(|name| at.join(name)).collect();
+        for project in &projects {
+            fs::create_dir(project)?;
+            fs::write(project.join("ledger.rs"), LEDGER)?;
+            let check = project.join("check");
+            fs::write(&check, CHECK)?;
+            fs::set_permissions(&check, Permissions::from_mode(0o755))?;
+        }
+        Ok(Self { root, projects })
     }
 
-    /// The folder that the agents work in.
-    pub(super) fn project(&self) -> &Path {
-        &self.project
+    /// Folders that the agents work in.
+    pub(super) fn projects(&self) -> &[PathBuf] {
+        &self.projects
     }
 
     /// The hub's own folder.
@@ -83,10 +94,7 @@ fn permission() -> Value {
         "webfetch": "deny",
         "bash": {
             "*": "ask",
-            "cat ledger.rs": "allow",
-            "echo running 12 tests": "allow",
-            "echo all passed": "allow",
-            "echo 37 of 37 attacks failed": "allow",
+            "./check *": "allow",
         },
     })
 }

@@ -193,7 +193,7 @@ async fn what_changes_around_a_form_changes_nothing_in_it() -> Result<()> {
     ))
     .await?;
     page.wait_for(
-        "document.querySelectorAll('[data-k=needs] .card').length === 1",
+        "document.querySelectorAll('[data-k=needs] .card:not(.still)').length === 1",
         SOON,
     )
     .await?;

@@ -13,6 +13,7 @@ use crate::bench::{elsewhere, until};
 const WITNESS: &str = "(() => {
     const since = new Map();
     let pressed = 0;
+    const lines = new Map();
     window.grants = [];
     window.presses = 0;
     const whole = shown => {
@@ -34,9 +35,12 @@ const WITNESS: &str = "(() => {
             const key = form.closest('li').dataset.k;
             const place = whole(form.querySelector('.ask'));
             if (!place) continue;
-            const as = `${form.dataset.url} ${form.dataset.fingerprint} ${place}`;
+            // A card for equal requests has a line for each, with what it asks.
+            const named = 'group' in form.dataset ? [...form.querySelectorAll('input[data-url]')] : [form];
+            const asked = named.map(({ dataset }) => `${dataset.url} ${dataset.fingerprint}`);
+            const as = asked.join() + place;
             seen.add(key);
-            if (since.get(key)?.as !== as) since.set(key, { as, url: form.dataset.url, at: performance.now() });
+            if (since.get(key)?.as !== as) since.set(key, { as, asked, at: performance.now() });
         }
         for (const key of since.keys()) if (!seen.has(key)) since.delete(key);
         requestAnimationFrame(look);
@@ -46,14 +50,34 @@ const WITNESS: &str = "(() => {
         if (event.repeat) return;
         presses += 1;
         pressed = event.timeStamp;
+        // What a press may grant: the request under it; by a key, the one with the focus or any. It is noted at the press, since a
+        // click follows it, when the cards may have moved on.
+        const key = event.type === 'keydown' ? event.key : '';
+        if (event.type === 'keydown' && !['a', 'A', 'Enter', ' '].includes(key)) return;
+        const card = (key === 'Enter' || key === ' ' ? document.activeElement : event.target)?.closest?.('li.card');
+        if (key.toLowerCase() === 'a') lines.clear();
+        for (const { dataset } of card?.querySelectorAll('[data-url]') ?? []) lines.delete(`${dataset.url} ${dataset.fingerprint}`);
+        for (const [of, { asked, at }] of since) {
+            if (key.toLowerCase() !== 'a' && of !== card?.dataset.k) continue;
+            for (const one of asked) lines.set(one, pressed - at);
+        }
     }, true);
+    // The page writes an answer down in the task of the press that gave it, and may send it after other presses.
+    const stood = new Map();
+    const write = Storage.prototype.setItem;
+    Storage.prototype.setItem = function (name, value) {
+        if (name.startsWith('outbox:')) {
+            const { key, url, body } = JSON.parse(value);
+            if (!stood.has(key)) stood.set(key, lines.get(`${url} ${body.fingerprint}`) ?? -1);
+        }
+        return write.call(this, name, value);
+    };
     const real = window.fetch;
     window.fetch = (url, init) => {
         const body = init?.method === 'POST' ? JSON.parse(init.body) : {};
         if (body.reply === 'once' || body.reply === 'always') {
-            const stood = [...since.values()].filter(one => one.url === url).map(one => pressed - one.at);
             const key = init.headers['idempotency-key'] ?? '';
-            const grant = { url, key, stood: Math.max(-1, ...stood), fingerprint: body.fingerprint ?? '', told: '' };
+            const grant = { url, key, stood: stood.get(key) ?? -1, fingerprint: body.fingerprint ?? '', told: '' };
             const again = grants.find(other => other.key === key);
             // What the hub could not do yet is sent once more, under the same key: it is the same grant.
             if (!again) grants.push(grant);

@@ -14,33 +14,49 @@ use axum::response::Html;
 use axum::routing::get;
 use model::state::{Rev, State};
 use model::time::Timestamp;
-use model::view::{Look, look};
+use model::view::{Viewport, delta};
 use page::{CSP, Context, Renderer, assets};
 
 /// A picture of one dark point.
 const POINT: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
 /// The documents that are served, each with its address.
-pub(super) struct Gallery {
+pub(crate) struct Gallery {
     address: SocketAddr,
-    pub(super) names: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
 impl Gallery {
     /// Serves every view of the sample, and of crowds of so many instances.
     pub(super) async fn open(crowds: &[usize]) -> Result<Self> {
-        let mut documents: Vec<(String, String)> = Vec::new();
-        let state = sample::state();
-        for (name, instance, session) in sample::LOOKS {
-            documents.push((name.to_owned(), document(&state, instance, session)));
-        }
+        let mut documents = looks(&sample::state(), &sample::LOOKS);
         for count in crowds {
-            let state = sample::crowd(*count);
-            for (name, instance, session) in sample::CROWD_LOOKS {
-                let name = format!("{name}-{count}");
-                documents.push((name, document(&state, instance, session)));
-            }
+            let crowd = looks(&sample::crowd(*count), &sample::CROWD_LOOKS);
+            documents.extend(
+                crowd
+                    .into_iter()
+                    .map(|(name, html)| (format!("{name}-{count}"), html)),
+            );
         }
+        Self::serve(documents).await
+    }
+
+    /// Serves every screen: all that a person can do is on one of them.
+    pub(crate) async fn screens() -> Result<Self> {
+        let acts = sample::acts::acts();
+        let mut documents = looks(&sample::state(), &sample::LOOKS);
+        documents.extend(looks(&acts, &sample::acts::ACTS_LOOKS));
+        documents.extend(looks(&sample::crowd(30), &sample::CROWD_LOOKS));
+        documents.extend([
+            ("overview".to_owned(), overview(&acts, None)),
+            ("peek".to_owned(), overview(&acts, Some("ses_parse"))),
+            ("no-instance".to_owned(), overview(&State::default(), None)),
+            ("door".to_owned(), page::locked()),
+        ]);
+        Self::serve(documents).await
+    }
+
+    async fn serve(documents: Vec<(String, String)>) -> Result<Self> {
         let mut router = Router::new();
         for asset in assets() {
             let content = ([(CONTENT_TYPE, asset.content_type)], asset.bytes);
@@ -62,17 +78,36 @@ impl Gallery {
         Ok(Self { address, names })
     }
 
-    pub(super) fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         format!("http://{}/{name}", self.address)
     }
 }
 
-fn document(state: &State, instance: Option<&str>, session: Option<&str>) -> String {
-    let looked = Look {
-        instance: instance.map(Into::into),
-        session: session.map(Into::into),
-        from: None,
+/// Views of a state, each with its name.
+fn looks(state: &State, looks: &[(&str, Option<&str>, Option<&str>)]) -> Vec<(String, String)> {
+    let one = |(name, instance, session): &(&str, Option<&str>, Option<&str>)| {
+        let looked = Viewport {
+            instance: instance.map(Into::into),
+            session: session.map(Into::into),
+            ..Viewport::default()
+        };
+        ((*name).to_owned(), document(state, &looked))
     };
+    looks.iter().map(one).collect()
+}
+
+/// The overview, with a session of the first instance beside it.
+fn overview(state: &State, peek: Option<&str>) -> String {
+    let looked = Viewport {
+        instance: peek.map(|_| "i1".into()),
+        session: peek.map(Into::into),
+        overview: true,
+        ..Viewport::default()
+    };
+    document(state, &looked)
+}
+
+fn document(state: &State, looked: &Viewport) -> String {
     let folder = format!("/home/me/{}", "long-".repeat(40));
     let context = Context {
         epoch: "gallery",
@@ -81,6 +116,7 @@ fn document(state: &State, instance: Option<&str>, session: Option<&str>) -> Str
         recent: &[folder.into()],
         notices: &[],
         found: &[],
+        settings: &page::Settings::default(),
     };
-    Renderer::new().document(&look(state, &looked, Rev(0)), &context)
+    Renderer::new().document(&delta(state, looked, Rev(0)), &context)
 }

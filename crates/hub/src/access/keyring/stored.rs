@@ -9,7 +9,7 @@
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, Kind};
+use super::{Credential, CredentialKind};
 use crate::access::caller::Role;
 use crate::access::key::Digest;
 
@@ -27,7 +27,7 @@ struct File {
 struct Page {
     id: String,
     browser: String,
-    /// Absent of one that was let in before pages had proofs: it may watch, until it enters anew.
+    /// Absent for a page that entered before proofs were introduced: it has read access until it enters again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     proof: Option<Digest>,
     #[serde(flatten)]
@@ -62,7 +62,7 @@ impl Kept {
         }
     }
 
-    fn credential(self, kind: Kind) -> Credential {
+    fn credential(self, kind: CredentialKind) -> Credential {
         let credential = Credential::new(kind, self.digest, self.made, self.expires);
         Credential {
             used: self.used,
@@ -72,7 +72,7 @@ impl Kept {
     }
 }
 
-/// Reads a file; none of what is no such file, or of another version.
+/// Parses a file; `None` for an invalid file or another version.
 pub(super) fn read(bytes: &[u8]) -> Option<Vec<Credential>> {
     let File {
         version: VERSION,
@@ -91,30 +91,30 @@ pub(super) fn read(bytes: &[u8]) -> Option<Vec<Credential>> {
         } = page;
         Credential {
             proof,
-            ..kept.credential(Kind::Page { id, browser })
+            ..kept.credential(CredentialKind::Page { id, browser })
         }
     });
     let tokens = tokens.into_iter().map(|token| {
         let Token { name, roles, kept } = token;
-        kept.credential(Kind::Token { name, roles })
+        kept.credential(CredentialKind::Token { name, roles })
     });
     Some(pages.chain(tokens).collect())
 }
 
-/// Writes a file. The command line's key is new at each start, and is not in it.
+/// Serializes the credentials, except the command line's key, which is generated at each start.
 pub(super) fn write(credentials: &[Credential]) -> serde_json::Result<Vec<u8>> {
     let (mut pages, mut tokens) = (Vec::new(), Vec::new());
     for credential in credentials {
         let kept = Kept::of(credential);
         match credential.kind.clone() {
-            Kind::CommandLine => {}
-            Kind::Page { id, browser } => pages.push(Page {
+            CredentialKind::CommandLine => {}
+            CredentialKind::Page { id, browser } => pages.push(Page {
                 id,
                 browser,
                 proof: credential.proof,
                 kept,
             }),
-            Kind::Token { name, roles } => tokens.push(Token { name, roles, kept }),
+            CredentialKind::Token { name, roles } => tokens.push(Token { name, roles, kept }),
         }
     }
     let file = File {

@@ -48,16 +48,16 @@ fn token(name: &str, roles: &[Role]) -> NewToken {
 }
 
 fn bearer(keyring: &Keyring, key: &Key) -> Option<Admitted> {
-    keyring.admit(Shown::Bearer(key.reveal()))
+    keyring.admit(Presented::Bearer(key.reveal()))
 }
 
 fn cookie(keyring: &Keyring, key: &Key) -> Option<Admitted> {
     let key = key.reveal();
-    keyring.admit(Shown::Cookie { key, proof: None })
+    keyring.admit(Presented::Cookie { key, proof: None })
 }
 
-fn proven(keyring: &Keyring, page: &Entered) -> Option<Admitted> {
-    keyring.admit(Shown::Cookie {
+fn proven(keyring: &Keyring, page: &PageLogin) -> Option<Admitted> {
+    keyring.admit(Presented::Cookie {
         key: page.cookie.reveal(),
         proof: Some(page.proof.reveal()),
     })
@@ -72,12 +72,12 @@ fn a_cookie_alone_watches() {
     let alone = cookie(&keyring, &page.cookie).unwrap();
     assert!(alone.unproven);
     assert_eq!(alone.caller.powers, Role::Watch.powers());
-    let mixed = Entered {
+    let mixed = PageLogin {
         proof: other.proof,
         ..page.clone()
     };
     assert!(proven(&keyring, &mixed).unwrap().unproven);
-    let swapped = Entered {
+    let swapped = PageLogin {
         cookie: page.proof.clone(),
         proof: page.cookie.clone(),
     };
@@ -191,7 +191,7 @@ fn what_is_revoked_or_over_ends() {
     assert!(opened[0].is_cancelled() && bearer(&keyring, &ci).is_none());
     let listed = keyring.list();
     let id = listed.iter().find_map(|one| match &one.kind {
-        Kind::Page { id, .. } => Some(id.clone()),
+        CredentialKind::Page { id, .. } => Some(id.clone()),
         _ => None,
     });
     assert!(keyring.revoke_page(&id.unwrap()).unwrap() && !keyring.revoke_page("none").unwrap());
@@ -257,7 +257,7 @@ fn a_file_that_makes_no_sense_lets_nobody_in() {
     fs::write(bench.dir.file("access.json"), r#"{"version": 2}"#).unwrap();
     let keyring = bench.open();
     assert!(bearer(&keyring, &ci).is_none());
-    assert!(bench.dir.file("access.json.broken").exists());
+    assert!(bench.dir.file("access.json.broken-1").exists());
 }
 
 #[test]

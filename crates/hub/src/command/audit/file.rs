@@ -1,4 +1,4 @@
-//! The audit log in the data directory: a JSON object on each line, readable by its user alone.
+//! The audit log in the data directory: one JSON object per line, readable by its owner alone.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -13,20 +13,21 @@ use futures_util::future::BoxFuture;
 use super::{Audit, AuditError, Entry, Step};
 use crate::limits;
 
-/// Its name in the data directory. It holds grants that were sent; what grants nothing is beside it, in a file with
-/// `-refused` in its name, so that however much is refused pushes no grant out. The file before each has `.1` behind its name.
+/// File name of the audit log in the data directory. This file has the grants that were sent; every
+/// other entry goes to a second file with `-refused` in its name, so that a flood of refusals
+/// evicts no grant. The previous file of each has the suffix `.1`.
 pub const FILE: &str = "audit.log";
 
-/// Appends to the files; cheap to clone.
+/// The audit log on disk. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct File {
     path: Arc<Path>,
-    /// Held while a line is written, so that lines do not mix.
+    /// Held while a line is written, so that lines do not interleave.
     writing: Arc<Mutex<()>>,
 }
 
 impl File {
-    /// The audit log at `path`, which is made when it is first needed.
+    /// The audit log at `path`. The file is created on first use.
     pub fn new(path: PathBuf) -> Self {
         Self {
             path: path.into(),
@@ -40,7 +41,7 @@ impl File {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
         let size = fs::metadata(&path).map_or(0, |meta| meta.len());
-        // One byte more, as a line that was cut off may have to be ended first.
+        // One byte more, because a truncated line may have to be terminated first.
         if size + line.len() as u64 + 1 > limits::AUDIT_BYTES {
             fs::rename(&path, before(&path))?;
         }
@@ -59,7 +60,7 @@ impl File {
     }
 }
 
-/// Where an entry is kept.
+/// The file that an entry is written to.
 fn file_of(path: &Path, entry: &Entry) -> PathBuf {
     let grants = matches!(&*entry.answer, "once" | "always");
     match entry.step {
@@ -79,7 +80,8 @@ fn refused(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Whether the last line has no end: a crash or a full disk cut it off, and the next would be glued to it.
+/// True if the last line has no line end: a crash or a full disk truncated it, and the next line
+/// would be appended to it.
 fn is_cut_off(file: &mut fs::File) -> io::Result<bool> {
     if file.seek(SeekFrom::End(0))? == 0 {
         return Ok(false);
@@ -104,6 +106,25 @@ impl Audit for File {
         }
         .boxed()
     }
+
+    fn newest(&self, limit: usize) -> BoxFuture<'static, Result<Vec<Entry>, AuditError>> {
+        let path = self.path.to_path_buf();
+        async move {
+            let reading = path.clone();
+            match tokio::task::spawn_blocking(move || read(&reading, limit)).await {
+                Ok(Ok(entries)) => Ok(entries),
+                Ok(Err(error)) => Err(AuditError {
+                    path,
+                    reason: error.to_string(),
+                }),
+                Err(error) => Err(AuditError {
+                    path,
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        .boxed()
+    }
 }
 
 fn before(path: &Path) -> PathBuf {
@@ -112,11 +133,10 @@ fn before(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The newest `limit` entries of an audit log, oldest first. A line that cannot be read, as a crash may leave one, is left
-/// out. Blocks on the disk.
+/// Returns the newest `limit` entries of an audit log, oldest first. Skips lines that cannot be
+/// parsed, which a crash may leave. Blocks on the disk.
 ///
-/// # Errors
-/// A file is there and cannot be read.
+/// # Errors A file exists but cannot be read.
 pub fn read(path: &Path, limit: usize) -> io::Result<Vec<Entry>> {
     let grants = newest(path, limit)?;
     let refused = newest(&refused(path), limit)?;
@@ -125,7 +145,7 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<Entry>> {
     Ok(merged.split_off(older))
 }
 
-/// The newest of a file and the one before it, in the order in which they were written.
+/// The newest entries of a file and its predecessor, in the order in which they were written.
 fn newest(path: &Path, limit: usize) -> io::Result<VecDeque<Entry>> {
     let mut entries = VecDeque::new();
     for path in [before(path), path.to_owned()] {
@@ -146,19 +166,20 @@ fn newest(path: &Path, limit: usize) -> io::Result<VecDeque<Entry>> {
     Ok(entries)
 }
 
-/// Both by time. Each keeps its own order, also where the clock was set back.
-fn merge(mut one: VecDeque<Entry>, mut other: VecDeque<Entry>) -> Vec<Entry> {
-    let mut merged = Vec::with_capacity(one.len() + other.len());
-    while let (Some(first), Some(second)) = (one.front(), other.front()) {
-        let earlier = if first.at <= second.at {
-            &mut one
+/// Merges two lists by time. Each list keeps its own order, even where the clock was set back. Of
+/// entries of one millisecond a refusal comes first: sending a grant takes longer than that.
+fn merge(mut grants: VecDeque<Entry>, mut refused: VecDeque<Entry>) -> Vec<Entry> {
+    let mut merged = Vec::with_capacity(grants.len() + refused.len());
+    while let (Some(grant), Some(refusal)) = (grants.front(), refused.front()) {
+        let earlier = if grant.at < refusal.at {
+            &mut grants
         } else {
-            &mut other
+            &mut refused
         };
         merged.extend(earlier.pop_front());
     }
-    merged.extend(one);
-    merged.extend(other);
+    merged.extend(grants);
+    merged.extend(refused);
     merged
 }
 

@@ -7,12 +7,12 @@ use futures_util::future::{BoxFuture, ready};
 
 use super::{Audit, AuditError, Entry};
 
-/// Keeps every entry; cheap to clone.
+/// An audit log in memory. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<Vec<Entry>>>);
 
 impl Memory {
-    /// What was added, oldest first.
+    /// The entries, oldest first.
     pub fn entries(&self) -> Vec<Entry> {
         self.0
             .lock()
@@ -26,5 +26,11 @@ impl Audit for Memory {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         entries.push(entry);
         ready(Ok(())).boxed()
+    }
+
+    fn newest(&self, limit: usize) -> BoxFuture<'static, Result<Vec<Entry>, AuditError>> {
+        let mut entries = self.entries();
+        let older = entries.len().saturating_sub(limit);
+        ready(Ok(entries.split_off(older))).boxed()
     }
 }

@@ -1,57 +1,67 @@
-//! Notes in a file of the data directory, mode 0600: a line of JSON for each session. A file of which a line cannot be read is put
-//! aside and kept; the other lines are taken over, and a notice says what is lost. The disk is written on a thread of its own kind.
+//! Notes in a file of the data directory, mode 0600: one line of JSON per session. A file that cannot
+//! be read, or has an unreadable line, is moved aside and kept; the other lines are recovered, and a
+//! notice says what is lost. The disk is accessed on a blocking thread.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
 use super::{Loaded, Noted, Store, StoreError, line};
-use crate::datadir::write_private;
-use crate::limits;
+use crate::datadir::{put_aside, write_private};
 
-/// The file's name in the data directory.
+/// File name in the data directory.
 pub const FILE: &str = "notes.jsonl";
 
-/// A [`Store`] on the disk.
+/// A [`Store`] on disk.
 #[derive(Clone, Debug)]
 pub struct Disk {
     path: PathBuf,
+    /// True while the path has a file that could not be read, and could not be put aside either. It is never written over.
+    unread: Arc<AtomicBool>,
 }
 
 impl Disk {
-    /// In this file, which is made when it is first needed.
+    /// Notes in this file, which is created on first use.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            unread: Arc::default(),
+        }
     }
 }
 
 impl Store for Disk {
     fn load(&self) -> BoxFuture<'static, Loaded> {
-        let path = self.path.clone();
+        let disk = self.clone();
         async move {
-            let at = path.clone();
-            let read = spawn_blocking(move || load(&at)).await;
-            read.unwrap_or_else(|error| Loaded {
-                noted: Noted::new(),
-                notice: Some(unread(&path, &error)),
+            let reading = disk.clone();
+            let read = spawn_blocking(move || reading.read()).await;
+            read.unwrap_or_else(|error| {
+                disk.unread.store(true, Ordering::Relaxed);
+                Loaded {
+                    noted: Noted::new(),
+                    notice: Some(unread(&disk.path, &error)),
+                }
             })
         }
         .boxed()
     }
 
     fn replace(&self, noted: Noted) -> BoxFuture<'static, Result<(), StoreError>> {
-        let path = self.path.clone();
+        let disk = self.clone();
         async move {
             let failed = |reason: String| StoreError {
-                path: path.clone(),
+                path: disk.path.clone(),
                 reason,
             };
-            let at = path.clone();
-            let written = spawn_blocking(move || write_private(&at, &line::write(&noted)?));
+            let writing = disk.clone();
+            let written = spawn_blocking(move || writing.write(&noted));
             let written = written.await.map_err(|error| failed(error.to_string()))?;
             written.map_err(|error| failed(error.to_string()))
         }
@@ -59,25 +69,43 @@ impl Store for Disk {
     }
 }
 
-fn load(path: &Path) -> Loaded {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Loaded::default(),
-        Err(error) => {
-            return Loaded {
-                noted: Noted::new(),
-                notice: Some(unread(path, &error)),
-            };
+impl Disk {
+    fn read(&self) -> Loaded {
+        let (noted, problem) = match fs::read(&self.path) {
+            Ok(bytes) => match line::read(&bytes) {
+                (noted, 0) => (noted, None),
+                (noted, 1) => (noted, Some("1 line is damaged".to_owned())),
+                (noted, bad) => (noted, Some(format!("{bad} lines are damaged"))),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Loaded::default(),
+            Err(error) => (Noted::new(), Some(error.to_string())),
+        };
+        let notice = problem.map(|problem| match put_aside(&self.path, &[]) {
+            Ok(aside) => format!(
+                "The notes on sessions cannot be read as a whole ({problem}), and are kept as {}: {LOST}",
+                aside.display()
+            ),
+            Err(error) => {
+                self.unread.store(true, Ordering::Relaxed);
+                tracing::warn!(%error, "notes that cannot be read cannot be put aside");
+                unread(&self.path, &problem)
+            }
+        });
+        Loaded { noted, notice }
+    }
+
+    fn write(&self, noted: &Noted) -> io::Result<()> {
+        if self.unread.load(Ordering::Relaxed) {
+            match put_aside(&self.path, &[]) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => self.unread.store(false, Ordering::Relaxed),
+            }
         }
-    };
-    let (noted, bad) = line::read(&bytes);
-    Loaded {
-        notice: (bad > 0).then(|| damaged(path, bad)),
-        noted,
+        write_private(&self.path, &line::write(noted)?)
     }
 }
 
-/// What it means that notes are lost.
+/// The consequence of lost notes.
 const LOST: &str = "what a session asks that you stopped before this start may wait for you like any other request, and how runs \
                     ended before it may not be marked";
 
@@ -86,33 +114,4 @@ fn unread(path: &Path, error: &impl std::fmt::Display) -> String {
         "The notes on sessions in {} cannot be read ({error}): {LOST}",
         path.display()
     )
-}
-
-fn damaged(path: &Path, bad: usize) -> String {
-    let lines = if bad == 1 { "line" } else { "lines" };
-    match put_aside(path) {
-        Ok(aside) => format!(
-            "The notes on sessions are damaged ({bad} {lines}), and are kept as {}: {LOST}",
-            aside.display()
-        ),
-        Err(error) => unread(path, &error),
-    }
-}
-
-/// Renames the file to a name that none was put aside under; the last such name is used again.
-fn put_aside(path: &Path) -> io::Result<PathBuf> {
-    let named = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    let mut aside = named(".aside");
-    for n in 2..=limits::PUT_ASIDE {
-        if !aside.exists() {
-            break;
-        }
-        aside = named(&format!(".aside{n}"));
-    }
-    fs::rename(path, &aside)?;
-    Ok(aside)
 }

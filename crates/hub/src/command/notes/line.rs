@@ -1,6 +1,6 @@
 //! A note as a line of JSON.
 
-use model::event::Ended;
+use model::event::RunEnded;
 use model::ids::{InstanceId, SessionId};
 use model::state::{ErrorKind, Failure, Halt};
 use model::time::Timestamp;
@@ -12,14 +12,17 @@ use super::{Note, Noted};
 struct Line {
     instance: InstanceId,
     session: SessionId,
-    /// When the session had last changed as it was stopped, in milliseconds since 1970.
+    /// When the session had last changed at the time of the stop, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stopped: Option<i64>,
-    /// True if a person gave it a prompt after one above it was stopped.
+    /// True if a person sent it a prompt after an ancestor was stopped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     released: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<End>,
+    /// Until when a person put it off, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    snoozed: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,7 +40,7 @@ struct Fail {
     message: String,
 }
 
-/// All notes, one a line.
+/// Serializes all notes, one per line.
 pub(super) fn write(noted: &Noted) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = Vec::new();
     for (instance, sessions) in noted {
@@ -49,7 +52,7 @@ pub(super) fn write(noted: &Noted) -> Result<Vec<u8>, serde_json::Error> {
     Ok(bytes)
 }
 
-/// The notes of those lines that can be read, and how many cannot.
+/// Parses the notes. Returns them with the number of lines that cannot be parsed.
 pub(super) fn read(bytes: &[u8]) -> (Noted, usize) {
     let (mut noted, mut bad) = (Noted::new(), 0);
     let lines = bytes.split(|byte| *byte == b'\n');
@@ -82,6 +85,7 @@ fn line(instance: &InstanceId, session: &SessionId, note: &Note) -> Line {
                 message: failure.message.to_string(),
             }),
         }),
+        snoozed: note.snoozed.map(|until| until.0),
     }
 }
 
@@ -95,7 +99,7 @@ fn note(line: Line) -> Note {
             (None, true) => Halt::Released,
             (None, false) => Halt::Inherited,
         },
-        ended: line.ended.map(|ended| Ended {
+        ended: line.ended.map(|ended| RunEnded {
             updated: Timestamp(ended.updated),
             unreviewed: ended.unreviewed.map(Timestamp),
             failure: ended.failure.map(|failure| Failure {
@@ -104,5 +108,6 @@ fn note(line: Line) -> Note {
                 message: failure.message.into(),
             }),
         }),
+        snoozed: line.snoozed.map(Timestamp),
     }
 }

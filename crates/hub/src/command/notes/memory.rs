@@ -1,4 +1,4 @@
-//! Notes in memory, which outlive the hub as long as their store does.
+//! Notes in memory. They outlive the hub as long as their store exists.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,12 +7,12 @@ use futures_util::future::{BoxFuture, ready};
 
 use super::{Loaded, Noted, Store, StoreError};
 
-/// A [`Store`] for tests and simulations. Cheap to clone; clones share what is noted.
+/// A [`Store`] for tests and simulations. Cheap to clone; clones share the notes.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<Noted>>);
 
 impl Memory {
-    /// What is noted.
+    /// The stored notes.
     pub fn noted(&self) -> Noted {
         self.0
             .lock()

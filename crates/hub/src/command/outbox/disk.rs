@@ -1,12 +1,14 @@
-//! Remembers in a small SQLite file of the data directory: ids, keys, fingerprints and times, never a text.
+//! The outbox in a small SQLite file of the data directory: ids, keys, fingerprints and times,
+//! never a text.
 //!
-//! The file is opened when it is first needed, and again after every failure: a disk that was full and is not any more
-//! needs no restart. A file that is damaged, or of a later version, is put aside and kept; what can be read of it is taken
-//! over into a new one, and a notice says that there was more. It is looked through whole whenever it is opened, so that
-//! no key is missed in silence whose page or index is damaged; and it has no log beside it that could be lost alone. All
-//! work is done on a thread of its own kind; nothing here waits on the event loop.
+//! The file is opened on first use, and again after every failure, so that a disk that was full
+//! needs no restart of the hub. A file that is damaged or was written by a newer version is moved
+//! aside and kept; its readable entries are copied to a new file, and a notice reports the loss.
+//! Every opening checks the whole file, so that damage to a page or the index never hides a key.
+//! The file has no separate log that could be lost alone. All work is done on blocking threads;
+//! nothing here blocks the event loop.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,15 +24,16 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::{Claim, Fingerprint, Key, Sending, Store, StoreError};
+use crate::datadir::{SQLITE_FILES, put_aside};
 use crate::limits;
 
-/// The file's name in the data directory.
+/// File name in the data directory.
 pub const FILE: &str = "outbox.sqlite";
 
-/// Version of the table below, kept as the file's `user_version`.
+/// Version of the table below, stored as the file's `user_version`.
 const FORMAT: i64 = 1;
 
-/// `seq` is the order in which keys came: the lowest is forgotten first.
+/// `seq` is the order of insertion: the lowest is evicted first.
 const TABLE: &str = "
     CREATE TABLE sending (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -46,17 +49,17 @@ const TABLE: &str = "
     ) STRICT;
     PRAGMA user_version = 1;";
 
-/// A [`Store`] on the disk.
+/// A [`Store`] on disk.
 #[derive(Clone, Debug)]
 pub struct Disk {
     path: PathBuf,
     open: Arc<Mutex<Option<Connection>>>,
-    /// What a person should know of it.
+    /// The current notice for people, if any.
     notice: watch::Sender<Option<Arc<str>>>,
 }
 
 impl Disk {
-    /// In this file, which is opened or made when it is first needed.
+    /// An outbox in this file, which is opened or created on first use.
     pub fn new(path: PathBuf) -> Self {
         Self {
             path,
@@ -65,12 +68,12 @@ impl Disk {
         }
     }
 
-    /// What a person should know of it: that a file was put aside, in a sentence.
+    /// The current notice for people: a sentence if a file was moved aside.
     pub fn notice(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.notice.subscribe()
     }
 
-    /// Does something with the file, away from the event loop.
+    /// Runs an operation on the file on a blocking thread.
     pub(super) fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -97,7 +100,8 @@ impl Disk {
                     }
                 };
                 let done = work(&mut connection).map_err(|error| error.to_string())?;
-                // After a failure it is not put back, and so opened again the next time.
+                // After a failure the connection is dropped, and opened again for the next
+                // operation.
                 *open = Some(connection);
                 Ok(done)
             });
@@ -159,8 +163,8 @@ fn claim(connection: &mut Connection, key: &Key, new: &Sending) -> rusqlite::Res
     Ok(Claim::New)
 }
 
-/// Where the key is lost with a file that was put aside, its sending is kept all the same: what comes under it is refused
-/// then as something else, and not sent again.
+/// Records the acknowledgement even where the key was lost with a file that was moved aside: a
+/// retry under the key is then refused as a key reused, and not sent twice.
 fn taken(connection: &mut Connection, key: &Key, id: &Arc<str>) -> rusqlite::Result<()> {
     connection
         .prepare(
@@ -194,28 +198,29 @@ fn sending_of(row: &Row<'_>) -> rusqlite::Result<Sending> {
     })
 }
 
-/// Opens the file, or makes it; one that cannot be used is put aside first, which is told in a sentence.
+/// Opens or creates the file. An unusable file is moved aside first, which the returned sentence
+/// reports.
 fn open_file(path: &Path) -> rusqlite::Result<(Connection, Option<String>)> {
     let why = match open_usable(path) {
         Ok(Some(connection)) => return Ok((connection, None)),
-        Ok(None) => "is of a later version",
+        Ok(None) => "was written by a newer version",
         Err(error) if is_damaged(&error) => "is damaged",
         Err(error) => return Err(error),
     };
-    let aside = put_aside(path).map_err(disk)?;
+    let aside = put_aside(path, &SQLITE_FILES).map_err(disk)?;
     let connection = open_usable(path)?.ok_or(rusqlite::Error::InvalidQuery)?;
     let rescued = rescue(&aside, &connection);
-    let told = format!(
+    let notice = format!(
         "The list of what was sent {why}: it is kept as {}, and {rescued} of its entries were taken over. What else was \
          sent before and is sent again now may arrive twice",
         aside.display()
     );
-    Ok((connection, Some(told)))
+    Ok((connection, Some(notice)))
 }
 
-/// The file, ready; none if it is of a later version.
+/// The file, ready; none if it was written by a newer version.
 fn open_usable(path: &Path) -> rusqlite::Result<Option<Connection>> {
-    // SQLite gives its side files the mode of this one.
+    // SQLite gives its auxiliary files the mode of this file.
     OpenOptions::new()
         .write(true)
         .create(true)
@@ -228,11 +233,11 @@ fn open_usable(path: &Path) -> rusqlite::Result<Option<Connection>> {
     if format > FORMAT {
         return Ok(None);
     }
-    // All is in the one file: a log beside it may be lost alone, and its keys with it.
+    // All data is in one file: a separate log could be lost alone, and its keys with it.
     connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
-    // Every commit is on the disk before the prompt leaves.
+    // Every commit is on disk before the prompt is sent.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // It may only now be known what a log beside it held.
+    // Only now are the contents of a leftover log visible.
     match format_of(&connection)? {
         0 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLE} COMMIT;"))?,
         FORMAT => {}
@@ -246,18 +251,19 @@ fn format_of(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// A connection that leaves a log beside its file where it is when it closes: a later version may keep one there, and what is in
-/// it alone would be lost.
+/// Opens a connection that leaves a separate log in place on close: a newer version may use one,
+/// and its contents would be lost.
 fn as_it_is(connection: Connection) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
 }
 
-/// Looks through the whole file, which is small: what is missing in it would be sent twice.
+/// Checks the whole file, which is small: an undetected missing entry would be sent twice.
 fn check(connection: &Connection) -> rusqlite::Result<()> {
-    let said: String = connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
-    if said != "ok" {
-        return Err(damaged(said));
+    let message: String =
+        connection.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+    if message != "ok" {
+        return Err(damaged(message));
     }
     connection
         .prepare(&format!("{ROWS} LIMIT 0"))
@@ -265,9 +271,9 @@ fn check(connection: &Connection) -> rusqlite::Result<()> {
         .map_err(|error| damaged(error.to_string()))
 }
 
-fn damaged(said: String) -> rusqlite::Error {
+fn damaged(message: String) -> rusqlite::Error {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-    rusqlite::Error::SqliteFailure(code, Some(said))
+    rusqlite::Error::SqliteFailure(code, Some(message))
 }
 
 fn is_damaged(error: &rusqlite::Error) -> bool {
@@ -277,11 +283,12 @@ fn is_damaged(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Everything of every sending, by the table alone.
+/// All columns of all entries, read from the table without the index.
 const ROWS: &str =
     "SELECT instance, of, key, id, parts, fingerprint, at, taken FROM sending NOT INDEXED";
 
-/// Takes over what can be read of a file that was put aside, from both of its ends up to the damage. Gives how much it was.
+/// Copies the readable entries of a file that was moved aside, from both ends up to the damage.
+/// Returns the number of entries.
 fn rescue(aside: &Path, to: &Connection) -> usize {
     let rescued = |order: &str| -> rusqlite::Result<usize> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -296,7 +303,7 @@ fn rescue(aside: &Path, to: &Connection) -> usize {
         while let Ok(Some(row)) = rows.next() {
             let values: Vec<rusqlite::types::Value> =
                 (0..8).map_while(|at| row.get(at).ok()).collect();
-            // One that is no sending does not fit, and is passed over.
+            // A row that is not a valid entry has another number of values and is skipped.
             if values.len() == 8 {
                 rescued += write
                     .execute(rusqlite::params_from_iter(values))
@@ -311,30 +318,6 @@ fn rescue(aside: &Path, to: &Connection) -> usize {
         true => many.iter().sum(),
         false => 0,
     }
-}
-
-/// Renames the file and what SQLite left beside it, to a name that none was put aside under.
-fn put_aside(path: &Path) -> std::io::Result<PathBuf> {
-    let beside = |name: &Path, end: &str| {
-        let mut name = name.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    let mut aside = beside(path, ".aside");
-    for n in 2..=limits::PUT_ASIDE {
-        if !aside.exists() {
-            break;
-        }
-        aside = beside(path, &format!(".aside{n}"));
-    }
-    fs::rename(path, &aside)?;
-    for end in ["-wal", "-journal", "-shm"] {
-        match fs::rename(beside(path, end), beside(&aside, end)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(aside)
 }
 
 fn disk(error: std::io::Error) -> rusqlite::Error {

@@ -1,4 +1,4 @@
-//! Remembers for as long as the process lives.
+//! The outbox in memory, for tests and simulations.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,23 +9,24 @@ use futures_util::future::{BoxFuture, ready};
 use super::{Claim, Key, Sending, Store, StoreError};
 use crate::limits;
 
-/// A [`Store`] in memory. Cheap to clone: clones share what they remember, as the hubs before and after a restart do.
+/// A [`Store`] in memory. Cheap to clone: clones share their entries, as hubs before and after a
+/// restart do.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<Mutex<Kept>>);
+pub struct Memory(Arc<Mutex<Remembered>>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Remembered {
     by_key: BTreeMap<Key, Sending>,
     order: VecDeque<Key>,
 }
 
 impl Memory {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Remembered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl Remembered {
     fn claim(&mut self, key: Key, new: Sending) -> Claim {
         if let Some(known) = self.by_key.get(&key) {
             return Claim::Known(known.clone());

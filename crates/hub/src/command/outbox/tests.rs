@@ -143,7 +143,7 @@ async fn a_file_that_cannot_be_used_is_put_aside() {
     .unwrap();
     let claimed = on_disk(dir.path()).claim(key(1), sending("a", NOW)).await;
     assert_eq!(claimed.unwrap(), Claim::New);
-    let aside = std::fs::read(dir.path().join("outbox.sqlite.aside")).unwrap();
+    let aside = std::fs::read(dir.path().join("outbox.sqlite.broken-1")).unwrap();
     assert!(aside.starts_with(b"no database"));
 
     let later = on_disk(dir.path());
@@ -252,14 +252,14 @@ async fn a_file_of_a_later_version_is_kept_with_the_log_beside_it() {
         std::fs::write(killed.path().join(name), bytes).unwrap();
     }
     drop(later);
-    let before = files(killed.path(), ("outbox.sqlite", "outbox.sqlite.aside"));
-    assert!(before["outbox.sqlite.aside-wal"].len() > 4096);
+    let before = files(killed.path(), ("outbox.sqlite", "outbox.sqlite.broken-1"));
+    assert!(before["outbox.sqlite.broken-1-wal"].len() > 4096);
     let path = killed.path().join(disk::FILE);
     let (_, told) = known_after(&path, 1).await;
-    assert!(told.unwrap().contains("is of a later version"));
+    assert!(told.unwrap().contains("was written by a newer version"));
     let after = files(
         killed.path(),
-        ("outbox.sqlite.aside", "outbox.sqlite.aside"),
+        ("outbox.sqlite.broken-1", "outbox.sqlite.broken-1"),
     );
     assert!(after == before, "{:?}", after.keys().collect::<Vec<_>>());
 }
@@ -317,9 +317,9 @@ async fn however_a_file_is_damaged_no_key_is_forgotten_in_silence() {
         done(&path);
         let (known, told) = known_after(&path, MANY).await;
         let told = told.unwrap_or_else(|| panic!("{damage}: {known} known, and nothing said"));
-        let aside = dir.path().join("outbox.sqlite.aside");
+        let aside = dir.path().join("outbox.sqlite.broken-1");
         assert!(
-            aside.exists() && told.contains("outbox.sqlite.aside"),
+            aside.exists() && told.contains("outbox.sqlite.broken-1"),
             "{damage}: {told}"
         );
         assert!(

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
-//! Viewers of every kind of patience, under paused time.
+//! Viewers of every patience, under paused time.
+// Longer than 600 lines: every way in which a viewer is served, beside each other.
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::Clock;
-use crate::engine::Ask;
-use crate::engine::{self, Feeder, Heard};
+use crate::engine::SupervisorCommand;
+use crate::engine::{self, Feeder, Inbound};
 
 /// A link that holds so many frames: a viewer that does not read blocks the next.
 struct Memory {
@@ -40,8 +41,9 @@ struct Bench {
     frames: mpsc::Receiver<String>,
     say: mpsc::Sender<String>,
     viewer: tokio::task::JoinHandle<()>,
-    asked: mpsc::Receiver<Ask>,
+    asked: mpsc::Receiver<SupervisorCommand>,
     renderer: Arc<Renderer>,
+    live: LiveShared,
 }
 
 async fn bench() -> Bench {
@@ -49,7 +51,7 @@ async fn bench() -> Bench {
 }
 
 async fn bench_with(frames: usize) -> Bench {
-    let engine = engine::start(Clock::new(|| Timestamp(7)), "life".into());
+    let engine = engine::start(Clock::new(|| Timestamp(7)), "e1".into());
     let (asks, asked) = mpsc::channel(64);
     let id = InstanceId::new("i");
     let feeder = engine
@@ -58,8 +60,8 @@ async fn bench_with(frames: usize) -> Bench {
     let (to_viewer, frames) = mpsc::channel(frames);
     let (say, from_viewer) = mpsc::channel(64);
     let renderer = Arc::new(Renderer::new());
-    let live = Live::new(engine.clone(), renderer.clone(), Drawing::on_threads());
-    let viewer = tokio::spawn(live.serve(Memory {
+    let live = LiveShared::new(engine.clone(), renderer.clone(), Drawing::on_threads());
+    let viewer = tokio::spawn(live.clone().serve(Memory {
         to_viewer,
         from_viewer,
     }));
@@ -71,6 +73,7 @@ async fn bench_with(frames: usize) -> Bench {
         viewer,
         asked,
         renderer,
+        live,
     };
     assert_eq!(bench.next().await["t"], "hello");
     bench
@@ -115,12 +118,12 @@ impl Bench {
 
     async fn tell(&self, events: impl IntoIterator<Item = Event>) {
         self.feeder
-            .tell(events.into_iter().map(Heard::ours).collect())
+            .tell(events.into_iter().map(Inbound::ours).collect())
             .await;
     }
 
     async fn look(&self, rev: u64, hidden: bool) {
-        self.say(json!({"t": "look", "n": 1, "epoch": "life", "rev": rev, "instance": "i", "session": "s", "from": null, "hidden": hidden})).await;
+        self.say(json!({"t": "look", "n": 1, "epoch": "e1", "rev": rev, "instance": "i", "session": "s", "from": null, "hidden": hidden})).await;
     }
 
     async fn say(&self, said: Value) {
@@ -190,6 +193,33 @@ async fn a_viewer_gets_everything_once_and_then_what_changed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn documents_and_fragments_share_the_rows_of_live_viewers() {
+    let mut bench = bench().await;
+    bench.look(0, false).await;
+    bench.news().await;
+    let made = bench.live.common.made();
+    assert!(made > 0, "the viewer has made them");
+    let look = Viewport {
+        instance: Some("i".into()),
+        session: Some("s".into()),
+        ..Viewport::default()
+    };
+    let document = position::open(&bench.live, look.clone(), None).await;
+    assert_eq!(document.seen.tree.map(|rows| rows.len()), Some(1));
+    let tree = position::element(
+        &bench.live,
+        page::Language::English,
+        look,
+        "tree".to_owned(),
+        None,
+        false,
+    )
+    .await;
+    assert!(tree.is_some());
+    assert_eq!(bench.live.common.made(), made);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_goes_on_growing_is_named_once_for_each_look() {
     let mut bench = bench().await;
     bench.look(0, false).await;
@@ -212,16 +242,16 @@ async fn what_goes_on_growing_is_named_once_for_each_look() {
 #[tokio::test(start_paused = true)]
 async fn words_are_drawn_where_they_are_found_and_what_takes_long_is_not() {
     let bench = bench().await;
-    let look = Look {
+    let look = Viewport {
         instance: Some("i".into()),
         session: Some("s".into()),
-        from: None,
+        ..Viewport::default()
     };
     let is_light = || {
         let since = Rev(bench.rev() - 1);
         bench
             .engine
-            .read(|state| is_light(&view::look(state, &look, since)))
+            .read(|state| is_light(&view::delta(state, &look, since)))
     };
     let mut words = Vec::new();
     for bytes in [10, limits::DRAWN_AT_ONCE_BYTES - 10, 1] {
@@ -464,12 +494,12 @@ async fn what_a_viewer_showed_before_a_gap_is_read_again() {
         .await;
     bench.reaches(6).await;
     bench
-        .say(json!({"t": "look", "n": 1, "epoch": "life", "rev": 0, "instance": "i", "session": "s", "from": "older"}))
+        .say(json!({"t": "look", "n": 1, "epoch": "e1", "rev": 0, "instance": "i", "session": "s", "from": "older"}))
         .await;
     let asked = timeout(Duration::from_secs(60), bench.asked.recv()).await;
     assert_eq!(
         asked.unwrap(),
-        Some(Ask::Older("s".into(), "cursor".into()))
+        Some(SupervisorCommand::Older("s".into(), "cursor".into()))
     );
 }
 
@@ -520,13 +550,77 @@ async fn of_what_does_not_exist_nothing_is_remembered() {
             0 => ("i".to_owned(), format!("made-up-{nth}")),
             _ => (format!("made-up-{nth}"), "s".to_owned()),
         };
-        bench.say(json!({"t": "look", "n": nth, "epoch": "life", "rev": 0, "instance": instance, "session": session, "from": null})).await;
+        bench.say(json!({"t": "look", "n": nth, "epoch": "e1", "rev": 0, "instance": instance, "session": session, "from": null})).await;
         assert_eq!(bench.news().await[0], nth);
     }
     assert_eq!(bench.renderer.bytes(), before);
     // A name that is too long is no place: nothing is drawn, and the link goes on.
-    bench.say(json!({"t": "look", "n": 50, "epoch": "life", "rev": 0, "instance": "i", "session": "s".repeat(10_000), "from": null})).await;
+    bench.say(json!({"t": "look", "n": 50, "epoch": "e1", "rev": 0, "instance": "i", "session": "s".repeat(10_000), "from": null})).await;
     bench.look(0, false).await;
     assert_eq!(bench.news().await[0], 1);
     assert_eq!(bench.renderer.bytes(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_asks_is_told_what_to_notify_of_once_and_when_that_is_over() {
+    let mut bench = bench_with(8).await;
+    bench.say(json!({"t": "notify", "on": true})).await;
+    let begin = bench.news().await;
+    assert_eq!((&begin["t"], &begin["items"]), (&json!("news"), &json!([])));
+    let asked = model::state::Question {
+        id: "que_1".into(),
+        session: "s".into(),
+        items: vec![model::state::QuestionItem {
+            header: "H".into(),
+            question: "Which one?".into(),
+            options: Vec::new(),
+            multiple: false,
+            custom: true,
+        }],
+        tool: None,
+        asked: Timestamp(7),
+        raw: Json::null(),
+    };
+    bench.tell([Event::QuestionAsked(asked)]).await;
+    let told = bench.news().await;
+    assert_eq!(told["items"][0]["kind"], "needs");
+    assert_eq!(told["items"][0]["key"], "que_1");
+    assert_eq!(told["items"][0]["path"], "/i/i/s/s");
+    // What changes nothing of it is not told.
+    bench.grow("more").await;
+    for _ in 0..3 {
+        assert_eq!(bench.next().await["t"], "beat");
+    }
+    bench.say(json!({"t": "notify", "on": false})).await;
+    bench.say(json!({"t": "notify", "on": true})).await;
+    assert_eq!(bench.news().await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_with_other_settings_is_told_them_and_every_page_of_a_change() {
+    let engine = engine::start(Clock::new(|| Timestamp(7)), "e1".into());
+    let (change, settings) = watch::channel(Arc::new(page::Settings::default()));
+    let live = LiveShared::new(engine, Arc::default(), Drawing::Here).with_settings(settings);
+    let (to_viewer, mut frames) = mpsc::channel(8);
+    let (say, from_viewer) = mpsc::channel(8);
+    tokio::spawn(live.serve(Memory {
+        to_viewer,
+        from_viewer,
+    }));
+    let mut next = async || -> Value {
+        loop {
+            let frame: Value = serde_json::from_str(&frames.recv().await.unwrap()).unwrap();
+            if frame["t"] == "settings" {
+                return frame["settings"]["revision"].clone();
+            }
+        }
+    };
+    let look = json!({"t": "look", "n": 1, "epoch": "e1", "rev": 0, "hidden": true, "settings": 4});
+    say.send(look.to_string()).await.unwrap();
+    assert_eq!(next().await, 0);
+    change.send_replace(Arc::new(page::Settings {
+        revision: 1,
+        ..page::Settings::default()
+    }));
+    assert_eq!(next().await, 1);
 }

@@ -1,5 +1,4 @@
-//! Serves connections, each for as long as its client keeps asking: a request that does not come to its end in time ends
-//! its connection.
+//! Serves connections. A request that does not complete in time ends its connection.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -20,11 +19,11 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::waiting::Turn;
+use super::waiting::IdleConnection;
 use super::{Bounded, Connection};
 use crate::limits;
 
-/// Serves until cancelled; then open requests come to their end.
+/// Serves until cancelled; then open requests complete.
 pub(in crate::http) async fn serve(
     mut listener: Bounded,
     router: Router,
@@ -43,8 +42,13 @@ pub(in crate::http) async fn serve(
     connections.wait().await;
 }
 
-async fn one(connection: Connection, turn: Arc<Turn>, router: Router, cancel: CancellationToken) {
-    let service = Asked {
+async fn one(
+    connection: Connection,
+    turn: Arc<IdleConnection>,
+    router: Router,
+    cancel: CancellationToken,
+) {
+    let service = RequestCounter {
         router: TowerToHyperService::new(router),
         turn: turn.clone(),
     };
@@ -71,13 +75,13 @@ fn tell(served: hyper::Result<()>) {
     }
 }
 
-/// Notes for each request whose turn it is.
-struct Asked {
+/// Tracks for each request whether the connection waits for its client.
+struct RequestCounter {
     router: TowerToHyperService<Router>,
-    turn: Arc<Turn>,
+    turn: Arc<IdleConnection>,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Asked {
+impl hyper::service::Service<Request<Incoming>> for RequestCounter {
     type Response = Response<Body>;
     type Error = std::convert::Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
@@ -92,25 +96,25 @@ impl hyper::service::Service<Request<Incoming>> for Asked {
         async move {
             let response = answer.await?;
             turn.is_asked();
-            // A WebSocket has bounds of its own.
+            // A WebSocket has limits of its own.
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 return Ok(response);
             }
-            Ok(response.map(|body| Body::new(Answer { body, turn })))
+            Ok(response.map(|body| Body::new(CountedBody { body, turn })))
         }
         .boxed()
     }
 }
 
-/// A request's body, which has to come to its end in time.
+/// A request body with a deadline.
 struct InTime {
     body: Incoming,
     deadline: Pin<Box<Sleep>>,
-    turn: Arc<Turn>,
+    turn: Arc<IdleConnection>,
 }
 
 impl InTime {
-    fn new(body: Incoming, turn: Arc<Turn>) -> Self {
+    fn new(body: Incoming, turn: Arc<IdleConnection>) -> Self {
         Self {
             body,
             deadline: Box::pin(sleep(limits::REQUEST_BODY)),
@@ -147,19 +151,19 @@ impl HttpBody for InTime {
     }
 }
 
-/// An answer's body; once it is gone its client has to ask again.
-struct Answer {
+/// A response body; once it is dropped the connection waits for its client again.
+struct CountedBody {
     body: Body,
-    turn: Arc<Turn>,
+    turn: Arc<IdleConnection>,
 }
 
-impl Drop for Answer {
+impl Drop for CountedBody {
     fn drop(&mut self) {
         self.turn.asks();
     }
 }
 
-impl HttpBody for Answer {
+impl HttpBody for CountedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -199,7 +203,7 @@ mod tests {
         let addr = listener.local_addr().unwrap();
         let router = Router::new()
             .route("/", get(async || "well"))
-            .route("/say", post(async |said: String| said))
+            .route("/echo", post(async |answered: String| answered))
             .route(
                 "/long",
                 get(async || {
@@ -218,10 +222,10 @@ mod tests {
     }
 
     async fn answer(mut stream: TcpStream) -> String {
-        let mut said = String::new();
-        let read = timeout(DEADLINE, stream.read_to_string(&mut said)).await;
+        let mut answered = String::new();
+        let read = timeout(DEADLINE, stream.read_to_string(&mut answered)).await;
         read.expect("it is still open").unwrap_or_default();
-        said
+        answered
     }
 
     const GET: &str = "GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
@@ -242,7 +246,7 @@ mod tests {
             silent.push(asked(addr, text).await);
         }
         assert!(answer(asked(addr, GET).await).await.ends_with("well"));
-        // The first of them were closed, and what is being answered was not.
+        // The first of them were closed, and the one being answered was not.
         let first = answer(silent.remove(1)).await;
         assert_eq!(first, "");
         let more = timeout(
@@ -258,10 +262,10 @@ mod tests {
         let addr = listening().await;
         for text in ["", HALF_HEAD, KEPT] {
             let began = tokio::time::Instant::now();
-            let said = answer(asked(addr, text).await).await;
+            let answered = answer(asked(addr, text).await).await;
             assert!(
-                text == KEPT || said.is_empty() || said.contains("408"),
-                "{said}"
+                text == KEPT || answered.is_empty() || answered.contains("408"),
+                "{answered}"
             );
             assert!(began.elapsed() <= 2 * limits::REQUEST_HEAD, "{text}");
         }

@@ -1,13 +1,13 @@
-//! Connections whose client has still to ask something: they are closed, the oldest first, where room is needed.
+//! Idle connections: those that wait for a request. The oldest are closed where room is needed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// All that wait, in the order in which they began to.
+/// All idle connections, oldest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Waiting(Arc<Mutex<Order>>);
+pub(super) struct IdleConnections(Arc<Mutex<Order>>);
 
 #[derive(Debug, Default)]
 struct Order {
@@ -15,18 +15,18 @@ struct Order {
     waiting: BTreeMap<u64, CancellationToken>,
 }
 
-/// One connection among them.
+/// A connection in the list.
 #[derive(Debug)]
-pub(super) struct Turn {
-    all: Waiting,
+pub(super) struct IdleConnection {
+    all: IdleConnections,
     place: Mutex<Option<u64>>,
     close: CancellationToken,
 }
 
-impl Waiting {
+impl IdleConnections {
     /// A connection that waits for its first request.
-    pub(super) fn begin(&self) -> Arc<Turn> {
-        let turn = Turn {
+    pub(super) fn begin(&self) -> Arc<IdleConnection> {
+        let turn = IdleConnection {
             all: self.clone(),
             place: Mutex::new(None),
             close: CancellationToken::new(),
@@ -35,7 +35,7 @@ impl Waiting {
         Arc::new(turn)
     }
 
-    /// Closes the one that waits for longest; none may.
+    /// Closes the connection that has been idle longest; there may be none.
     pub(super) fn close_oldest(&self) {
         if let Some((_, close)) = locked(&self.0).waiting.pop_first() {
             close.cancel();
@@ -43,8 +43,8 @@ impl Waiting {
     }
 }
 
-impl Turn {
-    /// It waits for its client from now on.
+impl IdleConnection {
+    /// Marks the connection as idle: it waits for its client.
     pub(super) fn asks(&self) {
         let mut place = locked(&self.place);
         if place.is_none() {
@@ -56,20 +56,20 @@ impl Turn {
         }
     }
 
-    /// Its client waits for us from now on.
+    /// Marks the connection as busy: its client waits for a response.
     pub(super) fn is_asked(&self) {
         if let Some(at) = locked(&self.place).take() {
             locked(&self.all.0).waiting.remove(&at);
         }
     }
 
-    /// Ends once it has to make room.
+    /// Resolves once the connection must be closed.
     pub(super) async fn closed(&self) {
         self.close.cancelled().await;
     }
 }
 
-impl Drop for Turn {
+impl Drop for IdleConnection {
     fn drop(&mut self) {
         self.is_asked();
     }

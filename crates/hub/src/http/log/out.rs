@@ -1,7 +1,7 @@
-//! What a reader of the log is sent next: pieces of bounded size, as few as can be.
+//! Output of a log reader: chunks of bounded size, as few as possible.
 //!
-//! HTTP takes up to 16 pieces of whatever size for a reader who does not read, so they are small, and copies: else each
-//! would hold the whole of the text that it was cut out of. What is short travels together.
+//! HTTP buffers up to 16 chunks of any size for a slow reader, so chunks are small copies: a slice would keep the whole
+//! source text alive. Short texts are combined.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use flate2::CompressError;
 
-use super::gzip::{Gzip, Press};
+use super::compressor::{Gzip, SharedCompressor};
 use crate::limits;
 
-/// The way out.
+/// The output queue.
 pub(super) struct Out {
     ready: VecDeque<Bytes>,
-    /// What goes with the next piece.
+    /// Bytes of the next chunk.
     open: Vec<u8>,
-    gzip: Option<(Gzip, Arc<Press>)>,
+    gzip: Option<(Gzip, Arc<SharedCompressor>)>,
 }
 
-/// A text that is shared, as bytes.
+/// A shared text, as bytes.
 struct Shared(Arc<str>);
 
 impl AsRef<[u8]> for Shared {
@@ -30,8 +30,8 @@ impl AsRef<[u8]> for Shared {
 }
 
 impl Out {
-    /// A way out, compressed if there is something to compress with.
-    pub(super) fn new(press: Option<Arc<Press>>) -> Self {
+    /// An output queue, compressed if there is a compressor.
+    pub(super) fn new(press: Option<Arc<SharedCompressor>>) -> Self {
         Self {
             ready: VecDeque::new(),
             open: Vec::new(),
@@ -39,7 +39,7 @@ impl Out {
         }
     }
 
-    /// The next bytes, if any are ready.
+    /// The next chunk, if one is ready.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
         let text = self.ready.front_mut()?;
         let piece = text.split_to(text.len().min(limits::LOG_PIECE));
@@ -68,11 +68,11 @@ impl Out {
             .push_back(Bytes::from_owner(Shared(text.clone())));
     }
 
-    /// Lets out everything that was pushed.
+    /// Makes everything that was pushed available as chunks.
     ///
     /// # Errors
     ///
-    /// If the compressor fails; the stream cannot go on then.
+    /// The compressor failed; the stream cannot continue.
     pub(super) fn flush(&mut self) -> Result<(), CompressError> {
         if self.open.is_empty() {
             return Ok(());
@@ -88,7 +88,7 @@ impl Out {
         Ok(())
     }
 
-    /// Lets out what ends the stream.
+    /// Pushes the end of the stream.
     pub(super) fn end(&mut self) {
         if let Some((gzip, _)) = &self.gzip {
             self.ready.push_back(gzip.finish());

@@ -11,26 +11,26 @@ use rustix::net::{
 };
 use rustix::process::geteuid;
 
-/// A way to ask for owners.
+/// A way to look up owners.
 #[derive(Debug)]
 pub(super) struct Owners {
     own: u32,
-    way: Way,
+    way: Lookup,
 }
 
 #[derive(Debug)]
-enum Way {
-    /// A socket to the kernel, and the number of the last question.
+enum Lookup {
+    /// A socket to the kernel, and the number of the last query.
     Diag(Mutex<(OwnedFd, u32)>),
     /// The kernel's list of all sockets.
     Proc,
 }
 
 impl Owners {
-    /// The first way that knows the owner of a connection of our own.
+    /// The first lookup that finds the owner of a connection of this process.
     pub(super) fn find() -> Option<Self> {
         let (peer, here, _held) = own_connection().ok()?;
-        let ways = [diag().ok(), Some(Way::Proc)];
+        let ways = [diag().ok(), Some(Lookup::Proc)];
         let known = ways.into_iter().flatten().map(|way| Self {
             own: geteuid().as_raw(),
             way,
@@ -40,12 +40,12 @@ impl Owners {
             .find(|owners| owners.owner(peer, here) == Some(owners.own))
     }
 
-    /// True if this user's process has the socket at `peer` whose other end is `here`.
+    /// True if a process of this user owns the socket at `peer` whose other end is `here`.
     pub(super) async fn is_ours(&self, peer: SocketAddr, here: SocketAddr) -> bool {
         let owner = match &self.way {
-            Way::Diag(_) => self.owner(peer, here),
+            Lookup::Diag(_) => self.owner(peer, here),
             // A list of thousands takes milliseconds.
-            Way::Proc => tokio::task::spawn_blocking(move || listed(peer, here))
+            Lookup::Proc => tokio::task::spawn_blocking(move || listed(peer, here))
                 .await
                 .ok()
                 .flatten(),
@@ -55,17 +55,17 @@ impl Owners {
 
     fn owner(&self, peer: SocketAddr, here: SocketAddr) -> Option<u32> {
         match &self.way {
-            Way::Diag(asked) => {
+            Lookup::Diag(asked) => {
                 let mut asked = asked.lock().unwrap_or_else(|bad| bad.into_inner());
                 asked.1 = asked.1.wrapping_add(1);
-                told(&asked.0, asked.1, peer, here).ok().flatten()
+                dump(&asked.0, asked.1, peer, here).ok().flatten()
             }
-            Way::Proc => listed(peer, here),
+            Lookup::Proc => listed(peer, here),
         }
     }
 }
 
-/// A connection of this process to itself: its client's address, its server's, and both ends.
+/// A connection of this process to itself: the client's address, the server's, and both ends.
 fn own_connection() -> io::Result<(SocketAddr, SocketAddr, [TcpStream; 2])> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let here = listener.local_addr()?;
@@ -74,11 +74,11 @@ fn own_connection() -> io::Result<(SocketAddr, SocketAddr, [TcpStream; 2])> {
     Ok((client.local_addr()?, here, [client, server]))
 }
 
-fn diag() -> io::Result<Way> {
+fn diag() -> io::Result<Lookup> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let kind = Some(netlink::SOCK_DIAG);
     let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, kind)?;
-    Ok(Way::Diag(Mutex::new((socket, 0))))
+    Ok(Lookup::Diag(Mutex::new((socket, 0))))
 }
 
 /// `SOCK_DIAG_BY_FAMILY` of linux/sock_diag.h.
@@ -87,15 +87,15 @@ const BY_FAMILY: u16 = 20;
 const REQUEST: u16 = 1;
 /// `struct nlmsghdr`.
 const HEADER: usize = 16;
-/// That and a `struct inet_diag_req_v2`.
+/// A header and a `struct inet_diag_req_v2`.
 const QUESTION: usize = HEADER + 56;
-/// Where a `struct inet_diag_msg` behind a header has its `idiag_uid`; `idiag_inode` follows.
+/// Offset of `idiag_uid` in a `struct inet_diag_msg` behind a header; `idiag_inode` follows.
 const UID: usize = HEADER + 64;
-/// Answers that were not taken in their turn, after which the kernel is not listened to any more.
+/// Maximum number of outdated replies, after which the socket is abandoned.
 const STALE: usize = 8;
 
-/// The owner of the one socket with these addresses, as the kernel tells it. The answer is there once the question is sent.
-fn told(
+/// The owner of the socket with these addresses, from the kernel. The reply is available once the query is sent.
+fn dump(
     socket: &OwnedFd,
     number: u32,
     peer: SocketAddr,
@@ -152,7 +152,7 @@ fn address(of: SocketAddr) -> [u8; 16] {
     bytes
 }
 
-/// The owner in an answer; none of one that says there is no such socket, or of a socket that no process holds.
+/// The owner in a reply; `None` if there is no such socket, or no process holds it.
 fn owner(answer: &[u8]) -> Option<u32> {
     let kind = answer.get(4..6)?.try_into().ok()?;
     let (uid, inode) = (word(answer, UID)?, word(answer, UID + 4)?);
@@ -163,13 +163,13 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The owner of the one socket with these addresses, by the kernel's list of all. Blocks.
+/// The owner of the socket with these addresses, from the kernel's list. Blocks.
 fn listed(peer: SocketAddr, here: SocketAddr) -> Option<u32> {
     let mapped = |of: SocketAddr| match of {
         SocketAddr::V4(of) => SocketAddr::new(of.ip().to_ipv6_mapped().into(), of.port()),
         of => of,
     };
-    // An IPv6 socket that talks to an IPv4 address is in the other list.
+    // An IPv6 socket connected to an IPv4 address is in the other list.
     let lists = [
         ("/proc/net/tcp", peer, here),
         ("/proc/net/tcp6", mapped(peer), mapped(here)),
@@ -186,13 +186,13 @@ fn in_line(line: &str, pair: &[String; 2]) -> Option<u32> {
     if fields.next()? != pair[0] || fields.next()? != pair[1] {
         return None;
     }
-    // Before it: the state, the queues, the timer, and what was sent again.
+    // Before it: state, queues, timer, and retransmissions.
     let uid = fields.nth(4)?.parse().ok()?;
     let inode = fields.nth(1)?;
     (inode != "0").then_some(uid)
 }
 
-/// An address as the kernel's list has it: words of four bytes as this machine reads them, and the port.
+/// An address in the format of the kernel's list: words of four bytes in native order, and the port.
 fn in_list(of: SocketAddr) -> String {
     let octets = match of {
         SocketAddr::V4(of) => of.ip().octets().to_vec(),
@@ -212,12 +212,12 @@ mod tests {
 
     use super::*;
 
-    /// Both ways, where the kernel has the first.
+    /// Both lookups, where the kernel supports the first.
     fn ways() -> Vec<Owners> {
         let own = geteuid().as_raw();
         let mut ways = vec![Owners {
             own,
-            way: Way::Proc,
+            way: Lookup::Proc,
         }];
         if let Ok(way) = diag() {
             let diag = Owners { own, way };
@@ -236,7 +236,7 @@ mod tests {
             assert!(owners.is_ours(peer, here).await, "{owners:?}");
             let others = SocketAddr::new(peer.ip(), peer.port() ^ 1);
             assert!(!owners.is_ours(others, here).await);
-            // What a process has closed belongs to nobody, whoever that was.
+            // A closed socket has no owner.
             let [client, server] = held;
             drop(client);
             assert!(!owners.is_ours(peer, here).await, "{owners:?}");
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn of_another_users_socket_another_owner_is_told() {
+    fn of_another_users_socket_another_owner_is_found() {
         let line = "  12: 0100007F:A001 0100007F:1EC6 01 00000000:00000000 00:00000000 00000000  1001        0 4711 1 0000";
         let pair = ["0100007F:A001".to_owned(), "0100007F:1EC6".to_owned()];
         assert_eq!(in_line(line, &pair), Some(1001));

@@ -1,6 +1,6 @@
-//! How much of what a server says is taken, whether an event or a reply told it.
+//! Size limits for data from a server, in events and replies.
 //!
-//! What is shown is cut; what is sent back, or decides what a person allows, is taken whole or not at all.
+//! Displayed data is truncated; data that is sent back, or decides what a person allows, is accepted whole or rejected.
 
 use std::sync::Arc;
 
@@ -15,24 +15,24 @@ use serde_json::json;
 
 use crate::limits;
 
-/// True for an id that may be kept: short, and nothing that an address cannot carry as one of its segments.
+/// True for an acceptable id: short, and valid as one segment of a URL path.
 pub(super) fn is_id(id: &str) -> bool {
     let known = (1..=limits::ID_BYTES).contains(&id.len()) && !matches!(id, "." | "..");
     known && !id.chars().any(char::is_control)
 }
 
-/// True for a folder's path that may be kept.
+/// True for an acceptable folder path.
 pub(super) fn is_directory(path: &str) -> bool {
     path.len() <= limits::PATH_BYTES
 }
 
-/// A name or a sentence, as one line.
+/// Truncates a name or a sentence to one line.
 pub(super) fn words(text: &str) -> Arc<str> {
-    // Most are kept as they are: their allocation is.
+    // Most texts are within the limit: their allocation is reused.
     plain::line(text, limits::WORDS_CHARS).into()
 }
 
-/// An error's text, with its lines.
+/// Truncates the text of an error, keeping its lines.
 pub(super) fn sentences(text: &str) -> Arc<str> {
     let mut end = text.floor_char_boundary(limits::SENTENCES_BYTES);
     if end == text.len() {
@@ -42,7 +42,7 @@ pub(super) fn sentences(text: &str) -> Arc<str> {
     (plain::block(&text[..end]) + "…").into()
 }
 
-/// The event, or that it is none which can be taken.
+/// The event, or [`Event::Malformed`] if it exceeds a limit.
 pub(super) fn event(event: Event) -> Event {
     let kind = match &event {
         Event::Unknown { kind } | Event::Malformed { kind } if kind.len() <= limits::KIND_BYTES => {
@@ -59,11 +59,12 @@ pub(super) fn event(event: Event) -> Event {
         Event::PermissionAsked(request) if !is_permission(request) => "permission.asked",
         Event::QuestionAsked(request) if !is_question(request) => "question.asked",
         Event::Todos { todos, .. } if !is_todos(todos) => "todo.updated",
+        Event::Branch { directory, .. } if !is_directory(directory) => "vcs.branch.updated",
         Event::DirectoryDisposed(path) if !is_directory(path) => "server.instance.disposed",
         _ => return event,
     };
-    // It is counted for people; here a server could fill a disk with it.
-    tracing::debug!(kind, "an event was left out: it is beyond a bound");
+    // The event is counted for people; a log line per event could fill a disk.
+    tracing::debug!(kind, "an event was dropped: it exceeds a limit");
     Event::Malformed { kind: kind.into() }
 }
 
@@ -102,7 +103,7 @@ fn ids(event: &Event) -> bool {
     }
 }
 
-/// True for a session that may be kept.
+/// True for an acceptable session.
 pub(super) fn is_session(info: &SessionInfo) -> bool {
     let parent = info
         .parent
@@ -115,7 +116,7 @@ pub(super) fn is_session(info: &SessionInfo) -> bool {
     is_id(info.id.as_str()) && parent && reverted && is_directory(&info.directory)
 }
 
-/// True for a message that may be kept.
+/// True for an acceptable message.
 pub(super) fn is_message(info: &MessageInfo) -> bool {
     let parent = info
         .parent
@@ -124,18 +125,18 @@ pub(super) fn is_message(info: &MessageInfo) -> bool {
     is_id(info.id.as_str()) && is_id(info.session.as_str()) && parent
 }
 
-/// True for a part that may be kept.
+/// True for an acceptable part.
 pub(super) fn is_part(part: &Part) -> bool {
     is_id(part.id.as_str()) && is_id(part.message.as_str()) && is_id(part.session.as_str())
 }
 
-/// True for a request that may be kept, with all that it asks for.
+/// True for an acceptable permission request, with all of its content.
 pub(super) fn is_permission(request: &Permission) -> bool {
     let own = is_id(request.id.as_str()) && is_id(request.session.as_str());
     own && request.raw.get().len() <= limits::REQUEST_BYTES
 }
 
-/// The same of a question.
+/// True for an acceptable question.
 pub(super) fn is_question(request: &Question) -> bool {
     let own = is_id(request.id.as_str()) && is_id(request.session.as_str());
     let options = request
@@ -147,12 +148,12 @@ pub(super) fn is_question(request: &Question) -> bool {
         && request.items.len() + options <= limits::ANSWERS_ON_OFFER
 }
 
-/// True for a plan that may be kept.
+/// True for an acceptable to-do list.
 pub(super) fn is_todos(todos: &Todos) -> bool {
     todos.raw.get().len() <= limits::TODOS_BYTES
 }
 
-/// A row whose own text is too long to be kept has one of what is known of it.
+/// Replaces the raw JSON of a session row that is too long by JSON of the known fields.
 pub(super) fn row(info: SessionInfo) -> SessionInfo {
     if info.raw.get().len() <= limits::ROW_BYTES {
         return info;
@@ -165,7 +166,7 @@ pub(super) fn row(info: SessionInfo) -> SessionInfo {
     SessionInfo { raw, ..info }
 }
 
-/// A run's failure, as far as it is shown.
+/// The failure of a run, truncated for display.
 pub(super) fn failure(failure: Failure) -> Failure {
     Failure {
         name: words(&failure.name),
@@ -174,7 +175,7 @@ pub(super) fn failure(failure: Failure) -> Failure {
     }
 }
 
-/// What a session does, as far as it is shown.
+/// The status of a session, truncated for display.
 pub(super) fn status(status: RunStatus) -> RunStatus {
     match status {
         RunStatus::Retry {
@@ -198,18 +199,18 @@ mod tests {
     use super::super::{Dialect, Translator};
     use super::*;
 
-    fn heard(dialect: Dialect, event: &serde_json::Value) -> Vec<Event> {
-        let heard = Translator::new(dialect).frame(&event.to_string(), Timestamp(1));
+    fn translated(dialect: Dialect, event: &serde_json::Value) -> Vec<Event> {
+        let translated = Translator::new(dialect).frame(&event.to_string(), Timestamp(1));
         let short = |text: &Option<Arc<str>>| {
             text.as_ref()
                 .is_none_or(|text| text.len() <= limits::PATH_BYTES)
         };
-        assert!(short(&heard.directory) && short(&heard.session));
-        heard.events
+        assert!(short(&translated.directory) && short(&translated.session));
+        translated.events
     }
 
     fn v1(kind: &str, properties: serde_json::Value) -> Vec<Event> {
-        heard(
+        translated(
             Dialect::V1,
             &json!({"type": kind, "properties": properties}),
         )
@@ -254,11 +255,11 @@ mod tests {
                     json!({"id": "q", "sessionID": id, "questions": []}),
                 ),
                 v1("todo.updated", json!({"sessionID": id, "todos": []})),
-                heard(
+                translated(
                     Dialect::Sketch,
                     &json!({"type": "session_updated", "session": {"id": id}}),
                 ),
-                heard(
+                translated(
                     Dialect::Sketch,
                     &json!({"type": "message_updated", "session_id": id, "message_id": "m", "parts": []}),
                 ),
@@ -298,12 +299,12 @@ mod tests {
         assert!(
             failure.message.ends_with('…') && failure.message.len() < 10 * limits::SENTENCES_BYTES
         );
-        let events = heard(Dialect::V1, &json!({"type": long, "properties": {}}));
+        let events = translated(Dialect::V1, &json!({"type": long, "properties": {}}));
         assert!(
             matches!(&events[..], [Event::Unknown { kind }] if kind.len() < 64),
             "{events:?}"
         );
-        let events = heard(
+        let events = translated(
             Dialect::V1,
             &json!({"directory": long, "payload": {"type": "session.idle", "properties": {"sessionID": "s"}}}),
         );

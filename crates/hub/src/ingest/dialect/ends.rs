@@ -1,26 +1,31 @@
-//! How a call of a tool ended, as OpenCode 1.x tells it: in the tool's metadata, and in sentences at the end of its output.
+//! The end of a tool call, as OpenCode 1.x reports it: in the tool's metadata, and in sentences at the end of its
+//! output.
+
+use std::sync::Arc;
 
 use model::state::ToolEnd;
 use opencode::wire::ToolState;
 use serde_json::Value;
 
-/// Bytes at the end of an output in which such a sentence is looked for.
+use crate::limits;
+
+/// Bytes at the end of an output that are searched for such a sentence.
 const TAIL: usize = 2 << 10;
 
-/// What is told of a command that ran for too long.
+/// Sentence for a command that exceeded its timeout.
 const TIMED_OUT: &str = "tool terminated command after exceeding timeout";
-/// What is told of a command that was stopped with its run.
+/// Sentence for a command that was aborted with its run.
 const ABORTED: &str = "User aborted the command";
-/// What is told of a call that was cut off with its run.
+/// Sentence for a call that was aborted with its run.
 const CUT_OFF: &str = "Tool execution aborted";
-/// What is told of a call that a person did not allow.
+/// Sentence for a call that a person rejected.
 const REJECTED: &str = "The user rejected permission to use this specific tool call";
-/// What follows where the person said why.
+/// Text before the reason that the person gave.
 const FEEDBACK: &str = "with the following feedback:";
-/// What is told of a question that a person did not answer.
+/// Sentence for a question that a person dismissed.
 const DISMISSED: &str = "The user dismissed this question";
 
-/// How it ended, where that is more than that it did.
+/// How the call ended, where the end is more than success or failure.
 pub(super) fn of(state: &ToolState) -> Option<ToolEnd> {
     let metadata = state.metadata();
     let metadata = metadata.and_then(|metadata| serde_json::from_str(metadata.get()).ok());
@@ -30,7 +35,7 @@ pub(super) fn of(state: &ToolState) -> Option<ToolEnd> {
     match state {
         ToolState::Completed { output, .. } => command(output).or(exit),
         ToolState::Error { error, .. } => match error.split_once(REJECTED) {
-            Some(("", said)) => Some(ToolEnd::Rejected(feedback(said))),
+            Some(("", text)) => Some(ToolEnd::Rejected(feedback(text))),
             _ if error.starts_with(DISMISSED) => Some(ToolEnd::Rejected(None)),
             _ if interrupted || error.starts_with(CUT_OFF) => Some(ToolEnd::Stopped),
             _ => exit,
@@ -39,27 +44,39 @@ pub(super) fn of(state: &ToolState) -> Option<ToolEnd> {
     }
 }
 
-/// What is told in a block behind the output of a command.
+/// The unified diff of what the call changed, unless it is too long.
+pub(super) fn diff(state: &ToolState) -> Option<Arc<str>> {
+    #[derive(serde::Deserialize)]
+    struct Metadata {
+        diff: String,
+    }
+    let ToolState::Completed { .. } = state else {
+        return None;
+    };
+    let metadata: Metadata = serde_json::from_str(state.metadata()?.get()).ok()?;
+    let fits = !metadata.diff.is_empty() && metadata.diff.len() <= limits::TOOL_DIFF_BYTES;
+    fits.then(|| metadata.diff.into())
+}
+
+/// Parses the metadata block after the output of a command.
 fn command(output: &str) -> Option<ToolEnd> {
     let output = output.trim_end();
     let tail = &output[output.ceil_char_boundary(output.len().saturating_sub(TAIL))..];
     if !tail.ends_with("_metadata>") {
         return None;
     }
-    let told = tail.rsplit_once("\n<").map(|(before, _)| before)?;
-    let told = told
-        .rsplit_once("_metadata>")
-        .map_or(told, |(_, told)| told);
-    if told.contains(TIMED_OUT) {
+    let end = tail.rsplit_once("\n<").map(|(before, _)| before)?;
+    let end = end.rsplit_once("_metadata>").map_or(end, |(_, end)| end);
+    if end.contains(TIMED_OUT) {
         return Some(ToolEnd::TimedOut);
     }
-    told.contains(ABORTED).then_some(ToolEnd::Stopped)
+    end.contains(ABORTED).then_some(ToolEnd::Stopped)
 }
 
-fn feedback(said: &str) -> Option<std::sync::Arc<str>> {
-    let (_, said) = said.split_once(FEEDBACK)?;
-    let said = said.trim();
-    (!said.is_empty()).then(|| said.into())
+fn feedback(text: &str) -> Option<std::sync::Arc<str>> {
+    let (_, text) = text.split_once(FEEDBACK)?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.into())
 }
 
 #[cfg(test)]
@@ -92,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_call_is_told() {
+    fn the_end_of_a_call_is_read() {
         let timed_out = "some\n\n<shell_metadata>\nshell tool terminated command after exceeding timeout 500 ms. If\n</shell_metadata>";
         let aborted = "<bash_metadata>\nUser aborted the command\n</bash_metadata>";
         let quoted = "User aborted the command";
-        let rejected = |said: Option<&str>| Some(ToolEnd::Rejected(said.map(Into::into)));
+        let rejected = |text: Option<&str>| Some(ToolEnd::Rejected(text.map(Into::into)));
         let cases = [
             (completed("x", r#"{"exit":0}"#), Some(ToolEnd::Exit(0))),
             (completed("x", r#"{"exit":3}"#), Some(ToolEnd::Exit(3))),

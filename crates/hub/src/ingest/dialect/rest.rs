@@ -1,4 +1,4 @@
-//! OpenCode 1.x objects, as they come in events and over REST.
+//! Conversion of OpenCode 1.x objects, from events and from REST.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::bounds;
 use super::v1::failure;
 use crate::{limits, picture};
 
-/// JSON as a server wrote it.
+/// JSON as the server wrote it.
 pub fn json(raw: Raw) -> Json {
     Json::from(Arc::from(raw))
 }
@@ -47,7 +47,7 @@ fn model_ref(model: wire::ModelRef) -> ours::ModelRef {
     }
 }
 
-/// Those sessions that can be taken.
+/// The sessions that are within the limits.
 pub fn sessions(list: Vec<wire::SessionInfo>) -> Vec<ours::SessionInfo> {
     let list = list.into_iter().map(session);
     list.filter(bounds::is_session).collect()
@@ -64,15 +64,21 @@ pub fn session(info: wire::SessionInfo) -> ours::SessionInfo {
         model: info.model.map(model_ref),
         created: time(info.time.created),
         updated: time(info.time.updated),
-        archived: info.time.archived.map(time),
+        // OpenCode 1.18 cannot take the time away again: 0 stands for a session that is not archived.
+        archived: info.time.archived.map(time).filter(|at| at.0 != 0),
         reverted_from: info.revert.map(|revert| MessageId::new(revert.message_id)),
+        changes: info.summary.map(|summary| ours::Changes {
+            additions: summary.additions,
+            deletions: summary.deletions,
+            files: summary.files,
+        }),
         cost: info.cost,
         tokens: tokens(info.tokens),
         raw: json(info.raw),
     })
 }
 
-/// A message; one that tells no time is as old as its arrival.
+/// A message; one without a time gets the time of its arrival.
 pub(super) fn message(info: wire::MessageInfo, at: Timestamp) -> ours::MessageInfo {
     ours::MessageInfo {
         id: MessageId::new(info.id),
@@ -110,7 +116,7 @@ fn part_kind(kind: wire::PartKind) -> ours::PartKind {
     use ours::PartKind as O;
     use wire::PartKind as W;
     match kind {
-        // A text without any time was never streamed: a person's, or one that OpenCode made whole.
+        // A text without times was never streamed: it is by a person, or OpenCode created it whole.
         W::Text {
             text,
             synthetic,
@@ -161,7 +167,7 @@ fn part_kind(kind: wire::PartKind) -> ours::PartKind {
     }
 }
 
-/// A file, with what its first bytes say of it.
+/// A file, with its type from its first bytes.
 fn file(info: &wire::FileInfo) -> ours::File {
     ours::File {
         name: bounds::words(info.name()),
@@ -179,6 +185,7 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
         _ => Vec::new(),
     };
     let end = super::ends::of(&state);
+    let diff = super::ends::diff(&state);
     let (state, title, started, ended) = match state {
         wire::ToolState::Pending { .. } => (ours::ToolState::Pending, None, None, None),
         wire::ToolState::Running {
@@ -213,6 +220,7 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
         state,
         input,
         title: text(title),
+        diff,
         files,
         child,
         end,
@@ -221,7 +229,7 @@ fn tool(call: String, name: String, state: wire::ToolState) -> ours::Tool {
     }
 }
 
-/// A running tool tells its output in its metadata.
+/// A running tool reports its output in its metadata.
 fn output_so_far(metadata: Option<&Raw>) -> Arc<str> {
     #[derive(Default, serde::Deserialize)]
     struct Metadata {
@@ -234,7 +242,7 @@ fn output_so_far(metadata: Option<&Raw>) -> Arc<str> {
     metadata.output.into()
 }
 
-/// What a session is doing; `None` for a word this build does not know.
+/// The status of a session; `None` for a value unknown to this build.
 pub fn run_status(status: wire::SessionStatus) -> Option<ours::RunStatus> {
     Some(bounds::status(match status {
         wire::SessionStatus::Idle => ours::RunStatus::Idle,
@@ -252,7 +260,7 @@ pub fn run_status(status: wire::SessionStatus) -> Option<ours::RunStatus> {
     }))
 }
 
-/// What runs on a server.
+/// The statuses of a server's sessions.
 pub fn statuses(
     statuses: BTreeMap<String, wire::SessionStatus>,
 ) -> BTreeMap<SessionId, ours::RunStatus> {
@@ -263,7 +271,7 @@ pub fn statuses(
         .collect()
 }
 
-/// A permission request that we learn of at `at`.
+/// A permission request that was received at `at`.
 pub fn permission(request: wire::PermissionRequest, at: Timestamp) -> ours::Permission {
     ours::Permission::new(ours::PermissionRequest {
         id: PermissionId::new(request.id),
@@ -277,7 +285,7 @@ pub fn permission(request: wire::PermissionRequest, at: Timestamp) -> ours::Perm
     })
 }
 
-/// Those of them that can be taken.
+/// The permission requests that are within the limits.
 pub fn permissions(list: Vec<wire::PermissionRequest>, at: Timestamp) -> Vec<ours::Permission> {
     list.into_iter()
         .map(|request| permission(request, at))
@@ -285,7 +293,7 @@ pub fn permissions(list: Vec<wire::PermissionRequest>, at: Timestamp) -> Vec<our
         .collect()
 }
 
-/// A question that we learn of at `at`.
+/// A question that was received at `at`.
 pub fn question(request: wire::QuestionRequest, at: Timestamp) -> ours::Question {
     ours::Question {
         id: QuestionId::new(request.id),
@@ -297,7 +305,7 @@ pub fn question(request: wire::QuestionRequest, at: Timestamp) -> ours::Question
     }
 }
 
-/// Those of them that can be taken.
+/// The questions that are within the limits.
 pub fn questions(list: Vec<wire::QuestionRequest>, at: Timestamp) -> Vec<ours::Question> {
     list.into_iter()
         .map(|request| question(request, at))
@@ -318,7 +326,7 @@ fn question_item(info: wire::QuestionInfo) -> ours::QuestionItem {
             })
             .collect(),
         multiple: info.multiple,
-        // OpenCode takes an answer of one's own unless it says otherwise.
+        // OpenCode accepts free text as an answer unless this is false.
         custom: info.custom.unwrap_or(true),
     }
 }
@@ -349,9 +357,21 @@ pub(super) fn todos(list: wire::TodoList) -> ours::Todos {
     }
 }
 
-/// A to-do list as REST answers it.
+/// A to-do list from a REST reply.
 pub fn answer_todos(list: wire::TodoList) -> ours::Todos {
     todos(list)
+}
+
+/// Messages of a conversation as their server stores them, also those beyond the limits of the state. The creation time of a
+/// message without one is 0.
+pub fn conversation(
+    messages: Vec<wire::MessageWithParts>,
+) -> Vec<(ours::MessageInfo, Vec<ours::Part>)> {
+    let messages = messages.into_iter().map(|entry| {
+        let parts = entry.parts.into_iter().map(part);
+        (message(entry.info, Timestamp(0)), parts.collect())
+    });
+    messages.collect()
 }
 
 /// A page of messages that was read at `at`.
@@ -383,8 +403,8 @@ pub fn message_page(
     }
 }
 
-/// What a prompt can be sent with. Agents that only other agents call are left out. The default model is the
-/// configuration's, else that of the only provider; where there are several, the server chooses.
+/// The choices for a prompt. Agents that only other agents call are omitted. The default model is that of the
+/// configuration, else that of the only provider; with several providers the server chooses.
 pub fn catalog(agents: Vec<AgentInfo>, providers: Providers, config: ConfigInfo) -> ours::Catalog {
     let configured = config
         .model
@@ -398,37 +418,83 @@ pub fn catalog(agents: Vec<AgentInfo>, providers: Providers, config: ConfigInfo)
             provider: provider.into(),
             model: model.into(),
         });
+    let mut agents: Vec<_> = agents
+        .into_iter()
+        .filter(|agent| !agent.hidden && agent.mode.as_deref() != Some("subagent"))
+        .filter(|agent| bounds::is_id(&agent.name))
+        .map(|agent| ours::AgentInfo {
+            name: agent.name.into(),
+            description: bounds::words(&agent.description.unwrap_or_default()),
+        })
+        .collect();
+    let mut models: Vec<_> = providers
+        .providers
+        .into_iter()
+        .flat_map(|provider| {
+            let id: Arc<str> = provider.id.into();
+            provider
+                .models
+                .into_iter()
+                .map(move |model| ours::ModelInfo {
+                    id: ours::ModelRef {
+                        provider: id.clone(),
+                        model: model.id.into(),
+                    },
+                    name: bounds::words(&model.name),
+                    context: model.context,
+                })
+        })
+        .filter(|model| bounds::is_id(&model.id.model) && bounds::is_id(&model.id.provider))
+        .collect();
     ours::Catalog {
-        agents: agents
-            .into_iter()
-            .filter(|agent| !agent.hidden && agent.mode.as_deref() != Some("subagent"))
-            .filter(|agent| bounds::is_id(&agent.name))
-            .take(limits::CATALOG)
-            .map(|agent| ours::AgentInfo {
-                name: agent.name.into(),
-                description: bounds::words(&agent.description.unwrap_or_default()),
-            })
-            .collect(),
-        models: providers
-            .providers
-            .into_iter()
-            .flat_map(|provider| {
-                let id: Arc<str> = provider.id.into();
-                provider
-                    .models
-                    .into_iter()
-                    .map(move |model| ours::ModelInfo {
-                        id: ours::ModelRef {
-                            provider: id.clone(),
-                            model: model.id.into(),
-                        },
-                        name: bounds::words(&model.name),
-                        context: model.context,
-                    })
-            })
-            .filter(|model| bounds::is_id(&model.id.model) && bounds::is_id(&model.id.provider))
-            .take(limits::CATALOG)
-            .collect(),
+        more_agents: cut(&mut agents),
+        more_models: cut(&mut models),
+        agents,
+        models,
         default_model,
+    }
+}
+
+/// Cuts a list of a catalog to its bound, and returns how many were cut off.
+fn cut<T>(listed: &mut Vec<T>) -> usize {
+    let more = listed.len().saturating_sub(limits::CATALOG);
+    listed.truncate(limits::CATALOG);
+    more
+}
+
+#[cfg(test)]
+mod tests {
+    use opencode::client::{ModelEntry, ProviderInfo};
+
+    use super::*;
+
+    #[test]
+    fn a_catalog_that_is_cut_tells_by_how_much() {
+        let model = |n| ModelEntry {
+            id: format!("m{n}"),
+            name: String::new(),
+            context: 0,
+            cost: Default::default(),
+            variants: Vec::new(),
+        };
+        let provider = |id: &str, models: usize| ProviderInfo {
+            id: id.to_owned(),
+            name: String::new(),
+            models: (0..models).map(model).collect(),
+        };
+        let of = |models| {
+            let providers = Providers {
+                providers: vec![provider("a", limits::CATALOG - 1), provider("b", models)],
+                ..Providers::default()
+            };
+            catalog(Vec::new(), providers, ConfigInfo::default())
+        };
+        let whole = of(1);
+        assert_eq!(
+            (whole.models.len(), whole.more_models),
+            (limits::CATALOG, 0)
+        );
+        let cut = of(8);
+        assert_eq!((cut.models.len(), cut.more_models), (limits::CATALOG, 7));
     }
 }

@@ -1,4 +1,4 @@
-//! The requirement's sketch: every event carries the whole of what it tells, and there is no REST.
+//! The sketch dialect of the requirement: every event has a whole object, and there is no REST.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,20 +11,21 @@ use model::time::Timestamp;
 use opencode::sketch::{self, SketchEvent, SketchPart, SketchSession};
 use serde_json::json;
 
-use super::{Heard, bounds, malformed};
+use super::{Translated, bounds, malformed};
 use crate::limits;
 
-/// Sessions and messages by when they were first heard: that is their order, and one that is only mentioned is made up once.
+/// Sessions and messages by the time they first appeared, which defines their order. An object that is only mentioned
+/// is created once.
 #[derive(Debug, Default)]
 pub struct Sketch {
     announced: BTreeMap<Arc<str>, Timestamp>,
 }
 
 impl Sketch {
-    pub(super) fn frame(&mut self, data: &str, at: Timestamp) -> Heard {
+    pub(super) fn frame(&mut self, data: &str, at: Timestamp) -> Translated {
         match sketch::decode(data) {
             Err(_) => malformed("not an event"),
-            Ok(SketchEvent::Unknown { kind }) => Heard {
+            Ok(SketchEvent::Unknown { kind }) => Translated {
                 events: vec![Event::Unknown { kind: kind.into() }],
                 directory: None,
                 session: None,
@@ -50,7 +51,7 @@ impl Sketch {
         }
     }
 
-    /// When an id was first heard, and whether that is now.
+    /// Returns when an id first appeared, and whether that is now.
     fn first(&mut self, id: &str, at: Timestamp) -> (bool, Timestamp) {
         if let Some(first) = self.announced.get(id) {
             return (false, *first);
@@ -62,7 +63,7 @@ impl Sketch {
         (true, at)
     }
 
-    fn session(&mut self, session: SketchSession, at: Timestamp) -> Heard {
+    fn session(&mut self, session: SketchSession, at: Timestamp) -> Translated {
         let info = SessionInfo {
             parent: session.parent_id.map(SessionId::new),
             title: bounds::words(&session.title.unwrap_or_default()),
@@ -76,7 +77,7 @@ impl Sketch {
         } else {
             Event::Session(info)
         };
-        Heard {
+        Translated {
             events: vec![event],
             directory: None,
             session: Some(session.id.into()),
@@ -90,7 +91,7 @@ impl Sketch {
         parts: Vec<SketchPart>,
         status: Option<&str>,
         at: Timestamp,
-    ) -> Heard {
+    ) -> Translated {
         let mut events = Vec::new();
         if self.first(session, at).0 {
             events.push(Event::SessionCreated(SessionInfo::bare(
@@ -117,7 +118,7 @@ impl Sketch {
         for (at, sketched) in parts.into_iter().enumerate() {
             events.push(Event::Part(part(session, id, at, sketched, streaming)));
         }
-        Heard {
+        Translated {
             events,
             directory: None,
             session: Some(session.into()),
@@ -147,7 +148,7 @@ fn message(
         raw: Json::of(
             &json!({ "id": id, "sessionID": session, "role": "assistant", "status": status }),
         ),
-        // The sketch does not say who wrote a message; its own code takes every message as the model's.
+        // The sketch does not report the author of a message; every message is attributed to the model.
         ..MessageInfo::bare(
             MessageId::new(id),
             SessionId::new(session),

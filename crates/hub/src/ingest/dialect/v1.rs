@@ -1,4 +1,4 @@
-//! OpenCode 1.x events.
+//! Translation of OpenCode 1.x events.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use opencode::wire::{self, ErrorInfo, PermissionReply};
 
 use super::bounds;
 use super::rest::{message, part, permission, question, run_status, session, todos};
-use super::{Heard, malformed};
+use super::{Translated, malformed};
 
-pub(super) fn frame(data: &str, at: Timestamp) -> Heard {
+pub(super) fn frame(data: &str, at: Timestamp) -> Translated {
     match wire::decode(data) {
         Err(_) => malformed("not an event"),
         Ok(incoming) => {
@@ -22,7 +22,7 @@ pub(super) fn frame(data: &str, at: Timestamp) -> Heard {
             let events = translate(incoming.event, directory.as_ref(), at)
                 .into_iter()
                 .collect();
-            Heard {
+            Translated {
                 events,
                 directory,
                 session,
@@ -49,9 +49,11 @@ fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) ->
             session: SessionId::new(sync.aggregate_id),
             seq: sync.seq,
         },
-        W::SessionCompacted { .. } | W::SessionDiff { .. } | W::VcsBranchUpdated { .. } => {
-            return None;
-        }
+        W::SessionCompacted { .. } | W::SessionDiff { .. } => return None,
+        W::VcsBranchUpdated { branch } => Event::Branch {
+            directory: directory?.clone(),
+            branch: branch.map(|branch| bounds::words(&branch)),
+        },
         W::ProjectUpdated(_) | W::GlobalDisposed => return None,
         W::SessionCreated(info) => Event::SessionCreated(session(*info)),
         W::SessionUpdated(info) => Event::Session(session(*info)),
@@ -114,7 +116,7 @@ fn translate(event: wire::Event, directory: Option<&Arc<str>>, at: Timestamp) ->
     })
 }
 
-/// Events that OpenCode 1.18 documents and that change nothing Drovers shows, by the beginning of their type.
+/// Prefixes of event types that OpenCode 1.18 documents and that Drovers does not use.
 const UNUSED: [&str; 18] = [
     "catalog.",
     "command.",
@@ -140,7 +142,7 @@ fn is_documented(kind: &str) -> bool {
     UNUSED.iter().any(|known| kind.starts_with(known))
 }
 
-/// Text and reasoning both grow in their field `text`; increments of other fields are not known to exist.
+/// Text and reasoning both grow in the field `text`; no increments of other fields are known.
 fn part_delta(delta: wire::PartDelta) -> Option<Event> {
     if delta.field != "text" {
         return Some(Event::Unknown {
@@ -160,13 +162,9 @@ fn part_delta(delta: wire::PartDelta) -> Option<Event> {
     })
 }
 
-/// A failure of which nothing is told.
+/// A failure without details.
 fn untold() -> Failure {
-    Failure {
-        kind: ErrorKind::Failed,
-        name: "".into(),
-        message: "".into(),
-    }
+    Failure::failed("", "")
 }
 
 pub(super) fn failure(error: ErrorInfo) -> Failure {
@@ -176,9 +174,21 @@ pub(super) fn failure(error: ErrorInfo) -> Failure {
         } else {
             ErrorKind::Failed
         },
-        name: error.name.into(),
+        name: named(&error).into(),
         message: error.message.into(),
     })
+}
+
+/// The name of an error. A provider that answers with status 401 rejects the login, which OpenCode does not name.
+fn named(error: &ErrorInfo) -> &str {
+    let raw: Option<serde_json::Value> = serde_json::from_str(error.raw.get()).ok();
+    let status = raw
+        .as_ref()
+        .and_then(|raw| raw.pointer("/data/statusCode")?.as_u64());
+    match status {
+        Some(401) => "ProviderAuthError",
+        _ => &error.name,
+    }
 }
 
 fn session_of(event: &wire::Event) -> Option<&str> {

@@ -17,7 +17,7 @@ use super::*;
 use crate::engine::{self, Handle};
 use crate::ingest::dialect::Dialect;
 use crate::ingest::upstream::EventBytes;
-use crate::record::log::{Read, Said};
+use crate::record::log::{LogRead, Payload};
 
 /// What makes a stream panic, as a fault of the hub would.
 const PANIC: &str = "panic";
@@ -171,7 +171,7 @@ impl Upstream for Arc<Script> {
 struct Bench {
     script: Arc<Script>,
     engine: Handle,
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<SupervisorCommand>,
     changes: watch::Receiver<Rev>,
     supervisor: tokio::task::JoinHandle<()>,
 }
@@ -182,10 +182,10 @@ const HELLO: (Duration, &str) = (
 );
 
 async fn bench(plans: Vec<Plan>, healthy: Vec<bool>) -> Bench {
-    bench_with(plans, healthy, Patience::default()).await
+    bench_with(plans, healthy, Timeouts::default()).await
 }
 
-async fn bench_with(plans: Vec<Plan>, healthy: Vec<bool>, patience: Patience) -> Bench {
+async fn bench_with(plans: Vec<Plan>, healthy: Vec<bool>, timeouts: Timeouts) -> Bench {
     let script = Arc::new(Script {
         plans: Mutex::new(plans.into()),
         healthy: Mutex::new(healthy.into()),
@@ -212,7 +212,7 @@ async fn bench_with(plans: Vec<Plan>, healthy: Vec<bool>, patience: Patience) ->
             jitter_percent: 0,
             ..Policy::default()
         },
-        patience,
+        timeouts,
         clock,
         random: StdRng::seed_from_u64(1),
         directories: BTreeSet::new(),
@@ -292,7 +292,7 @@ async fn a_supervisor_that_panics_says_so_and_connects_anew() {
         .await;
     bench.connected().await;
     assert_eq!(bench.script.open.load(Ordering::SeqCst), 1);
-    bench.asks.send(Ask::Stop).await.unwrap();
+    bench.asks.send(SupervisorCommand::Stop).await.unwrap();
     bench.supervisor.await.unwrap();
     assert_eq!(bench.script.released.load(Ordering::SeqCst), 1);
 }
@@ -313,7 +313,7 @@ async fn a_server_that_was_given_up_is_only_asked_for_its_health() {
 async fn a_person_can_reconnect_at_any_time() {
     let mut bench = bench(vec![], vec![]).await;
     bench.disconnected().await;
-    bench.asks.send(Ask::Reconnect).await.unwrap();
+    bench.asks.send(SupervisorCommand::Reconnect).await.unwrap();
     bench
         .link(|status| matches!(status, LinkStatus::Error { attempt: 1, .. }))
         .await;
@@ -365,7 +365,7 @@ async fn nothing_is_read_before_the_state_is() {
     }
     bench
         .asks
-        .send(Ask::Session("ses_early".into()))
+        .send(SupervisorCommand::Session("ses_early".into()))
         .await
         .unwrap();
     bench.connected().await;
@@ -373,7 +373,7 @@ async fn nothing_is_read_before_the_state_is() {
     assert_eq!(asked(&bench.script), 0);
     bench
         .asks
-        .send(Ask::Session("ses_late".into()))
+        .send(SupervisorCommand::Session("ses_late".into()))
         .await
         .unwrap();
     // Answered with "not found", which buries the session.
@@ -388,12 +388,46 @@ async fn nothing_is_read_before_the_state_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn more_folders_than_are_read_are_told_with_how_many_are() {
+    let frame = |n: usize| {
+        let text = format!(
+            r#"{{"directory":"/f{n}","payload":{{"type":"lsp.updated","properties":{{}}}}}}"#
+        );
+        (Duration::ZERO, &*Box::leak(text.into_boxed_str()))
+    };
+    let cut = |bench: &Bench| {
+        bench.engine.read(|state| {
+            let notices = model::view::notices(state);
+            let cut = state.instances.values().find_map(|one| one.folders_cut);
+            assert_eq!(
+                cut.is_some(),
+                notices
+                    .iter()
+                    .any(|one| one.contains("more than 32 folders"))
+            );
+            cut
+        })
+    };
+    for (folders, reported) in [
+        (limits::DIRECTORIES, None),
+        (limits::DIRECTORIES + 2, Some(limits::DIRECTORIES)),
+    ] {
+        let frames = std::iter::once(HELLO).chain((0..folders).map(frame));
+        let mut bench = bench(vec![Plan::Stream(frames.collect(), After::Silence)], vec![]).await;
+        bench.connected().await;
+        // All was sent at once: once the link is stale, all was taken.
+        bench.link(|status| *status == LinkStatus::Stale).await;
+        assert_eq!(cut(&bench), reported);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_is_stale_and_then_the_end() {
     let mut bench = bench(vec![Plan::Stream(vec![HELLO], After::Silence)], vec![]).await;
     bench.connected().await;
     let began = Instant::now();
     bench.link(|status| *status == LinkStatus::Stale).await;
-    // The link was heard when it opened, 350 ms before its state was read.
+    // The link was alive when it opened, 350 ms before its state was read.
     assert_eq!(began.elapsed().as_millis().div_ceil(500) * 500, 25_000);
     let error = bench
         .link(|status| matches!(status, LinkStatus::Error { .. }))
@@ -403,7 +437,7 @@ async fn silence_is_stale_and_then_the_end() {
         panic!("matched above")
     };
     assert_eq!(reason.kind, ReasonKind::Silent);
-    assert!(reason.text.starts_with("nothing was heard for 45 s"));
+    assert!(reason.text.starts_with("no data was received for 45 s"));
     assert_eq!(bench.script.open.load(Ordering::SeqCst), 0);
 }
 
@@ -458,26 +492,26 @@ async fn what_is_heard_on_a_stream_that_breaks_too_early_is_in_the_log_alone() {
     let mut bench = bench(vec![broken, whole], vec![]).await;
     bench.connected().await;
     let log = bench.engine.log();
-    let Some(Read::Entries(entries)) = log.read(&log.begin(), 100) else {
+    let Some(LogRead::Entries(entries)) = log.read(&log.begin(), 100) else {
         panic!("the log begins here");
     };
-    let said: Vec<_> = entries
+    let payloads: Vec<_> = entries
         .into_iter()
-        .map(|entry| entry.said.clone())
+        .map(|entry| entry.payload.clone())
         .collect();
-    let upstream: Vec<_> = said
+    let upstream: Vec<_> = payloads
         .iter()
-        .filter_map(|said| match said {
-            Said::Upstream(text) => Some(&**text),
+        .filter_map(|payload| match payload {
+            Payload::Upstream(text) => Some(&**text),
             _ => None,
         })
         .collect();
     assert_eq!(upstream, [HELLO.1, created, "\"{odd\"", HELLO.1]);
-    // Connecting, then what was heard, and only then that it ended.
-    let ours = said
+    // Connecting, then what was received, and only then that it ended.
+    let ours = payloads
         .iter()
-        .position(|said| matches!(said, Said::Hub(word) if word.contains("error")));
-    assert_eq!(ours, Some(4), "{said:?}");
+        .position(|payload| matches!(payload, Payload::Hub(word) if word.contains("error")));
+    assert_eq!(ours, Some(4), "{payloads:?}");
     let known = bench.engine.read(|state| {
         let mut instances = state.instances.values();
         instances.any(|instance| !instance.sessions.is_empty())
@@ -490,14 +524,14 @@ async fn stopping_closes_the_stream_and_lets_go_of_the_server() {
     let mut bench = bench(vec![Plan::Stream(vec![HELLO], After::Silence)], vec![]).await;
     bench.connected().await;
     assert_eq!(bench.script.open.load(Ordering::SeqCst), 1);
-    bench.asks.send(Ask::Stop).await.unwrap();
+    bench.asks.send(SupervisorCommand::Stop).await.unwrap();
     bench.supervisor.await.unwrap();
     assert_eq!(bench.script.open.load(Ordering::SeqCst), 0);
     assert_eq!(bench.script.released.load(Ordering::SeqCst), 1);
 }
 
 fn nudge(bench: &Bench) {
-    bench.asks.try_send(Ask::Nudge).unwrap();
+    bench.asks.try_send(SupervisorCommand::Nudge).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -514,9 +548,9 @@ async fn a_stream_that_dies_while_the_state_is_read_is_noticed() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_means_what_is_set() {
-    let patience = Patience::new(Duration::from_secs(12), Duration::from_secs(20)).unwrap();
+    let timeouts = Timeouts::new(Duration::from_secs(12), Duration::from_secs(20)).unwrap();
     let stream = Plan::Stream(vec![HELLO], After::Silence);
-    let mut bench = bench_with(vec![stream], vec![], patience).await;
+    let mut bench = bench_with(vec![stream], vec![], timeouts).await;
     bench.connected().await;
     let began = Instant::now();
     bench.link(|status| *status == LinkStatus::Stale).await;
@@ -525,7 +559,7 @@ async fn silence_means_what_is_set() {
         .link(|status| matches!(status, LinkStatus::Error { .. }))
         .await;
     let text = &error.reason().unwrap().text;
-    assert!(text.starts_with("nothing was heard for 20 s"), "{text}");
+    assert!(text.starts_with("no data was received for 20 s"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -563,7 +597,7 @@ async fn a_connection_that_is_nudged_has_to_be_heard_soon() {
     sleep(Duration::from_secs(3)).await;
     nudge(&bench);
     sleep(Duration::from_secs(20)).await;
-    assert_eq!(bench.connects(), [0], "it was heard in time");
+    assert_eq!(bench.connects(), [0], "it was received in time");
     sleep(Duration::from_secs(12)).await;
     nudge(&bench);
     let error = bench

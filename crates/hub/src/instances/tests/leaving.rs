@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::*;
-use crate::record::journal::memory::Disk;
+use crate::record::journal::memory::MemoryDisk;
 use crate::registry::Login;
 use crate::secret::Secret;
 
@@ -55,7 +55,7 @@ async fn leave_after<T>(looks: usize, work: impl Future<Output = T>) -> Option<T
 /// A hub over servers, of which it knows some.
 struct Lab {
     dir: tempfile::TempDir,
-    disk: Disk,
+    disk: MemoryDisk,
     servers: Vec<FakeServer>,
     hub: Hub,
 }
@@ -66,7 +66,7 @@ impl Lab {
         for _ in 0..3 {
             servers.push(FakeServer::start(FakeOptions::default()).await.unwrap());
         }
-        let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
+        let (dir, disk) = (tempfile::tempdir().unwrap(), MemoryDisk::new());
         let hub = start(&dir, &disk).await;
         Self {
             dir,
@@ -98,6 +98,56 @@ impl Lab {
             .map(|one| one.id.clone())
     }
 
+    /// The instance of the first server, connected.
+    async fn connect(&self) -> InstanceId {
+        let added = self.hub.add(self.add(0, None), None).await.unwrap();
+        until(&self.hub, |state| connected(state, 1)).await;
+        added.id().clone()
+    }
+
+    /// A session of the first server.
+    fn session(&self, title: &str) -> String {
+        self.servers[0].seed_session(title).unwrap()
+    }
+
+    /// Stores a text of an instance, or of one of its sessions.
+    async fn say(&self, instance: &InstanceId, session: Option<&str>, text: &str) {
+        let said = crate::record::log::Payload::Upstream(text.into());
+        let said = [(session.map(Into::into), said)];
+        let log = self.hub.engine().log();
+        log.append(instance, said, model::time::Timestamp(0));
+        until_disk(&self.disk, |disk| is_stored(disk, text)).await;
+    }
+
+    /// From now on the journal's disk refuses: no purge can be noted in it.
+    fn refuse_writes(&self) {
+        let full = crate::record::journal::store::StoreError::Full("no".into());
+        self.disk.fail(Some(full));
+    }
+
+    async fn delete(&self, session: &str) {
+        delete(&self.servers[0], session).await;
+    }
+
+    /// Ends the hub without a word.
+    async fn kill(self) -> Killed {
+        let Self {
+            dir,
+            disk,
+            servers,
+            hub,
+        } = self;
+        let mut journal = hub.engine().journal().status();
+        drop(hub);
+        let ended = async { while journal.changed().await.is_ok() {} };
+        timeout(PATIENCE, ended).await.expect("the journal ends");
+        Killed { dir, disk, servers }
+    }
+
+    async fn until_purged(&self, text: &str) {
+        until_disk(&self.disk, |disk| !is_stored(disk, text)).await;
+    }
+
     async fn ask(&self, (ask, looks): Step) {
         let hub = self.hub.clone();
         match ask {
@@ -125,7 +175,55 @@ impl Lab {
     }
 }
 
-async fn start(dir: &tempfile::TempDir, disk: &Disk) -> Hub {
+/// What a hub leaves that was killed.
+struct Killed {
+    dir: tempfile::TempDir,
+    disk: MemoryDisk,
+    servers: Vec<FakeServer>,
+}
+
+impl Killed {
+    async fn delete(&self, session: &str) {
+        delete(&self.servers[0], session).await;
+    }
+
+    /// The next hub, on a disk that works.
+    async fn start(self) -> Lab {
+        let Self { dir, disk, servers } = self;
+        disk.fail(None);
+        let hub = start(&dir, &disk).await;
+        Lab {
+            dir,
+            disk,
+            servers,
+            hub,
+        }
+    }
+}
+
+async fn delete(server: &FakeServer, session: &str) {
+    let http = opencode::Http::new().unwrap();
+    let url = url::Url::parse(&server.url).unwrap();
+    let client = opencode::Client::new(http, url, None).unwrap();
+    client.delete_session(session).await.unwrap();
+}
+
+fn is_stored(disk: &MemoryDisk, text: &str) -> bool {
+    String::from_utf8_lossy(&disk.bytes()).contains(text)
+}
+
+async fn until_disk(disk: &MemoryDisk, wanted: impl Fn(&MemoryDisk) -> bool) {
+    let reached = async {
+        while !wanted(disk) {
+            sleep(Duration::from_millis(5)).await
+        }
+    };
+    timeout(PATIENCE, reached)
+        .await
+        .expect("the disk becomes as wanted");
+}
+
+async fn start(dir: &tempfile::TempDir, disk: &MemoryDisk) -> Hub {
     let launcher = Launcher::new(GuardCommand::new("false", ["never"]), None);
     let options = HubOptions {
         journal: Keep::In(Arc::new(disk.clone()), Retention::default()),
@@ -153,19 +251,19 @@ fn disagreement(hub: &Hub) -> Option<String> {
         .read(|state| state.instances.keys().cloned().collect());
     let supervised: BTreeSet<_> = hub.0.instances.known();
     let log = hub.engine().log();
-    let withheld: BTreeSet<_> = listed
+    let redacted: BTreeSet<_> = listed
         .iter()
         .filter(|id| log.is_private(id))
         .cloned()
         .collect();
     let found = format!(
         "listed {listed:?}, in the state {folded:?}, supervised {supervised:?}, not to be stored {private:?}, not stored \
-         {withheld:?}, to be purged {purging:?} and {:?}",
+         {redacted:?}, to be purged {purging:?} and {:?}",
         log.next_purge()
     );
     let agree = listed == folded
         && listed == supervised
-        && private == withheld
+        && private == redacted
         && purging.is_empty()
         && log.next_purge().is_none();
     (!agree).then_some(found)
@@ -220,14 +318,7 @@ proptest! {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_goes_on_without_its_caller_and_a_second_one_waits_for_it() {
     let lab = Lab::new().await;
-    let id = lab
-        .hub
-        .add(lab.add(0, None), None)
-        .await
-        .unwrap()
-        .id()
-        .clone();
-    until(&lab.hub, |state| connected(state, 1)).await;
+    let id = lab.connect().await;
     assert!(leave_after(1, lab.hub.remove(&id)).await.is_none());
     // Gone already, or still going: it is never a ghost that nobody can remove.
     lab.hub.remove(&id).await.unwrap();
@@ -238,49 +329,46 @@ async fn a_removal_goes_on_without_its_caller_and_a_second_one_waits_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_that_is_killed_while_it_removes_leaves_the_purge_to_the_next() {
     let lab = Lab::new().await;
-    let id = lab
-        .hub
-        .add(lab.add(0, None), None)
-        .await
-        .unwrap()
-        .id()
-        .clone();
-    until(&lab.hub, |state| connected(state, 1)).await;
-    let said = crate::record::log::Said::Upstream("a secret".into());
-    let log = lab.hub.engine().log();
-    log.append(&id, [(None, said)], model::time::Timestamp(0));
-    let stored = |disk: &Disk| String::from_utf8_lossy(&disk.bytes()).contains("a secret");
-    let is_stored = async {
-        while !stored(&lab.disk) {
-            sleep(Duration::from_millis(5)).await
-        }
-    };
-    timeout(PATIENCE, is_stored).await.expect("it is stored");
-    // The disk of the journal refuses: the purge cannot be noted in it before the kill.
-    lab.disk
-        .fail(Some(crate::record::journal::store::StoreError::Full(
-            "no".into(),
-        )));
+    let id = lab.connect().await;
+    lab.say(&id, None, SECRET).await;
+    lab.refuse_writes();
     assert!(lab.hub.remove(&id).await.unwrap());
-    let Lab {
-        dir,
-        disk,
-        hub,
-        servers,
-    } = lab;
-    let mut journal = hub.engine().journal().status();
-    drop(hub);
-    let ended = async { while journal.changed().await.is_ok() {} };
-    timeout(PATIENCE, ended).await.expect("the journal ends");
-    assert!(stored(&disk));
-    disk.fail(None);
-    let hub = start(&dir, &disk).await;
-    agrees(&hub).await.unwrap();
-    let purged = async {
-        while stored(&disk) {
-            sleep(Duration::from_millis(5)).await
-        }
-    };
-    timeout(PATIENCE, purged).await.expect("it is purged");
-    drop(servers);
+    let killed = lab.kill().await;
+    assert!(is_stored(&killed.disk, SECRET));
+    let lab = killed.start().await;
+    agrees(&lab.hub).await.unwrap();
+    lab.until_purged(SECRET).await;
+}
+
+/// A text that is to be purged.
+const SECRET: &str = "a secret";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_whose_deletion_the_journal_had_not_noted_is_purged_by_the_next_hub() {
+    let lab = Lab::new().await;
+    let (gone, stays) = (lab.session("gone"), lab.session("stays"));
+    let id = lab.connect().await;
+    lab.say(&id, Some(&gone), SECRET).await;
+    lab.say(&id, Some(&stays), "no secret").await;
+    lab.refuse_writes();
+    lab.delete(&gone).await;
+    let session = model::ids::SessionId::from(gone.as_str());
+    until(&lab.hub, |state| state.session(&id, &session).is_none()).await;
+    let killed = lab.kill().await;
+    assert!(is_stored(&killed.disk, SECRET));
+    let lab = killed.start().await;
+    lab.until_purged(SECRET).await;
+    assert!(is_stored(&lab.disk, "no secret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_deleted_while_no_hub_runs_is_purged_by_the_next() {
+    let lab = Lab::new().await;
+    let gone = lab.session("gone");
+    let id = lab.connect().await;
+    lab.say(&id, Some(&gone), SECRET).await;
+    let killed = lab.kill().await;
+    killed.delete(&gone).await;
+    assert!(is_stored(&killed.disk, SECRET));
+    killed.start().await.until_purged(SECRET).await;
 }

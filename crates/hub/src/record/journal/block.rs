@@ -1,16 +1,16 @@
-//! Entries, packed: the journal's format within a block. Pure; whatever bytes it is given, it never panics.
+//! The format of entries within a block of the journal. Pure; no input makes it panic.
 //!
-//! A block is one zstd frame. Unpacked it is its entries one after the other, each:
+//! A block is one zstd frame. Decompressed it is a sequence of entries:
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
-//! | 1 | what it holds: 0 a server's event, 1 the hub's own word, 2 withheld, 3 the names of a server's event |
-//! | 8 | when it came: milliseconds since 1970, little endian |
+//! | 1 | kind: 0 an event of a server, 1 an event of the hub, 2 redacted, 3 the names of a server's event |
+//! | 8 | time of arrival: milliseconds since 1970, little endian |
 //! | 2 + n | the instance: length (little endian), then UTF-8 |
-//! | 2 + n | the session likewise; empty if it is about none |
-//! | 4 + n | the text likewise; empty if withheld |
+//! | 2 + n | the session likewise; empty if there is none |
+//! | 4 + n | the text likewise; empty if redacted |
 //!
-//! Sequences are not in it: the first is the block's, each further one is one more.
+//! Sequence numbers are implicit: the first is in the block, each further one is one more.
 
 use std::io;
 use std::sync::Arc;
@@ -19,35 +19,35 @@ use model::ids::InstanceId;
 use model::time::Timestamp;
 
 use super::sources::Sources;
-use super::store::{Block, LifeId};
+use super::store::{Block, EpochId};
 use crate::limits;
-use crate::record::log::{Entry, Said};
+use crate::record::log::{Entry, Payload};
 
-/// zstd's fastest ordinary level: the newest block is packed again with every group.
+/// zstd's fastest ordinary level: the newest block is compressed again with every group.
 const LEVEL: i32 = 1;
 
-/// A block that makes no sense.
+/// A damaged block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a block of the journal makes no sense")]
+#[error("a block of the journal is damaged")]
 pub struct BadBlock;
 
-/// What one entry holds, without its place.
+/// The content of an entry, without its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The server it came from.
+    /// The server of the entry.
     pub instance: InstanceId,
-    /// The session it is about.
+    /// The session of the entry, if it has one.
     pub session: Option<Arc<str>>,
-    /// What was said.
-    pub said: Said,
-    /// When it came.
+    /// The payload.
+    pub payload: Payload,
+    /// Time of arrival.
     pub at: Timestamp,
 }
 
-/// A block that grows.
+/// Builder of a block.
 #[derive(Debug)]
 pub struct Packer {
-    life: LifeId,
+    epoch: EpochId,
     first: u64,
     count: u64,
     newest: Timestamp,
@@ -56,10 +56,10 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// An empty block that begins with this entry.
-    pub fn new(life: LifeId, first: u64) -> Self {
+    /// A block that will begin with this entry.
+    pub fn new(epoch: EpochId, first: u64) -> Self {
         Self {
-            life,
+            epoch,
             first,
             count: 0,
             newest: Timestamp(i64::MIN),
@@ -68,28 +68,28 @@ impl Packer {
         }
     }
 
-    /// Adds an entry; the text of a private one stays out.
+    /// Adds an entry; the text of a private one is omitted.
     pub fn push(&mut self, entry: &Entry) {
-        let said = if entry.private {
-            &Said::Withheld
+        let payload = if entry.private {
+            &Payload::Redacted
         } else {
-            &entry.said
+            &entry.payload
         };
-        self.record(&entry.instance, entry.session.as_ref(), said, entry.at);
+        self.record(&entry.instance, entry.session.as_ref(), payload, entry.at);
     }
 
     fn record(
         &mut self,
         instance: &InstanceId,
         session: Option<&Arc<str>>,
-        said: &Said,
+        payload: &Payload,
         at: Timestamp,
     ) {
-        let (kind, text) = match said {
-            Said::Upstream(text) => (0, &**text),
-            Said::Hub(text) => (1, &**text),
-            Said::Withheld => (2, ""),
-            Said::Names(text) => (3, &**text),
+        let (kind, text) = match payload {
+            Payload::Upstream(text) => (0, &**text),
+            Payload::Hub(text) => (1, &**text),
+            Payload::Redacted => (2, ""),
+            Payload::Names(text) => (3, &**text),
         };
         self.raw.push(kind);
         self.raw.extend_from_slice(&at.0.to_le_bytes());
@@ -101,7 +101,7 @@ impl Packer {
         self.raw
             .extend_from_slice(&text.as_bytes()[..length as usize]);
         if kind != 2 {
-            // Names stay when their session's texts go.
+            // Names remain when the texts of their session are purged.
             let texts_of = session.filter(|_| kind != 3);
             self.sources
                 .add(instance, texts_of.map(|session| &**session));
@@ -120,13 +120,12 @@ impl Packer {
         self.raw.len() >= limits::JOURNAL_BLOCK_BYTES
     }
 
-    /// The block so far.
+    /// The compressed block.
     ///
-    /// # Errors
-    /// There is no memory for it.
+    /// # Errors Out of memory.
     pub fn pack(&self) -> io::Result<Block> {
         Ok(Block {
-            life: self.life,
+            epoch: self.epoch,
             first: self.first,
             last: self.first + self.count.saturating_sub(1),
             newest: self.newest,
@@ -137,7 +136,7 @@ impl Packer {
     }
 }
 
-/// Writes a short text. Ids are short; what is longer than a length can say is cut, between characters.
+/// Writes a short text. Ids are short; a text longer than its length field is truncated at a character boundary.
 fn short(raw: &mut Vec<u8>, text: &str) {
     let mut end = text.len().min(usize::from(u16::MAX));
     while !text.is_char_boundary(end) {
@@ -147,12 +146,11 @@ fn short(raw: &mut Vec<u8>, text: &str) {
     raw.extend_from_slice(&text.as_bytes()[..end]);
 }
 
-/// Unpacks a block.
+/// Decompresses a block.
 ///
-/// # Errors
-/// It is none, or larger than any that is written.
+/// # Errors The data is not a block, or larger than any that is written.
 pub fn unpack(data: &[u8]) -> Result<Vec<Record>, BadBlock> {
-    // What we write says how long it is; without it there would have to be room for the longest.
+    // Written blocks have their length in the frame; without it the buffer would need the maximum size.
     let length = zstd::zstd_safe::get_frame_content_size(data).ok().flatten();
     let length = length.and_then(|length| usize::try_from(length).ok());
     let length = length
@@ -167,19 +165,23 @@ pub fn unpack(data: &[u8]) -> Result<Vec<Record>, BadBlock> {
     Ok(records)
 }
 
-/// The same block without the texts of those records that `goes` names.
+/// The same block without the texts of the records that `goes` selects.
 ///
-/// # Errors
-/// It makes no sense, or there is no memory for it.
+/// # Errors The block is damaged, or there is no memory for it.
 pub fn without(block: &Block, goes: impl Fn(&Record) -> bool) -> Result<Block, BadBlock> {
-    let mut packer = Packer::new(block.life, block.first);
+    let mut packer = Packer::new(block.epoch, block.first);
     for record in unpack(&block.data)? {
-        let said = if goes(&record) {
-            &Said::Withheld
+        let payload = if goes(&record) {
+            &Payload::Redacted
         } else {
-            &record.said
+            &record.payload
         };
-        packer.record(&record.instance, record.session.as_ref(), said, record.at);
+        packer.record(
+            &record.instance,
+            record.session.as_ref(),
+            payload,
+            record.at,
+        );
     }
     if packer.is_empty() {
         return Err(BadBlock);
@@ -195,15 +197,15 @@ fn record(rest: &mut &[u8]) -> Result<Record, BadBlock> {
     let length = u16::from_le_bytes(take(rest)?);
     let session = text(rest, usize::from(length))?;
     let length = u32::from_le_bytes(take(rest)?);
-    let said = text(rest, length as usize)?;
+    let payload = text(rest, length as usize)?;
     Ok(Record {
         instance: InstanceId::new(instance),
         session: (!session.is_empty()).then(|| session.into()),
-        said: match kind {
-            0 => Said::Upstream(said.into()),
-            1 => Said::Hub(said.into()),
-            2 if said.is_empty() => Said::Withheld,
-            3 => Said::Names(said.into()),
+        payload: match kind {
+            0 => Payload::Upstream(payload.into()),
+            1 => Payload::Hub(payload.into()),
+            2 if payload.is_empty() => Payload::Redacted,
+            3 => Payload::Names(payload.into()),
             _ => return Err(BadBlock),
         },
         at,
@@ -229,13 +231,13 @@ mod tests {
 
     use super::*;
 
-    fn entry(seq: u64, said: Said, private: bool) -> Entry {
+    fn entry(seq: u64, payload: Payload, private: bool) -> Entry {
         Entry {
             epoch: "e".into(),
             seq,
             instance: "i1".into(),
             session: seq.is_multiple_of(2).then(|| "ses_1".into()),
-            said,
+            payload,
             at: Timestamp(seq as i64),
             private,
         }
@@ -251,37 +253,40 @@ mod tests {
     #[test]
     fn what_is_packed_is_unpacked() {
         let mut packer = Packer::new(3, 7);
-        packer.push(&entry(7, Said::Upstream("{\"é\":1}".into()), false));
-        packer.push(&entry(8, Said::Hub("{}".into()), false));
-        packer.push(&entry(9, Said::Upstream("secret".into()), true));
+        packer.push(&entry(7, Payload::Upstream("{\"é\":1}".into()), false));
+        packer.push(&entry(8, Payload::Hub("{}".into()), false));
+        packer.push(&entry(9, Payload::Upstream("secret".into()), true));
         let block = packer.pack().unwrap();
-        assert_eq!((block.life, block.first, block.last), (3, 7, 9));
+        assert_eq!((block.epoch, block.first, block.last), (3, 7, 9));
         assert_eq!(block.newest, Timestamp(9));
         assert_eq!(block.sources, sources(&[None, Some("ses_1")]));
         let records = unpack(&block.data).unwrap();
-        assert_eq!(records[0].said, Said::Upstream("{\"é\":1}".into()));
+        assert_eq!(records[0].payload, Payload::Upstream("{\"é\":1}".into()));
         assert_eq!(records[0].session, None);
-        assert_eq!(records[1].said, Said::Hub("{}".into()));
+        assert_eq!(records[1].payload, Payload::Hub("{}".into()));
         assert_eq!(records[1].session.as_deref(), Some("ses_1"));
         assert_eq!(
-            (&records[2].said, records[2].at),
-            (&Said::Withheld, Timestamp(9))
+            (&records[2].payload, records[2].at),
+            (&Payload::Redacted, Timestamp(9))
         );
     }
 
     #[test]
     fn texts_can_be_taken_out_of_it() {
         let mut packer = Packer::new(1, 1);
-        packer.push(&entry(1, Said::Upstream("keep".into()), false));
-        packer.push(&entry(2, Said::Upstream("drop".into()), false));
+        packer.push(&entry(1, Payload::Upstream("keep".into()), false));
+        packer.push(&entry(2, Payload::Upstream("drop".into()), false));
         let block = packer.pack().unwrap();
         let purged = without(&block, |record| record.session.is_some()).unwrap();
-        let said: Vec<_> = unpack(&purged.data)
+        let payload: Vec<_> = unpack(&purged.data)
             .unwrap()
             .into_iter()
-            .map(|record| record.said)
+            .map(|record| record.payload)
             .collect();
-        assert_eq!(said, [Said::Upstream("keep".into()), Said::Withheld]);
+        assert_eq!(
+            payload,
+            [Payload::Upstream("keep".into()), Payload::Redacted]
+        );
         assert_eq!((purged.first, purged.last), (1, 2));
         assert_eq!(purged.sources, sources(&[None]));
     }
@@ -294,7 +299,7 @@ mod tests {
             if let Ok(records) = unpack(&packed) {
                 let mut packer = Packer::new(0, 0);
                 for record in &records {
-                    packer.record(&record.instance, record.session.as_ref(), &record.said, record.at);
+                    packer.record(&record.instance, record.session.as_ref(), &record.payload, record.at);
                 }
                 prop_assert_eq!(packer.raw, raw);
             }

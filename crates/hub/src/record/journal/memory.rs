@@ -1,22 +1,25 @@
-//! A journal in memory, for tests and simulations: a disk that outlives hubs, and fails when it is told to.
+//! A journal in memory, for tests and simulations: a disk that outlives hubs and fails on request.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::block::{Record, unpack};
-use super::store::{Block, Bounds, Life, LifeId, Medium, Place, Purge, Reader, Store, StoreError};
+use super::store::{
+    Block, BlockPosition, Bounds, Epoch, EpochId, Medium, Purge, Reader, SessionKey, Store,
+    StoreError,
+};
 
-/// Groups that [`Disk::tear`] can take back at most.
+/// Maximum number of groups that [`MemoryDisk::tear`] can revert.
 const TEARABLE: usize = 8;
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
-pub struct Disk(Arc<Mutex<Platters>>);
+pub struct MemoryDisk(Arc<Mutex<DiskContents>>);
 
 #[derive(Debug, Default)]
-struct Platters {
-    kept: Kept,
-    /// What was kept before each of the newest groups that are not safe yet.
-    before: Vec<Kept>,
+struct DiskContents {
+    kept: StoredBlock,
+    /// The contents before each of the newest groups that are not durable yet.
+    before: Vec<StoredBlock>,
     fault: Option<StoreError>,
     unreadable: Option<StoreError>,
     /// True until the next write, which panics.
@@ -25,43 +28,44 @@ struct Platters {
 }
 
 #[derive(Clone, Debug)]
-struct KeptLife {
-    id: LifeId,
-    epoch: Arc<str>,
+struct StoredEpoch {
+    id: EpochId,
+    name: Arc<str>,
     end: u64,
     closed: bool,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Kept {
-    lives: Vec<KeptLife>,
+struct StoredBlock {
+    epochs: Vec<StoredEpoch>,
     blocks: Vec<Arc<Block>>,
     purges: Vec<Purge>,
+    sessions: Vec<SessionKey>,
 }
 
-impl Disk {
+impl MemoryDisk {
     /// An empty disk.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes opening and writing fail with this from now on; `None` makes the disk whole.
+    /// Makes opening and writing fail with this error from now on; `None` ends that.
     pub fn fail(&self, fault: Option<StoreError>) {
         self.lock().fault = fault;
     }
 
-    /// Makes the next write panic, as a fault of the program would.
+    /// Makes the next write panic, as a bug in the program would.
     pub fn panic_once(&self) {
         self.lock().panics = true;
     }
 
-    /// Makes reading fail with this from now on.
+    /// Makes reading fail with this error from now on.
     pub fn fail_reads(&self, fault: Option<StoreError>) {
         self.lock().unreadable = fault;
     }
 
-    /// Takes back the newest `groups` that were written, as far as they are not safe: what a loss of power can do.
-    /// Gives back how many it took. Nothing may have the disk open for writing.
+    /// Reverts the newest `groups` that were written, as far as they are not durable, as a loss of power may. Returns
+    /// the number of reverted groups. Nothing may have the disk open for writing.
     pub fn tear(&self, groups: usize) -> usize {
         let mut platters = self.lock();
         let torn = groups.min(platters.before.len());
@@ -73,7 +77,7 @@ impl Disk {
         torn
     }
 
-    /// Everything that is kept, for a search of it.
+    /// All stored bytes, for a search.
     pub fn bytes(&self) -> Vec<u8> {
         let platters = self.lock();
         let blocks = platters.kept.blocks.iter();
@@ -82,20 +86,20 @@ impl Disk {
             .collect()
     }
 
-    /// Every entry that is kept, for a search of them.
+    /// All stored entries, for a search.
     pub fn records(&self) -> Vec<Record> {
         let blocks = self.lock().kept.blocks.clone();
         let records = blocks.iter().filter_map(|block| unpack(&block.data).ok());
         records.flatten().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Platters> {
+    fn lock(&self) -> MutexGuard<'_, DiskContents> {
         self.0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn writable(&self) -> Result<MutexGuard<'_, Platters>, StoreError> {
+    fn writable(&self) -> Result<MutexGuard<'_, DiskContents>, StoreError> {
         let mut platters = self.lock();
         assert!(!std::mem::take(&mut platters.panics), "a write panics");
         match &platters.fault {
@@ -104,7 +108,7 @@ impl Disk {
         }
     }
 
-    fn readable(&self) -> Result<MutexGuard<'_, Platters>, StoreError> {
+    fn readable(&self) -> Result<MutexGuard<'_, DiskContents>, StoreError> {
         let platters = self.lock();
         match &platters.unreadable {
             Some(fault) => Err(fault.clone()),
@@ -113,8 +117,8 @@ impl Disk {
     }
 }
 
-impl Platters {
-    /// Notes the state before a change that a loss of power can take back.
+impl DiskContents {
+    /// Saves the state before a change that a loss of power can revert.
     fn unsafe_change(&mut self) {
         if self.before.len() == TEARABLE {
             self.before.remove(0);
@@ -122,45 +126,46 @@ impl Platters {
         self.before.push(self.kept.clone());
     }
 
-    fn life(&mut self, id: LifeId) -> Option<&mut KeptLife> {
-        self.kept.lives.iter_mut().find(|life| life.id == id)
+    fn epoch(&mut self, id: EpochId) -> Option<&mut StoredEpoch> {
+        self.kept.epochs.iter_mut().find(|epoch| epoch.id == id)
     }
 }
 
-impl Kept {
+impl StoredBlock {
     fn put(&mut self, block: &Block) {
         let new = Arc::new(block.clone());
         let known = self.blocks.iter_mut().rev();
-        let same = |known: &&mut Arc<Block>| known.life == block.life && known.first == block.first;
+        let same =
+            |known: &&mut Arc<Block>| known.epoch == block.epoch && known.first == block.first;
         match known.into_iter().find(same) {
             Some(known) => *known = new,
             None => self.blocks.push(new),
         }
-        if let Some(life) = self.lives.iter_mut().find(|life| life.id == block.life) {
-            life.end = life.end.max(block.last);
+        if let Some(epoch) = self.epochs.iter_mut().find(|epoch| epoch.id == block.epoch) {
+            epoch.end = epoch.end.max(block.last);
         }
     }
 
-    fn lives(&self) -> Vec<Life> {
-        let lives = self.lives.iter();
-        lives
-            .map(|life| {
-                let mut blocks = self.blocks.iter().filter(|block| block.life == life.id);
+    fn epochs(&self) -> Vec<Epoch> {
+        let epochs = self.epochs.iter();
+        epochs
+            .map(|epoch| {
+                let mut blocks = self.blocks.iter().filter(|block| block.epoch == epoch.id);
                 let first = blocks.next();
                 let newest = blocks.next_back().or(first).map_or(0, |block| block.last);
-                Life {
-                    id: life.id,
-                    epoch: life.epoch.clone(),
-                    begin: first.map_or(life.end, |block| block.first - 1),
-                    end: life.end,
-                    closed: life.closed && (first.is_none() || newest == life.end),
+                Epoch {
+                    id: epoch.id,
+                    name: epoch.name.clone(),
+                    begin: first.map_or(epoch.end, |block| block.first - 1),
+                    end: epoch.end,
+                    closed: epoch.closed && (first.is_none() || newest == epoch.end),
                 }
             })
             .collect()
     }
 }
 
-impl Medium for Disk {
+impl Medium for MemoryDisk {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
         drop(self.writable()?);
         Ok(Box::new(self.clone()))
@@ -174,7 +179,7 @@ impl Medium for Disk {
     fn put_aside(&self) -> Result<String, StoreError> {
         let mut platters = self.lock();
         platters.fault = None;
-        platters.kept = Kept::default();
+        platters.kept = StoredBlock::default();
         platters.before.clear();
         platters.aside += 1;
         Ok(format!("aside-{}", platters.aside))
@@ -185,39 +190,50 @@ impl Medium for Disk {
     }
 }
 
-impl Store for Disk {
-    fn lives(&mut self) -> Result<Vec<Life>, StoreError> {
-        Ok(self.writable()?.kept.lives())
+impl Store for MemoryDisk {
+    fn epochs(&mut self) -> Result<Vec<Epoch>, StoreError> {
+        Ok(self.writable()?.kept.epochs())
     }
 
-    fn begin(&mut self, epoch: &str, keep: usize) -> Result<LifeId, StoreError> {
+    fn begin(&mut self, name: &str, keep: usize) -> Result<EpochId, StoreError> {
         let mut platters = self.writable()?;
         platters.unsafe_change();
         let kept = &mut platters.kept;
-        let id = kept.lives.last().map_or(1, |life| life.id + 1);
-        kept.lives.push(KeptLife {
+        let id = kept.epochs.last().map_or(1, |epoch| epoch.id + 1);
+        kept.epochs.push(StoredEpoch {
             id,
-            epoch: epoch.into(),
+            name: name.into(),
             end: 0,
             closed: false,
         });
-        while kept.lives.len() > keep.max(1)
+        while kept.epochs.len() > keep.max(1)
             && !kept
                 .blocks
                 .iter()
-                .any(|block| block.life == kept.lives[0].id)
+                .any(|block| block.epoch == kept.epochs[0].id)
         {
-            kept.lives.remove(0);
+            kept.epochs.remove(0);
         }
         Ok(id)
     }
 
-    fn resume(&mut self, life: LifeId) -> Result<(), StoreError> {
+    fn resume(&mut self, epoch: EpochId) -> Result<(), StoreError> {
         let mut platters = self.writable()?;
-        if let Some(life) = platters.life(life) {
-            life.closed = false;
+        if let Some(epoch) = platters.epoch(epoch) {
+            epoch.closed = false;
         }
         platters.before.clear();
+        Ok(())
+    }
+
+    fn note_sessions(&mut self, sessions: &[SessionKey], keep: usize) -> Result<(), StoreError> {
+        let mut platters = self.writable()?;
+        platters.unsafe_change();
+        let noted = &mut platters.kept.sessions;
+        noted.retain(|known| !sessions.contains(known));
+        noted.extend_from_slice(sessions);
+        let surplus = noted.len().saturating_sub(keep);
+        noted.drain(..surplus);
         Ok(())
     }
 
@@ -230,10 +246,10 @@ impl Store for Disk {
         Ok(())
     }
 
-    fn close(&mut self, life: LifeId, last: u64) -> Result<(), StoreError> {
+    fn close(&mut self, epoch: EpochId, last: u64) -> Result<(), StoreError> {
         let mut platters = self.writable()?;
-        if let Some(life) = platters.life(life) {
-            (life.end, life.closed) = (last, true);
+        if let Some(epoch) = platters.epoch(epoch) {
+            (epoch.end, epoch.closed) = (last, true);
         }
         platters.before.clear();
         Ok(())
@@ -273,12 +289,12 @@ impl Store for Disk {
     fn holding(
         &mut self,
         purge: &Purge,
-        after: Place,
+        after: BlockPosition,
         most: usize,
     ) -> Result<Vec<Block>, StoreError> {
         let platters = self.writable()?;
         let holds = |block: &&Arc<Block>| {
-            (block.life, block.first) > after && block.sources.may_hold(purge)
+            (block.epoch, block.first) > after && block.sources.may_hold(purge)
         };
         let blocks = platters.kept.blocks.iter().filter(holds).take(most);
         Ok(blocks.map(|block| Block::clone(block)).collect())
@@ -287,6 +303,10 @@ impl Store for Disk {
     fn purged(&mut self, purge: &Purge) -> Result<bool, StoreError> {
         let mut platters = self.writable()?;
         platters.kept.purges.retain(|noted| noted != purge);
+        let covered = |(instance, session): &SessionKey| {
+            *instance == purge.instance && purge.session.as_ref().is_none_or(|of| of == session)
+        };
+        platters.kept.sessions.retain(|noted| !covered(noted));
         platters.before.clear();
         Ok(true)
     }
@@ -296,19 +316,19 @@ impl Store for Disk {
     }
 }
 
-impl Reader for Disk {
-    fn read(&mut self, epoch: &str, after: u64, raw: u64) -> Result<Vec<Block>, StoreError> {
+impl Reader for MemoryDisk {
+    fn read(&mut self, name: &str, after: u64, raw: u64) -> Result<Vec<Block>, StoreError> {
         let platters = self.readable()?;
-        let Some(life) = platters
+        let Some(epoch) = platters
             .kept
-            .lives
+            .epochs
             .iter()
-            .find(|life| *life.epoch == *epoch)
+            .find(|epoch| *epoch.name == *name)
         else {
             return Ok(Vec::new());
         };
         let blocks = platters.kept.blocks.iter();
-        let wanted = blocks.filter(|block| block.life == life.id && block.last > after);
+        let wanted = blocks.filter(|block| block.epoch == epoch.id && block.last > after);
         let mut bytes = 0;
         let mut read: Vec<Block> = Vec::new();
         for block in wanted {
@@ -330,14 +350,28 @@ impl Reader for Disk {
         };
         let newest: Vec<_> = platters.kept.blocks.iter().rev().take_while(fits).collect();
         let named = newest.into_iter().rev().filter_map(|block| {
-            let life = platters
+            let epoch = platters
                 .kept
-                .lives
+                .epochs
                 .iter()
-                .find(|life| life.id == block.life)?;
-            Some((life.epoch.clone(), Block::clone(block)))
+                .find(|epoch| epoch.id == block.epoch)?;
+            Some((epoch.name.clone(), Block::clone(block)))
         });
         Ok(named.collect())
+    }
+
+    fn sessions(&mut self) -> Result<Vec<SessionKey>, StoreError> {
+        let platters = self.readable()?;
+        let held = |(instance, session): &&SessionKey| {
+            let wanted = Purge {
+                instance: instance.clone(),
+                session: Some(session.clone()),
+            };
+            let mut blocks = platters.kept.blocks.iter();
+            blocks.any(|block| block.sources.may_hold(&wanted))
+        };
+        let noted = platters.kept.sessions.iter().rev();
+        Ok(noted.filter(held).cloned().collect())
     }
 }
 

@@ -1,60 +1,71 @@
-//! Reading what is no longer in memory, beside the event loop.
+//! Reading entries that are no longer in memory, off the event loop.
 
 use std::sync::Arc;
 
 use super::block;
-use super::store::{Block, Medium, StoreError};
-use super::{Journal, Kept};
+use super::store::{Block, Medium, SessionKey, StoreError};
+use super::{Journal, JournalHandle};
 use crate::limits;
-use crate::record::log::{Cursor, Entry, Read, Said};
+use crate::record::log::{Cursor, Entry, LogRead, Payload};
 
-/// What came of reading the journal.
-enum Found {
+/// The result of reading the journal.
+enum JournalRead {
     Entries(Vec<Arc<Entry>>),
-    /// Entries up to this one are lost.
+    /// Entries up to this sequence are lost.
     Lost(u64),
-    /// There are none.
+    /// There are no entries.
     Nothing,
 }
 
 impl Journal {
-    /// What a reader gets next: from memory up to `most` entries, from the journal as many as are read at once.
-    pub async fn read(&self, after: &Cursor, most: usize) -> Read {
+    /// The next entries for a reader: from memory up to `most` entries, from the journal as many as one read returns.
+    pub async fn read(&self, after: &Cursor, most: usize) -> LogRead {
         match (self.log.read(after, most), &self.kept) {
             (Some(read), _) => read,
             (None, Some(kept)) => self.read_kept(kept, after, most).await,
-            // Without a journal everything is in memory.
+            // Without a journal all entries are in memory.
             (None, None) => self.gap(after, None),
         }
     }
 
-    async fn read_kept(&self, kept: &Kept, after: &Cursor, most: usize) -> Read {
+    async fn read_kept(&self, kept: &JournalHandle, after: &Cursor, most: usize) -> LogRead {
         let (from, medium) = (after.clone(), kept.medium.clone());
         let found = match kept.off_the_loop(move || find(&*medium, &from)).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "the journal cannot be read");
-                Found::Nothing
+                JournalRead::Nothing
             }
         };
         match found {
-            Found::Entries(entries) => Read::Entries(entries),
-            Found::Lost(last) => self.gap(after, Some(last)),
-            // It may have been pruned between the two looks.
-            Found::Nothing => {
+            JournalRead::Entries(entries) => LogRead::Entries(entries),
+            JournalRead::Lost(last) => self.gap(after, Some(last)),
+            // The block may have been pruned between the two checks.
+            JournalRead::Nothing => {
                 let again = self.log.read(after, most);
                 again.unwrap_or_else(|| self.gap(after, None))
             }
         }
     }
 
-    fn gap(&self, after: &Cursor, lost: Option<u64>) -> Read {
-        Read::Gap {
+    fn gap(&self, after: &Cursor, lost: Option<u64>) -> LogRead {
+        LogRead::Gap {
             resume: self.log.resume_after(after, lost),
         }
     }
 
-    /// Gives `look` the newest entries that are kept, oldest first, as many as fit `raw` bytes; `None` if they cannot be
+    /// The sessions with stored texts, the last noted first; none if they cannot be read.
+    pub(crate) async fn sessions(&self) -> Vec<SessionKey> {
+        let Some(kept) = &self.kept else {
+            return Vec::new();
+        };
+        let medium = kept.medium.clone();
+        let read = kept.off_the_loop(move || medium.reader()?.sessions()).await;
+        read.inspect_err(|error| tracing::warn!(%error, "the journal cannot be read"))
+            .unwrap_or_default()
+    }
+
+    /// Passes the newest stored entries to `look`, oldest first, as many as fit `raw` bytes; `None` if they cannot be
     /// read.
     pub(crate) async fn newest<T: Send + 'static>(
         &self,
@@ -76,8 +87,8 @@ impl Journal {
     }
 }
 
-impl Kept {
-    /// Runs what may wait for a disk where it holds up nobody, a few at a time.
+impl JournalHandle {
+    /// Runs blocking work off the event loop, a few at a time.
     async fn off_the_loop<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
@@ -92,7 +103,7 @@ impl Kept {
     }
 }
 
-fn find(medium: &dyn Medium, after: &Cursor) -> Result<Found, StoreError> {
+fn find(medium: &dyn Medium, after: &Cursor) -> Result<JournalRead, StoreError> {
     let blocks = medium
         .reader()?
         .read(&after.epoch, after.seq, limits::JOURNAL_READ_BYTES)?;
@@ -101,16 +112,16 @@ fn find(medium: &dyn Medium, after: &Cursor) -> Result<Found, StoreError> {
     for block in &blocks {
         let read = entries(&after.epoch, block).filter(|_| block.first <= next);
         let Some(entries) = read else {
-            // What is before it is whole; the next read tells of the loss.
+            // The entries before it are intact; the next read reports the loss.
             let lost = if block.first > next {
                 block.first - 1
             } else {
                 block.last
             };
             return Ok(if found.is_empty() {
-                Found::Lost(lost)
+                JournalRead::Lost(lost)
             } else {
-                Found::Entries(found)
+                JournalRead::Entries(found)
             });
         };
         let new = entries.into_iter().filter(|entry| entry.seq >= next);
@@ -118,13 +129,13 @@ fn find(medium: &dyn Medium, after: &Cursor) -> Result<Found, StoreError> {
         next = block.last + 1;
     }
     Ok(if found.is_empty() {
-        Found::Nothing
+        JournalRead::Nothing
     } else {
-        Found::Entries(found)
+        JournalRead::Entries(found)
     })
 }
 
-/// The entries of a block; `None` if it makes no sense.
+/// The entries of a block; `None` if it is damaged.
 fn entries(epoch: &Arc<str>, block: &Block) -> Option<Vec<Entry>> {
     let records = block::unpack(&block.data).ok()?;
     let whole = records.len() as u64 == block.last.checked_sub(block.first)?.checked_add(1)?;
@@ -136,8 +147,8 @@ fn entries(epoch: &Arc<str>, block: &Block) -> Option<Vec<Entry>> {
                 seq,
                 instance: record.instance,
                 session: record.session,
-                private: record.said == Said::Withheld,
-                said: record.said,
+                private: record.payload == Payload::Redacted,
+                payload: record.payload,
                 at: record.at,
             })
             .collect()

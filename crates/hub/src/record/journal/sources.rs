@@ -1,6 +1,6 @@
-//! Whose texts a block holds, in a few bytes: a fingerprint of each instance, and of each session of it.
+//! The sources of the texts in a block, in a few bytes: a hash of each instance and session.
 //!
-//! A purge finds its blocks by them. Two that share a fingerprint cost looking into a block in vain, and nothing else.
+//! A purge finds its blocks by them. A hash collision only costs an unnecessary look into a block.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use model::ids::InstanceId;
 
 use super::store::Purge;
 
-/// Fingerprints of instances, and of sessions of instances.
+/// Hashes of instances, and of sessions of instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources(BTreeSet<u32>);
 
 impl Sources {
-    /// Adds an instance, and the session of it, if it is about one.
+    /// Adds an instance, and its session, if there is one.
     pub fn add(&mut self, instance: &InstanceId, session: Option<&str>) {
         self.0.insert(fingerprint(instance, None));
         if session.is_some() {
@@ -21,25 +21,30 @@ impl Sources {
         }
     }
 
-    /// False if there is surely nothing of what is to be purged.
+    /// Adds the sources of another block.
+    pub fn join(&mut self, other: &Self) {
+        self.0.extend(&other.0);
+    }
+
+    /// False if the block cannot contain texts that are to be purged.
     pub fn may_hold(&self, purge: &Purge) -> bool {
         let wanted = fingerprint(&purge.instance, purge.session.as_deref());
         self.0.contains(&wanted)
     }
 
-    /// As they are stored: four bytes each, little endian, the least first.
+    /// The stored form: four bytes each, little endian, in ascending order.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|one| one.to_le_bytes()).collect()
     }
 
-    /// As they were stored; bytes behind the last whole one are left out.
+    /// Parses the stored form; ignores bytes after the last whole hash.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let (whole, _) = bytes.as_chunks();
         Self(whole.iter().copied().map(u32::from_le_bytes).collect())
     }
 }
 
-/// FNV-1a (32 bits) of the instance, and after a zero of the session. It is stored: another one would be another format.
+/// FNV-1a (32 bits) of the instance, a zero, and the session. The hash is stored: changing it changes the format.
 fn fingerprint(instance: &InstanceId, session: Option<&str>) -> u32 {
     const BASIS: u32 = 0x811c_9dc5;
     const PRIME: u32 = 0x0100_0193;
@@ -75,7 +80,7 @@ mod tests {
 
     #[test]
     fn fingerprints_stay_what_they_are() {
-        // By the tables of check values of FNV.
+        // From the published test vectors of FNV.
         assert_eq!(fingerprint(&"foobar".into(), None), 0xbf9c_f968);
         assert_eq!(
             fingerprint(&"foo".into(), Some("bar")),

@@ -1,35 +1,36 @@
 //! A journal in an SQLite file: `journal.sqlite` in the data directory, mode 0600.
 //!
-//! Write-ahead logging keeps readers and the writer out of each other's way, and a transaction whole over a crash of the
-//! process. A crash of the machine may take the newest transactions; what they held is then of a life that nobody
-//! continues. Deleted content is overwritten. `docs/journal.md` describes the tables.
+//! With write-ahead logging readers and the writer do not block each other, and a transaction survives a crash of the
+//! process. A crash of the machine may lose the newest transactions; their entries then belong to an epoch that is not
+//! continued. Deleted content is overwritten. `docs/journal.md` describes the tables.
 
 mod schema;
 mod write;
 
-use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, params};
 
+use crate::datadir::{SQLITE_FILES, put_aside, with_suffix};
 use crate::limits;
 
-use super::store::{Block, Medium, Reader, Store, StoreError};
+use super::sources::Sources;
+use super::store::{Block, Medium, Purge, Reader, SessionKey, Store, StoreError};
 use write::Writing;
 
-/// The file's name.
+/// File name of the journal.
 pub const FILE: &str = "journal.sqlite";
 
-/// Bytes of a page, as SQLite has it by default.
+/// Bytes of a page, SQLite's default.
 const PAGE: u64 = 4096;
 
-/// A journal's file.
+/// The journal file.
 #[derive(Clone, Debug)]
 pub struct SqliteFile {
     path: PathBuf,
@@ -45,7 +46,7 @@ impl SqliteFile {
         }
     }
 
-    /// The same, but it never grows beyond so many pages of 4 KiB: then it is full.
+    /// The same file, limited to a number of pages of 4 KiB: beyond that it is full.
     pub fn with_most_pages(self, pages: u32) -> Self {
         Self {
             most_pages: Some(pages),
@@ -53,14 +54,14 @@ impl SqliteFile {
         }
     }
 
-    /// The same, with room for so many bytes and for what comes between two looks at its size.
+    /// The same file, with space for a number of bytes and the growth between two size checks.
     pub fn for_bytes(self, bytes: u64) -> Self {
         let room = bytes.saturating_add((bytes / 4).max(limits::JOURNAL_SLACK_BYTES));
         let pages = u32::try_from(room / PAGE).unwrap_or(u32::MAX);
         self.with_most_pages(pages)
     }
 
-    /// Makes the file, if there is none, so that only its user reads it: what SQLite puts beside it gets its mode.
+    /// Creates the file, if there is none, with access for its owner only: SQLite's auxiliary files get the same mode.
     fn make(&self) -> io::Result<()> {
         OpenOptions::new()
             .write(true)
@@ -77,91 +78,39 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// What the name of the next damaged file ends with. Those beyond [`limits::JOURNALS_ASIDE`] are deleted, the oldest first:
-    /// each may be as large as a journal, and what is deleted is purged from none of them.
-    fn make_room_aside(&self) -> io::Result<String> {
-        let mut aside = self.numbers_aside()?;
-        aside.sort_unstable();
-        let next = aside.last().map_or(1, |last| last + 1);
-        let surplus = (aside.len() + 1).saturating_sub(limits::JOURNALS_ASIDE);
-        for number in aside.into_iter().take(surplus) {
-            for file in self.files() {
-                match fs::remove_file(with_suffix(&file, &broken(number))) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
-            }
-        }
-        Ok(broken(next))
-    }
-
-    /// The numbers of the damaged files beside it.
-    fn numbers_aside(&self) -> io::Result<Vec<u64>> {
-        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else {
-            return Ok(Vec::new());
-        };
-        let begins = format!("{}{}", name.display(), broken(""));
-        let mut numbers = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let name = entry?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix(&begins));
-            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
-        }
-        Ok(numbers)
-    }
-
-    /// The file and what SQLite keeps beside it.
+    /// The file and SQLite's auxiliary files.
     fn files(&self) -> [PathBuf; 3] {
         ["", "-wal", "-shm"].map(|suffix| with_suffix(&self.path, suffix))
     }
-}
-
-fn broken(number: impl std::fmt::Display) -> String {
-    format!(".broken-{number}")
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 impl Medium for SqliteFile {
     fn open(&self) -> Result<Box<dyn Store>, StoreError> {
         self.make().map_err(refused)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(said)?;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(failed)?;
         connection
             .busy_timeout(limits::JOURNAL_BUSY)
-            .map_err(said)?;
+            .map_err(failed)?;
         schema::prepare(&connection)?;
         if let Some(pages) = self.most_pages {
             let set = format!("PRAGMA max_page_count = {pages}");
-            connection.query_row(&set, [], |_| Ok(())).map_err(said)?;
+            connection.query_row(&set, [], |_| Ok(())).map_err(failed)?;
         }
         Ok(Box::new(Writing::new(connection)))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(said)?;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(failed)?;
         connection
             .busy_timeout(limits::JOURNAL_BUSY)
-            .map_err(said)?;
+            .map_err(failed)?;
         Ok(Box::new(Reading(connection)))
     }
 
     fn put_aside(&self) -> Result<String, StoreError> {
-        let suffix = self.make_room_aside().map_err(refused)?;
-        for file in self.files() {
-            match fs::rename(&file, with_suffix(&file, &suffix)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(refused(error));
-                }
-                _ => {}
-            }
-        }
-        let aside = with_suffix(&self.path, &suffix);
+        let aside = put_aside(&self.path, &SQLITE_FILES).map_err(refused)?;
         Ok(aside.display().to_string())
     }
 
@@ -174,19 +123,19 @@ struct Reading(Connection);
 
 impl Reader for Reading {
     fn read(&mut self, epoch: &str, after: u64, raw: u64) -> Result<Vec<Block>, StoreError> {
-        // The first block that ends after the place, found by its beginning: blocks of a life follow each other.
-        let sql = "SELECT life, first, last, newest, raw, data FROM block
-            WHERE life = (SELECT id FROM life WHERE epoch = ?1) AND first >= coalesce(
-                (SELECT max(first) FROM block WHERE life = (SELECT id FROM life WHERE epoch = ?1) AND first <= ?2), 0)
+        // The first block that ends after the position, found by its beginning: blocks of an epoch are contiguous.
+        let sql = "SELECT epoch, first, last, newest, raw, data FROM block
+            WHERE epoch = (SELECT id FROM epoch WHERE name = ?1) AND first >= coalesce(
+                (SELECT max(first) FROM block WHERE epoch = (SELECT id FROM epoch WHERE name = ?1) AND first <= ?2), 0)
             ORDER BY first";
-        let mut statement = self.0.prepare(sql).map_err(said)?;
+        let mut statement = self.0.prepare(sql).map_err(failed)?;
         let mut rows = statement
             .query(params![epoch, number(after + 1)])
-            .map_err(said)?;
+            .map_err(failed)?;
         let mut blocks: Vec<Block> = Vec::new();
         let mut bytes = 0;
-        while let Some(row) = rows.next().map_err(said)? {
-            let block = block(row).map_err(said)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let block = block(row).map_err(failed)?;
             if block.last <= after {
                 continue;
             }
@@ -200,30 +149,69 @@ impl Reader for Reading {
     }
 
     fn newest(&mut self, raw: u64) -> Result<Vec<(Arc<str>, Block)>, StoreError> {
-        let sql = "SELECT life, first, block.last, newest, raw, data, epoch FROM block
-            JOIN life ON life.id = block.life ORDER BY block.id DESC";
-        let mut statement = self.0.prepare(sql).map_err(said)?;
-        let mut rows = statement.query([]).map_err(said)?;
+        let sql = "SELECT epoch, first, block.last, newest, raw, data, name FROM block
+            JOIN epoch ON epoch.id = block.epoch ORDER BY block.id DESC";
+        let mut statement = self.0.prepare(sql).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
         let mut blocks = Vec::new();
         let mut bytes = 0;
-        while let Some(row) = rows.next().map_err(said)? {
-            let block = block(row).map_err(said)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let block = block(row).map_err(failed)?;
             bytes += block.raw;
             if bytes > raw {
                 break;
             }
-            let epoch: String = row.get(6).map_err(said)?;
+            let epoch: String = row.get(6).map_err(failed)?;
             blocks.push((epoch.into(), block));
         }
         blocks.reverse();
         Ok(blocks)
     }
+
+    fn sessions(&mut self) -> Result<Vec<SessionKey>, StoreError> {
+        let held = self.held()?;
+        let sql = "SELECT instance, session FROM session ORDER BY id DESC";
+        let mut statement = self.0.prepare(sql).map_err(failed)?;
+        let noted = statement.query_map([], |row| {
+            let (instance, session): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok(Purge {
+                instance: model::ids::InstanceId::new(instance),
+                session: Some(session.into()),
+            })
+        });
+        let noted: Vec<Purge> = noted.and_then(Iterator::collect).map_err(failed)?;
+        let held = |one: &Purge| held.as_ref().is_none_or(|held| held.may_hold(one));
+        let sessions = noted.into_iter().filter(held);
+        Ok(sessions
+            .filter_map(|one| Some((one.instance, one.session?)))
+            .collect())
+    }
 }
 
-/// A row that begins with life, first, last, newest, raw and data. Whose texts are in it is not read.
+impl Reading {
+    /// Whose texts all blocks hold; `None` if one may hold anything.
+    fn held(&self) -> Result<Option<Sources>, StoreError> {
+        let mut statement = self
+            .0
+            .prepare("SELECT sources FROM block")
+            .map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        let mut held = Sources::default();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let sources: Option<Vec<u8>> = row.get(0).map_err(failed)?;
+            let Some(sources) = sources else {
+                return Ok(None);
+            };
+            held.join(&Sources::from_bytes(&sources));
+        }
+        Ok(Some(held))
+    }
+}
+
+/// Converts a row that begins with epoch, first, last, newest, raw and data. The sources are not read.
 fn block(row: &Row<'_>) -> rusqlite::Result<Block> {
     Ok(Block {
-        life: row.get(0)?,
+        epoch: row.get(0)?,
         first: natural(row.get(1)?),
         last: natural(row.get(2)?),
         newest: Timestamp(row.get(3)?),
@@ -233,7 +221,7 @@ fn block(row: &Row<'_>) -> rusqlite::Result<Block> {
     })
 }
 
-/// SQLite's integers are signed; a sequence never comes near their end.
+/// SQLite's integers are signed; a sequence number never comes near the maximum.
 fn number(natural: u64) -> i64 {
     i64::try_from(natural).unwrap_or(i64::MAX)
 }
@@ -255,8 +243,8 @@ fn refused(error: io::Error) -> StoreError {
     }
 }
 
-/// What SQLite said, in our terms.
-fn said(error: rusqlite::Error) -> StoreError {
+/// Converts an error of SQLite.
+fn failed(error: rusqlite::Error) -> StoreError {
     let text = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full(text),

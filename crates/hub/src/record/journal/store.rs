@@ -1,7 +1,7 @@
-//! The port to where a journal is kept: lives, and blocks of their entries.
+//! The port to the storage of a journal: epochs, and blocks of their entries.
 //!
-//! Synchronous, and free of policy: it keeps what it is given, whole groups or nothing of them, and gives it back. When
-//! to write, what to prune and what a failure means is decided by the writer. It never looks into a block.
+//! Synchronous and free of policy: it stores whole groups or nothing. The writer decides when to write, what to prune
+//! and how to handle a failure. The storage never parses a block.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,170 +10,178 @@ use model::ids::InstanceId;
 use model::time::Timestamp;
 
 use super::sources::Sources;
-use crate::record::log::Said;
+use crate::record::log::Payload;
 
-/// Names a life within one medium; a later life has a greater one.
-pub type LifeId = i64;
+/// A session of an instance.
+pub type SessionKey = (InstanceId, Arc<str>);
 
-/// A life of the log, as far as it is stored.
+/// Identifier of an epoch in a medium; later epochs have greater ids.
+pub type EpochId = i64;
+
+/// The stored part of an epoch of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Life {
-    /// Its number.
-    pub id: LifeId,
-    /// Its name in cursors.
-    pub epoch: Arc<str>,
-    /// The sequence before its oldest entry that is kept; `end` if none is.
+pub struct Epoch {
+    /// Id of the epoch.
+    pub id: EpochId,
+    /// Name of the epoch in cursors.
+    pub name: Arc<str>,
+    /// The sequence before the oldest stored entry; `end` if none is stored.
     pub begin: u64,
-    /// The sequence of the newest entry that was ever stored in it; zero before the first.
+    /// The sequence of the newest entry that was ever stored; zero before the first.
     pub end: u64,
-    /// True if it was closed cleanly and nothing of it is missing: then it may go on at `end + 1`.
+    /// True if the epoch was closed cleanly and is complete: then it may continue at `end + 1`.
     pub closed: bool,
 }
 
-/// What is to be purged.
+/// A purge: the texts to be removed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Purge {
-    /// The texts of this instance,
+    /// The instance whose texts are purged.
     pub instance: InstanceId,
-    /// of this session only, if one is named.
+    /// The session whose texts are purged; all sessions if absent.
     pub session: Option<Arc<str>>,
 }
 
 impl Purge {
-    /// True if what was said there is to go. Names of a session's events stay: nobody wrote them.
-    pub fn covers(&self, instance: &InstanceId, session: Option<&str>, said: &Said) -> bool {
-        let names = matches!(said, Said::Names(_));
+    /// True if the purge covers a payload. Names of a session's events remain: nobody wrote them.
+    pub fn covers(&self, instance: &InstanceId, session: Option<&str>, payload: &Payload) -> bool {
+        let names = matches!(payload, Payload::Names(_));
         let here = self.session.is_none() || (self.session.as_deref() == session && !names);
         self.instance == *instance && here
     }
 }
 
-/// Entries of one life, one after the other, packed.
+/// Consecutive entries of one epoch, compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Whose.
-    pub life: LifeId,
-    /// Sequence of the first entry. A block of the same life and first entry replaces the one before it.
+    /// The epoch of the entries.
+    pub epoch: EpochId,
+    /// Sequence of the first entry. A block replaces the previous one with the same epoch and first entry.
     pub first: u64,
-    /// Sequence of the last.
+    /// Sequence of the last entry.
     pub last: u64,
-    /// When the newest of them came.
+    /// Time of the newest entry.
     pub newest: Timestamp,
-    /// Bytes before packing.
+    /// Bytes before compression.
     pub raw: u64,
-    /// Whose texts are in it.
+    /// The sources of the texts in the block.
     pub sources: Sources,
-    /// The entries: see [`crate::record::journal::block`].
+    /// The compressed entries: see [`crate::record::journal::block`].
     pub data: Vec<u8>,
 }
 
-/// The place of a block: its life, and its first entry. Places are in the order of time.
-pub type Place = (LifeId, u64);
+/// The position of a block: its epoch and first entry. Ordered by time.
+pub type BlockPosition = (EpochId, u64);
 
-/// What of the oldest may go.
+/// The bounds for pruning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes that may be kept.
+    /// Maximum bytes.
     pub bytes: u64,
-    /// Entries that came before this may go.
+    /// Entries that arrived before this time may be pruned.
     pub oldest: Timestamp,
 }
 
-/// Why a store does not do what it was asked. Nothing was changed then.
+/// The reason why an operation of the storage failed. Nothing was changed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// There is no room.
-    #[error("there is no room left for it: {0}")]
+    /// The disk is full.
+    #[error("the disk is full: {0}")]
     Full(String),
-    /// What is there makes no sense.
+    /// The stored data is damaged.
     #[error("it is damaged: {0}")]
     Damaged(String),
-    /// It was made by a later Drovers.
+    /// The data was written by a newer version of Drovers.
     #[error("it was written by a newer Drovers (format {0})")]
     Newer(i64),
-    /// Another program holds it.
-    #[error("another program holds it")]
+    /// Another program has the storage locked.
+    #[error("another program has it locked")]
     Locked,
-    /// The disk refuses.
+    /// The disk reported an error.
     #[error("it cannot be read or written: {0}")]
     Refused(String),
 }
 
-/// A place where a journal can be kept. Opened anew after every failure.
+/// A storage location for a journal. Reopened after every failure.
 pub trait Medium: Debug + Send + Sync + 'static {
-    /// Opens it for its one writer, making it if there is none.
+    /// Opens the storage for its only writer, and creates it if needed.
     ///
-    /// # Errors
-    /// It cannot be had; it stays as it is.
+    /// # Errors The storage cannot be opened; it is left unchanged.
     fn open(&self) -> Result<Box<dyn Store>, StoreError>;
 
-    /// Opens it for a reader.
+    /// Opens the storage for a reader.
     ///
-    /// # Errors
-    /// It cannot be read.
+    /// # Errors The storage cannot be read.
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError>;
 
-    /// Puts what is damaged out of the way, and says where it is now.
+    /// Moves damaged storage aside, and returns its new location.
     ///
-    /// # Errors
-    /// It cannot be moved.
+    /// # Errors It cannot be moved.
     fn put_aside(&self) -> Result<String, StoreError>;
 
-    /// True if its calls may wait for a disk: then they are kept off the threads that serve.
+    /// True if calls may block on a disk: then they run off the event loop.
     fn may_wait(&self) -> bool;
 }
 
-/// The writer's side. Each call is done whole or not at all.
+/// The writer's side. Each call is atomic.
 pub trait Store: Send {
-    /// Its lives, oldest first.
-    fn lives(&mut self) -> Result<Vec<Life>, StoreError>;
+    /// The epochs, oldest first.
+    fn epochs(&mut self) -> Result<Vec<Epoch>, StoreError>;
 
-    /// Begins a life; at most `keep` older ones are remembered once their entries are gone.
-    fn begin(&mut self, epoch: &str, keep: usize) -> Result<LifeId, StoreError>;
+    /// Begins an epoch. Retains at most `keep` older epochs without entries.
+    fn begin(&mut self, name: &str, keep: usize) -> Result<EpochId, StoreError>;
 
-    /// Goes on with a closed life. From its return on that life is not closed, whatever happens to the machine: else
-    /// entries that are lost with the power could be followed by others of the same names.
-    fn resume(&mut self, life: LifeId) -> Result<(), StoreError>;
+    /// Continues a closed epoch. Once this returns the epoch is durably not closed: otherwise entries lost with the
+    /// power could be followed by others with the same cursors.
+    fn resume(&mut self, epoch: EpochId) -> Result<(), StoreError>;
 
-    /// Keeps a group of blocks.
+    /// Notes sessions before blocks with their texts are stored, so that [`Reader::sessions`] lists them. Only the last `keep`
+    /// noted sessions are retained.
+    fn note_sessions(&mut self, sessions: &[SessionKey], keep: usize) -> Result<(), StoreError>;
+
+    /// Stores a group of blocks.
     fn append(&mut self, group: &[Block]) -> Result<(), StoreError>;
 
-    /// Closes a life whose last entry is this: all of it is safe from its return on.
-    fn close(&mut self, life: LifeId, last: u64) -> Result<(), StoreError>;
+    /// Closes an epoch at this last entry: everything in it is durable once this returns.
+    fn close(&mut self, epoch: EpochId, last: u64) -> Result<(), StoreError>;
 
-    /// Lets go of up to `most` of the oldest blocks beyond the bounds. Gives back how many.
+    /// Removes up to `most` of the oldest blocks beyond the bounds. Returns their number.
     fn prune(&mut self, bounds: Bounds, most: usize) -> Result<usize, StoreError>;
 
-    /// Remembers that something is to be purged until [`Store::purged`], over failures and restarts.
+    /// Records a purge until [`Store::purged`], over failures and restarts.
     fn note_purge(&mut self, purge: &Purge) -> Result<(), StoreError>;
 
-    /// What is still to be purged.
+    /// The outstanding purges.
     fn purges(&mut self) -> Result<Vec<Purge>, StoreError>;
 
-    /// Up to `most` blocks after a place that may hold texts that are to be purged, in order.
+    /// Up to `most` blocks after a position that may contain texts to be purged, in order.
     fn holding(
         &mut self,
         purge: &Purge,
-        after: Place,
+        after: BlockPosition,
         most: usize,
     ) -> Result<Vec<Block>, StoreError>;
 
-    /// Forgets a purge that is done. No copy of what was purged stays behind; false if one may, as a reader holds it:
-    /// then the purge stays noted, and this is asked again.
+    /// Removes a completed purge, and the sessions that it names, from their lists. No copy of the purged texts remains; false if
+    /// a reader may still hold one: then the purge stays on the list, and this is called again.
     fn purged(&mut self, purge: &Purge) -> Result<bool, StoreError>;
 
-    /// Bytes that it takes.
+    /// Size in bytes.
     fn bytes(&mut self) -> Result<u64, StoreError>;
 }
 
 /// A reader's side.
 pub trait Reader: Send {
-    /// Blocks of a life from the one on that holds the entry after `after`, as many as fit `raw` bytes before packing,
-    /// and at least one if there is one.
+    /// Blocks of an epoch from the one that contains the entry after `after`, as many as fit `raw` bytes before
+    /// compression, and at least one if there is any.
     fn read(&mut self, epoch: &str, after: u64, raw: u64) -> Result<Vec<Block>, StoreError>;
 
-    /// The newest blocks of all lives, oldest first, as many as fit `raw` bytes before packing, each with its epoch.
+    /// The newest blocks of all epochs, oldest first, as many as fit `raw` bytes before compression, each with its
+    /// epoch.
     fn newest(&mut self, raw: u64) -> Result<Vec<(Arc<str>, Block)>, StoreError>;
+
+    /// The noted sessions of which a block may hold texts, the last noted first.
+    fn sessions(&mut self) -> Result<Vec<SessionKey>, StoreError>;
 }
 
 #[cfg(test)]

@@ -8,33 +8,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use model::ids::InstanceId;
 use tokio::task::yield_now;
 
-use super::memory::Disk;
+use super::memory::MemoryDisk;
 use super::store::StoreError;
 use super::*;
-use crate::record::log::{Cursor, Read, Said};
+use crate::record::log::{Cursor, LogRead, Payload};
 
-/// A hub's journal on this disk. Names of lives are `a`, `b`, … over all hubs of a disk.
+/// A hub's journal on this disk. Names of epochs are `a`, `b`, … over all hubs of a disk.
 struct Lab {
-    disk: Disk,
-    lives: Arc<AtomicU64>,
+    disk: MemoryDisk,
+    epochs: Arc<AtomicU64>,
 }
 
 impl Lab {
     fn new() -> Self {
         Self {
-            disk: Disk::new(),
-            lives: Arc::default(),
+            disk: MemoryDisk::new(),
+            epochs: Arc::default(),
         }
     }
 
     async fn open(&self) -> Journal {
-        let lives = self.lives.clone();
+        let epochs = self.epochs.clone();
         Journal::open(Options {
             medium: Arc::new(self.disk.clone()),
             retention: Retention::default(),
             clock: Clock::new(|| Timestamp(0)),
             names: Arc::new(move || {
-                format!("life{}", lives.fetch_add(1, Ordering::Relaxed)).into()
+                format!("epoch{}", epochs.fetch_add(1, Ordering::Relaxed)).into()
             }),
         })
         .await
@@ -47,8 +47,8 @@ fn id() -> InstanceId {
 
 fn say(journal: &Journal, text: &str) {
     let session = text.split_once(' ').map(|(session, _)| session.into());
-    let said = (session, Said::Upstream(text.into()));
-    journal.log().append(&id(), [said], Timestamp(0));
+    let entry = (session, Payload::Upstream(text.into()));
+    journal.log().append(&id(), [entry], Timestamp(0));
 }
 
 /// Lets the writer do what is due.
@@ -68,19 +68,19 @@ async fn all(journal: &Journal, after: &str) -> Vec<String> {
     let mut all = Vec::new();
     loop {
         match journal.read(&cursor, 3).await {
-            Read::Entries(entries) if entries.is_empty() => return all,
-            Read::Entries(entries) => {
+            LogRead::Entries(entries) if entries.is_empty() => return all,
+            LogRead::Entries(entries) => {
                 for entry in &entries {
-                    all.push(match &entry.said {
-                        Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => {
+                    all.push(match &entry.payload {
+                        Payload::Upstream(text) | Payload::Names(text) | Payload::Hub(text) => {
                             text.to_string()
                         }
-                        Said::Withheld => "-".to_owned(),
+                        Payload::Redacted => "-".to_owned(),
                     });
                 }
                 cursor = entries.last().unwrap().cursor();
             }
-            Read::Gap { resume } => {
+            LogRead::Gap { resume } => {
                 all.push(format!("gap to {resume}"));
                 cursor = resume;
             }
@@ -114,7 +114,7 @@ async fn a_writer_that_panics_is_a_journal_that_failed_and_is_tried_again() {
     let failed = status.wait_for(|status| matches!(status, Status::Failed { .. }));
     let notice = failed.await.unwrap().notice().unwrap();
     assert!(
-        notice.contains("the part of Drovers that writes it failed (a write panics)"),
+        notice.contains("its writer failed (a write panics)"),
         "{notice}"
     );
     let again = status.wait_for(|status| matches!(status, Status::Ok { .. }));
@@ -134,7 +134,7 @@ async fn what_is_deleted_while_the_journal_fails_is_purged_once_it_is_whole() {
     settle().await;
     lab.disk.fail(Some(StoreError::Full("no".into())));
     for session in ["ses_a", "ses_b", "ses_c"] {
-        journal.log().withhold(&id(), Some(&session.into()));
+        journal.log().redact(&id(), Some(&session.into()));
     }
     settle().await;
     lab.disk.fail(None);
@@ -150,8 +150,8 @@ async fn a_killed_hub_leaves_what_was_stored_and_then_a_gap() {
     let first = lab.open().await;
     say(&first, "1");
     settle().await;
-    say(&first, "told and not stored");
-    let told = first.log().end().to_string();
+    say(&first, "sent and not stored");
+    let lost = first.log().end().to_string();
     let begin = first.log().begin().to_string();
     drop(first);
     let second = lab.open().await;
@@ -160,12 +160,12 @@ async fn a_killed_hub_leaves_what_was_stored_and_then_a_gap() {
     let next = Cursor { seq: 0, ..end };
     let gap = format!("gap to {next}");
     assert_eq!(all(&second, &begin).await, ["1", &gap, "2"]);
-    assert_eq!(all(&second, &told).await, [&gap, "2"]);
+    assert_eq!(all(&second, &lost).await, [&gap, "2"]);
     assert_eq!(all(&second, "nobody-7").await[1..], ["1", &gap, "2"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_torn_tail_begins_a_new_life() {
+async fn a_torn_tail_begins_a_new_epoch() {
     let lab = Lab::new();
     let first = lab.open().await;
     say(&first, "1");
@@ -182,18 +182,18 @@ async fn a_torn_tail_begins_a_new_life() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resumed_life_is_not_closed_even_if_the_power_goes() {
+async fn a_resumed_epoch_is_not_closed_even_if_the_power_goes() {
     let lab = Lab::new();
     lab.open().await.close().await;
     let second = lab.open().await;
-    say(&second, "told");
+    say(&second, "sent");
     settle().await;
-    let told = second.log().end().to_string();
+    let end = second.log().end().to_string();
     drop(second);
     lab.disk.tear(9);
     let third = lab.open().await;
     say(&third, "other");
-    let read = all(&third, &told).await;
+    let read = all(&third, &end).await;
     assert!(
         read[0].starts_with("gap to ") && read[1] == "other",
         "{read:?}"
@@ -268,7 +268,7 @@ async fn what_was_deleted_is_gone_from_the_disk() {
     say(&first, "ses_2 kept");
     settle().await;
     say(&first, "ses_1 secret, not stored yet");
-    first.log().withhold(&id(), Some(&"ses_1".into()));
+    first.log().redact(&id(), Some(&"ses_1".into()));
     say(&first, "ses_1 secret, late");
     settle().await;
     let bytes = String::from_utf8_lossy(&lab.disk.bytes()).into_owned();

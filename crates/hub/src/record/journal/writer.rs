@@ -1,8 +1,9 @@
-//! The one writer of a journal.
+//! The only writer of a journal.
 //!
-//! It stores what the log has pending, in groups, and says how that goes. A failure ends the life of the log that is
-//! being stored: the next begins once the medium can be written again. It never holds up the log.
+//! It stores the pending entries of the log in groups, and reports the status. A failure ends the current epoch of the
+//! log: the next epoch begins once the medium can be written again. It never blocks the log.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,28 +12,30 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::block::{self, Packer};
-use super::store::{Block, Bounds, Life, LifeId, Place, Purge, Store, StoreError};
+use super::store::{
+    Block, BlockPosition, Bounds, Epoch, EpochId, Purge, SessionKey, Store, StoreError,
+};
 use super::{Options, Status};
 use crate::limits;
-use crate::record::log::{Log, Stored};
+use crate::record::log::{Entry, Log, Payload, Stored};
 use crate::tasks;
 
-/// Why nothing is stored any more.
+/// The reason why the journal stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Fault {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the disk is too slow for what the servers say")]
+    #[error("the disk is too slow for the events of the servers")]
     Overrun,
-    #[error("there is no memory for it: {0}")]
+    #[error("out of memory: {0}")]
     Packing(String),
-    #[error("the part of Drovers that writes it failed ({0})")]
+    #[error("its writer failed ({0})")]
     Panicked(Arc<str>),
 }
 
-/// Why writing ended.
-enum End {
-    /// It was asked for, or nobody is left to write for.
+/// The reason why writing ended.
+enum WriterEnd {
+    /// The journal was closed, or all of its handles were dropped.
     Closed,
     Failed(Fault),
 }
@@ -44,19 +47,21 @@ pub(super) struct Writer {
     status: watch::Sender<Status>,
 }
 
-/// An open journal, and the life that is written to it.
-struct Open {
+/// An open journal, and the epoch that is written.
+struct OpenJournal {
     store: Box<dyn Store>,
-    life: LifeId,
-    /// The newest block, as long as it grows.
+    epoch: EpochId,
+    /// The newest block, while it grows.
     packer: Option<Packer>,
     last: u64,
     purges: Vec<Purge>,
-    /// Up to where blocks were searched for the first of them.
-    searched: Place,
+    /// The position up to which blocks were searched for the first purge.
+    searched: BlockPosition,
+    /// Sessions that the store has noted since this journal was opened.
+    sessions: HashSet<SessionKey>,
 }
 
-/// Gives a writer what it runs on: a thread of its own if its medium may wait, so that a disk that hangs harms nobody.
+/// Runs a writer: on its own thread if its medium may block, so that a stuck disk affects nothing else.
 pub(super) fn host(writer: Writer) {
     if !writer.options.medium.may_wait() {
         tokio::spawn(writer.run());
@@ -98,10 +103,10 @@ impl Writer {
         let mut put_aside = None;
         loop {
             let end = tasks::caught(self.open_and_write(put_aside.clone())).await;
-            let end = end.unwrap_or_else(|reason| End::Failed(Fault::Panicked(reason)));
+            let end = end.unwrap_or_else(|reason| WriterEnd::Failed(Fault::Panicked(reason)));
             let fault = match end {
-                End::Closed => return,
-                End::Failed(fault) => fault,
+                WriterEnd::Closed => return,
+                WriterEnd::Failed(fault) => fault,
             };
             self.log.unstore();
             tracing::warn!(%fault, "the journal failed; the log goes on in memory");
@@ -126,13 +131,13 @@ impl Writer {
         }
     }
 
-    async fn open_and_write(&mut self, put_aside: Option<Arc<str>>) -> End {
+    async fn open_and_write(&mut self, put_aside: Option<Arc<str>>) -> WriterEnd {
         match self.open() {
             Ok(open) => {
                 self.status.send_replace(Status::Ok { put_aside });
                 self.write(open).await
             }
-            Err(fault) => End::Failed(fault),
+            Err(fault) => WriterEnd::Failed(fault),
         }
     }
 
@@ -161,36 +166,36 @@ impl Writer {
             .map(Into::into)
     }
 
-    /// Opens the journal and goes on in its last life, or begins one.
-    fn open(&self) -> Result<Open, Fault> {
+    /// Opens the journal and continues its last epoch, or begins a new one.
+    fn open(&self) -> Result<OpenJournal, Fault> {
         let mut store = self.options.medium.open()?;
-        let lives = store.lives()?;
+        let epochs = store.epochs()?;
         let purges = store.purges()?;
-        if let Some((last, older)) = lives.split_last()
+        if let Some((last, older)) = epochs.split_last()
             && last.closed
             && self.log.is_untouched()
         {
             store.resume(last.id)?;
             if self
                 .log
-                .begin_life(older.iter().map(stored).collect(), stored(last))
+                .begin_epoch(older.iter().map(stored).collect(), stored(last))
             {
-                return Ok(Open::new(store, last.id, last.end, purges));
+                return Ok(OpenJournal::new(store, last.id, last.end, purges));
             }
         }
         let epoch = (self.options.names)();
-        let life = store.begin(&epoch, limits::JOURNAL_LIVES)?;
+        let id = store.begin(&epoch, limits::JOURNAL_EPOCHS)?;
         let current = Stored {
             epoch,
             begin: 0,
             end: 0,
         };
         self.log
-            .begin_life(lives.iter().map(stored).collect(), current);
-        Ok(Open::new(store, life, 0, purges))
+            .begin_epoch(epochs.iter().map(stored).collect(), current);
+        Ok(OpenJournal::new(store, id, 0, purges))
     }
 
-    async fn write(&mut self, mut open: Open) -> End {
+    async fn write(&mut self, mut open: OpenJournal) -> WriterEnd {
         let mut prune = interval(limits::JOURNAL_PRUNE);
         prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut due: Option<Instant> = None;
@@ -199,13 +204,13 @@ impl Writer {
             let done: Result<(), Fault> = tokio::select! {
                 biased;
                 done = self.closing.recv() => {
-                    let Some(done) = done else { return End::Closed };
+                    let Some(done) = done else { return WriterEnd::Closed };
                     return match self.close(&mut open) {
                         Ok(()) => {
                             let _nobody_waits = done.send(());
-                            End::Closed
+                            WriterEnd::Closed
                         }
-                        Err(fault) => End::Failed(fault),
+                        Err(fault) => WriterEnd::Failed(fault),
                     };
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
@@ -230,19 +235,19 @@ impl Writer {
             let noted = done.and_then(|()| self.note_purges(&mut open));
             match noted {
                 Ok(noted) => behind |= noted,
-                Err(fault) => return End::Failed(fault),
+                Err(fault) => return WriterEnd::Failed(fault),
             }
         }
     }
 
-    /// When what came since the last group is to be stored, if anything came.
+    /// When the pending entries are to be stored, if there are any.
     fn next_due(&self) -> Option<Instant> {
         Some(Instant::now() + next_group(self.log.pending_bytes())?)
     }
 
-    /// Stores everything that is pending now. What comes meanwhile waits for the next group: else a busy log would have
-    /// the newest block packed and written again for every few entries.
-    fn store(&self, open: &mut Open) -> Result<(), Fault> {
+    /// Stores all entries that are pending now. Later entries wait for the next group: otherwise a busy log would
+    /// compress and write the newest block again for every few entries.
+    fn store(&self, open: &mut OpenJournal) -> Result<(), Fault> {
         let newest = self.log.end().seq;
         loop {
             let entries = self
@@ -252,11 +257,12 @@ impl Writer {
             let Some(last) = entries.last() else {
                 return Ok(());
             };
+            open.note_sessions(&entries)?;
             let mut group = Vec::new();
             for entry in &entries {
                 let packer = open
                     .packer
-                    .get_or_insert_with(|| Packer::new(open.life, entry.seq));
+                    .get_or_insert_with(|| Packer::new(open.epoch, entry.seq));
                 packer.push(entry);
                 if packer.is_full() {
                     group.push(pack(packer)?);
@@ -275,17 +281,18 @@ impl Writer {
         }
     }
 
-    fn close(&self, open: &mut Open) -> Result<(), Fault> {
+    fn close(&self, open: &mut OpenJournal) -> Result<(), Fault> {
         self.store(open)?;
         self.note_purges(open)?;
-        open.store.close(open.life, open.last)?;
+        open.store.close(open.epoch, open.last)?;
         Ok(())
     }
 
-    /// Notes what was deleted since. True if that was anything.
-    fn note_purges(&self, open: &mut Open) -> Result<bool, Fault> {
+    /// Records new deletions as purges. True if there were any.
+    fn note_purges(&self, open: &mut OpenJournal) -> Result<bool, Fault> {
         let mut any = false;
-        // Each leaves the log's list only once the store has it: what fails here is noted by the next that opens it.
+        // Each leaves the log's list only once the store has recorded it: after a failure it is recorded at the next
+        // opening.
         while let Some(purge) = self.log.next_purge() {
             open.store.note_purge(&purge)?;
             self.log.purge_noted(&purge);
@@ -296,9 +303,9 @@ impl Writer {
     }
 
     /// Purges and prunes a little. True if there is more to do at once.
-    fn tidy(&self, open: &mut Open) -> Result<bool, Fault> {
+    fn tidy(&self, open: &mut OpenJournal) -> Result<bool, Fault> {
         if let Some(purge) = open.purges.first().cloned() {
-            // What it says is stored by now, or was withheld before it was.
+            // Entries of the purged source are stored by now, or were redacted before.
             self.store(open)?;
             open.packer = None;
             return open.purge(&purge);
@@ -310,29 +317,57 @@ impl Writer {
         };
         let pruned = open.store.prune(bounds, limits::JOURNAL_SLICE)?;
         if pruned > 0 {
-            // The newest block may be among them.
+            // The newest block may be affected.
             open.packer = None;
-            let lives = open.store.lives()?;
+            let epochs = open.store.epochs()?;
             self.log
-                .pruned(&lives.iter().map(stored).collect::<Vec<_>>());
+                .pruned(&epochs.iter().map(stored).collect::<Vec<_>>());
         }
         Ok(pruned == limits::JOURNAL_SLICE)
     }
 }
 
-impl Open {
-    fn new(store: Box<dyn Store>, life: LifeId, last: u64, purges: Vec<Purge>) -> Self {
+impl OpenJournal {
+    fn new(store: Box<dyn Store>, epoch: EpochId, last: u64, purges: Vec<Purge>) -> Self {
         Self {
             store,
-            life,
+            epoch,
             packer: None,
             last,
             purges,
-            searched: Place::default(),
+            searched: BlockPosition::default(),
+            sessions: HashSet::new(),
         }
     }
 
-    /// Takes texts out of a few more blocks. True if there is more to do at once.
+    /// Notes of which sessions these entries hold texts. The next hub asks whether those sessions still exist.
+    fn note_sessions(&mut self, entries: &[Arc<Entry>]) -> Result<(), StoreError> {
+        let mut new: BTreeSet<SessionKey> = BTreeSet::new();
+        for entry in entries {
+            let texts =
+                !entry.private && matches!(entry.payload, Payload::Upstream(_) | Payload::Hub(_));
+            let Some(session) = entry.session.as_ref().filter(|_| texts) else {
+                continue;
+            };
+            let key = (entry.instance.clone(), session.clone());
+            if !self.sessions.contains(&key) {
+                new.insert(key);
+            }
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        let new: Vec<SessionKey> = new.into_iter().collect();
+        self.store.note_sessions(&new, limits::JOURNAL_SESSIONS)?;
+        if self.sessions.len() + new.len() > limits::JOURNAL_SESSIONS {
+            // Those that are noted once more are noted in vain, and nothing else.
+            self.sessions.clear();
+        }
+        self.sessions.extend(new);
+        Ok(())
+    }
+
+    /// Removes texts from a few more blocks. True if there is more to do at once.
     fn purge(&mut self, purge: &Purge) -> Result<bool, Fault> {
         let blocks = self
             .store
@@ -342,15 +377,20 @@ impl Open {
                 return Ok(false);
             }
             self.purges.remove(0);
-            self.searched = Place::default();
+            let of_it = |(instance, session): &SessionKey| {
+                let one = purge.session.as_ref();
+                *instance == purge.instance && one.is_none_or(|one| one == session)
+            };
+            self.sessions.retain(|noted| !of_it(noted));
+            self.searched = BlockPosition::default();
             return Ok(true);
         };
-        let searched = (last.life, last.first);
+        let searched = (last.epoch, last.first);
         let without: Result<Vec<Block>, _> = blocks
             .iter()
             .map(|block| {
                 block::without(block, |record| {
-                    purge.covers(&record.instance, record.session.as_deref(), &record.said)
+                    purge.covers(&record.instance, record.session.as_deref(), &record.payload)
                 })
             })
             .collect();
@@ -361,11 +401,11 @@ impl Open {
     }
 }
 
-/// How long what waits to be stored goes on waiting; `None` if nothing does.
+/// The delay until the next group; `None` if nothing is pending.
 fn next_group(pending: Option<usize>) -> Option<Duration> {
     match pending {
         Some(0) => None,
-        // It came while the group before was stored, so that nothing else tells of it.
+        // These entries arrived while the previous group was stored, so no wakeup follows.
         Some(bytes) if bytes >= limits::JOURNAL_GROUP_BYTES => Some(limits::JOURNAL_BREATH),
         Some(_) | None => Some(limits::JOURNAL_GROUP),
     }
@@ -377,11 +417,11 @@ fn pack(packer: &Packer) -> Result<Block, Fault> {
         .map_err(|error| Fault::Packing(error.to_string()))
 }
 
-fn stored(life: &Life) -> Stored {
+fn stored(epoch: &Epoch) -> Stored {
     Stored {
-        epoch: life.epoch.clone(),
-        begin: life.begin,
-        end: life.end,
+        epoch: epoch.name.clone(),
+        begin: epoch.begin,
+        end: epoch.end,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the log is made of: entries, and places between them.
+//! Entries of the log, and cursors between them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use std::sync::Arc;
 use model::ids::InstanceId;
 use model::time::Timestamp;
 
-/// A place in the log: after the entry that it names.
+/// A cursor: the position in the log after the entry that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which life of the log.
+    /// The epoch of the log.
     pub epoch: Arc<str>,
-    /// Which entry; zero is before the first.
+    /// The sequence of the entry; zero is before the first.
     pub seq: u64,
 }
 
-/// A text that is no cursor.
+/// A text that is not a valid cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a cursor looks like `epoch-123`: take it from the `id` of an event")]
+#[error("a cursor has the form `epoch-123`. Use the `id` of an event")]
 pub struct BadCursor;
 
 impl FromStr for Cursor {
@@ -42,40 +42,40 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// One thing that was said of an instance.
+/// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its life.
+    /// The epoch of the entry.
     pub epoch: Arc<str>,
-    /// Its place in it.
+    /// The sequence in the epoch.
     pub seq: u64,
-    /// The server it came from, or is about.
+    /// The server that sent the entry, or that it is about.
     pub instance: InstanceId,
-    /// The session it is about, if it is about one.
+    /// The session of the entry, if it has one.
     pub session: Option<Arc<str>>,
-    /// What was said.
-    pub said: Said,
-    /// When it came.
+    /// The payload.
+    pub payload: Payload,
+    /// Time of arrival.
     pub at: Timestamp,
-    /// True if its text must not be stored.
+    /// True if the text must not be stored.
     pub private: bool,
 }
 
-/// What was said.
+/// The payload of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// An event of the server, as it came.
+pub enum Payload {
+    /// An event of the server, as received.
     Upstream(Arc<str>),
-    /// An event of the server of which only type and ids are kept, as JSON: nothing that anyone wrote.
+    /// An event of the server of which only type and ids are retained, as JSON without text of any author.
     Names(Arc<str>),
-    /// The hub's own word on the link, as JSON.
+    /// An event of the hub about the link, as JSON.
     Hub(Arc<str>),
-    /// Something that is not kept.
-    Withheld,
+    /// A payload that was removed.
+    Redacted,
 }
 
 impl Entry {
-    /// The place after it.
+    /// The cursor after this entry.
     pub fn cursor(&self) -> Cursor {
         Cursor {
             epoch: self.epoch.clone(),
@@ -83,11 +83,11 @@ impl Entry {
         }
     }
 
-    /// Bytes that it takes, its own place included.
+    /// Size in bytes, including the entry itself.
     pub fn bytes(&self) -> usize {
-        let text = match &self.said {
-            Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => text.len(),
-            Said::Withheld => 0,
+        let text = match &self.payload {
+            Payload::Upstream(text) | Payload::Names(text) | Payload::Hub(text) => text.len(),
+            Payload::Redacted => 0,
         };
         text + size_of::<Self>()
     }

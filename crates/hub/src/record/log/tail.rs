@@ -1,4 +1,5 @@
-//! The end of the log, and the knowledge of all that lies before it. Pure: the one place that knows where an entry is.
+//! The end of the log in memory, and an index of everything before it. Pure: the only place that knows where an entry
+//! is stored.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -6,11 +7,11 @@ use std::sync::Arc;
 use model::ids::InstanceId;
 use model::time::Timestamp;
 
-use super::{Cursor, Entry, Read, Said};
+use super::{Cursor, Entry, LogRead, Payload};
 use crate::limits;
 use crate::record::journal::store::Purge;
 
-/// What the journal has of a life: entries after `begin`, up to `end`.
+/// The part of an epoch that the journal has: entries after `begin`, up to `end`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) epoch: Arc<str>,
@@ -18,40 +19,40 @@ pub(crate) struct Stored {
     pub(crate) end: u64,
 }
 
-/// A life, as far as it is known.
+/// The known state of an epoch.
 #[derive(Debug)]
-struct Life {
+struct TailEpoch {
     stored: Stored,
-    /// Its newest entry, stored or not.
+    /// Sequence of its newest entry, stored or not.
     last: u64,
-    /// How many of its newest entries are in the ring.
+    /// Number of its newest entries in the ring.
     here: usize,
 }
 
-/// A place: the number of a life in [`Tail::lives`], and an entry of it.
-type Place = (usize, u64);
+/// A position: the index of an epoch in [`Tail::epochs`], and an entry of it.
+type EntryPosition = (usize, u64);
 
-/// The newest entries, over all lives; and which entries each life has, where.
+/// The newest entries of all epochs; and the location of the entries of each epoch.
 #[derive(Debug)]
 pub(super) struct Tail {
-    /// Oldest first; never empty. The last one is being written.
-    lives: Vec<Life>,
+    /// Epochs, oldest first; never empty. The last one is being written.
+    epochs: Vec<TailEpoch>,
     ring: VecDeque<Arc<Entry>>,
     bytes: usize,
-    /// Bytes kept while nothing is stored.
+    /// Maximum bytes retained while nothing is stored.
     bound: usize,
-    /// True while the last life is being stored.
+    /// True while the last epoch is being stored.
     storing: bool,
-    /// Bytes of the last life's entries that are not stored yet; zero while nothing is.
+    /// Bytes of the last epoch's entries that are not stored yet; zero while nothing is stored.
     unstored: usize,
     private: BTreeSet<InstanceId>,
     deleted: Deleted,
-    /// What the journal is to purge; none is noted where there is no journal.
+    /// Purges for the journal; `None` where there is no journal.
     purges: Option<VecDeque<Purge>>,
 }
 
-/// Sessions that were deleted: what still comes of them is not stored. Looking one up takes the same time however many there
-/// are; beyond [`limits::JOURNAL_DELETED`] the oldest is forgotten.
+/// Deleted sessions, whose later entries are not stored. A lookup takes constant time; beyond
+/// [`limits::JOURNAL_DELETED`] the oldest is evicted.
 #[derive(Debug, Default)]
 struct Deleted {
     known: HashSet<(InstanceId, Arc<str>)>,
@@ -84,7 +85,7 @@ impl Deleted {
     }
 }
 
-impl Life {
+impl TailEpoch {
     fn new(stored: Stored) -> Self {
         Self {
             last: stored.end,
@@ -93,12 +94,12 @@ impl Life {
         }
     }
 
-    /// The sequence before its first entry that is in the ring.
+    /// The sequence before its first entry in the ring.
     fn ring_begin(&self) -> u64 {
         self.last - self.here as u64
     }
 
-    /// The first place at or after `seq` whose next entry is kept.
+    /// The first sequence at or after `seq` whose next entry is retained.
     fn next_kept(&self, seq: u64) -> Option<u64> {
         let stored = seq.max(self.stored.begin);
         let stored = (stored < self.stored.end).then_some(stored);
@@ -116,7 +117,7 @@ impl Tail {
             end: 0,
         };
         Self {
-            lives: vec![Life::new(nothing)],
+            epochs: vec![TailEpoch::new(nothing)],
             ring: VecDeque::new(),
             bytes: 0,
             bound,
@@ -152,20 +153,20 @@ impl Tail {
         &mut self,
         instance: &InstanceId,
         session: Option<Arc<str>>,
-        said: Said,
+        payload: Payload,
         at: Timestamp,
     ) {
-        let private = self.is_private(instance, session.as_ref(), &said);
-        let last = self.lives.len() - 1;
-        let life = &mut self.lives[last];
-        life.last += 1;
-        life.here += 1;
+        let private = self.is_private(instance, session.as_ref(), &payload);
+        let last = self.epochs.len() - 1;
+        let epoch = &mut self.epochs[last];
+        epoch.last += 1;
+        epoch.here += 1;
         let entry = Entry {
-            epoch: life.stored.epoch.clone(),
-            seq: life.last,
+            epoch: epoch.stored.epoch.clone(),
+            seq: epoch.last,
             instance: instance.clone(),
             session,
-            said,
+            payload,
             at,
             private,
         };
@@ -174,8 +175,8 @@ impl Tail {
         self.ring.push_back(Arc::new(entry));
         if self.storing {
             self.unstored += bytes;
-            let life = &self.lives[last];
-            let behind = life.last - life.stored.end;
+            let epoch = &self.epochs[last];
+            let behind = epoch.last - epoch.stored.end;
             if self.unstored > limits::JOURNAL_BEHIND_BYTES
                 || behind > limits::JOURNAL_BEHIND_ENTRIES
             {
@@ -185,13 +186,18 @@ impl Tail {
         self.evict();
     }
 
-    fn is_private(&self, instance: &InstanceId, session: Option<&Arc<str>>, said: &Said) -> bool {
+    fn is_private(
+        &self,
+        instance: &InstanceId,
+        session: Option<&Arc<str>>,
+        payload: &Payload,
+    ) -> bool {
         let late = |session: &Arc<str>| self.deleted.has(instance, session);
         self.private.contains(instance)
-            || (!matches!(said, Said::Names(_)) && session.is_some_and(late))
+            || (!matches!(payload, Payload::Names(_)) && session.is_some_and(late))
     }
 
-    /// Lets go of the oldest entries beyond the bound, but of none that is still to be stored.
+    /// Evicts the oldest entries beyond the bound, except those that are still to be stored.
     fn evict(&mut self) {
         let bound = if self.storing {
             limits::JOURNALED_LOG_BYTES.min(self.bound)
@@ -202,86 +208,88 @@ impl Tail {
             && let Some(oldest) = self.ring.front()
         {
             let at = self
-                .lives
+                .epochs
                 .iter()
-                .position(|life| life.here > 0)
-                .unwrap_or(self.lives.len() - 1);
-            let newest = at + 1 == self.lives.len();
-            if newest && self.storing && oldest.seq > self.lives[at].stored.end {
+                .position(|epoch| epoch.here > 0)
+                .unwrap_or(self.epochs.len() - 1);
+            let newest = at + 1 == self.epochs.len();
+            if newest && self.storing && oldest.seq > self.epochs[at].stored.end {
                 break;
             }
             self.bytes -= oldest.bytes();
-            self.lives[at].here -= 1;
+            self.epochs[at].here -= 1;
             self.ring.pop_front();
         }
     }
 
     pub(super) fn end(&self) -> Cursor {
-        let last = self.lives.len() - 1;
-        self.cursor((last, self.lives[last].last))
+        let last = self.epochs.len() - 1;
+        self.cursor((last, self.epochs[last].last))
     }
 
     pub(super) fn begin(&self) -> Cursor {
         self.cursor(self.next_kept((0, 0)))
     }
 
-    fn cursor(&self, (life, seq): Place) -> Cursor {
+    fn cursor(&self, (epoch, seq): EntryPosition) -> Cursor {
         Cursor {
-            epoch: self.lives[life].stored.epoch.clone(),
+            epoch: self.epochs[epoch].stored.epoch.clone(),
             seq,
         }
     }
 
-    /// The first place at or after this one whose next entry is kept; the end if there is none.
-    fn next_kept(&self, (life, seq): Place) -> Place {
-        for (at, known) in self.lives.iter().enumerate().skip(life) {
-            let from = if at == life { seq } else { 0 };
+    /// The first position at or after this one whose next entry is retained; the end if there is none.
+    fn next_kept(&self, (epoch, seq): EntryPosition) -> EntryPosition {
+        for (at, known) in self.epochs.iter().enumerate().skip(epoch) {
+            let from = if at == epoch { seq } else { 0 };
             if let Some(seq) = known.next_kept(from) {
                 return (at, seq);
             }
         }
-        let last = self.lives.len() - 1;
-        (last, self.lives[last].last)
+        let last = self.epochs.len() - 1;
+        (last, self.epochs[last].last)
     }
 
-    pub(super) fn read(&self, after: &Cursor, most: usize) -> Option<Read> {
+    pub(super) fn read(&self, after: &Cursor, most: usize) -> Option<LogRead> {
         let gap = |from| {
             let resume = self.cursor(self.next_kept(from));
-            Some(Read::Gap { resume })
+            Some(LogRead::Gap { resume })
         };
-        let known = |life: &Life| life.stored.epoch == after.epoch;
-        let Some(at) = self.lives.iter().rposition(known) else {
+        let known = |epoch: &TailEpoch| epoch.stored.epoch == after.epoch;
+        let Some(at) = self.epochs.iter().rposition(known) else {
             return gap((0, 0));
         };
-        let life = &self.lives[at];
-        let newest = at + 1 == self.lives.len();
-        if after.seq >= life.last {
-            return match (newest, after.seq == life.last) {
-                (true, true) => Some(Read::Entries(Vec::new())),
-                // No reader can be ahead of the log: this is another one's cursor.
+        let epoch = &self.epochs[at];
+        let newest = at + 1 == self.epochs.len();
+        if after.seq >= epoch.last {
+            return match (newest, after.seq == epoch.last) {
+                (true, true) => Some(LogRead::Entries(Vec::new())),
+                // No reader can be ahead of the log: the cursor is of another log.
                 (true, false) => gap((0, 0)),
-                // All that came after it is in later lives; what its own may have lacked is not known.
+                // All later entries are in later epochs; whether the reader's own epoch had more is unknown.
                 (false, _) => gap((at + 1, 0)),
             };
         }
-        if life.next_kept(after.seq) != Some(after.seq) {
+        if epoch.next_kept(after.seq) != Some(after.seq) {
             return gap((at, after.seq));
         }
-        if after.seq < life.ring_begin() {
+        if after.seq < epoch.ring_begin() {
             return None;
         }
-        let before: usize = self.lives[..at].iter().map(|life| life.here).sum();
-        let skip = usize::try_from(after.seq - life.ring_begin()).unwrap_or(usize::MAX);
-        let here = self.ring.range(before..before + life.here);
-        Some(Read::Entries(here.skip(skip).take(most).cloned().collect()))
+        let before: usize = self.epochs[..at].iter().map(|epoch| epoch.here).sum();
+        let skip = usize::try_from(after.seq - epoch.ring_begin()).unwrap_or(usize::MAX);
+        let here = self.ring.range(before..before + epoch.here);
+        Some(LogRead::Entries(
+            here.skip(skip).take(most).cloned().collect(),
+        ))
     }
 
     pub(super) fn resume_after(&self, after: &Cursor, lost: Option<u64>) -> Cursor {
-        let known = |life: &Life| life.stored.epoch == after.epoch;
-        let Some(at) = self.lives.iter().rposition(known) else {
+        let known = |epoch: &TailEpoch| epoch.stored.epoch == after.epoch;
+        let Some(at) = self.epochs.iter().rposition(known) else {
             return self.begin();
         };
-        let lost = lost.unwrap_or_else(|| self.lives[at].ring_begin());
+        let lost = lost.unwrap_or_else(|| self.epochs[at].ring_begin());
         self.cursor(self.next_kept((at, lost.max(after.seq + 1))))
     }
 
@@ -297,16 +305,16 @@ impl Tail {
         self.private.contains(instance)
     }
 
-    pub(super) fn withhold(&mut self, instance: &InstanceId, session: Option<&Arc<str>>) {
+    pub(super) fn redact(&mut self, instance: &InstanceId, session: Option<&Arc<str>>) {
         let purge = Purge {
             instance: instance.clone(),
             session: session.cloned(),
         };
-        self.withhold_all(vec![purge]);
+        self.redact_all(vec![purge]);
     }
 
-    /// Takes out the texts of all of these in one pass: a list may lack thousands of sessions at once.
-    pub(super) fn withhold_all(&mut self, purges: Vec<Purge>) {
+    /// Redacts all of these in one pass: a list may lack thousands of sessions at once.
+    pub(super) fn redact_all(&mut self, purges: Vec<Purge>) {
         for purge in &purges {
             self.order_purge(purge);
         }
@@ -321,23 +329,22 @@ impl Tail {
             let session = entry.session.clone();
             let of_session =
                 session.and_then(|session| sessions.get(&(entry.instance.clone(), session)));
-            let about = whole
-                .iter()
-                .chain(of_session)
-                .any(|purge| purge.covers(&entry.instance, entry.session.as_deref(), &entry.said));
-            if about && entry.said != Said::Withheld {
-                let withheld = Entry {
-                    said: Said::Withheld,
+            let about = whole.iter().chain(of_session).any(|purge| {
+                purge.covers(&entry.instance, entry.session.as_deref(), &entry.payload)
+            });
+            if about && entry.payload != Payload::Redacted {
+                let redacted = Entry {
+                    payload: Payload::Redacted,
                     ..Entry::clone(entry)
                 };
-                *entry = Arc::new(withheld);
+                *entry = Arc::new(redacted);
             }
         }
         self.bytes = self.ring.iter().map(|entry| entry.bytes()).sum();
         self.unstored = self.weigh_unstored();
     }
 
-    /// Has the journal take it out as well, and keep out what still comes of it.
+    /// Queues a purge for the journal, and prevents storing later entries.
     fn order_purge(&mut self, purge: &Purge) {
         let session = purge.session.as_ref();
         let new = session.is_some_and(|session| !self.deleted.has(&purge.instance, session));
@@ -347,20 +354,20 @@ impl Tail {
         let Some(purges) = &mut self.purges else {
             return;
         };
-        // One that was not deleted before is not ordered either: there may be thousands to look through.
+        // One that was not deleted before is not queued either: there may be thousands to compare.
         if !new && purges.contains(purge) {
             return;
         }
         purges.push_back(purge.clone());
         if purges.len() > limits::JOURNAL_DELETED {
-            // A removed instance is noted elsewhere too, and holds more than any session.
+            // The removal of an instance is also recorded elsewhere, and covers more than any session.
             let session = purges.iter().position(|purge| purge.session.is_some());
             purges.remove(session.unwrap_or(0));
             tracing::error!("what was deleted while the journal failed may stay in it");
         }
     }
 
-    pub(super) fn keep_again(&mut self, instance: &InstanceId, session: &Arc<str>) {
+    pub(super) fn unredact(&mut self, instance: &InstanceId, session: &Arc<str>) {
         self.deleted.remove(instance, session);
         self.purge_noted(&Purge {
             instance: instance.clone(),
@@ -369,32 +376,32 @@ impl Tail {
     }
 
     pub(super) fn is_untouched(&self) -> bool {
-        self.lives.len() == 1 && self.lives[0].last == 0
+        self.epochs.len() == 1 && self.epochs[0].last == 0
     }
 
-    pub(super) fn begin_life(&mut self, older: Vec<Stored>, current: Stored) -> bool {
+    pub(super) fn begin_epoch(&mut self, older: Vec<Stored>, current: Stored) -> bool {
         if current.end > 0 && !self.is_untouched() {
             return false;
         }
-        // What this hub wrote follows what it found, in its own order, which is that of the ring; also a life without
+        // The epochs of this run follow the ones found on disk, in the order of the ring; including an epoch without
         // entries, in which a reader may wait.
         let mut found = older;
-        let mut own: Vec<Life> = self.lives.drain(..).collect();
-        for life in &mut own {
-            let same = |found: &Stored| found.epoch == life.stored.epoch;
+        let mut own: Vec<TailEpoch> = self.epochs.drain(..).collect();
+        for epoch in &mut own {
+            let same = |found: &Stored| found.epoch == epoch.stored.epoch;
             if let Some(at) = found.iter().position(same) {
-                // The journal has less of it than was told, and not more.
-                life.stored = found.remove(at);
+                // The journal has lost a part of this epoch since it reported it.
+                epoch.stored = found.remove(at);
             }
         }
-        let mut lives: Vec<Life> = found.into_iter().map(Life::new).collect();
-        lives.append(&mut own);
-        let surplus = lives.len().saturating_sub(limits::JOURNAL_LIVES);
-        let bare = |life: &&Life| life.here == 0;
-        let droppable = lives.iter().take(surplus).take_while(bare).count();
-        lives.drain(..droppable);
-        lives.push(Life::new(current));
-        self.lives = lives;
+        let mut epochs: Vec<TailEpoch> = found.into_iter().map(TailEpoch::new).collect();
+        epochs.append(&mut own);
+        let surplus = epochs.len().saturating_sub(limits::JOURNAL_EPOCHS);
+        let bare = |epoch: &&TailEpoch| epoch.here == 0;
+        let droppable = epochs.iter().take(surplus).take_while(bare).count();
+        epochs.drain(..droppable);
+        epochs.push(TailEpoch::new(current));
+        self.epochs = epochs;
         self.storing = true;
         self.unstored = 0;
         self.evict();
@@ -409,13 +416,13 @@ impl Tail {
         self.unstored
     }
 
-    fn newest_life(&self) -> &Life {
-        &self.lives[self.lives.len() - 1]
+    fn newest_epoch(&self) -> &TailEpoch {
+        &self.epochs[self.epochs.len() - 1]
     }
 
     fn not_stored(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        let life = self.newest_life();
-        let count = life.last - life.stored.end.min(life.last);
+        let epoch = self.newest_epoch();
+        let count = epoch.last - epoch.stored.end.min(epoch.last);
         let skip = self.ring.len() - usize::try_from(count).unwrap_or(0).min(self.ring.len());
         self.ring.range(skip..)
     }
@@ -444,10 +451,10 @@ impl Tail {
     }
 
     pub(super) fn stored(&mut self, seq: u64) {
-        let last = self.lives.len() - 1;
-        let life = &self.lives[last];
-        let end = seq.clamp(life.stored.end, life.last);
-        let count = usize::try_from(end - life.stored.end).unwrap_or(usize::MAX);
+        let last = self.epochs.len() - 1;
+        let epoch = &self.epochs[last];
+        let end = seq.clamp(epoch.stored.end, epoch.last);
+        let count = usize::try_from(end - epoch.stored.end).unwrap_or(usize::MAX);
         if self.storing {
             let done: usize = self
                 .not_stored()
@@ -456,15 +463,15 @@ impl Tail {
                 .sum();
             self.unstored -= done;
         }
-        self.lives[last].stored.end = end;
+        self.epochs[last].stored.end = end;
         self.evict();
     }
 
-    pub(super) fn pruned(&mut self, lives: &[Stored]) {
-        for life in &mut self.lives {
-            let kept = lives.iter().find(|kept| kept.epoch == life.stored.epoch);
-            let end = life.stored.end;
-            life.stored.begin = kept.map_or(end, |kept| kept.begin).min(end);
+    pub(super) fn pruned(&mut self, epochs: &[Stored]) {
+        for epoch in &mut self.epochs {
+            let kept = epochs.iter().find(|kept| kept.epoch == epoch.stored.epoch);
+            let end = epoch.stored.end;
+            epoch.stored.begin = kept.map_or(end, |kept| kept.begin).min(end);
         }
     }
 
@@ -477,12 +484,12 @@ impl Tail {
 
 #[cfg(test)]
 impl Tail {
-    /// Deleted sessions that it remembers.
+    /// Number of deleted sessions in memory.
     pub(super) fn deleted(&self) -> usize {
         self.deleted.order.len()
     }
 
-    /// True if it keeps no more than this.
+    /// True if it retains no more than this.
     pub(super) fn is_within(&self, bytes: usize) -> bool {
         self.bytes <= bytes
     }

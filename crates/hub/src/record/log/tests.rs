@@ -13,27 +13,29 @@ fn log_of(events: &[&str], bound: usize) -> Log {
 }
 
 fn add(log: &Log, event: &str) {
-    let said = (Some("s".into()), Said::Upstream(event.into()));
-    log.append(&"i".into(), [said], Timestamp(0));
+    let entry = (Some("s".into()), Payload::Upstream(event.into()));
+    log.append(&"i".into(), [entry], Timestamp(0));
 }
 
 fn at(cursor: &str) -> Cursor {
     cursor.parse().unwrap()
 }
 
-fn texts(read: Option<Read>) -> Vec<String> {
+fn texts(read: Option<LogRead>) -> Vec<String> {
     let Some(read) = read else {
         return vec!["stored".to_owned()];
     };
     match read {
-        Read::Entries(entries) => entries
+        LogRead::Entries(entries) => entries
             .iter()
-            .map(|entry| match &entry.said {
-                Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => text.to_string(),
-                Said::Withheld => "withheld".to_owned(),
+            .map(|entry| match &entry.payload {
+                Payload::Upstream(text) | Payload::Names(text) | Payload::Hub(text) => {
+                    text.to_string()
+                }
+                Payload::Redacted => "redacted".to_owned(),
             })
             .collect(),
-        Read::Gap { resume } => vec![format!("gap, then after {resume}")],
+        LogRead::Gap { resume } => vec![format!("gap, then after {resume}")],
     }
 }
 
@@ -63,9 +65,9 @@ fn what_is_lost_is_said() {
 }
 
 #[test]
-fn an_older_life_is_read_to_its_end_and_then_there_is_a_gap() {
+fn an_older_epoch_is_read_to_its_end_and_then_there_is_a_gap() {
     let log = log_of(&[], 2);
-    assert!(log.begin_life(
+    assert!(log.begin_epoch(
         vec![stored("a", 2, 5), stored("b", 0, 0)],
         stored("c", 0, 0)
     ));
@@ -73,7 +75,7 @@ fn an_older_life_is_read_to_its_end_and_then_there_is_a_gap() {
     assert_eq!(log.begin(), at("a-2"));
     assert_eq!(texts(log.read(&at("a-1"), 9)), ["gap, then after a-2"]);
     assert_eq!(texts(log.read(&at("a-4"), 9)), ["stored"]);
-    // Told from memory, and lost with the process: what follows is of the next life.
+    // Read from memory, and lost with the process: the entries that follow are of the next epoch.
     for end in ["a-5", "a-9", "b-0", "b-3"] {
         assert_eq!(texts(log.read(&at(end), 9)), ["gap, then after c-0"]);
     }
@@ -82,15 +84,15 @@ fn an_older_life_is_read_to_its_end_and_then_there_is_a_gap() {
 }
 
 #[test]
-fn a_life_goes_on_where_it_was_closed() {
+fn an_epoch_goes_on_where_it_was_closed() {
     let log = log_of(&[], 9);
-    assert!(log.begin_life(Vec::new(), stored("a", 0, 5)));
+    assert!(log.begin_epoch(Vec::new(), stored("a", 0, 5)));
     add(&log, "six");
     assert_eq!(log.end(), at("a-6"));
     assert_eq!(texts(log.read(&at("a-5"), 9)), ["six"]);
     assert_eq!(texts(log.read(&at("a-4"), 9)), ["stored"]);
     assert!(
-        !log.begin_life(Vec::new(), stored("b", 0, 3)),
+        !log.begin_epoch(Vec::new(), stored("b", 0, 3)),
         "others came meanwhile"
     );
 }
@@ -98,13 +100,13 @@ fn a_life_goes_on_where_it_was_closed() {
 #[test]
 fn lives_stay_in_the_order_in_which_they_were_written() {
     let log = log_of(&["before the journal was open"], 9);
-    assert!(log.begin_life(vec![stored("old", 0, 3)], stored("a", 0, 0)));
+    assert!(log.begin_epoch(vec![stored("old", 0, 3)], stored("a", 0, 0)));
     add(&log, "stored");
     log.stored(1);
     log.unstore();
     add(&log, "while it had failed");
     let journal = vec![stored("old", 0, 3), stored("a", 0, 1)];
-    assert!(log.begin_life(journal, stored("b", 0, 0)));
+    assert!(log.begin_epoch(journal, stored("b", 0, 0)));
     assert_eq!(
         texts(log.read(&at("e-0"), 9)),
         ["before the journal was open"]
@@ -118,16 +120,16 @@ fn lives_stay_in_the_order_in_which_they_were_written() {
 }
 
 #[test]
-fn who_waits_in_a_life_without_entries_is_told_nothing_again() {
+fn who_waits_in_an_epoch_without_entries_is_told_nothing_again() {
     let log = log_of(&[], 9);
-    assert!(log.begin_life(vec![stored("old", 0, 3)], stored("a", 0, 0)));
+    assert!(log.begin_epoch(vec![stored("old", 0, 3)], stored("a", 0, 0)));
     assert_eq!(texts(log.read(&at("e-0"), 9)), ["gap, then after a-0"]);
 }
 
 #[test]
 fn what_is_not_stored_yet_stays_in_memory() {
     let log = log_of(&[], 2);
-    log.begin_life(Vec::new(), stored("a", 0, 0));
+    log.begin_epoch(Vec::new(), stored("a", 0, 0));
     for event in ["1", "2", "3", "4"] {
         add(&log, event);
     }
@@ -144,15 +146,15 @@ fn what_is_not_stored_yet_stays_in_memory() {
 #[test]
 fn a_journal_that_falls_behind_costs_no_more_than_its_bound() {
     let log = log_of(&[], 1000);
-    log.begin_life(Vec::new(), stored("a", 0, 0));
+    log.begin_epoch(Vec::new(), stored("a", 0, 0));
     let text = "x".repeat(1 << 20);
     for _ in 0..80 {
         add(&log, &text);
     }
     assert_eq!(log.unstored(9, 1 << 20), None);
     assert!(log.tail().is_within(2 << 20));
-    // The next life follows what is still in memory.
-    log.begin_life(vec![stored("a", 0, 0)], stored("b", 0, 0));
+    // The next epoch follows what is still in memory.
+    log.begin_epoch(vec![stored("a", 0, 0)], stored("b", 0, 0));
     add(&log, "new");
     assert_eq!(texts(log.read(&at("a-80"), 9)), ["gap, then after b-0"]);
     assert_eq!(texts(log.read(&at("b-0"), 9)), ["new"]);
@@ -162,10 +164,10 @@ fn a_journal_that_falls_behind_costs_no_more_than_its_bound() {
 fn what_is_deleted_is_withheld_and_stays_so() {
     let log = log_of(&["a"], 100);
     log.expect_journal();
-    log.withhold(&"i".into(), Some(&"s".into()));
+    log.redact(&"i".into(), Some(&"s".into()));
     add(&log, "late");
-    assert_eq!(texts(log.read(&at("e-0"), 9)), ["withheld", "late"]);
-    let Some(Read::Entries(entries)) = log.read(&at("e-1"), 9) else {
+    assert_eq!(texts(log.read(&at("e-0"), 9)), ["redacted", "late"]);
+    let Some(LogRead::Entries(entries)) = log.read(&at("e-1"), 9) else {
         panic!()
     };
     assert!(entries[0].private);
@@ -189,12 +191,12 @@ fn a_cursor_reads_as_it_is_written() {
 fn appending(deleted: usize) -> Duration {
     let log = Log::new("e".into(), 1 << 20);
     for n in 0..deleted {
-        log.withhold(&"i".into(), Some(&format!("ses_{n}").into()));
+        log.redact(&"i".into(), Some(&format!("ses_{n}").into()));
     }
-    let said = || (Some("ses_lives".into()), Said::Upstream("{}".into()));
+    let entry = || (Some("ses_lives".into()), Payload::Upstream("{}".into()));
     let began = Instant::now();
     for _ in 0..5000 {
-        log.append(&"i".into(), [said()], Timestamp(0));
+        log.append(&"i".into(), [entry()], Timestamp(0));
     }
     began.elapsed()
 }
@@ -211,7 +213,7 @@ fn an_event_costs_the_same_however_much_was_deleted() {
 fn of_the_deleted_the_oldest_is_forgotten_beyond_the_bound() {
     let mut tail = Tail::new("e".into(), 1 << 20);
     for n in 0..=limits::JOURNAL_DELETED {
-        tail.withhold(&"i".into(), Some(&format!("ses_{n}").into()));
+        tail.redact(&"i".into(), Some(&format!("ses_{n}").into()));
     }
     assert_eq!(tail.deleted(), limits::JOURNAL_DELETED);
 }

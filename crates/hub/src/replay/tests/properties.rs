@@ -2,7 +2,8 @@
 
 use model::Effect;
 use model::event::{MessagesRead, ReadPage, Snapshot};
-use model::state::{MessageInfo, Part, SessionInfo};
+use model::state::{MessageInfo, Part, PartKind, SessionInfo};
+use model::view::{ServerSays, differences};
 use proptest::prelude::*;
 
 use super::*;
@@ -162,7 +163,7 @@ impl Replay {
                         snapshot,
                     });
                 }
-                Effect::ReadSession(..) | Effect::Forget(..) | Effect::KeepAgain(..) => {}
+                Effect::ReadSession(..) | Effect::Forget(..) | Effect::Unforget(..) => {}
             }
         }
     }
@@ -180,6 +181,121 @@ fn telling() -> Vec<String> {
         .into_iter()
         .filter(|name| !["abort", "fork"].contains(&name.as_str()))
         .collect()
+}
+
+impl Recording {
+    /// What the server says of a session in the end.
+    fn says(&self, read: &MessagesRead) -> Option<ServerSays> {
+        let info = self.sessions.iter().find(|info| info.id == read.session)?;
+        Some(ServerSays {
+            info: info.clone(),
+            messages: read.clone(),
+            folder: self.folder(&info.directory),
+        })
+    }
+}
+
+impl Replay {
+    /// What differs from the server in each session of a recording, as sentences.
+    fn unlike(&self, recording: &Recording) -> Vec<String> {
+        let reads = recording.reads.iter();
+        let says = reads.filter_map(|read| recording.says(read));
+        says.flat_map(|says| {
+            let session = self.instance().sessions.get(&says.info.id).unwrap();
+            differences(self.instance(), session, &says)
+        })
+        .map(|one| one.words())
+        .collect()
+    }
+
+    /// Reads every session of a recording again, as *Use the server's* does.
+    fn heal(&mut self, recording: &Recording) {
+        for says in recording
+            .reads
+            .iter()
+            .filter_map(|read| recording.says(read))
+        {
+            let directory = says.info.directory.clone();
+            self.fold(Event::Session(says.info));
+            self.fold(Event::ReadStarted {
+                session: says.messages.session.clone(),
+            });
+            self.fold(Event::MessagesRead(says.messages));
+            self.fold(Event::DirectoryReadStarted(directory.clone()));
+            self.fold(Event::DirectoryRead {
+                directory,
+                snapshot: says.folder,
+            });
+        }
+    }
+}
+
+/// Events that a server never sent, each of which makes the state of a session false.
+fn damages(read: &MessagesRead, info: &SessionInfo) -> Vec<Event> {
+    let session = read.session.clone();
+    let mut damages = vec![Event::Session(SessionInfo {
+        title: "damaged".into(),
+        ..info.clone()
+    })];
+    damages.push(Event::Session(SessionInfo {
+        cost: info.cost + 1.0,
+        ..info.clone()
+    }));
+    damages.push(Event::Status {
+        session: session.clone(),
+        status: model::state::RunStatus::Busy,
+    });
+    damages.push(Event::PermissionAsked(model::state::Permission::new(
+        model::state::PermissionRequest {
+            id: "per_damage".into(),
+            session: session.clone(),
+            permission: "bash".into(),
+            patterns: Vec::new(),
+            always: Vec::new(),
+            tool: None,
+            asked: Timestamp(0),
+            raw: model::json::Json::null(),
+        },
+    )));
+    for (message, parts) in &read.messages {
+        let mut more = message.clone();
+        more.tokens.output += 1;
+        damages.push(Event::Message(more));
+        damages.push(Event::MessageRemoved {
+            session: session.clone(),
+            message: message.id.clone(),
+        });
+        for part in parts {
+            damages.push(Event::PartRemoved {
+                session: session.clone(),
+                message: message.id.clone(),
+                part: part.id.clone(),
+            });
+            let mut false_part = part.clone();
+            match &mut false_part.kind {
+                PartKind::Text {
+                    text, ended: true, ..
+                } => *text = format!("{text} damaged").into(),
+                PartKind::Tool(tool) => tool.name = "damaged".into(),
+                _ => continue,
+            }
+            damages.push(Event::Part(false_part));
+        }
+    }
+    damages
+}
+
+/// What a stream folds to is what its server says: nothing is reported where nothing was missed.
+#[test]
+fn a_recorded_session_is_the_same_as_on_its_server() {
+    for name in telling() {
+        let recording = recording(&name);
+        assert_eq!(
+            folded(&recording.frames).unlike(&recording),
+            Vec::<String>::new(),
+            "{name}"
+        );
+    }
 }
 
 fn any_recording() -> impl Strategy<Value = (String, Recording)> {
@@ -284,6 +400,20 @@ proptest! {
             replay.perform(effects, &recording);
         }
         prop_assert_eq!(replay.rest(), folded(&recording.frames).rest(), "{}", name);
+    }
+
+    /// A state that was damaged is found, and the server's own takes its place.
+    #[test]
+    fn damage_is_found_and_healed((name, recording) in any_recording(), pick in any::<prop::sample::Index>()) {
+        let mut replay = folded(&recording.frames);
+        let known = recording.reads.iter().filter_map(|read| Some((read, recording.says(read)?)));
+        let damages: Vec<_> = known.flat_map(|(read, says)| damages(read, &says.info)).collect();
+        prop_assume!(!damages.is_empty());
+        let damage = damages[pick.index(damages.len())].clone();
+        replay.fold(damage.clone());
+        prop_assert!(!replay.unlike(&recording).is_empty(), "{}: {:?}", name, damage);
+        replay.heal(&recording);
+        prop_assert_eq!(replay.unlike(&recording), Vec::<String>::new(), "{}: {:?}", name, damage);
     }
 
     /// Any order of frames, with gaps between, is survived, and every revision only grows.

@@ -22,7 +22,7 @@ fn listeners(listeners: &[(u32, &str)]) -> Vec<Listener> {
         .collect()
 }
 
-fn servers(found: &Found) -> Vec<(u32, String)> {
+fn servers(found: &Discovery) -> Vec<(u32, String)> {
     found
         .servers
         .iter()
@@ -30,7 +30,7 @@ fn servers(found: &Found) -> Vec<(u32, String)> {
         .collect()
 }
 
-fn terminals(found: &Found) -> Vec<u32> {
+fn terminals(found: &Discovery) -> Vec<u32> {
     found.terminals.iter().map(|client| client.pid).collect()
 }
 
@@ -113,7 +113,7 @@ fn our_own_and_what_they_started_are_left_out() {
     let listeners = listeners(&[(41, "127.0.0.1:5000")]);
     assert_eq!(
         sort_out(&processes, &listeners, &HashSet::from([40])),
-        Found::default()
+        Discovery::default()
     );
     assert_eq!(
         servers(&sort_out(&processes, &listeners, &HashSet::new())).len(),

@@ -60,30 +60,30 @@ struct Watch {
     leader: Pid,
     events: Receiver<Event>,
     hub_gone: bool,
-    /// The leader's exit code, once it has ended.
+    /// The exit code of the leader, once it has ended.
     code: Option<u8>,
-    /// No process is left below the guard.
+    /// True if the guard has no descendants.
     childless: bool,
 }
 
 impl Watch {
     fn run(mut self) -> u8 {
         self.until(None, |watch| watch.hub_gone || watch.code.is_some());
-        for (signal, patience) in [
+        for (signal, timeouts) in [
             (Signal::TERM, limits::GRACE),
             (Signal::KILL, limits::KILL_WAIT),
         ] {
             if self.code.is_none() {
                 self.signal_leader(signal);
-                self.until(Some(patience), |watch| watch.code.is_some());
+                self.until(Some(timeouts), |watch| watch.code.is_some());
             }
         }
         self.end_leftovers();
         self.code.unwrap_or(CANNOT_RUN)
     }
 
-    /// Ends what outlived the leader. Children of a killed process become the guard's own only when it dies, hence
-    /// the rounds.
+    /// Ends the processes that outlived the leader. Children of a killed process become the guard's own only when it
+    /// dies, hence the rounds.
     fn end_leftovers(&mut self) {
         self.signal_leftovers(Signal::TERM);
         self.until(Some(limits::LEFTOVER_GRACE), |watch| watch.childless);
@@ -98,9 +98,9 @@ impl Watch {
         }
     }
 
-    /// Takes events until `done` or until `patience` is over; says which.
-    fn until(&mut self, patience: Option<Duration>, done: impl Fn(&Self) -> bool) -> bool {
-        let deadline = patience.map(|patience| Instant::now() + patience);
+    /// Processes events until `done` or the timeout; returns which.
+    fn until(&mut self, timeouts: Option<Duration>, done: impl Fn(&Self) -> bool) -> bool {
+        let deadline = timeouts.map(|timeouts| Instant::now() + timeouts);
         while !done(self) {
             let event = match deadline {
                 None => self.events.recv().ok(),
@@ -120,15 +120,15 @@ impl Watch {
         true
     }
 
-    /// Signals the leader and its group. Before the leader has made its session there is no such group yet. A
-    /// process that is gone already is what we want.
+    /// Signals the leader and its group. Before the leader has created its session there is no such group. A process
+    /// that is gone already is fine.
     fn signal_leader(&self, signal: Signal) {
         let _gone = kill_process(self.leader, signal);
         let _gone = kill_process_group(self.leader, signal);
     }
 
-    /// Signals the rest of the group, and what the guard has inherited from the dead. The leader itself is not
-    /// signalled: its id may be another's by now, while a group's id is kept as long as it has members.
+    /// Signals the rest of the group, and the orphans that the guard adopted. The leader itself is not signalled: its
+    /// id may have been reused, while a group's id is reserved as long as it has members.
     fn signal_leftovers(&self, signal: Signal) {
         let _gone = kill_process_group(self.leader, signal);
         for child in children() {

@@ -1,6 +1,7 @@
-//! A server's process from its start to its end.
+//! The process of a server from its start to its end.
 //!
-//! The pipe to the guard's stdin is its life line: whoever holds it holds the server, and dropping it ends the server.
+//! The pipe to the guard's stdin is its lifeline: the server runs as long as the pipe is open, and closing it stops the
+//! server.
 
 use std::fmt;
 use std::future::Future;
@@ -24,18 +25,18 @@ use crate::secret::Secret;
 use crate::workspace::output::{Lines, Tail};
 use crate::workspace::{guard, limits};
 
-/// How a server ended.
+/// The exit of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// By itself, with this code.
+    /// Exited with this code.
     Code(i32),
-    /// By this signal.
+    /// Killed by this signal.
     Signal(i32),
-    /// The system could not tell.
+    /// Unknown to the system.
     Unknown,
 }
 
-/// A server that listens. Dropping it ends the server and everything that it started.
+/// A listening server. Dropping it stops the server and everything that it started.
 #[derive(Debug)]
 pub struct Running {
     url: Url,
@@ -45,7 +46,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens.
+    /// URL of the server.
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -65,12 +66,12 @@ impl Running {
         self.process.output.text()
     }
 
-    /// Resolves when it has ended, however. The future does not keep the server alive, nor does it borrow.
+    /// Resolves when the server has ended. The future neither keeps the server alive nor borrows.
     pub fn exited(&self) -> impl Future<Output = Exit> + Send + 'static {
         self.process.exited()
     }
 
-    /// Ends it: TERM, after 3 s KILL, then what it left behind. Resolves when nothing is left.
+    /// Stops the server: TERM, after 3 s KILL, then the processes it left behind. Resolves when none remain.
     pub async fn stop(self) -> Exit {
         self.process.stop().await
     }
@@ -163,10 +164,10 @@ impl Starting {
 
 #[derive(Debug)]
 struct Process {
-    /// Closed, it tells the guard to end the server.
+    /// Closing the pipe makes the guard stop the server.
     life: Option<ChildStdin>,
     guard: Pid,
-    /// The server itself, and its group; known before anything else of its output.
+    /// The server process, and its group; known before any other output.
     leader: Arc<OnceLock<Pid>>,
     exit: watch::Receiver<Option<Exit>>,
     output: Output,
@@ -175,7 +176,7 @@ struct Process {
 impl Process {
     fn exited(&self) -> impl Future<Output = Exit> + Send + 'static {
         let mut exit = self.exit.clone();
-        // The sender is dropped without a word only with the runtime.
+        // The sender is dropped without a value only with the runtime.
         async move {
             exit.wait_for(Option::is_some)
                 .await
@@ -196,7 +197,7 @@ impl Process {
     }
 }
 
-/// What was printed, shared between the readers and who asks.
+/// The printed lines, shared between readers.
 #[derive(Clone)]
 struct Output(Arc<Mutex<Tail>>);
 
@@ -223,7 +224,7 @@ impl fmt::Debug for Output {
     }
 }
 
-/// Reads a pipe to its end, so that the server never waits for us, and keeps its last lines.
+/// Reads a pipe to its end, so that the server never blocks, and retains the last lines.
 async fn collect(
     mut pipe: impl AsyncRead + Unpin,
     output: Output,
@@ -243,7 +244,7 @@ async fn collect(
     lines.finish(line);
 }
 
-/// Looks for the two lines that say something to us; says whether this was the guard's own.
+/// Handles the two lines with a meaning; returns true for the guard's own.
 fn notice(line: &str, leader: &OnceLock<Pid>, found: &mpsc::Sender<(Pid, Listening)>) -> bool {
     let Some(leader) = leader.get() else {
         let pid = line
@@ -252,15 +253,15 @@ fn notice(line: &str, leader: &OnceLock<Pid>, found: &mpsc::Sender<(Pid, Listeni
             .and_then(Pid::from_raw);
         return pid.is_some_and(|pid| leader.set(pid).is_ok());
     };
-    if let Some(told) = listening(line) {
-        // Full or closed: the first address was found already, and it is the one that counts.
-        let _known = found.try_send((*leader, told));
+    if let Some(address) = listening(line) {
+        // Full or closed: the first address was found already, and is the one that counts.
+        let _known = found.try_send((*leader, address));
     }
     false
 }
 
-/// Waits for the guard's end and the server's last words, then reports. A guard that was killed could not do its
-/// work, so it is done here.
+/// Waits for the guard's end and the server's last output, then reports. If the guard was killed, its cleanup is done
+/// here.
 async fn reap(
     mut child: Child,
     leader: Arc<OnceLock<Pid>>,
@@ -278,7 +279,7 @@ async fn reap(
     ended.send_replace(Some(status.map_or(Exit::Unknown, Exit::of)));
 }
 
-/// Kills the server's group. One that is gone already is what we want.
+/// Kills the server's group. A group that is gone already is fine.
 fn kill_group(leader: &OnceLock<Pid>) {
     if let Some(leader) = leader.get() {
         let _gone = kill_process_group(*leader, Signal::KILL);
@@ -286,7 +287,7 @@ fn kill_group(leader: &OnceLock<Pid>) {
 }
 
 impl Exit {
-    /// Reads a guard's status: it tells its server's as shells do, with 128 added to a signal.
+    /// Parses a guard's exit status: its server's status as shells report it, with 128 added to a signal.
     fn of(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
             (Some(code @ 129..=192), _) => Self::Signal(code - 128),

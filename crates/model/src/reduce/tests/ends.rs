@@ -1,22 +1,14 @@
 //! How a turn can end: each way that is no success is told, whether or not the conversation is kept.
 
 use super::*;
-use crate::event::{Ended, Remembered};
+use crate::event::{Recalled, RunEnded};
 use crate::state::{ErrorKind, Failure, Halt, PartKind};
 use crate::view::{Compacted, LogRows, Queued};
-
-fn failure(name: &str, message: &str) -> Failure {
-    Failure {
-        kind: ErrorKind::Failed,
-        name: name.into(),
-        message: message.into(),
-    }
-}
 
 fn aborted() -> Failure {
     Failure {
         kind: ErrorKind::Aborted,
-        ..failure("MessageAbortedError", "Aborted")
+        ..Failure::failed("MessageAbortedError", "Aborted")
     }
 }
 
@@ -48,7 +40,9 @@ fn bench(kept: bool) -> Bench {
 }
 
 fn log(bench: &Bench) -> LogRows {
-    look(&bench.state, &front("a", "s"), Rev(0)).log.unwrap()
+    view_delta(&bench.state, &front("a", "s"), Rev(0))
+        .log
+        .unwrap()
 }
 
 fn reason(bench: &Bench) -> (Mark, Option<String>) {
@@ -57,7 +51,7 @@ fn reason(bench: &Bench) -> (Mark, Option<String>) {
     (rows[0].mark, reason)
 }
 
-/// What is so, the reason to stop, the failure, what was said, and what a person reads.
+/// What is so, the reason to stop, the failure, what was sentence, and what a person reads.
 type Case = (
     &'static str,
     Option<&'static str>,
@@ -79,40 +73,40 @@ fn whatever_ends_a_turn_without_success_is_told() {
             Some("stop"),
             None,
             None,
-            Some("The model answered nothing"),
+            Some("The model returned an empty answer"),
         ),
         (
             "blank",
             Some("stop"),
             None,
             Some(text("p", " \n", true)),
-            Some("The model answered nothing"),
+            Some("The model returned an empty answer"),
         ),
         (
             "too long",
             Some("length"),
             None,
             spoke(),
-            Some("The answer reached the most that the model may write, and was cut off"),
+            Some("The answer was cut off at the model's output limit"),
         ),
         (
             "filtered",
             Some("content-filter"),
             None,
             spoke(),
-            Some("The provider's filter held the answer back"),
+            Some("The provider's content filter blocked the answer"),
         ),
         (
             "for an unknown reason",
             Some("other"),
             None,
             spoke(),
-            Some("The model stopped for a reason that is not known (“other”)"),
+            Some("The model stopped for an unknown reason (“other”)"),
         ),
         (
             "failed",
             None,
-            Some(failure("APIError", "Overloaded")),
+            Some(Failure::failed("APIError", "Overloaded")),
             None,
             Some("Overloaded"),
         ),
@@ -134,8 +128,12 @@ fn whatever_ends_a_turn_without_success_is_told() {
             }
             if kept {
                 let row = &log(&bench).messages[0];
-                let said = row.failed.as_ref().map(|failed| failed.said.clone());
-                assert_eq!(said, wanted.map(|wanted| format!("{wanted}.")), "{what}");
+                let sentence = row.failed.as_ref().map(|failed| failed.sentence.clone());
+                assert_eq!(
+                    sentence,
+                    wanted.map(|wanted| format!("{wanted}.")),
+                    "{what}"
+                );
                 assert_eq!(log(&bench).failed, None, "{what}: it is told once");
             }
             bench.a([busy("s")]);
@@ -164,11 +162,14 @@ fn an_error_without_an_answer_is_told_in_the_conversation() {
             true => bench.a([created("s")]),
             false => bench.a([snapshot(&["s"])]),
         };
-        bench.a([error(failure("UnknownError", "Model not found: a/b."))]);
+        bench.a([error(Failure::failed(
+            "UnknownError",
+            "Model not found: a/b.",
+        ))]);
         let told = (Mark::Failed, Some("Model not found: a/b.".to_owned()));
         assert_eq!(reason(&bench), told);
         let failed = log(&bench).failed.unwrap();
-        assert_eq!(failed.said, "Model not found: a/b.");
+        assert_eq!(failed.sentence, "Model not found: a/b.");
         assert_eq!(failed.next, "Choose another model, then send it again.");
         assert!(bench.session("s").unreviewed.is_some());
     }
@@ -188,20 +189,20 @@ fn what_a_person_stopped_is_not_to_be_reviewed() {
     ]);
     let (mark, why) = reason(&bench);
     assert_eq!(mark, Mark::Idle);
-    assert!(why.unwrap().starts_with("You stopped it"));
+    assert!(why.unwrap().starts_with("You stopped this session"));
 }
 
 fn remembered(updated: i64) -> Event {
-    let ended = Ended {
-        failure: Some(failure("APIError", "Overloaded")),
+    let ended = RunEnded {
+        failure: Some(Failure::failed("APIError", "Overloaded")),
         unreviewed: Some(Timestamp(3)),
         updated: Timestamp(updated),
     };
-    let known = Remembered {
+    let known = Recalled {
         ended: Some(ended),
-        ..Remembered::default()
+        ..Recalled::default()
     };
-    Event::Remembered([("s".into(), known)].into())
+    Event::Recalled([("s".into(), known)].into())
 }
 
 #[test]
@@ -220,15 +221,15 @@ fn an_end_that_nobody_saw_is_known_after_a_restart() {
 
 #[test]
 fn a_stop_is_known_before_its_session_is() {
-    let stopped = Remembered {
+    let stopped = Recalled {
         halt: Halt::Stopped {
             after: Timestamp(1),
             prompt: None,
         },
-        ..Remembered::default()
+        ..Recalled::default()
     };
     let mut bench = Bench::new();
-    bench.a([Event::Remembered([("root".into(), stopped)].into())]);
+    bench.a([Event::Recalled([("root".into(), stopped)].into())]);
     bench.a([
         Event::SessionCreated(info("s", Some("root"))),
         permission("per", "s"),
@@ -463,7 +464,7 @@ fn a_summary_is_shown_as_far_as_it_is() {
     for (failure, wanted) in [
         (None, Compacted::Done),
         (Some(aborted()), Compacted::Stopped),
-        (Some(failure("APIError", "x")), Compacted::Failed),
+        (Some(Failure::failed("APIError", "x")), Compacted::Failed),
     ] {
         let mut bench = begin();
         bench.a([Event::Message(summary())]);

@@ -135,7 +135,7 @@ fn a_row_that_was_read_is_older_than_what_was_told_meanwhile() {
 #[test]
 fn a_folder_that_is_heard_of_is_asked_for_until_it_was_read() {
     let mut bench = Bench::new();
-    let heard = || Event::DirectoryHeard("/other".into());
+    let heard = || Event::DirectorySeen("/other".into());
     bench.a([snapshot(&["s"]), heard()]);
     let asked = [Effect::ReadDirectory("a".into(), "/other".into())];
     assert_eq!(bench.effects, asked);
@@ -255,7 +255,7 @@ fn what_one_list_lacks_is_gone_only_if_the_next_lacks_it_as_well() {
     // Even then it comes back, and what is said in it is kept again.
     bench.a([started(), read_folder(folder("o"))]);
     assert!(known(&bench, "o"));
-    let again = Effect::KeepAgain("a".into(), "o".into());
+    let again = Effect::Unforget("a".into(), "o".into());
     assert!(bench.effects.contains(&again), "{:?}", bench.effects);
 }
 
@@ -295,7 +295,7 @@ fn what_waits_in_a_session_that_is_not_known_outlives_one_answer_that_it_is_gone
             .permissions
             .len()
     };
-    let lapsed = |bench: &Bench| bench.state.instances[&InstanceId::from("a")].lapsed.len();
+    let expired = |bench: &Bench| bench.state.instances[&InstanceId::from("a")].expired.len();
     let asked = |of: &str| match permission("per", of) {
         Event::PermissionAsked(permission) => permission,
         _ => unreachable!(),
@@ -310,7 +310,7 @@ fn what_waits_in_a_session_that_is_not_known_outlives_one_answer_that_it_is_gone
         bench.a([snapshot(&[]), started(), read_folder(folder("p"))]);
         bench.a([permission("per", "o"), not_found("o")]);
         assert_eq!(
-            (waits(&bench), lapsed(&bench)),
+            (waits(&bench), expired(&bench)),
             (1, 0),
             "nothing is refused"
         );
@@ -320,13 +320,17 @@ fn what_waits_in_a_session_that_is_not_known_outlives_one_answer_that_it_is_gone
     };
     let mut bench = begin();
     bench.a([started(), read_folder(list("o"))]);
-    assert_eq!((waits(&bench), lapsed(&bench)), (1, 0), "it is there");
+    assert_eq!((waits(&bench), expired(&bench)), (1, 0), "it is there");
     let mut bench = begin();
     bench.a([started(), read_folder(list("p"))]);
-    assert_eq!((waits(&bench), lapsed(&bench)), (0, 1), "its list lacks it");
+    assert_eq!(
+        (waits(&bench), expired(&bench)),
+        (0, 1),
+        "its list lacks it"
+    );
     let mut bench = begin();
     bench.a([not_found("o")]);
-    assert_eq!((waits(&bench), lapsed(&bench)), (0, 1), "a second answer");
+    assert_eq!((waits(&bench), expired(&bench)), (0, 1), "a second answer");
 }
 
 #[test]

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::event::Remembered;
+use crate::event::Recalled;
 use crate::text::OpenText;
 
 fn remembered(running: bool) -> Event {
     let mut text = OpenText::starting_with("beginning");
     text.mark_gap();
-    let session = Remembered {
+    let session = Recalled {
         open: BTreeMap::from([("p".into(), text)]),
         running,
-        ..Remembered::default()
+        ..Recalled::default()
     };
-    Event::Remembered(BTreeMap::from([("s".into(), session)]))
+    Event::Recalled(BTreeMap::from([("s".into(), session)]))
 }
 
 fn running() -> Event {
@@ -125,9 +125,12 @@ fn notices_are_told_when_they_change() {
     let mut bench = Bench::new();
     let before = bench.state.rev;
     crate::reduce::notice(&mut bench.state, vec!["full".into()]);
-    let seen = look(&bench.state, &front("a", "s"), before);
+    let seen = view_delta(&bench.state, &front("a", "s"), before);
     assert_eq!(seen.notices, Some(vec!["full".into()]));
     let now = bench.state.rev;
     crate::reduce::notice(&mut bench.state, vec!["full".into()]);
-    assert_eq!(look(&bench.state, &front("a", "s"), now).notices, None);
+    assert_eq!(
+        view_delta(&bench.state, &front("a", "s"), now).notices,
+        None
+    );
 }

@@ -3,9 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::state::{
-    Halt, Hidden, PermissionRequest, Piece, Request, Run, Tool, ToolCall, ToolState,
-};
+use crate::state::{Halt, PermissionRequest, Piece, Request, Run, ToolCall, Unshowable};
 use crate::view::{NeedKind, to_refuse};
 
 fn of_call(id: &str, call: &str) -> Event {
@@ -33,18 +31,7 @@ fn call(call: &str, state: ToolState, input: &serde_json::Value) -> Part {
         id: "prt_call".into(),
         message: "m".into(),
         session: "s".into(),
-        kind: PartKind::Tool(Tool {
-            name: "mcp_pay".into(),
-            call: call.into(),
-            state,
-            input: Json::of(input),
-            title: None,
-            files: Vec::new(),
-            child: None,
-            end: None,
-            started: None,
-            ended: None,
-        }),
+        kind: call_of("mcp_pay", call, state, input),
         raw: Json::null(),
     }
 }
@@ -85,7 +72,7 @@ fn a_request_tells_the_arguments_of_its_call_whichever_comes_first() {
         [Effect::ReadMessages("a".into(), "s".into())]
     );
     let (hidden, unread) = (content(&after).hidden, content(&after).fingerprint.clone());
-    assert_eq!(hidden, Some(Hidden::Unread));
+    assert_eq!(hidden, Some(Unshowable::Unread));
     let seen = after.news([told]);
     assert!(seen.needs.is_some(), "viewers are told of the arguments");
     for bench in [&before, &after] {
@@ -106,7 +93,7 @@ fn arguments_that_are_being_written_or_of_another_call_are_not_the_requests() {
         Event::Part(call("c", ToolState::Pending, &json!({}))),
         Event::Part(call("other", running(), &json!({"amount": 1}))),
     ]);
-    assert_eq!(content(&bench).hidden, Some(Hidden::Unread));
+    assert_eq!(content(&bench).hidden, Some(Unshowable::Unread));
 }
 
 #[test]
@@ -142,7 +129,7 @@ fn a_request_that_a_snapshot_brings_is_read_as_well() {
     })]);
     let read_it = Effect::ReadMessages("a".into(), "s".into());
     assert!(bench.effects.contains(&read_it), "{:?}", bench.effects);
-    assert_eq!(content(&bench).hidden, Some(Hidden::Unread));
+    assert_eq!(content(&bench).hidden, Some(Unshowable::Unread));
 }
 
 /// A way in which a run ends.
@@ -183,8 +170,8 @@ fn requests_end_with_their_run() {
         }
         assert!(needs(&bench.state).is_empty(), "{name}");
         let instance = &bench.state.instances[&InstanceId::from("a")];
-        let lapsed = instance.answered.find("per").map(|one| one.outcome);
-        assert_eq!(lapsed, Some(Outcome::Lapsed), "{name}");
+        let expired = instance.answered.find("per").map(|one| one.outcome);
+        assert_eq!(expired, Some(Outcome::ExpiredRequest), "{name}");
     }
 }
 
@@ -207,7 +194,7 @@ fn a_request_of_an_ended_run_does_not_come_back_and_is_refused_at_its_server() {
     bench.a([Event::Snapshot(still), of_call("per", "c")]);
     assert!(needs(&bench.state).is_empty());
     assert_eq!(refused(&bench), [Request::Permission("per".into())]);
-    bench.a([Event::LapsedRefused {
+    bench.a([Event::ExpiredRefused {
         request: "per".into(),
     }]);
     assert!(refused(&bench).is_empty());
@@ -244,7 +231,7 @@ fn the_same_id_of_a_call_in_another_message_is_another_call() {
         ..call("c", running(), &json!({"amount": 1}))
     };
     bench.a([of_call("per", "c"), Event::Part(elsewhere)]);
-    assert_eq!(content(&bench).hidden, Some(Hidden::Unread));
+    assert_eq!(content(&bench).hidden, Some(Unshowable::Unread));
 }
 
 #[test]
@@ -382,6 +369,103 @@ fn a_prompt_of_another_client_releases_and_nothing_else_does() {
     );
     let prompt = vec![Event::Message(user("u1", "s", 9)), said("u1", "s", false)];
     assert!(!still(prompt));
+}
+
+/// A session that a hub before this one stopped at 5, and that its server runs.
+fn stopped_before() -> Bench {
+    let stopped = crate::event::Recalled {
+        halt: Halt::Stopped {
+            after: Timestamp(5),
+            prompt: None,
+        },
+        ..crate::event::Recalled::default()
+    };
+    let Event::Snapshot(listed) = snapshot(&["s"]) else {
+        panic!("it is one")
+    };
+    let running = Snapshot {
+        statuses: [("s".into(), RunStatus::Busy)].into(),
+        ..listed
+    };
+    let mut bench = Bench::new();
+    bench.a([Event::Recalled([("s".into(), stopped)].into())]);
+    bench.a([Event::Snapshot(running)]);
+    bench
+}
+
+#[test]
+fn a_prompt_that_was_given_while_no_hub_ran_releases_and_nothing_else_does() {
+    let text = |kind: PartKind| Part {
+        kind,
+        ..text("p", "go on", true)
+    };
+    let said = |synthetic, ignored| {
+        text(PartKind::Text {
+            text: "go on".into(),
+            synthetic,
+            ignored,
+            ended: true,
+        })
+    };
+    let message =
+        |role, created| MessageInfo::bare("m".into(), "s".into(), role, Timestamp(created));
+    let user = |created| message(Role::User, created);
+    let still = |read_message, part| {
+        let mut bench = stopped_before();
+        let asked = Effect::ReadMessages("a".into(), "s".into());
+        assert!(bench.effects.contains(&asked), "{:?}", bench.effects);
+        bench.a([read(vec![(read_message, vec![part])])]);
+        bench.a([permission("per", "s")]);
+        crate::view::to_refuse(&bench.state).len() == 1
+    };
+    assert!(still(user(5), said(false, false)), "given before the stop");
+    assert!(still(user(6), said(true, false)), "the server made it up");
+    assert!(
+        still(user(6), said(false, true)),
+        "the model does not read it"
+    );
+    assert!(
+        still(message(Role::Assistant, 6), said(false, false)),
+        "a model wrote it"
+    );
+    assert!(!still(user(6), said(false, false)));
+}
+
+#[test]
+fn nothing_is_refused_before_it_is_known_whether_another_client_gave_a_prompt() {
+    let refused = |bench: &Bench| crate::view::to_refuse(&bench.state).len();
+    let begun = Event::ReadStarted {
+        session: "s".into(),
+    };
+    let asking = || {
+        let mut bench = stopped_before();
+        bench.a([permission("per", "s"), begun.clone()]);
+        assert_eq!(refused(&bench), 0);
+        assert!(matches!(bench.session("s").halt, Halt::Stopped { .. }));
+        bench
+    };
+    let mut nobody = asking();
+    nobody.a([read(vec![])]);
+    assert_eq!(refused(&nobody), 1);
+    let mut unknown = asking();
+    unknown.a([Event::ReadFailed {
+        session: "s".into(),
+        reason: "no answer".into(),
+    }]);
+    assert_eq!(refused(&unknown), 1);
+    let mut again = asking();
+    again.a([stop("s")]);
+    assert_eq!(refused(&again), 1);
+}
+
+#[test]
+fn a_message_that_was_there_when_a_person_stopped_releases_nothing_when_it_is_read_again() {
+    let prompt = MessageInfo::bare("m".into(), "s".into(), Role::User, Timestamp(90));
+    let messages = || read(vec![(prompt.clone(), vec![text("p", "go on", true)])]);
+    let mut bench = Bench::new();
+    bench.a([snapshot(&["s"]), messages(), stop("s"), messages()]);
+    let halt = &bench.session("s").halt;
+    assert!(matches!(halt, Halt::Stopped { .. }), "{halt:?}");
 }
 
 #[test]

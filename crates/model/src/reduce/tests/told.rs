@@ -10,7 +10,7 @@ fn taking_messages_back_changes_them_for_who_has_them() {
         reverted_from: Some("m".into()),
         ..info("s", None)
     };
-    let rows = |seen: Seen| seen.log.unwrap().messages;
+    let rows = |seen: ViewDelta| seen.log.unwrap().messages;
     assert!(rows(bench.news([Event::Session(back)]))[0].reverted);
     assert!(!rows(bench.news([Event::Session(info("s", None))]))[0].reverted);
 }
@@ -22,7 +22,7 @@ fn a_server_that_falls_silent_changes_the_lists_of_its_neighbours() {
     bench.at("b", snapshot(&["s"]));
     let now = bench.state.rev;
     bench.at("a", Event::Link(LinkStatus::Stale));
-    let seen = look(&bench.state, &front("b", "s"), now);
+    let seen = view_delta(&bench.state, &front("b", "s"), now);
     assert_eq!(seen.tree.unwrap().len(), 1);
 }
 
@@ -134,7 +134,7 @@ fn a_message_whose_standing_changes_is_told_again() {
         listed: vec!["/p".into()],
         ..Snapshot::default()
     });
-    let status = |seen: Seen| seen.log.unwrap().messages[0].status;
+    let status = |seen: ViewDelta| seen.log.unwrap().messages[0].status;
     assert_eq!(status(bench.news([elsewhere])), MessageStatus::Unknown);
     let seen = bench.news([idle("s")]);
     assert_eq!(status(seen), MessageStatus::Interrupted);
@@ -148,7 +148,9 @@ fn a_message_whose_standing_changes_is_told_again() {
         (later, vec![]),
     ])]);
     assert_eq!(status(seen), MessageStatus::Interrupted);
-    let rows = look(&bench.state, &front("a", "s"), Rev(0)).log.unwrap();
+    let rows = view_delta(&bench.state, &front("a", "s"), Rev(0))
+        .log
+        .unwrap();
     assert!(
         rows.messages[0].parts[0].cut_off,
         "it will not go on, though its session does"

@@ -9,11 +9,9 @@ use crate::event::{Addressed, Event};
 use crate::ids::InstanceId;
 use crate::json::Json;
 use crate::reduce;
-use crate::state::{
-    ErrorKind, Failure, LinkStatus, Origin, Permission, PermissionRequest, Rev, SessionInfo,
-};
+use crate::state::{Failure, LinkStatus, Origin, Permission, PermissionRequest, Rev, SessionInfo};
 use crate::time::Timestamp;
-use crate::view::{Look, look};
+use crate::view::{Viewport, delta};
 
 /// What may be so of a session.
 #[derive(Clone, Debug)]
@@ -106,11 +104,9 @@ fn state(stories: &[Story], live: bool) -> State {
         let session = instance.sessions.get_mut(&name(at)).unwrap();
         session.run = run(story.run);
         session.unreviewed = story.unseen.then_some(Timestamp(2));
-        session.failure = story.failed.then(|| Failure {
-            kind: ErrorKind::Failed,
-            name: "APIError".into(),
-            message: "Overloaded".into(),
-        });
+        session.failure = story
+            .failed
+            .then(|| Failure::failed("APIError", "Overloaded"));
     }
     state
 }
@@ -129,25 +125,25 @@ proptest! {
         for at in 0..stories.len() {
             let id = name(at);
             let session = &instance.sessions[&id];
-            let told = told(&state, instance, session);
+            let told = mark_of(&state, instance, session);
             loudest = loudest.max(told.mark);
-            let seen = look(&state, &Look {
+            let seen = delta(&state, &Viewport {
                 instance: Some("i".into()),
                 session: Some(id.clone()),
-                from: None,
-            }, Rev(0));
+                ..Viewport::default()
+}, Rev(0));
             let of = |rows: &[crate::view::SessionRow]| {
                 rows.iter().find(|row| row.id == id).map(|row| row.mark)
             };
             prop_assert_eq!(marks.mark(session), told.mark);
             prop_assert_eq!(of(&seen.tree.unwrap()), Some(told.mark));
             prop_assert_eq!(of(&seen.strip.unwrap()), Some(told.mark));
-            prop_assert_eq!(seen.head.unwrap().told, Some(told.clone()));
+            prop_assert_eq!(seen.head.unwrap().mark, Some(told.clone()));
             // What is not quiet and not plainly at work says why, and what to do.
             let says = told.reason.is_some();
             prop_assert!(says || matches!(told.mark, Mark::Idle | Mark::Working), "{:?}", told);
         }
-        let tabs = look(&state, &Look::default(), Rev(0)).tabs.unwrap();
+        let tabs = delta(&state, &Viewport::default(), Rev(0)).tabs.unwrap();
         let quietest = if live { Mark::Idle } else { Mark::Stale };
         prop_assert_eq!(tabs[0].mark, loudest.max(quietest));
     }

@@ -76,6 +76,50 @@ fn the_sessions_of_a_tab_are_those_of_its_tree() {
     assert_eq!(tree(&state, &state.instances["a"]).len(), 5);
 }
 
+#[test]
+fn a_row_names_its_parent_as_drawn_and_its_newest_output_and_the_archive_has_what_the_tree_leaves_out()
+ {
+    let mut state = State::default();
+    let name: Arc<str> = "a".into();
+    let origin = Origin::Url(name.clone());
+    fold(&mut state, "a", Event::InstanceAdded { name, origin });
+    fold(&mut state, "a", Event::Link(LinkStatus::Connected));
+    let archived = |id: &str, at| SessionInfo {
+        archived: Some(Timestamp(at)),
+        ..session(id, None)
+    };
+    let sessions = [
+        session("root", None),
+        session("child", Some("root")),
+        session("of a stranger", Some("not known")),
+        archived("first", 10),
+        archived("second", 20),
+    ];
+    for info in sessions {
+        fold(&mut state, "a", Event::SessionCreated(info));
+    }
+    let instance = &state.instances["a"];
+    let rows = tree(&state, instance);
+    let parent = |id: &str| {
+        let row = rows.iter().find(|row| row.id.as_str() == id).unwrap();
+        row.parent.as_ref().map(SessionId::as_str)
+    };
+    assert_eq!(parent("root"), None);
+    assert_eq!(parent("child"), Some("root"));
+    // It is drawn as a root.
+    assert_eq!(parent("of a stranger"), None);
+    assert!(rows.iter().all(|row| row.output >= row.updated));
+    let put_away: Vec<_> = archived_titles(&state);
+    assert_eq!(put_away, ["second", "first"]);
+    assert_eq!(archived_count(&state, instance), 2);
+}
+
+/// Ids of the archive, in its order.
+fn archived_titles(state: &State) -> Vec<String> {
+    let rows = super::archived(state, &state.instances["a"]);
+    rows.iter().map(|row| row.id.to_string()).collect()
+}
+
 /// More than the stack below holds, more than may be walked for each, and as many again in a loop.
 const NESTED: usize = 4000;
 
@@ -118,12 +162,12 @@ fn sessions_nested_without_end_are_drawn_in_time_and_without_a_stack() {
         let state = nested();
         let began = std::time::Instant::now();
         let deepest: SessionId = format!("{:06}", NESTED - 1).as_str().into();
-        let look = crate::view::Look {
+        let look = crate::view::Viewport {
             instance: Some("a".into()),
             session: Some(deepest),
-            from: None,
+            ..crate::view::Viewport::default()
         };
-        let seen = crate::view::look(&state, &look, crate::state::Rev(0));
+        let seen = crate::view::delta(&state, &look, crate::state::Rev(0));
         (seen, began.elapsed())
     };
     let small_stack = std::thread::Builder::new().stack_size(256 << 10);
@@ -149,4 +193,36 @@ fn sessions_nested_without_end_are_drawn_in_time_and_without_a_stack() {
         needs.iter().filter(|need| root(need)).count(),
         NESTED / 1000
     );
+}
+
+#[test]
+fn what_the_strip_leaves_out_is_counted_at_its_root() {
+    let mut state = State::default();
+    let (name, origin): (Arc<str>, _) = ("a".into(), Origin::Url("a".into()));
+    fold(&mut state, "a", Event::InstanceAdded { name, origin });
+    fold(&mut state, "a", Event::Link(LinkStatus::Connected));
+    fold(
+        &mut state,
+        "a",
+        Event::SessionCreated(session("root", None)),
+    );
+    for n in 0..RECENT_CHILDREN + 3 {
+        let child = session(&format!("child {n}"), Some("root"));
+        fold(&mut state, "a", Event::SessionCreated(child));
+    }
+    let of = |front: &str| {
+        let rows = strip(&state, &state.instances["a"], Some(&front.into()));
+        (
+            rows.len(),
+            rows[0].folded,
+            rows.iter().map(|row| row.folded).sum::<usize>(),
+        )
+    };
+    assert_eq!(of("root"), (1 + RECENT_CHILDREN, 3, 3));
+    // The session in front is always there: one of those that would be left out is shown.
+    let rows = strip(&state, &state.instances["a"], Some(&"root".into()));
+    let shown = |id: &str| rows.iter().any(|row| row.id.as_str() == id);
+    let hidden = (0..RECENT_CHILDREN + 3).map(|n| format!("child {n}"));
+    let hidden = hidden.into_iter().find(|id| !shown(id)).unwrap();
+    assert_eq!(of(&hidden), (2 + RECENT_CHILDREN, 2, 2));
 }

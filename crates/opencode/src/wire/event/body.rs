@@ -1,4 +1,4 @@
-//! How each event is written.
+//! The wire format of each event.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,12 +9,12 @@ use crate::wire::{
     ErrorInfo, FromRaw, Millis, PartInfo, PermissionReply, SessionInfo, SessionStatus, TodoList,
 };
 
-/// The event, or none when its type is not known.
+/// The event, or `None` for an unknown type.
 pub(super) fn decode(
     kind: &str,
     properties: &RawValue,
 ) -> Result<Option<Event>, serde_json::Error> {
-    // By far the most frequent, and the only one whose lone surrogates are to be kept.
+    // By far the most frequent type, and the only one whose lone surrogates must be preserved.
     if kind == "message.part.delta" {
         let delta = serde_json::from_str(properties.get())?;
         return Ok(Some(Event::PartDelta(delta)));
@@ -62,12 +62,12 @@ fn session_event(kind: &str, json: &str) -> Result<Option<Event>, serde_json::Er
     }))
 }
 
-/// The properties themselves are the object.
+/// Decodes properties that are the object.
 fn object<T: FromRaw>(json: &str) -> Result<Box<T>, serde_json::Error> {
     Raw::parse(json).and_then(T::from_raw).map(Box::new)
 }
 
-/// The properties hold the object as `info`.
+/// Decodes properties that contain the object as `info`.
 fn info<T: FromRaw>(json: &str) -> Result<Box<T>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Info {
@@ -211,7 +211,7 @@ struct DeletedWire<'a> {
 
 fn session_deleted(wire: &DeletedWire<'_>) -> Result<Event, serde_json::Error> {
     use serde::de::Error as _;
-    // That it is gone must not depend on how well its last description decodes.
+    // A deletion must be recognized even if the description does not decode.
     let info = wire
         .info
         .and_then(|info| SessionInfo::from_value(info).ok())

@@ -1,4 +1,4 @@
-//! How each type of part is written.
+//! The wire format of each part type.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -44,7 +44,7 @@ struct Text {
     synthetic: bool,
     #[serde(default, deserialize_with = "lenient")]
     ignored: bool,
-    // Strict: `end` tells an open text from a closed one.
+    // Strict: `end` distinguishes an open text from a closed one.
     #[serde(default, deserialize_with = "null_default")]
     time: TimeWire,
 }
@@ -82,9 +82,9 @@ struct State {
     input: Option<Raw>,
     #[serde(default, deserialize_with = "lenient")]
     title: Option<String>,
-    #[serde(default, deserialize_with = "told")]
+    #[serde(default, deserialize_with = "text_or_json")]
     output: String,
-    #[serde(default, deserialize_with = "told")]
+    #[serde(default, deserialize_with = "text_or_json")]
     error: String,
     #[serde(default, deserialize_with = "lenient")]
     attachments: Vec<FileInfo>,
@@ -94,8 +94,8 @@ struct State {
     time: TimeWire,
 }
 
-/// A text as it is; of anything else its JSON, so that what is no text is not lost.
-fn told<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+/// A text unchanged; the JSON of any other value, so that nothing is lost.
+fn text_or_json<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::Null => String::new(),
         Value::String(text) => text,

@@ -1,4 +1,4 @@
-//! Files: given with a message, or given back by a tool.
+//! Files: attached to a message, or returned by a tool.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::json::lenient;
 
-/// Base64 with its padding or without.
+/// Base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -19,19 +19,19 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct FileInfo {
-    /// Its media type, as its server tells it.
+    /// Media type as reported by the server.
     #[serde(default, deserialize_with = "lenient")]
     pub mime: String,
-    /// Its name.
+    /// File name.
     #[serde(default, deserialize_with = "lenient")]
     pub filename: Option<String>,
-    /// Where it is; may be a `data:` address that holds all of it.
+    /// URL of the file; may be a `data:` URL with the content.
     #[serde(default, deserialize_with = "lenient")]
     pub url: String,
 }
 
 impl FileInfo {
-    /// What it is called: its name, or the end of its address; empty if neither says anything.
+    /// Display name: the file name, or the end of the URL; empty if there is neither.
     #[must_use]
     pub fn name(&self) -> &str {
         let named = self.filename.as_deref().filter(|name| !name.is_empty());
@@ -42,7 +42,7 @@ impl FileInfo {
         named.unwrap_or_else(end)
     }
 
-    /// Bytes of its content, if its address holds that.
+    /// Size of the content in bytes, if the URL contains it.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         let held = self.held()?;
@@ -50,7 +50,7 @@ impl FileInfo {
         Some(bytes)
     }
 
-    /// Its content, or the beginning of it of at most `most` bytes; `None` if its address holds none that can be read.
+    /// The content, truncated to `most` bytes; `None` if the URL contains no readable content.
     #[must_use]
     pub fn content(&self, most: usize) -> Option<Vec<u8>> {
         let held = self.held()?.trim_end_matches('=').as_bytes();
@@ -61,7 +61,7 @@ impl FileInfo {
         Some(content)
     }
 
-    /// The content that is in the address, in base64.
+    /// The base64 content of the URL.
     fn held(&self) -> Option<&str> {
         let (head, held) = self.url.strip_prefix("data:")?.split_once(',')?;
         head.ends_with(";base64").then_some(held)

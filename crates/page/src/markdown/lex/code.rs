@@ -1,4 +1,4 @@
-//! A line of a language that has a table.
+//! Scans lines of languages with a table.
 
 use super::languages::Language;
 use super::state::{Class, Frame, Sink, State};
@@ -12,7 +12,7 @@ pub(super) fn line(code: &Code, language: &Language, state: &mut State, sink: &m
         language,
         state,
         sink,
-        before: Before::Start,
+        before: Preceding::Start,
         defines: false,
         command: true,
         begun: Vec::new(),
@@ -24,9 +24,9 @@ pub(super) fn line(code: &Code, language: &Language, state: &mut State, sink: &m
     scan.end();
 }
 
-/// What stood before a word.
+/// The text before a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Before {
+pub(super) enum Preceding {
     /// The line's start, or white space behind it.
     Start,
     /// White space behind something else.
@@ -46,7 +46,7 @@ pub(super) struct Scan<'s, 'l> {
     pub(super) language: &'s Language,
     pub(super) state: &'s mut State,
     pub(super) sink: &'s mut Sink<'l>,
-    pub(super) before: Before,
+    pub(super) before: Preceding,
     /// Whether the last word was a keyword whose next word is a function.
     pub(super) defines: bool,
     /// Whether the next word is what is run, in a shell.
@@ -122,7 +122,7 @@ impl Scan<'_, '_> {
         if depth > 0 {
             self.state.push(Frame::Comment { at, depth });
         }
-        self.before = Before::Space;
+        self.before = Preceding::Space;
     }
 
     fn text(&mut self, at: usize) {
@@ -145,7 +145,7 @@ impl Scan<'_, '_> {
                 self.sink.take(end + open.len(), Some(Class::String));
                 self.state.push(Frame::Hole { at, open: 0 });
                 self.command = true;
-                self.before = Before::Other;
+                self.before = Preceding::Other;
                 return;
             } else {
                 end += 1;
@@ -189,10 +189,10 @@ impl Scan<'_, '_> {
         if is_space(first) {
             let spaces = self.sink.run(is_space);
             self.sink.take(spaces, None);
-            if self.before != Before::Start && self.before != Before::Keyword {
+            if self.before != Preceding::Start && self.before != Preceding::Keyword {
                 self.before = match self.before {
-                    Before::Value => Before::Value,
-                    _ => Before::Space,
+                    Preceding::Value => Preceding::Value,
+                    _ => Preceding::Space,
                 };
             }
             return;
@@ -213,15 +213,15 @@ impl Scan<'_, '_> {
         self.command = matches!(first, b'|' | b'&' | b';' | b'(');
         self.before = match first {
             // Two dots part two values.
-            b'.' if self.before != Before::Dot => Before::Dot,
-            b')' | b']' | b'}' => Before::Value,
-            _ => Before::Other,
+            b'.' if self.before != Preceding::Dot => Preceding::Dot,
+            b')' | b']' | b'}' => Preceding::Value,
+            _ => Preceding::Other,
         };
     }
 
     pub(super) fn put(&mut self, bytes: usize, class: Option<Class>) -> bool {
         self.sink.take(bytes, class);
-        self.before = Before::Value;
+        self.before = Preceding::Value;
         self.defines = false;
         self.command = class == Some(Class::Keyword);
         true
@@ -300,13 +300,13 @@ impl Scan<'_, '_> {
 
     /// Directives, decorators and titles.
     fn marks(&mut self, first: u8) -> bool {
-        let at_start = self.before == Before::Start;
+        let at_start = self.before == Preceding::Start;
         if at_start && self.code.directive == Some(first) {
             let spaces = self.sink.run_from(1, is_space);
             let word = self.sink.run_from(1 + spaces, of_word);
             return self.put(1 + spaces + word, Some(Class::Macro));
         }
-        if self.code.decorator == Some(first) && self.before != Before::Value {
+        if self.code.decorator == Some(first) && self.before != Preceding::Value {
             let word = self.sink.run_from(1, |byte| of_word(byte) || byte == b'.');
             return word > 0 && self.put(1 + word, Some(Class::Attribute));
         }
@@ -356,7 +356,7 @@ impl Scan<'_, '_> {
         self.put(length, class);
         self.defines = defines;
         if class == Some(Class::Keyword) {
-            self.before = Before::Keyword;
+            self.before = Preceding::Keyword;
         }
     }
 
@@ -364,12 +364,12 @@ impl Scan<'_, '_> {
     fn class(&mut self, word: &str, length: usize) -> Option<Class> {
         let code = self.code;
         let is_key = self.is_key(length);
-        let behind_dot = code.dots && self.before == Before::Dot;
+        let behind_dot = code.dots && self.before == Preceding::Dot;
         let known = self.language.word(code, word);
         if known.is_some() && !behind_dot && !is_key {
             return known;
         }
-        let at_start = self.before == Before::Start;
+        let at_start = self.before == Preceding::Start;
         match self.sink.byte(length) {
             _ if code.first_word && at_start => Some(Class::Keyword),
             _ if is_key => Some(Class::Property),
@@ -421,7 +421,11 @@ impl Scan<'_, '_> {
         let names = self.code.special == Special::Style && next.is_ascii_alphabetic();
         let found = self.sink.byte(length + spaces) == mark && next != mark && !names;
         // A colon also ends a choice between two values.
-        found && matches!(self.before, Before::Start | Before::Space | Before::Other)
+        found
+            && matches!(
+                self.before,
+                Preceding::Start | Preceding::Space | Preceding::Other
+            )
     }
 
     /// Counts brackets in code inside of a string, and goes back to the string where that ends.

@@ -1,4 +1,4 @@
-//! The languages that have colours, by the names that fences and files give them.
+//! The highlighted languages, by the names of fences and the extensions of files.
 
 mod data;
 mod main;
@@ -127,7 +127,7 @@ pub(super) fn named(name: &str) -> Option<&'static Language> {
     all.find(|language| language.names.contains(&&*name))
 }
 
-/// What a `script` element of markup holds, and a `style` element.
+/// The languages of `script` and `style` elements of markup.
 pub(super) fn script() -> &'static Language {
     &web::JAVASCRIPT
 }

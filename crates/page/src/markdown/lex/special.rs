@@ -1,6 +1,6 @@
-//! What has rules of its own in a language. Each takes something and says so, or takes nothing.
+//! Constructs of languages with rules of their own. Each function takes its construct and returns true, or takes nothing.
 
-use super::code::{Before, Scan, of_word};
+use super::code::{Preceding, Scan, of_word};
 use super::state::{Class, Frame};
 use super::tables::Special;
 use crate::limits;
@@ -147,7 +147,7 @@ impl Scan<'_, '_> {
         if marks > 1 && (first == b':' || name == 0) {
             return self.put(marks, None);
         }
-        let is_name = name > 0 && !(first == b':' && self.before == Before::Value);
+        let is_name = name > 0 && !(first == b':' && self.before == Preceding::Value);
         let class = match first {
             b':' => Class::Constant,
             _ => Class::Property,
@@ -158,7 +158,7 @@ impl Scan<'_, '_> {
     /// A pattern, where a value may stand. The first that does not end on its line is the last that is looked for.
     fn pattern(&mut self) -> bool {
         let comment = matches!(self.sink.byte(1), b'/' | b'*');
-        if !self.patterns || comment || self.before == Before::Value {
+        if !self.patterns || comment || self.before == Preceding::Value {
             return false;
         }
         let (mut escaped, mut in_class, mut first) = (false, false, true);
@@ -187,7 +187,7 @@ impl Scan<'_, '_> {
     fn element(&mut self) -> bool {
         let closes = usize::from(self.sink.byte(1) == b'/');
         let begins = self.sink.byte(1 + closes).is_ascii_alphabetic();
-        if !begins || (closes == 0 && self.before == Before::Value) {
+        if !begins || (closes == 0 && self.before == Preceding::Value) {
             return false;
         }
         let name = self.sink.run_from(1 + closes, |byte| {

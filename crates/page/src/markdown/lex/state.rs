@@ -1,9 +1,9 @@
-//! What is open at a line's start, and what a line becomes.
+//! The state at the start of a line, and the line while it is scanned.
 
 use crate::limits;
 use crate::words::escape;
 
-/// Classes that coloured code may carry; the style sheet names them too.
+/// Classes of highlighted words; the style sheet has them too.
 pub(in crate::markdown) const TOKEN_CLASSES: [&str; 15] = [
     "h-keyword",
     "h-function",
@@ -22,7 +22,7 @@ pub(in crate::markdown) const TOKEN_CLASSES: [&str; 15] = [
     "h-diff-delete",
 ];
 
-/// What a word is, by its place in [`TOKEN_CLASSES`].
+/// The class of a word, as an index of [`TOKEN_CLASSES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Keyword,
@@ -48,7 +48,7 @@ impl Class {
     }
 }
 
-/// Something that goes on over a line's end.
+/// A construct that continues over the end of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     /// A comment, by its place in the language's table, and how often it was opened inside of itself.
@@ -73,7 +73,7 @@ pub(super) enum Frame {
     Indented(usize),
 }
 
-/// What an element of markup may hold instead of markup.
+/// The content of an element of markup that is not markup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
     /// JavaScript.
@@ -82,14 +82,14 @@ pub(super) enum Held {
     Style,
 }
 
-/// What is open, the innermost last. Never more than [`limits::CODE_NESTING`].
+/// Open constructs, the innermost last; [`limits::CODE_NESTING`] at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) frames: Vec<Frame>,
 }
 
 impl State {
-    /// Opens something, unless too much is open.
+    /// Opens a construct, unless the bound is reached.
     pub(super) fn push(&mut self, frame: Frame) -> bool {
         let fits = self.frames.len() < limits::CODE_NESTING;
         if fits {
@@ -107,12 +107,12 @@ impl State {
     }
 }
 
-/// One line while it is scanned. It is taken from left to right; neighbours of one class become one word.
+/// One line while it is scanned from left to right. Neighbours of the same class become one word.
 #[derive(Debug)]
 pub(super) struct Sink<'a> {
     /// All of the line.
     pub(super) line: &'a str,
-    /// Where the scan is. Always between two characters when something is taken.
+    /// Position of the scan; always between two characters when text is taken.
     pub(super) at: usize,
     words: Vec<(Option<Class>, usize)>,
     steps: usize,
@@ -128,7 +128,7 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// What was not taken yet.
+    /// The text that is not taken yet.
     pub(super) fn rest(&self) -> &'a str {
         &self.line[self.at..]
     }
@@ -198,13 +198,13 @@ impl<'a> Sink<'a> {
         self.steps += bytes + 1;
     }
 
-    /// Coloured words and steps.
+    /// Number of highlighted words and of steps.
     pub(super) fn spent(&self) -> (usize, usize) {
         let coloured = self.words.iter().filter(|(class, _)| class.is_some());
         (coloured.count(), self.steps)
     }
 
-    /// Writes the line, what was not taken of it plainly.
+    /// Writes the line; text that was not taken is plain.
     pub(super) fn write(&self, html: &mut String) {
         let mut from = 0;
         for (class, to) in &self.words {

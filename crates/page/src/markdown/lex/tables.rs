@@ -1,11 +1,11 @@
-//! What is known of a language whose code is words, strings and comments.
+//! Tables of languages whose code is words, strings and comments.
 
 use super::state::Class;
 
 /// A language's table. Words are separated by spaces.
 #[derive(Debug)]
 pub(super) struct Code {
-    /// What begins a comment that ends with its line.
+    /// Beginnings of comments that end with their line.
     pub(super) line_comments: &'static [&'static str],
     /// Whether such a comment begins at the line's start or behind white space only.
     pub(super) comments_stand_apart: bool,
@@ -20,7 +20,7 @@ pub(super) struct Code {
     /// Keywords whose next word is a function.
     pub(super) defines: &'static str,
     pub(super) ignore_case: bool,
-    /// What a word may hold besides letters, digits, `_` and all that is not ASCII.
+    /// Characters of a word besides letters, digits, `_` and all that are not ASCII.
     pub(super) word: &'static [u8],
     /// Words that begin with a capital are types, and those of capitals are constants.
     pub(super) capitals: bool,
@@ -65,7 +65,7 @@ pub(super) struct Text {
     pub(super) hole: Option<(&'static str, u8, u8)>,
 }
 
-/// What has rules of its own in a language.
+/// Constructs of a language with rules of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
     None,
@@ -87,7 +87,7 @@ pub(super) enum Special {
     Make,
 }
 
-/// A table that knows nothing, to be filled.
+/// An empty table.
 pub(super) const NOTHING: Code = Code {
     line_comments: &[],
     comments_stand_apart: false,

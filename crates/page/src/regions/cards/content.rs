@@ -1,29 +1,30 @@
-//! What a permission would run, all of it, as code.
+//! Complete content of a permission request, drawn as code.
 
 use std::sync::Arc;
 
 use maud::{Markup, PreEscaped, html};
 use model::plain;
-use model::state::{Hidden, Permission, Piece};
+use model::state::{Permission, Piece, Unshowable};
 
 use super::Size;
+use crate::language::{m, t};
 use crate::limits;
 use crate::parts::patch;
 use crate::words::visible;
 
-/// What is asked, in a few words; what it is about follows.
+/// Title of a request, in a few words.
 pub(super) fn verb(permission: &Permission) -> Markup {
     let name = plain::line(&permission.permission, limits::TITLE_CHARS);
     html! {
         @match &*permission.permission {
-            "bash" => "Run a command",
-            "edit" => "Change files",
-            "read" => "Read a file",
-            "webfetch" => "Fetch an address",
-            "task" => "Start a subagent",
-            "external_directory" => "Work outside the folder",
-            "doom_loop" => "Go on with a call that repeats",
-            _ => { "Use " code { (name) } },
+            "bash" => (t("Run a command")),
+            "edit" => (t("Change files")),
+            "read" => (t("Read a file")),
+            "webfetch" => (t("Fetch a URL")),
+            "task" => (t("Start a subagent")),
+            "external_directory" => (t("Work outside the folder")),
+            "doom_loop" => (t("Continue a repeating call")),
+            _ => (m!("Use {tool}", tool = html! { code { (name) } })),
         }
     }
 }
@@ -32,24 +33,26 @@ pub(super) fn verb(permission: &Permission) -> Markup {
 pub(super) fn why_not(permission: &Permission, size: Size) -> Option<&'static str> {
     if let Some(hidden) = permission.content.hidden {
         return Some(match hidden {
-            Hidden::Unread => "What it would run is not known yet.",
-            Hidden::Unreadable => {
-                "What it would run cannot be shown, so it cannot be allowed here."
+            Unshowable::Unread => t("Loading what this would run."),
+            Unshowable::Unreadable => {
+                t("What this would run cannot be displayed, so it cannot be allowed here.")
             }
-            Hidden::TooLarge => {
-                "What it would run is too long to be shown, so it cannot be allowed here."
+            Unshowable::TooLarge => {
+                t("What this would run is too long to display, so it cannot be allowed here.")
             }
-            Hidden::Nothing => {
-                "Its server does not say what would run, so it cannot be allowed here."
+            Unshowable::Nothing => {
+                t("The server does not report what would run, so it cannot be allowed here.")
             }
         });
     }
     let (bytes, lines) = measure(permission);
     if bytes > limits::CARD_BYTES || lines > limits::CARD_LINES {
-        return Some("What it would run is too long for a card, so it cannot be allowed here.");
+        return Some(t(
+            "What this would run is too long for a card, so it cannot be allowed here.",
+        ));
     }
     let small = bytes <= limits::SMALL_CARD_BYTES && lines <= limits::SMALL_CARD_LINES;
-    (size == Size::Small && !small).then_some("It is too long for here.")
+    (size == Size::Small && !small).then_some(t("This request is too long to show here."))
 }
 
 /// Bytes and lines of what is shown.
@@ -66,7 +69,7 @@ fn measure(permission: &Permission) -> (usize, usize) {
         })
 }
 
-/// What the permission is for, where no piece says it: anything is no word about it.
+/// Pattern of the permission, if no piece contains it; `*` is left out.
 fn about(permission: &Permission) -> impl Iterator<Item = &Arc<str>> {
     let pieces = &permission.content.pieces;
     let said = pieces
@@ -101,23 +104,40 @@ fn changes<'a>(path: Option<&str>, diff: &'a str) -> &'a str {
 }
 
 /// A text with its lines; what hides in it or turns it around is a mark.
-fn marked(text: &str) -> Markup {
+pub(super) fn marked(text: &str) -> Markup {
     PreEscaped(visible(text))
 }
 
 /// All of it. It scrolls by itself where it is long, and is to be scrolled to its end.
 pub(super) fn whole(permission: &Permission) -> Markup {
-    let mut fields = permission
-        .content
-        .pieces
-        .iter()
+    html! {
+        div.whole role="region" aria-label=(t("What would run")) tabindex="0" { (pieces(permission, |_| true)) }
+    }
+}
+
+/// The description that a model gives a shell command. It changes nothing of what runs.
+pub(super) fn description<'a>(permission: &Permission, piece: &'a Piece) -> Option<&'a Arc<str>> {
+    match piece {
+        Piece::Field { name, value }
+            if &**name == "description" && &*permission.permission == "bash" =>
+        {
+            Some(value)
+        }
+        _ => None,
+    }
+}
+
+/// The pieces of a request that `shown` is true for.
+pub(super) fn pieces(permission: &Permission, shown: impl Fn(&Piece) -> bool) -> Markup {
+    let pieces = permission.content.pieces.iter();
+    let mut fields = pieces
+        .filter(|piece| shown(piece))
         .filter_map(|piece| match piece {
             Piece::Field { name, value } => Some((name, value)),
             _ => None,
         });
     let about: Vec<_> = about(permission).collect();
     html! {
-        div.whole role="region" aria-label="What would run" tabindex="0" {
             @for text in about { pre { code { (marked(text)) } } }
             @for piece in &permission.content.pieces {
                 @match piece {
@@ -138,7 +158,6 @@ pub(super) fn whole(permission: &Permission) -> Markup {
                     }
                 }
             }
-        }
     }
 }
 

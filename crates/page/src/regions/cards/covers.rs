@@ -1,4 +1,4 @@
-//! What *Always* covers, in words and reach.
+//! Scope of *Always*, as a sentence.
 //!
 //! OpenCode keeps such an answer for the folder, in memory: until its server ends.
 
@@ -7,20 +7,24 @@ use std::sync::Arc;
 use maud::{Markup, html};
 use model::plain;
 
+use crate::language::{m, t};
 use crate::limits;
 
-/// What always allowing covers; none where it covers nothing beyond this request.
+/// Scope of “always”; `None` if it does not reach beyond this request.
 pub(super) fn words(permission: &str, always: &[Arc<str>]) -> Option<Markup> {
     if always.is_empty() {
         return None;
     }
-    Some(html! {
+    let list = html! {
         @for (at, pattern) in always.iter().enumerate() {
-            @if at > 0 { @if at + 1 == always.len() { " and " } @else { ", " } }
+            @if at > 0 { @if at + 1 == always.len() { (t(" and ")) } @else { (t(", ")) } }
             (one(permission, pattern))
         }
-        " in this folder, until its server ends."
-    })
+    };
+    Some(m!(
+        "{list} in this folder, until the server stops.",
+        list = list
+    ))
 }
 
 fn one(permission: &str, pattern: &str) -> Markup {
@@ -28,22 +32,22 @@ fn one(permission: &str, pattern: &str) -> Markup {
     let (text, others) = code(pattern);
     html! {
         @match (permission, all) {
-            ("bash", true) => "every command",
-            ("bash", false) => { @if others { "every " (text) " command" } @else { "the command " (text) } },
-            ("edit", true) => "every edit of any file",
-            ("edit", false) => { "every edit of " (text) },
-            ("read", true) => "reading any file",
-            ("read", false) => { "reading " (text) },
-            ("webfetch", true) => "fetching any address",
-            ("webfetch", false) => { "fetching " (text) },
-            ("external_directory", true) => "work in any folder outside, by tools that ask for nothing else",
-            ("external_directory", false) => { "work in " (text) ", outside" },
-            ("task", true) => "every subagent",
-            ("task", false) => { "every subagent " (text) },
-            ("doom_loop", true) => "every call that repeats",
-            ("doom_loop", false) => { "every call of " (text) " that repeats" },
-            (tool, true) => { "every call of the tool " (name(tool)) },
-            (tool, false) => { "every call of the tool " (name(tool)) " for " (text) },
+            ("bash", true) => (t("every command")),
+            ("bash", false) => { @if others { (m!("every {pattern} command", pattern = text)) } @else { (m!("the command {pattern}", pattern = text)) } },
+            ("edit", true) => (t("every edit of any file")),
+            ("edit", false) => { (m!("every edit of {pattern}", pattern = text)) },
+            ("read", true) => (t("reading any file")),
+            ("read", false) => { (m!("reading {pattern}", pattern = text)) },
+            ("webfetch", true) => (t("fetching any URL")),
+            ("webfetch", false) => { (m!("fetching {pattern}", pattern = text)) },
+            ("external_directory", true) => (t("work in any outside folder, by tools that need no other permission")),
+            ("external_directory", false) => { (m!("work in {pattern}, outside", pattern = text)) },
+            ("task", true) => (t("every subagent")),
+            ("task", false) => { (m!("every subagent {pattern}", pattern = text)) },
+            ("doom_loop", true) => (t("every call that repeats")),
+            ("doom_loop", false) => { (m!("every call of {pattern} that repeats", pattern = text)) },
+            (tool, true) => { (m!("every call of the tool {tool}", tool = name(tool))) },
+            (tool, false) => { (m!("every call of the tool {tool} for {pattern}", tool = name(tool), pattern = text)) },
         }
     }
 }
@@ -59,7 +63,7 @@ fn code(pattern: &str) -> (Markup, bool) {
     let inner = stem.unwrap_or(&pattern).contains(['*', '?']);
     let text = stem.map_or(pattern.clone(), |stem| format!("{stem}…"));
     let markup = html! {
-        code { (text) } @if inner { " (where " code { "*" } " is anything)" }
+        code { (text) } @if inner { " " (m!("(where {star} is anything)", star = html! { code { "*" } })) }
     };
     (markup, stem.is_some() || inner)
 }
@@ -78,7 +82,7 @@ mod tests {
 
     #[test]
     fn always_says_what_it_covers_in_words() {
-        let reach = " in this folder, until its server ends.";
+        let reach = " in this folder, until the server stops.";
         for (permission, always, words) in [
             ("bash", &["git push *"][..], "every `git push …` command"),
             ("bash", &["ls"], "the command `ls`"),
@@ -97,7 +101,7 @@ mod tests {
             ("edit", &["src/*"], "every edit of `src/…`"),
             ("edit", &["src/a.ts"], "every edit of `src/a.ts`"),
             ("read", &["*"], "reading any file"),
-            ("webfetch", &["*"], "fetching any address"),
+            ("webfetch", &["*"], "fetching any URL"),
             (
                 "webfetch",
                 &["https://example.com/*"],

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use model::state::{Question, QuestionItem};
 
 use super::{Card, Size};
+use crate::language::t;
 use crate::words::{encode, session_path};
 
 impl Card<'_> {
@@ -17,11 +18,11 @@ impl Card<'_> {
                 div.ask {
                     p.what id=(self.what_id()) {
                         span.mark.need aria-hidden="true" { "◆" } " "
-                        (question.items.first().map_or_else(|| "Asks something".into(), |one| model::plain::block(&one.question)))
+                        (question.items.first().map_or_else(|| t("Asks something").into(), |one| model::plain::block(&one.question)))
                     }
                     (self.from())
                     div.row {
-                        a.button href=(session_path(row.instance.as_str(), row.session.as_str())) { "Answer" }
+                        a.button href=(session_path(row.instance.as_str(), row.session.as_str())) { (t("Answer")) }
                     }
                 }
             };
@@ -40,8 +41,8 @@ impl Card<'_> {
                     @for (at, one) in question.items.iter().enumerate() { (fieldset(&question_name(question, at), one)) }
                     (self.from())
                     div.row {
-                        button.main type="submit" value="answer" { "Answer" }
-                        button type="button" data-do="reply" value="reject" { "Reject" }
+                        button.main type="submit" value="answer" { (t("Answer")) }
+                        button type="button" data-do="reply" value="reject" { (t("Reject")) }
                     }
                 }
             }
@@ -73,7 +74,7 @@ fn fieldset(name: &str, one: &QuestionItem) -> Markup {
         fieldset {
             legend {
                 span.mark.need aria-hidden="true" { "◆" } " " (model::plain::block(&one.question))
-                @if one.multiple { " " span.quiet { "Choose any." } }
+                @if one.multiple { " " span.quiet { (t("Choose any number.")) } }
             }
             @for option in &one.options {
                 label.option {
@@ -89,10 +90,10 @@ fn fieldset(name: &str, one: &QuestionItem) -> Markup {
             @if one.custom || one.options.is_empty() {
                 div.option.own {
                     @if !one.options.is_empty() {
-                        input type=(kind) name=(name) autocomplete="off" data-own aria-label="An answer of your own";
+                        input type=(kind) name=(name) autocomplete="off" data-own aria-label=(t("Your own answer"));
                     }
                     input type="text" name="own" dir="auto" autocomplete="off" enterkeyhint="send"
-                        aria-label="Your own answer" placeholder="An answer of your own";
+                        aria-label=(t("Your own answer")) placeholder=(t("Your own answer"));
                 }
             }
         }

@@ -133,7 +133,7 @@ impl Lab {
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     }
 
-    /// Reads events up to the last one of a turn: the user message told again after the session went idle.
+    /// Reads events up to the last one of a turn: the user message sent again after the session went idle.
     async fn end(&mut self, session: &str) {
         self.events
             .until(|event| {

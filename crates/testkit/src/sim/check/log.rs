@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hub::record::log::{Read, Said};
+use hub::record::log::{LogRead, Payload};
 
 use super::super::core::{Invariant, lock};
 use super::super::hub::{HubLife, instance};
@@ -22,9 +22,9 @@ pub(in super::super) async fn same_log(server: &Server, hub: &HubLife) -> Found 
     let of = instance(server.index);
     loop {
         let entries = match hub.engine.journal().read(&cursor, 10_000).await {
-            Read::Entries(entries) => entries,
+            LogRead::Entries(entries) => entries,
             // Between two lives of the log, where nothing may be missing either.
-            Read::Gap { resume } => {
+            LogRead::Gap { resume } => {
                 cursor = resume;
                 continue;
             }
@@ -32,16 +32,16 @@ pub(in super::super) async fn same_log(server: &Server, hub: &HubLife) -> Found 
         let Some(last) = entries.last() else { break };
         cursor = last.cursor();
         for entry in entries.iter().filter(|entry| entry.instance == of) {
-            let same = match &entry.said {
-                Said::Hub(_) => true,
-                Said::Withheld => taken.next().is_some(),
-                Said::Upstream(text) | Said::Names(text) => {
+            let same = match &entry.payload {
+                Payload::Hub(_) => true,
+                Payload::Redacted => taken.next().is_some(),
+                Payload::Upstream(text) | Payload::Names(text) => {
                     taken.next().is_some_and(|frame| same_frame(&frame, text))
                 }
             };
             if !same {
                 let seq = entry.seq;
-                let what = format!("s{}: entry {seq} is {:?}", server.index, entry.said);
+                let what = format!("s{}: entry {seq} is {:?}", server.index, entry.payload);
                 return wrong(Invariant::Log, what);
             }
         }

@@ -1,4 +1,4 @@
-//! What is told of links, of what runs and of what waits, and how much is kept: at every moment.
+//! Shown links, runs and requests, and the size of the state: at every moment.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,31 +15,31 @@ use super::{Found, caught_up, kept_here, wrong};
 /// What clocks of a millisecond and a poll between may add to a silence.
 const GRACE: Duration = Duration::from_millis(60);
 
-/// A link is said to be what it is.
+/// A link is shown with its true status.
 pub(super) fn link(server: &Server, known: &Instance) -> Found {
     let connection = server.current();
     let silence = connection
         .as_ref()
-        .map(|connection| Instant::now() - *lock(&connection.heard));
+        .map(|connection| Instant::now() - *lock(&connection.last_received));
     let status = &known.link.status;
     match (status, silence) {
         (LinkStatus::Connected, None) => wrong(
             Invariant::Status,
-            "is said to be connected, and has no stream",
+            "is shown as connected, and has no stream",
         ),
         (LinkStatus::Connected, Some(silence)) if silence > limits::STALE_AFTER + GRACE => wrong(
             Invariant::Status,
-            format!("is said to be connected after {silence:?} of silence"),
+            format!("is shown as connected after {silence:?} of silence"),
         ),
         (LinkStatus::Stale, None) => {
-            wrong(Invariant::Status, "is said to be stale, and has no stream")
+            wrong(Invariant::Status, "is shown as stale, and has no stream")
         }
         (LinkStatus::Stale, Some(silence))
             if silence > limits::DEAD_AFTER + GRACE || silence + GRACE < limits::STALE_AFTER =>
         {
             wrong(
                 Invariant::Status,
-                format!("is said to be stale after {silence:?} of silence"),
+                format!("is shown as stale after {silence:?} of silence"),
             )
         }
         _ => Ok(()),
@@ -85,7 +85,7 @@ pub(super) fn bounds(known: &Instance) -> Found {
     Ok(())
 }
 
-/// While a link is live and nothing is under way, what runs and what waits is told as it is.
+/// While a link is live and nothing is under way, runs and requests are shown as they are.
 pub(super) fn live(server: &Server, known: &Instance) -> Found {
     let Some(connection) = caught_up(server).filter(|_| known.is_live()) else {
         return Ok(());
@@ -115,14 +115,14 @@ pub(super) fn live(server: &Server, known: &Instance) -> Found {
     requests(known, &inner, &store, &asked)
 }
 
-/// What waits for a person is what is told to wait.
+/// The requests that wait for a person are those that are shown.
 pub(super) fn requests(
     known: &Instance,
     inner: &Inner,
     store: &Store,
     asked: &BTreeSet<String>,
 ) -> Found {
-    let heard = |session: &str| {
+    let readable = |session: &str| {
         let kept = store.sessions.get(session);
         kept.is_some_and(|kept| asked.contains(&kept.info.directory))
     };
@@ -136,10 +136,10 @@ pub(super) fn requests(
                 .values()
                 .map(|asked| (&asked.id, &asked.session_id)),
         )
-        .filter(|(_, session)| heard(session))
+        .filter(|(_, session)| readable(session))
         .map(|(id, _)| id.as_str())
         .collect();
-    let told: BTreeSet<&str> = known
+    let shown: BTreeSet<&str> = known
         .permissions
         .values()
         .map(|asked| (asked.id.as_str(), &asked.session))
@@ -149,13 +149,13 @@ pub(super) fn requests(
                 .values()
                 .map(|asked| (asked.id.as_str(), &asked.session)),
         )
-        .filter(|(_, session)| heard(session.as_str()))
+        .filter(|(_, session)| readable(session.as_str()))
         .map(|(id, _)| id)
         .collect();
-    if truth != told {
+    if truth != shown {
         return wrong(
             Invariant::Needs,
-            format!("{told:?} wait, and truly {truth:?}"),
+            format!("{shown:?} are shown, and truly {truth:?}"),
         );
     }
     Ok(())

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hub::record::journal::memory::Disk;
-use hub::record::log::Said;
+use hub::record::journal::memory::MemoryDisk;
+use hub::record::log::Payload;
 use opencode::wire::{Event, decode};
 
 use super::super::core::{Invariant, lock};
@@ -12,25 +12,25 @@ use super::super::hub::instance;
 use super::super::server::Server;
 use super::{Found, wrong};
 
-/// No text of a session is on the disk that its server told this life of the hub to be deleted.
-pub(in super::super) fn purged(servers: &[Arc<Server>], disk: &Disk) -> Found {
+/// No text of a session is on the disk that its server reported to this process as deleted.
+pub(in super::super) fn purged(servers: &[Arc<Server>], disk: &MemoryDisk) -> Found {
     let mut deleted = BTreeSet::new();
     for server in servers {
         let inner = lock(&server.inner);
-        let told = inner.taken.iter().filter_map(|frame| {
-            let told = frame.data.contains("session.deleted");
-            match decode(told.then_some(&*frame.data)?).ok()?.event {
+        let reported = inner.taken.iter().filter_map(|frame| {
+            let is_deletion = frame.data.contains("session.deleted");
+            match decode(is_deletion.then_some(&*frame.data)?).ok()?.event {
                 Event::SessionDeleted { session_id, .. } => Some(session_id),
                 _ => None,
             }
         });
-        deleted.extend(told.map(|session| (instance(server.index), session)));
+        deleted.extend(reported.map(|session| (instance(server.index), session)));
     }
     if deleted.is_empty() {
         return Ok(());
     }
     for record in disk.records() {
-        let (Some(session), Said::Upstream(text)) = (&record.session, &record.said) else {
+        let (Some(session), Payload::Upstream(text)) = (&record.session, &record.payload) else {
             continue;
         };
         if deleted.contains(&(record.instance.clone(), session.to_string())) {

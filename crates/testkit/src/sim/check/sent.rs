@@ -8,10 +8,10 @@ use opencode::wire::Role;
 use super::super::core::{Invariant, lock};
 use super::super::server::Server;
 use super::super::store::{Kept, KeptMessage};
-use super::super::writer::{Ledger, Told, Written};
+use super::super::writer::{Ledger, Reported, Written};
 use super::{Found, wrong};
 
-/// Nothing is in a session twice, whatever was told of it.
+/// Nothing is in a session twice, whatever was reported of it.
 pub(super) fn never_twice(ledger: &Ledger, servers: &[Arc<Server>]) -> Found {
     each(ledger, servers, |written, found| match found {
         [] | [_] => Ok(()),
@@ -28,9 +28,9 @@ pub(super) fn arrived(ledger: &Ledger, servers: &[Arc<Server>]) -> Found {
     let mut last = BTreeMap::new();
     each(ledger, servers, |written, found| {
         let text = &written.text;
-        match (&written.told, found) {
-            (Told::Waits, _) => wrong(Invariant::Convergence, format!("{text:?} still waits")),
-            (Told::Taken(id), [(place, one)]) if one.info.id == *id && one.parts.len() == 1 => {
+        match (&written.reported, found) {
+            (Reported::Waits, _) => wrong(Invariant::Convergence, format!("{text:?} still waits")),
+            (Reported::Taken(id), [(place, one)]) if one.info.id == *id && one.parts.len() == 1 => {
                 let before = last.insert(written.session.clone(), *place);
                 if before.is_some_and(|before| before > *place) {
                     return wrong(
@@ -40,10 +40,10 @@ pub(super) fn arrived(ledger: &Ledger, servers: &[Arc<Server>]) -> Found {
                 }
                 Ok(())
             }
-            (told, found) => wrong(
+            (reported, found) => wrong(
                 Invariant::Sent,
                 format!(
-                    "{text:?} is told {told:?}, and is there {} times",
+                    "{text:?} is reported {reported:?}, and is there {} times",
                     found.len()
                 ),
             ),
@@ -81,7 +81,7 @@ fn each(
             let Some(kept) = store.sessions.get(session) else {
                 continue;
             };
-            let places = places.entry(session).or_insert_with(|| said(kept));
+            let places = places.entry(session).or_insert_with(|| prompts(kept));
             let found = places.get(&*written.text);
             judge(written, found.map_or(&[], Vec::as_slice))?;
         }
@@ -89,9 +89,9 @@ fn each(
     Ok(())
 }
 
-/// What persons said in a session: the messages that hold a text, each once for each of its parts that does.
-fn said(kept: &Kept) -> BTreeMap<&str, Vec<(usize, &KeptMessage)>> {
-    let mut said: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// The prompts in a session: the messages that hold a text, each once for each of its parts that does.
+fn prompts(kept: &Kept) -> BTreeMap<&str, Vec<(usize, &KeptMessage)>> {
+    let mut prompts: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let messages = kept.messages.values().enumerate();
     for (at, message) in messages.filter(|(_, message)| message.info.role == Role::User) {
         // Nothing in the texts that are looked for is escaped.
@@ -100,8 +100,8 @@ fn said(kept: &Kept) -> BTreeMap<&str, Vec<(usize, &KeptMessage)>> {
             text.split('"').next()
         });
         for text in texts {
-            said.entry(text).or_default().push((at, message));
+            prompts.entry(text).or_default().push((at, message));
         }
     }
-    said
+    prompts
 }

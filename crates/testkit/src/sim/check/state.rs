@@ -5,15 +5,18 @@ use std::collections::BTreeSet;
 use hub::ingest::dialect;
 use model::State;
 use model::ids::SessionId;
-use model::state::{Body, Run, RunStatus, Session};
+use model::state::{Body, Instance, Run, RunStatus, Session};
 
 use super::super::core::{Invariant, lock};
 use super::super::hub::instance;
 use super::super::server::{Connection, Inner, Server};
 use super::super::store::Kept;
 use super::now::requests;
-use super::text::{Heard, true_text};
+use super::text::{Received, true_text};
 use super::{Found, caught_up, wrong};
+
+/// How wrong the difference of two clocks may be, in milliseconds: a second of a date, and a reply that takes 3 s.
+const CLOCK_ERROR: u64 = 5_000;
 
 /// All that the hub knows of a server is so, and it knows all.
 pub(super) fn same_state(server: &Server, state: &State) -> Found {
@@ -29,6 +32,7 @@ pub(super) fn same_state(server: &Server, state: &State) -> Found {
     let Some(connection) = caught_up(server) else {
         return wrong(Invariant::Convergence, "the stream is behind");
     };
+    clock(server, known, &connection)?;
     let store = lock(&server.store);
     let inner = lock(&server.inner);
     let asked = lock(&connection.asked);
@@ -49,6 +53,21 @@ pub(super) fn same_state(server: &Server, state: &State) -> Found {
             }
             None => {}
         }
+    }
+    Ok(())
+}
+
+/// How far a server's clock is from the hub's is known, as far as a date that is cut to the second and slow replies tell it.
+fn clock(server: &Server, known: &Instance, connection: &Connection) -> Found {
+    let (at, jump) = server.core.jumped();
+    let truly = server.skew() - jump;
+    let measured = known.clock_ahead;
+    // What was read before a jump tells nothing of the time after it.
+    if connection.since > at && measured.abs_diff(truly) > CLOCK_ERROR {
+        return wrong(
+            Invariant::State,
+            format!("its clock is {truly} ms ahead, and measured as {measured} ms ahead"),
+        );
     }
     Ok(())
 }
@@ -110,20 +129,20 @@ fn same_session(
                 let segments = open.map_or(&[][..], |open| open.segments());
                 let runs = session.run.is_running();
                 let lossy = inner.lossy.contains(&connection.id);
-                // In a folder that was just heard of, a text may begin before its session is known.
+                // In a folder that was just discovered, a text may begin before its session is known.
                 let elsewhere = kept.info.directory != server.directory;
-                // What was heard of a turn before this one may be forgotten.
+                // What was received of a turn before this one may be forgotten.
                 let newest = kept.messages.last_key_value();
                 let runs =
                     runs && newest.is_some_and(|((_, id), _)| *id == message.info.id.as_str());
-                let heard = Heard {
+                let received = Received {
                     truth,
                     connection: connection.id,
                     runs: runs && !lossy,
                     lossy: &inner.lossy,
                     elsewhere,
                 };
-                true_text(segments, &heard)
+                true_text(segments, &received)
                     .map_err(|what| (Invariant::Text, format!("{at} {}: {what}", part.id)))?;
             } else if open.is_some() {
                 return wrong(
@@ -134,9 +153,9 @@ fn same_session(
         }
     }
     let todos = kept.todos.as_ref().map_or("[]", |todos| todos.raw.get());
-    let told = session.todos.as_ref().map_or("[]", |todos| todos.raw.get());
+    let known = session.todos.as_ref().map_or("[]", |todos| todos.raw.get());
     let _server = server;
-    same_raw(&format!("{id} todos"), told, todos)
+    same_raw(&format!("{id} todos"), known, todos)
 }
 
 fn same_raw(what: &str, known: &str, truth: &str) -> Found {

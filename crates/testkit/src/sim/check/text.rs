@@ -1,4 +1,4 @@
-//! Whether what is known of an open text is what was heard of it.
+//! Whether what is known of an open text is what was received of it.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use model::text::Segment;
 use super::super::server::TextTruth;
 
 /// What the hub was sent of a text.
-pub(super) struct Heard<'a> {
+pub(super) struct Received<'a> {
     /// The text.
     pub truth: &'a TextTruth,
     /// The stream that it holds now.
@@ -20,23 +20,23 @@ pub(super) struct Heard<'a> {
     pub elsewhere: bool,
 }
 
-/// Every known piece is all that was heard without interruption, in order; what was heard last is there, as long as it
+/// Every known piece is all that was received without interruption, in order; what was received last is there, as long as it
 /// may still be added to.
-pub(super) fn true_text(segments: &[Segment], heard: &Heard<'_>) -> Result<(), String> {
-    let truth = heard.truth;
+pub(super) fn true_text(segments: &[Segment], received: &Received<'_>) -> Result<(), String> {
+    let truth = received.truth;
     let texts: Vec<(u64, String)> = truth
         .runs
         .iter()
         .map(|(on, run)| (*on, text_of(&truth.units[run.clone()])))
         .collect();
-    // Where an event was lost, a hole is told wherever that is found out.
-    let any_lost = texts.iter().any(|(on, _)| heard.lossy.contains(on));
+    // Where an event was lost, a gap is marked wherever the loss is detected.
+    let any_lost = texts.iter().any(|(on, _)| received.lossy.contains(on));
     let is = |(on, text): &&(u64, String), known: &str| {
         // Half a character may be all that is lost of the beginning.
         let rest = known.trim_start_matches(char::REPLACEMENT_CHARACTER);
         text == known
-            || (heard.elsewhere && text.ends_with(rest))
-            || (heard.lossy.contains(on) && text.contains(rest))
+            || (received.elsewhere && text.ends_with(rest))
+            || (received.lossy.contains(on) && text.contains(rest))
     };
     let mut pieces = texts.iter();
     let mut last = None;
@@ -54,22 +54,26 @@ pub(super) fn true_text(segments: &[Segment], heard: &Heard<'_>) -> Result<(), S
             pieces.find(|piece| is(piece, known))
         };
         if last.is_none() {
-            return Err(format!("{known:?} was not heard so; heard was {texts:?}"));
+            return Err(format!(
+                "{known:?} was not received so; received was {texts:?}"
+            ));
         }
     }
     let newest = texts.iter().rev().find(|(_, text)| !text.is_empty());
-    if let Some((on, text)) = newest.filter(|_| heard.runs && !heard.elsewhere)
-        && *on == heard.connection
+    if let Some((on, text)) = newest.filter(|_| received.runs && !received.elsewhere)
+        && *on == received.connection
         && !matches!(segments.last(), Some(Segment::Known(known)) if known == text)
     {
         return Err(format!(
-            "{text:?} was heard, and is not known: {segments:?}"
+            "{text:?} was received, and is not known: {segments:?}"
         ));
     }
-    let whole = truth.begun == Some(heard.connection)
-        && matches!(&truth.runs[..], [(on, run)] if *on == heard.connection && run.start == 0);
-    if heard.runs && !heard.elsewhere && whole && segments.contains(&Segment::Gap) {
-        return Err(format!("all was heard, and a hole is told: {segments:?}"));
+    let whole = truth.begun == Some(received.connection)
+        && matches!(&truth.runs[..], [(on, run)] if *on == received.connection && run.start == 0);
+    if received.runs && !received.elsewhere && whole && segments.contains(&Segment::Gap) {
+        return Err(format!(
+            "all was received, and a gap is marked: {segments:?}"
+        ));
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) fn same_page(shown: &Shown, state: &State, hub: &HubLife) -> Found {
     if shown.epoch != **hub.engine.epoch() {
         return wrong(Invariant::Convergence, "is of another life of the hub");
     }
-    let seen = view::look(state, &shown.look, Rev(0));
+    let seen = view::delta(state, &shown.look, Rev(0));
     let context = Context {
         epoch: &shown.epoch,
         version: "sim",
@@ -27,6 +27,7 @@ pub(super) fn same_page(shown: &Shown, state: &State, hub: &HubLife) -> Found {
         recent: &[],
         notices: &[],
         found: &[],
+        settings: &page::Settings::default(),
     };
     let fresh = Page::of(&Renderer::new().document(&seen, &context));
     let (has, should) = (masked(&shown.page.html()), masked(&fresh.html()));
@@ -58,11 +59,11 @@ pub(super) fn same_page(shown: &Shown, state: &State, hub: &HubLife) -> Found {
     )
 }
 
-/// What changes without a revision is not compared: when something was last heard, and what was counted without use.
+/// What changes without a revision is not compared: the time of the last event, and counters.
 fn masked(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
-    let begin = "<dt>Last heard</dt>";
+    let begin = "<dt>Last event</dt>";
     if let Some(at) = rest.find(begin) {
         out.push_str(&rest[..at]);
         rest = &rest[at..];

@@ -1,4 +1,4 @@
-//! The streams of a server: opened, heard, broken, and ended with it.
+//! The streams of a server: opened, read, broken, and ended with it.
 
 use super::*;
 
@@ -16,7 +16,7 @@ impl Server {
                 pipe: Pipe::new(),
                 since: now,
                 subscribed: now + late,
-                heard: Mutex::new(now),
+                last_received: Mutex::new(now),
                 released: AtomicBool::new(false),
                 asked: Mutex::default(),
                 truncate: AtomicBool::new(false),
@@ -54,19 +54,19 @@ impl Server {
 
     /// The hub took bytes.
     pub(in crate::sim) fn taken(&self, connection: &Connection, chunk: &Chunk) {
-        *lock(&connection.heard) = Instant::now();
+        *lock(&connection.last_received) = Instant::now();
         if connection.life != self.life.load(Ordering::SeqCst) {
             return;
         }
         let mut inner = lock(&self.inner);
         for frame in &chunk.frames {
             if let Some(directory) = &frame.directory {
-                inner.heard_of.insert(directory.to_string());
+                inner.folders_seen.insert(directory.to_string());
             }
             if let Some((part, units)) = &frame.text
                 && let Some(text) = inner.texts.get_mut(part)
             {
-                text.heard(connection.id, units.clone());
+                text.received(connection.id, units.clone());
             }
             inner.taken.push(frame.clone());
         }
@@ -134,12 +134,12 @@ impl Server {
         connection.pipe.send(chunk, Duration::ZERO);
     }
 
-    /// A new life of the hub: it has heard nothing.
+    /// A new process of the hub: it has received nothing.
     pub(in crate::sim) fn begin_life(&self) {
         self.life.fetch_add(1, Ordering::SeqCst);
         let mut inner = lock(&self.inner);
         inner.taken.clear();
-        inner.heard_of.clear();
+        inner.folders_seen.clear();
         inner.cut_off.clear();
         inner.lossy.clear();
         inner.pace = crate::sim::pace::Pace::default();

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::record::journal::block::{self, Packer};
-use crate::record::journal::memory::Disk;
+use crate::record::journal::memory::MemoryDisk;
 use crate::record::journal::sqlite::{FILE, SqliteFile};
-use crate::record::log::{Entry, Said};
+use crate::record::log::{Entry, Payload};
 
 /// Holds a promise against every kind of store.
 fn each(promise: impl Fn(&dyn Medium)) {
-    promise(&Disk::new());
+    promise(&MemoryDisk::new());
     let dir = tempfile::tempdir().unwrap();
     promise(&file(&dir));
 }
@@ -22,15 +22,15 @@ fn file(dir: &tempfile::TempDir) -> SqliteFile {
     SqliteFile::new(dir.path().join(FILE))
 }
 
-fn packed(life: LifeId, first: u64, texts: &[&str]) -> Block {
-    let mut packer = Packer::new(life, first);
+fn packed(epoch: EpochId, first: u64, texts: &[&str]) -> Block {
+    let mut packer = Packer::new(epoch, first);
     for (text, seq) in texts.iter().zip(first..) {
         packer.push(&Entry {
             epoch: "".into(),
             seq,
             instance: "i1".into(),
             session: text.split_once(' ').map(|(session, _)| session.into()),
-            said: Said::Upstream((*text).into()),
+            payload: Payload::Upstream((*text).into()),
             at: Timestamp(seq as i64),
             private: false,
         });
@@ -43,9 +43,9 @@ fn texts(blocks: &[Block]) -> Vec<String> {
         .iter()
         .flat_map(|block| block::unpack(&block.data).unwrap());
     records
-        .map(|record| match record.said {
-            Said::Upstream(text) | Said::Names(text) | Said::Hub(text) => text.to_string(),
-            Said::Withheld => "-".to_owned(),
+        .map(|record| match record.payload {
+            Payload::Upstream(text) | Payload::Names(text) | Payload::Hub(text) => text.to_string(),
+            Payload::Redacted => "-".to_owned(),
         })
         .collect()
 }
@@ -73,14 +73,14 @@ fn purge(session: Option<&str>) -> Purge {
 fn blocks_are_kept_in_order_and_the_growing_one_is_replaced() {
     each(|medium| {
         let mut store = medium.open().unwrap();
-        let life = store.begin("a", 9).unwrap();
-        store.append(&[packed(life, 1, &["1"])]).unwrap();
+        let epoch = store.begin("a", 9).unwrap();
+        store.append(&[packed(epoch, 1, &["1"])]).unwrap();
         store
-            .append(&[packed(life, 1, &["1", "2"]), packed(life, 3, &["3"])])
+            .append(&[packed(epoch, 1, &["1", "2"]), packed(epoch, 3, &["3"])])
             .unwrap();
-        let lives = store.lives().unwrap();
+        let epochs = store.epochs().unwrap();
         assert_eq!(
-            (lives[0].begin, lives[0].end, lives[0].closed),
+            (epochs[0].begin, epochs[0].end, epochs[0].closed),
             (0, 3, false)
         );
         let mut reader = medium.reader().unwrap();
@@ -92,7 +92,7 @@ fn blocks_are_kept_in_order_and_the_growing_one_is_replaced() {
         assert_eq!(texts(&reader.read("a", 2, 1).unwrap()), ["3"]);
         assert_eq!(reader.read("a", 3, 1).unwrap(), []);
         assert_eq!(reader.read("b", 0, 1).unwrap(), []);
-        let newest = reader.newest(packed(life, 3, &["3"]).raw).unwrap();
+        let newest = reader.newest(packed(epoch, 3, &["3"]).raw).unwrap();
         assert_eq!(newest.len(), 1);
         assert_eq!((&*newest[0].0, newest[0].1.first), ("a", 3));
     });
@@ -102,9 +102,9 @@ fn blocks_are_kept_in_order_and_the_growing_one_is_replaced() {
 fn what_a_growing_block_holds_is_found() {
     each(|medium| {
         let mut store = medium.open().unwrap();
-        let life = store.begin("a", 9).unwrap();
-        store.append(&[packed(life, 1, &["ses_1 x"])]).unwrap();
-        let grown = packed(life, 1, &["ses_1 x", "ses_2 y"]);
+        let epoch = store.begin("a", 9).unwrap();
+        store.append(&[packed(epoch, 1, &["ses_1 x"])]).unwrap();
+        let grown = packed(epoch, 1, &["ses_1 x", "ses_2 y"]);
         store.append(&[grown]).unwrap();
         let held = |store: &mut Box<dyn Store>| {
             ["ses_1", "ses_2"].map(|session| {
@@ -122,9 +122,32 @@ fn what_a_growing_block_holds_is_found() {
         };
         assert_eq!(store.prune(all, 9).unwrap(), 1);
         assert_eq!(held(&mut store), [0, 0]);
-        let next = packed(life, 3, &["ses_1 z", "ses_2 z"]);
+        let next = packed(epoch, 3, &["ses_1 z", "ses_2 z"]);
         store.append(&[next]).unwrap();
         assert_eq!(held(&mut store), [1, 1]);
+    });
+}
+
+#[test]
+fn sessions_are_noted_while_texts_of_them_are_kept() {
+    each(|medium| {
+        let mut store = medium.open().unwrap();
+        let key = |session: &str| -> SessionKey { ("i1".into(), session.into()) };
+        let epoch = store.begin("a", 9).unwrap();
+        let all = ["ses_0", "ses_1", "ses_2", "ses_3"].map(key);
+        store.note_sessions(&all, 3).unwrap();
+        store.note_sessions(&[key("ses_1")], 3).unwrap();
+        let sessions = || medium.reader().unwrap().sessions().unwrap();
+        assert_eq!(sessions(), [], "no text is kept");
+        let texts = ["ses_0 x", "ses_1 x", "ses_3 x"];
+        store.append(&[packed(epoch, 1, &texts)]).unwrap();
+        store.append(&[packed(epoch, 4, &["ses_2 x"])]).unwrap();
+        // Of the four the one noted first is forgotten.
+        assert_eq!(sessions(), ["ses_1", "ses_3", "ses_2"].map(key));
+        assert!(store.purged(&purge(Some("ses_3"))).unwrap());
+        assert_eq!(sessions(), ["ses_1", "ses_2"].map(key));
+        assert!(store.purged(&purge(None)).unwrap());
+        assert_eq!(sessions(), []);
     });
 }
 
@@ -132,23 +155,23 @@ fn what_a_growing_block_holds_is_found() {
 fn only_a_closed_life_goes_on() {
     each(|medium| {
         let mut store = medium.open().unwrap();
-        let life = store.begin("a", 9).unwrap();
-        store.append(&[packed(life, 1, &["1"])]).unwrap();
-        store.close(life, 1).unwrap();
+        let epoch = store.begin("a", 9).unwrap();
+        store.append(&[packed(epoch, 1, &["1"])]).unwrap();
+        store.close(epoch, 1).unwrap();
         drop(store);
         let mut store = medium.open().unwrap();
-        assert!(store.lives().unwrap()[0].closed);
-        store.resume(life).unwrap();
-        assert!(!store.lives().unwrap()[0].closed);
+        assert!(store.epochs().unwrap()[0].closed);
+        store.resume(epoch).unwrap();
+        assert!(!store.epochs().unwrap()[0].closed);
         let next = store.begin("b", 9).unwrap();
-        assert!(next > life);
-        let lives = store.lives().unwrap();
-        let epochs: Vec<&str> = lives.iter().map(|life| &*life.epoch).collect();
+        assert!(next > epoch);
+        let epochs = store.epochs().unwrap();
+        let epochs: Vec<&str> = epochs.iter().map(|epoch| &*epoch.name).collect();
         assert_eq!(epochs, ["a", "b"]);
         // Closed with more than is there: something is missing.
         store.append(&[packed(next, 1, &["1"])]).unwrap();
         store.close(next, 2).unwrap();
-        assert!(!store.lives().unwrap()[1].closed);
+        assert!(!store.epochs().unwrap()[1].closed);
     });
 }
 
@@ -159,8 +182,8 @@ fn lives_without_entries_are_forgotten_beyond_their_bound() {
         for epoch in ["a", "b", "c", "d"] {
             store.begin(epoch, 2).unwrap();
         }
-        let lives = store.lives().unwrap();
-        let epochs: Vec<&str> = lives.iter().map(|life| &*life.epoch).collect();
+        let epochs = store.epochs().unwrap();
+        let epochs: Vec<&str> = epochs.iter().map(|epoch| &*epoch.name).collect();
         assert_eq!(epochs, ["c", "d"]);
     });
 }
@@ -169,9 +192,9 @@ fn lives_without_entries_are_forgotten_beyond_their_bound() {
 fn the_oldest_go_by_size_and_by_age() {
     each(|medium| {
         let mut store = medium.open().unwrap();
-        let life = store.begin("a", 9).unwrap();
+        let epoch = store.begin("a", 9).unwrap();
         for first in 1..=50 {
-            let block = packed(life, first, &[&noise(first, 20_000)]);
+            let block = packed(epoch, first, &[&noise(first, 20_000)]);
             store.append(&[block]).unwrap();
         }
         let full = store.bytes().unwrap();
@@ -181,15 +204,15 @@ fn the_oldest_go_by_size_and_by_age() {
         };
         while store.prune(bounds, 4).unwrap() == 4 {}
         assert!(store.bytes().unwrap() <= full / 2 + (64 << 10));
-        let begin = store.lives().unwrap()[0].begin;
+        let begin = store.epochs().unwrap()[0].begin;
         assert!((20..30).contains(&begin), "{begin}");
         let bounds = Bounds {
             bytes: u64::MAX,
             oldest: Timestamp(49),
         };
         while store.prune(bounds, 4).unwrap() == 4 {}
-        let life = &store.lives().unwrap()[0];
-        assert_eq!((life.begin, life.end), (48, 50));
+        let epoch = &store.epochs().unwrap()[0];
+        assert_eq!((epoch.begin, epoch.end), (48, 50));
     });
 }
 
@@ -197,11 +220,11 @@ fn the_oldest_go_by_size_and_by_age() {
 fn a_purge_is_noted_until_it_is_done() {
     each(|medium| {
         let mut store = medium.open().unwrap();
-        let life = store.begin("a", 9).unwrap();
+        let epoch = store.begin("a", 9).unwrap();
         store
             .append(&[
-                packed(life, 1, &["ses_1 x", "ses_2 y"]),
-                packed(life, 3, &["ses_2 z"]),
+                packed(epoch, 1, &["ses_1 x", "ses_2 y"]),
+                packed(epoch, 3, &["ses_2 z"]),
             ])
             .unwrap();
         store.note_purge(&purge(Some("ses_1"))).unwrap();
@@ -222,7 +245,7 @@ fn a_purge_is_noted_until_it_is_done() {
         };
         assert_eq!(held(&mut store, (0, 0), 9), [1, 3]);
         assert_eq!(held(&mut store, (0, 0), 1), [1]);
-        assert_eq!(held(&mut store, (life, 1), 9), [3]);
+        assert_eq!(held(&mut store, (epoch, 1), 9), [3]);
         assert!(store.purged(&purge(Some("ses_1"))).unwrap());
         assert_eq!(store.purges().unwrap(), []);
         let read = medium.reader().unwrap().read("a", 0, 1 << 20).unwrap();
@@ -251,11 +274,11 @@ fn what_is_purged_leaves_no_byte_behind() {
     let dir = tempfile::tempdir().unwrap();
     let medium = file(&dir);
     let mut store = medium.open().unwrap();
-    let life = store.begin("a", 9).unwrap();
+    let epoch = store.begin("a", 9).unwrap();
     // Stored as it is, so that a search can find it.
     let bare = |text: &str| Block {
         data: text.repeat(4000).into_bytes(),
-        ..packed(life, 1, &["ses_1 x"])
+        ..packed(epoch, 1, &["ses_1 x"])
     };
     store.append(&[bare("SECRET")]).unwrap();
     assert!(on_disk(&dir, "SECRET"));
@@ -280,9 +303,9 @@ fn a_full_disk_says_so_and_keeps_what_it_has() {
     let dir = tempfile::tempdir().unwrap();
     let medium = file(&dir).with_most_pages(60);
     let mut store = medium.open().unwrap();
-    let life = store.begin("a", 9).unwrap();
-    store.append(&[packed(life, 1, &["1"])]).unwrap();
-    let large = packed(life, 2, &[&noise(1, 600_000)]);
+    let epoch = store.begin("a", 9).unwrap();
+    store.append(&[packed(epoch, 1, &["1"])]).unwrap();
+    let large = packed(epoch, 2, &[&noise(1, 600_000)]);
     let error = store.append(&[large]).unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "{error}");
     let read = medium.reader().unwrap().read("a", 0, 1 << 20).unwrap();
@@ -294,10 +317,10 @@ fn a_torn_tail_is_what_was_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let medium = file(&dir);
     let mut store = medium.open().unwrap();
-    let life = store.begin("a", 9).unwrap();
-    store.append(&[packed(life, 1, &["1"])]).unwrap();
+    let epoch = store.begin("a", 9).unwrap();
+    store.append(&[packed(epoch, 1, &["1"])]).unwrap();
     store
-        .append(&[packed(life, 2, &[&noise(2, 50_000)])])
+        .append(&[packed(epoch, 2, &[&noise(2, 50_000)])])
         .unwrap();
     // As a crash of the machine leaves it: the file, and a write-ahead log that ends in the middle.
     let torn = tempfile::tempdir().unwrap();
@@ -311,8 +334,8 @@ fn a_torn_tail_is_what_was_before_it() {
     wal.set_len(length - 10_000).unwrap();
     let medium = file(&torn);
     let mut store = medium.open().unwrap();
-    let lives = store.lives().unwrap();
-    assert_eq!((lives[0].end, lives[0].closed), (1, false));
+    let epochs = store.epochs().unwrap();
+    assert_eq!((epochs[0].end, epochs[0].closed), (1, false));
 }
 
 #[test]
@@ -331,23 +354,8 @@ fn a_file_that_is_none_of_ours_is_damaged_and_a_newer_one_is_newer() {
     assert_eq!(medium.open().err(), Some(StoreError::Newer(7)));
 }
 
-#[test]
-fn of_damaged_files_the_newest_few_are_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let medium = file(&dir);
-    for n in 1..=crate::limits::JOURNALS_ASIDE + 3 {
-        fs::write(dir.path().join(FILE), format!("damage {n}")).unwrap();
-        fs::write(dir.path().join(format!("{FILE}-wal")), "its log").unwrap();
-        let aside = medium.put_aside().unwrap();
-        assert!(aside.ends_with(&format!(".broken-{n}")), "{aside}");
-        assert_eq!(fs::read_to_string(aside).unwrap(), format!("damage {n}"));
-    }
-    let kept = fs::read_dir(dir.path()).unwrap().count();
-    assert_eq!(kept, 2 * crate::limits::JOURNALS_ASIDE, "each with its log");
-}
-
-/// The tables of the former format.
-const FORMER: &str = "
+/// The tables of the first format.
+const FIRST: &str = "
     CREATE TABLE life (
         id INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE, last INTEGER NOT NULL, closed INTEGER NOT NULL);
     CREATE TABLE block (
@@ -364,18 +372,59 @@ const FORMER: &str = "
     INSERT INTO source VALUES (1, 'i1', 'ses_1');
     INSERT INTO mention VALUES (1, 1);";
 
+/// The tables of the second format.
+const SECOND: &str = "
+    CREATE TABLE life (
+        id INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE, last INTEGER NOT NULL, closed INTEGER NOT NULL);
+    CREATE TABLE block (
+        id INTEGER PRIMARY KEY, life INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        newest INTEGER NOT NULL, raw INTEGER NOT NULL, sources BLOB, data BLOB NOT NULL, UNIQUE (life, first));
+    CREATE TABLE purge (instance TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (instance, session)) WITHOUT ROWID;
+    PRAGMA application_id = 0x44726f76;
+    PRAGMA user_version = 2;
+    INSERT INTO life VALUES (1, 'a', 2, 1);
+    INSERT INTO purge VALUES ('i1', 'ses_7');";
+
 #[test]
-fn a_file_of_the_former_format_goes_on_and_is_purged() {
+fn a_file_of_the_second_format_is_continued_under_its_new_names() {
     let dir = tempfile::tempdir().unwrap();
     let medium = file(&dir);
     let connection = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
-    connection.execute_batch(FORMER).unwrap();
+    connection.execute_batch(SECOND).unwrap();
+    let first = packed(1, 1, &["ses_1 x", "ses_2 y"]);
+    connection
+        .execute(
+            "INSERT INTO block VALUES (1, 1, 1, 2, 2, 100, ?1, ?2)",
+            rusqlite::params![first.sources.to_bytes(), first.data],
+        )
+        .unwrap();
+    drop(connection);
+    for _opened in 0..2 {
+        let mut store = medium.open().unwrap();
+        let epochs = store.epochs().unwrap();
+        assert_eq!((&*epochs[0].name, epochs[0].end), ("a", 2));
+        assert_eq!(store.purges().unwrap(), [purge(Some("ses_7"))]);
+        // A block replaces the one with the same epoch and first entry.
+        store.append(std::slice::from_ref(&first)).unwrap();
+        let held = store.holding(&purge(Some("ses_2")), (0, 0), 9).unwrap();
+        assert_eq!(held.len(), 1);
+    }
+    let read = medium.reader().unwrap().read("a", 0, 1 << 20).unwrap();
+    assert_eq!(texts(&read), ["ses_1 x", "ses_2 y"]);
+}
+
+#[test]
+fn a_file_of_the_first_format_is_continued_and_purged() {
+    let dir = tempfile::tempdir().unwrap();
+    let medium = file(&dir);
+    let connection = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    connection.execute_batch(FIRST).unwrap();
     let data = packed(1, 1, &["ses_1 x", "ses_2 y"]).data;
     let sql = "INSERT INTO block VALUES (1, 1, 1, 2, 2, 100, ?1)";
     connection.execute(sql, [data]).unwrap();
     drop(connection);
     let mut store = medium.open().unwrap();
-    assert!(store.lives().unwrap()[0].closed);
+    assert!(store.epochs().unwrap()[0].closed);
     store.append(&[packed(1, 3, &["ses_2 z"])]).unwrap();
     drop(store);
     let mut store = medium.open().unwrap();

@@ -1,4 +1,4 @@
-//! Whatever happens to the hub and its disk, each reader gets every entry once and in order, or is told where not.
+//! Whatever happens to the hub and its disk, each reader gets every entry once and in order, or a gap where not.
 
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A reader: where it is, and what it got last since the last gap. What is said is a number that only grows.
+/// A reader: where it is, and what it got last since the last gap. Entries are numbers that only grow.
 #[derive(Clone)]
 struct Follower {
     cursor: Cursor,
@@ -41,19 +41,19 @@ struct Follower {
 }
 
 impl Follower {
-    /// Reads a page; false at the end. Fails if an entry is missing or told twice without a gap.
+    /// Reads a page; false at the end. Fails if an entry is missing or comes twice without a gap.
     async fn read(&mut self, journal: &Journal) -> Result<bool, TestCaseError> {
         match journal.read(&self.cursor, 7).await {
-            Read::Gap { resume } => {
+            LogRead::Gap { resume } => {
                 prop_assert_ne!(&self.cursor, &resume, "a gap leads on");
                 (self.cursor, self.last) = (resume, None);
                 Ok(true)
             }
-            Read::Entries(entries) => {
+            LogRead::Entries(entries) => {
                 for entry in &entries {
                     let next = self.last.map(|last| last + 1);
-                    let number = match &entry.said {
-                        Said::Upstream(text) => {
+                    let number = match &entry.payload {
+                        Payload::Upstream(text) => {
                             let number = text.split_once(' ').unwrap().1.parse().unwrap();
                             prop_assert_eq!(next.unwrap_or(number), number);
                             Some(number)
@@ -84,13 +84,13 @@ impl Follower {
 /// The names of the sessions that are written to now, and of those that were deleted.
 #[derive(Default)]
 struct Sessions {
-    lives: [u32; SESSIONS],
+    epochs: [u32; SESSIONS],
     deleted: Vec<String>,
 }
 
 impl Sessions {
     fn name(&self, at: usize) -> String {
-        format!("ses{at}x{}x", self.lives[at])
+        format!("ses{at}x{}x", self.epochs[at])
     }
 
     /// A deletion that the journal has not noted yet dies with the hub.
@@ -102,7 +102,7 @@ impl Sessions {
 
     fn delete(&mut self, at: usize) -> String {
         let name = self.name(at);
-        self.lives[at] += 1;
+        self.epochs[at] += 1;
         self.deleted.push(name.clone());
         name
     }
@@ -116,16 +116,16 @@ async fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
         last: None,
     };
     let mut readers = vec![begin; 3];
-    let mut said = 0_u64;
+    let mut number = 0_u64;
     let mut sessions = Sessions::default();
     for step in steps {
         match step {
             Step::Say(count) => {
                 for _ in 0..count {
-                    said += 1;
+                    number += 1;
                     // So long that blocks fill, and memory does.
-                    let session = sessions.name(said as usize % SESSIONS);
-                    say(&journal, &format!("{session} {said:060000}"));
+                    let session = sessions.name(number as usize % SESSIONS);
+                    say(&journal, &format!("{session} {number:060000}"));
                 }
             }
             Step::Store => settle().await,
@@ -153,7 +153,7 @@ async fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             Step::Delete(at) => {
                 let session = sessions.delete(at).into();
-                journal.log().withhold(&id(), Some(&session));
+                journal.log().redact(&id(), Some(&session));
             }
         }
     }

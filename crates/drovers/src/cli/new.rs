@@ -1,0 +1,110 @@
+//! `drovers new`: a session of its own for a prompt.
+
+use std::path::Path;
+
+use clap::Args;
+use hub::workspace::Folder;
+
+use super::{Setting, open, send};
+use crate::api::{Api, Instance, ModelChoice, NewInstance, NewSession, Prompt};
+use crate::complete;
+use crate::fault::Fault;
+use crate::{census, trust};
+
+/// Start a session with a prompt
+///
+/// The hub runs OpenCode in the folder if it does not yet. Exit codes with --wait are those of `drovers send`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  drovers new \"Explain this repository\" --wait\n  \
+    drovers new ~/code/shop \"Fix the login\" --agent build --model anthropic/claude-sonnet-4"
+)]
+pub(crate) struct NewArgs {
+    /// Folder [default: the current one], and text of the prompt; `-` reads standard input
+    #[arg(required = true, num_args = 1..=2, value_names = ["FOLDER", "PROMPT"])]
+    words: Vec<String>,
+    /// Start it on this instance instead of in a folder: its id, a prefix of it, or its name
+    #[arg(long, value_name = "INSTANCE", add = complete::instances())]
+    on: Option<String>,
+    /// Title of the session [default: the server generates one]
+    #[arg(long)]
+    title: Option<String>,
+    /// Agent to use
+    #[arg(long)]
+    agent: Option<String>,
+    /// Model to use
+    #[arg(long, value_name = "PROVIDER/MODEL")]
+    model: Option<ModelChoice>,
+    /// Trust the folder: OpenCode runs the commands of its configuration (asked once otherwise)
+    #[arg(long)]
+    trust: bool,
+    /// Wait for the answer
+    #[arg(long)]
+    wait: bool,
+    /// Print {"instance", "session", "messageID", "outcome"?, "text"?} as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Creates the session, and sends the prompt.
+pub(crate) async fn run(args: NewArgs, setting: &Setting) -> Result<(), Fault> {
+    let api = Api::of(&setting.data_dir()?)?;
+    let (folder, text) = folder_and_text(&args.words, args.on.as_deref())?;
+    let prompt = Prompt {
+        text,
+        agent: args.agent,
+        model: args.model,
+    };
+    if prompt.text.trim().is_empty() {
+        return Err(Fault::usage("the prompt is empty: no session was made"));
+    }
+    let instance = place(&api, folder, args.on.as_deref(), args.trust).await?;
+    let new = NewSession { title: args.title };
+    let session = api.create(&instance.id, &new).await?;
+    let how = send::How {
+        wait: args.wait,
+        json: args.json,
+        begun: true,
+    };
+    send::deliver(&api, &instance.id, &session.id, &prompt, how).await
+}
+
+/// The folder, if one is named, and the text of the prompt. `on` is the instance that is named instead of a folder.
+pub(super) fn folder_and_text<'a>(
+    words: &'a [String],
+    on: Option<&str>,
+) -> Result<(Option<&'a str>, String), Fault> {
+    let (folder, text) = match words {
+        [folder, text] => (Some(folder.as_str()), text),
+        [text] => (None, text),
+        _ => return Err(Fault::usage("name a prompt: `[FOLDER] PROMPT`")),
+    };
+    if on.is_some() && folder.is_some() {
+        return Err(Fault::usage(
+            "name a folder, or an instance by `--on`, not both",
+        ));
+    }
+    Ok((folder, send::text(text.clone())?))
+}
+
+/// The instance of that folder, else of the current one, or the one that `on` names, once it is connected.
+pub(super) async fn place(
+    api: &Api,
+    folder: Option<&str>,
+    on: Option<&str>,
+    trusted: bool,
+) -> Result<Instance, Fault> {
+    let instance = match on {
+        Some(meant) => census::instance(api, meant).await?,
+        None => {
+            let path = Path::new(folder.unwrap_or("."));
+            let folder = Folder::resolve(path).map_err(Fault::usage)?;
+            let new = NewInstance::Folder {
+                folder: folder.as_str().to_owned(),
+                trust: trusted,
+            };
+            trust::add(api, new).await?
+        }
+    };
+    open::connected(api, instance).await
+}

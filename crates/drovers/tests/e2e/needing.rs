@@ -1,0 +1,416 @@
+//! *Needs you*: everything that waits for a person as cards, sorted by keys, clicks and taps; equal requests answered by one act.
+
+use anyhow::Result;
+use serde_json::Value;
+use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::real::RealServer;
+
+use crate::bench::{Bench, Drovers, PATIENCE, named, page, run, until};
+use crate::consent::{A_WHILE, NOTE, pause, press_card, ready};
+
+/// Titles of the cards, in order.
+const TITLES: &str = "[...document.querySelectorAll('[data-k=needs] li.card')].map(card => card.dataset.title ?? '=')";
+
+async fn titles(page: &Page, wanted: &[&str]) -> Result<()> {
+    let wanted = serde_json::to_string(wanted)?;
+    let same = format!(
+        "JSON.stringify({TITLES}) === {}",
+        serde_json::to_string(&wanted)?
+    );
+    if let Err(error) = page.wait_for(&same, PATIENCE).await {
+        let seen: Vec<String> = page.eval(TITLES).await?;
+        return Err(error.context(format!("{seen:?} instead of {wanted}")));
+    }
+    Ok(())
+}
+
+async fn focused(page: &Page, title: &str) -> Result<()> {
+    let is = format!("document.activeElement.dataset.title === '{title}'");
+    if let Err(error) = page.wait_for(&is, PATIENCE).await {
+        let at: String = page
+            .eval("document.activeElement.outerHTML.slice(0, 300) + document.querySelector('#hint').innerText")
+            .await?;
+        return Err(error.context(format!("the focus is on {at}")));
+    }
+    Ok(())
+}
+
+/// The card of a session.
+fn card(title: &str) -> String {
+    format!("[data-k=needs] li[data-title='{title}']")
+}
+
+async fn says(page: &Page, title: &str, words: &str) -> Result<()> {
+    let card = card(title);
+    let says = format!("document.querySelector(\"{card}\")?.innerText.includes('{words}')");
+    page.wait_for(&says, PATIENCE).await
+}
+
+async fn messages(server: &RealServer, session: &str) -> Result<Vec<Value>> {
+    let url = format!("{}/session/{session}/message", server.url);
+    Ok(reqwest::get(url).await?.json().await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_sorted_by_keys_from_the_first_card_to_the_last() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let browser = Chromium::start().await?;
+    named(&drovers, &server, "Retries", "error 503 times=90 after=1").await?;
+    let mut page = page(&browser, &drovers, "/").await?;
+    says(&page, "Retries", "times, again in").await?;
+    named(&drovers, &server, "Fails", "say one ;; finish length").await?;
+    // What stands still comes before what still runs, and both before what is to review.
+    titles(&page, &["Fails", "Retries"]).await?;
+    named(&drovers, &server, "Ended", "say all is well").await?;
+    titles(&page, &["Fails", "Retries", "Ended"]).await?;
+    named(
+        &drovers,
+        &server,
+        "Asks",
+        "permission echo needs-permission push ;; say pushed",
+    )
+    .await?;
+    titles(&page, &["Asks", "Fails", "Retries", "Ended"]).await?;
+    // What holds an agent up is counted in the title, on the tab and above the cards.
+    page.wait_for("document.title.startsWith('(3) ')", PATIENCE)
+        .await?;
+    let counted = "[document.querySelector('.needs h2').innerText, document.querySelector('.tab .count').innerText].join().replaceAll('\\n', ' ')";
+    assert_eq!(
+        page.eval::<String>(counted).await?,
+        "Needs you 3 1 to review,3"
+    );
+
+    // `g n` takes the first; each key goes on to the next one.
+    page.press("g").await?;
+    page.press("n").await?;
+    focused(&page, "Asks").await?;
+    page.press("s").await?;
+    page.wait_for("document.querySelector('#snooze').open", PATIENCE)
+        .await?;
+    page.click("#snooze [data-minutes='60']").await?;
+    titles(&page, &["Fails", "Retries", "Ended"]).await?;
+    focused(&page, "Fails").await?;
+    page.press("e").await?;
+    focused(&page, "Retries").await?;
+    page.press("e").await?;
+    focused(&page, "Ended").await?;
+    page.wait_for("!document.title.startsWith('(')", PATIENCE)
+        .await?;
+    // Held down it is one.
+    page.hold("e", 5).await?;
+    titles(&page, &[]).await?;
+    for _ in 0..3 {
+        page.press("u").await?;
+    }
+    titles(&page, &["Fails", "Retries", "Ended"]).await?;
+    page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_turn_is_retried_with_another_model_and_a_login_is_told() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let browser = Chromium::start().await?;
+    let fails = named(&drovers, &server, "Fails", "say one ;; finish length").await?;
+    let mut page = page(&browser, &drovers, "/").await?;
+    titles(&page, &["Fails"]).await?;
+    named(
+        &drovers,
+        &server,
+        "Login",
+        "error 401 times=90 msg=invalid_api_key",
+    )
+    .await?;
+    says(&page, "Login", "opencode auth login").await?;
+    page.eval::<bool>("(window.copied = '', navigator.clipboard.writeText = text => { copied = text; return Promise.resolve(); }, true)").await?;
+    let copy = format!("{} [data-do=copy]", card("Login"));
+    press_card(&page, &copy).await?;
+    page.wait_for("copied === 'opencode auth login'", PATIENCE)
+        .await?;
+
+    let other = format!("{} [data-do=retry-model]", card("Fails"));
+    press_card(&page, &other).await?;
+    page.wait_for(
+        "document.querySelectorAll('#picker .pick').length > 1",
+        PATIENCE,
+    )
+    .await?;
+    let chosen: String = page
+        .eval("[...document.querySelectorAll('#picker .pick')].at(-1).value")
+        .await?;
+    // Pressed twice, it is one retry.
+    let last = page.spot("#picker li:last-child .pick").await?;
+    page.clicks(last, 2).await?;
+    page.wait_for(
+        &format!(
+            "!document.querySelector(\"{}\")?.innerText.includes('cut off')",
+            card("Fails")
+        ),
+        PATIENCE,
+    )
+    .await?;
+    let retried = until("the retry", async || {
+        let all = messages(&server, &fails).await?;
+        let asked: Vec<_> = all
+            .into_iter()
+            .filter(|one| one["info"]["role"] == "user")
+            .collect();
+        Ok((asked.len() > 1).then_some(asked))
+    })
+    .await?;
+    assert_eq!(retried.len(), 2, "{retried:?}");
+    let model = &retried[1]["info"]["model"];
+    let used = format!(
+        "{}/{}",
+        model["providerID"].as_str().unwrap_or_default(),
+        model["modelID"].as_str().unwrap_or_default()
+    );
+    assert_eq!(used, chosen);
+    page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_has_a_card_and_what_it_interrupted_as_well() -> Result<()> {
+    let bench = Bench::new().await?;
+    let mut server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let browser = Chromium::start().await?;
+    let session = named(&drovers, &server, "Works", "say working ;; stall 600").await?;
+    let mut page = page(&browser, &drovers, "/").await?;
+    page.wait_for("document.querySelector('.overview .mark.work')", PATIENCE)
+        .await?;
+    server.kill9().await?;
+    let now = "[data-k=needs] [data-url$='/reconnect']";
+    page.wait_for(&format!("document.querySelector(\"{now}\")"), PATIENCE)
+        .await?;
+    press_card(&page, now).await?;
+    server.restart().await?;
+    says(&page, "Works", "Interrupted").await?;
+    page.wait_for(&format!("!document.querySelector(\"{now}\")"), PATIENCE)
+        .await?;
+    let go_on = format!("{} [data-url$='/continue']", card("Works"));
+    press_card(&page, &go_on).await?;
+    page.wait_for(&format!("!document.querySelector(\"{go_on}\")"), PATIENCE)
+        .await?;
+    let asked = messages(&server, &session).await?;
+    assert_eq!(
+        asked
+            .iter()
+            .filter(|one| one["info"]["role"] == "user")
+            .count(),
+        2
+    );
+    page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_requests_are_answered_by_one_act_for_those_that_are_ticked() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let browser = Chromium::start().await?;
+    let mut sessions = Vec::new();
+    for title in ["One", "Two", "Three", "Four"] {
+        let script = "permission echo needs-permission test ;; say allowed";
+        sessions.push(named(&drovers, &server, title, script).await?);
+    }
+    let mut page = page(&browser, &drovers, "/").await?;
+    page.eval::<bool>(NOTE).await?;
+    page.wait_for(
+        "document.querySelectorAll('.same input:checked').length === 4",
+        PATIENCE,
+    )
+    .await?;
+
+    assert!(
+        !page
+            .eval::<bool>("Boolean(document.querySelector('[data-k=needs] button[value=always]'))")
+            .await?
+    );
+    let second = "(input => [input.click(), input.dataset.title])([...document.querySelectorAll('.same input')][1])[1]";
+    ready(&page, ".same input").await?;
+    let left: String = page.eval(second).await?;
+    // Twice, as fast as can be: one answer for each that is ticked.
+    let allow = "[data-k=needs] button[value=once]";
+    ready(&page, allow).await?;
+    let spot = page.spot(allow).await?;
+    page.clicks(spot, 2).await?;
+    page.wait_for(
+        &format!("document.querySelectorAll('[data-k=needs] [data-asks]').length === 1 && document.querySelector('[data-k=needs] [data-asks]').dataset.title === '{left}'"),
+        PATIENCE,
+    )
+    .await?;
+    let all = "navigator.locks.request('drovers-outbox', () => null).then(() => sent.filter(one => one.url.includes('/permissions/')).map(one => [one.url, one.body.reply, one.body.fingerprint.length]))";
+    let sent: Vec<(String, String, usize)> = page.eval(all).await?;
+    let urls: std::collections::BTreeSet<_> = sent.iter().map(|(url, ..)| url).collect();
+    assert_eq!((sent.len(), urls.len()), (3, 3), "{sent:?}");
+    assert!(
+        sent.iter()
+            .all(|(_, reply, length)| reply == "once" && *length == 32)
+    );
+    // The one that was not ticked still waits, and says so in its own card.
+    let url = format!("{}/permission", server.url);
+    let waiting: Vec<Value> = reqwest::get(&url).await?.json().await?;
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let browser = Chromium::start().await?;
+    let script = "permission echo needs-permission test ;; say allowed";
+    let (one, two) = (
+        named(&drovers, &server, "One", script).await?,
+        named(&drovers, &server, "Two", script).await?,
+    );
+    let mut page = page(&browser, &drovers, "/").await?;
+    page.wait_for(
+        "document.querySelector('[data-marked][data-ready] .same li + li')",
+        PATIENCE,
+    )
+    .await?;
+    pause(&page, A_WHILE).await?;
+    page.press("x").await?;
+    page.wait_for("document.querySelector('#reject').open", PATIENCE)
+        .await?;
+    page.write("use another way").await?;
+    page.press("Enter").await?;
+    page.wait_for(
+        "!document.querySelector('[data-k=needs] button[value=reject]')",
+        PATIENCE,
+    )
+    .await?;
+    for session in [&one, &two] {
+        let told = serde_json::to_string(&messages(&server, session).await?)?;
+        assert!(told.contains("use another way"), "{told}");
+    }
+    for session in [&one, &two] {
+        run(&server, session, script).await?;
+    }
+    page.wait_for(
+        "document.querySelector('[data-marked][data-ready] .same li + li')",
+        PATIENCE,
+    )
+    .await?;
+    pause(&page, A_WHILE).await?;
+    page.press("a").await?;
+    page.wait_for(
+        "!document.querySelector('[data-k=needs] button[value=once]')",
+        PATIENCE,
+    )
+    .await?;
+    page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let browser = Chromium::start().await?;
+    named(
+        &drovers,
+        &server,
+        "Asks",
+        "permission echo needs-permission push ;; say allowed",
+    )
+    .await?;
+    let mut page = page(&browser, &drovers, "/").await?;
+    page.viewport(Viewport::PHONE).await?;
+    titles(&page, &["Asks"]).await?;
+    named(&drovers, &server, "Fails", "say one ;; finish length").await?;
+    titles(&page, &["Asks", "Fails"]).await?;
+    let whole = "(box => box.left >= 0 && box.right <= innerWidth && box.top >= 0 && box.bottom <= innerHeight)";
+    let allow = format!("{} button[value=once]", card("Asks"));
+    ready(&page, &allow).await?;
+    assert!(
+        page.eval::<bool>(&format!(
+            "{whole}(document.querySelector(\"{}\").getBoundingClientRect())",
+            card("Asks")
+        ))
+        .await?
+    );
+    let low = format!(
+        "(box => box.top > innerHeight * 0.6 && box.height >= 44)(document.querySelector(\"{allow}\").getBoundingClientRect())"
+    );
+    assert!(page.eval::<bool>(&low).await?, "a thumb reaches it");
+    page.tap(page.spot(&allow).await?).await?;
+    page.wait_for(&format!("!document.querySelector(\"{allow}\")"), PATIENCE)
+        .await?;
+    // The next one takes its place, and its button as well.
+    let done = format!("{} [data-do=done]", card("Fails"));
+    ready(&page, &done).await?;
+    page.wait_for(
+        &format!("{whole}(document.querySelector(\"{done}\").getBoundingClientRect())"),
+        PATIENCE,
+    )
+    .await?;
+    ready(&page, &done).await?;
+    page.tap(page.spot(&done).await?).await?;
+    page.wait_for(
+        &format!("!document.querySelector(\"{}\")", card("Fails")),
+        PATIENCE,
+    )
+    .await?;
+    assert!(
+        page.eval::<bool>("document.documentElement.scrollWidth <= innerWidth")
+            .await?
+    );
+    page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let browser = Chromium::start().await?;
+    let works = named(&drovers, &server, "Works", "bash sleep 600").await?;
+    named(
+        &drovers,
+        &server,
+        "Asks",
+        "permission echo needs-permission push ;; say allowed",
+    )
+    .await?;
+    let instance = drovers.connected(&server).await?;
+    let path = drovers.path_of(&instance, &works).await?;
+    let mut page = page(&browser, &drovers, &path).await?;
+    page.wait_for(
+        "/^sleep 600, \\d+ s$/.test(document.querySelector('[data-k=standing]')?.innerText)",
+        PATIENCE,
+    )
+    .await?;
+    let title = |session: &str| {
+        format!(
+            "[...document.querySelectorAll('.tree li > a')].find(link => link.innerText.includes('{session}')).title"
+        )
+    };
+    page.wait_for(
+        &format!(
+            "{}.includes('Waiting for you: run `echo needs-permission push`')",
+            title("Asks")
+        ),
+        PATIENCE,
+    )
+    .await?;
+    page.point(page.spot(".tree a:has(> .mark.work)").await?)
+        .await?;
+    page.wait_for(
+        &format!("{}.includes('Running `sleep 600` (')", title("Works")),
+        PATIENCE,
+    )
+    .await?;
+    let told = drovers
+        .get(&format!("/api/instances/{instance}/sessions/{works}"))
+        .await?;
+    assert_eq!(told["mark"]["reason"], "Running `sleep 600`.");
+    assert!(told["mark"]["since"].is_number(), "{told}");
+    page.assert_clean().await
+}

@@ -1,0 +1,165 @@
+//! Runs git in folders of this machine: reads what changed, and changes what a person asks for.
+//!
+//! Never a shell: arguments are lists, paths are literal and come after `--`, what is printed and how long it takes is bounded. Reads take
+//! no locks and run no hooks. Only folders are opened in which an OpenCode server of this user works already: that server has run what
+//! their configuration says.
+
+mod read;
+mod run;
+mod untracked;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use changes::FilePath;
+
+pub use read::{Compared, GitScope, Listed, Listing};
+pub use write::{Act, Done, Lines, seen};
+
+use run::Run;
+
+/// The reason why git did not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no program of this name.
+    #[error("git is not installed on this machine. Install git, then open the changes again")]
+    Missing,
+    /// The folder is in no repository.
+    #[error(
+        "{0} is in no git repository, so that there is nothing to compare. Run `git init` there to see changes from then on"
+    )]
+    NoRepository(String),
+    /// The folder does not exist, or cannot be read.
+    #[error("the folder {path} cannot be opened: {source}")]
+    NoFolder {
+        /// Its path.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// git refused.
+    #[error("`git {command}` failed: {words}")]
+    Failed {
+        /// The subcommand.
+        command: String,
+        /// Messages of git and its hooks.
+        words: String,
+    },
+    /// git took too long.
+    #[error("`git {command}` took longer than {seconds} s and was ended")]
+    Slow {
+        /// The subcommand.
+        command: String,
+        /// The time that it had.
+        seconds: u64,
+    },
+    /// git printed too much.
+    #[error("`git {command}` printed more than {} MB, which is not read", bytes >> 20)]
+    TooMuch {
+        /// The subcommand.
+        command: String,
+        /// The bound.
+        bytes: usize,
+    },
+    /// The name cannot be one of a branch or commit.
+    #[error("there is no branch or commit {0}. Choose another base")]
+    NoSuchBase(String),
+    /// Two histories have nothing in common.
+    #[error("this branch and {0} have no commit in common. Choose another base")]
+    NoMergeBase(String),
+    /// The path is not one of the changed files.
+    #[error("this file has no change here any more. Reload the list")]
+    NoSuchFile,
+    /// What would be staged is not what was seen.
+    #[error("the file changed since it was shown. Look at it again, then repeat")]
+    Stale,
+    /// Lines of this file cannot be chosen.
+    #[error("single lines of this file cannot be staged: {0}")]
+    NoLines(&'static str),
+    /// Something is missing in the request.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The system refused something.
+    #[error("git could not be run: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A work tree of a repository. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// The top folder, without symbolic links.
+    root: PathBuf,
+    /// The folder of the repository's data, of this work tree.
+    git_dir: PathBuf,
+    /// True for a work tree that was added by `git worktree`.
+    linked: bool,
+}
+
+impl Repository {
+    /// Finds the work tree that a folder belongs to.
+    ///
+    /// # Errors
+    /// There is none, or git cannot be run.
+    pub async fn open(folder: &Path) -> Result<Self, GitError> {
+        let missing = |source| GitError::NoFolder {
+            path: folder.display().to_string(),
+            source,
+        };
+        let folder = tokio::fs::canonicalize(folder).await.map_err(missing)?;
+        let run = Run::read(&folder, "rev-parse").args([
+            "--path-format=absolute",
+            "--show-toplevel",
+            "--absolute-git-dir",
+            "--git-common-dir",
+        ]);
+        let printed = run.go().await.map_err(|error| match error {
+            GitError::Failed { words, .. } if words.contains("not a git repository") => {
+                GitError::NoRepository(folder.display().to_string())
+            }
+            error => error,
+        })?;
+        use std::os::unix::ffi::OsStrExt;
+        let mut lines = printed.split(|byte| *byte == b'\n');
+        let mut next = || {
+            PathBuf::from(std::ffi::OsStr::from_bytes(
+                lines.next().unwrap_or_default(),
+            ))
+        };
+        let (root, git_dir, common) = (next(), next(), next());
+        let linked = git_dir != common;
+        Ok(Self {
+            root,
+            git_dir,
+            linked,
+        })
+    }
+
+    /// The top folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// True for a work tree that was added by `git worktree`.
+    pub fn is_linked(&self) -> bool {
+        self.linked
+    }
+
+    /// Where a file of the work tree is: below the top folder, and not beyond a symbolic link.
+    ///
+    /// # Errors
+    /// The path leads out of the work tree.
+    async fn place(&self, path: &FilePath) -> Result<PathBuf, GitError> {
+        use std::os::unix::ffi::OsStrExt;
+        if !path.is_inside() {
+            return Err(GitError::NoSuchFile);
+        }
+        let (folder, name) = path.split();
+        let folder = self.root.join(std::ffi::OsStr::from_bytes(folder));
+        let folder = tokio::fs::canonicalize(folder).await;
+        let folder = folder.map_err(|_| GitError::NoSuchFile)?;
+        match folder.starts_with(&self.root) {
+            true => Ok(folder.join(std::ffi::OsStr::from_bytes(name))),
+            false => Err(GitError::NoSuchFile),
+        }
+    }
+}

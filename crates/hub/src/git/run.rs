@@ -1,0 +1,307 @@
+//! One run of git: arguments as a list, a fixed environment, bounded output and time.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use changes::FilePath;
+use model::plain;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::GitError;
+use crate::limits;
+use crate::workspace::own_variables;
+
+/// Settings that a repository may have and that would run programs while it is only read, or change what is printed.
+const QUIET: [&str; 8] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.quotePath=false",
+    "diff.orderFile=/dev/null",
+    "diff.noprefix=false",
+    "diff.mnemonicPrefix=false",
+    "diff.indentHeuristic=true",
+    "log.showSignature=false",
+];
+
+/// Variables by which a caller's environment would lead git elsewhere.
+const MISLEADING: [&str; 11] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_DIFF_OPTS",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+];
+
+/// Commands that compare work files, and so run the filters of the repository's attributes.
+const COMPARES: [&str; 2] = ["status", "diff"];
+/// Names of settings that make git run a filter.
+const FILTERS: &str = r"^filter\..*\.(clean|smudge|process|required)$";
+
+static ROOM: Semaphore = Semaphore::const_new(limits::GIT_AT_ONCE);
+
+/// A run of git that is being put together.
+pub(super) struct Run {
+    folder: PathBuf,
+    command: &'static str,
+    args: Vec<OsString>,
+    paths: Vec<OsString>,
+    input: Vec<u8>,
+    variables: Vec<(OsString, OsString)>,
+    reads: bool,
+    bytes: usize,
+    time: Duration,
+    program: &'static str,
+}
+
+impl Run {
+    /// A run that changes nothing.
+    pub(super) fn read(folder: &Path, command: &'static str) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            command,
+            args: Vec::new(),
+            paths: Vec::new(),
+            input: Vec::new(),
+            variables: Vec::new(),
+            reads: true,
+            bytes: limits::GIT_LIST_BYTES,
+            time: limits::GIT_READ,
+            program: "git",
+        }
+    }
+
+    /// A run that a person asked for: with locks, and with the hooks of the repository.
+    pub(super) fn write(folder: &Path, command: &'static str) -> Self {
+        Self {
+            reads: false,
+            time: limits::GIT_WRITE,
+            ..Self::read(folder, command)
+        }
+    }
+
+    /// Another program than git, for what only that can do.
+    pub(super) fn program(self, program: &'static str) -> Self {
+        Self { program, ..self }
+    }
+
+    pub(super) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    pub(super) fn paths<'a>(mut self, paths: impl IntoIterator<Item = &'a FilePath>) -> Self {
+        let paths = paths.into_iter();
+        self.paths
+            .extend(paths.map(|path| OsStr::from_bytes(path.as_bytes()).to_owned()));
+        self
+    }
+
+    pub(super) fn input(self, input: Vec<u8>) -> Self {
+        Self { input, ..self }
+    }
+
+    pub(super) fn bytes(self, bytes: usize) -> Self {
+        Self { bytes, ..self }
+    }
+
+    pub(super) fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Runs it, and returns what it printed.
+    pub(super) async fn go(self) -> Result<Vec<u8>, GitError> {
+        let (printed, _) = self.words().await?;
+        Ok(printed)
+    }
+
+    /// Turns off the filters of the repository for this run. Whoever can write its configuration, such as an agent that may edit files,
+    /// could otherwise have a program run by a look at the changes. The names are looked up for each run, and passed as variables:
+    /// a name may have any character.
+    async fn without_filters(&mut self) -> Result<(), GitError> {
+        let names =
+            Self::read(&self.folder, "config").args(["-z", "--name-only", "--get-regexp", FILTERS]);
+        let names = match Box::pin(names.go()).await {
+            Ok(names) => names,
+            // git says by its status that there is none.
+            Err(GitError::Failed { words, .. }) if words.is_empty() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let names = names
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty());
+        let mut count = 0;
+        for name in names {
+            let value = if name.ends_with(b".required") {
+                "false"
+            } else {
+                ""
+            };
+            self.variables.push((
+                format!("GIT_CONFIG_KEY_{count}").into(),
+                OsStr::from_bytes(name).to_owned(),
+            ));
+            self.variables
+                .push((format!("GIT_CONFIG_VALUE_{count}").into(), value.into()));
+            count += 1;
+        }
+        self.variables
+            .push(("GIT_CONFIG_COUNT".into(), count.to_string().into()));
+        Ok(())
+    }
+
+    /// Runs it, and returns what it printed, and the messages of git and its hooks.
+    pub(super) async fn words(mut self) -> Result<(Vec<u8>, String), GitError> {
+        if self.reads && COMPARES.contains(&self.command) {
+            self.without_filters().await?;
+        }
+        // The semaphore is never closed.
+        let _room = ROOM.acquire().await;
+        let mut child = self.process().spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound if self.program == "git" => GitError::Missing,
+            _ => error.into(),
+        })?;
+        let group = Group(child.id());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                // A program that ends before it read all says why by its status.
+                let _ended = stdin.write_all(&self.input).await;
+            }
+        };
+        let all = async {
+            let ((), out, words) = tokio::join!(
+                write,
+                up_to(stdout, self.bytes),
+                up_to(stderr, limits::GIT_WORDS_BYTES)
+            );
+            let (out, words) = (out?, words?);
+            if out.1 {
+                return Ok((None, out, words));
+            }
+            Ok::<_, std::io::Error>((Some(child.wait().await?), out, words))
+        };
+        let ended = timeout(self.time, all).await;
+        let (status, out, words) = ended.map_err(|_| GitError::Slow {
+            command: self.command.to_owned(),
+            seconds: self.time.as_secs(),
+        })??;
+        let words = plain::block(String::from_utf8_lossy(&words.0).trim_end());
+        let Some(status) = status else {
+            return Err(GitError::TooMuch {
+                command: self.command.to_owned(),
+                bytes: self.bytes,
+            });
+        };
+        group.ended();
+        match status.success() {
+            true => Ok((out.0, words)),
+            false => Err(self.failed(&out.0, words)),
+        }
+    }
+
+    fn failed(&self, out: &[u8], words: String) -> GitError {
+        let words = match words.is_empty() {
+            true => plain::block(String::from_utf8_lossy(out).trim_end()),
+            false => words,
+        };
+        let words: String = words.chars().take(limits::GIT_WORDS_BYTES).collect();
+        GitError::Failed {
+            command: self.command.to_owned(),
+            words,
+        }
+    }
+
+    fn process(&self) -> Command {
+        let mut process = Command::new(self.program);
+        if self.program == "git" {
+            process.arg("--no-pager").arg("--literal-pathspecs");
+            for setting in QUIET.iter().filter(|_| self.reads) {
+                process.args(["-c", setting]);
+            }
+        }
+        process.arg(self.command).args(&self.args);
+        if !self.paths.is_empty() {
+            process.arg("--").args(&self.paths);
+        }
+        for name in MISLEADING {
+            process.env_remove(name);
+        }
+        for name in own_variables() {
+            process.env_remove(name);
+        }
+        if self.reads {
+            // A partial clone must not connect to its remote for a look.
+            process.env("GIT_NO_LAZY_FETCH", "1");
+        }
+        process
+            .current_dir(&self.folder)
+            .env_remove("OPENCODE_SERVER_PASSWORD")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_EDITOR", "true")
+            .env("LC_ALL", "C.UTF-8")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        process
+    }
+}
+
+/// Reads up to a bound, then on without keeping it: a program must not hang because nobody reads. True if there was more.
+async fn up_to(
+    from: Option<impl AsyncRead + Unpin>,
+    most: usize,
+) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut read = Vec::new();
+    let Some(from) = from else {
+        return Ok((read, false));
+    };
+    let mut from = from.take(most as u64);
+    from.read_to_end(&mut read).await?;
+    let mut from = from.into_inner();
+    let more = read.len() == most && from.read(&mut [0]).await? > 0;
+    // Of what git lists and shows, more is no use; of what it says, the rest is dropped.
+    if more && most == limits::GIT_WORDS_BYTES {
+        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    }
+    Ok((read, more))
+}
+
+/// What git started, which is killed with it where it has not ended.
+struct Group(Option<u32>);
+
+impl Group {
+    fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let group = self.0.and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = group.filter(|id| *id > 1) {
+            // It may have ended by itself.
+            let _gone = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        }
+    }
+}

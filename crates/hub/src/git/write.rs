@@ -1,0 +1,488 @@
+//! What a person changes: stage, unstage, discard, commit, push, branch.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use changes::{Base, FileChange, FileDiff, FileKind, FilePath, FileStatus, Options, Selection};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::read::{GitScope, line};
+use super::run::Run;
+use super::{GitError, Repository};
+use crate::limits;
+
+/// Where discarded states are kept.
+const DISCARDED: &str = "refs/drovers/discarded/";
+
+/// Lines of a file's diff.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lines {
+    /// Numbers of lines before that go, from 1.
+    #[serde(default)]
+    pub gone: Vec<usize>,
+    /// Numbers of lines after that come, from 1.
+    #[serde(default)]
+    pub come: Vec<usize>,
+    /// The `seen` of the diff that was shown.
+    pub seen: String,
+}
+
+/// An act on a repository. Paths are percent-encoded, as lists have them.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Act {
+    /// Puts a file, or lines of what is not staged of it, into the index.
+    Stage {
+        /// The file.
+        path: String,
+        /// The path that it had.
+        #[serde(default)]
+        old: Option<String>,
+        /// The lines; all of it if absent.
+        #[serde(default)]
+        lines: Option<Lines>,
+    },
+    /// Takes a file, or lines of what is staged of it, out of the index.
+    Unstage {
+        /// The file.
+        path: String,
+        /// The path that it had.
+        #[serde(default)]
+        old: Option<String>,
+        /// The lines; all of it if absent.
+        #[serde(default)]
+        lines: Option<Lines>,
+    },
+    /// Gives a file the content of the last commit. What it had is kept under a name.
+    Discard {
+        /// The file.
+        path: String,
+        /// The path that it had.
+        #[serde(default)]
+        old: Option<String>,
+    },
+    /// Brings back what was discarded.
+    Restore {
+        /// The file.
+        path: String,
+        /// The name under which it is kept.
+        kept: String,
+    },
+    /// Commits what is staged.
+    Commit {
+        /// The message.
+        message: String,
+        /// True if it replaces the last commit.
+        #[serde(default)]
+        amend: bool,
+    },
+    /// Pushes the branch to the one that it follows; one that follows none, to `origin`.
+    Push,
+    /// Begins a branch here and checks it out.
+    Branch {
+        /// Its name.
+        name: String,
+    },
+    /// Opens a pull request by `gh`, or `glab` where that is not there.
+    PullRequest,
+}
+
+/// The result of an act.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Output of git and its hooks.
+    pub output: String,
+    /// The name under which a discarded state is kept.
+    pub kept: Option<String>,
+}
+
+/// Identifies what a diff shows: both sides.
+pub fn seen(diff: &FileDiff) -> String {
+    let mut hash = Sha256::new();
+    for segment in diff.segments() {
+        hash.update(segment.old.bytes().len().to_le_bytes());
+        hash.update(segment.old.bytes());
+        hash.update(segment.new.bytes());
+    }
+    let digest = hash.finalize();
+    digest[..12]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn path_of(id: &str) -> Result<FilePath, GitError> {
+    let path = FilePath::from_id(id).filter(FilePath::is_inside);
+    path.ok_or(GitError::NoSuchFile)
+}
+
+fn paths_of(path: &str, old: Option<&str>) -> Result<Vec<FilePath>, GitError> {
+    [Some(path), old]
+        .into_iter()
+        .flatten()
+        .map(path_of)
+        .collect()
+}
+
+impl Repository {
+    /// Carries out an act. `now` makes the names of discarded states: milliseconds since 1970.
+    ///
+    /// # Errors
+    /// git or one of its hooks refuses, with their words; or what was seen is not there any more.
+    pub async fn act(&self, act: Act, now: i64) -> Result<Done, GitError> {
+        match act {
+            Act::Stage {
+                path,
+                old,
+                lines: None,
+            } => {
+                let run = Run::write(&self.root, "add").args(["--all"]);
+                output(run.paths(&paths_of(&path, old.as_deref())?)).await
+            }
+            Act::Unstage {
+                path,
+                old,
+                lines: None,
+            } => self.unstage(&paths_of(&path, old.as_deref())?).await,
+            Act::Stage {
+                path,
+                old,
+                lines: Some(lines),
+            } => {
+                let paths = paths_of(&path, old.as_deref())?;
+                self.lines(GitScope::Unstaged, &paths, lines).await
+            }
+            Act::Unstage {
+                path,
+                old,
+                lines: Some(lines),
+            } => {
+                let paths = paths_of(&path, old.as_deref())?;
+                self.lines(GitScope::Staged, &paths, lines).await
+            }
+            Act::Discard { path, old } => {
+                self.discard(&paths_of(&path, old.as_deref())?, now).await
+            }
+            Act::Restore { path, kept } => self.restore(&path_of(&path)?, &kept).await,
+            Act::Commit { message, amend } => self.commit(message, amend).await,
+            Act::Push => self.push().await,
+            Act::Branch { name } => {
+                if name.is_empty() || name.starts_with('-') || name.contains('\0') {
+                    return Err(GitError::Invalid(
+                        "a branch needs a name that does not begin with `-`",
+                    ));
+                }
+                output(Run::write(&self.root, "switch").args(["--create", &name])).await
+            }
+            Act::PullRequest => self.pull_request().await,
+        }
+    }
+
+    async fn unstage(&self, paths: &[FilePath]) -> Result<Done, GitError> {
+        let born = self.status().await?.head.commit.is_some();
+        let run = match born {
+            true => Run::write(&self.root, "restore").args(["--staged"]),
+            false => Run::write(&self.root, "rm").args(["--cached", "--quiet", "--force"]),
+        };
+        output(run.paths(paths)).await
+    }
+
+    /// Writes the selected lines to the index, or takes them out of it.
+    async fn lines(
+        &self,
+        scope: GitScope,
+        paths: &[FilePath],
+        lines: Lines,
+    ) -> Result<Done, GitError> {
+        let (path, old) = (paths.first().ok_or(GitError::NoSuchFile)?, paths.get(1));
+        let (base, file) = self.one(&scope, path, old).await?;
+        let is_new = file.status == FileStatus::Untracked;
+        let conflicted = self
+            .status()
+            .await?
+            .files
+            .get(path)
+            .is_some_and(|one| one.conflicted);
+        if conflicted {
+            return Err(GitError::NoLines(
+                "it is in conflict. Resolve it, then stage the whole file",
+            ));
+        }
+        if matches!(file.new_kind, FileKind::Submodule) {
+            return Err(GitError::NoLines("it is a submodule"));
+        }
+        let diff = self.file(&scope, &base, &file, Options::default()).await?;
+        if diff.is_binary() {
+            return Err(GitError::NoLines("it is binary"));
+        }
+        if seen(&diff) != lines.seen {
+            return Err(GitError::Stale);
+        }
+        let selection = Selection {
+            gone: lines.gone.into_iter().collect(),
+            come: lines.come.into_iter().collect(),
+        };
+        if selection.is_empty() {
+            return Err(GitError::Invalid("no changed line is selected"));
+        }
+        self.write_index(&scope, &file, &diff, &selection, is_new)
+            .await
+    }
+
+    async fn write_index(
+        &self,
+        scope: &GitScope,
+        file: &FileChange,
+        diff: &FileDiff,
+        selection: &Selection,
+        is_new: bool,
+    ) -> Result<Done, GitError> {
+        let side = match scope {
+            GitScope::Staged => Base::New,
+            _ => Base::Old,
+        };
+        let content = selection.apply(diff, side);
+        let content = content.ok_or(GitError::NoLines("it is not known whole"))?;
+        let all = *selection == Selection::all(diff);
+        let (kind, other) = match side {
+            Base::Old => (file.new_kind, file.old_kind),
+            Base::New => (file.old_kind, file.new_kind),
+        };
+        let kind = match kind {
+            FileKind::None if all => FileKind::None,
+            FileKind::None => other,
+            kind => kind,
+        };
+        let id = match kind {
+            FileKind::None => "0".repeat(file.old_id.len()),
+            _ => self.store(file, content, is_new).await?,
+        };
+        let mut entry = format!(
+            "{} {id}\t",
+            if kind == FileKind::None {
+                "0"
+            } else {
+                kind.mode()
+            }
+        )
+        .into_bytes();
+        entry.extend_from_slice(file.path.as_bytes());
+        entry.push(0);
+        let run = Run::write(&self.root, "update-index").args(["-z", "--add", "--index-info"]);
+        output(run.input(entry)).await
+    }
+
+    /// Stores a content as an object. What git printed is stored as it is; a new file as git would.
+    async fn store(
+        &self,
+        file: &FileChange,
+        content: Vec<u8>,
+        is_new: bool,
+    ) -> Result<String, GitError> {
+        let how = match is_new {
+            true => {
+                let mut path = OsString::from("--path=");
+                path.push(std::ffi::OsStr::from_bytes(file.path.as_bytes()));
+                path
+            }
+            false => "--no-filters".into(),
+        };
+        let run = Run::write(&self.root, "hash-object").args(["-w", "--stdin"]);
+        Ok(line(&run.args([how]).input(content).go().await?))
+    }
+
+    /// Keeps what the files have under a name, then gives them the content of the last commit.
+    async fn discard(&self, paths: &[FilePath], now: i64) -> Result<Done, GitError> {
+        let head = self.status().await?.head.commit;
+        let kept = self.keep(paths, head.as_deref(), now).await?;
+        let mut output = String::new();
+        for path in paths {
+            let in_head = match &head {
+                Some(head) => self.is_in(head, path).await?,
+                None => false,
+            };
+            let run = match in_head {
+                true => Run::write(&self.root, "restore").args([
+                    "--source=HEAD",
+                    "--staged",
+                    "--worktree",
+                ]),
+                false => Run::write(&self.root, "rm").args([
+                    "--cached",
+                    "--quiet",
+                    "--force",
+                    "--ignore-unmatch",
+                ]),
+            };
+            output += &run.paths([path]).words().await?.1;
+            if !in_head {
+                // It is kept; git does not remove what it does not know.
+                let place = self.place(path).await?;
+                match tokio::fs::remove_file(place).await {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(error.into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(Done {
+            output,
+            kept: Some(kept),
+        })
+    }
+
+    async fn is_in(&self, commit: &str, path: &FilePath) -> Result<bool, GitError> {
+        let run = Run::read(&self.root, "ls-tree").args(["-z", "--name-only", commit]);
+        Ok(!run.paths([path]).go().await?.is_empty())
+    }
+
+    /// Makes a commit of the files as they are, under a name of its own, beside the index.
+    async fn keep(
+        &self,
+        paths: &[FilePath],
+        head: Option<&str>,
+        now: i64,
+    ) -> Result<String, GitError> {
+        let index = self.git_dir.join(format!("drovers-index-{now}"));
+        let kept = self.kept_in(paths, head, now, &index).await;
+        // A file that stays behind is of no harm.
+        let _gone = tokio::fs::remove_file(&index).await;
+        let kept = kept?;
+        self.forget_oldest().await;
+        Ok(kept)
+    }
+
+    async fn kept_in(
+        &self,
+        paths: &[FilePath],
+        head: Option<&str>,
+        now: i64,
+        index: &std::path::Path,
+    ) -> Result<String, GitError> {
+        let write = |command| Run::write(&self.root, command).variable("GIT_INDEX_FILE", index);
+        write("read-tree")
+            .args([head.unwrap_or("--empty")])
+            .go()
+            .await?;
+        let mut there = Vec::new();
+        for path in paths {
+            let place = self.place(path).await?;
+            if tokio::fs::symlink_metadata(&place).await.is_ok() {
+                there.push(path);
+            }
+        }
+        if !there.is_empty() {
+            write("add").args(["--force"]).paths(there).go().await?;
+        }
+        let tree = line(&write("write-tree").go().await?);
+        let mut run = write("commit-tree").args([&*tree, "-m", "Discarded in Drovers"]);
+        if let Some(head) = head {
+            run = run.args(["-p", head]);
+        }
+        for (name, value) in [
+            ("GIT_AUTHOR_NAME", "Drovers"),
+            ("GIT_AUTHOR_EMAIL", "drovers@localhost"),
+            ("GIT_COMMITTER_NAME", "Drovers"),
+            ("GIT_COMMITTER_EMAIL", "drovers@localhost"),
+        ] {
+            run = run.variable(name, value);
+        }
+        let commit = line(&run.go().await?);
+        let name = format!("{DISCARDED}{now}");
+        Run::write(&self.root, "update-ref")
+            .args([&name, &commit])
+            .go()
+            .await?;
+        Ok(name)
+    }
+
+    async fn forget_oldest(&self) {
+        let names = Run::read(&self.root, "for-each-ref").args(["--format=%(refname)", DISCARDED]);
+        let Ok(names) = names.go().await else { return };
+        let names = String::from_utf8_lossy(&names).into_owned();
+        let names: Vec<&str> = names.lines().collect();
+        for name in &names[..names.len().saturating_sub(limits::GIT_DISCARDED)] {
+            let forgotten = Run::write(&self.root, "update-ref")
+                .args(["-d", name])
+                .go()
+                .await;
+            if let Err(error) = forgotten {
+                tracing::warn!(%error, "a discarded state is kept beyond the bound");
+            }
+        }
+    }
+
+    async fn restore(&self, path: &FilePath, kept: &str) -> Result<Done, GitError> {
+        let number = kept.strip_prefix(DISCARDED);
+        if !number.is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        }) {
+            return Err(GitError::Invalid("`kept` is no name of a discarded state"));
+        }
+        let source = format!("--source={kept}");
+        let run = Run::write(&self.root, "restore").args([&*source, "--worktree"]);
+        output(run.paths([path])).await
+    }
+
+    async fn commit(&self, message: String, amend: bool) -> Result<Done, GitError> {
+        if message.trim().is_empty() {
+            return Err(GitError::Invalid("a commit needs a message"));
+        }
+        let run = Run::write(&self.root, "commit").args(["--file=-"]);
+        let run = match amend {
+            true => run.args(["--amend"]),
+            false => run,
+        };
+        output(run.input(message.into_bytes())).await
+    }
+
+    async fn push(&self) -> Result<Done, GitError> {
+        let head = self.status().await?.head;
+        let run = Run::write(&self.root, "push");
+        match (head.upstream, head.branch) {
+            (Some(_), _) => output(run).await,
+            (None, Some(branch)) => {
+                output(run.args(["--set-upstream", "origin", &format!("refs/heads/{branch}")]))
+                    .await
+            }
+            (None, None) => Err(GitError::Invalid(
+                "no branch is checked out, so that there is nothing to push. Begin a branch first",
+            )),
+        }
+    }
+
+    async fn pull_request(&self) -> Result<Done, GitError> {
+        let made = Run::write(&self.root, "pr")
+            .program("gh")
+            .args(["create", "--fill"]);
+        match output(made).await {
+            Err(GitError::System(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+            made => return made,
+        }
+        let made = Run::write(&self.root, "mr")
+            .program("glab")
+            .args(["create", "--fill", "--yes"]);
+        match output(made).await {
+            Err(GitError::System(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(GitError::Invalid(
+                    "neither `gh` nor `glab` is installed. Install the one of your server, and log in there",
+                ))
+            }
+            made => made,
+        }
+    }
+}
+
+/// Runs it, and returns all of its output.
+async fn output(run: Run) -> Result<Done, GitError> {
+    let (out, output) = run.words().await?;
+    let out = model::plain::block(String::from_utf8_lossy(&out).trim_end());
+    let parts = [out, output].into_iter().filter(|part| !part.is_empty());
+    Ok(Done {
+        output: parts.collect::<Vec<_>>().join("\n"),
+        kept: None,
+    })
+}

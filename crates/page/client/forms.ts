@@ -1,0 +1,83 @@
+// Commands of forms and dialogs that are seldom used: instances that are added, logins, and what goes on after an interruption.
+
+import { answered, complain, exchange, type Problem, type Reply, send } from "./api";
+import { confirmed } from "./dialogs";
+import { go } from "./navigate";
+import { fetchElement } from "./patch";
+import { t } from "./words";
+
+export async function showWhole(link: HTMLElement): Promise<void> {
+  const part = link.closest("[data-k^='p:']");
+  const fresh = link instanceof HTMLAnchorElement ? await fetchElement(link.href) : null;
+  if (!part || !fresh) return;
+  // The row of a subagent has its link beside it.
+  const rowOf = (one: Element): Element => one.querySelector(":scope > .tool") ?? one;
+  rowOf(fresh).toggleAttribute("open", rowOf(part).hasAttribute("open"));
+  part.replaceWith(fresh);
+}
+
+/** Continues all interrupted sessions and reports the failures. */
+export async function continueAll(button: HTMLElement): Promise<void> {
+  const { ask } = button.dataset;
+  if (ask === undefined || !(await confirmed(ask, "Continue", "Cancel"))) return;
+  const told = await send(button, "POST", "/api/continue", {});
+  const [continued, failed] = [told?.continued, told?.failed];
+  if (!Array.isArray(continued) || !Array.isArray(failed) || failed.length === 0) return;
+  const problems = (failed as { problem: Problem }[]).map(({ problem }) => problem.detail ?? problem.title);
+  complain(button, t("{continued} continued. {failed} failed: {why}", { continued: continued.length, failed: failed.length, why: [...new Set(problems)].join("; ") }));
+}
+
+/** True of a folder that nobody has trusted yet. */
+const untrusted = ({ json }: Reply): boolean => json.type === "urn:drovers:problem:untrusted-folder";
+
+/** Message for a server that is already added under another name of this machine. */
+function otherName(instance: Record<string, unknown>, asked: string | undefined): string {
+  const { url, name } = instance;
+  if (typeof url !== "string" || asked === undefined) return "";
+  const bare = (address: string): string => address.replace(/\/+$/, "").toLowerCase();
+  return bare(url) === bare(asked) ? "" : t("This server is already added as {name} ({url}).", { name: String(name), url: bare(url) });
+}
+
+async function add(at: Element, body: Record<string, string>): Promise<boolean> {
+  complain(at, "");
+  let reply = await exchange("POST", "/api/instances", body);
+  if (untrusted(reply)) {
+    if (!(await confirmed(`${(reply.json as Problem).detail ?? ""}. ${t("Trust this folder from now on?")}`, "Trust", "Cancel"))) return false;
+    reply = await exchange("POST", "/api/instances", { ...body, trust: true });
+  }
+  const instance = answered(at, reply);
+  if (typeof instance?.id !== "string") return false;
+  await go(`/i/${encodeURIComponent(instance.id)}`);
+  const known = reply.status === 200 ? otherName(instance, body.url) : "";
+  if (known !== "") complain(at, known, true);
+  return known === "";
+}
+
+export async function openFolder(button: HTMLElement): Promise<void> {
+  const { folder, server } = button.dataset;
+  await add(button, server === undefined ? { folder: folder ?? "" } : { url: server });
+}
+
+/** Gives a server another login. */
+export async function login(form: HTMLFormElement): Promise<void> {
+  const data = new FormData(form);
+  const [username, password] = ["username", "password"].map((name) => String(data.get(name) ?? ""));
+  const given = username === "" ? { password } : { username, password };
+  if (await send(form, "POST", "/api/instances", { url: form.dataset.server ?? "", ...given })) form.reset();
+}
+
+export async function addFrom(form: HTMLFormElement): Promise<void> {
+  const data = new FormData(form);
+  const field = (name: string): string => String(data.get(name) ?? "").trim();
+  const typed = field("place");
+  // `host:port` is how people write a server's address; no folder is.
+  const place = /^(\[[0-9a-f:]+\]|[\w.-]+):\d+$/i.test(typed) ? `http://${typed}` : typed;
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(place);
+  const body: Record<string, string> = url ? { url: place } : { folder: place };
+  for (const name of url ? ["name", "username", "password"] : ["name"]) {
+    if (field(name) !== "") body[name] = field(name);
+  }
+  if (!(await add(form, body))) return;
+  form.reset();
+  form.closest("dialog")?.close();
+}

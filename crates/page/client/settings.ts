@@ -1,0 +1,102 @@
+// Settings dialog. The hub draws it; each change is stored and applied to every open page.
+
+import { complain, exchange, inWords, isGood } from "./api";
+import { parse, say } from "./dom";
+import { later } from "./later";
+import { applySettings, reopenKey, type Settings } from "./settled";
+import { t } from "./words";
+
+type Form = HTMLFormElement;
+
+function control(form: Form, name: string): HTMLInputElement | HTMLSelectElement | null {
+  return form.querySelector(`[name=${name}]`);
+}
+
+const checked = (form: Form, name: string): boolean => (control(form, name) as HTMLInputElement | null)?.checked === true;
+const valueOf = (form: Form, name: string): string => control(form, name)?.value ?? "";
+
+/** Minute of the day of a time field. */
+function minutes(time: string): number {
+  const [hours = 0, rest = 0] = time.split(":").map(Number);
+  return hours * 60 + rest;
+}
+
+/** Number of a field in smaller units, 0 if the field is empty. */
+const amount = (form: Form, name: string, units: number): number => Math.max(0, Math.round(Number(valueOf(form, name)) * units));
+
+function chosenSettings(form: Form): Omit<Settings, "revision"> {
+  const instances = [...form.querySelectorAll<HTMLInputElement>("[name=told]")];
+  return {
+    language: valueOf(form, "language") as Settings["language"],
+    theme: valueOf(form, "theme") as Settings["theme"],
+    density: valueOf(form, "density") as Settings["density"],
+    size: valueOf(form, "size") as Settings["size"],
+    busy_enter: valueOf(form, "busy_enter") as Settings["busy_enter"],
+    key_bar: checked(form, "key_bar"),
+    notify: {
+      needs: checked(form, "needs"),
+      failed: checked(form, "failed"),
+      finished: checked(form, "finished"),
+      muted: instances.filter((one) => !one.checked).map((one) => one.value),
+      quiet: checked(form, "quiet") ? { from: minutes(valueOf(form, "from")), until: minutes(valueOf(form, "until")) } : null,
+    },
+    budget: {
+      session_cost: amount(form, "session_cost", 100),
+      day_cost: amount(form, "day_cost", 100),
+      turn_minutes: amount(form, "turn_minutes", 1),
+      day_minutes: amount(form, "day_minutes", 1),
+      stop: checked(form, "stop"),
+      stop_circles: checked(form, "stop_circles"),
+    },
+  };
+}
+
+async function store(form: Form): Promise<void> {
+  const reply = await exchange("PUT", "/api/settings", chosenSettings(form));
+  if (!isGood(reply)) {
+    const silent = "Drovers did not answer, so nothing was changed. Try again.";
+    return complain(form, reply.status === 0 ? silent : inWords(reply.json, reply.status));
+  }
+  complain(form, "");
+  applySettings(reply.json as unknown as Settings);
+  say("Saved");
+}
+
+const states: Record<string, string> = {
+  granted: "This browser notifies you while this page is open, but not in front.",
+  denied: "This browser does not allow notifications from this page. Its site settings can change that.",
+  default: "This browser has not been asked yet.",
+  missing: "This browser cannot notify from this page.",
+};
+
+function showLeave(form: Form, leave: string): void {
+  const line = form.querySelector<HTMLElement>("[data-leave]");
+  if (line) line.textContent = t(states[leave] ?? "");
+  const ask = form.querySelector<HTMLElement>("[data-ask-leave]");
+  if (ask) ask.hidden = leave !== "default";
+}
+
+function bindSettings(dialog: HTMLDialogElement): void {
+  const form = dialog.querySelector("form");
+  if (!form) return;
+  form.addEventListener("change", () => void store(form));
+  form.querySelector("[data-ask-leave]")?.addEventListener("click", () => {
+    void later("notify").then(async (own) => showLeave(form, await own.askLeave()));
+  });
+  showLeave(form, "Notification" in window ? Notification.permission : "missing");
+}
+
+/** Fetches and opens the dialog. */
+export async function openSettings(): Promise<void> {
+  if (document.querySelector("dialog[open]")) return;
+  const answer = await fetch("/fragment/settings");
+  const dialog = answer.ok ? parse(await answer.text()) : null;
+  if (!(dialog instanceof HTMLDialogElement)) return say("The settings could not be read. Try again.");
+  document.getElementById("settings")?.remove();
+  document.body.append(dialog);
+  bindSettings(dialog);
+  dialog.showModal();
+  // A person who chose another language is where the choice was made.
+  if (sessionStorage.getItem(reopenKey) !== null) dialog.querySelector<HTMLElement>("[name=language]")?.focus();
+  sessionStorage.removeItem(reopenKey);
+}

@@ -1,0 +1,179 @@
+// Sorting what needs a person: done and its undo, snooze, reject with a reason, always, options of a question. Loaded when a key or
+// a button asks for it.
+
+import { exchange, inWords, isGood } from "./api";
+import { grantAlways, rejectRequest } from "./answer";
+import { now } from "./clock";
+import { confirmed, openDialog } from "./dialogs";
+import { byId, focusCard, root } from "./dom";
+import { hint } from "./hint";
+import { isTooEarly } from "./presses";
+import { allowable } from "./steady";
+import { t } from "./words";
+
+/** A session that is sorted, and its card if it has one. */
+interface Target {
+  url: string;
+  title: string;
+  card?: HTMLElement | undefined;
+}
+
+/** Target of a card: a link has none. */
+function targetOf(card: HTMLElement): Target | null {
+  const { triage, title = t("This session") } = card.dataset;
+  return triage === undefined ? null : { url: triage, title, card };
+}
+
+/** The session that a key is for: that of the card with the focus, the row under the cursor of the overview, else the one in front. */
+function triaged(control?: HTMLElement): Target | null {
+  const focused = control ?? document.activeElement;
+  const card = focused?.closest<HTMLElement>("li.card");
+  if (card) return targetOf(card);
+  const row = focused instanceof HTMLAnchorElement && focused.dataset.peek !== undefined ? focused : null;
+  const parts = row ? row.pathname.split("/") : [];
+  const instance = row ? parts[2] : encodeURIComponent(root.dataset.instance ?? "");
+  const session = row ? parts[4] : encodeURIComponent(root.dataset.session ?? "");
+  if (!instance || !session) return null;
+  const title = row?.querySelector(".name")?.textContent ?? document.querySelector<HTMLElement>("[data-k=head]")?.dataset.title;
+  return { url: `/api/instances/${instance}/sessions/${session}`, title: title ?? t("This session") };
+}
+
+/** Says why a key found nothing to sort. */
+function noTarget(): void {
+  const card = document.activeElement?.closest("li.card");
+  hint(card ? "This is a server, no session. It stays here until it is connected." : "No session is selected. Press j to select one.");
+}
+
+/** Puts the focus on the card after one that is sorted, so that the next key is for that. */
+function focusNext(card: HTMLElement | undefined): void {
+  if (!card?.contains(document.activeElement)) return;
+  const next = [card.nextElementSibling, card.previousElementSibling].find((one) => one?.matches("li.card"));
+  if (next instanceof HTMLElement) focusCard(next);
+}
+
+/** Sessions that were marked as done here, newest last. */
+const doneHere: Target[] = [];
+/** How many of them can be taken back. */
+const mostDone = 50;
+
+async function ask(method: string, url: string, done: string, body?: unknown): Promise<boolean> {
+  const reply = await exchange(method, url, body);
+  hint(isGood(reply) ? done : reply.status === 0 ? "Drovers did not answer. Try again." : inWords(reply.json, reply.status));
+  return isGood(reply);
+}
+
+export async function markDone(control?: HTMLElement): Promise<void> {
+  const target = triaged(control);
+  if (!target) return noTarget();
+  if (target.card?.dataset.asks !== undefined) return hint("This request waits for an answer. s snoozes it.");
+  if (!(await ask("POST", `${target.url}/reviewed`, t("“{title}” is done. u takes that back.", { title: target.title }), { done: true }))) return;
+  focusNext(target.card);
+  doneHere.push(target);
+  if (doneHere.length > mostDone) doneHere.shift();
+}
+
+export async function undoDone(): Promise<void> {
+  const target = doneHere.pop();
+  if (!target) return hint("Nothing was marked as done here.");
+  if (!(await ask("DELETE", `${target.url}/reviewed`, t("“{title}” is to be reviewed again.", { title: target.title })))) doneHere.push(target);
+}
+
+let snoozing: Target | null = null;
+
+export function openSnooze(control?: HTMLElement): void {
+  snoozing = triaged(control);
+  if (!snoozing) return noTarget();
+  const line = byId("snooze-title");
+  if (line) line.textContent = t("Snooze “{title}”", { title: snoozing.title });
+  openDialog("snooze");
+}
+
+/** Eight in the morning of the next day, by this device's clock. */
+function tomorrow(): number {
+  const day = new Date(now());
+  day.setDate(day.getDate() + 1);
+  return day.setHours(8, 0, 0, 0);
+}
+
+/** Puts a session off for as many minutes as a button says, or until tomorrow. */
+export async function snooze(button: HTMLElement): Promise<void> {
+  const { minutes } = button.dataset;
+  button.closest("dialog")?.close();
+  if (!snoozing) return;
+  if (minutes !== "0") focusNext(snoozing.card);
+  const until = minutes === "tomorrow" ? tomorrow() : now() + Number(minutes) * 60_000;
+  if (minutes === "0") await ask("DELETE", `${snoozing.url}/snooze`, t("“{title}” is shown again.", { title: snoozing.title }));
+  else await ask("POST", `${snoozing.url}/snooze`, t("“{title}” is snoozed.", { title: snoozing.title }), { until });
+}
+
+let rejecting: HTMLFormElement | null = null;
+
+/** Opens the dialog that rejects the marked request, else the first one: a rejection needs no reading to the end. */
+export function openReject(): void {
+  rejecting =
+    document.querySelector<HTMLFormElement>(".card[data-marked] form[data-do=permission]") ??
+    document.querySelector<HTMLFormElement>(".asks form[data-do=permission], .needs form[data-do=permission]");
+  if (!rejecting) return hint("No request waits.");
+  const line = byId("reject-what");
+  const from = rejecting.querySelector(".from a")?.textContent ?? "";
+  if (line) line.textContent = `${rejecting.querySelector(".what")?.textContent?.trim() ?? ""}: ${from}`;
+  openDialog("reject");
+}
+
+/** Rejects the request for which the dialog was opened, with the reason that was written. */
+export function sendReject(form: HTMLFormElement): void {
+  const message = String(new FormData(form).get("message") ?? "").trim();
+  form.reset();
+  form.closest("dialog")?.close();
+  if (rejecting) rejectRequest(rejecting, message);
+  rejecting = null;
+}
+
+/** The request that a key is for: the one that is marked. */
+function markedForm(at: number): HTMLFormElement | null {
+  const card = allowable(at);
+  if (typeof card !== "string") return card.querySelector<HTMLFormElement>("form[data-do=permission]");
+  hint(card);
+  return null;
+}
+
+export async function allowAlways({ timeStamp }: KeyboardEvent): Promise<void> {
+  const form = markedForm(timeStamp);
+  const { fingerprint } = form?.dataset ?? {};
+  if (!form || fingerprint === undefined) return;
+  const covers = form.querySelector(".covers")?.textContent;
+  if (!covers) return hint("This request can be allowed once only.");
+  const what = form.querySelector(".what")?.textContent?.trim() ?? "";
+  if (await confirmed(`${what}. ${covers}`, "Allow always", "Cancel")) grantAlways(form, fingerprint);
+}
+
+/** How long after a digit chose an option the same digit may send the answer, in milliseconds: a double press only chooses. */
+const sendAfter = 400;
+
+/** The option that a digit chose last, and when. */
+let picked: { option: HTMLInputElement; at: number } | null = null;
+
+/** The question that digits are for: the one that has the focus, else the first without an answer, else the first. */
+function questionOf(form: HTMLFormElement): Element | null {
+  const all = [...form.querySelectorAll("fieldset")];
+  const focused = all.find((one) => one.contains(document.activeElement));
+  return focused ?? all.find((one) => one.querySelector("input:checked") === null) ?? all[0] ?? null;
+}
+
+/** Chooses an option of a question in sight. The same digit again, not at once, sends the answer of a question with one choice. */
+export function chooseOption(event: KeyboardEvent): void {
+  const form = document.querySelector<HTMLFormElement>(".asks form[data-do=question]");
+  const card = form?.closest<HTMLElement>("li.card");
+  const options = (form && questionOf(form)?.querySelectorAll<HTMLInputElement>("input:not([type=text], [data-own])")) ?? [];
+  const option = options[Number(event.key) - 1];
+  if (!form || !card || !option || isTooEarly(card, event.timeStamp)) return;
+  const again = option.checked && picked?.option === option && option.type === "radio";
+  if (again && event.timeStamp - (picked?.at ?? 0) < sendAfter) hint("Chosen. Press the key once more to send the answer.");
+  else if (again) form.requestSubmit(form.querySelector<HTMLElement>("button[type=submit]"));
+  else {
+    option.checked = option.type === "radio" || !option.checked;
+    option.focus();
+    picked = { option, at: event.timeStamp };
+    hint(option.type === "radio" ? "Chosen. The same key again sends the answer." : "Press Answer to send what is chosen.");
+  }
+}

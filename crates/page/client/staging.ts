@@ -1,0 +1,164 @@
+// Staging, discarding and committing from the review page, all through git itself.
+
+import { complain, exchange, isGood, type Reply } from "./api";
+import { confirmed } from "./dialogs";
+import { byId, root } from "./dom";
+import { hint } from "./hint";
+import { later } from "./later";
+
+/** What the page of the review offers; it is there already. */
+const ofChanges = (): ReturnType<typeof later<"changes">> => later("changes");
+const namesOf = (file: HTMLElement): object => ({ path: file.dataset.path, old: file.dataset.old });
+
+async function git(act: object): Promise<Reply> {
+  const { reviewApi, reviewBoard } = await ofChanges();
+  const board = reviewBoard();
+  if (board) board.ariaBusy = "true";
+  const reply = await exchange("POST", `${reviewApi()}/git?${board?.dataset.query ?? ""}`, act);
+  if (board) board.ariaBusy = null;
+  return reply;
+}
+
+/** The rows of the hunk around a row. */
+function hunkOf(row: Element): HTMLElement[] {
+  let from: Element = row;
+  while (from.previousElementSibling && !from.matches(".hunk")) from = from.previousElementSibling;
+  const rows: HTMLElement[] = [];
+  for (let at = from.nextElementSibling; at && !at.matches(".hunk"); at = at.nextElementSibling) if (at.matches(".r")) rows.push(at as HTMLElement);
+  return rows;
+}
+
+/** The changed lines among rows. */
+function changedLines(rows: HTMLElement[], seen: string): object {
+  const numbers = (side: "o" | "n", kinds: string): number[] =>
+    rows.filter((row) => row.matches(kinds)).map((row) => Number(row.dataset[side] ?? 0)).filter((at) => at > 0);
+  return { gone: numbers("o", ".del, .pair[data-changed]"), come: numbers("n", ".add, .pair[data-changed]"), seen };
+}
+
+/** Stages or unstages: the selected lines, else the hunk at the cursor, else the file. */
+async function stage(kind: "stage" | "unstage"): Promise<void> {
+  const own = await ofChanges();
+  const { loadFile, point, readReview, whyReviewFailed } = own;
+  const file = own.fileAtHand();
+  const board = own.reviewBoard();
+  if (!file || !board) return hint("There is no file here.");
+  if (board.dataset.writable === undefined) return hint("git cannot stage here. Choose “Uncommitted” or “Not staged”.");
+  const rows = own.selectedRows();
+  const picked = own.linesChosen;
+  const { seen = "" } = file.querySelector<HTMLElement>(".difflines")?.dataset ?? {};
+  const first = rows[0];
+  let lines: object | undefined;
+  if (first) {
+    const { scope } = board.dataset;
+    const fits = kind === "stage" ? scope === "unstaged" || (scope === "uncommitted" && file.dataset.staged === undefined) : scope === "staged";
+    if (!fits) {
+      return hint(kind === "stage" ? "Choose “Not staged” to stage parts of this file." : "Choose “Staged” to unstage parts of this file. On its title, u unstages all of it.");
+    }
+    lines = changedLines(picked ? rows : hunkOf(first), seen);
+  }
+  const reply = await git({ do: kind, ...namesOf(file), lines });
+  if (!isGood(reply)) return complain(file, whyReviewFailed(reply));
+  hint(`${kind === "stage" ? "Staged" : "Unstaged"} ${!first ? "the file" : picked ? "the lines" : "the hunk"}.`);
+  const { path } = file.dataset;
+  point(null);
+  await readReview();
+  const now = [...document.querySelectorAll<HTMLElement>("#review .file")].find((one) => one.dataset.path === path);
+  if (!now) return;
+  point(now);
+  await loadFile(now);
+}
+
+/** Gives a file the content of the last commit. What it had can be brought back. */
+async function discard(): Promise<void> {
+  const { fileAtHand, point, readReview, reviewBoard, whyReviewFailed } = await ofChanges();
+  const file = fileAtHand();
+  const name = file?.querySelector(".path")?.textContent ?? "";
+  if (!file || reviewBoard()?.dataset.writable === undefined) return hint("git cannot discard here. Choose “Uncommitted”.");
+  if (!(await confirmed(`Discard all changes of ${name}? What the file has now is kept and can be brought back.`, "Discard", "Cancel"))) return;
+  const reply = await git({ do: "discard", ...namesOf(file) });
+  if (!isGood(reply)) return complain(file, whyReviewFailed(reply));
+  const kept = String(reply.json.kept ?? "");
+  const restore = { do: "restore", path: file.dataset.path, kept };
+  point(null);
+  await readReview();
+  const { note } = await later("session");
+  note({
+    text: `Discarded the changes of ${name}. They are kept as ${kept}.`,
+    undo: () => git(restore).then((back) => (isGood(back) ? readReview() : hint(whyReviewFailed(back)))),
+  });
+}
+
+function openCommit(): void {
+  const dialog = byId<HTMLDialogElement>("commit");
+  if (!dialog) return hint("git cannot commit here. Choose “Uncommitted”.");
+  if (!dialog.open) dialog.showModal();
+}
+
+/** Asks the agent for a commit message, and puts its answer into the form. */
+async function suggestMessage(form: HTMLFormElement): Promise<void> {
+  const { reviewBoard, whyReviewFailed } = await ofChanges();
+  const [, , instance = "", , session = ""] = (reviewBoard()?.dataset.agent ?? "").split("/");
+  const area = form.querySelector("textarea");
+  if (!area || session === "") return complain(form, "No session of this folder can be asked.");
+  const api = `/api/instances/${instance}/sessions/${session}`;
+  const text = "Write a commit message for what is staged (`git diff --cached`): a subject in imperative English, and a body that says why. Change nothing. Answer with the message alone.";
+  complain(form, "Asked the agent…", true);
+  const asked = await exchange("POST", `${api}/prompt`, { text }, { "idempotency-key": crypto.randomUUID() });
+  if (!isGood(asked)) return complain(form, whyReviewFailed(asked));
+  const begun = Date.now();
+  while (Date.now() - begun < 120_000 && form.isConnected) {
+    await new Promise((done) => setTimeout(done, 1_000));
+    const answer = await fetch(`${api}/messages?limit=1`).then((found) => found.json() as Promise<Answered[]>, () => []);
+    const last = answer.at(-1);
+    if (last?.info.role !== "assistant" || last.info.parentID !== asked.json.messageID || !last.info.time.completed) continue;
+    area.value = last.parts.filter((part) => part.type === "text").map((part) => part.text ?? "").join("\n").trim();
+    return complain(form, "");
+  }
+  complain(form, "The agent did not answer in time. Its session has the answer once it comes.");
+}
+
+interface Answered {
+  info: { role: string; parentID?: string; time: { completed?: number } };
+  parts: { type: string; text?: string }[];
+}
+
+/** What a button of the form asks git for. */
+function actOf(name: string, form: FormData): object | null {
+  const text = (field: string): string => String(form.get(field) ?? "").trim();
+  if (name === "commit") return { do: "commit", message: text("message"), amend: form.get("amend") !== null };
+  if (name === "branch") return { do: "branch", name: text("branch") };
+  return name === "push" || name === "pull_request" ? { do: name } : null;
+}
+
+/** Commits, pushes, begins a branch or opens a pull request, by the button that was pressed. */
+export async function commitStaged(form: HTMLFormElement): Promise<void> {
+  const pressed = document.activeElement instanceof HTMLButtonElement ? document.activeElement.value : "commit";
+  if (pressed === "suggest") return suggestMessage(form);
+  const act = actOf(pressed || "commit", new FormData(form));
+  if (!act || form.ariaBusy === "true") return;
+  const { readReview, whyReviewFailed } = await ofChanges();
+  form.ariaBusy = "true";
+  complain(form, "git is at work…", true);
+  const reply = await git(act);
+  form.ariaBusy = null;
+  if (!isGood(reply)) return complain(form, whyReviewFailed(reply));
+  complain(form, "");
+  const said = String(reply.json.output ?? "");
+  if (pressed === "commit") {
+    form.reset();
+    form.closest("dialog")?.close();
+  }
+  const { note } = await later("session");
+  note({ text: said === "" ? "Done." : said.slice(0, 1_000) });
+  if (root.dataset.review !== undefined) await readReview();
+}
+
+const keysHere: Record<string, () => unknown> = {
+  s: () => stage("stage"),
+  u: () => stage("unstage"),
+  X: discard,
+  m: openCommit,
+};
+
+/** Does what a key means for git. */
+export const stagingKey = (key: string): unknown => keysHere[key]?.();

@@ -1,0 +1,98 @@
+// Synchronises drafts with the hub, so that another device can continue them. The last writer wins; a draft that was changed
+// here is never overwritten.
+
+import { exchange, isGood } from "./api";
+import { placeHere } from "./attach";
+import { root } from "./dom";
+import { area, draftOf, saveDraft } from "./drafts";
+import { unfolded } from "./paste";
+
+/** The last synchronised draft: the hub's time, and the text in this page's field. */
+interface Base {
+  at: number;
+  text: string;
+}
+
+const basePrefix = "base:";
+/** Maximum number of bases. At the limit the others are dropped, and their drafts count as changed here. */
+const mostBases = 100;
+/** Debounce of writes to the hub, in milliseconds. */
+const writeRest = 800;
+
+let writing: number | undefined;
+
+function readBase(place: string): Base {
+  try {
+    return JSON.parse(localStorage.getItem(basePrefix + place) ?? "") as Base;
+  } catch {
+    return { at: 0, text: "" };
+  }
+}
+
+function storeBase(place: string, base: Base): void {
+  try {
+    const others = Object.keys(localStorage).filter((key) => key.startsWith(basePrefix));
+    if (others.length >= mostBases) others.forEach((key) => localStorage.removeItem(key));
+    localStorage.setItem(basePrefix + place, JSON.stringify(base));
+  } catch {
+    // localStorage is full: the draft counts as changed here.
+  }
+}
+
+function draftUrl(): string | null {
+  const { instance, session = "new" } = root.dataset;
+  if (instance === undefined) return null;
+  return `/api/instances/${encodeURIComponent(instance)}/sessions/${encodeURIComponent(session)}/draft`;
+}
+
+/** Drafts with a write in progress. */
+const underWayTo = new Set<string>();
+
+/** Writes the draft to the hub, and again if it changed meanwhile, even after the person went to another session. */
+export async function writeDraftNow(): Promise<void> {
+  clearTimeout(writing);
+  writing = undefined;
+  const [url, place] = [draftUrl(), placeHere()];
+  if (url === null || underWayTo.has(place)) return;
+  underWayTo.add(place);
+  for (;;) {
+    const text = draftOf(place);
+    if (readBase(place).text === text) break;
+    const whole = placeHere() === place ? unfolded(text) : text;
+    const reply = await exchange("PUT", url, { text: whole });
+    if (!isGood(reply)) break;
+    storeBase(place, { at: Number(reply.json.at), text });
+  }
+  underWayTo.delete(place);
+}
+
+/** Schedules a write after an edit. */
+export function draftChanged(): void {
+  clearTimeout(writing);
+  writing = setTimeout(() => void writeDraftNow(), writeRest);
+}
+
+/** Shows a newer draft of the hub, unless the field was changed here. */
+export async function readDraftNow(): Promise<void> {
+  const [url, place] = [draftUrl(), placeHere()];
+  if (url === null || document.hidden) return;
+  const reply = await exchange("GET", url);
+  const field = area();
+  const { text, at } = reply.json as { text?: string; at?: number };
+  if (!isGood(reply) || placeHere() !== place || !field || text === undefined || at === undefined) return;
+  const base = readBase(place);
+  if (at <= base.at || writing !== undefined || underWayTo.has(place) || field.value !== base.text) return;
+  storeBase(place, { at, text });
+  if (field.value === text) return;
+  field.value = text;
+  saveDraft();
+}
+
+/** Begins. */
+export function watchRemoteDrafts(): void {
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) void readDraftNow();
+    else if (writing !== undefined) void writeDraftNow();
+  });
+  addEventListener("focus", () => void readDraftNow());
+}
