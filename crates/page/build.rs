@@ -104,6 +104,11 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("changes", &["changes.ts"]),
     ("staging", &["staging.ts"]),
     ("remarks", &["remarks.ts"]),
+    (
+        "inspect",
+        &["frames.ts", "charts.ts", "travel.ts", "inspect.ts"],
+    ),
+    ("debug", &["debug.ts"]),
 ];
 
 /// Languages beside English: the name of their catalogue in `words/`, and the number of their plural forms.

@@ -67,12 +67,11 @@ pub(crate) const AUDIT_LINE_CHARS: usize = 500;
 /// Lifetime of the token for one answer at the terminal. It is revoked after the answer.
 pub(crate) const TERMINAL_TOKEN: Duration = Duration::from_secs(60);
 
-/// Characters of a text that an export takes for a name. A longer text counts as written by a person or a model, and is left
-/// out.
-pub(crate) const EXPORTED_NAME_CHARS: usize = 128;
-
 /// Time after the demo's start at which one of its servers crashes and comes back.
 pub(crate) const DEMO_DEATH: Duration = Duration::from_secs(20);
 
 /// Sessions that `usage` lists, the most expensive first. The JSON has more.
 pub(crate) const USAGE_SESSIONS: usize = 20;
+
+/// Bytes of a line of a bundle. A longer one cannot be read.
+pub(crate) const BUNDLE_LINE_BYTES: u64 = 64 << 20;

@@ -14,7 +14,6 @@ mod limits;
 mod out;
 mod pick;
 mod places;
-mod redact;
 mod serving;
 mod trust;
 mod turn;

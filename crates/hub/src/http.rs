@@ -15,6 +15,7 @@ mod fragments;
 mod health;
 mod history;
 mod index;
+mod inspect;
 mod instances;
 mod listener;
 mod live;
@@ -105,11 +106,12 @@ pub async fn serve(
     Ok(())
 }
 
-/// Ends the connections of expired credentials, for as long as the hub serves.
+/// Ends the connections of expired credentials, and forgets what no inspector uses, for as long as the hub serves.
 async fn end_what_is_over(app: App) -> std::convert::Infallible {
     let mut again = tokio::time::interval(limits::OVER_EVERY);
     loop {
         again.tick().await;
+        app.inspections().expire();
         if let Access::Keys(keyring) = app.access() {
             keyring.expire();
         }
@@ -122,7 +124,7 @@ pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
 }
 
 /// The page's documents and fragments, in the order of [`pages`].
-pub const PAGES: [&str; 20] = [
+pub const PAGES: [&str; 23] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
@@ -138,6 +140,9 @@ pub const PAGES: [&str; 20] = [
     "/fragment/review/{instance}/file",
     "/fragment/review/{instance}/lines",
     "/fragment/search",
+    "/inspect",
+    "/fragment/inspect",
+    "/fragment/inspect/past",
     "/fragment/i/{instance}",
     "/fragment/i/{instance}/s/{session}",
     "/fragment/i/{instance}/s/{session}/older",
@@ -162,6 +167,9 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(review::file),
         get(review::lines),
         get(search::panel),
+        get(documents::inspect),
+        get(inspect::panel),
+        get(inspect::past),
         get(fragments::instance),
         get(fragments::session),
         get(fragments::older),
@@ -181,6 +189,16 @@ fn reviews() -> OpenApiRouter<App> {
         .routes(routes!(review::edit, review::delete))
         .routes(routes!(review::send))
         .routes(routes!(review::act))
+}
+
+fn inspection() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(inspect::follow))
+        .routes(routes!(inspect::frame))
+        .routes(routes!(inspect::read))
+        .routes(routes!(inspect::export))
+        .routes(routes!(inspect::open).layer(DefaultBodyLimit::max(limits::BUNDLE_BYTES)))
+        .routes(routes!(inspect::report))
 }
 
 fn api() -> (Router<App>, OpenApi) {
@@ -242,6 +260,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(questions::list))
         .routes(routes!(questions::reply))
         .routes(routes!(log::follow))
+        .merge(inspection())
         .routes(routes!(live::connect))
         .routes(routes!(tokens::list, tokens::add))
         .routes(routes!(tokens::revoke))

@@ -12,6 +12,7 @@ pub mod feed;
 pub mod git;
 pub mod http;
 pub mod ingest;
+pub mod inspect;
 pub mod instances;
 pub mod limits;
 mod picture;

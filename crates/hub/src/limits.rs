@@ -547,3 +547,59 @@ pub const SEARCH_HITS: usize = 50;
 
 /// Bytes of the diff that a server computes of a tool call. A longer one is left out, and the call's arguments are shown instead.
 pub const TOOL_DIFF_BYTES: usize = 64 << 10;
+
+/// Bytes of frames in the history of a session that the event inspector shows. Older ones are left out, which it says.
+pub const TIMELINE_BYTES: usize = 32 << 20;
+/// Bytes of the journal, before compression, that are read for such a history. Older blocks are left out, which the inspector says.
+pub const TIMELINE_READ_BYTES: u64 = 128 << 20;
+/// States of a session that are kept along its history, so that a step folds a part of it only.
+pub const TIMELINE_STATES: usize = 16;
+/// Bytes of frames between two of them, at least.
+pub const TIMELINE_SPACING_BYTES: usize = 64 << 10;
+/// Histories that are kept between two steps. Beyond it the one that was used longest ago is read again.
+pub const TIMELINES: usize = 4;
+/// Opened bundles. Beyond it the one that was used longest ago has to be opened again.
+pub const BUNDLES: usize = 2;
+/// Bytes of a bundle that is opened. A larger one is refused.
+pub const BUNDLE_BYTES: usize = 32 << 20;
+/// Entries of a bundle. A longer one is refused.
+pub const BUNDLE_ENTRIES: usize = 200_000;
+/// Sessions of an opened bundle that are listed. Further ones are found by their frames.
+pub const BUNDLE_SESSIONS: usize = 200;
+/// Time without use after which histories and bundles are forgotten.
+pub const INSPECTION_KEPT: Duration = Duration::from_secs(10 * 60);
+/// Entries of the log that are described for the event inspector in one step. The rest is described next.
+pub const FRAMES_PAGE: usize = 256;
+/// Interval of two events of a few frames each; more frames are sent at once.
+pub const FRAMES_EVERY: Duration = Duration::from_millis(100);
+/// Interval at which the counters of all instances are sent to an event inspector.
+pub const FRAMES_COUNTERS: Duration = Duration::from_secs(2);
+/// Older entries with which an event inspector can begin. With more it begins with these.
+pub const FRAMES_RECENT: u64 = 20_000;
+/// Revisions whose times are sent with one event. Of further ones none is sent.
+pub const FRAMES_REVS: usize = 256;
+/// Milliseconds between two revisions whose times are sent.
+pub const FRAMES_REVS_APART: i64 = 5;
+/// Characters of a frame's type. The rest is cut.
+pub const FRAME_NAME_CHARS: usize = 120;
+/// Bytes of a frame's JSON that the event inspector shows. The rest is cut, which it says.
+pub const FRAME_JSON_BYTES: usize = 256 << 10;
+/// Characters of an event of the hub that the event inspector shows. The rest is cut.
+pub const FRAME_EVENT_CHARS: usize = 2_000;
+/// Changes of a frame that are listed. Further ones are left out.
+pub const FRAME_CHANGES: usize = 100;
+/// Characters of a value, or of a name, in such a change. The rest is cut.
+pub const CHANGE_CHARS: usize = 300;
+/// Frames before a moment that are listed with it.
+pub const NEAR_BEFORE: usize = 8;
+/// Frames after it.
+pub const NEAR_AFTER: usize = 4;
+/// Errors of pages that are logged within [`PAGE_ERRORS_EVERY`]. Of further ones the number is logged.
+pub const PAGE_ERRORS: u32 = 20;
+/// The time in which so many are logged.
+pub const PAGE_ERRORS_EVERY: Duration = Duration::from_secs(60);
+/// Characters of each field of such an error. The rest is cut.
+pub const PAGE_ERROR_CHARS: usize = 2_000;
+/// Characters of a text that an export takes for a name. A longer text counts as written by a person or a model, and is left
+/// out.
+pub const EXPORTED_NAME_CHARS: usize = 128;

@@ -1,4 +1,10 @@
 //! Replay: folds a recorded stream as it would be folded live. No IO: bytes in, state out.
+//!
+//! [`entries`] folds entries of the log, [`timeline`] shows a session at any moment of them, [`bundle`] is a file of them.
+
+pub mod bundle;
+pub mod entries;
+pub mod timeline;
 
 use std::sync::Arc;
 

@@ -8,6 +8,8 @@ interface Chunks {
   tree: typeof import("./tree");
   changes: typeof import("./changes");
   remarks: typeof import("./remarks");
+  inspect: typeof import("./inspect");
+  debug: typeof import("./debug");
   staging: typeof import("./staging");
   verify: typeof import("./verify");
   complete: typeof import("./complete");

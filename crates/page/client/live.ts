@@ -76,6 +76,9 @@ let retry: number | undefined;
 let work: Promise<void> = Promise.resolve();
 let listening: Listening | null = null;
 
+/** Readers of every frame of the socket, while somebody looks at them. */
+export const taps = new Set<(frame: string) => void>();
+
 const reload = (): Promise<void> => listening?.reset() ?? Promise.resolve();
 
 function tell(said: object): void {
@@ -217,6 +220,7 @@ function connect(): void {
     delay = shortest;
     failures = 0;
     show(false);
+    for (const tap of taps) tap(event.data);
     take(JSON.parse(event.data) as Frame);
   };
   fresh.onclose = (event) => {

@@ -164,7 +164,8 @@ function reveal(): void {
   for (const tab of document.querySelectorAll(".tabs [aria-current], .strip [aria-current]")) {
     tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
-  const { instance, session, review } = root.dataset;
+  const { instance, session, review, inspect } = root.dataset;
+  if (inspect !== undefined) return void later("inspect").then((own) => own.openInspector());
   if (review !== undefined) return void later("changes").then((own) => own.showReview());
   const keyboardAtHand = matchMedia("(pointer: fine)").matches;
   if (keyboardAtHand && instance !== undefined && session === undefined) byId("text")?.focus({ preventScroll: true });
@@ -220,6 +221,11 @@ navigation(() => {
   filterRows();
   composerShown();
 });
+for (const kind of ["error", "unhandledrejection"] as const) {
+  // What cannot be reported, as the hub is away, is in the console.
+  addEventListener(kind, (event) => void later("debug").then((own) => own.reportError(event), () => undefined));
+}
+if (new URLSearchParams(location.search).get("debug") === "events") void later("debug").then((own) => own.logEvents());
 watchComposing();
 watchPlaces();
 watchPresses();

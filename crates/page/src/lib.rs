@@ -15,6 +15,7 @@ mod links;
 mod settings;
 pub mod wire;
 
+mod inspect;
 mod markdown;
 mod parts;
 mod regions;
@@ -29,6 +30,7 @@ mod sample;
 
 pub use assets::{Asset, CSP, assets};
 pub use door::{enter, locked};
+pub use inspect::{NearFrame, NearStep, PastMoment, inspect_panel};
 pub use language::{Language, sentence, speak};
 pub use regions::found::{
     FoundHit, FoundKind, Lacking, search_dialog, search_hits, search_refused,

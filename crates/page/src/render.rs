@@ -193,6 +193,13 @@ impl Renderer {
         html.into_string()
     }
 
+    /// The messages of a viewport, drawn.
+    pub(crate) fn conversation(&self, seen: &ViewDelta) -> String {
+        let rows = seen.log.iter().flat_map(|log| &log.messages);
+        rows.map(|row| self.message(&seen.viewport, seen.rev, row))
+            .collect()
+    }
+
     /// Forgets what was drawn of the regions of `seen`: a viewer is sent them by another renderer, as its place does not exist
     /// now, and what was remembered of that place before is not what this viewer has.
     pub fn forget(&self, seen: &ViewDelta) {

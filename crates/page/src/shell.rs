@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub found: &'a [FoundServer],
     /// The hub's settings.
     pub settings: &'a Settings,
+    /// True for the page of the event inspector.
+    pub inspect: bool,
 }
 
 /// OpenCode on this machine and is no instance.
@@ -147,7 +149,7 @@ fn html_tag(seen: &ViewDelta, context: &Context<'_>) -> Markup {
     let language = current();
     let mut tag = html! {
         html lang=(language.tag()) dir=(language.direction()) data-epoch=(context.epoch) data-rev=(seen.rev.0) data-version=(VERSION) data-link-pages=(limits::LINK_PAGES) data-now=(context.now.0)
-            data-instance=[look.instance.as_ref()] data-session=[look.session.as_ref()] data-from=[look.from.as_ref()] data-parallel=[look.parallel.as_ref()] data-overview[look.overview] data-review[look.review]
+            data-instance=[look.instance.as_ref()] data-session=[look.session.as_ref()] data-from=[look.from.as_ref()] data-parallel=[look.parallel.as_ref()] data-overview[look.overview] data-review[look.review] data-inspect[context.inspect]
             data-settings=(settings.revision) data-theme=(word(settings.theme)) data-density=(word(settings.density))
             data-size=(word(settings.size)) data-enter=(word(settings.busy_enter)) data-bar[settings.key_bar.0]
             data-settings-json=(serde_json::to_string(settings).unwrap_or_default()) {}
@@ -202,7 +204,7 @@ impl Page<'_> {
         html! {
             header.top {
                 a.brand href="/" aria-label=(t("Drovers: overview")) title=(t("Overview (g o)")) { "Drovers" }
-                button.icon type="button" data-do="menu" aria-expanded="false" aria-label=(t("All instances")) title=(t("All instances (i)")) { "▾" }
+                button.icon type="button" data-do="menu" aria-expanded="false" aria-label=(t("All instances")) title=(t("All instances (I)")) { "▾" }
                 (self.region("tabs"))
                 button.icon type="button" data-do="dialog" data-dialog="add" aria-label=(t("Add an instance")) title=(t("Add an instance (+)")) { "+" }
                 button.icon type="button" data-do="palette" aria-label=(t("Command palette")) title=(t("Command palette (Ctrl+K)")) { "⌕" }

@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use hub::record::redact::redact;
+use hub::replay::bundle;
 use serde_json::{Value, json};
 
 use super::Setting;
@@ -13,7 +15,6 @@ use crate::api::{Api, Follow, Item, LogQuery};
 use crate::census;
 use crate::fault::Fault;
 use crate::out;
-use crate::redact::redact;
 
 /// Export the log with all text redacted
 ///
@@ -48,9 +49,7 @@ pub(crate) async fn run(args: ExportArgs, setting: &Setting) -> Result<(), Fault
         census::limit(&api, &mut query, name).await?;
     }
     let mut file = OutputFile::open(args.output.as_deref())?;
-    file.line(&json!({
-        "drovers": env!("CARGO_PKG_VERSION"), "export": 1, "redacted": !args.whole,
-    }))?;
+    file.line(&bundle::header(env!("CARGO_PKG_VERSION"), !args.whole))?;
     let mut log = Follow::open(api, query).await?;
     while let Some(item) = log.next().await? {
         file.line(&line(item, args.whole))?;

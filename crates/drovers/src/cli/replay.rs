@@ -1,36 +1,41 @@
-//! `drovers replay`: folds a recorded stream as it would be folded live, and prints what it comes to.
+//! `drovers replay`: folds a recorded stream, or an exported bundle, as it would be folded live, and prints what it comes to.
 //!
 //! No hub, no runtime, no network: bytes in, state out.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use hub::ingest::dialect::Dialect;
+use hub::record::past::Step;
 use hub::replay::Replay;
+use hub::replay::bundle::BundleReader;
+use hub::replay::entries::EntryFold;
+use model::State;
 use model::export;
+use model::ids::InstanceId;
 use model::state::{Instance, PartKind, Session};
-use opencode::sketch::{self, SketchEvent};
 use opencode::sse;
 
 use crate::fault::Fault;
 use crate::{limits, out};
 
-/// Replay a recorded event stream and print the resulting state
+/// Replay a recorded event stream or an exported bundle, and print the resulting state
 ///
 /// The file holds a stream of `GET /event` or `GET /global/event` of an OpenCode server, for example
-/// `curl -N http://127.0.0.1:PORT/global/event > FILE.sse`. With --json the state is printed in the shapes of
+/// `curl -N http://127.0.0.1:PORT/global/event > FILE.sse`; or a bundle of `drovers export` or of the event inspector. With --json the state is printed in the shapes of
 /// OpenCode's REST interface; a text that is still open is empty, as it is there.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  drovers replay stream.sse --json")]
 pub(crate) struct ReplayArgs {
-    /// Recorded stream; `-` reads standard input
+    /// Recorded stream or bundle; `-` reads standard input
     file: PathBuf,
     /// Dialect of the stream
     #[arg(long, value_enum, default_value_t = Speech::Auto)]
     dialect: Speech,
-    /// Print {"sessions", "permissions", "questions"} as JSON
+    /// Print {"sessions", "permissions", "questions"} as JSON; by instance, where a bundle has several
     #[arg(long)]
     json: bool,
 }
@@ -51,6 +56,9 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Fault> {
     let mut input = open(&args.file).map_err(unreadable)?;
     let mut piece = Vec::new();
     next_piece(&mut input, &mut piece).map_err(unreadable)?;
+    if is_bundle(&piece) {
+        return bundle(args, &piece, input);
+    }
     let mut replay = Replay::new(args.dialect.of(&piece));
     let mut bytes = 0;
     while !piece.is_empty() {
@@ -62,7 +70,12 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Fault> {
     if args.json {
         out::json(&export::rest(replay.instance()))
     } else {
-        table(&replay)
+        let (frames, skipped) = replay.frames();
+        table(replay.state(), replay.instance())?;
+        out::line(&format!(
+            "events {frames}  too large {skipped}  {}",
+            counters(replay.instance())
+        ))
     }
 }
 
@@ -80,10 +93,7 @@ impl Speech {
 fn is_sketch(beginning: &[u8]) -> bool {
     let mut found = false;
     sse::Parser::default().feed(beginning, |frame| {
-        found |= matches!(
-            sketch::decode(frame.data),
-            Ok(SketchEvent::MessageUpdated { .. } | SketchEvent::SessionUpdated(_))
-        );
+        found |= Dialect::of_frame(frame.data) == Some(Dialect::Sketch);
     });
     found
 }
@@ -135,14 +145,69 @@ fn check(replay: &Replay, bytes: usize, file: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn table(replay: &Replay) -> Result<(), Fault> {
-    let instance = replay.instance();
+/// True for the beginning of a bundle: a stream of events never begins with a bracket.
+fn is_bundle(beginning: &[u8]) -> bool {
+    beginning.starts_with(b"{") && beginning.contains(&b'\n')
+}
+
+/// Folds a bundle, each of its instances alone.
+fn bundle(args: &ReplayArgs, beginning: &[u8], rest: Box<dyn Read>) -> Result<(), Fault> {
+    let mut lines = BufReader::new(beginning.chain(rest));
+    let mut reader = BundleReader::default();
+    let mut folds: BTreeMap<InstanceId, EntryFold> = BTreeMap::new();
+    let (mut frames, mut gaps) = (0_u64, 0_u64);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let mut within = (&mut lines).take(limits::BUNDLE_LINE_BYTES);
+        let read = within.read_line(&mut line);
+        if read.map_err(|error| unreadable(&args.file, &error))? == 0 {
+            break;
+        }
+        let step = reader.line(&line);
+        let step = step.map_err(|error| Fault::failed(error.to_string()))?;
+        match step {
+            None => {}
+            Some(Step::Frame(entry)) => {
+                frames += 1;
+                let instance = entry.instance.clone();
+                let new = || EntryFold::new(instance.clone(), instance.as_str().into());
+                let fold = folds.entry(instance.clone()).or_insert_with(new);
+                fold.step(&Step::Frame(entry));
+            }
+            Some(gap) => {
+                gaps += 1;
+                folds.values_mut().for_each(|fold| fold.step(&gap));
+            }
+        }
+    }
+    if args.json {
+        return bundle_json(&folds);
+    }
+    for fold in folds.values() {
+        table(fold.state(), fold.instance())?;
+        out::line(&counters(fold.instance()))?;
+    }
+    out::line(&format!("events {frames}  gaps {gaps}"))
+}
+
+fn bundle_json(folds: &BTreeMap<InstanceId, EntryFold>) -> Result<(), Fault> {
+    let mut all = folds
+        .iter()
+        .map(|(id, fold)| (id, export::rest(fold.instance())));
+    match (all.next(), folds.len()) {
+        (Some((_, only)), 1) => out::json(&only),
+        (first, _) => out::json(&first.into_iter().chain(all).collect::<BTreeMap<_, _>>()),
+    }
+}
+
+fn table(state: &State, instance: &Instance) -> Result<(), Fault> {
     let mut rows = vec![
         ["session", "status", "messages", "parts", "tools", "title"]
             .map(str::to_owned)
             .to_vec(),
     ];
-    for row in model::view::tree(replay.state(), instance) {
+    for row in model::view::tree(state, instance) {
         if let Some(session) = instance.sessions.get(&row.id) {
             rows.push(session_row(session, row.depth));
         }
@@ -153,16 +218,11 @@ fn table(replay: &Replay) -> Result<(), Fault> {
         }
         out::line("")?;
     }
-    let (frames, skipped) = replay.frames();
     out::line(&format!(
         "sessions {}  permissions waiting {}  questions waiting {}",
         instance.sessions.len(),
         instance.permissions.len(),
         instance.questions.len()
-    ))?;
-    out::line(&format!(
-        "events {frames}  too large {skipped}  {}",
-        counters(instance)
     ))
 }
 

@@ -398,6 +398,14 @@ async fn an_export_has_every_event_and_no_word_of_anyone() {
     let exported = std::fs::read_to_string(&file).unwrap();
     assert!(!exported.contains("secret") && !exported.contains("Mend"));
     assert!(exported.contains("session.idle") && exported.contains(&ids[0]));
+    let folded = scene.home.run(&["replay", name, "--json"]).await.json();
+    let messages = folded["sessions"][&ids[0]]["messages"].as_array();
+    assert_eq!(messages.unwrap().len(), 2, "{folded}");
+    let table = scene.home.run(&["replay", name]).await.ok();
+    assert!(
+        table.contains(&ids[0]) && table.contains("gaps 0"),
+        "{table}"
+    );
     let whole = scene.home.run(&["export", "--whole"]).await.ok();
     assert!(whole.contains("secret"));
     assert!(whole.lines().count() >= exported.lines().count());

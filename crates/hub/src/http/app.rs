@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::review::SessionChanges;
 use crate::access::{Access, Throttle};
 use crate::command::Commands;
+use crate::inspect::{Inspections, PageErrors};
 use crate::instances::Hub;
 use crate::limits;
 
@@ -38,6 +39,8 @@ struct Inner {
     started: Timestamp,
     press: Arc<SharedCompressor>,
     session_changes: SessionChanges,
+    inspections: Inspections,
+    page_errors: PageErrors,
 }
 
 impl App {
@@ -91,6 +94,8 @@ impl App {
             started: hub.engine().now(),
             press: Arc::new(SharedCompressor::new()),
             session_changes: SessionChanges::default(),
+            inspections: Inspections::default(),
+            page_errors: PageErrors::default(),
             hub,
         }))
     }
@@ -146,6 +151,16 @@ impl App {
         &self.0.session_changes
     }
 
+    /// What the event inspector keeps.
+    pub(super) fn inspections(&self) -> &Inspections {
+        &self.0.inspections
+    }
+
+    /// The log of errors that pages report.
+    pub(super) fn page_errors(&self) -> &PageErrors {
+        &self.0.page_errors
+    }
+
     /// Cancelled once the hub shuts down: streaming responses end then.
     pub(super) fn ending(&self) -> CancellationToken {
         self.0.ending.clone()
@@ -188,6 +203,7 @@ impl App {
             notices: &self.0.notices,
             found,
             settings,
+            inspect: false,
         }
     }
 }

@@ -145,6 +145,26 @@ pub(super) async fn session_review(
     document(&app, language, look, None).await
 }
 
+/// The page of the event inspector, which its script fills.
+pub(super) async fn inspect(Shared(app): Shared<App>, Spoken(language): Spoken) -> Response {
+    let live = app.hub().live();
+    let look = Viewport::default();
+    let seen = position::open(live, look, None).await.seen;
+    let shared = app.clone();
+    let html = live.draw(language, move |renderer| {
+        let settings = shared.hub().settings().now();
+        let context = page::Context {
+            inspect: true,
+            ..shared.context(&[], &[], &settings)
+        };
+        renderer.document(&seen, &context)
+    });
+    match html.await {
+        Some(html) => Html(html).into_response(),
+        None => Problem::internal("The page could not be drawn").into_response(),
+    }
+}
+
 async fn document(
     app: &App,
     language: Language,

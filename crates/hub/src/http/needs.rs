@@ -52,7 +52,10 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/i/{instance}/parallel/{parallel}", Watch),
     ("GET", "/i/{instance}/review", Watch),
     ("GET", "/i/{instance}/s/{session}/review", Watch),
+    ("GET", "/inspect", Watch),
     ("GET", "/fragment/", Watch),
+    ("GET", "/fragment/inspect", Watch),
+    ("GET", "/fragment/inspect/past", Watch),
     ("GET", "/fragment/settings", Watch),
     ("GET", "/fragment/parallel/{instance}", Watch),
     ("GET", "/fragment/archived/{instance}", Watch),
@@ -65,6 +68,13 @@ const TABLE: &[(&str, &str, Power)] = &[
     // Feeds.
     ("GET", "/api/live", Watch),
     ("GET", "/api/log", Watch),
+    // The event inspector reads what the log has. A bundle is opened in memory, beside the state.
+    ("GET", "/api/inspect/frames", Watch),
+    ("GET", "/api/inspect/frame", Watch),
+    ("GET", "/api/inspect/session", Watch),
+    ("GET", "/api/inspect/export", Watch),
+    ("POST", "/api/inspect/bundles", Watch),
+    ("POST", "/api/page-errors", Watch),
     // The hub.
     ("GET", "/api/health", Watch),
     ("GET", "/api/openapi.json", Watch),

@@ -114,6 +114,16 @@ impl Problem {
         .next("Reload the page")
     }
 
+    /// The log, or an opened bundle, does not have what is asked for.
+    pub(super) fn not_in_log(detail: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-in-log",
+            "Not in the log",
+            detail,
+        )
+    }
+
     /// The request is invalid.
     pub(super) fn invalid(detail: impl ToString) -> Self {
         Self::new(

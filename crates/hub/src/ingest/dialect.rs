@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use model::Event;
 use model::time::Timestamp;
+use opencode::sketch::SketchEvent;
 
 use crate::engine;
 use crate::record::keep;
@@ -29,6 +30,21 @@ pub enum Dialect {
     V1,
     /// The sketch of the requirement: `/events` with whole messages and sessions, no REST.
     Sketch,
+}
+
+impl Dialect {
+    /// The dialect of a frame, where its type tells it; most frames are of [`Dialect::V1`].
+    pub fn of_frame(data: &str) -> Option<Self> {
+        // Cheaper than parsing what cannot be one.
+        if !(data.contains("message_updated") || data.contains("session_updated")) {
+            return None;
+        }
+        let sketch = matches!(
+            opencode::sketch::decode(data),
+            Ok(SketchEvent::MessageUpdated { .. } | SketchEvent::SessionUpdated(_))
+        );
+        sketch.then_some(Self::Sketch)
+    }
 }
 
 /// One frame of a stream, translated.
@@ -51,7 +67,7 @@ impl Translated {
 }
 
 /// Translates the frames of one stream, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Translator {
     /// OpenCode 1.x.
     V1,

@@ -101,6 +101,16 @@ impl Log {
         self.tail().read(after, most)
     }
 
+    /// The entries in memory, oldest first.
+    pub(crate) fn recent(&self) -> Vec<Arc<Entry>> {
+        self.tail().recent()
+    }
+
+    /// True if a session was deleted, as far as that is remembered.
+    pub(crate) fn is_deleted(&self, instance: &InstanceId, session: &Arc<str>) -> bool {
+        self.tail().is_deleted(instance, session)
+    }
+
     /// A receiver that is notified of every appended entry.
     pub fn newest(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()

@@ -289,6 +289,7 @@ impl Viewer {
                         notices: &[],
                         found: &[],
                         settings: &page::Settings::default(),
+                        inspect: false,
                     };
                     renderer.document(&seen, &context)
                 }

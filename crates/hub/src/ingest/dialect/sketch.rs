@@ -16,7 +16,7 @@ use crate::limits;
 
 /// Sessions and messages by the time they first appeared, which defines their order. An object that is only mentioned
 /// is created once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sketch {
     announced: BTreeMap<Arc<str>, Timestamp>,
 }

@@ -105,6 +105,9 @@ impl Packer {
             let texts_of = session.filter(|_| kind != 3);
             self.sources
                 .add(instance, texts_of.map(|session| &**session));
+        } else {
+            // No text of the instance, but a place where one was: its histories have a gap there.
+            self.sources.add(instance, None);
         }
         self.newest = self.newest.max(at);
         self.count += 1;

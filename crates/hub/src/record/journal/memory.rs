@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use model::ids::InstanceId;
+
 use super::block::{Record, unpack};
 use super::store::{
-    Block, BlockPosition, Bounds, Epoch, EpochId, Medium, Purge, Reader, SessionKey, Store,
-    StoreError,
+    Block, BlockPosition, Bounds, Chosen, Epoch, EpochId, Medium, Purge, Reader, SessionKey, Span,
+    SpanChoice, Spans, Store, StoreError,
 };
 
 /// Maximum number of groups that [`MemoryDisk::tear`] can revert.
@@ -358,6 +360,35 @@ impl Reader for MemoryDisk {
             Some((epoch.name.clone(), Block::clone(block)))
         });
         Ok(named.collect())
+    }
+
+    fn spans(
+        &mut self,
+        instance: &InstanceId,
+        session: Option<&Arc<str>>,
+        raw: u64,
+    ) -> Result<Spans, StoreError> {
+        let platters = self.readable()?;
+        let mut choice = SpanChoice::new(instance, session, raw);
+        for block in platters.kept.blocks.iter().rev() {
+            let read = match choice.choose(Some(&block.sources), block.raw) {
+                Chosen::Skipped => continue,
+                Chosen::Beyond => break,
+                Chosen::Named => None,
+                Chosen::Whole => Some(Block::clone(block)),
+            };
+            let mut epochs = platters.kept.epochs.iter();
+            let Some(epoch) = epochs.find(|epoch| epoch.id == block.epoch) else {
+                continue;
+            };
+            choice.add(Span {
+                epoch: epoch.name.clone(),
+                first: block.first,
+                last: block.last,
+                block: read,
+            });
+        }
+        Ok(choice.spans())
     }
 
     fn sessions(&mut self) -> Result<Vec<SessionKey>, StoreError> {

@@ -1,12 +1,14 @@
 //! Reading entries that are no longer in memory, off the event loop.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::block;
-use super::store::{Block, Medium, SessionKey, StoreError};
+use super::store::{Block, Medium, SessionKey, Span, StoreError};
 use super::{Journal, JournalHandle};
 use crate::limits;
 use crate::record::log::{Cursor, Entry, LogRead, Payload};
+use crate::record::past::{Chain, History, Selection};
 
 /// The result of reading the journal.
 enum JournalRead {
@@ -52,6 +54,41 @@ impl Journal {
         LogRead::Gap {
             resume: self.log.resume_after(after, lost),
         }
+    }
+
+    /// The history of a session: its newest entries, stored and in memory, up to [`limits::TIMELINE_BYTES`]. Blocks are read up to
+    /// [`limits::TIMELINE_READ_BYTES`].
+    pub(crate) async fn past(&self, selection: Selection, session: Arc<str>) -> History {
+        // First what is in memory: what leaves it meanwhile is stored.
+        let recent = self.log.recent();
+        let is_recent = recent.iter().any(|entry| selection.names(entry));
+        let mut chain = Chain::new(selection.clone(), limits::TIMELINE_BYTES);
+        if let Some(kept) = &self.kept {
+            let medium = kept.medium.clone();
+            let begins = begins(&recent);
+            let read = kept.off_the_loop(move || {
+                let wanted = (!is_recent).then_some(&session);
+                let raw = limits::TIMELINE_READ_BYTES;
+                let found = medium.reader()?.spans(&selection.instance, wanted, raw)?;
+                if found.cut {
+                    chain.cut();
+                }
+                let spans = found.spans.iter();
+                spans.for_each(|span| take(&mut chain, span, &begins));
+                Ok(chain)
+            });
+            chain = match read.await {
+                Ok(chain) => chain,
+                Err(error) => {
+                    tracing::warn!(%error, "the journal cannot be read");
+                    return History::default();
+                }
+            };
+        }
+        if is_recent || self.kept.is_none() {
+            recent.into_iter().for_each(|entry| chain.entry(entry));
+        }
+        chain.history()
     }
 
     /// The sessions with stored texts, the last noted first; none if they cannot be read.
@@ -101,6 +138,26 @@ impl JournalHandle {
         let read = tokio::task::spawn_blocking(work).await;
         read.unwrap_or_else(|error| Err(StoreError::Refused(error.to_string())))
     }
+}
+
+/// The first sequence of each epoch in memory.
+fn begins(recent: &[Arc<Entry>]) -> HashMap<Arc<str>, u64> {
+    let mut begins = HashMap::new();
+    for entry in recent {
+        begins.entry(entry.epoch.clone()).or_insert(entry.seq);
+    }
+    begins
+}
+
+/// Adds the entries of a span that are not in memory. A damaged block adds none, so that there is a gap.
+fn take(chain: &mut Chain, span: &Span, begins: &HashMap<Arc<str>, u64>) {
+    let Some(block) = &span.block else {
+        return chain.others(&span.epoch, span.first, span.last);
+    };
+    let begin = begins.get(&span.epoch).copied().unwrap_or(u64::MAX);
+    let read = entries(&span.epoch, block).unwrap_or_default();
+    let stored = read.into_iter().filter(|entry| entry.seq < begin);
+    stored.for_each(|entry| chain.entry(Arc::new(entry)));
 }
 
 fn find(medium: &dyn Medium, after: &Cursor) -> Result<JournalRead, StoreError> {

@@ -13,6 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use model::ids::InstanceId;
 use model::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, params};
@@ -21,7 +22,9 @@ use crate::datadir::{SQLITE_FILES, put_aside, with_suffix};
 use crate::limits;
 
 use super::sources::Sources;
-use super::store::{Block, Medium, Purge, Reader, SessionKey, Store, StoreError};
+use super::store::{
+    Block, Chosen, Medium, Purge, Reader, SessionKey, Span, SpanChoice, Spans, Store, StoreError,
+};
 use write::Writing;
 
 /// File name of the journal.
@@ -166,6 +169,42 @@ impl Reader for Reading {
         }
         blocks.reverse();
         Ok(blocks)
+    }
+
+    fn spans(
+        &mut self,
+        instance: &InstanceId,
+        session: Option<&Arc<str>>,
+        raw: u64,
+    ) -> Result<Spans, StoreError> {
+        let sql = "SELECT block.id, first, block.last, raw, sources, name FROM block
+            JOIN epoch ON epoch.id = block.epoch ORDER BY block.id DESC";
+        let whole = "SELECT epoch, first, last, newest, raw, data FROM block WHERE id = ?1";
+        let mut statement = self.0.prepare(sql).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        let mut choice = SpanChoice::new(instance, session, raw);
+        while let Some(row) = rows.next().map_err(failed)? {
+            let sources: Option<Vec<u8>> = row.get(4).map_err(failed)?;
+            let sources = sources.as_deref().map(Sources::from_bytes);
+            let size = natural(row.get(3).map_err(failed)?);
+            let read = match choice.choose(sources.as_ref(), size) {
+                Chosen::Skipped => continue,
+                Chosen::Beyond => break,
+                Chosen::Named => None,
+                Chosen::Whole => {
+                    let id: i64 = row.get(0).map_err(failed)?;
+                    Some(self.0.query_row(whole, [id], block).map_err(failed)?)
+                }
+            };
+            let epoch: String = row.get(5).map_err(failed)?;
+            choice.add(Span {
+                epoch: epoch.into(),
+                first: natural(row.get(1).map_err(failed)?),
+                last: natural(row.get(2).map_err(failed)?),
+                block: read,
+            });
+        }
+        Ok(choice.spans())
     }
 
     fn sessions(&mut self) -> Result<Vec<SessionKey>, StoreError> {

@@ -70,6 +70,106 @@ pub struct Block {
     pub data: Vec<u8>,
 }
 
+/// Consecutive entries of one epoch, of which only the blocks that a reader asked for are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Name of the epoch.
+    pub epoch: Arc<str>,
+    /// Sequence of the first entry.
+    pub first: u64,
+    /// Sequence of the last entry.
+    pub last: u64,
+    /// The block; `None` where it has nothing of the instance.
+    pub block: Option<Block>,
+}
+
+/// What [`Reader::spans`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spans {
+    /// The spans, oldest first.
+    pub spans: Vec<Span>,
+    /// True if there are older blocks of the instance.
+    pub cut: bool,
+}
+
+/// Selects the blocks of [`Reader::spans`], from the newest one back. Pure.
+#[derive(Debug)]
+pub(super) struct SpanChoice {
+    instance: Purge,
+    /// The session, until a block was found that may hold its texts.
+    session: Option<Purge>,
+    left: u64,
+    /// The spans, newest first.
+    found: Spans,
+}
+
+/// What is done with a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// It is newer than all that is wanted.
+    Skipped,
+    /// It has nothing of the instance.
+    Named,
+    /// It is read.
+    Whole,
+    /// It, and all before it, are beyond the bound.
+    Beyond,
+}
+
+impl SpanChoice {
+    pub(super) fn new(instance: &InstanceId, session: Option<&Arc<str>>, raw: u64) -> Self {
+        let purge = |session: Option<&Arc<str>>| Purge {
+            instance: instance.clone(),
+            session: session.cloned(),
+        };
+        Self {
+            instance: purge(None),
+            session: session.map(|session| purge(Some(session))),
+            left: raw,
+            found: Spans::default(),
+        }
+    }
+
+    /// Decides about the next older block; without sources it may hold anything.
+    pub(super) fn choose(&mut self, sources: Option<&Sources>, raw: u64) -> Chosen {
+        let holds = |purge: &Purge| sources.is_none_or(|sources| sources.may_hold(purge));
+        if let Some(session) = &self.session {
+            if !holds(session) {
+                return Chosen::Skipped;
+            }
+            self.session = None;
+        }
+        if !holds(&self.instance) {
+            return Chosen::Named;
+        }
+        if raw > self.left {
+            self.found.cut = true;
+            return Chosen::Beyond;
+        }
+        self.left -= raw;
+        Chosen::Whole
+    }
+
+    /// Adds a span before the ones so far.
+    pub(super) fn add(&mut self, span: Span) {
+        if span.block.is_none()
+            && let Some(after) = self.found.spans.last_mut()
+            && after.block.is_none()
+            && after.epoch == span.epoch
+            && span.last + 1 == after.first
+        {
+            after.first = span.first;
+            return;
+        }
+        self.found.spans.push(span);
+    }
+
+    pub(super) fn spans(mut self) -> Spans {
+        self.found.spans.reverse();
+        self.found
+    }
+}
+
 /// The position of a block: its epoch and first entry. Ordered by time.
 pub type BlockPosition = (EpochId, u64);
 
@@ -179,6 +279,15 @@ pub trait Reader: Send {
     /// The newest blocks of all epochs, oldest first, as many as fit `raw` bytes before compression, each with its
     /// epoch.
     fn newest(&mut self, raw: u64) -> Result<Vec<(Arc<str>, Block)>, StoreError>;
+
+    /// The newest blocks that may hold texts of an instance, as many as fit `raw` bytes before compression, and the ranges of the
+    /// blocks between them. With a session, from the newest block that may hold its texts.
+    fn spans(
+        &mut self,
+        instance: &InstanceId,
+        session: Option<&Arc<str>>,
+        raw: u64,
+    ) -> Result<Spans, StoreError>;
 
     /// The noted sessions of which a block may hold texts, the last noted first.
     fn sessions(&mut self) -> Result<Vec<SessionKey>, StoreError>;

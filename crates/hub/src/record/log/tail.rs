@@ -284,6 +284,14 @@ impl Tail {
         ))
     }
 
+    pub(super) fn recent(&self) -> Vec<Arc<Entry>> {
+        self.ring.iter().cloned().collect()
+    }
+
+    pub(super) fn is_deleted(&self, instance: &InstanceId, session: &Arc<str>) -> bool {
+        self.deleted.has(instance, session)
+    }
+
     pub(super) fn resume_after(&self, after: &Cursor, lost: Option<u64>) -> Cursor {
         let known = |epoch: &TailEpoch| epoch.stored.epoch == after.epoch;
         let Some(at) = self.epochs.iter().rposition(known) else {
