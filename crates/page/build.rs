@@ -104,10 +104,9 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("changes", &["changes.ts"]),
     ("staging", &["staging.ts"]),
     ("remarks", &["remarks.ts"]),
-    (
-        "inspect",
-        &["frames.ts", "charts.ts", "travel.ts", "inspect.ts"],
-    ),
+    ("inspect", &["inspect.ts"]),
+    ("frames", &["frames.ts", "charts.ts"]),
+    ("travel", &["detail.ts", "travel.ts"]),
     ("debug", &["debug.ts"]),
 ];
 

@@ -111,7 +111,7 @@ async fn end_what_is_over(app: App) -> std::convert::Infallible {
     let mut again = tokio::time::interval(limits::OVER_EVERY);
     loop {
         again.tick().await;
-        app.inspections().expire();
+        app.inspections().expire(app.hub().engine());
         if let Access::Keys(keyring) = app.access() {
             keyring.expire();
         }

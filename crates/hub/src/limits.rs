@@ -558,6 +558,8 @@ pub const TIMELINE_STATES: usize = 16;
 pub const TIMELINE_SPACING_BYTES: usize = 64 << 10;
 /// Histories that are kept between two steps. Beyond it the one that was used longest ago is read again.
 pub const TIMELINES: usize = 4;
+/// Histories that are read and folded at one time. Further ones wait.
+pub const TIMELINES_AT_ONCE: usize = 2;
 /// Opened bundles. Beyond it the one that was used longest ago has to be opened again.
 pub const BUNDLES: usize = 2;
 /// Bytes of a bundle that is opened. A larger one is refused.
@@ -603,3 +605,6 @@ pub const PAGE_ERROR_CHARS: usize = 2_000;
 /// Characters of a text that an export takes for a name. A longer text counts as written by a person or a model, and is left
 /// out.
 pub const EXPORTED_NAME_CHARS: usize = 128;
+/// Milliseconds by which a server's clock has to differ from ours before a frame's lag is corrected: below that the difference may be an
+/// error of measurement.
+pub const CLOCK_DOUBT: i64 = 1_000;

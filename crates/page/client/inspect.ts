@@ -1,15 +1,16 @@
 // The event inspector: a panel below the page, or the page `/inspect`. It follows the frames of the hub and of this page's own socket
 // for as long as it is open; closed, nothing of it runs.
 
-import { exchange, inWords } from "./api";
-import { addBins, countedInstances, drawCharts, endCharts, nameOfInstance, setCounted, thisPage, type Bin, type Counted } from "./charts";
+import { inWords } from "./api";
+import type { Bin, Counted } from "./charts";
 import { now } from "./clock";
 import { byId, parse, root, say } from "./dom";
-import { addLines, beginFrames, droppedLines, endFrames, filterLines, type FrameLine, framesPaused, mostLines, pauseFrames, shownRange, sizeOf, timeOf, visibleText, waitingCount } from "./frames";
+import type { FrameLine } from "./frames";
 import { hint } from "./hint";
+import { later } from "./later";
 import { taps } from "./live";
 import { go } from "./navigate";
-import { endTravel, frontSession, travel, travelAgain, travelBy, type TravelTo } from "./travel";
+import type { TravelTo } from "./travel";
 import { t, tn } from "./words";
 
 /** Frames before the newest that a list begins with. */
@@ -47,6 +48,11 @@ let pickedLine: FrameLine | null = null;
 /** When revisions of the state were published, in order. */
 let revTimes: [number, number][] = [];
 
+type FrameList = Awaited<ReturnType<typeof later<"frames">>>;
+
+/** The list and its charts, while the panel is open. */
+let list: FrameList | null = null;
+
 const inspector = (): HTMLElement | null => byId("inspector");
 const fieldOf = (name: string): string => inspector()?.querySelector<HTMLInputElement | HTMLSelectElement>(`[name=${name}]`)?.value.trim() ?? "";
 const detailBox = (): HTMLElement | null => inspector()?.querySelector<HTMLElement>(".detail") ?? null;
@@ -80,8 +86,8 @@ function onPageFrame(json: string): void {
   const rev = batch ? frame[1] : frame.rev;
   const lag = batch ? lagOfRev(frame[1]) : null;
   const type = batch ? tn(frame.length - 2, "batch of {n} change", "batch of {n} changes") : frame.t;
-  addLines([{ hop: "out", at, instance, session, type, bytes: json.length, order: rev === undefined ? "" : `rev ${rev}`, lag, unknown: false, cursor: "", json, gap: false }]);
-  addBins([{ instance: thisPage, second: Math.floor(at / 1000), frames: 1, bytes: json.length, lag, gaps: 0, unknown: 0 }]);
+  list?.addLines([{ hop: "out", at, instance, session, type, bytes: json.length, order: rev === undefined ? "" : `rev ${rev}`, lag, unknown: false, cursor: "", json, gap: false }]);
+  list?.addBins([{ instance: list.thisPage, second: Math.floor(at / 1000), frames: 1, bytes: json.length, lag, gaps: 0, unknown: 0 }]);
 }
 
 function streamUrl(): string {
@@ -103,12 +109,12 @@ function follow(): void {
     });
   on<Batched>("frames", ({ frames, bins, revs }) => {
     revTimes = [...revTimes, ...revs].slice(-mostRevs);
-    if (openedBundle === undefined) addBins(bins);
-    addLines(frames.map(lineOfRow));
+    if (openedBundle === undefined) list?.addBins(bins);
+    list?.addLines(frames.map(lineOfRow));
   });
-  on<{ after: string; resume: string }>("gap", ({ after, resume }) => addLines([gapLine(after, resume)]));
+  on<{ after: string; resume: string }>("gap", ({ after, resume }) => list?.addLines([gapLine(after, resume)]));
   on<Counted[]>("instances", (counted) => {
-    setCounted(counted);
+    list?.setCounted(counted);
     fillInstances();
   });
   // All of a bundle is here: a browser would ask for it again.
@@ -122,7 +128,7 @@ function fillInstances(): void {
   const select = inspector()?.querySelector<HTMLSelectElement>("[name=instance]");
   if (!select) return;
   const known = [...select.options].map((option) => option.value).join();
-  const wanted = countedInstances();
+  const wanted = list?.countedInstances() ?? [];
   if (known === ["", ...wanted.map((one) => one.id)].join()) return;
   const chosen = select.value;
   select.replaceChildren(...[...select.options].slice(0, 1), ...wanted.map((one) => new Option(one.name, one.id)));
@@ -136,117 +142,57 @@ function showState(text?: string): void {
   const notes: string[] = [];
   if (text !== undefined) notes.push(text);
   if (openedBundle !== undefined) notes.push(t("This is an opened bundle, not the log."));
-  if (framesPaused) notes.push(tn(waitingCount(), "Paused: {n} frame waits.", "Paused: {n} frames wait."));
-  if (droppedLines > 0) notes.push(tn(droppedLines, "{n} frame was dropped here beyond {most}; the log still has those of servers.", "{n} frames were dropped here beyond {most}; the log still has those of servers.", { most: mostLines }));
-  const now = notes.join(" ");
-  if (line.textContent !== now) line.textContent = now;
-}
-
-function block(title: string, content: Node): HTMLElement {
-  const made = document.createElement("section");
-  const heading = document.createElement("h3");
-  heading.textContent = title;
-  made.append(heading, content);
-  return made;
-}
-
-function code(text: string): HTMLElement {
-  const pre = document.createElement("pre");
-  pre.textContent = text;
-  return pre;
-}
-
-/** JSON with its lines indented; what hides in it is shown. */
-function prettyJson(json: string): string {
-  try {
-    return JSON.stringify(JSON.parse(json), null, 2).split("\n").map(visibleText).join("\n");
-  } catch {
-    return visibleText(json);
-  }
-}
-
-interface Change {
-  path: string;
-  before: string | null;
-  after: string | null;
-  grown: string | null;
-}
-
-function changeList(changes: Change[] | null): HTMLElement {
-  if (changes === null) return code(t("Not known: the log has no history of its session."));
-  if (changes.length === 0) return code(t("Nothing in its session."));
-  const list = document.createElement("ul");
-  for (const { path, before, after, grown } of changes) {
-    const item = document.createElement("li");
-    const name = document.createElement("code");
-    name.textContent = path;
-    const text = grown !== null ? `+ ${grown}` : `${before ?? "—"} → ${after ?? "—"}`;
-    item.append(name, ` ${text}`);
-    list.append(item);
-  }
-  return list;
+  if (list?.framesPaused === true) notes.push(tn(list.waitingCount(), "Paused: {n} frame waits.", "Paused: {n} frames wait."));
+  if (list && list.droppedLines > 0) notes.push(tn(list.droppedLines, "{n} frame was dropped here beyond {most}; the log still has those of servers.", "{n} frames were dropped here beyond {most}; the log still has those of servers.", { most: list.mostLines }));
+  const all = notes.join(" ");
+  if (line.textContent !== all) line.textContent = all;
 }
 
 /** Shows a frame: its JSON, and what it changed. */
 async function showFrame(line: FrameLine): Promise<void> {
-  const box = detailBox();
-  if (!box) return;
   pickedLine = line;
+  const [box, frames] = [detailBox(), list];
+  if (!box || !frames) return;
   box.hidden = false;
-  box.dataset.cursor = line.cursor;
-  const heading = document.createElement("p");
-  heading.textContent = [timeOf(line.at), line.type, line.session, sizeOf(line.bytes)].filter(Boolean).join(" · ");
-  if (line.cursor === "") {
-    box.replaceChildren(heading, block("JSON", code(line.json === "" ? t("Not kept any more.") : prettyJson(line.json))));
-    return;
-  }
-  const query = new URLSearchParams({ cursor: line.cursor });
-  if (openedBundle !== undefined) query.set("bundle", String(openedBundle));
-  const { status, json } = await exchange("GET", `/api/inspect/frame?${query.toString()}`);
-  if (pickedLine !== line) return;
-  if (status !== 200) return box.replaceChildren(heading, code(status === 0 ? t("Drovers did not answer. Try again.") : inWords(json, status)));
-  const answer = json as unknown as { json: string; cut: boolean; events: string[]; changes: Change[] | null };
-  box.replaceChildren(
-    heading,
-    block(t("Changed in the state"), changeList(answer.changes)),
-    block(t("Events of the hub"), code(answer.events.join("\n") || t("None: the frame changes nothing."))),
-    block(answer.cut ? t("JSON, cut") : "JSON", code(answer.cut ? visibleText(answer.json) : prettyJson(answer.json))),
-  );
+  const own = await later("travel");
+  await own.describeFrame(box, line, openedBundle, frames, () => pickedLine === line);
 }
 
 /** The session of the chosen frame, else the one in front. */
 function travelTarget(): TravelTo | null {
   const line = pickedLine;
   if (line && line.cursor !== "" && line.session !== "") return { instance: line.instance, session: line.session, cursor: line.cursor, bundle: openedBundle };
-  return frontSession();
+  const { instance, session } = root.dataset;
+  return instance === undefined || session === undefined ? null : { instance, session };
 }
 
-function openTravel(): void {
-  const [to, pane] = [travelTarget(), travelPane()];
-  if (!to || !pane) return hint("Choose a frame of a session first.");
-  travel(pane, to, (cursor) => {
+async function openTravel(): Promise<void> {
+  const [to, pane, frames] = [travelTarget(), travelPane(), list];
+  if (!to || !pane || !frames) return hint("Choose a frame of a session first.");
+  const own = await later("travel");
+  own.travel(pane, to, frames.timeOf, (cursor) => {
     if (cursor !== "") void showFrame({ nth: -1, hop: "in", at: 0, instance: to.instance, session: to.session, type: "", bytes: 0, order: "", lag: null, unknown: false, cursor, json: "", gap: false });
   });
 }
 
 function applyFilters(forget: boolean): void {
-  filterLines({ hop: fieldOf("hop"), instance: fieldOf("instance"), session: fieldOf("session"), type: fieldOf("type"), text: fieldOf("text") }, forget);
+  list?.filterLines({ hop: fieldOf("hop"), instance: fieldOf("instance"), session: fieldOf("session"), type: fieldOf("type"), text: fieldOf("text") }, forget);
   if (forget) follow();
 }
 
 function togglePause(): void {
   const button = inspector()?.querySelector<HTMLElement>("[data-act=pause]");
-  pauseFrames(!framesPaused);
+  list?.pauseFrames(!list.framesPaused);
   if (button) {
-    button.ariaPressed = String(framesPaused);
-    button.textContent = framesPaused ? t("Go on") : t("Pause");
+    button.ariaPressed = String(list?.framesPaused === true);
+    button.textContent = list?.framesPaused === true ? t("Go on") : t("Pause");
   }
   showState();
 }
 
 /** Downloads what is shown, with all texts left out by the hub. */
 function exportRange(): void {
-  const [first, last] = shownRange();
+  const [first, last] = list?.shownRange() ?? [];
   if (openedBundle !== undefined) return hint("This is a bundle already.");
   if (!first || !last) return hint("No frame of a server is shown.");
   const [epoch, number] = [first.cursor.slice(0, first.cursor.lastIndexOf("-")), Number(first.cursor.slice(first.cursor.lastIndexOf("-") + 1))];
@@ -269,22 +215,23 @@ async function openBundle(file: File): Promise<void> {
   if (!answer || !json) return showState(t("Drovers did not answer. Try again."));
   if (!answer.ok) return showState(inWords(json, answer.status));
   openedBundle = Number(json.bundle);
-  closeTravel();
+  void closeTravel();
   applyFilters(true);
   showState();
 }
 
-function closeTravel(): void {
-  endTravel();
-}
+/** Does something with the slider, whose code is there once it was opened. */
+const onTravel = (act: (own: Awaited<ReturnType<typeof later<"travel">>>) => unknown): unknown => (travelPane()?.hidden === false ? later("travel").then(act) : undefined);
+
+const closeTravel = (): unknown => onTravel((own) => own.endTravel());
 
 const acts: Record<string, () => unknown> = {
   pause: togglePause,
   travel: openTravel,
-  "travel-again": travelAgain,
+  "travel-again": () => onTravel((own) => own.travelAgain()),
   "travel-close": closeTravel,
-  "step-back": () => travelBy(-1),
-  "step-on": () => travelBy(1),
+  "step-back": () => onTravel((own) => own.travelBy(-1)),
+  "step-on": () => onTravel((own) => own.travelBy(1)),
   export: exportRange,
   open: () => inspector()?.querySelector<HTMLInputElement>("[name=bundle]")?.click(),
   close: () => closeInspector(),
@@ -296,7 +243,7 @@ function onInspectorKey(event: KeyboardEvent): void {
   if (event.key === "Escape") {
     event.preventDefault();
     if (writes) inspector()?.querySelector<HTMLElement>(".frames")?.focus();
-    else if (travelPane()?.hidden === false) closeTravel();
+    else if (travelPane()?.hidden === false) void closeTravel();
     else if (detailBox()?.hidden === false) detailBox()?.toggleAttribute("hidden", true);
     else closeInspector();
     return;
@@ -304,7 +251,7 @@ function onInspectorKey(event: KeyboardEvent): void {
   const act = { p: togglePause, t: openTravel }[event.key];
   if (writes || !act) return;
   event.preventDefault();
-  act();
+  void act();
 }
 
 function listenTo(box: HTMLElement): void {
@@ -331,22 +278,22 @@ function listenTo(box: HTMLElement): void {
 /** Opens the inspector. */
 export async function openInspector(): Promise<void> {
   if (inspector()) return;
-  const answer = await fetch("/fragment/inspect").catch(() => null);
+  const [answer, frames] = [await fetch("/fragment/inspect").catch(() => null), await later("frames")];
   const box = answer?.ok === true ? parse(await answer.text()) : null;
   if (!(box instanceof HTMLElement)) return hint("Drovers did not answer. Try again.");
-  if (inspector()) return;
+  const place = box.querySelector<HTMLElement>(".frames");
+  if (inspector() || !place) return;
   byId("app")?.after(box);
-  const list = box.querySelector<HTMLElement>(".frames");
-  if (!list) return;
+  list = frames;
   listenTo(box);
-  beginFrames(list, nameOfInstance, (line) => void showFrame(line), showState);
+  frames.beginFrames(place, frames.nameOfInstance, (line) => void showFrame(line), showState);
   applyFilters(true);
   taps.add(onPageFrame);
   const charts = box.querySelector<HTMLElement>(".charts");
   chartTimer = window.setInterval(() => {
-    if (charts && !document.hidden) drawCharts(charts);
+    if (charts && !document.hidden) frames.drawCharts(charts);
   }, chartsEvery);
-  list.focus();
+  place.focus();
   say("Event inspector opened");
 }
 
@@ -357,9 +304,10 @@ export function closeInspector(): void {
   taps.delete(onPageFrame);
   clearInterval(chartTimer);
   clearTimeout(filterTimer);
-  endTravel();
-  endFrames();
-  endCharts();
+  void closeTravel();
+  list?.endFrames();
+  list?.endCharts();
+  list = null;
   openedBundle = undefined;
   pickedLine = null;
   revTimes = [];

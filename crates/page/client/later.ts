@@ -9,6 +9,8 @@ interface Chunks {
   changes: typeof import("./changes");
   remarks: typeof import("./remarks");
   inspect: typeof import("./inspect");
+  frames: typeof import("./frames") & typeof import("./charts");
+  travel: typeof import("./detail") & typeof import("./travel");
   debug: typeof import("./debug");
   staging: typeof import("./staging");
   verify: typeof import("./verify");

@@ -2,8 +2,6 @@
 // live page.
 
 import { complain, inWords } from "./api";
-import { root } from "./dom";
-import { timeOf } from "./frames";
 import { t } from "./words";
 
 export interface TravelTo {
@@ -19,6 +17,7 @@ let shadow: ShadowRoot | null = null;
 /** The number of steps that is wanted; a newer wish takes the place of an older one. */
 let wantedSteps: number | null = null;
 let fetchingPast = false;
+let timeText: (at: number) => string = String;
 let openCursor: (cursor: string) => void = () => undefined;
 
 const travelSlider = (): HTMLInputElement | null => travelBox?.querySelector<HTMLInputElement>("input[type=range]") ?? null;
@@ -55,12 +54,12 @@ function showPast(html: string): void {
   if (!(past instanceof HTMLElement)) return;
   // Nothing of it acts: it is the past.
   for (const control of past.querySelectorAll<HTMLButtonElement>("#log :is(button, input, select, textarea)")) control.disabled = true;
-  for (const time of past.querySelectorAll<HTMLElement>("time[data-at]")) time.textContent = timeOf(Number(time.dataset.at));
+  for (const time of past.querySelectorAll<HTMLElement>("time[data-at]")) time.textContent = timeText(Number(time.dataset.at));
   const { steps = "0", of = "0", at } = past.dataset;
   slider.max = of;
   // A person who goes on drags: the slider is theirs.
   if (wantedSteps === null) slider.value = steps;
-  slider.ariaValueText = t("after {n} of {of} frames", { n: steps, of }) + (at === undefined ? "" : `, ${timeOf(Number(at))}`);
+  slider.ariaValueText = t("after {n} of {of} frames", { n: steps, of }) + (at === undefined ? "" : `, ${timeText(Number(at))}`);
   const open = [...place.querySelectorAll("details")].map((one) => one.open);
   place.replaceChildren(past);
   if (open.length === past.querySelectorAll("details").length) past.querySelectorAll("details").forEach((one, nth) => (one.open = open[nth] ?? one.open));
@@ -103,8 +102,9 @@ export function travelToStep(steps: number): void {
 export const travelBy = (by: number): void => travelToStep(Number(travelSlider()?.value ?? 0) + by);
 
 /** Opens the slider of a session. */
-export function travel(box: HTMLElement, to: TravelTo, open: (cursor: string) => void): void {
+export function travel(box: HTMLElement, to: TravelTo, timeOf: (at: number) => string, open: (cursor: string) => void): void {
   openCursor = open;
+  timeText = timeOf;
   travelBox = box;
   travelPlace = to;
   wantedSteps = null;
@@ -128,10 +128,4 @@ export function endTravel(): void {
   travelBox = null;
   travelPlace = null;
   shadow?.lastElementChild?.replaceChildren();
-}
-
-/** The session in front, or none. */
-export function frontSession(): TravelTo | null {
-  const { instance, session } = root.dataset;
-  return instance === undefined || session === undefined ? null : { instance, session };
 }

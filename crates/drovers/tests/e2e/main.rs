@@ -21,6 +21,7 @@ mod faults;
 mod finding;
 mod hands;
 mod hostile;
+mod inspect;
 mod keys;
 mod legs;
 mod links;

@@ -68,12 +68,12 @@ const TABLE: &[(&str, &str, Power)] = &[
     // Feeds.
     ("GET", "/api/live", Watch),
     ("GET", "/api/log", Watch),
-    // The event inspector reads what the log has. A bundle is opened in memory, beside the state.
+    // The event inspector reads what the log has. A bundle takes memory of the hub.
     ("GET", "/api/inspect/frames", Watch),
     ("GET", "/api/inspect/frame", Watch),
     ("GET", "/api/inspect/session", Watch),
     ("GET", "/api/inspect/export", Watch),
-    ("POST", "/api/inspect/bundles", Watch),
+    ("POST", "/api/inspect/bundles", Drive),
     ("POST", "/api/page-errors", Watch),
     // The hub.
     ("GET", "/api/health", Watch),

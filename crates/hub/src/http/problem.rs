@@ -122,6 +122,7 @@ impl Problem {
             "Not in the log",
             detail,
         )
+        .next("Choose another frame or session")
     }
 
     /// The request is invalid.

@@ -201,7 +201,9 @@ impl Describer {
             .id
             .as_deref()
             .and_then(|id| made_at(id, entry.at.0));
-        let ahead = self.clocks.get(&entry.instance).copied().unwrap_or(0);
+        // A server's clock is known to the second: below that the difference may be none.
+        let ahead = self.clocks.get(&entry.instance).copied();
+        let ahead = ahead.filter(|ahead| ahead.abs() >= limits::CLOCK_DOUBT);
         FrameRow {
             cursor: entry.cursor().to_string(),
             at: entry.at.0,
@@ -211,7 +213,10 @@ impl Describer {
             name: plain::line(&name, limits::FRAME_NAME_CHARS),
             bytes: text.len(),
             seq: durable.and_then(|durable| durable.seq),
-            lag: made.map(|made| entry.at.0.saturating_sub(made.saturating_sub(ahead))),
+            lag: made.map(|made| {
+                let made = made.saturating_sub(ahead.unwrap_or(0));
+                entry.at.0.saturating_sub(made).max(0)
+            }),
             unknown: kind == FrameKind::Event && self.is_unknown(entry, text),
         }
     }
@@ -303,8 +308,8 @@ mod tests {
             (row.name.as_str(), row.bytes, row.lag),
             ("session.created", text.len(), Some(6))
         );
-        describer.clocks.insert("i".into(), 4);
-        assert_eq!(describer.row(&event(text)).lag, Some(10));
+        describer.clocks.insert("i".into(), 4_000);
+        assert_eq!(describer.row(&event(text)).lag, Some(4_006));
         let twin = r#"{"payload":{"id":"evt_1","syncEvent":{"aggregateID":"ses_1","id":"evt_1","seq":5,"type":"message.updated.1"},"type":"sync"}}"#;
         let row = describer.row(&entry(Payload::Names(twin.into()), 1));
         assert_eq!(

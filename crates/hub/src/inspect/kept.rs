@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::ids::{InstanceId, SessionId};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::engine::Handle;
@@ -31,8 +32,12 @@ pub enum Age<'a> {
 }
 
 /// Timelines and bundles. The ones that were used last stay, for [`limits::INSPECTION_KEPT`].
-#[derive(Debug, Default)]
-pub struct Inspections(Mutex<Kept>);
+#[derive(Debug)]
+pub struct Inspections {
+    kept: Mutex<Kept>,
+    /// Turns to read and fold a history.
+    turns: Semaphore,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -77,6 +82,15 @@ impl<K: PartialEq + Clone, T> Shelf<K, T> {
     }
 }
 
+impl Default for Inspections {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::default(),
+            turns: Semaphore::new(limits::TIMELINES_AT_ONCE),
+        }
+    }
+}
+
 impl Inspections {
     /// The timeline of a session in the log; `None` if the log has nothing of it, or it was deleted.
     pub async fn of_log(
@@ -115,13 +129,18 @@ impl Inspections {
             instance: instance.clone(),
             sessions,
         };
-        let history = engine.journal().past(selection, of_session).await;
+        // The semaphore is never closed.
+        let _turn = self.turns.acquire().await;
+        let history = engine.journal().past(selection, of_session.clone()).await;
         if history.steps.is_empty() {
             return None;
         }
         let (of, one) = (instance.clone(), session.clone());
         let built = tokio::task::spawn_blocking(move || Timeline::new(of, name, one, history));
         let built = Arc::new(built.await.ok()?);
+        if engine.log().is_deleted(instance, &of_session) {
+            return None;
+        }
         self.lock()
             .timelines
             .put(key, built.clone(), limits::TIMELINES);
@@ -141,6 +160,7 @@ impl Inspections {
             return Some(kept);
         }
         let (of, one) = (instance.clone(), session.clone());
+        let _turn = self.turns.acquire().await;
         let built = tokio::task::spawn_blocking(move || {
             let history = bundle.history(&of, &one);
             let name = Arc::from(of.as_str());
@@ -167,15 +187,27 @@ impl Inspections {
         self.lock().bundles.get(&id)
     }
 
-    /// Forgets what was not used lately.
-    pub fn expire(&self) {
+    /// Forgets what was not used lately, and what was deleted.
+    pub fn expire(&self, engine: &Handle) {
+        let deleted = |instance: &InstanceId, session: &SessionId| {
+            let removed = engine.read(|state| !state.instances.contains_key(instance));
+            removed || engine.log().is_deleted(instance, &session.as_str().into())
+        };
         let mut kept = self.lock();
-        kept.timelines.expire();
-        kept.bundles.expire();
+        kept.timelines
+            .forget(|(bundle, instance, session)| bundle.is_none() && deleted(instance, session));
+        kept.end_unused();
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn end_unused(&mut self) {
+        self.timelines.expire();
+        self.bundles.expire();
     }
 }
 
@@ -194,10 +226,10 @@ mod tests {
         tokio::time::advance(limits::INSPECTION_KEPT / 2).await;
         assert!(kept.bundle(ids[0]).is_some());
         tokio::time::advance(limits::INSPECTION_KEPT * 3 / 4).await;
-        kept.expire();
+        kept.lock().end_unused();
         assert!(kept.bundle(ids[0]).is_some());
         tokio::time::advance(limits::INSPECTION_KEPT).await;
-        kept.expire();
+        kept.lock().end_unused();
         assert!(ids.iter().all(|id| kept.bundle(*id).is_none()));
     }
 }

@@ -4,12 +4,12 @@
 //! a step folds from the nearest of them before it. Everything is bounded: the history by its bytes, the kept states by
 //! their number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::ids::{InstanceId, SessionId};
+use model::ids::{InstanceId, MessageId, SessionId};
 use model::json::Json;
-use model::state::{Run, Session};
+use model::state::{Message, Run, Session};
 use model::view::{self, ViewDelta, Viewport};
 use model::{State, export, plain};
 use serde::Serialize;
@@ -152,7 +152,9 @@ impl Timeline {
         let before = self.at(step);
         let after = self.at(step + 1);
         let mut found = Vec::new();
-        let (before, after) = (self.value(before.state()), self.value(after.state()));
+        let changed = self.changed(before.state(), after.state());
+        let value = |state| self.value(state, &changed);
+        let (before, after) = (value(before.state()), value(after.state()));
         compare(String::new(), before.as_ref(), after.as_ref(), &mut found);
         found
     }
@@ -165,14 +167,29 @@ impl Timeline {
         }
     }
 
-    /// The session as one JSON value.
-    fn value(&self, state: &State) -> Option<Value> {
+    /// The messages that differ between two states, of which the first is the older one.
+    fn changed(&self, before: &State, after: &State) -> BTreeSet<MessageId> {
+        let known = self.messages(after);
+        let gone = self.messages(before).into_iter().flatten();
+        let gone = gone.filter(|(id, _)| known.is_none_or(|known| !known.contains_key(*id)));
+        let newer = known.into_iter().flatten();
+        let newer = newer.filter(|(_, message)| message.content_rev > before.rev);
+        gone.chain(newer).map(|(id, _)| id.clone()).collect()
+    }
+
+    fn messages<'a>(&self, state: &'a State) -> Option<&'a BTreeMap<MessageId, Message>> {
+        let session = state.session(&self.instance, &self.session)?;
+        Some(&session.loaded()?.messages)
+    }
+
+    /// The session as one JSON value, with some of its messages.
+    fn value(&self, state: &State, messages: &BTreeSet<MessageId>) -> Option<Value> {
         let instance = state.instances.get(&self.instance)?;
         let session = state.session(&self.instance, &self.session)?;
         let asks = |raw: &Json| raw.value();
         let permissions = instance.permissions.values();
         let questions = instance.questions.values();
-        let mut value = session_value(session);
+        let mut value = session_with(session, |id| messages.contains(id));
         value["permissions"] = permissions
             .filter(|one| one.session == self.session)
             .map(|one| (one.id.to_string(), asks(&one.raw)))
@@ -202,8 +219,15 @@ fn announces(entry: &Entry) -> bool {
 
 /// A session as JSON: its row, run, to-do list, and its messages by id with the text received so far.
 pub fn session_value(session: &Session) -> Value {
+    session_with(session, |_| true)
+}
+
+fn session_with(session: &Session, has: impl Fn(&MessageId) -> bool) -> Value {
     let mut messages = serde_json::Map::new();
     for (info, parts) in export::messages_so_far(session) {
+        if !has(&info.id) {
+            continue;
+        }
         let parts = parts.iter();
         let parts: serde_json::Map<_, _> = parts
             .map(|part| (part.id.to_string(), part.raw.value()))

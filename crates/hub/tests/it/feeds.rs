@@ -26,7 +26,12 @@ pub(crate) struct Event {
 
 impl Events {
     pub(crate) async fn open(lab: &Lab, query: &str, last: Option<&str>) -> Self {
-        let request = lab.request(Method::GET, &format!("/api/log{query}"));
+        Self::at(lab, &format!("/api/log{query}"), last).await
+    }
+
+    /// Opens another event stream.
+    pub(crate) async fn at(lab: &Lab, path: &str, last: Option<&str>) -> Self {
+        let request = lab.request(Method::GET, path);
         let request = match last {
             Some(last) => request.header("Last-Event-ID", last),
             None => request,

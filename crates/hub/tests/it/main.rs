@@ -15,6 +15,7 @@ mod gate;
 mod git;
 mod health;
 mod hostile;
+mod inspect;
 mod journal;
 mod lab;
 mod outbox;

@@ -117,6 +117,7 @@ fn document(state: &State, looked: &Viewport) -> String {
         notices: &[],
         found: &[],
         settings: &page::Settings::default(),
+        inspect: false,
     };
     Renderer::new().document(&delta(state, looked, Rev(0)), &context)
 }

@@ -9,7 +9,7 @@
 //!
 //! The `id` of each is the cursor after it. Nothing is left out for a slow reader: it reads on where it was.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -80,10 +80,12 @@ pub(in crate::http) async fn follow(
         .get("last-event-id")
         .and_then(|id| id.to_str().ok())
         .filter(|id| !id.is_empty());
+    let mut named = None;
     let source = match query.bundle {
         Some(id) => {
             let bundle = app.inspections().bundle(id);
             let bundle = bundle.ok_or_else(|| super::no_history(Some(id)))?;
+            named = Some(bundle.instances());
             Source::Bundle(bundle.steps.iter().cloned().collect())
         }
         None => Source::Log(match last.or(query.after.as_deref()) {
@@ -102,6 +104,7 @@ pub(in crate::http) async fn follow(
             text: query.text,
         },
         source,
+        named,
         describer: Describer::default(),
         revs: Vec::new(),
         listed: None,
@@ -142,6 +145,8 @@ struct FrameFeed {
     changes: watch::Receiver<Rev>,
     filter: FrameFilter,
     source: Source,
+    /// The instances of a bundle.
+    named: Option<BTreeSet<InstanceId>>,
     describer: Describer,
     /// Revisions of the state since the last event, and when they were published.
     revs: Vec<(u64, i64)>,
@@ -160,8 +165,21 @@ struct InstanceCounters {
     id: InstanceId,
     name: Arc<str>,
     gaps: u64,
-    unknown: std::collections::BTreeMap<Arc<str>, u64>,
-    malformed: std::collections::BTreeMap<Arc<str>, u64>,
+    unknown: BTreeMap<Arc<str>, u64>,
+    malformed: BTreeMap<Arc<str>, u64>,
+}
+
+impl InstanceCounters {
+    /// An instance of a bundle, of which nothing else is known.
+    fn of_bundle(id: &InstanceId) -> Self {
+        Self {
+            id: id.clone(),
+            name: id.as_str().into(),
+            gaps: 0,
+            unknown: BTreeMap::new(),
+            malformed: BTreeMap::new(),
+        }
+    }
 }
 
 impl FrameFeed {
@@ -184,6 +202,7 @@ impl FrameFeed {
             }
             self.wait().await?;
             if !self.revs.is_empty() && Instant::now() >= self.next && !self.has_more() {
+                self.next = Instant::now() + limits::FRAMES_EVERY;
                 return Some(self.frames(&[]));
             }
         }
@@ -273,6 +292,10 @@ impl FrameFeed {
             (counters, clocks.collect())
         });
         self.describer.clocks = clocks;
+        let instances = match &self.named {
+            None => instances,
+            Some(named) => named.iter().map(InstanceCounters::of_bundle).collect(),
+        };
         let data = serde_json::to_string(&instances).unwrap_or_default();
         // It has no cursor of its own: the last one stays.
         Bytes::from(format!("event: instances\ndata: {data}\n\n"))
