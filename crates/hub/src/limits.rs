@@ -1,4 +1,6 @@
 //! Every bound of the hub, and what happens at it.
+//!
+//! Longer than 600 lines: a list of all bounds, in one place.
 
 use std::time::Duration;
 

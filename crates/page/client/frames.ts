@@ -41,9 +41,9 @@ let shownLines: FrameLine[] = [];
 let nextNth = 0;
 let keptChars = 0;
 let jsonFrom = 0;
-export let droppedLines = 0;
-export let framesPaused = false;
-export let chosenNth = -1;
+let droppedLines = 0;
+let framesPaused = false;
+let chosenNth = -1;
 
 export interface LineFilter {
   hop: string;
@@ -109,6 +109,8 @@ export function addLines(lines: Omit<FrameLine, "nth">[]): void {
 }
 
 export const waitingCount = (): number => waitingLines.length;
+export const droppedCount = (): number => droppedLines;
+export const isPaused = (): boolean => framesPaused;
 
 export function pauseFrames(on: boolean): void {
   framesPaused = on;

@@ -44,6 +44,8 @@ let stream: EventSource | null = null;
 let chartTimer = 0;
 let filterTimer = 0;
 let openedBundle: number | undefined;
+/** The cursor up to which frames are in the charts. */
+let countedTo = "";
 let pickedLine: FrameLine | null = null;
 /** When revisions of the state were published, in order. */
 let revTimes: [number, number][] = [];
@@ -94,6 +96,7 @@ function streamUrl(): string {
   const query = new URLSearchParams();
   for (const name of ["instance", "session", "type", "text"]) if (fieldOf(name) !== "") query.set(name, fieldOf(name));
   if (openedBundle === undefined) query.set("recent", String(recentFrames));
+  if (openedBundle === undefined && countedTo !== "") query.set("counted", countedTo);
   else query.set("bundle", String(openedBundle));
   return `/api/inspect/frames?${query.toString()}`;
 }
@@ -103,11 +106,12 @@ function follow(): void {
   stream?.close();
   const fresh = new EventSource(streamUrl());
   stream = fresh;
-  const on = <T>(name: string, act: (data: T) => void): void =>
+  const on = <T>(name: string, act: (data: T, cursor: string) => void): void =>
     fresh.addEventListener(name, (event: MessageEvent<string>) => {
-      if (fresh === stream) act(JSON.parse(event.data) as T);
+      if (fresh === stream) act(JSON.parse(event.data) as T, event.lastEventId);
     });
-  on<Batched>("frames", ({ frames, bins, revs }) => {
+  on<Batched>("frames", ({ frames, bins, revs }, cursor) => {
+    if (openedBundle === undefined) countedTo = cursor;
     revTimes = [...revTimes, ...revs].slice(-mostRevs);
     if (openedBundle === undefined) list?.addBins(bins);
     list?.addLines(frames.map(lineOfRow));
@@ -142,8 +146,8 @@ function showState(text?: string): void {
   const notes: string[] = [];
   if (text !== undefined) notes.push(text);
   if (openedBundle !== undefined) notes.push(t("This is an opened bundle, not the log."));
-  if (list?.framesPaused === true) notes.push(tn(list.waitingCount(), "Paused: {n} frame waits.", "Paused: {n} frames wait."));
-  if (list && list.droppedLines > 0) notes.push(tn(list.droppedLines, "{n} frame was dropped here beyond {most}; the log still has those of servers.", "{n} frames were dropped here beyond {most}; the log still has those of servers.", { most: list.mostLines }));
+  if (list?.isPaused() === true) notes.push(tn(list.waitingCount(), "Paused: {n} frame waits.", "Paused: {n} frames wait."));
+  if (list && list.droppedCount() > 0) notes.push(tn(list.droppedCount(), "{n} frame was dropped here beyond {most}; the log still has those of servers.", "{n} frames were dropped here beyond {most}; the log still has those of servers.", { most: list.mostLines }));
   const all = notes.join(" ");
   if (line.textContent !== all) line.textContent = all;
 }
@@ -182,10 +186,10 @@ function applyFilters(forget: boolean): void {
 
 function togglePause(): void {
   const button = inspector()?.querySelector<HTMLElement>("[data-act=pause]");
-  list?.pauseFrames(!list.framesPaused);
+  list?.pauseFrames(!list.isPaused());
   if (button) {
-    button.ariaPressed = String(list?.framesPaused === true);
-    button.textContent = list?.framesPaused === true ? t("Go on") : t("Pause");
+    button.ariaPressed = String(list?.isPaused() === true);
+    button.textContent = list?.isPaused() === true ? t("Go on") : t("Pause");
   }
   showState();
 }
@@ -311,6 +315,7 @@ export function closeInspector(): void {
   openedBundle = undefined;
   pickedLine = null;
   revTimes = [];
+  countedTo = "";
   inspector()?.remove();
   if (root.dataset.inspect !== undefined) void go("/");
 }

@@ -140,11 +140,16 @@ async fn frames_of_both_hops_are_followed_filtered_opened_and_exported() -> Resu
         "the live page stays"
     );
 
+    page.screenshot(std::path::Path::new("/tmp/ins/dock.png"))
+        .await?; // SHOT
     // A pause keeps what arrives meanwhile.
     set(&page, "[name=text]", "").await?;
     set(&page, "[name=type]", "session.idle").await?;
-    page.wait_for(&format!("{ROWS}.length === 1"), PATIENCE)
-        .await?;
+    page.wait_for(
+        &format!("{ROWS}.length === 1 && {ROWS}[0][3] === 'session.idle'"),
+        PATIENCE,
+    )
+    .await?;
     page.click("#inspector [data-act=pause]").await?;
     run(&server, &id, "say zeta").await?;
     page.wait_for(
@@ -227,7 +232,11 @@ async fn frames_of_both_hops_are_followed_filtered_opened_and_exported() -> Resu
     page.press("t").await?;
     page.wait_for(&format!("{WAS}.includes('xxxx')"), PATIENCE)
         .await?;
+    page.screenshot(std::path::Path::new("/tmp/ins/page.png"))
+        .await?; // SHOT
     page.viewport(Viewport::PHONE).await?;
+    page.screenshot(std::path::Path::new("/tmp/ins/phone.png"))
+        .await?; // SHOT
     ensure!(
         page.eval::<bool>("document.documentElement.scrollWidth <= innerWidth")
             .await?,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ingest::dialect::{Dialect, Translator};
 use crate::limits;
-use crate::record::log::{Entry, Payload};
+use crate::record::log::{Cursor, Entry, Payload};
 
 /// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -80,7 +80,7 @@ pub struct Bin {
 pub struct FrameFilter {
     /// Of this instance only.
     pub instance: Option<InstanceId>,
-    /// Of this session only.
+    /// Of sessions whose id begins so only.
     pub session: Option<SessionId>,
     /// Only types that contain this, in any case.
     pub name: Option<String>,
@@ -92,7 +92,10 @@ impl FrameFilter {
     /// True if the frame is selected.
     pub fn has(&self, entry: &Entry, row: &FrameRow) -> bool {
         let of_instance = |wanted: &InstanceId| *wanted == entry.instance;
-        let of_session = |wanted: &SessionId| entry.session.as_deref() == Some(wanted.as_str());
+        let of_session = |wanted: &SessionId| {
+            let session = entry.session.as_deref();
+            session.is_some_and(|session| session.starts_with(wanted.as_str()))
+        };
         self.instance.as_ref().is_none_or(of_instance)
             && self.session.as_ref().is_none_or(of_session)
             && self
@@ -138,6 +141,8 @@ pub struct Describer {
     others: BTreeMap<InstanceId, Translator>,
     /// By how many milliseconds the clock of each instance's server is ahead.
     pub clocks: BTreeMap<InstanceId, i64>,
+    /// Entries up to this one are not counted: the reader has counted them before.
+    pub counted: Option<Cursor>,
 }
 
 /// What the envelope of a frame says.
@@ -165,9 +170,12 @@ impl Describer {
         let mut rows = Vec::new();
         for entry in entries {
             let row = self.row(entry);
-            let second = entry.at.0.div_euclid(1000);
-            let bin = bins.entry((entry.instance.clone(), second));
-            count(bin.or_insert_with(|| empty(entry, second)), entry, &row);
+            let known = |to: &Cursor| to.epoch == entry.epoch && entry.seq <= to.seq;
+            if !self.counted.as_ref().is_some_and(known) {
+                let second = entry.at.0.div_euclid(1000);
+                let bin = bins.entry((entry.instance.clone(), second));
+                count(bin.or_insert_with(|| empty(entry, second)), entry, &row);
+            }
             if filter.has(entry, &row) {
                 rows.push(row);
             }

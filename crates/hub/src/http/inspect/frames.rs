@@ -50,7 +50,7 @@ pub(in crate::http) struct FrameQuery {
     /// Frames of this instance only.
     #[param(value_type = Option<String>)]
     instance: Option<InstanceId>,
-    /// Frames of this session only.
+    /// Frames of sessions whose id begins so.
     #[param(value_type = Option<String>)]
     session: Option<SessionId>,
     /// Frames whose type contains this.
@@ -58,6 +58,8 @@ pub(in crate::http) struct FrameQuery {
     name: Option<String>,
     /// Frames whose JSON contains this.
     text: Option<String>,
+    /// The cursor up to which the reader has counted frames before: `bins` has later ones only.
+    counted: Option<String>,
     /// Frames of this opened bundle instead of the log.
     bundle: Option<u64>,
 }
@@ -94,6 +96,8 @@ pub(in crate::http) async fn follow(
             None => recent(&engine, query.recent.unwrap_or(0)),
         }),
     };
+    let mut describer = Describer::default();
+    describer.counted = query.counted.as_deref().map(str::parse).transpose()?;
     let feed = FrameFeed {
         newest: engine.log().newest(),
         changes: engine.changes(),
@@ -105,7 +109,7 @@ pub(in crate::http) async fn follow(
         },
         source,
         named,
-        describer: Describer::default(),
+        describer,
         revs: Vec::new(),
         listed: None,
         next: Instant::now(),
