@@ -98,7 +98,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("tree", &["unread.ts", "archive.ts", "tree.ts"]),
     ("bulk", &["bulk.ts"]),
     ("desk", &["panes.ts", "permalink.ts", "turn.ts"]),
-    ("verify", &["verify.ts"]),
+    ("verify", &["verify.ts", "debug.ts"]),
     ("parallel", &["parallel.ts"]),
     ("forms", &["forms.ts"]),
     ("changes", &["changes.ts"]),
@@ -107,7 +107,6 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("inspect", &["inspect.ts"]),
     ("frames", &["frames.ts", "charts.ts"]),
     ("travel", &["detail.ts", "travel.ts"]),
-    ("debug", &["debug.ts"]),
 ];
 
 /// Languages beside English: the name of their catalogue in `words/`, and the number of their plural forms.

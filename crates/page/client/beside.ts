@@ -87,3 +87,11 @@ export function watchBeside(): () => void {
   if (sessionStorage.getItem(reopenKey) !== null) void later("settings").then((own) => own.openSettings());
   return update;
 }
+
+/** Reports errors of this page to the hub, and logs its events where the address asks for it. What cannot be reported is in the console. */
+export function watchErrors(): void {
+  const report = (event: ErrorEvent | PromiseRejectionEvent): unknown => later("verify").then((own) => own.reportError(event), () => undefined);
+  addEventListener("error", report);
+  addEventListener("unhandledrejection", report);
+  if (location.search.includes("debug=events")) void later("verify").then((own) => own.logEvents());
+}

@@ -11,9 +11,8 @@ interface Chunks {
   inspect: typeof import("./inspect");
   frames: typeof import("./frames") & typeof import("./charts");
   travel: typeof import("./detail") & typeof import("./travel");
-  debug: typeof import("./debug");
   staging: typeof import("./staging");
-  verify: typeof import("./verify");
+  verify: typeof import("./verify") & typeof import("./debug");
   complete: typeof import("./complete");
   picker: typeof import("./picker");
   queue: typeof import("./queue") & typeof import("./held");

@@ -221,11 +221,6 @@ navigation(() => {
   filterRows();
   composerShown();
 });
-for (const kind of ["error", "unhandledrejection"] as const) {
-  // What cannot be reported, as the hub is away, is in the console.
-  addEventListener(kind, (event) => void later("debug").then((own) => own.reportError(event), () => undefined));
-}
-if (new URLSearchParams(location.search).get("debug") === "events") void later("debug").then((own) => own.logEvents());
 watchComposing();
 watchPlaces();
 watchPresses();
@@ -257,5 +252,6 @@ whenIdle(() =>
     beside = own.watchBeside();
     watchForNews();
     own.beginComposing();
+    own.watchErrors();
   }),
 );

@@ -32,7 +32,7 @@ pub(crate) mod asset {
 }
 
 /// Scripts that the page loads when they are needed: names, and places in [`assets`].
-pub(crate) const CHUNKS: [(&str, usize); 22] = [
+pub(crate) const CHUNKS: [(&str, usize); 21] = [
     ("palette", 8),
     ("beside", 9),
     ("settings", 10),
@@ -54,7 +54,6 @@ pub(crate) const CHUNKS: [(&str, usize); 22] = [
     ("inspect", 26),
     ("frames", 27),
     ("travel", 28),
-    ("debug", 29),
 ];
 
 /// Place in [`assets`] of the client's words of a language; English is in the script itself.
@@ -67,7 +66,7 @@ pub(crate) fn client_words(language: Language) -> Option<usize> {
     }
 }
 
-static ASSETS: [Asset; 32] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: [Asset; 31] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {
