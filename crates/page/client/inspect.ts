@@ -282,9 +282,12 @@ function listenTo(box: HTMLElement): void {
 /** Opens the inspector. */
 export async function openInspector(): Promise<void> {
   if (inspector()) return;
-  const [answer, frames] = [await fetch("/fragment/inspect").catch(() => null), await later("frames")];
+  const answer = await fetch("/fragment/inspect").catch(() => null);
   const box = answer?.ok === true ? parse(await answer.text()) : null;
   if (!(box instanceof HTMLElement)) return hint("Drovers did not answer. Try again.");
+  // The panel has the addresses of its own scripts.
+  for (const name of ["frames", "travel"]) root.setAttribute(`data-chunk-${name}`, box.dataset[name] ?? "");
+  const frames = await later("frames");
   const place = box.querySelector<HTMLElement>(".frames");
   if (inspector() || !place) return;
   byId("app")?.after(box);

@@ -56,6 +56,15 @@ pub(crate) const CHUNKS: [(&str, usize); 21] = [
     ("travel", 28),
 ];
 
+/// Scripts whose addresses only the panel of the event inspector has: the first paint of a page needs none of them.
+pub(crate) const INSPECTOR_CHUNKS: [&str; 2] = ["frames", "travel"];
+
+/// The address of a script that the page loads when it is needed; empty if there is none of this name.
+pub(crate) fn chunk_path(name: &str) -> &'static str {
+    let known = CHUNKS.iter().find(|(known, _)| *known == name);
+    known.map_or("", |(_, at)| asset_path(*at))
+}
+
 /// Place in [`assets`] of the client's words of a language; English is in the script itself.
 pub(crate) fn client_words(language: Language) -> Option<usize> {
     let first = CHUNKS.last().map_or(0, |(_, at)| at + 1);

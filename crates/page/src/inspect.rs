@@ -7,6 +7,7 @@ use model::plain;
 use model::time::Timestamp;
 use model::view::{LogState, NeedKind, ViewDelta};
 
+use crate::assets::chunk_path;
 use crate::language::{sentence, t};
 use crate::limits;
 use crate::render::Renderer;
@@ -54,7 +55,7 @@ pub struct PastMoment {
 /// The panel, which is empty until frames arrive.
 pub fn inspect_panel() -> String {
     html! {
-        section #inspector aria-label=(t("Event inspector")) {
+        section #inspector data-frames=(chunk_path("frames")) data-travel=(chunk_path("travel")) aria-label=(t("Event inspector")) {
             header.row {
                 h2 { (t("Event inspector")) }
                 select name="hop" aria-label=(t("Hop")) {

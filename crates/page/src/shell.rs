@@ -14,7 +14,7 @@ use model::ids::InstanceId;
 use model::time::Timestamp;
 use model::view::{ArchivedRow, ViewDelta};
 
-use crate::assets::{CHUNKS, asset, asset_path, client_words};
+use crate::assets::{CHUNKS, INSPECTOR_CHUNKS, asset, asset_path, client_words};
 use crate::language::{current, key, m, sentence, t};
 use crate::limits;
 use crate::regions::{self, parallel};
@@ -156,7 +156,8 @@ fn html_tag(seen: &ViewDelta, context: &Context<'_>) -> Markup {
     }
     .into_string();
     tag.truncate(tag.len() - "></html>".len());
-    for (name, at) in CHUNKS {
+    let of_document = |(name, _): &(&str, usize)| !INSPECTOR_CHUNKS.contains(name);
+    for (name, at) in CHUNKS.into_iter().filter(of_document) {
         tag.push_str(&format!(" data-chunk-{name}=\"{}\"", asset_path(at)));
     }
     PreEscaped(tag + ">")
