@@ -6,6 +6,7 @@
 mod app;
 mod assets;
 mod composing;
+mod compressor;
 mod discover;
 mod documents;
 mod ending;
@@ -32,6 +33,7 @@ mod queue;
 mod resume;
 mod review;
 mod search;
+mod session_changes;
 mod sessions;
 mod settings;
 mod shield;

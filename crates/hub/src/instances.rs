@@ -10,6 +10,7 @@ mod opencode_server;
 pub mod recall;
 mod running;
 mod unfinished;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -38,7 +39,7 @@ use crate::command::queue::{self, Queues};
 use crate::command::usage::{self, Account};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::{Drawing, LiveShared};
+use crate::feed::{Drawing, LiveShared};
 use crate::ingest::backoff::Policy;
 use crate::ingest::{Timeouts, wake};
 use crate::record::journal::sqlite::{self, SqliteFile};

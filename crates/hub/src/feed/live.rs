@@ -14,15 +14,15 @@ use model::State;
 use model::ids::SessionId;
 use model::state::Rev;
 use model::text::OpenText;
-use model::view::{self, Common, NewsRow, ViewDelta, Viewport};
+use model::view::{self, NewsRow, ViewDelta, Viewport};
 use page::wire::{self, Batch, ClientMessage, Frame, News, Op};
-use page::{Language, Renderer, Settings, speak};
+use page::{Language, Renderer, speak};
 use serde::Serialize;
-use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::{Ticks, position};
-use crate::engine::{Handle, HistoryDepth, Watched};
+use super::position;
+use super::shared::LiveShared;
+use crate::engine::{HistoryDepth, Watched};
 use crate::limits;
 
 /// The port to a viewer: text frames in both directions.
@@ -34,71 +34,7 @@ pub trait ViewerLink: Send {
     fn receive(&mut self) -> impl Future<Output = Option<String>> + Send;
 }
 
-/// The threads that render pages.
-#[derive(Clone, Debug)]
-pub enum Drawing {
-    /// Work that is not light runs on blocking threads, a limited number at a time.
-    Threads(Arc<Semaphore>),
-    /// Inline: for simulations, in which nothing may run concurrently.
-    Here,
-}
-
-impl Drawing {
-    /// Renders on as many threads as there are cores.
-    pub fn on_threads() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::Threads(Arc::new(Semaphore::new(cores)))
-    }
-}
-
-/// The data that all viewers share.
-#[derive(Clone, Debug)]
-pub struct LiveShared {
-    handle: Handle,
-    renderer: Arc<Renderer>,
-    ticks: Ticks,
-    drawing: Drawing,
-    /// Rows that are the same for many viewers.
-    common: Arc<Common>,
-    settings: watch::Receiver<Arc<Settings>>,
-}
-
 impl LiveShared {
-    /// The live feed of an engine.
-    pub fn new(handle: Handle, renderer: Arc<Renderer>, drawing: Drawing) -> Self {
-        let ticks = Ticks::start(handle.changes(), limits::TICK);
-        let (_never, settings) = watch::channel(Arc::default());
-        Self {
-            settings,
-            handle,
-            renderer,
-            ticks,
-            drawing,
-            common: Arc::default(),
-        }
-    }
-
-    /// Adds settings, whose changes are sent to all viewers.
-    #[must_use]
-    pub fn with_settings(self, settings: watch::Receiver<Arc<Settings>>) -> Self {
-        Self { settings, ..self }
-    }
-
-    /// Waits until the feed has ended: after that no viewer is sent anything.
-    pub async fn ended(&self) {
-        self.ticks.ended().await;
-    }
-
-    /// The engine whose state is rendered.
-    pub fn engine(&self) -> &Handle {
-        &self.handle
-    }
-
-    /// The whole view of a viewport, with the rows that viewers share. `state` is the state of [`LiveShared::engine`].
-    pub(super) fn whole(&self, state: &State, look: &Viewport) -> ViewDelta {
-        view::delta_with(state, look, Rev(0), &self.common)
-    }
-
     /// Serves one viewer until it disconnects.
     pub async fn serve(self, link: impl ViewerLink) {
         let viewer = Viewer {
@@ -118,24 +54,6 @@ impl LiveShared {
             news: None,
         };
         viewer.run().await;
-    }
-
-    /// Renders in a language, in the configured place. `None` if the rendering panicked.
-    pub async fn draw<T: Send + 'static>(
-        &self,
-        language: Language,
-        draw: impl FnOnce(&Renderer) -> T + Send + 'static,
-    ) -> Option<T> {
-        let draw = move |renderer: &Renderer| speak(language, || draw(renderer));
-        let turns = match &self.drawing {
-            Drawing::Here => return Some(draw(&self.renderer)),
-            Drawing::Threads(turns) => turns,
-        };
-        let _turn = turns.acquire().await.ok()?;
-        let renderer = self.renderer.clone();
-        tokio::task::spawn_blocking(move || draw(&renderer))
-            .await
-            .ok()
     }
 }
 

@@ -1,30 +1,17 @@
 //! Where changes come from: git, or what a server recorded of a session.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use changes::{
     FileChange, FileDiff, FileKind, FilePath, FileStatus, Head, Options, Patch, Staging,
 };
-use model::ids::{InstanceId, MessageId, SessionId};
+use model::ids::{InstanceId, SessionId};
 use sha2::{Digest, Sha256};
-use std::path::Path;
-use tokio::time::Instant;
 
 use super::{App, Asked, Problem, Scope};
 use crate::command::port::ChangedFile;
 use crate::git::{Compared, GitScope, Listed, Repository};
-use crate::limits;
-
-/// Identifies the changes that a server reported.
-type Reported = (InstanceId, SessionId, Option<MessageId>);
-
-/// Reported changes, and when they were reported.
-type Kept = (Reported, Instant, Arc<Vec<ChangedFile>>);
-
-/// Changes that servers reported lately.
-#[derive(Debug, Default)]
-pub(in crate::http) struct SessionChanges(Mutex<VecDeque<Kept>>);
 
 /// Changes of a folder.
 pub(super) struct Found {
@@ -72,24 +59,13 @@ async fn reported(
         false => None,
     };
     let key = (id.clone(), session.clone(), message);
-    let known = &app.session_changes().0;
-    let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
-    let fresh = |at: &Instant| at.elapsed() < limits::SESSION_CHANGES_KNOWN;
-    let found = lock()
-        .iter()
-        .find(|(of, at, _)| *of == key && fresh(at))
-        .map(|(_, _, files)| files.clone());
-    if let Some(found) = found {
+    let known = app.session_changes();
+    if let Some(found) = known.find(&key) {
         return Ok(found);
     }
     let files = commands.changed_files(id, session, key.2.as_ref()).await?;
     let files = Arc::new(files);
-    let mut all = lock();
-    all.retain(|(of, at, _)| *of != key && fresh(at));
-    all.push_back((key, Instant::now(), files.clone()));
-    while all.len() > limits::SESSION_CHANGES {
-        all.pop_front();
-    }
+    known.add(key, files.clone());
     Ok(files)
 }
 
