@@ -26,6 +26,8 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 pub(crate) const LAST_THREADS: Duration = Duration::from_millis(200);
 /// Timeout of `open` for a server that is starting. After it the command fails with the state of the link.
 pub(crate) const OPEN: Duration = Duration::from_secs(30);
+/// Timeout of a login that was given on the command line. After it the last reason is printed.
+pub(crate) const LOGIN: Duration = Duration::from_secs(5);
 /// Threads that read from servers, fold and serve, on this number of cores. With more, each event wakes a thread that finds
 /// nothing to do: see `docs/adr/0011-few-workers.md`. Drawing, large replies and the journal have threads of their own.
 pub(crate) fn workers(cores: usize) -> usize {

@@ -224,12 +224,16 @@ async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) ->
 async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
     let mut added = Vec::new();
     for new in wanted {
-        let address = match &new {
-            NewInstance::Url { url, .. } => Some(url.clone()),
-            NewInstance::Folder { .. } => None,
+        let (address, logs_in) = match &new {
+            NewInstance::Url { url, password, .. } => (Some(url.clone()), password.is_some()),
+            NewInstance::Folder { .. } => (None, false),
         };
         match trust::add(api, new).await {
             Ok(instance) => {
+                let instance = match logs_in {
+                    true => after_login(api, instance).await,
+                    false => instance,
+                };
                 print_other_name(address, &instance);
                 if let Some(reason) = &instance.reason {
                     out::note(&format!(
@@ -244,6 +248,21 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
         }
     }
     added
+}
+
+/// The instance once the hub tried the password that was given: until then a server that was added before has the reason of the attempt
+/// without it.
+async fn after_login(api: &Api, mut instance: Instance) -> Instance {
+    let before = instance.reason.clone();
+    let end = Instant::now() + limits::LOGIN;
+    while instance.reason.is_some() && instance.reason == before && Instant::now() < end {
+        sleep(limits::LOOK_AGAIN).await;
+        match api.instance(&instance.id).await {
+            Ok(now) => instance = now,
+            Err(_gone) => break,
+        }
+    }
+    instance
 }
 
 /// Says that a server is there already, under another name of this machine than it was called by now.
