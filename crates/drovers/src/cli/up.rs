@@ -23,6 +23,9 @@ use crate::places::{self, Places};
 use crate::serving::{self, Asks, Serving};
 use crate::{browser, limits, out, trust};
 
+/// Folder of the data directory with what is needed to find servers again that outlived a hub.
+const KEPT: &str = "kept";
+
 /// Start the hub and show these folders and servers (the default command)
 ///
 /// Prints `drovers listening on URL` once the hub is ready, and a link that gives one browser access. In each FOLDER the hub runs
@@ -43,6 +46,9 @@ pub(crate) struct UpArgs {
     /// Trust the folders: OpenCode runs the commands in their configuration (otherwise Drovers asks once per folder)
     #[arg(long)]
     trust: bool,
+    /// Let the servers of the folders go on when the hub ends, however it ends; the next hub continues with them
+    #[arg(long)]
+    keep_servers: bool,
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
@@ -143,7 +149,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let options = HubOptions {
         timeouts,
         journal: args.how.keep(),
-        ..HubOptions::new(serving::launcher(named)?)
+        ..HubOptions::new(serving::launcher(named)?.with_kept(&dir.file(KEPT), args.keep_servers))
     };
     let serving = Serving::start(dir, listen, options, first.notices, args.how.asks()).await?;
     let api = serving.api()?;
@@ -155,9 +161,25 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
         let added = add(&api, places.instances(args.trust)).await;
         how.show(&api, &page(&added)).await;
     });
+    let hub = serving.hub().clone();
     let ended = serving.until_asked_to_end().await;
     arrange.abort();
+    if args.keep_servers {
+        say_what_goes_on(hub.kept_servers());
+    }
     ended
+}
+
+/// Says how many servers outlive the hub, and how they are ended.
+fn say_what_goes_on(servers: usize) {
+    let (count, it) = match servers {
+        0 => return,
+        1 => ("1 OpenCode server goes".to_owned(), "it"),
+        more => (format!("{more} OpenCode servers go"), "them"),
+    };
+    out::note(&format!(
+        "{count} on without the hub. `drovers --keep-servers` continues with {it}; to end {it}, start and end `drovers` without that option"
+    ));
 }
 
 impl UpArgs {
@@ -194,9 +216,9 @@ async fn take(path: &Path) -> Result<PortTaken, Fault> {
 }
 
 async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) -> Result<(), Fault> {
-    if args.how.is_for_a_new_hub() || args.watch != Watch::default() {
+    if args.how.is_for_a_new_hub() || args.keep_servers || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub is already running at {}: --listen, --opencode, --journal-…, --no-auth, --stale-after and --dead-after have no effect. \
+            "a hub is already running at {}: --listen, --opencode, --journal-…, --no-auth, --keep-servers, --stale-after and --dead-after have no effect. \
              Stop it first if they should",
             api.url()
         ));
