@@ -13,6 +13,7 @@ mod ending;
 mod faults;
 mod figures;
 mod hostile;
+mod installing;
 mod keeping;
 mod program;
 mod replay;
