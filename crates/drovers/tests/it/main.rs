@@ -16,6 +16,7 @@ mod hostile;
 mod installing;
 mod keeping;
 mod program;
+mod proxies;
 mod replay;
 mod service;
 mod sessions;
