@@ -21,6 +21,7 @@ mod live;
 mod log;
 mod login;
 mod messages;
+mod metrics;
 mod needs;
 mod parallel;
 mod peer;
@@ -188,6 +189,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(health::read))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(metrics::read))
         .routes(routes!(discover::read))
         .routes(routes!(settings::read, settings::change))
         .routes(routes!(index::read))
