@@ -50,7 +50,7 @@ say() { printf '%s\n' "$*"; }
 run() { if [ "$dry" = 1 ]; then say "would run: $*"; else "$@"; fi; }
 
 if [ "$uninstall" = 1 ]; then
-  if [ -e "${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/drovers.service" ] && [ -x "$bin/drovers" ]; then
+  if [ -e "${XDG_CONFIG_HOME:-${HOME:-}/.config}/systemd/user/drovers.service" ] && [ -x "$bin/drovers" ]; then
     run "$bin/drovers" service remove || say "the service is still installed: \`systemctl --user disable --now drovers\`"
   fi
   run rm -f "$bin/drovers" "$bash/drovers" "$zsh/_drovers" "$fish/drovers.fish" "$apps/drovers.desktop" "$icons/drovers.svg"

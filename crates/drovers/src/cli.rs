@@ -217,6 +217,11 @@ impl Command {
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
+    if complete::is_asked()
+        && let Some(path) = Configuration::load(None).path_of("data_dir")
+    {
+        complete::set_data_dir(path);
+    }
     // Set by the scripts of `drovers completions`: it answers the shell then, and ends.
     CompleteEnv::with_factory(Cli::command)
         .var(complete::VARIABLE)

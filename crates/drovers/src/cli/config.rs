@@ -9,7 +9,7 @@ use crate::out::{self, Colour};
 
 /// Check or show the configuration: the file, the environment, and the defaults
 ///
-/// A flag precedes the environment, the environment the file, and the file the default. docs/configuration.md lists the settings.
+/// A flag precedes the environment, the environment the file, and the file the default. docs/configuration.md lists the options.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  drovers config check\n  drovers config show --json")]
 pub(crate) struct ConfigArgs {
@@ -25,9 +25,9 @@ enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show every setting, its value, and where that came from
+    /// Show every option, its value, and where that came from
     Show {
-        /// Print {"path", "settings": [{"name", "value", "source", "place"}]} as JSON
+        /// Print {"path", "options": [{"name", "value", "source", "place"}]} as JSON
         #[arg(long)]
         json: bool,
     },
@@ -81,7 +81,7 @@ fn check(configuration: &Configuration, json: bool) -> Result<(), Fault> {
             let meant = configuration::nearest(name, known);
             let meant = meant.map(|meant| format!(". Did you mean {meant}?"));
             let meant = meant.unwrap_or_default();
-            out::line(&out::one_line(&format!("{name} is no setting{meant}")))?;
+            out::line(&out::one_line(&format!("{name} is no option{meant}")))?;
         }
     }
     match problems.len() {
@@ -109,13 +109,13 @@ fn show(setting: &Setting, json: bool) -> Result<(), Fault> {
         )
     });
     if json {
-        let settings = values.iter().map(|(name, value)| {
+        let options = values.iter().map(|(name, value)| {
             let (source, place) = words(configuration, &value.source);
             serde_json::json!({"name": name, "value": value.text, "source": source, "place": place})
         });
         return out::json(&serde_json::json!({
             "path": path(configuration),
-            "settings": settings.collect::<Vec<_>>(),
+            "options": options.collect::<Vec<_>>(),
         }));
     }
     let rows = values.iter().map(|(name, Value { text, source })| {

@@ -1,7 +1,7 @@
-//! Settings of the program that a file and the environment give, and where each value came from.
+//! Options of the program that a file and the environment give, and where each value came from.
 //!
 //! A flag precedes the environment, the environment the file, and the file the default. Every value is checked when it is read, by the
-//! parser of its flag. Credentials are no settings: they are in no file that a person edits.
+//! parser of its flag. Credentials are no options: they are in no file that a person edits.
 
 mod file;
 mod keys;
@@ -20,7 +20,7 @@ pub(crate) use keys::{KEYS, Key};
 /// The environment variable that names the file.
 pub(crate) const FILE_VARIABLE: &str = "DROVERS_CONFIG";
 
-/// Variables that are read and are no settings.
+/// Variables that are read and are no options.
 pub(crate) const OTHER_VARIABLES: [(&str, &str); 6] = [
     (
         FILE_VARIABLE,
@@ -79,7 +79,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The settings, as the file and the environment have them.
+/// The options, as the file and the environment have them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Configuration {
     path: Option<PathBuf>,
@@ -167,7 +167,7 @@ impl Configuration {
         }
     }
 
-    /// The value of a setting; that of the default if no place names it.
+    /// The value of an option; that of the default if no place names it.
     pub(crate) fn value(&self, key: &Key) -> Value {
         let known = self.values.get(key.name).cloned();
         known.unwrap_or_else(|| Value {
@@ -176,12 +176,12 @@ impl Configuration {
         })
     }
 
-    /// The value of a setting that the file or the environment names.
+    /// The value of an option that the file or the environment names.
     pub(crate) fn get<T: FromStr>(&self, name: &str) -> Option<T> {
         self.values.get(name)?.text.parse().ok()
     }
 
-    /// The path in a setting, with the home folder for a leading `~`.
+    /// The path in an option, with the home folder for a leading `~`.
     pub(crate) fn path_of(&self, name: &str) -> Option<PathBuf> {
         Some(keys::home(&self.values.get(name)?.text))
     }

@@ -19,7 +19,7 @@ const MARK: &str = "Written by `drovers service install`";
 
 /// Keep a hub running: a systemd user unit, or an agent of launchd on macOS
 ///
-/// The service runs `drovers up` as you, with the `PATH` of this terminal, so that it finds the same OpenCode. Its settings come from the
+/// The service runs `drovers up` as you, with the `PATH` of this terminal, so that it finds the same OpenCode. Its options come from the
 /// configuration file.
 #[derive(Debug, Args)]
 #[command(
@@ -87,6 +87,8 @@ struct Plan {
     file: PathBuf,
     content: String,
     install: Vec<Vec<String>>,
+    /// What ends a service that runs, where `install` cannot replace it.
+    replace: Vec<Vec<String>>,
     remove: Vec<Vec<String>>,
     /// Ends with code 0 if the service runs.
     status: Vec<String>,
@@ -189,7 +191,8 @@ fn install(plan: &Plan, how: &How, force: bool, data_dir: &Path) -> Result<(), F
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     write_private(&plan.file, plan.content.as_bytes()).map_err(failed)?;
-    for command in &plan.install {
+    let replace = plan.replace.iter().filter(|_| runs);
+    for command in replace.chain(&plan.install) {
         execute(command)?;
     }
     if how.json {

@@ -1,4 +1,4 @@
-//! Where settings come from, as the program has them.
+//! Where options come from, as the program has them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,9 +16,9 @@ fn configure(home: &Home, text: &str) -> PathBuf {
     file
 }
 
-fn setting<'a>(shown: &'a Value, name: &str) -> &'a Value {
-    let mut settings = shown["settings"].as_array().unwrap().iter();
-    settings.find(|setting| setting["name"] == name).unwrap()
+fn option<'a>(shown: &'a Value, name: &str) -> &'a Value {
+    let mut options = shown["options"].as_array().unwrap().iter();
+    options.find(|option| option["name"] == name).unwrap()
 }
 
 #[tokio::test]
@@ -53,18 +53,18 @@ async fn a_flag_precedes_the_environment_the_file_and_the_default() {
         ),
         ("stale_after", "25s", "default", None),
     ] {
-        let setting = setting(&shown, name);
+        let option = option(&shown, name);
         let found = (
-            &setting["value"],
-            &setting["source"],
-            setting["place"].as_str(),
+            &option["value"],
+            &option["source"],
+            option["place"].as_str(),
         );
         assert_eq!(
             found,
             (&Value::from(value), &Value::from(source), place.as_deref())
         );
     }
-    let data_dir = setting(&shown, "data_dir");
+    let data_dir = option(&shown, "data_dir");
     assert_eq!(data_dir["source"], "environment");
     let text = home.run(&["config", "show"]).await.ok();
     assert!(

@@ -75,7 +75,7 @@ async fn a_service_is_installed_and_removed() {
     ] {
         assert!(text.contains(&line), "{line}: {text}");
     }
-    verify(&unit(&home));
+    verify(&unit(&home), home.path("").as_path());
     // Once more changes nothing, so that no turn ends.
     let again = run(&home, &["install"]).await.ok();
     assert!(again.contains("already"), "{again}");
@@ -148,10 +148,12 @@ async fn an_agent_of_launchd_is_shown() {
 }
 
 /// systemd's own opinion of a unit, where it is installed.
-fn verify(unit: &Path) {
+fn verify(unit: &Path, home: &Path) {
     let verified = Command::new("systemd-analyze")
         .args(["--user", "verify"])
         .arg(unit)
+        .env("HOME", home)
+        .env("XDG_RUNTIME_DIR", home)
         .output();
     let Ok(verified) = verified else { return };
     let said = String::from_utf8_lossy(&verified.stderr);

@@ -15,7 +15,7 @@ use crate::limits;
 /// What a file has.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Settings that make sense.
+    /// Options that make sense.
     pub(super) values: Vec<(&'static str, Value)>,
     /// Lines that do not, and why.
     pub(super) problems: Vec<(usize, String)>,
@@ -91,7 +91,7 @@ pub(super) fn parse(text: &str) -> Content {
     };
     for (name, value) in table.get_ref() {
         let at = line(name.span());
-        match setting(name.get_ref(), value.get_ref()) {
+        match option(name.get_ref(), value.get_ref()) {
             Ok((key, text)) => {
                 let source = Source::File(at);
                 content.values.push((key.name, Value { text, source }));
@@ -108,7 +108,7 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + before.filter(|byte| **byte == b'\n').count()
 }
 
-fn setting(name: &str, value: &DeValue<'_>) -> Result<(&'static Key, String), String> {
+fn option(name: &str, value: &DeValue<'_>) -> Result<(&'static Key, String), String> {
     let Some(key) = KEYS.iter().find(|key| key.name == name) else {
         return Err(unknown(name));
     };
@@ -127,11 +127,11 @@ fn unknown(name: &str) -> String {
     let lower = name.to_lowercase();
     if SECRET.iter().any(|word| lower.contains(word)) {
         return format!(
-            "`{name}` is no setting: credentials are never in this file. Set DROVERS_PASSWORD or DROVERS_TOKEN in the environment"
+            "`{name}` is no option: credentials are never in this file. Set DROVERS_PASSWORD or DROVERS_TOKEN in the environment"
         );
     }
     match nearest(&lower, KEYS.iter().map(|key| key.name)) {
-        Some(meant) => format!("`{name}` is no setting. Did you mean `{meant}`?"),
-        None => format!("`{name}` is no setting. `drovers config show` lists them"),
+        Some(meant) => format!("`{name}` is no option. Did you mean `{meant}`?"),
+        None => format!("`{name}` is no option. `drovers config show` lists them"),
     }
 }

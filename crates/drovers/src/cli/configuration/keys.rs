@@ -1,4 +1,4 @@
-//! The settings: names, kinds, defaults, and the flags that mean the same.
+//! The options: names, kinds, defaults, and the flags that mean the same.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -34,12 +34,12 @@ impl Kind {
     }
 }
 
-/// A setting.
+/// An option.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     /// The name in the file.
     pub(crate) name: &'static str,
-    /// The flag that means the same, or that means `false` of a switch. Its help describes the setting.
+    /// The flag that means the same, or that means `false` of a switch. Its help describes the option.
     pub(crate) flag: &'static str,
     /// The default, in words where it is no value.
     pub(crate) default: &'static str,
@@ -62,7 +62,7 @@ impl Key {
     }
 }
 
-/// Every setting.
+/// Every option.
 pub(crate) const KEYS: [Key; 11] = [
     key(
         "data_dir",
@@ -113,7 +113,7 @@ pub(crate) const KEYS: [Key; 11] = [
     ),
 ];
 
-/// Flags of `drovers up` that are no settings, each with the reason.
+/// Flags of `drovers up` that are no options, each with the reason.
 #[cfg(test)]
 pub(super) const FLAGS_ONLY: [(&str, &str); 5] = [
     (
@@ -129,7 +129,7 @@ pub(super) const FLAGS_ONLY: [(&str, &str); 5] = [
         "for tests: a file must not open the hub to everybody",
     ),
     ("config", "names the file"),
-    ("help", "no setting"),
+    ("help", "no option"),
 ];
 
 const fn key(

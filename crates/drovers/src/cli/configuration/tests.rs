@@ -80,16 +80,16 @@ fn a_file_that_another_user_can_change_is_not_read() {
 }
 
 #[test]
-fn every_flag_of_up_is_a_setting_or_says_why_not() {
+fn every_flag_of_up_is_an_option_or_says_why_not() {
     let command = Cli::command();
     let flags = command.get_arguments().filter_map(|arg| arg.get_long());
     let up = command.find_subcommand("up").unwrap();
     let flags = flags.chain(up.get_arguments().filter_map(|arg| arg.get_long()));
     for flag in flags {
-        let setting = KEYS.iter().any(|key| key.flag == flag);
+        let option = KEYS.iter().any(|key| key.flag == flag);
         let alone = FLAGS_ONLY.iter().any(|(name, _)| *name == flag);
         assert!(
-            setting != alone,
+            option != alone,
             "--{flag} needs a key, or a reason in FLAGS_ONLY"
         );
     }
@@ -108,7 +108,7 @@ fn help(command: &clap::Command, flag: &str) -> String {
 fn tables() -> String {
     let command = Cli::command();
     let mut text =
-        "| setting | environment | flag | default | meaning |\n| --- | --- | --- | --- | --- |\n"
+        "| option | environment | flag | default | meaning |\n| --- | --- | --- | --- | --- |\n"
             .to_owned();
     for key in &KEYS {
         let meaning = match key.kind == Kind::Switch {
@@ -118,11 +118,11 @@ fn tables() -> String {
         let (name, variable, flag, default) = (key.name, key.variable(), key.flag, key.default);
         text += &format!("| `{name}` | `{variable}` | `--{flag}` | `{default}` | {meaning} |\n");
     }
-    text += "\nVariables that are no settings:\n\n| variable | meaning |\n| --- | --- |\n";
+    text += "\nVariables that are no options:\n\n| variable | meaning |\n| --- | --- |\n";
     for (name, meaning) in OTHER_VARIABLES {
         text += &format!("| `{name}` | {meaning} |\n");
     }
-    text += "\nFlags of `drovers up` that are no settings:\n\n| flag | why |\n| --- | --- |\n";
+    text += "\nFlags of `drovers up` that are no options:\n\n| flag | why |\n| --- | --- |\n";
     for (name, reason) in FLAGS_ONLY.iter().filter(|(name, _)| *name != "help") {
         text += &format!("| `--{name}` | {reason} |\n");
     }
@@ -161,7 +161,7 @@ fn hold(name: &str, expected: &str) {
 }
 
 #[test]
-fn the_documents_list_every_setting_and_every_command() {
+fn the_documents_list_every_option_and_every_command() {
     const BEGIN: &str = "<!-- generated -->\n";
     const END: &str = "<!-- end -->\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
@@ -172,8 +172,8 @@ fn the_documents_list_every_setting_and_every_command() {
     let mut command = Cli::command();
     command.build();
     reference(&mut command, "drovers", &mut commands);
-    let settings = format!("{before}{BEGIN}{}{END}{after}", tables());
+    let options = format!("{before}{BEGIN}{}{END}{after}", tables());
     let held = std::panic::catch_unwind(|| hold("commands.md", &commands));
-    hold("configuration.md", &settings);
+    hold("configuration.md", &options);
     assert!(held.is_ok(), "docs/commands.md was written anew");
 }

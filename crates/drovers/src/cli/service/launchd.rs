@@ -18,6 +18,7 @@ pub(super) fn plan(program: &Program) -> Result<Plan, Fault> {
     Ok(Plan {
         content: list(program),
         install: vec![words(&["launchctl", "bootstrap", &domain, &path])],
+        replace: vec![words(&["launchctl", "bootout", &service])],
         remove: vec![words(&["launchctl", "bootout", &service])],
         status: words(&["launchctl", "print", &service]),
         advice: "`drovers link` prints a link for your browser",

@@ -19,6 +19,7 @@ pub(super) fn plan(program: &Program) -> Result<Plan, Fault> {
             words(&["systemctl", "--user", "enable", UNIT]),
             words(&["systemctl", "--user", "restart", UNIT]),
         ],
+        replace: Vec::new(),
         remove: vec![
             words(&["systemctl", "--user", "disable", "--now", UNIT]),
             words(&["systemctl", "--user", "daemon-reload"]),
