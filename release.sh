@@ -47,10 +47,11 @@ if [ -z "$binary" ]; then
 fi
 
 folder=$work/$name
-mkdir -p "$folder/packaging"
+mkdir -p "$folder/packaging" "$folder/docs"
 install -m 755 "$binary" "$folder/drovers"
 install -m 755 install.sh launch.sh "$folder/"
 install -m 644 install.bat launch.bat README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$folder/"
+install -m 644 docs/*.md "$folder/docs/"
 install -m 644 packaging/drovers.desktop packaging/drovers.svg "$folder/packaging/"
 if [ "$lists" = 1 ]; then
   cargo run --quiet --locked -p tidy --example packages -- "$work/lists"
