@@ -240,7 +240,6 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-// Longer than 70 lines: one arm for each command.
 fn answer(cli: Cli) -> Result<(), Fault> {
     let Cli {
         setting,
