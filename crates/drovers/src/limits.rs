@@ -60,6 +60,20 @@ pub(crate) const PROMPT_BYTES: usize = 8 << 20;
 /// within 5 s. The real one needs 1.5 s, and 7 s on a busy machine.
 pub(crate) const REAL_OPENCODE: Duration = Duration::from_millis(4200);
 
+/// Bytes of the configuration file. A larger one is refused.
+pub(crate) const CONFIGURATION_BYTES: u64 = 64 << 10;
+/// Timeout of a program that `doctor` asks for its version. After it the program counts as broken, and is ended.
+pub(crate) const PROGRAM_VERSION: Duration = Duration::from_secs(10);
+/// Bytes read of what such a program prints. The rest is not read.
+pub(crate) const PROGRAM_OUTPUT: u64 = 4096;
+/// Free bytes of the disk below which `doctor` warns.
+pub(crate) const DISK_LOW: u64 = 1 << 30;
+/// Free bytes of the disk below which `doctor` reports a problem.
+pub(crate) const DISK_FULL: u64 = 100 << 20;
+/// Difference of clocks beyond which `doctor` reports it.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(300);
+/// Folders with a finding that `doctor` lists. The rest is left out.
+pub(crate) const DOCTOR_FOLDERS: usize = 50;
 /// Open files that a hub requests from the system. Beyond what the system grants, connections are refused.
 pub(crate) const OPEN_FILES: u64 = 16_384;
 /// Default number of audit log entries shown.

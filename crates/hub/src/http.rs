@@ -22,6 +22,7 @@ mod live;
 mod log;
 mod login;
 mod messages;
+mod metrics;
 mod needs;
 mod parallel;
 mod peer;
@@ -190,6 +191,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(health::read))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(metrics::read))
         .routes(routes!(discover::read))
         .routes(routes!(settings::read, settings::change))
         .routes(routes!(index::read))

@@ -4,6 +4,7 @@
 //! it to viewers.
 
 pub mod access;
+pub mod backup;
 pub mod clock;
 pub mod command;
 pub mod datadir;

@@ -67,6 +67,12 @@ pub const WATCHED_MESSAGES: usize = MESSAGE_PAGE + MESSAGE_PAGE / 2;
 /// Messages stored while a viewer shows older ones: a session of 10,000 messages can be read to its beginning. Beyond it the
 /// viewer's window begins later.
 pub const WATCHED_OLDER_MESSAGES: usize = 12_000;
+/// Time that a backup waits for a writer of an SQLite file. After it the backup fails.
+pub const BACKUP_BUSY: Duration = Duration::from_secs(10);
+/// Bytes that a backup reads at once.
+pub const BACKUP_CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of the description at the beginning of a backup. The rest is not read, and the file is no backup then.
+pub const BACKUP_MANIFEST_BYTES: u64 = 1 << 20;
 /// Bytes of upstream events that the log keeps in memory while there is no journal. The oldest are dropped first; later
 /// readers get a gap.
 pub const LOG_BYTES: usize = 32 << 20;

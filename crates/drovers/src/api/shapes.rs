@@ -382,9 +382,13 @@ pub(crate) struct Prompted {
 
 /// Health of the hub.
 #[derive(Debug, Deserialize)]
-pub(super) struct Health {
+pub(crate) struct Health {
     pub(super) log: LogHealth,
-    pub(super) journal: JournalHealth,
+    /// The problems, as sentences.
+    #[serde(default)]
+    pub(crate) problems: Vec<String>,
+    /// State of the journal.
+    pub(crate) journal: JournalHealth,
 }
 
 /// Health of the journal.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Setting;
 use super::bytes::Bytes;
+use super::configuration::Configuration;
 use super::watch::Watch;
 use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
@@ -104,6 +105,23 @@ impl StartOptions {
             || self.no_auth
     }
 
+    /// The same options, where those that the command line does not name come from the configuration.
+    pub(crate) fn completed(self, configuration: &Configuration) -> Self {
+        let off = |name| configuration.get(name) == Some(false);
+        let named = self.journal_size.is_some() || self.journal_days.is_some();
+        let days = self.journal_days;
+        let size = self.journal_size;
+        Self {
+            listen: self.listen.or_else(|| configuration.listen()),
+            opencode: self.opencode.or_else(|| configuration.opencode()),
+            no_open: self.no_open || off("open"),
+            no_auth: self.no_auth,
+            journal_size: size.or_else(|| configuration.get("journal_size")),
+            journal_days: days.or_else(|| configuration.get("journal_days")),
+            no_journal: self.no_journal || (!named && off("journal")),
+        }
+    }
+
     /// Whether the hub authenticates its callers.
     pub(crate) fn asks(&self) -> Asks {
         if self.no_auth {
@@ -127,8 +145,11 @@ impl StartOptions {
 
 /// Starts a hub, or hands over to the one that runs.
 pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
-    let named = args.opencode()?;
-    let timeouts = args.watch.timeouts()?;
+    let configuration = setting.configuration();
+    let how = args.how.clone().completed(configuration);
+    let keeps = args.keep_servers || configuration.get("keep_servers") == Some(true);
+    let named = program(&how)?;
+    let timeouts = args.watch.timeouts(configuration)?;
     let mut places = Places::read(&args.folders, &args.attach)?;
     let bare = places.is_empty();
     if bare {
@@ -139,21 +160,20 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
         PortTaken::Mine(dir) => dir,
         PortTaken::By(api) => {
             places.ask().await?;
-            return hand_over(&api, &data_dir, places, &args).await;
+            return hand_over(&api, &data_dir, places, &args, &how).await;
         }
     };
     places.ask().await?;
-    warn_without_opencode(&places, &args);
+    warn_without_opencode(&places, &how);
     let first = is_first(&dir)?;
-    let listen = args.how.listen.unwrap_or_default();
+    let listen = how.listen.unwrap_or_default();
     let options = HubOptions {
         timeouts,
-        journal: args.how.keep(),
-        ..HubOptions::new(serving::launcher(named)?.with_kept(&dir.file(KEPT), args.keep_servers))
+        journal: how.keep(),
+        ..HubOptions::new(serving::launcher(named)?.with_kept(&dir.file(KEPT), keeps))
     };
-    let serving = Serving::start(dir, listen, options, first.notices, args.how.asks()).await?;
+    let serving = Serving::start(dir, listen, options, first.notices, how.asks()).await?;
     let api = serving.api()?;
-    let how = args.how.clone();
     let arrange = tokio::spawn(async move {
         if bare && first.nothing_known {
             attach_what_listens(&api, &mut places).await;
@@ -164,7 +184,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let hub = serving.hub().clone();
     let ended = serving.until_asked_to_end().await;
     arrange.abort();
-    if args.keep_servers {
+    if keeps {
         say_what_goes_on(hub.kept_servers());
     }
     ended
@@ -182,13 +202,12 @@ fn say_what_goes_on(servers: usize) {
     ));
 }
 
-impl UpArgs {
-    fn opencode(&self) -> Result<Option<PathBuf>, Fault> {
-        let named = self.how.opencode.as_deref();
-        named
-            .map(|path| binary::find(Some(path)).map_err(Fault::usage))
-            .transpose()
-    }
+/// The program that the options name.
+fn program(how: &StartOptions) -> Result<Option<PathBuf>, Fault> {
+    let named = how.opencode.as_deref();
+    named
+        .map(|path| binary::find(Some(path)).map_err(Fault::usage))
+        .transpose()
 }
 
 enum PortTaken {
@@ -215,7 +234,13 @@ async fn take(path: &Path) -> Result<PortTaken, Fault> {
     }
 }
 
-async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) -> Result<(), Fault> {
+async fn hand_over(
+    api: &Api,
+    data_dir: &Path,
+    places: Places,
+    args: &UpArgs,
+    how: &StartOptions,
+) -> Result<(), Fault> {
     if args.how.is_for_a_new_hub() || args.keep_servers || args.watch != Watch::default() {
         out::note(&format!(
             "a hub is already running at {}: --listen, --opencode, --journal-…, --no-auth, --keep-servers, --stale-after and --dead-after have no effect. \
@@ -231,7 +256,7 @@ async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) ->
         Ok(link) => serving::print_link(&link, data_dir)?,
         Err(fault) => out::note(&fault.to_string()),
     }
-    args.how.show(api, &page(&added)).await;
+    how.show(api, &page(&added)).await;
     if added.len() < count {
         return Err(Fault::failed(format!(
             "the hub at {} rejected {} of {count}; see the reasons above",
@@ -314,9 +339,9 @@ fn project_here() -> Option<Folder> {
         .filter(Folder::is_project)
 }
 
-fn warn_without_opencode(places: &Places, args: &UpArgs) {
+fn warn_without_opencode(places: &Places, how: &StartOptions) {
     if !places.folders.is_empty()
-        && let Err(error) = binary::find(args.how.opencode.as_deref())
+        && let Err(error) = binary::find(how.opencode.as_deref())
     {
         out::note(&error.to_string());
     }

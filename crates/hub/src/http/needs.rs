@@ -67,6 +67,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/api/log", Watch),
     // The hub.
     ("GET", "/api/health", Watch),
+    ("GET", "/metrics", Watch),
     ("GET", "/api/openapi.json", Watch),
     ("GET", "/api/discover", Watch),
     ("GET", "/api/settings", Watch),

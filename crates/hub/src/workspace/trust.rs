@@ -101,7 +101,14 @@ impl Trust {
     ///
     /// # Errors The disk reports an error.
     pub fn load(dir: &DataDir, known: impl IntoIterator<Item = Folder>) -> io::Result<Self> {
-        let file = dir.file(FILE);
+        Self::look(dir.path(), known)
+    }
+
+    /// The same of the data directory at `path`, which a hub may use. Blocks on the disk, and changes nothing.
+    ///
+    /// # Errors The disk reports an error.
+    pub fn look(path: &Path, known: impl IntoIterator<Item = Folder>) -> io::Result<Self> {
+        let file = path.join(FILE);
         let read = match fs::read(&file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             read => Some(read?),

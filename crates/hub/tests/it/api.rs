@@ -472,6 +472,7 @@ async fn every_route_is_described() {
         "get /api/since",
         "get /api/tokens",
         "get /api/usage",
+        "get /metrics",
         "patch /api/instances/{id}",
         "patch /api/instances/{id}/sessions/{sid}",
         "patch /api/instances/{id}/sessions/{sid}/queue",

@@ -17,6 +17,7 @@ mod health;
 mod hostile;
 mod journal;
 mod lab;
+mod metrics;
 mod outbox;
 mod pages;
 mod parallel;
