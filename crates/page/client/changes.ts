@@ -6,12 +6,13 @@ import { byId, root } from "./dom";
 import { hint } from "./hint";
 import { later } from "./later";
 import { go } from "./navigate";
+import { t } from "./words";
 
 export const reviewPlace = (): HTMLElement | null => byId("review");
 export const reviewBoard = (): HTMLElement | null => document.querySelector<HTMLElement>("#review > .review");
 export const reviewApi = (): string => `/api/instances/${encodeURIComponent(root.dataset.instance ?? "")}/review`;
 
-const files = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>("#review .file")];
+export const files = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>("#review .file")];
 
 /** How files are shown on this device. */
 let split = localStorage.getItem("review-split") !== null;
@@ -24,7 +25,7 @@ export function fileQuery(file: HTMLElement): string {
   return `${reviewBoard()?.dataset.query ?? ""}&path=${encodeURIComponent(path)}${before}`;
 }
 
-export const whyReviewFailed = ({ status, json }: Reply): string => (status === 0 ? "Drovers did not answer. Try again." : inWords(json, status));
+export const whyReviewFailed = ({ status, json }: Reply): string => (status === 0 ? t("Drovers did not answer. Try again.") : inWords(json, status));
 
 async function html(url: string): Promise<DocumentFragment | string> {
   try {
@@ -35,7 +36,7 @@ async function html(url: string): Promise<DocumentFragment | string> {
     template.innerHTML = text;
     return template.content;
   } catch {
-    return "Drovers did not answer. Try again.";
+    return t("Drovers did not answer. Try again.");
   }
 }
 
@@ -43,7 +44,7 @@ const drawn = (more: string): string => `&split=${split}&space=${space}${more}`;
 const partUrl = (file: HTMLElement, part: string, more = ""): string =>
   `${reviewPlace()?.dataset.url ?? ""}/${part}?${fileQuery(file)}${drawn(more)}`;
 
-const isWriting = (inside: Element | null): boolean => inside?.querySelector("form.comment, dialog[open]") != null;
+export const isWriting = (inside: Element | null): boolean => inside?.querySelector("form.comment, dialog[open]") != null;
 
 /** Fetches the lines of a file. */
 export async function loadFile(file: HTMLElement): Promise<void> {
@@ -141,6 +142,7 @@ export async function readReview(): Promise<void> {
   tick();
   place.scrollTop = same ? top : 0;
   if (same) point(at.isConnected ? at : null);
+  void later("marks").then((own) => own.catchUpMarks());
 }
 
 /** Shows the review that the page is for. */
@@ -175,7 +177,7 @@ function toggleSplit(): void {
 function toggleSpace(): void {
   space = !space;
   drawAnew();
-  hint(space ? "White space does not count." : "White space counts.");
+  hint(space ? t("White space does not count.") : t("White space counts."));
 }
 
 /** The line or file that keys are for, and where the selection begins. */
@@ -193,6 +195,9 @@ export function fileAtHand(): HTMLElement | null {
   const edge = reviewPlace()?.getBoundingClientRect().top ?? 0;
   return own ?? files().find((file) => file.getBoundingClientRect().bottom > edge + 80) ?? null;
 }
+
+/** True for the file with the cursor. */
+export const isAtHand = (file: HTMLElement): boolean => cursor !== null && file.contains(cursor);
 
 /** The rows that are selected, at least the one at the cursor. */
 export function selectedRows(): HTMLElement[] {
@@ -292,19 +297,28 @@ export function fold(file: HTMLElement, folded = !file.hasAttribute("data-fold")
   if (!folded && !file.querySelector("[data-loaded]")) nearing.observe(file);
 }
 
+/** The row of a file in the tree. */
+export const treeRow = (file: HTMLElement): Element | null => document.querySelector(`.files [href="#${file.id}"]`)?.parentElement ?? null;
+
+/** Shows whether a file was viewed. */
+export function showViewed(file: HTMLElement, state: string): void {
+  file.dataset.viewed = state;
+  const box = file.querySelector<HTMLInputElement>("[data-do=review-viewed]");
+  if (box) box.checked = state === "yes";
+  treeRow(file)?.setAttribute("data-viewed", state);
+  const count = document.querySelector(".viewed-count");
+  if (count) count.textContent = String(files().filter((one) => one.dataset.viewed === "yes").length);
+}
+
 /** Marks a file as viewed, or takes the mark back. */
 async function toggleViewed(file: HTMLElement | null, walk = false): Promise<void> {
-  if (!file) return hint("There is no file here.");
+  if (!file) return hint(t("There is no file here."));
   const viewed = file.dataset.viewed !== "yes";
   const reply = await exchange("PUT", `${reviewApi()}/viewed?${fileQuery(file)}`, { viewed });
   const box = file.querySelector<HTMLInputElement>("[data-do=review-viewed]");
   if (box) box.checked = isGood(reply) ? viewed : !viewed;
   if (!isGood(reply)) return complain(file, whyReviewFailed(reply));
-  const state = viewed ? "yes" : "no";
-  file.dataset.viewed = state;
-  document.querySelector(`.files [href="#${file.id}"]`)?.parentElement?.setAttribute("data-viewed", state);
-  const count = document.querySelector(".viewed-count");
-  if (count) count.textContent = String(files().filter((one) => one.dataset.viewed === "yes").length);
+  showViewed(file, viewed ? "yes" : "no");
   fold(file, viewed);
   if (walk && viewed) stepFile(1);
 }
@@ -387,6 +401,7 @@ let watching = false;
 function watchReviewPage(): void {
   if (watching) return;
   watching = true;
+  void later("marks").then((own) => own.watchMarks());
   void later("beside").then((own) => own.alongside(followAgent));
   document.addEventListener("click", (event) => {
     const target = event.target as Element;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Options;
 use super::log::SharedCompressor;
 use super::problem::Problem;
-use super::review::SessionChanges;
+use super::review::{Comparisons, SessionChanges};
 use crate::access::{Access, Throttle};
 use crate::command::Commands;
 use crate::instances::Hub;
@@ -38,6 +38,7 @@ struct Inner {
     started: Timestamp,
     press: Arc<SharedCompressor>,
     session_changes: SessionChanges,
+    comparisons: Comparisons,
 }
 
 impl App {
@@ -91,6 +92,7 @@ impl App {
             started: hub.engine().now(),
             press: Arc::new(SharedCompressor::new()),
             session_changes: SessionChanges::default(),
+            comparisons: Comparisons::default(),
             hub,
         }))
     }
@@ -144,6 +146,11 @@ impl App {
     /// Changes that servers reported of sessions lately.
     pub(super) fn session_changes(&self) -> &SessionChanges {
         &self.0.session_changes
+    }
+
+    /// Comparisons of files that were made lately.
+    pub(super) fn comparisons(&self) -> &Comparisons {
+        &self.0.comparisons
     }
 
     /// Cancelled once the hub shuts down: streaming responses end then.
