@@ -63,29 +63,37 @@ fn main() {
     let list = ["diff", "--raw", "--numstat", "-z"];
     let patch = ["diff", "--unified=1000000000", "--", "large.rs"];
     let printed = git(home.path(), &patch);
-    let parsed = Patch::parse(&printed);
-    let diff = FileDiff::of(parsed.clone(), true, Options::default());
+    let diff = FileDiff::of(Patch::parse(&printed), true, Options::default());
     let space = Options { ignore_space: true };
+    let id = String::from_utf8(git(home.path(), &["rev-parse", "HEAD:large.rs"])).unwrap();
+    let content = ["cat-file", "blob", id.trim()];
+    let old = git(home.path(), &content);
+    let new = std::fs::read(&file).unwrap();
+    let compare = |options| {
+        let (old, new) = (old.clone(), new.clone());
+        median(move || drop(FileDiff::of_texts(old.clone(), new.clone(), options)))
+    };
     let rows = [
         (
             "git lists the file and counts its lines",
             median(|| drop(git(home.path(), &list))),
         ),
         (
-            "git prints all of it",
+            "git gives the side before",
+            median(|| drop(git(home.path(), &content))),
+        ),
+        ("both sides are compared", compare(Options::default())),
+        (
+            "both sides are compared without white space",
+            compare(space),
+        ),
+        (
+            "where git has to compare: it prints all lines",
             median(|| drop(git(home.path(), &patch))),
         ),
         (
             "both sides are made of that",
             median(|| drop(Patch::parse(&printed))),
-        ),
-        (
-            "they are compared",
-            median(|| drop(FileDiff::of(parsed.clone(), true, Options::default()))),
-        ),
-        (
-            "they are compared without white space",
-            median(|| drop(FileDiff::of(parsed.clone(), true, space))),
         ),
         (
             "hunks and rows are made, for each part that is drawn",
@@ -103,9 +111,11 @@ fn main() {
         let date = Command::new("date").args(["-u", "+%F"]).output().unwrap();
         let date = String::from_utf8_lossy(&date.stdout).trim().to_owned();
         let cores = std::thread::available_parallelism().unwrap();
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load = load.split(' ').next().unwrap_or_default();
         let about = format!(
-            "A file of {LINES} lines, every second of which is replaced, compared with the last commit; medians of {ROUNDS} runs. \
-             The list takes the first step; the first page of the file all others but the one without white space, which a person asks for; every further page the last one."
+            "A file of {LINES} lines, every second of which is replaced, compared with the last commit; medians of {ROUNDS} runs, at a load \
+             of {load}. The list of files takes the first step, the first page of the file the next two, and every further page the last one."
         );
         let document = format!(
             "# Large diffs\n\nWritten by `{command}` on {date}. Machine: {cores} cores.\n\n{about}\n\n{table}"

@@ -8,6 +8,7 @@ mod identity;
 mod progress;
 mod read;
 mod run;
+mod sides;
 mod untracked;
 mod write;
 

@@ -493,6 +493,9 @@ pub const GIT_PROGRESS_BYTES: usize = 4 << 10;
 /// Least time between two reports of a running git.
 pub const GIT_PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
+/// Bytes of a work file from which on its sides are read and compared without git, where nothing makes git read it as anything else.
+pub const GIT_LARGE_BYTES: u64 = 1 << 20;
+
 /// Bytes of git's own words that are kept: on failure, and of hooks. Of more the end is kept, which says how it ended.
 pub const GIT_WORDS_BYTES: usize = 16 << 10;
 

@@ -46,6 +46,9 @@ const partUrl = (file: HTMLElement, part: string, more = ""): string =>
 
 export const isWriting = (inside: Element | null): boolean => inside?.querySelector("form.comment, dialog[open]") != null;
 
+/** True for what is still a part of the review. */
+export const isHere = (one: Element): boolean => reviewPlace()?.contains(one) === true;
+
 /** Fetches the lines of a file. */
 export async function loadFile(file: HTMLElement): Promise<void> {
   const body = file.querySelector<HTMLElement>(".body");
@@ -53,6 +56,7 @@ export async function loadFile(file: HTMLElement): Promise<void> {
   body.dataset.loading = "";
   const lines = await html(partUrl(file, "file"));
   delete body.dataset.loading;
+  if (!isHere(file)) return;
   if (typeof lines === "string") return complain(file, lines);
   // What a person writes there stays.
   if (isWriting(body)) return;
@@ -83,6 +87,7 @@ async function more(button: HTMLElement): Promise<void> {
   const file = button.closest<HTMLElement>(".file");
   if (!file) return;
   const lines = await html(partUrl(file, "file", `&from=${button.dataset.from ?? "0"}`));
+  if (!isHere(button)) return;
   if (typeof lines === "string") return complain(file, lines);
   const next = lines.firstElementChild;
   button.replaceWith(...(next?.childNodes ?? []));
@@ -94,6 +99,7 @@ async function openGap(button: HTMLElement): Promise<void> {
   const { o = "", n = "", lines = "" } = button.dataset;
   if (!file) return;
   const rows = await html(partUrl(file, "lines", `&gap_old=${o}&gap_new=${n}&lines=${lines}`));
+  if (!isHere(button)) return;
   if (typeof rows === "string") complain(file, rows);
   else button.replaceWith(rows);
 }
@@ -122,7 +128,8 @@ export async function readReview(): Promise<void> {
   const mine = reading;
   const url = `${place.dataset.url ?? ""}?${chosenScope()}`;
   const fresh = await html(url);
-  if (mine !== reading || !place.isConnected) return;
+  // A page that is left may have become another one, element by element.
+  if (mine !== reading || reviewPlace() !== place) return;
   place.ariaBusy = "false";
   if (typeof fresh === "string") return complain(place, fresh);
   const [before, top] = [new Map<string, HTMLElement>(), place.scrollTop];

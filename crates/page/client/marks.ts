@@ -50,7 +50,7 @@ function showComments({ reviewBoard, treeRow }: Review, file: HTMLElement, comme
 /** Reads the marks of one file. */
 async function readMarks(own: Review, file: HTMLElement, withLines: boolean): Promise<void> {
   const { json, ...reply } = await exchange("GET", `${own.reviewApi()}/marks?${own.fileQuery(file)}`);
-  if (!isGood({ json, ...reply }) || !file.isConnected) return;
+  if (!isGood({ json, ...reply }) || !own.isHere(file)) return;
   const state = String(json.viewed);
   if (file.dataset.viewed !== state) {
     own.showViewed(file, state);

@@ -355,6 +355,7 @@ async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: two devices, and each kind of mark.
 async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()> {
     let bench = Bench::new().await?;
     let folder = bench.path("proj");
@@ -368,10 +369,12 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
     let instance = drovers
         .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
         .await?;
-    let browser = Chromium::start().await?;
+    // A browser for each: of one, the page behind is hidden.
+    let (browser, phone) = (Chromium::start().await?, Chromium::start().await?);
+    let path = format!("/i/{instance}");
     let (mut one, mut other) = (
-        page(&browser, &drovers, &format!("/i/{instance}")).await?,
-        page(&browser, &drovers, &format!("/i/{instance}")).await?,
+        page(&browser, &drovers, &path).await?,
+        page(&phone, &drovers, &path).await?,
     );
     prompt(&one, "say hello").await?;
     one.wait_for(&format!("{LAST_TEXT} === 'hello'"), PATIENCE)
@@ -388,8 +391,10 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
             PATIENCE,
         )
         .await?;
+    let writes = "document.activeElement?.matches('#review form.comment textarea')";
     one.click("#review .file[data-path='b.txt'] [data-do=comment-file]")
         .await?;
+    one.wait_for(writes, PATIENCE).await?;
     one.fill("#review form.comment textarea", "Why this file?")
         .await?;
     one.click("#review form.comment button.main").await?;
@@ -405,6 +410,7 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
     other
         .click("#review .file[data-path='b.txt'] [data-do=comment-file]")
         .await?;
+    other.wait_for(writes, PATIENCE).await?;
     other
         .fill("#review form.comment textarea", "half a thought")
         .await?;

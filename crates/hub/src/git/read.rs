@@ -313,6 +313,9 @@ impl Repository {
             }
             return Ok(FileDiff::of_texts(Vec::new(), content, options));
         }
+        if let Some(diff) = self.large(file, options).await? {
+            return Ok(diff);
+        }
         let printed = self.patch(scope, base, file, usize::MAX >> 40).await?;
         let compare = move || Ok(FileDiff::of(Patch::parse(&printed), true, options));
         blocking(compare).await

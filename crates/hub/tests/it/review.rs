@@ -410,8 +410,8 @@ async fn marks_reach_an_open_review_and_no_other_page() {
     assert_eq!(marked.status, 204);
     let one = marks(&mut review).await;
     let folder = scene.folder.to_string_lossy().into_owned();
-    let told = json!({"t": "marks", "revision": 1, "folder": folder, "path": "a%20b.rs", "comments": false});
-    assert_eq!(one, told);
+    let expected = json!({"t": "marks", "revision": 1, "folder": folder, "path": "a%20b.rs", "comments": false});
+    assert_eq!(one, expected);
     let state = scene.get(&format!("{API}/marks?{QUERY}")).await.good();
     assert_eq!(state, json!({"viewed": "yes", "comments": 0, "waiting": 0}));
     let body = json!({"side": "new", "line": 2, "text": "Name it two."});
@@ -425,7 +425,7 @@ async fn marks_reach_an_open_review_and_no_other_page() {
     let one = format!("{API}/comments/{id}?{QUERY}");
     scene.ask(Method::DELETE, &one, json!({})).await.good();
     assert_eq!(marks(&mut review).await["revision"], 3);
-    // A list says at which change it was read; the other page was told nothing.
+    // A list says at which change it was read; the other page was sent nothing.
     let list = scene
         .get("/fragment/review/INSTANCE?of=uncommitted&session=SESSION")
         .await
@@ -465,7 +465,7 @@ async fn acted(scene: &Scene, body: Value) -> (Vec<String>, String, Value) {
 
 #[tokio::test]
 // Longer than 70 lines: from a hook that refuses to a branch that is pushed.
-async fn hooks_are_heard_while_they_run_and_git_says_how_it_ended() {
+async fn what_hooks_print_is_sent_while_they_run_and_git_reports_the_end() {
     let scene = Scene::new().await;
     scene.repository();
     git(&scene.folder, &["config", "user.name", "Ann"]);
