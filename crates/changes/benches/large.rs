@@ -107,21 +107,26 @@ fn main() {
     println!("{table}");
     let mut arguments = std::env::args().skip_while(|one| one != "--write");
     if let Some(folder) = arguments.nth(1) {
-        let command = "cargo bench -p changes -- --write docs/figures";
-        let date = Command::new("date").args(["-u", "+%F"]).output().unwrap();
-        let date = String::from_utf8_lossy(&date.stdout).trim().to_owned();
-        let cores = std::thread::available_parallelism().unwrap();
-        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        let load = load.split(' ').next().unwrap_or_default();
-        let about = format!(
-            "A file of {LINES} lines, every second of which is replaced, compared with the last commit; medians of {ROUNDS} runs, at a load \
-             of {load}. The list of files takes the first step, the first page of the file the next two, and every further page the last one."
-        );
-        let document = format!(
-            "# Large diffs\n\nWritten by `{command}` on {date}. Machine: {cores} cores.\n\n{about}\n\n{table}"
-        );
+        let document = document(&table);
         std::fs::write(workspace().join(folder).join("large-diffs.md"), document).unwrap();
     }
+}
+
+/// The file of figures, with the command and the machine.
+fn document(table: &str) -> String {
+    let command = "cargo bench -p changes -- --write docs/figures";
+    let date = Command::new("date").args(["-u", "+%F"]).output().unwrap();
+    let date = String::from_utf8_lossy(&date.stdout).trim().to_owned();
+    let cores = std::thread::available_parallelism().unwrap();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    let about = format!(
+        "A file of {LINES} lines, every second of which is replaced, compared with the last commit; medians of {ROUNDS} runs, at a load of \
+         {load}. The list of files takes the first step, the first page of the file the next two, and every further page the last one."
+    );
+    format!(
+        "# Large diffs\n\nWritten by `{command}` on {date}. Machine: {cores} cores.\n\n{about}\n\n{table}"
+    )
 }
 
 /// The root of the workspace, in which the command was given.
