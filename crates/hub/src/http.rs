@@ -5,6 +5,7 @@
 
 mod app;
 mod assets;
+mod compared;
 mod composing;
 mod compressor;
 mod discover;
@@ -180,6 +181,7 @@ fn reviews() -> OpenApiRouter<App> {
         .routes(routes!(review::patch))
         .routes(routes!(review::image))
         .routes(routes!(review::view))
+        .routes(routes!(review::marks))
         .routes(routes!(review::comment))
         .routes(routes!(review::edit, review::delete))
         .routes(routes!(review::send))

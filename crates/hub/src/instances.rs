@@ -180,8 +180,10 @@ impl Hub {
         .begin();
         let renderer = Arc::new(Renderer::new());
         let settings = SettingsStore::load(dir.file(settings::FILE));
+        let reviews = Reviews::load(dir.file(review::FILE));
         let live = LiveShared::new(engine.clone(), renderer.clone(), Drawing::on_threads())
-            .with_settings(settings.changes());
+            .with_settings(settings.changes())
+            .with_marks(reviews.marks());
         let (clock, offers_servers) = (options.clock.clone(), options.offers_servers);
         let instances = Instances::new(engine.clone(), opencode::Http::new()?, options, servers);
         let hub = Self(Arc::new(Inner {
@@ -197,7 +199,7 @@ impl Hub {
             queues: Queues::load(Arc::new(queue::Disk::new(dir.file(queue::FILE)))).await,
             parallels: Parallels::load(dir.file(parallel::FILE)).await,
             drafts: Drafts::load(dir.file(drafts::FILE)),
-            reviews: Reviews::load(dir.file(review::FILE)),
+            reviews,
             local: local::Known::default(),
             settings,
             account: Account::load(dir.file(usage::FILE)),

@@ -493,7 +493,16 @@ pub const GIT_PATCH_BYTES: usize = 48 << 20;
 /// Bytes of a file that git does not know yet and that is shown. A larger one is named with its size and not shown.
 pub const GIT_FILE_BYTES: usize = 16 << 20;
 
-/// Bytes of git's own words that are kept: on failure, and of hooks. The rest is cut off.
+/// Bytes of the last lines that git and its hooks printed, as they are shown while it runs. Earlier ones are not shown any more.
+pub const GIT_PROGRESS_BYTES: usize = 4 << 10;
+
+/// Least time between two reports of a running git.
+pub const GIT_PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// Bytes of a work file from which on its sides are read and compared without git, where nothing makes git read it as anything else.
+pub const GIT_LARGE_BYTES: u64 = 1 << 20;
+
+/// Bytes of git's own words that are kept: on failure, and of hooks. Of more the end is kept, which says how it ended.
 pub const GIT_WORDS_BYTES: usize = 16 << 10;
 
 /// Runs of git at once. Further ones wait.
@@ -513,6 +522,23 @@ pub const REVIEW_FILES: usize = 10_000;
 
 /// Files that a server may report as changed by a session. Further ones are left out.
 pub const SESSION_FILES: usize = 10_000;
+
+/// Bytes of a repository's settings and attributes that are read to know whether a comparison still holds. With longer ones each comparison
+/// is made anew.
+pub const GIT_SETTINGS_BYTES: usize = 1 << 20;
+
+/// Comparisons of files that are used again, so that the next lines of a large file are only drawn. Beyond it the one that was used longest
+/// ago is forgotten.
+pub const REVIEW_DIFFS: usize = 64;
+
+/// Bytes of all those comparisons. Beyond it those that were used longest ago are forgotten; the newest is kept whatever it has.
+pub const REVIEW_DIFF_BYTES: usize = 64 << 20;
+
+/// How long a comparison is kept that nobody looks at.
+pub const REVIEW_DIFF_KNOWN: Duration = Duration::from_secs(60);
+
+/// Changes of marks and comments that are kept for open reviews. One that lacks more reads its list again.
+pub const REVIEW_MARKS: usize = 64;
 
 /// Folders of which marks and comments are kept. Beyond it those of the folder that was reviewed longest ago are forgotten.
 pub const REVIEW_FOLDERS: usize = 200;

@@ -7,6 +7,7 @@ interface Chunks {
   desk: typeof import("./panes") & typeof import("./permalink") & typeof import("./turn");
   tree: typeof import("./tree");
   changes: typeof import("./changes");
+  marks: typeof import("./marks");
   remarks: typeof import("./remarks");
   staging: typeof import("./staging");
   verify: typeof import("./verify");

@@ -4,6 +4,7 @@
 //! temporary folder that is removed at the end; nothing leaves this machine and no data of the user is touched.
 
 mod acts;
+mod repository;
 mod stage;
 
 use std::path::{Path, PathBuf};

@@ -46,6 +46,7 @@ mod servers;
 mod sessions;
 mod spoken;
 mod stopping;
+mod tools;
 mod tree;
 mod turns;
 mod vectors;

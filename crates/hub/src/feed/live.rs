@@ -52,6 +52,7 @@ impl LiveShared {
             older_pages: 0,
             asked_before: None,
             news: None,
+            marks: 0,
         };
         viewer.run().await;
     }
@@ -87,6 +88,8 @@ struct Viewer<L> {
     asked_before: Option<Arc<str>>,
     /// Notification items sent last; `None` without a subscription.
     news: Option<LastNews>,
+    /// The change of marks and comments that it was sent last.
+    marks: u64,
 }
 
 /// Notification items sent last to a viewer.
@@ -113,6 +116,7 @@ impl<L: ViewerLink> Viewer<L> {
         let mut news_ticks = self.live.ticks.clone();
         let mut settings = self.live.settings.clone();
         settings.mark_unchanged();
+        let mut marks = self.live.marks.clone();
         if !self.hello().await {
             return;
         }
@@ -123,6 +127,7 @@ impl<L: ViewerLink> Viewer<L> {
             let rests = self.rests;
             let overdue = self.overdue();
             let news_rest = self.news.as_ref().and_then(|news| news.rests);
+            let reviews = self.look.as_ref().is_some_and(|look| look.review);
             let wants_news = self.news.is_some() && news_rest.is_none();
             let going = tokio::select! {
                 // The heartbeat first, as it is seldom due; then frames of the viewer, which may change its viewport: a
@@ -138,6 +143,7 @@ impl<L: ViewerLink> Viewer<L> {
                     true
                 }
                 Ok(()) = settings.changed() => self.tell_settings().await,
+                Ok(()) = marks.changed(), if reviews => self.tell_marks().await,
                 () = sleep_until(news_rest.unwrap_or_else(Instant::now)), if news_rest.is_some() => {
                     self.news.iter_mut().for_each(|news| news.rests = None);
                     true
@@ -181,6 +187,39 @@ impl<L: ViewerLink> Viewer<L> {
             settings: &settings,
         })
         .await
+    }
+
+    /// Sends what changed in marks and comments of reviews.
+    async fn tell_marks(&mut self) -> bool {
+        let marks = self.live.marks.borrow().clone();
+        let since = std::mem::replace(&mut self.marks, marks.revision);
+        let Some(changes) = marks.since(since) else {
+            return self.tell_all_marks(marks.revision).await;
+        };
+        for one in changes {
+            let frame = Frame::Marks {
+                revision: one.revision,
+                folder: Some(&one.folder),
+                path: one.path.as_deref(),
+                comments: one.comments,
+            };
+            if !self.send(&frame).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Says at which change marks and comments are, so that a list from before is read again.
+    async fn tell_all_marks(&mut self, revision: u64) -> bool {
+        self.marks = revision;
+        let frame = Frame::Marks {
+            revision,
+            folder: None,
+            path: None,
+            comments: true,
+        };
+        self.send(&frame).await
     }
 
     /// Sends the notification items if they changed since the last list.
@@ -247,6 +286,11 @@ impl<L: ViewerLink> Viewer<L> {
                 self.spliced = None;
                 self.unacknowledged.clear();
                 self.look_at(message.look().filter(|_| !hidden)).await;
+                let marks = self.live.marks.borrow().revision;
+                let reviews = self.look.as_ref().is_some_and(|look| look.review);
+                if reviews && !self.tell_all_marks(marks).await {
+                    return false;
+                }
                 self.look.is_none() || self.bring_up_to_date().await
             }
         }

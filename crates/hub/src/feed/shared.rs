@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use super::Ticks;
 use crate::engine::Handle;
 use crate::limits;
+use crate::review::Marks;
 
 /// The threads that render pages.
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ pub struct LiveShared {
     /// Rows that are the same for many viewers.
     pub(super) common: Arc<Common>,
     pub(super) settings: watch::Receiver<Arc<Settings>>,
+    pub(super) marks: watch::Receiver<Arc<Marks>>,
 }
 
 impl LiveShared {
@@ -46,8 +48,10 @@ impl LiveShared {
     pub fn new(handle: Handle, renderer: Arc<Renderer>, drawing: Drawing) -> Self {
         let ticks = Ticks::start(handle.changes(), limits::TICK);
         let (_never, settings) = watch::channel(Arc::default());
+        let (_nobody, marks) = watch::channel(Arc::default());
         Self {
             settings,
+            marks,
             handle,
             renderer,
             ticks,
@@ -60,6 +64,12 @@ impl LiveShared {
     #[must_use]
     pub fn with_settings(self, settings: watch::Receiver<Arc<Settings>>) -> Self {
         Self { settings, ..self }
+    }
+
+    /// Adds marks and comments of reviews, whose changes are sent to viewers of reviews.
+    #[must_use]
+    pub fn with_marks(self, marks: watch::Receiver<Arc<Marks>>) -> Self {
+        Self { marks, ..self }
     }
 
     /// Waits until the feed has ended: after that no viewer is sent anything.

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use changes::FilePath;
@@ -15,15 +16,17 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::GitError;
+use super::{GitError, Progress};
 use crate::limits;
 use crate::workspace::own_variables;
 
 /// Settings that a repository may have and that would run programs while it is only read, or change what is printed.
-const QUIET: [&str; 8] = [
+const QUIET: [&str; 9] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.quotePath=false",
+    // Others take minutes for files that one person's settings never met.
+    "diff.algorithm=default",
     "diff.orderFile=/dev/null",
     "diff.noprefix=false",
     "diff.mnemonicPrefix=false",
@@ -65,6 +68,7 @@ pub(super) struct Run {
     bytes: usize,
     time: Duration,
     program: &'static str,
+    progress: Option<Arc<Progress>>,
 }
 
 impl Run {
@@ -81,6 +85,7 @@ impl Run {
             bytes: limits::GIT_LIST_BYTES,
             time: limits::GIT_READ,
             program: "git",
+            progress: None,
         }
     }
 
@@ -96,6 +101,11 @@ impl Run {
     /// Another program than git, for what only that can do.
     pub(super) fn program(self, program: &'static str) -> Self {
         Self { program, ..self }
+    }
+
+    /// Reports what it prints while it runs.
+    pub(super) fn reporting(self, progress: Option<Arc<Progress>>) -> Self {
+        Self { progress, ..self }
     }
 
     pub(super) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
@@ -188,8 +198,8 @@ impl Run {
         let all = async {
             let ((), out, words) = tokio::join!(
                 write,
-                up_to(stdout, self.bytes),
-                up_to(stderr, limits::GIT_WORDS_BYTES)
+                up_to(stdout, self.bytes, self.progress.as_deref()),
+                last_of(stderr, self.progress.as_deref())
             );
             let (out, words) = (out?, words?);
             if out.1 {
@@ -199,13 +209,13 @@ impl Run {
         };
         let ended = timeout(self.time, all).await;
         let (status, out, words) = ended.map_err(|_| GitError::Slow {
-            command: self.command.to_owned(),
+            command: self.named(),
             seconds: self.time.as_secs(),
         })??;
-        let words = plain::block(String::from_utf8_lossy(&words.0).trim_end());
+        let words = plain::block(String::from_utf8_lossy(&words).trim_end());
         let Some(status) = status else {
             return Err(GitError::TooMuch {
-                command: self.command.to_owned(),
+                command: self.named(),
                 bytes: self.bytes,
             });
         };
@@ -216,6 +226,11 @@ impl Run {
         }
     }
 
+    /// The program and its subcommand, as a person would type them.
+    fn named(&self) -> String {
+        format!("{} {}", self.program, self.command)
+    }
+
     fn failed(&self, out: &[u8], words: String) -> GitError {
         let words = match words.is_empty() {
             true => plain::block(String::from_utf8_lossy(out).trim_end()),
@@ -223,7 +238,7 @@ impl Run {
         };
         let words: String = words.chars().take(limits::GIT_WORDS_BYTES).collect();
         GitError::Failed {
-            command: self.command.to_owned(),
+            command: self.named(),
             words,
         }
     }
@@ -267,25 +282,58 @@ impl Run {
     }
 }
 
-/// Reads up to a bound, then on without keeping it: a program must not hang because nobody reads. True if there was more.
+/// Reads up to a bound: of what git lists and shows, more is no use. True if there was more.
 async fn up_to(
     from: Option<impl AsyncRead + Unpin>,
     most: usize,
+    progress: Option<&Progress>,
 ) -> std::io::Result<(Vec<u8>, bool)> {
     let mut read = Vec::new();
-    let Some(from) = from else {
+    let Some(mut from) = from else {
         return Ok((read, false));
     };
-    let mut from = from.take(most as u64);
-    from.read_to_end(&mut read).await?;
-    let mut from = from.into_inner();
-    let more = read.len() == most && from.read(&mut [0]).await? > 0;
-    // Of what git lists and shows, more is no use; of what it says, the rest is dropped.
-    if more && most == limits::GIT_WORDS_BYTES {
-        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    loop {
+        let known = read.len();
+        if known == read.capacity() {
+            read.reserve(PIECE.max(known));
+        }
+        if from.read_buf(&mut read).await? == 0 {
+            return Ok((read, false));
+        }
+        if let Some(progress) = progress {
+            progress.take(&read[known..]);
+        }
+        if read.len() > most {
+            read.truncate(most);
+            return Ok((read, true));
+        }
     }
-    Ok((read, more))
 }
+
+/// Reads to the end, and keeps the last of it: a program must not hang because nobody reads.
+async fn last_of(
+    from: Option<impl AsyncRead + Unpin>,
+    progress: Option<&Progress>,
+) -> std::io::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    let Some(mut from) = from else {
+        return Ok(read);
+    };
+    loop {
+        let known = read.len();
+        read.reserve(PIECE);
+        if from.read_buf(&mut read).await? == 0 {
+            return Ok(read);
+        }
+        if let Some(progress) = progress {
+            progress.take(&read[known..]);
+        }
+        read.drain(..read.len().saturating_sub(limits::GIT_WORDS_BYTES));
+    }
+}
+
+/// Bytes that are read at once: what a pipe has room for.
+const PIECE: usize = 64 << 10;
 
 /// What git started, which is killed with it where it has not ended.
 struct Group(Option<u32>);

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
+use super::compared::Comparisons;
 use super::compressor::SharedCompressor;
 use super::problem::Problem;
 use super::session_changes::SessionChanges;
@@ -38,6 +39,7 @@ struct Inner {
     started: Timestamp,
     compressor: Arc<SharedCompressor>,
     session_changes: SessionChanges,
+    comparisons: Comparisons,
 }
 
 impl App {
@@ -66,6 +68,7 @@ impl App {
             started: hub.engine().now(),
             compressor: Arc::new(SharedCompressor::new()),
             session_changes: SessionChanges::default(),
+            comparisons: Comparisons::default(),
             hub,
         }))
     }
@@ -119,6 +122,11 @@ impl App {
     /// Changes that servers reported of sessions lately.
     pub(super) fn session_changes(&self) -> &SessionChanges {
         &self.0.session_changes
+    }
+
+    /// Comparisons of files that were made lately.
+    pub(super) fn comparisons(&self) -> &Comparisons {
+        &self.0.comparisons
     }
 
     /// Cancelled once the hub shuts down: streaming responses end then.

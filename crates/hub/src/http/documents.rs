@@ -79,11 +79,7 @@ pub(super) async fn instance(
     Spoken(language): Spoken,
     Path(instance): Path<InstanceId>,
 ) -> Response {
-    let look = Viewport {
-        instance: Some(instance),
-        ..Viewport::default()
-    };
-    document(&app, language, look, None).await
+    document(&app, language, at(instance, None), None).await
 }
 
 /// The page with a selected session.
@@ -94,10 +90,8 @@ pub(super) async fn session(
     Query(window): Query<Window>,
 ) -> Response {
     let look = Viewport {
-        instance: Some(instance),
-        session: Some(session),
         from: window.from,
-        ..Viewport::default()
+        ..at(instance, Some(session))
     };
     document(&app, language, look, window.before).await
 }
@@ -109,9 +103,8 @@ pub(super) async fn parallel(
     Path((instance, parallel)): Path<(InstanceId, ParallelId)>,
 ) -> Response {
     let look = Viewport {
-        instance: Some(instance),
         parallel: Some(parallel),
-        ..Viewport::default()
+        ..at(instance, None)
     };
     document(&app, language, look, None).await
 }
@@ -123,9 +116,8 @@ pub(super) async fn review(
     Path(instance): Path<InstanceId>,
 ) -> Response {
     let look = Viewport {
-        instance: Some(instance),
         review: true,
-        ..Viewport::default()
+        ..at(instance, None)
     };
     document(&app, language, look, None).await
 }
@@ -137,12 +129,19 @@ pub(super) async fn session_review(
     Path((instance, session)): Path<(InstanceId, SessionId)>,
 ) -> Response {
     let look = Viewport {
-        instance: Some(instance),
-        session: Some(session),
         review: true,
-        ..Viewport::default()
+        ..at(instance, Some(session))
     };
     document(&app, language, look, None).await
+}
+
+/// A look at an instance, or at a session of it.
+fn at(instance: InstanceId, session: Option<SessionId>) -> Viewport {
+    Viewport {
+        instance: Some(instance),
+        session,
+        ..Viewport::default()
+    }
 }
 
 async fn document(

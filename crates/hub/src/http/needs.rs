@@ -132,6 +132,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/api/instances/{id}/review", Watch),
     ("GET", "/api/instances/{id}/review/patch", Watch),
     ("GET", "/api/instances/{id}/review/image", Watch),
+    ("GET", "/api/instances/{id}/review/marks", Watch),
     ("PUT", "/api/instances/{id}/review/viewed", Drive),
     ("POST", "/api/instances/{id}/review/comments", Drive),
     ("PUT", "/api/instances/{id}/review/comments/{cid}", Drive),

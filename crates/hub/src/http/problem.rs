@@ -265,15 +265,10 @@ impl Problem {
         )
     }
 
-    /// What happened and the next step, as sentences without the last full stop.
-    pub(super) fn sentence(&self) -> String {
-        let next = self.next.as_deref().unwrap_or_default();
-        let parts = [self.detail.trim_end_matches('.'), next];
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        let text = parts.join(". ");
-        let mut chars = text.chars();
-        let first = chars.next().map(|c| c.to_uppercase().to_string());
-        first.unwrap_or_default() + chars.as_str().trim_end_matches('.')
+    /// What happened and the next step, each for [`sentence`].
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let all = [Some(&self.detail), self.next.as_ref()];
+        all.into_iter().flatten().cloned().collect()
     }
 
     /// An internal failure.

@@ -456,6 +456,7 @@ async fn every_route_is_described() {
         "get /api/instances/{id}/questions",
         "get /api/instances/{id}/review",
         "get /api/instances/{id}/review/image",
+        "get /api/instances/{id}/review/marks",
         "get /api/instances/{id}/review/patch",
         "get /api/instances/{id}/sessions",
         "get /api/instances/{id}/sessions/{sid}",
