@@ -104,6 +104,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("changes", &["changes.ts"]),
     ("staging", &["staging.ts"]),
     ("remarks", &["remarks.ts"]),
+    ("worktrees", &["worktrees.ts"]),
 ];
 
 /// Languages beside English: the name of their catalogue in `words/`, and the number of their plural forms.

@@ -51,3 +51,4 @@ mod turns;
 mod vectors;
 mod viewers;
 mod weight;
+mod worktrees;

@@ -76,6 +76,12 @@ impl App {
             let kept = tasks.keep("keeping the search index", keep);
             ended.run_until_cancelled(kept).await
         });
+        let (watching, ended, tasks) = (hub.clone(), ending.clone(), hub.tasks().clone());
+        tokio::spawn(async move {
+            let watch = || watching.keep_radar();
+            let kept = tasks.keep("looking for sessions that change the same", watch);
+            ended.run_until_cancelled(kept).await
+        });
         let open = match &options.access {
             Access::Anybody => Some(Arc::from(OPEN)),
             Access::Keys(_) => None,

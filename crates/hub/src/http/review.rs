@@ -27,7 +27,7 @@ pub(super) use comments::{
     __path_comment, __path_delete, __path_edit, __path_send, comment, delete, edit, send,
 };
 pub(super) use page::{file, files, lines};
-pub(super) use source::SessionChanges;
+pub(super) use source::{SessionChanges, repository};
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -144,7 +144,11 @@ impl Asked {
 /// The folder that is reviewed: that of the session, or of the instance.
 ///
 /// Its name is the key of marks and comments.
-fn folder(app: &App, id: &InstanceId, session: Option<&SessionId>) -> Result<String, Problem> {
+pub(super) fn folder(
+    app: &App,
+    id: &InstanceId,
+    session: Option<&SessionId>,
+) -> Result<String, Problem> {
     let found = app.hub().engine().read(|state| {
         let instance = state.instances.get(id)?;
         let session = match session {
@@ -182,10 +186,14 @@ fn folder(app: &App, id: &InstanceId, session: Option<&SessionId>) -> Result<Str
 impl From<GitError> for Problem {
     fn from(error: GitError) -> Self {
         let status = match &error {
-            GitError::NoSuchFile | GitError::NoRepository(_) | GitError::NoFolder { .. } => {
-                StatusCode::NOT_FOUND
-            }
-            GitError::Stale => StatusCode::CONFLICT,
+            GitError::NoSuchFile
+            | GitError::NoRepository(_)
+            | GitError::NoFolder { .. }
+            | GitError::NoWorktree(_) => StatusCode::NOT_FOUND,
+            GitError::Stale
+            | GitError::Taken(_)
+            | GitError::Unsaved(_)
+            | GitError::Conflicts { .. } => StatusCode::CONFLICT,
             GitError::Missing | GitError::System(_) => StatusCode::INTERNAL_SERVER_ERROR,
             GitError::Slow { .. } => StatusCode::GATEWAY_TIMEOUT,
             GitError::Failed { .. }
@@ -193,6 +201,7 @@ impl From<GitError> for Problem {
             | GitError::NoSuchBase(_)
             | GitError::NoMergeBase(_)
             | GitError::NoLines(_)
+            | GitError::BadName(_)
             | GitError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self::of_git(status, error)

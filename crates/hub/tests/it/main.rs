@@ -27,3 +27,4 @@ mod review;
 mod sessions;
 mod told;
 mod upstreams;
+mod worktrees;
