@@ -1,4 +1,5 @@
 //! Every bound of the hub, and what happens at it.
+//! Longer than 600 lines: every bound of the hub, all in one place.
 
 use std::time::Duration;
 

@@ -158,7 +158,7 @@ function showMaking(place: HTMLElement, instance: string, job: Making): void {
   };
   place.dataset.now = job.stage;
   set("stage", stageWords(job));
-  set("place", job.path);
+  set("made-in", job.path);
   const { setup } = job;
   set("output", setup === null ? "" : (setup.cut ? "…\n" : "") + setup.output);
   set("left", job.not_copied.length === 0 ? "" : t("Not copied: {files}", { files: job.not_copied.join("; ") }));

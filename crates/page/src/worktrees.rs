@@ -253,9 +253,9 @@ fn progress() -> Markup {
     html! {
         section.making hidden {
             p role="status" data-stage {}
-            p.quiet.path data-place {}
+            p.quiet.path data-made-in {}
             pre.out data-output tabindex="0" hidden {}
-            ul.quiet.path data-left hidden {}
+            p.quiet.path data-left hidden {}
             p.problem role="alert" hidden {}
             div.row {
                 a.button.main data-open hidden { (t("Open the session")) }

@@ -218,7 +218,7 @@ mod tests {
             "none",
         ];
         let included = Included {
-            files: names.map(|name| FilePath::new(name)).to_vec(),
+            files: names.map(FilePath::new).to_vec(),
             ..Included::default()
         };
         let done = copy_all(&from, &to, included);

@@ -27,7 +27,7 @@ pub(super) use comments::{
     __path_comment, __path_delete, __path_edit, __path_send, comment, delete, edit, send,
 };
 pub(super) use page::{file, files, lines};
-pub(super) use source::{SessionChanges, repository};
+pub(super) use source::SessionChanges;
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]

@@ -501,7 +501,9 @@ async fn a_set_up_command_that_fails_leaves_the_prompt_as_a_draft() {
     assert!(!Path::new(tree).exists());
     let restored =
         json!({"do": "restore", "kept": removed["kept"], "sessions": removed["archived"]});
-    let restored = scene.post("/act", restored).await.good();
+    // Also from the page of its session, whose folder is gone.
+    let act = format!("/act?session={session}");
+    let restored = scene.post(&act, restored).await.good();
     assert_eq!(restored["path"], tree);
     assert_eq!(
         fs::read_to_string(Path::new(tree).join("b.txt")).unwrap(),

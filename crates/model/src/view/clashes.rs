@@ -20,7 +20,7 @@ struct Family<'a> {
 
 type Key<'a> = (&'a InstanceId, &'a SessionId);
 
-/// Pairs of live sessions whose calls changed the same file, told at both. A session is live while it or one below it runs, and until a
+/// Live sessions whose calls changed the same file, each with the others. A session is live while it or one below it runs, and until a
 /// person has looked at how it ended. `here` are the instances that work on one disk; each other has one of its own.
 pub fn file_clashes(state: &State, here: &BTreeSet<InstanceId>) -> Clashes {
     let families = families(state);

@@ -45,7 +45,7 @@ pub(super) enum Origin {
 }
 
 /// The repository of a folder of an instance, or the reason why there is none as a problem.
-pub(in crate::http) async fn repository(
+pub(super) async fn repository(
     app: &App,
     id: &InstanceId,
     folder: &str,

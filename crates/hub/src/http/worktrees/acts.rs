@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::list::{Inside, sessions_in};
 use super::make::Asked;
-use super::{App, Problem, folder, repository};
+use super::{App, Problem, repository};
 use crate::command::{Change, ChangeTime};
 use crate::git::{GitError, MergeHow, Repository, Worktree, list_of};
 
@@ -124,8 +124,7 @@ pub(in crate::http) async fn act(
     Query(asked): Query<Asked>,
     Json(act): Json<TreeAct>,
 ) -> Result<Json<TreeDone>, Problem> {
-    let folder = folder(&app, &id, asked.session.as_ref())?;
-    let repository = repository(&app, &id, &folder).await?;
+    let (_, repository) = repository(&app, &id, asked.session.as_ref()).await?;
     let done = crate::tasks::to_the_end(async move {
         match act {
             TreeAct::Check { path, into } => check(&app, &repository, &path, into).await,

@@ -11,7 +11,7 @@ use model::view::{Mark, mark_of};
 use serde::Serialize;
 
 use super::make::Asked;
-use super::{App, Problem, folder, repository};
+use super::{App, Problem, repository};
 use crate::git::{Repository, Standing, Worktree, list_of};
 use crate::limits;
 
@@ -78,8 +78,7 @@ pub(in crate::http) async fn list(
 }
 
 pub(super) async fn all(app: &App, id: &InstanceId, asked: &Asked) -> Result<Vec<Listed>, Problem> {
-    let folder = folder(app, id, asked.session.as_ref())?;
-    let repository = repository(app, id, &folder).await?;
+    let (_, repository) = repository(app, id, asked.session.as_ref()).await?;
     let trees = repository.worktrees().await?.into_iter().enumerate();
     let read = trees.map(|(nth, tree)| look(nth, tree));
     let read: Vec<_> = stream::iter(read)

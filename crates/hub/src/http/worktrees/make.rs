@@ -6,7 +6,7 @@ use axum::{Extension, Json};
 use model::ids::{InstanceId, SessionId};
 use serde::{Deserialize, Serialize};
 
-use super::{App, Problem, folder, repository};
+use super::{App, Problem, repository};
 use crate::access::{Caller, Power};
 use crate::git::{SETUP, list_of};
 use crate::http::needs::Need;
@@ -92,8 +92,7 @@ pub(in crate::http) async fn plan(
 }
 
 pub(super) async fn look(app: &App, id: &InstanceId, asked: &Asked) -> Result<Plan, Problem> {
-    let folder = folder(app, id, asked.session.as_ref())?;
-    repository(app, id, &folder).await?;
+    let (folder, _) = repository(app, id, asked.session.as_ref()).await?;
     let new = NewWorktree::default();
     Ok(app.hub().plan_worktree(folder.as_ref(), &new).await?)
 }
@@ -117,8 +116,7 @@ pub(in crate::http) async fn make(
         return Err(Problem::too_small(&caller.name, Need::One(Power::Admin)));
     }
     let key = key_of(&headers)?.map(str::to_owned);
-    let folder = folder(&app, &id, new.session.as_ref())?;
-    repository(&app, &id, &folder).await?;
+    let (folder, _) = repository(&app, &id, new.session.as_ref()).await?;
     let hub = app.hub().clone();
     let making = async move {
         hub.make_worktree(&id, folder.as_ref(), new, key.as_deref())
