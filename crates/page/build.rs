@@ -105,6 +105,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("staging", &["staging.ts"]),
     ("remarks", &["remarks.ts"]),
     ("marks", &["marks.ts"]),
+    ("worktrees", &["worktrees.ts"]),
 ];
 
 /// Languages beside English: the name of their catalogue in `words/`, and the number of their plural forms.

@@ -8,6 +8,7 @@ mod log;
 mod reports;
 mod review;
 mod shapes;
+mod worktrees;
 
 use std::path::Path;
 
@@ -41,6 +42,7 @@ pub(crate) use shapes::{
     Waiting,
 };
 use shapes::{Problem, ResumeSelection, SessionPath};
+pub(crate) use worktrees::{MakingTree, NewTree, Tree, TreeAct, TreeDone};
 
 /// A token to show the hub instead of the one in its data directory.
 const TOKEN: &str = "DROVERS_TOKEN";

@@ -41,6 +41,7 @@ mod usage;
 mod verify;
 mod wait;
 mod watch;
+mod worktree;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -168,6 +169,7 @@ enum Command {
     Parallel(parallel::ParallelArgs),
     Show(show::ShowArgs),
     Diff(diff::DiffArgs),
+    Worktree(worktree::WorktreeArgs),
     Tail(tail::TailArgs),
     Export(export::ExportArgs),
     Journal(journal::JournalArgs),
@@ -266,6 +268,7 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Parallel(args) => run_async(parallel::run(args, &setting)),
         Command::Show(args) => run_async(show::run(args, &setting)),
         Command::Diff(args) => run_async(diff::run(args, &setting)),
+        Command::Worktree(args) => run_async(worktree::run(args, &setting)),
         Command::Search(args) => run_async(search::run(args, &setting)),
         Command::Since(args) => run_async(since::run(args, &setting)),
         Command::Usage(args) => run_async(usage::run(args, &setting)),

@@ -12,6 +12,10 @@ pub(crate) const WAITING: usize = 3;
 pub(crate) const MESSAGES: usize = 100;
 /// Timeout of an answer of the hub. After it the command fails.
 pub(crate) const ANSWER: Duration = Duration::from_secs(45);
+/// Timeout of a merge or removal of a work tree, hooks included: longer than the hub's. After it the command fails.
+pub(crate) const GIT: Duration = Duration::from_secs(660);
+/// Interval at which the progress of a new work tree is polled.
+pub(crate) const MAKING: Duration = Duration::from_millis(300);
 /// Timeout of the check that an address is OpenCode. After it the hub takes over and retries.
 pub(crate) const PROBE: Duration = Duration::from_secs(3);
 /// Ports tried from the usual one on. If all are taken the hub does not start.

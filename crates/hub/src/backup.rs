@@ -41,7 +41,7 @@ enum Kind {
 
 /// The files of a data directory that are copied, in this order: what refers to sent prompts is read before the outbox, so that the
 /// outbox of a backup knows every prompt that its queue may have sent.
-const FILES: [(&str, Kind); 18] = [
+const FILES: [(&str, Kind); 19] = [
     ("format.json", Kind::Plain),
     ("settings.json", Kind::Plain),
     ("instances.json", Kind::Instances),
@@ -51,6 +51,7 @@ const FILES: [(&str, Kind); 18] = [
     ("parallel.json", Kind::Plain),
     ("drafts.json", Kind::Plain),
     ("reviews.json", Kind::Plain),
+    ("setups.json", Kind::Plain),
     ("unfinished.json", Kind::Plain),
     ("queue.json", Kind::Queue),
     ("notes.jsonl", Kind::Plain),

@@ -5,11 +5,17 @@
 //! their configuration says.
 
 mod identity;
+mod include;
+mod merge;
+mod overlap;
 mod progress;
 mod read;
+mod removal;
 mod run;
+mod setup;
 mod sides;
 mod untracked;
+mod worktrees;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -17,11 +23,20 @@ use std::sync::Arc;
 
 use changes::FilePath;
 
+pub use include::Included;
+pub use merge::{Merge, MergeCheck, MergeHow};
+pub use overlap::{Overlap, overlaps};
 pub use progress::Progress;
 pub use read::{Compared, GitScope, Listed, Listing};
+pub use removal::Removed;
+pub(crate) use run::Group;
+pub use setup::{SETUP, Setup};
+pub use worktrees::{NewTree, Standing, Worktree};
 pub use write::{Act, Done, Lines, seen};
 
 use run::Run;
+
+use crate::limits;
 
 /// The reason why git did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -82,12 +97,48 @@ pub enum GitError {
     /// Lines of this file cannot be chosen.
     #[error("single lines of this file cannot be staged: {reason}", reason = _0)]
     NoLines(&'static str),
+    /// The folder is none of the repository's work trees.
+    #[error("{0} is no work tree of this repository. Reload the list")]
+    NoWorktree(String),
+    /// A branch or folder of this name exists.
+    #[error("there is a branch or folder {0} already. Choose another name")]
+    Taken(String),
+    /// The name cannot be one of a branch.
+    #[error("{0} cannot be the name of a branch. Choose another name")]
+    BadName(String),
+    /// Something in a work tree would be lost, or is in the way.
+    #[error("{0}")]
+    Unsaved(String),
+    /// Two branches conflict.
+    #[error(
+        "{branch} and {into} conflict in {}. Nothing was changed. Resolve it in the work tree: merge {into} there, then try again",
+        list_of(paths)
+    )]
+    Conflicts {
+        /// The branch.
+        branch: String,
+        /// The one that it would be merged into.
+        into: String,
+        /// The paths.
+        paths: Vec<FilePath>,
+    },
     /// Something is missing in the request.
     #[error("{0}")]
     Invalid(&'static str),
     /// The system refused something.
     #[error("git could not be run: {error}", error = _0)]
     System(#[from] std::io::Error),
+}
+
+/// Some paths in words, safe to show.
+pub(crate) fn list_of(paths: &[FilePath]) -> String {
+    let shown = paths.iter().take(limits::PATHS_NAMED);
+    let shown = shown.map(|path| model::plain::line(&path.text(), limits::PATH_BYTES));
+    let text = shown.collect::<Vec<_>>().join(", ");
+    match paths.len().saturating_sub(limits::PATHS_NAMED) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
 }
 
 /// A work tree of a repository. Cheap to clone.
@@ -164,6 +215,11 @@ impl Repository {
     /// True for a work tree that was added by `git worktree`.
     pub fn is_linked(&self) -> bool {
         self.git_dir != self.common
+    }
+
+    /// The folder of the data that all work trees of the repository share.
+    pub fn common(&self) -> &Path {
+        &self.common
     }
 
     /// Where a file of the work tree is: below the top folder, and not beyond a symbolic link.

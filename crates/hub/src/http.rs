@@ -47,6 +47,7 @@ mod tokens;
 mod triage;
 mod usage;
 mod verify;
+mod worktrees;
 
 use std::io;
 use std::sync::Arc;
@@ -126,7 +127,7 @@ pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
 }
 
 /// The page's documents and fragments, in the order of [`pages`].
-pub const PAGES: [&str; 20] = [
+pub const PAGES: [&str; 22] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
@@ -142,6 +143,8 @@ pub const PAGES: [&str; 20] = [
     "/fragment/review/{instance}/file",
     "/fragment/review/{instance}/lines",
     "/fragment/search",
+    "/fragment/worktrees/{instance}",
+    "/fragment/worktrees/{instance}/new",
     "/fragment/i/{instance}",
     "/fragment/i/{instance}/s/{session}",
     "/fragment/i/{instance}/s/{session}/older",
@@ -166,6 +169,8 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(review::file),
         get(review::lines),
         get(search::panel),
+        get(worktrees::dialog),
+        get(worktrees::new_dialog),
         get(fragments::instance),
         get(fragments::session),
         get(fragments::older),
@@ -186,6 +191,17 @@ fn reviews() -> OpenApiRouter<App> {
         .routes(routes!(review::edit, review::delete))
         .routes(routes!(review::send))
         .routes(routes!(review::act))
+}
+
+fn trees() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(
+            routes!(worktrees::list, worktrees::make)
+                .layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)),
+        )
+        .routes(routes!(worktrees::plan))
+        .routes(routes!(worktrees::progress))
+        .routes(routes!(worktrees::act))
 }
 
 fn api() -> (Router<App>, OpenApi) {
@@ -240,6 +256,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(parallel::read))
         .routes(routes!(parallel::keep, parallel::unkeep))
         .merge(reviews())
+        .merge(trees())
         .routes(routes!(composing::complete))
         .routes(routes!(composing::choices))
         .routes(routes!(composing::draft, composing::write))

@@ -6,7 +6,9 @@ mod beside;
 mod commanded;
 mod deleted;
 mod local;
+mod making;
 mod opencode_server;
+mod radar;
 pub mod recall;
 mod running;
 mod unfinished;
@@ -24,6 +26,7 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use making::{MakeError, NewWorktree, Plan};
 pub use opencode_server::{LinkedServer, Server, ServerSource};
 pub use running::{Added, NewInstance};
 
@@ -51,6 +54,7 @@ use crate::review::{self, Reviews};
 use crate::settings::{self, SettingsStore};
 use crate::tasks::Tasks;
 use crate::workspace::{Launcher, Trust};
+use crate::worktrees::{self, Jobs, Setups};
 use beside::TaskContext;
 use running::{HistoryLoad, Instances};
 use unfinished::Unfinished;
@@ -127,6 +131,12 @@ struct Inner {
     parallels: Parallels,
     drafts: Drafts,
     reviews: Reviews,
+    /// Set-up commands of new work trees that a person allowed.
+    setups: Setups,
+    /// Work trees that are being made.
+    making: Jobs,
+    /// The data directory.
+    dir: PathBuf,
     /// Instances whose servers run on this machine, and when that was found out.
     local: local::Known,
     settings: SettingsStore,
@@ -200,6 +210,9 @@ impl Hub {
             parallels: Parallels::load(dir.file(parallel::FILE)).await,
             drafts: Drafts::load(dir.file(drafts::FILE)),
             reviews,
+            setups: Setups::load(dir.file(worktrees::FILE)),
+            making: Jobs::default(),
+            dir: dir.path().to_owned(),
             local: local::Known::default(),
             settings,
             account: Account::load(dir.file(usage::FILE)),
@@ -344,6 +357,16 @@ impl Hub {
     /// Marks and comments of reviews, in the data directory.
     pub fn reviews(&self) -> &Reviews {
         &self.0.reviews
+    }
+
+    /// Set-up commands of new work trees that a person allowed, in the data directory.
+    pub fn setups(&self) -> &Setups {
+        &self.0.setups
+    }
+
+    /// Work trees that are being made.
+    pub fn making(&self) -> &Jobs {
+        &self.0.making
     }
 
     /// The commands to its servers, with the outbox in the data directory.

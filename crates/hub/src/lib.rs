@@ -24,5 +24,6 @@ pub mod secret;
 pub mod settings;
 pub mod tasks;
 pub mod workspace;
+pub mod worktrees;
 
 pub use instances::{Hub, HubError, HubOptions, Keep};

@@ -1,4 +1,5 @@
 //! Every bound of the hub, and what happens at it.
+//! Longer than 600 lines: every bound of the hub, all in one place.
 
 use std::time::Duration;
 
@@ -579,3 +580,69 @@ pub const SEARCH_HITS: usize = 50;
 
 /// Bytes of the diff that a server computes of a tool call. A longer one is left out, and the call's arguments are shown instead.
 pub const TOOL_DIFF_BYTES: usize = 64 << 10;
+
+/// Paths that a sentence names. Of more their number is named.
+pub const PATHS_NAMED: usize = 5;
+
+/// Work trees of a repository whose state is read for a list. Of further ones only folder and branch are known.
+pub const WORKTREES_LISTED: usize = 50;
+
+/// Names that are tried for a new work tree, with a number behind the first. If all are taken, the command is refused.
+pub const WORKTREE_NAMES: usize = 100;
+
+/// Bytes of the name of a branch. A longer one is refused.
+pub const BRANCH_BYTES: usize = 120;
+
+/// States of removed work trees that can be restored, for each repository. Beyond it the oldest is forgotten, and git removes it in time.
+pub const GIT_REMOVED: usize = 100;
+
+/// Bytes of a `.worktreeinclude`. A larger one counts as empty.
+pub const INCLUDE_BYTES: usize = 64 << 10;
+
+/// Files that are copied into a new work tree. Further ones are not copied, and the reply has their number.
+pub const INCLUDE_FILES: usize = 1000;
+
+/// Bytes of the path of such a file. One with a longer path is not copied.
+pub const INCLUDE_PATH_BYTES: usize = 1000;
+
+/// Bytes that are copied into a new work tree. A file beyond it is not copied, and is named.
+pub const INCLUDE_COPIED_BYTES: u64 = 256 << 20;
+
+/// Bytes of a project's set-up command. A longer one is refused.
+pub const SETUP_BYTES: usize = 32 << 10;
+
+/// How long a set-up command may run. After it it is killed with what it started, and counts as failed.
+pub const SETUP_TIME: Duration = Duration::from_secs(1200);
+
+/// How long output is read after a set-up command ended, if something that it began goes on. Later output is not read.
+pub const SETUP_REST: Duration = Duration::from_secs(1);
+
+/// Bytes of a set-up command's output that are kept: the newest. Older ones are dropped.
+pub const SETUP_OUTPUT_BYTES: usize = 64 << 10;
+
+/// Set-up commands that a person allowed. Beyond it the one allowed first needs confirmation again.
+pub const SETUPS_ALLOWED: usize = 1000;
+
+/// New work trees whose progress is known. Beyond it the oldest that has ended is forgotten; if none has ended, a new one is refused.
+pub const WORKTREE_JOBS: usize = 32;
+
+/// Time between two looks for sessions that change the same file. What changes meanwhile is seen at the next one.
+pub const RADAR_PATHS: Duration = Duration::from_secs(1);
+
+/// Time between two tries whether the work trees of a repository conflict. What changes meanwhile is tried the next time.
+pub const RADAR_BRANCHES: Duration = Duration::from_secs(15);
+
+/// How long it is remembered which repository a folder belongs to, for such a try. Then git is asked again.
+pub const RADAR_PLACE: Duration = Duration::from_secs(300);
+
+/// Repositories whose work trees are tried in one round. Further ones are not tried.
+pub const RADAR_REPOSITORIES: usize = 16;
+
+/// Work trees of a repository that are tried with each other. Further ones are not.
+pub const RADAR_TREES: usize = 8;
+
+/// Files of a work tree that are not committed and are part of a try. Further ones are not.
+pub const RADAR_FILES: usize = 1000;
+
+/// Bytes of a file that is not committed and is part of a try. A larger one is not.
+pub const RADAR_FILE_BYTES: u64 = 2 << 20;

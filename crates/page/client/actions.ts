@@ -168,6 +168,8 @@ const listed: [ActionPlace, Row[]][] = [
     ["Next session", "j", () => stepSession(1), mayBeHeld],
     ["Previous session", "k", () => stepSession(-1), mayBeHeld],
     ["New session", "n", () => beginSession(root.dataset.instance ?? ""), { applies: inInstance }],
+    ["New session in its own work tree", "W", () => later("worktrees").then((own) => own.openNewTree())],
+    ["Work trees", "g w", () => later("worktrees").then((own) => own.openTrees())],
     ["Review the changes; back", "d", openReview],
     ["Menu of the session", ".", () => openMenu(document.activeElement)],
     ["Unfold, fold subagents", "", undefined, { written: "→, ←", applies: inInstance }],

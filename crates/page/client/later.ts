@@ -22,6 +22,7 @@ interface Chunks {
   session: typeof import("./session") & typeof import("./undo");
   settings: typeof import("./settings");
   sort: typeof import("./sort");
+  worktrees: typeof import("./worktrees");
 }
 
 /** The style sheet of menus, dialogs and all else that the first paint lacks, once it is loaded. Without it things are plain, not broken. */

@@ -196,6 +196,8 @@ const acts: Record<string, (of: MenuTarget) => unknown> = {
   unrevert,
   archive,
   parallel: () => later("parallel").then((own) => own.openParallel()),
+  worktree: () => later("worktrees").then((own) => own.openNewTree()),
+  worktrees: () => later("worktrees").then((own) => own.openTrees()),
   link: (of) => copyLater(Promise.resolve(location.origin + pageOf(of)), t("the link")),
   copy: (of) => copyLater(markdown(of), t("“{title}” as Markdown", { title: of.title })),
   terminal: (of) => copyLater(Promise.resolve(`drovers open ${quoted(of.session)}`), t("the command")),

@@ -32,7 +32,7 @@ pub(crate) mod asset {
 }
 
 /// Scripts that the page loads when they are needed: names, and places in [`assets`].
-pub(crate) const CHUNKS: [(&str, usize); 19] = [
+pub(crate) const CHUNKS: [(&str, usize); 20] = [
     ("palette", 8),
     ("beside", 9),
     ("settings", 10),
@@ -52,6 +52,7 @@ pub(crate) const CHUNKS: [(&str, usize); 19] = [
     ("staging", 24),
     ("remarks", 25),
     ("marks", 26),
+    ("worktrees", 27),
 ];
 
 /// Place in [`assets`] of the client's words of a language; English is in the script itself.
@@ -64,7 +65,7 @@ pub(crate) fn client_words(language: Language) -> Option<usize> {
     }
 }
 
-static ASSETS: [Asset; 29] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: [Asset; 30] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {

@@ -23,6 +23,7 @@ mod review;
 mod shell;
 mod terminal;
 mod words;
+mod worktrees;
 
 #[cfg(test)]
 mod sample;
@@ -48,5 +49,6 @@ pub use shell::{
 };
 pub use wire::Op;
 pub use words::{instance_path, review_path, session_path};
+pub use worktrees::{NewTreeForm, TreeRow, new_worktree_dialog, worktrees_dialog};
 #[cfg(test)]
 mod tests;

@@ -52,3 +52,4 @@ mod turns;
 mod vectors;
 mod viewers;
 mod weight;
+mod worktrees;

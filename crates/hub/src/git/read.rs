@@ -240,7 +240,7 @@ impl Repository {
     }
 
     /// The branch that others are made from, where one is known: the remote's, else one with a usual name.
-    async fn main_branch(&self) -> Result<Option<String>, GitError> {
+    pub(super) async fn main_branch(&self) -> Result<Option<String>, GitError> {
         let run = Run::read(&self.root, "symbolic-ref").args([
             "--quiet",
             "--short",

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,10 +49,18 @@ const MISLEADING: [&str; 11] = [
     "GIT_CONFIG_PARAMETERS",
 ];
 
-/// Commands that compare work files, and so run the filters of the repository's attributes.
-const COMPARES: [&str; 2] = ["status", "diff"];
-/// Names of settings that make git run a filter.
-const FILTERS: &str = r"^filter\..*\.(clean|smudge|process|required)$";
+/// Commands that read work files or merge, and so run the filters and drivers of the repository's attributes. What writes an index reads
+/// files again that changed at the time of the index.
+const COMPARES: [&str; 6] = [
+    "status",
+    "diff",
+    "read-tree",
+    "update-index",
+    "write-tree",
+    "merge-tree",
+];
+/// Names of settings that make git run a filter, or a program that merges a file.
+const FILTERS: &str = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver)$";
 
 static ROOM: Semaphore = Semaphore::const_new(limits::GIT_AT_ONCE);
 
@@ -65,6 +73,8 @@ pub(super) struct Run {
     input: Vec<u8>,
     variables: Vec<(OsString, OsString)>,
     reads: bool,
+    /// True if neither hooks nor filters of the repository's own configuration may run.
+    guarded: bool,
     bytes: usize,
     time: Duration,
     program: &'static str,
@@ -82,6 +92,7 @@ impl Run {
             input: Vec::new(),
             variables: Vec::new(),
             reads: true,
+            guarded: false,
             bytes: limits::GIT_LIST_BYTES,
             time: limits::GIT_READ,
             program: "git",
@@ -95,6 +106,15 @@ impl Run {
             reads: false,
             time: limits::GIT_WRITE,
             ..Self::read(folder, command)
+        }
+    }
+
+    /// Without hooks, and without filters that the repository's own configuration defines: for what a person asked for without having
+    /// seen either.
+    pub(super) fn guarded(self) -> Self {
+        Self {
+            guarded: true,
+            ..self
         }
     }
 
@@ -140,28 +160,42 @@ impl Run {
         Ok(printed)
     }
 
-    /// Turns off the filters of the repository for this run. Whoever can write its configuration, such as an agent that may edit files,
-    /// could otherwise have a program run by a look at the changes. The names are looked up for each run, and passed as variables:
-    /// a name may have any character.
+    /// Runs a command that says yes by the status 0 and no by the status 1. The answer, and what it printed.
+    pub(super) async fn answer(mut self) -> Result<(bool, Vec<u8>), GitError> {
+        let (status, out, words) = self.ended().await?;
+        match status.code() {
+            Some(0) => Ok((true, out)),
+            Some(1) => Ok((false, out)),
+            _ => Err(self.failed(&out, words)),
+        }
+    }
+
+    /// Turns off filters for this run: all of them for a read, those of the repository's own configuration else. Whoever can write that
+    /// configuration, such as an agent that may edit files, could otherwise have a program run by a look at the changes. The names are
+    /// looked up for each run, and passed as variables: a name may have any character.
     async fn without_filters(&mut self) -> Result<(), GitError> {
-        let names =
-            Self::read(&self.folder, "config").args(["-z", "--name-only", "--get-regexp", FILTERS]);
+        let names = Self::read(&self.folder, "config").args([
+            "-z",
+            "--show-scope",
+            "--name-only",
+            "--get-regexp",
+            FILTERS,
+        ]);
         let names = match Box::pin(names.go()).await {
             Ok(names) => names,
             // git says by its status that there is none.
             Err(GitError::Failed { words, .. }) if words.is_empty() => return Ok(()),
             Err(error) => return Err(error),
         };
-        let names = names
-            .split(|byte| *byte == 0)
-            .filter(|name| !name.is_empty());
+        let mut fields = names.split(|byte| *byte == 0);
         let mut count = 0;
-        for name in names {
-            let value = if name.ends_with(b".required") {
-                "false"
-            } else {
-                ""
-            };
+        while let (Some(scope), Some(name)) = (fields.next(), fields.next()) {
+            if !self.reads && matches!(scope, b"system" | b"global") {
+                continue;
+            }
+            // A driver that fails leaves a conflict.
+            let fails = name.ends_with(b".required") || name.ends_with(b".driver");
+            let value = if fails { "false" } else { "" };
             self.variables.push((
                 format!("GIT_CONFIG_KEY_{count}").into(),
                 OsStr::from_bytes(name).to_owned(),
@@ -177,7 +211,16 @@ impl Run {
 
     /// Runs it, and returns what it printed, and the messages of git and its hooks.
     pub(super) async fn words(mut self) -> Result<(Vec<u8>, String), GitError> {
-        if self.reads && COMPARES.contains(&self.command) {
+        let (status, out, words) = self.ended().await?;
+        match status.success() {
+            true => Ok((out, words)),
+            false => Err(self.failed(&out, words)),
+        }
+    }
+
+    /// Runs it to its end: its status, what it printed, and its messages.
+    async fn ended(&mut self) -> Result<(ExitStatus, Vec<u8>, String), GitError> {
+        if self.guarded || (self.reads && COMPARES.contains(&self.command)) {
             self.without_filters().await?;
         }
         // The semaphore is never closed.
@@ -186,7 +229,7 @@ impl Run {
             std::io::ErrorKind::NotFound if self.program == "git" => GitError::Missing,
             _ => error.into(),
         })?;
-        let group = Group(child.id());
+        let group = Group::of(child.id());
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
@@ -220,10 +263,7 @@ impl Run {
             });
         };
         group.ended();
-        match status.success() {
-            true => Ok((out.0, words)),
-            false => Err(self.failed(&out.0, words)),
-        }
+        Ok((status, out.0, words))
     }
 
     /// The program and its subcommand, as a person would type them.
@@ -249,6 +289,14 @@ impl Run {
             process.arg("--no-pager").arg("--literal-pathspecs");
             for setting in QUIET.iter().filter(|_| self.reads) {
                 process.args(["-c", setting]);
+            }
+            if self.guarded {
+                process.args([
+                    "-c",
+                    "core.hooksPath=/dev/null",
+                    "-c",
+                    "core.fsmonitor=false",
+                ]);
             }
         }
         process.arg(self.command).args(&self.args);
@@ -335,11 +383,17 @@ async fn last_of(
 /// Bytes that are read at once: what a pipe has room for.
 const PIECE: usize = 64 << 10;
 
-/// What git started, which is killed with it where it has not ended.
-struct Group(Option<u32>);
+/// A process and what it started, which are killed with this where they have not ended.
+pub(crate) struct Group(Option<u32>);
 
 impl Group {
-    fn ended(mut self) {
+    /// The process group of a process that was begun with its own.
+    pub(crate) fn of(id: Option<u32>) -> Self {
+        Self(id)
+    }
+
+    /// Everything of it has ended.
+    pub(crate) fn ended(mut self) {
         self.0 = None;
     }
 }

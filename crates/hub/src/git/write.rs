@@ -12,6 +12,14 @@ use super::run::Run;
 use super::{GitError, Repository};
 use crate::limits;
 
+/// Variables that name Drovers as the author of a commit that no branch has.
+pub(super) const OWN_NAME: [(&str, &str); 4] = [
+    ("GIT_AUTHOR_NAME", "Drovers"),
+    ("GIT_AUTHOR_EMAIL", "drovers@localhost"),
+    ("GIT_COMMITTER_NAME", "Drovers"),
+    ("GIT_COMMITTER_EMAIL", "drovers@localhost"),
+];
+
 /// Where discarded states are kept.
 const DISCARDED: &str = "refs/drovers/discarded/";
 
@@ -380,12 +388,7 @@ impl Repository {
         if let Some(head) = head {
             run = run.args(["-p", head]);
         }
-        for (name, value) in [
-            ("GIT_AUTHOR_NAME", "Drovers"),
-            ("GIT_AUTHOR_EMAIL", "drovers@localhost"),
-            ("GIT_COMMITTER_NAME", "Drovers"),
-            ("GIT_COMMITTER_EMAIL", "drovers@localhost"),
-        ] {
+        for (name, value) in OWN_NAME {
             run = run.variable(name, value);
         }
         let commit = line(&run.go().await?);

@@ -61,6 +61,8 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/fragment/i/{instance}/s/{session}/older", Watch),
     ("GET", "/fragment/since", Watch),
     ("GET", "/fragment/search", Watch),
+    ("GET", "/fragment/worktrees/{instance}", Watch),
+    ("GET", "/fragment/worktrees/{instance}/new", Watch),
     ("GET", "/fragment/i/{instance}/s/{session}/verify", Watch),
     // Feeds.
     ("GET", "/api/live", Watch),
@@ -139,6 +141,12 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("DELETE", "/api/instances/{id}/review/comments/{cid}", Drive),
     ("POST", "/api/instances/{id}/review/send", Drive),
     ("POST", "/api/instances/{id}/review/git", Drive),
+    // Work trees. A set-up command that nobody allowed yet, and a folder that nobody trusts, need `Admin`: the handler asks for it.
+    ("GET", "/api/instances/{id}/worktrees", Watch),
+    ("POST", "/api/instances/{id}/worktrees", Drive),
+    ("GET", "/api/instances/{id}/worktrees/plan", Watch),
+    ("GET", "/api/instances/{id}/worktrees/making/{job}", Watch),
+    ("POST", "/api/instances/{id}/worktrees/act", Drive),
     // Requests of agents.
     ("GET", "/api/instances/{id}/permissions", Watch),
     ("POST", "/api/instances/{id}/permissions/{pid}", Answer),

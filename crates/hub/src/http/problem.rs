@@ -249,6 +249,33 @@ impl Problem {
         Self::new(status, "review", "Not stored", error)
     }
 
+    /// A set-up command was not allowed.
+    pub(super) fn setup(detail: impl ToString) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "setup-not-allowed",
+            "The set-up command is not allowed yet",
+            detail,
+        )
+        .next("Allow it by its fingerprint in `allow_setup`, or send `skip_setup`")
+    }
+
+    /// Something is in the way of a work tree.
+    pub(super) fn of_worktree(status: StatusCode, detail: impl ToString) -> Self {
+        Self::new(status, "worktree", "Not done", detail)
+    }
+
+    /// The hub does not know how far a new work tree is.
+    pub(super) fn no_making() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-work-tree",
+            "Unknown work tree",
+            "The hub does not know how far this work tree is: it was restarted, or that was long ago",
+        )
+        .next("See the list of work trees. The prompt is a draft of its session")
+    }
+
     /// The server of a folder runs elsewhere.
     pub(super) fn not_here(folder: &str) -> Self {
         let detail = format!(

@@ -101,7 +101,11 @@ impl Asked {
 /// The folder that is reviewed: that of the session, or of the instance.
 ///
 /// Its name is the key of marks and comments.
-fn folder(app: &App, id: &InstanceId, session: Option<&SessionId>) -> Result<String, Problem> {
+pub(super) fn folder(
+    app: &App,
+    id: &InstanceId,
+    session: Option<&SessionId>,
+) -> Result<String, Problem> {
     let found = app.hub().engine().read(|state| {
         let instance = state.instances.get(id)?;
         let session = match session {
@@ -139,10 +143,14 @@ fn folder(app: &App, id: &InstanceId, session: Option<&SessionId>) -> Result<Str
 impl From<GitError> for Problem {
     fn from(error: GitError) -> Self {
         let status = match &error {
-            GitError::NoSuchFile | GitError::NoRepository(_) | GitError::NoFolder { .. } => {
-                StatusCode::NOT_FOUND
-            }
-            GitError::Stale => StatusCode::CONFLICT,
+            GitError::NoSuchFile
+            | GitError::NoRepository(_)
+            | GitError::NoFolder { .. }
+            | GitError::NoWorktree(_) => StatusCode::NOT_FOUND,
+            GitError::Stale
+            | GitError::Taken(_)
+            | GitError::Unsaved(_)
+            | GitError::Conflicts { .. } => StatusCode::CONFLICT,
             GitError::Missing | GitError::System(_) => StatusCode::INTERNAL_SERVER_ERROR,
             GitError::Slow { .. } => StatusCode::GATEWAY_TIMEOUT,
             GitError::Failed { .. }
@@ -150,6 +158,7 @@ impl From<GitError> for Problem {
             | GitError::NoSuchBase(_)
             | GitError::NoMergeBase(_)
             | GitError::NoLines(_)
+            | GitError::BadName(_)
             | GitError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self::of_git(status, error)

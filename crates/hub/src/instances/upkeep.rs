@@ -34,6 +34,15 @@ impl Hub {
             let (all, search) = (all.clone(), search.clone());
             async move { all.keep_index(&search).await }
         });
+        let hub = self.clone();
+        self.keep(
+            "looking for sessions that change the same",
+            ending,
+            move || {
+                let hub = hub.clone();
+                async move { hub.keep_radar().await }
+            },
+        );
     }
 
     fn keep<F: Future<Output = ()> + Send>(

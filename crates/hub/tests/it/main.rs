@@ -30,3 +30,4 @@ mod reviewed;
 mod sessions;
 mod told;
 mod upstreams;
+mod worktrees;

@@ -160,17 +160,17 @@ fn search(row: &OverviewRow) -> String {
     )
 }
 
-/// The title in full, and why the session is as it is.
+/// The title in full, why the session is as it is, and who changes the same.
 fn hint(row: &OverviewRow) -> String {
-    match (&row.mark.reason, row.mark.next) {
-        (Some(reason), Some(next)) => format!(
-            "{}: {} {}",
-            words::title(&row.title),
-            sentence(reason),
-            t(next)
-        ),
-        (Some(reason), None) => format!("{}: {}", words::title(&row.title), sentence(reason)),
-        _ => words::title(&row.title).to_owned(),
+    let reason = row.mark.reason.iter().map(|reason| sentence(reason));
+    let next = row.mark.next.iter().filter(|_| row.mark.reason.is_some());
+    let clashes = row.clashes.iter().map(|clash| clash.sentence());
+    let clashes: Vec<_> = clashes.map(|clash| sentence(&clash).into_owned()).collect();
+    let reasons = reason.chain(next.map(|next| t(next).into()));
+    let reasons: Vec<_> = reasons.chain(clashes.into_iter().map(Into::into)).collect();
+    match reasons.is_empty() {
+        true => words::title(&row.title).to_owned(),
+        false => format!("{}: {}", words::title(&row.title), reasons.join(" ")),
     }
 }
 
@@ -214,6 +214,7 @@ fn evidence(row: &OverviewRow) -> Markup {
             Some(Circle::Failing(times)) => span.need { (m!("going in circles: {times} calls failed in a row.", times = times)) " " },
             None => {},
         }
+        @for clash in &row.clashes { span.need.clash { (sentence(&clash.sentence())) " " } }
         @if let Some(over) = row.over {
             span.need { @if over.stopped { (t!("stopped: {words}.", words = sentence(&over.words()))) } @else { (t!("over a limit: {words}.", words = sentence(&over.words()))) } " " }
         }
