@@ -122,7 +122,7 @@ pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
 }
 
 /// The page's documents and fragments, in the order of [`pages`].
-pub const PAGES: [&str; 20] = [
+pub const PAGES: [&str; 21] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
@@ -142,6 +142,7 @@ pub const PAGES: [&str; 20] = [
     "/fragment/i/{instance}/s/{session}",
     "/fragment/i/{instance}/s/{session}/older",
     "/fragment/i/{instance}/s/{session}/verify",
+    "/fragment/i/{instance}/s/{session}/why",
     "/api/openapi.json",
 ];
 
@@ -166,6 +167,7 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(fragments::session),
         get(fragments::older),
         get(verify::dialog),
+        get(fragments::why),
         spec::route(spec),
     ]
 }

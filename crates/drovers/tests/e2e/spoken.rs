@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use testkit::chromium::{Chromium, Viewport};
+use testkit::chromium::Viewport;
 
-use crate::bench::{Bench, Drovers, PATIENCE, created, page};
+use crate::bench::{Drovers, PATIENCE, Stage, created, page, run};
+use crate::consent::SOON;
 
 /// True once a page is drawn in a language, and is connected.
 fn speaks(tag: &str) -> String {
@@ -18,18 +19,21 @@ fn speaks(tag: &str) -> String {
 const CHOOSES: &str = "document.querySelector('#settings')?.open === true && document.activeElement.name === 'language'";
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one walk from English to German and back.
 async fn a_language_is_chosen_by_keyboard_and_every_device_follows_and_goes_back() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = created(
         &server,
         &serde_json::json!({ "title": "Repair the parser" }),
     )
     .await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut desk = page(&browser, &drovers, &path).await?;
     let mut phone = browser.page().await?;
     phone.viewport(Viewport::PHONE).await?;
@@ -72,6 +76,22 @@ async fn a_language_is_chosen_by_keyboard_and_every_device_follows_and_goes_back
         )
         .await?;
     problems_are_in_the_language_of_who_asks(&drovers).await?;
+    // So is what a row says once the pointer rests on it.
+    run(&server, &session, "bash sleep 600").await?;
+    let mut other = page(&browser, &drovers, &path).await?;
+    let row = ".tree li > a:has(> .mark.work)";
+    other
+        .wait_for(&format!("document.querySelector('{row}')"), PATIENCE)
+        .await?;
+    other.wait_for(&speaks("de"), PATIENCE).await?;
+    other.point(other.spot(row).await?).await?;
+    let title = format!("document.querySelector('{row}').title");
+    let said = format!("/Führt `sleep 600` aus \\(\\d+ s\\)$/.test({title})");
+    if let Err(error) = other.wait_for(&said, SOON).await {
+        let shown: String = other.eval(&title).await?;
+        return Err(error.context(shown));
+    }
+    other.assert_clean().await?;
 
     desk.press("e").await?;
     desk.wait_for(&speaks("en"), PATIENCE).await?;

@@ -62,6 +62,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/fragment/since", Watch),
     ("GET", "/fragment/search", Watch),
     ("GET", "/fragment/i/{instance}/s/{session}/verify", Watch),
+    ("GET", "/fragment/i/{instance}/s/{session}/why", Watch),
     // Feeds.
     ("GET", "/api/live", Watch),
     ("GET", "/api/log", Watch),
