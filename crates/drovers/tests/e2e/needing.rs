@@ -324,6 +324,7 @@ async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one walk from card to card.
 async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Result<()> {
     let Stage {
         bench: _bench,

@@ -285,6 +285,7 @@ async fn an_answer_that_is_given_while_the_hub_is_down_is_kept_and_sent() -> Res
 }
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one walk from the end of a server to the last session that goes on.
 async fn what_a_killed_server_interrupted_goes_on_by_a_button() -> Result<()> {
     let Stage {
         bench: _bench,
