@@ -437,6 +437,9 @@ async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row()
         PATIENCE,
     )
     .await?;
+    // The script of the tree is there: rows that it arranges move before that.
+    let arranged = "document.querySelector('.tree a:has(> .mark.work)')?.hasAttribute('tabindex')";
+    page.wait_for(arranged, PATIENCE).await?;
     page.point(page.spot(".tree a:has(> .mark.work)").await?)
         .await?;
     page.wait_for(
