@@ -470,6 +470,7 @@ fn whole(state: &State, renderer: &Renderer, instance: &InstanceId) {
             notices: &[],
             found: &[],
             settings: &page::Settings::default(),
+            drafted: None,
         };
         let seen = view::delta(state, &look, Rev(0));
         harmless(&renderer.document(&seen, &context));

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use changes::FilePath;
 
 pub use include::Included;
+pub(crate) use merge::list_of;
 pub use merge::{Merge, MergeCheck, MergeHow};
 pub use overlap::{Overlap, overlaps};
 pub use progress::Progress;
@@ -35,8 +36,6 @@ pub use worktrees::{NewTree, Standing, Worktree};
 pub use write::{Act, Done, Lines, seen};
 
 use run::Run;
-
-use crate::limits;
 
 /// The reason why git did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -98,21 +97,21 @@ pub enum GitError {
     #[error("single lines of this file cannot be staged: {reason}", reason = _0)]
     NoLines(&'static str),
     /// The folder is none of the repository's work trees.
-    #[error("{0} is no work tree of this repository. Reload the list")]
+    #[error("{path} is no work tree of this repository. Reload the list", path = _0)]
     NoWorktree(String),
     /// A branch or folder of this name exists.
-    #[error("there is a branch or folder {0} already. Choose another name")]
+    #[error("there is a branch or folder {name} already. Choose another name", name = _0)]
     Taken(String),
     /// The name cannot be one of a branch.
-    #[error("{0} cannot be the name of a branch. Choose another name")]
+    #[error("{name} cannot be the name of a branch. Choose another name", name = _0)]
     BadName(String),
     /// Something in a work tree would be lost, or is in the way.
     #[error("{0}")]
     Unsaved(String),
     /// Two branches conflict.
     #[error(
-        "{branch} and {into} conflict in {}. Nothing was changed. Resolve it in the work tree: merge {into} there, then try again",
-        list_of(paths)
+        "{branch} and {into} conflict in {files}. Nothing was changed. Resolve it in the work tree: merge {into} there, then try again",
+        files = list_of(paths)
     )]
     Conflicts {
         /// The branch.
@@ -128,17 +127,6 @@ pub enum GitError {
     /// The system refused something.
     #[error("git could not be run: {error}", error = _0)]
     System(#[from] std::io::Error),
-}
-
-/// Some paths in words, safe to show.
-pub(crate) fn list_of(paths: &[FilePath]) -> String {
-    let shown = paths.iter().take(limits::PATHS_NAMED);
-    let shown = shown.map(|path| model::plain::line(&path.text(), limits::PATH_BYTES));
-    let text = shown.collect::<Vec<_>>().join(", ");
-    match paths.len().saturating_sub(limits::PATHS_NAMED) {
-        0 => text,
-        more => format!("{text} and {more} more"),
-    }
 }
 
 /// A work tree of a repository. Cheap to clone.

@@ -127,7 +127,7 @@ pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
 }
 
 /// The page's documents and fragments, in the order of [`pages`].
-pub const PAGES: [&str; 22] = [
+pub const PAGES: [&str; 23] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
@@ -149,6 +149,7 @@ pub const PAGES: [&str; 22] = [
     "/fragment/i/{instance}/s/{session}",
     "/fragment/i/{instance}/s/{session}/older",
     "/fragment/i/{instance}/s/{session}/verify",
+    "/fragment/i/{instance}/s/{session}/why",
     "/api/openapi.json",
 ];
 
@@ -175,6 +176,7 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(fragments::session),
         get(fragments::older),
         get(verify::dialog),
+        get(fragments::why),
         spec::route(spec),
     ]
 }

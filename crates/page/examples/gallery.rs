@@ -76,6 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             notices,
             found: &[],
             settings: &page::Settings::default(),
+            drafted: None,
         };
         let html = speak(language, || {
             Renderer::new().document(&delta(state, &looked, Rev(0)), &context)

@@ -45,7 +45,7 @@ pub use settings::{
     TextSize, Theme,
 };
 pub use shell::{
-    Context, FoundServer, Notice, archive, comparison_dialog, parallel_dialog, settings_dialog,
+    Context, FoundServer, Notice, archive, comparison_dialog, parallel_dialog, settings_dialog, why,
 };
 pub use wire::Op;
 pub use words::{instance_path, review_path, session_path};

@@ -36,6 +36,7 @@ fn document(state: &State, look_at: &Viewport) -> String {
         notices: &[],
         found: &[],
         settings: &crate::Settings::default(),
+        drafted: None,
     };
     Renderer::new().document(&delta(state, look_at, Rev(0)), &context)
 }
@@ -564,6 +565,7 @@ fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
         notices: &[],
         found: &found,
         settings: &crate::Settings::default(),
+        drafted: None,
     };
     let home = Renderer::new().document(
         &delta(&State::default(), &Viewport::default(), Rev(0)),

@@ -37,6 +37,7 @@ mod parallel;
 mod permalinks;
 mod phone;
 mod prompting;
+mod queueing;
 mod reach;
 mod reading;
 mod reading_back;

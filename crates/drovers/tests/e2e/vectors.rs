@@ -48,6 +48,7 @@ async fn document(State(played): State<Played>) -> Html<String> {
         notices: &[],
         found: &[],
         settings: &page::Settings::default(),
+        drafted: None,
     };
     let html = renderer.document(&delta(&state, &Viewport::default(), Rev(0)), &context);
     let vector = format!("<div id=\"vector\">{}</div></body>", played.borrow().page);

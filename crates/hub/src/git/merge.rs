@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::read::line;
 use super::run::Run;
 use super::{GitError, Repository};
+use crate::limits;
 
 /// How a branch is brought back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -218,4 +219,15 @@ fn joined(out: &[u8], words: String) -> String {
     let out = model::plain::block(String::from_utf8_lossy(out).trim_end());
     let parts = [out, words].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("\n")
+}
+
+/// Some paths in words, safe to show.
+pub(crate) fn list_of(paths: &[FilePath]) -> String {
+    let shown = paths.iter().take(limits::PATHS_NAMED);
+    let shown = shown.map(|path| model::plain::line(&path.text(), limits::PATH_BYTES));
+    let text = shown.collect::<Vec<_>>().join(", ");
+    match paths.len().saturating_sub(limits::PATHS_NAMED) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
 }

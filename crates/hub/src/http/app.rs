@@ -171,6 +171,7 @@ impl App {
             notices: &self.0.notices,
             found,
             settings,
+            drafted: None,
         }
     }
 }

@@ -7,8 +7,9 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use model::State;
 use model::ids::{InstanceId, MessageId, ParallelId, SessionId};
+use model::time::Timestamp;
 use model::view::Viewport;
-use page::{Language, Renderer};
+use page::{Context, Language, Renderer};
 use serde::Deserialize;
 use tokio::time::sleep;
 
@@ -165,7 +166,10 @@ async fn document(
     let html = app.hub().live().draw(language, move |renderer| {
         let recent = shared.hub().offered_folders();
         let settings = shared.hub().settings().now();
-        let context = shared.context(&recent, &found, &settings);
+        let context = Context {
+            drafted: drafted(&shared, &seen.viewport),
+            ..shared.context(&recent, &found, &settings)
+        };
         // Nothing is retained for a viewport that does not exist.
         if exists {
             renderer.document(&seen, &context)
@@ -181,6 +185,13 @@ async fn document(
         Some(html) => (status, Html(html)).into_response(),
         None => Problem::internal("The page could not be drawn").into_response(),
     }
+}
+
+/// When the draft of the prompt in front was written last.
+fn drafted(app: &App, look: &Viewport) -> Option<Timestamp> {
+    let session = look.session.as_ref().map_or("new", |id| id.as_str());
+    let instance = look.instance.as_ref()?;
+    Some(app.hub().drafts().get(instance, session).at)
 }
 
 /// Retains conversations until the page's own socket requests it.

@@ -64,6 +64,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/fragment/worktrees/{instance}", Watch),
     ("GET", "/fragment/worktrees/{instance}/new", Watch),
     ("GET", "/fragment/i/{instance}/s/{session}/verify", Watch),
+    ("GET", "/fragment/i/{instance}/s/{session}/why", Watch),
     // Feeds.
     ("GET", "/api/live", Watch),
     ("GET", "/api/log", Watch),

@@ -123,6 +123,13 @@ pub(super) fn standing(row: &Standing) -> Fragment {
     Fragment::whole("standing", html.into_string())
 }
 
+/// Why a session is in its state, and since when: for the hint of its row.
+pub(crate) fn why(row: &Standing) -> Markup {
+    html! {
+        p data-since=(row.since.0) { @if let Some(reason) = &row.mark.reason { (sentence(reason)) } }
+    }
+}
+
 /// The same without a session.
 pub(super) fn standing_of_none() -> Fragment {
     let html = html! { p.stands data-k="standing" {} };
@@ -132,7 +139,7 @@ pub(super) fn standing_of_none() -> Fragment {
 /// The count of a group in words.
 fn counted(group: Group, many: usize) -> String {
     match group {
-        Group::NeedsYou => t!("{n} needs you", "{n} needs you", n = many),
+        Group::NeedsYou => t!("{n} needs you", "{n} need you", n = many),
         Group::ToReview => t!("{n} to review", "{n} to review", n = many),
         Group::Working => t!("{n} working", "{n} working", n = many),
         Group::Idle => t!("{n} idle", "{n} idle", n = many),

@@ -25,6 +25,7 @@ fn an_unchanged_state_needs_no_patch() {
         notices: &[],
         found: &[],
         settings: &crate::Settings::default(),
+        drafted: None,
     };
     renderer.document(&delta(&state, &at, Rev(0)), &context);
     // Everything is looked at once more, by a viewer who has it.

@@ -238,6 +238,7 @@ fn a_viewer_gets_changes_in_the_language_of_its_document() {
             notices: &[],
             found: &[],
             settings: &Settings::default(),
+            drafted: None,
         };
         speak(language, || {
             renderer.document(&delta(&state, &at, Rev(0)), &context)

@@ -289,6 +289,7 @@ impl Viewer {
                         notices: &[],
                         found: &[],
                         settings: &page::Settings::default(),
+                        drafted: None,
                     };
                     renderer.document(&seen, &context)
                 }

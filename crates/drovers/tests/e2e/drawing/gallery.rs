@@ -152,6 +152,7 @@ fn document(state: &State, looked: &Viewport) -> String {
         notices: &[],
         found: &[],
         settings: &page::Settings::default(),
+        drafted: None,
     };
     Renderer::new().document(&delta(state, looked, Rev(0)), &context)
 }

@@ -28,6 +28,7 @@ pub(super) fn same_page(shown: &Shown, state: &State, hub: &HubLife) -> Found {
         notices: &[],
         found: &[],
         settings: &page::Settings::default(),
+        drafted: None,
     };
     let fresh = Page::of(&Renderer::new().document(&seen, &context));
     let (has, should) = (masked(&shown.page.html()), masked(&fresh.html()));
