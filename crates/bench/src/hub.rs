@@ -1,5 +1,6 @@
 //! The hub that is measured: the built program, in a folder of its own.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -102,6 +103,18 @@ impl Hub {
     /// # Errors
     /// The program cannot be started, or does not listen within two minutes.
     pub async fn start(program: &Path, servers: &[String]) -> Result<Self> {
+        let attached: Vec<&OsStr> = servers
+            .iter()
+            .flat_map(|url| ["--attach".as_ref(), url.as_ref()])
+            .collect();
+        Self::start_with(program, &attached).await
+    }
+
+    /// Starts the program with these arguments, and waits until it listens.
+    ///
+    /// # Errors
+    /// The program cannot be started, or does not listen within two minutes.
+    pub async fn start_with(program: &Path, arguments: &[&OsStr]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let began = Instant::now();
         let mut command = Command::new(program);
@@ -109,7 +122,7 @@ impl Hub {
             .args(["up", "--no-open", "--no-auth"])
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.path().join("data"))
-            .args(servers.iter().flat_map(|url| ["--attach", url]))
+            .args(arguments)
             .current_dir(folder.path())
             .env("HOME", folder.path())
             .stdin(Stdio::null());
@@ -199,6 +212,12 @@ impl Hub {
     pub(crate) async fn body(&self, path: &str) -> Result<Vec<u8>> {
         let url = self.site.url.join(path)?;
         page::compressed(&self.site.http, url.as_str(), "*/*").await
+    }
+
+    /// Sends a request and returns the body as text.
+    pub(crate) async fn text(&self, path: &str) -> Result<String> {
+        let answer = self.site.http.get(self.site.url.join(path)?).send().await?;
+        Ok(answer.error_for_status()?.text().await?)
     }
 
     /// True if its journal works.

@@ -118,6 +118,16 @@ impl FileDiff {
         self.binary
     }
 
+    /// Bytes that this takes in memory, without the change of a line here and there.
+    pub fn size(&self) -> usize {
+        let line = size_of::<usize>();
+        let sides = self.segments.iter().flat_map(|one| [&one.old, &one.new]);
+        let texts: usize = sides
+            .map(|text| text.bytes().len() + text.len() * line)
+            .sum();
+        texts + self.changes().count() * size_of::<Change>()
+    }
+
     /// All changes in order.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().flatten()

@@ -14,6 +14,7 @@ mod select;
 mod status;
 mod text;
 mod words;
+mod worktree;
 mod write;
 
 pub use anchor::Anchor;
@@ -25,3 +26,4 @@ pub use select::{Base, Selection};
 pub use status::{Head, Staging, Status, status};
 pub use text::{LineEnd, Text};
 pub use words::{Spans, words};
+pub use worktree::{WorktreeEntry, branch_name, include_patterns, merged, worktrees};

@@ -13,3 +13,7 @@ pub const ANCHOR_LINES: usize = 200;
 pub const ANCHOR_LINE_BYTES: usize = 400;
 /// Lines on either side that are compared by their histogram. Longer files are compared by the algorithm of Myers, whose time is bounded.
 pub const HISTOGRAM_LINES: usize = 20_000;
+/// Bytes of a name that is made of a prompt. Further words are left out.
+pub const NAME_BYTES: usize = 40;
+/// Patterns of files that are copied into a new work tree. Further ones are left out, with their number.
+pub const INCLUDE_PATTERNS: usize = 200;

@@ -51,6 +51,11 @@ impl FileKind {
         }
     }
 
+    /// True for a file that is no link.
+    pub fn is_plain(self) -> bool {
+        matches!(self, Self::File | Self::Executable)
+    }
+
     /// The mode of git for it.
     pub fn mode(self) -> &'static str {
         match self {

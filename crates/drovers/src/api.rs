@@ -8,6 +8,7 @@ mod log;
 mod reports;
 mod review;
 mod shapes;
+mod worktrees;
 
 use std::path::Path;
 
@@ -36,10 +37,12 @@ pub(crate) use reports::{
 };
 pub(crate) use review::{Query, Review};
 pub(crate) use shapes::{
-    Answer, Asking, Discovered, Found, Instance, JournalHealth, Link, ModelChoice, NewInstance,
-    NewSession, Piece, Prompt, Prompted, Resumed, Session, SessionMessage, Terminal, Waiting,
+    Answer, Asking, Discovered, Found, Health, Instance, JournalHealth, Link, ModelChoice,
+    NewInstance, NewSession, Piece, Prompt, Prompted, Resumed, Session, SessionMessage, Terminal,
+    Waiting,
 };
-use shapes::{Health, Problem, ResumeSelection, SessionPath};
+use shapes::{Problem, ResumeSelection, SessionPath};
+pub(crate) use worktrees::{MakingTree, NewTree, Tree, TreeAct, TreeDone};
 
 /// A token to show the hub instead of the one in its data directory.
 const TOKEN: &str = "DROVERS_TOKEN";
@@ -239,6 +242,11 @@ impl Api {
     async fn log_end(&self) -> Result<String, Fault> {
         let health: Health = self.get(&["health"], &[]).await?;
         Ok(health.log.end)
+    }
+
+    /// Health of the hub.
+    pub(crate) async fn health(&self) -> Result<Health, Fault> {
+        self.get(&["health"], &[]).await
     }
 
     /// State of the journal.

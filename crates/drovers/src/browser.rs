@@ -7,10 +7,12 @@ use tokio::process::Command;
 
 use crate::out;
 
+/// The program that opens an address.
 #[cfg(target_os = "macos")]
-const OPENER: &str = "open";
+pub(crate) const OPENER: &str = "open";
+/// The program that opens an address.
 #[cfg(not(target_os = "macos"))]
-const OPENER: &str = "xdg-open";
+pub(crate) const OPENER: &str = "xdg-open";
 
 /// Opens a page. Never fails: an address is on the terminal as well.
 pub(crate) fn show(url: &str) {
@@ -33,6 +35,11 @@ pub(crate) fn show(url: &str) {
 
 /// True if a person can see a page, with a terminal and a display: nothing is opened for a script, a service or a remote shell.
 pub(crate) fn has_person() -> bool {
+    out::is_terminal() && has_display()
+}
+
+/// True if there is a display.
+pub(crate) fn has_display() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    out::is_terminal() && (cfg!(target_os = "macos") || set("DISPLAY") || set("WAYLAND_DISPLAY"))
+    cfg!(target_os = "macos") || set("DISPLAY") || set("WAYLAND_DISPLAY")
 }

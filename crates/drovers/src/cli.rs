@@ -3,16 +3,21 @@
 mod answer;
 mod archive;
 mod audit;
+mod backup;
 mod bytes;
 mod check;
 mod compact;
 mod completions;
+mod config;
+mod configuration;
 mod demo;
 mod diff;
+mod doctor;
 mod export;
 mod fork;
 mod journal;
 mod link;
+mod logging;
 mod ls;
 mod man;
 mod new;
@@ -25,6 +30,7 @@ mod resume;
 mod rm;
 mod search;
 mod send;
+mod service;
 mod show;
 mod since;
 mod stop;
@@ -35,18 +41,19 @@ mod usage;
 mod verify;
 mod wait;
 mod watch;
+mod worktree;
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::env::CompleteEnv;
 use hub::datadir::DataDir;
-use tracing_subscriber::EnvFilter;
 
 use crate::fault::{EXIT_CODES, Fault};
 use crate::{complete, limits, out};
+use configuration::{Configuration, Key, Source, Value};
+use logging::LogFormat;
 
 /// One live, true view over many running coding agents
 ///
@@ -75,9 +82,24 @@ pub(crate) struct Setting {
         hide_env_values = true
     )]
     data_dir: Option<PathBuf>,
+    /// Configuration file [default: ~/.config/drovers/config.toml]
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        env = configuration::FILE_VARIABLE,
+        hide_env_values = true
+    )]
+    config: Option<PathBuf>,
     /// Log more to stderr; repeat for debug output (RUST_LOG takes precedence)
     #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
+    /// Form of the log on stderr: text, or json with one object on each line [default: text]
+    #[arg(long, value_name = "FORM", global = true)]
+    log_format: Option<LogFormat>,
+    /// The file and the environment, read once the arguments are parsed.
+    #[arg(skip)]
+    configuration: Configuration,
 }
 
 impl Setting {
@@ -86,10 +108,55 @@ impl Setting {
     /// # Errors
     /// There is no home folder to have it in.
     pub(crate) fn data_dir(&self) -> Result<PathBuf, Fault> {
-        match &self.data_dir {
-            Some(path) => std::path::absolute(path).map_err(Fault::usage),
+        if let Some(path) = &self.data_dir {
+            return std::path::absolute(path).map_err(Fault::usage);
+        }
+        match self.configuration.path_of("data_dir") {
+            Some(path) => Ok(path),
             None => DataDir::default_path().map_err(Fault::cannot_start),
         }
+    }
+
+    /// The file and the environment.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// The configuration file that the person named.
+    pub(crate) fn named_configuration(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// The value of a setting that an option of every command names.
+    fn flag_value(&self, key: &Key) -> Option<Value> {
+        let text = match key.name {
+            "data_dir" => self.data_dir.as_ref()?.display().to_string(),
+            "log_level" if self.verbose > 0 => self.log_level(),
+            "log_format" => self.log_format?.to_string(),
+            _ => return None,
+        };
+        let variable = key.variable();
+        let named = std::env::var_os(&variable).is_some_and(|set| *set == *text);
+        let source = match key.name == "data_dir" && named {
+            true => Source::Environment(variable),
+            false => Source::Flag(key.flag),
+        };
+        Some(Value { text, source })
+    }
+
+    fn log_level(&self) -> String {
+        let level = match self.verbose {
+            0 => self.configuration.get("log_level"),
+            1 => Some("info".to_owned()),
+            _ => Some("debug".to_owned()),
+        };
+        level.unwrap_or_else(|| "warn".to_owned())
+    }
+
+    fn log_format(&self) -> LogFormat {
+        let format = self.log_format;
+        let format = format.or_else(|| self.configuration.get("log_format"));
+        format.unwrap_or_default()
     }
 }
 
@@ -102,6 +169,7 @@ enum Command {
     Parallel(parallel::ParallelArgs),
     Show(show::ShowArgs),
     Diff(diff::DiffArgs),
+    Worktree(worktree::WorktreeArgs),
     Tail(tail::TailArgs),
     Export(export::ExportArgs),
     Journal(journal::JournalArgs),
@@ -121,6 +189,11 @@ enum Command {
     Archive(archive::ArchiveArgs),
     Rm(rm::RmArgs),
     Audit(audit::AuditArgs),
+    Doctor(doctor::DoctorArgs),
+    Config(config::ConfigArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    Service(service::ServiceArgs),
     Continue(resume::ContinueArgs),
     Check(check::CheckArgs),
     Open(open::OpenArgs),
@@ -134,14 +207,30 @@ enum Command {
     Guard,
 }
 
+impl Command {
+    /// True for commands that run with an invalid configuration: they say what is wrong with it, or do not depend on it.
+    fn explains_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Doctor(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_)
+        )
+    }
+}
+
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
+    if complete::is_asked()
+        && let Some(path) = Configuration::load(None).path_of("data_dir")
+    {
+        complete::set_data_dir(path);
+    }
     // Set by the scripts of `drovers completions`: it answers the shell then, and ends.
     CompleteEnv::with_factory(Cli::command)
         .var(complete::VARIABLE)
         .complete();
-    let cli = Cli::parse();
-    log(cli.setting.verbose);
+    let mut cli = Cli::parse();
+    cli.setting.configuration = Configuration::load(cli.setting.config.as_deref());
+    logging::begin(&cli.setting.log_level(), cli.setting.log_format());
     match answer(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -163,18 +252,23 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         let error = "put folders and options of `up` after the command: `drovers up [FOLDER…]`. See `drovers up --help`";
         return Err(Fault::usage(error));
     }
-    match command.unwrap_or(Command::Up(up)) {
+    let command = command.unwrap_or(Command::Up(up));
+    if !command.explains_configuration() {
+        setting.configuration.whole()?;
+    }
+    match command {
         Command::Replay(args) => replay::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args, Cli::command()),
         Command::Open(args) => run_async(open::find(args, &setting))?.become_client(),
         Command::Up(args) => run_async(up::run(args, &setting)),
-        Command::Demo(args) => run_async(demo::run(args)),
+        Command::Demo(args) => run_async(demo::run(args, &setting)),
         Command::Ls(args) => run_async(ls::run(&args, &setting)),
         Command::New(args) => run_async(new::run(args, &setting)),
         Command::Parallel(args) => run_async(parallel::run(args, &setting)),
         Command::Show(args) => run_async(show::run(args, &setting)),
         Command::Diff(args) => run_async(diff::run(args, &setting)),
+        Command::Worktree(args) => run_async(worktree::run(args, &setting)),
         Command::Search(args) => run_async(search::run(args, &setting)),
         Command::Since(args) => run_async(since::run(args, &setting)),
         Command::Usage(args) => run_async(usage::run(args, &setting)),
@@ -193,6 +287,11 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Allow(args) => run_async(answer::allow(args, &setting)),
         Command::Reject(args) => run_async(answer::reject(args, &setting)),
         Command::Audit(args) => audit::run(&args, &setting),
+        Command::Doctor(args) => run_async(doctor::run(&args, &setting)),
+        Command::Config(args) => config::run(&args, &setting),
+        Command::Backup(args) => backup::write(&args, &setting),
+        Command::Restore(args) => backup::restore(&args, &setting),
+        Command::Service(args) => service::run(&args, &setting),
         Command::Send(args) => run_async(send::run(args, &setting)),
         Command::Continue(args) => run_async(resume::run(args, &setting)),
         Command::Link(args) => run_async(link::run(args, &setting)),
@@ -214,22 +313,6 @@ fn run_async<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault
     // Threads that scan processes or wait for a password must not delay the exit.
     runtime.shutdown_timeout(limits::LAST_THREADS);
     done
-}
-
-fn log(verbose: u8) {
-    let usual = match verbose {
-        0 => "warn",
-        1 => "info",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let colour = std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(move || out::Log { colours: colour })
-        .with_ansi(colour)
-        .init();
 }
 
 #[cfg(test)]

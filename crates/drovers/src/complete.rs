@@ -1,6 +1,8 @@
 //! Shell completion of the names of sessions and instances, from the running hub.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -11,6 +13,20 @@ use crate::{census, limits, out};
 
 /// The environment variable that asks the program for completions, and names the shell.
 pub(crate) const VARIABLE: &str = "COMPLETE";
+
+/// The data directory of the hub that is asked, where it is not the default.
+static DATA_DIR: OnceLock<PathBuf> = OnceLock::new();
+
+/// True if a shell asks this process for completions.
+pub(crate) fn is_asked() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
+/// Asks the hub of this data directory.
+pub(crate) fn set_data_dir(path: PathBuf) {
+    // Called once, before a shell gets its reply.
+    let _set = DATA_DIR.set(path);
+}
 
 /// Completes a session: by its title where a shell takes that as one plain word, else by its id with the title beside.
 pub(crate) fn sessions() -> ArgValueCompleter {
@@ -46,7 +62,7 @@ fn asked(ask: impl AsyncFnOnce(Api) -> Option<Vec<(String, String)>>) -> Vec<(St
         return Vec::new();
     };
     let names = runtime.block_on(async {
-        let dir = std::env::var_os("DROVERS_DATA_DIR").map(Into::into);
+        let dir = DATA_DIR.get().cloned();
         let dir = dir.or_else(|| DataDir::default_path().ok())?;
         let api = Api::of(&dir).ok()?;
         tokio::time::timeout(limits::COMPLETION, ask(api))

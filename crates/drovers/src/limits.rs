@@ -12,6 +12,10 @@ pub(crate) const WAITING: usize = 3;
 pub(crate) const MESSAGES: usize = 100;
 /// Timeout of an answer of the hub. After it the command fails.
 pub(crate) const ANSWER: Duration = Duration::from_secs(45);
+/// Timeout of a merge or removal of a work tree, hooks included: longer than the hub's. After it the command fails.
+pub(crate) const GIT: Duration = Duration::from_secs(660);
+/// Interval at which the progress of a new work tree is polled.
+pub(crate) const MAKING: Duration = Duration::from_millis(300);
 /// Timeout of the check that an address is OpenCode. After it the hub takes over and retries.
 pub(crate) const PROBE: Duration = Duration::from_secs(3);
 /// Ports tried from the usual one on. If all are taken the hub does not start.
@@ -26,6 +30,8 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 pub(crate) const LAST_THREADS: Duration = Duration::from_millis(200);
 /// Timeout of `open` for a server that is starting. After it the command fails with the state of the link.
 pub(crate) const OPEN: Duration = Duration::from_secs(30);
+/// Timeout of a login that was given on the command line. After it the last reason is printed.
+pub(crate) const LOGIN: Duration = Duration::from_secs(5);
 /// Threads that read from servers, fold and serve, on this number of cores. With more, each event wakes a thread that finds
 /// nothing to do: see `docs/adr/0011-few-workers.md`. Drawing, large replies and the journal have threads of their own.
 pub(crate) fn workers(cores: usize) -> usize {
@@ -58,6 +64,20 @@ pub(crate) const PROMPT_BYTES: usize = 8 << 20;
 /// within 5 s. The real one needs 1.5 s, and 7 s on a busy machine.
 pub(crate) const REAL_OPENCODE: Duration = Duration::from_millis(4200);
 
+/// Bytes of the configuration file. A larger one is refused.
+pub(crate) const CONFIGURATION_BYTES: u64 = 64 << 10;
+/// Timeout of a program that `doctor` asks for its version. After it the program counts as broken, and is ended.
+pub(crate) const PROGRAM_VERSION: Duration = Duration::from_secs(10);
+/// Bytes read of what such a program prints. The rest is not read.
+pub(crate) const PROGRAM_OUTPUT: u64 = 4096;
+/// Free bytes of the disk below which `doctor` warns.
+pub(crate) const DISK_LOW: u64 = 1 << 30;
+/// Free bytes of the disk below which `doctor` reports a problem.
+pub(crate) const DISK_FULL: u64 = 100 << 20;
+/// Difference of clocks beyond which `doctor` reports it.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(300);
+/// Folders with a finding that `doctor` lists. The rest is left out.
+pub(crate) const DOCTOR_FOLDERS: usize = 50;
 /// Open files that a hub requests from the system. Beyond what the system grants, connections are refused.
 pub(crate) const OPEN_FILES: u64 = 16_384;
 /// Default number of audit log entries shown.

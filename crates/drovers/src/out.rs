@@ -268,16 +268,45 @@ fn coloured(text: &str, colours: bool) -> String {
 
 /// Standard error for log entries; each entry stays on one line.
 pub(crate) struct Log {
-    /// Whether entries have colours.
-    pub(crate) colours: bool,
+    form: LogForm,
+}
+
+enum LogForm {
+    Text { colours: bool },
+    Json,
+}
+
+impl Log {
+    /// For entries that people read.
+    pub(crate) fn text(colours: bool) -> Self {
+        Self {
+            form: LogForm::Text { colours },
+        }
+    }
+
+    /// For entries that are JSON.
+    pub(crate) fn json() -> Self {
+        Self {
+            form: LogForm::Json,
+        }
+    }
 }
 
 impl Write for Log {
     /// Takes a whole entry, as the subscriber gives it.
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(entry);
-        let text = coloured(text.trim_end_matches('\n'), self.colours).replace('\n', "␊");
-        writeln!(io::stderr().lock(), "{text}")?;
+        let text = text.trim_end_matches('\n');
+        let mut to = io::stderr().lock();
+        match self.form {
+            LogForm::Text { colours } => {
+                writeln!(to, "{}", coloured(text, colours).replace('\n', "␊"))?;
+            }
+            LogForm::Json => {
+                escape(&mut to, text)?;
+                writeln!(to)?;
+            }
+        }
         Ok(entry.len())
     }
 

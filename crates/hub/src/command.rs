@@ -48,7 +48,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use answers::{Answerer, FirstAnswer};
-pub use complete::{AgentChoice, Choices, Completion, CompletionKind, ModelOffer};
+pub use complete::{AgentChoice, Choices, Completion, CompletionKind};
 pub use conversation::Messages;
 pub use export::{ExportFormat, Exported};
 pub use fork::Fork;
@@ -56,10 +56,11 @@ pub use grant::GrantError;
 pub use history::{Compact, Revert};
 pub use mention::{Mention, MentionKind};
 pub use parallel::{ParallelChoice, ParallelStart};
-pub use prompt::{ModelChoice, Prompt, Prompted};
+pub use port::{Change, ChangeTime, ModelChoice, ModelOffer};
+pub use prompt::{Prompt, Prompted};
 pub use reply::{Answer, PermissionAnswer};
 pub use resume::{CONTINUE, Continued, Interrupted, ResumeWith};
-pub use session::{Change, ChangeTime, Create};
+pub use session::Create;
 pub use stop_all::StopOutcome;
 pub use verify::Verified;
 

@@ -4,6 +4,7 @@
 //! are replaced atomically. A `runtime.json` left by a dead hub is ignored.
 
 mod aside;
+pub mod format;
 mod private;
 mod servers;
 
@@ -26,6 +27,8 @@ pub use servers::Servers;
 
 const LOCK: &str = "lock";
 const RUNTIME: &str = "runtime.json";
+/// There while files of a backup are moved into the directory.
+const RESTORING: &str = "restoring";
 
 /// The running hub, as described in `runtime.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +70,15 @@ pub enum DataDirError {
          or close it with `chmod 700`"
     )]
     Foreign(PathBuf),
+    /// A file was written by a newer version.
+    #[error(transparent)]
+    Newer(#[from] format::Newer),
+    /// A restore was killed while it moved files.
+    #[error(
+        "a restore of {0} did not finish, so that some of its files may be missing. Run `drovers restore FILE` again; what was \
+         there before is in its folders `before-restore-…`"
+    )]
+    Restoring(PathBuf),
     /// There is no home folder for the default directory.
     #[error("there is no home folder. Choose a data directory with `--data-dir`")]
     Homeless,
@@ -96,8 +108,51 @@ impl DataDir {
     ///
     /// Blocks for up to 0.1 s if another hub starts or is looked up at the same time.
     ///
-    /// # Errors Another hub holds the lock; the directory is not private; it cannot be written.
+    /// # Errors Another hub holds the lock; the directory is not private; it cannot be written; a newer version wrote to it; a
+    /// restore did not finish.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        let dir = Self::lock(path)?;
+        if dir.file(RESTORING).exists() {
+            return Err(DataDirError::Restoring(path.to_owned()));
+        }
+        format::check(path)?;
+        format::write(path).map_err(|source| dir.unusable(source))?;
+        Ok(dir)
+    }
+
+    /// Opens the directory for a restore: what is in it may be of a newer version, or missing.
+    ///
+    /// # Errors Another hub holds the lock; the directory is not private; it cannot be written.
+    pub(crate) fn open_for_restore(path: &Path) -> Result<Self, DataDirError> {
+        Self::lock(path)
+    }
+
+    /// Marks the directory: until [`Self::end_restore`] no hub opens it. Blocks on the disk.
+    ///
+    /// # Errors The directory cannot be written.
+    pub(crate) fn begin_restore(&self) -> Result<(), DataDirError> {
+        write_private(&self.file(RESTORING), b"").map_err(|source| self.unusable(source))
+    }
+
+    /// Removes the mark. Blocks on the disk.
+    ///
+    /// # Errors The directory cannot be written.
+    pub(crate) fn end_restore(&self) -> Result<(), DataDirError> {
+        // The files that were moved are on the disk before the mark is gone.
+        File::open(&self.path)
+            .and_then(|folder| folder.sync_all())
+            .and_then(|()| fs::remove_file(self.file(RESTORING)))
+            .map_err(|source| self.unusable(source))
+    }
+
+    fn unusable(&self, source: io::Error) -> DataDirError {
+        DataDirError::Unusable {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn lock(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable {
             path: path.to_owned(),
             source,

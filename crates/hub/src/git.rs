@@ -4,16 +4,35 @@
 //! no locks and run no hooks. Only folders are opened in which an OpenCode server of this user works already: that server has run what
 //! their configuration says.
 
+mod identity;
+mod include;
+mod merge;
+mod overlap;
+mod progress;
 mod read;
+mod removal;
 mod run;
+mod setup;
+mod sides;
 mod untracked;
+mod worktrees;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use changes::FilePath;
 
+pub use include::Included;
+pub(crate) use merge::list_of;
+pub use merge::{Merge, MergeCheck, MergeHow};
+pub use overlap::{Overlap, overlaps};
+pub use progress::Progress;
 pub use read::{Compared, GitScope, Listed, Listing};
+pub use removal::Removed;
+pub(crate) use run::Group;
+pub use setup::{SETUP, Setup};
+pub use worktrees::{NewTree, Standing, Worktree};
 pub use write::{Act, Done, Lines, seen};
 
 use run::Run;
@@ -26,7 +45,8 @@ pub enum GitError {
     Missing,
     /// The folder is in no repository.
     #[error(
-        "{0} is in no git repository, so that there is nothing to compare. Run `git init` there to see changes from then on"
+        "{folder} is in no git repository, so that there is nothing to compare. Run `git init` there to see changes from then on",
+        folder = _0
     )]
     NoRepository(String),
     /// The folder does not exist, or cannot be read.
@@ -38,34 +58,34 @@ pub enum GitError {
         source: std::io::Error,
     },
     /// git refused.
-    #[error("`git {command}` failed: {words}")]
+    #[error("`{command}` failed: {words}")]
     Failed {
-        /// The subcommand.
+        /// The program and its subcommand.
         command: String,
         /// Messages of git and its hooks.
         words: String,
     },
     /// git took too long.
-    #[error("`git {command}` took longer than {seconds} s and was ended")]
+    #[error("`{command}` took longer than {seconds} s and was ended")]
     Slow {
-        /// The subcommand.
+        /// The program and its subcommand.
         command: String,
         /// The time that it had.
         seconds: u64,
     },
     /// git printed too much.
-    #[error("`git {command}` printed more than {} MB, which is not read", bytes >> 20)]
+    #[error("`{command}` printed more than {megabytes} MB, which is not read", megabytes = bytes >> 20)]
     TooMuch {
-        /// The subcommand.
+        /// The program and its subcommand.
         command: String,
         /// The bound.
         bytes: usize,
     },
     /// The name cannot be one of a branch or commit.
-    #[error("there is no branch or commit {0}. Choose another base")]
+    #[error("there is no branch or commit {name}. Choose another base", name = _0)]
     NoSuchBase(String),
     /// Two histories have nothing in common.
-    #[error("this branch and {0} have no commit in common. Choose another base")]
+    #[error("this branch and {name} have no commit in common. Choose another base", name = _0)]
     NoMergeBase(String),
     /// The path is not one of the changed files.
     #[error("this file has no change here any more. Reload the list")]
@@ -74,13 +94,38 @@ pub enum GitError {
     #[error("the file changed since it was shown. Look at it again, then repeat")]
     Stale,
     /// Lines of this file cannot be chosen.
-    #[error("single lines of this file cannot be staged: {0}")]
+    #[error("single lines of this file cannot be staged: {reason}", reason = _0)]
     NoLines(&'static str),
+    /// The folder is none of the repository's work trees.
+    #[error("{path} is no work tree of this repository. Reload the list", path = _0)]
+    NoWorktree(String),
+    /// A branch or folder of this name exists.
+    #[error("there is a branch or folder {name} already. Choose another name", name = _0)]
+    Taken(String),
+    /// The name cannot be one of a branch.
+    #[error("{name} cannot be the name of a branch. Choose another name", name = _0)]
+    BadName(String),
+    /// Something in a work tree would be lost, or is in the way.
+    #[error("{0}")]
+    Unsaved(String),
+    /// Two branches conflict.
+    #[error(
+        "{branch} and {into} conflict in {files}. Nothing was changed. Resolve it in the work tree: merge {into} there, then try again",
+        files = list_of(paths)
+    )]
+    Conflicts {
+        /// The branch.
+        branch: String,
+        /// The one that it would be merged into.
+        into: String,
+        /// The paths.
+        paths: Vec<FilePath>,
+    },
     /// Something is missing in the request.
     #[error("{0}")]
     Invalid(&'static str),
     /// The system refused something.
-    #[error("git could not be run: {0}")]
+    #[error("git could not be run: {error}", error = _0)]
     System(#[from] std::io::Error),
 }
 
@@ -91,8 +136,10 @@ pub struct Repository {
     root: PathBuf,
     /// The folder of the repository's data, of this work tree.
     git_dir: PathBuf,
-    /// True for a work tree that was added by `git worktree`.
-    linked: bool,
+    /// The folder of what all work trees of the repository share.
+    common: PathBuf,
+    /// Where writing runs report what they print.
+    progress: Option<Arc<Progress>>,
 }
 
 impl Repository {
@@ -126,12 +173,26 @@ impl Repository {
             ))
         };
         let (root, git_dir, common) = (next(), next(), next());
-        let linked = git_dir != common;
         Ok(Self {
             root,
             git_dir,
-            linked,
+            common,
+            progress: None,
         })
+    }
+
+    /// The same work tree, whose writing runs report what they print.
+    #[must_use]
+    pub fn reporting(self, progress: Arc<Progress>) -> Self {
+        Self {
+            progress: Some(progress),
+            ..self
+        }
+    }
+
+    /// A run that a person asked for.
+    fn write(&self, command: &'static str) -> Run {
+        Run::write(&self.root, command).reporting(self.progress.clone())
     }
 
     /// The top folder.
@@ -141,7 +202,12 @@ impl Repository {
 
     /// True for a work tree that was added by `git worktree`.
     pub fn is_linked(&self) -> bool {
-        self.linked
+        self.git_dir != self.common
+    }
+
+    /// The folder of the data that all work trees of the repository share.
+    pub fn common(&self) -> &Path {
+        &self.common
     }
 
     /// Where a file of the work tree is: below the top folder, and not beyond a symbolic link.

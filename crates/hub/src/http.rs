@@ -5,7 +5,9 @@
 
 mod app;
 mod assets;
+mod compared;
 mod composing;
+mod compressor;
 mod discover;
 mod documents;
 mod ending;
@@ -22,6 +24,7 @@ mod live;
 mod log;
 mod login;
 mod messages;
+mod metrics;
 mod needs;
 mod parallel;
 mod peer;
@@ -33,6 +36,7 @@ mod queue;
 mod resume;
 mod review;
 mod search;
+mod session_changes;
 mod sessions;
 mod settings;
 mod shield;
@@ -44,6 +48,7 @@ mod tokens;
 mod triage;
 mod usage;
 mod verify;
+mod worktrees;
 
 use std::io;
 use std::sync::Arc;
@@ -124,7 +129,7 @@ pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
 }
 
 /// The page's documents and fragments, in the order of [`pages`].
-pub const PAGES: [&str; 23] = [
+pub const PAGES: [&str; 26] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
@@ -143,10 +148,13 @@ pub const PAGES: [&str; 23] = [
     "/inspect",
     "/fragment/inspect",
     "/fragment/inspect/past",
+    "/fragment/worktrees/{instance}",
+    "/fragment/worktrees/{instance}/new",
     "/fragment/i/{instance}",
     "/fragment/i/{instance}/s/{session}",
     "/fragment/i/{instance}/s/{session}/older",
     "/fragment/i/{instance}/s/{session}/verify",
+    "/fragment/i/{instance}/s/{session}/why",
     "/api/openapi.json",
 ];
 
@@ -170,10 +178,13 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(documents::inspect),
         get(inspect::panel),
         get(inspect::past),
+        get(worktrees::dialog),
+        get(worktrees::new_dialog),
         get(fragments::instance),
         get(fragments::session),
         get(fragments::older),
         get(verify::dialog),
+        get(fragments::why),
         spec::route(spec),
     ]
 }
@@ -185,6 +196,7 @@ fn reviews() -> OpenApiRouter<App> {
         .routes(routes!(review::patch))
         .routes(routes!(review::image))
         .routes(routes!(review::view))
+        .routes(routes!(review::marks))
         .routes(routes!(review::comment))
         .routes(routes!(review::edit, review::delete))
         .routes(routes!(review::send))
@@ -201,11 +213,23 @@ fn inspection() -> OpenApiRouter<App> {
         .routes(routes!(inspect::report))
 }
 
+fn trees() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(
+            routes!(worktrees::list, worktrees::make)
+                .layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)),
+        )
+        .routes(routes!(worktrees::plan))
+        .routes(routes!(worktrees::progress))
+        .routes(routes!(worktrees::act))
+}
+
 fn api() -> (Router<App>, OpenApi) {
     OpenApiRouter::with_openapi(spec::about())
         .routes(routes!(health::read))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(metrics::read))
         .routes(routes!(discover::read))
         .routes(routes!(settings::read, settings::change))
         .routes(routes!(index::read))
@@ -252,6 +276,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(parallel::read))
         .routes(routes!(parallel::keep, parallel::unkeep))
         .merge(reviews())
+        .merge(trees())
         .routes(routes!(composing::complete))
         .routes(routes!(composing::choices))
         .routes(routes!(composing::draft, composing::write))

@@ -6,10 +6,13 @@ mod beside;
 mod commanded;
 mod deleted;
 mod local;
+mod making;
 mod opencode_server;
+mod radar;
 pub mod recall;
 mod running;
 mod unfinished;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,6 +26,7 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use making::{MakeError, NewWorktree, Plan};
 pub use opencode_server::{LinkedServer, Server, ServerSource};
 pub use running::{Added, NewInstance};
 
@@ -38,7 +42,7 @@ use crate::command::queue::{self, Queues};
 use crate::command::usage::{self, Account};
 use crate::datadir::{DataDir, Servers};
 use crate::engine::{self, Handle};
-use crate::feed::live::{Drawing, LiveShared};
+use crate::feed::{Drawing, LiveShared};
 use crate::ingest::backoff::Policy;
 use crate::ingest::{Timeouts, wake};
 use crate::record::journal::sqlite::{self, SqliteFile};
@@ -50,6 +54,7 @@ use crate::review::{self, Reviews};
 use crate::settings::{self, SettingsStore};
 use crate::tasks::Tasks;
 use crate::workspace::{Launcher, Trust};
+use crate::worktrees::{self, Jobs, Setups};
 use beside::TaskContext;
 use running::{HistoryLoad, Instances};
 use unfinished::Unfinished;
@@ -126,6 +131,12 @@ struct Inner {
     parallels: Parallels,
     drafts: Drafts,
     reviews: Reviews,
+    /// Set-up commands of new work trees that a person allowed.
+    setups: Setups,
+    /// Work trees that are being made.
+    making: Jobs,
+    /// The data directory.
+    dir: PathBuf,
     /// Instances whose servers run on this machine, and when that was found out.
     local: local::Known,
     settings: SettingsStore,
@@ -179,8 +190,10 @@ impl Hub {
         .begin();
         let renderer = Arc::new(Renderer::new());
         let settings = SettingsStore::load(dir.file(settings::FILE));
+        let reviews = Reviews::load(dir.file(review::FILE));
         let live = LiveShared::new(engine.clone(), renderer.clone(), Drawing::on_threads())
-            .with_settings(settings.changes());
+            .with_settings(settings.changes())
+            .with_marks(reviews.marks());
         let (clock, offers_servers) = (options.clock.clone(), options.offers_servers);
         let instances = Instances::new(engine.clone(), opencode::Http::new()?, options, servers);
         let hub = Self(Arc::new(Inner {
@@ -196,7 +209,10 @@ impl Hub {
             queues: Queues::load(Arc::new(queue::Disk::new(dir.file(queue::FILE)))).await,
             parallels: Parallels::load(dir.file(parallel::FILE)).await,
             drafts: Drafts::load(dir.file(drafts::FILE)),
-            reviews: Reviews::load(dir.file(review::FILE)),
+            reviews,
+            setups: Setups::load(dir.file(worktrees::FILE)),
+            making: Jobs::default(),
+            dir: dir.path().to_owned(),
             local: local::Known::default(),
             settings,
             account: Account::load(dir.file(usage::FILE)),
@@ -341,6 +357,16 @@ impl Hub {
     /// Marks and comments of reviews, in the data directory.
     pub fn reviews(&self) -> &Reviews {
         &self.0.reviews
+    }
+
+    /// Set-up commands of new work trees that a person allowed, in the data directory.
+    pub fn setups(&self) -> &Setups {
+        &self.0.setups
+    }
+
+    /// Work trees that are being made.
+    pub fn making(&self) -> &Jobs {
+        &self.0.making
     }
 
     /// The commands to its servers, with the outbox in the data directory.

@@ -4,6 +4,7 @@
 //! it to viewers.
 
 pub mod access;
+pub mod backup;
 pub mod clock;
 pub mod command;
 pub mod datadir;
@@ -24,5 +25,6 @@ pub mod secret;
 pub mod settings;
 pub mod tasks;
 pub mod workspace;
+pub mod worktrees;
 
 pub use instances::{Hub, HubError, HubOptions, Keep};

@@ -1,6 +1,5 @@
 //! Every bound of the hub, and what happens at it.
-//!
-//! Longer than 600 lines: a list of all bounds, in one place.
+//! Longer than 600 lines: every bound of the hub, all in one place.
 
 use std::time::Duration;
 
@@ -69,6 +68,12 @@ pub const WATCHED_MESSAGES: usize = MESSAGE_PAGE + MESSAGE_PAGE / 2;
 /// Messages stored while a viewer shows older ones: a session of 10,000 messages can be read to its beginning. Beyond it the
 /// viewer's window begins later.
 pub const WATCHED_OLDER_MESSAGES: usize = 12_000;
+/// Time that a backup waits for a writer of an SQLite file. After it the backup fails.
+pub const BACKUP_BUSY: Duration = Duration::from_secs(10);
+/// Bytes that a backup reads at once.
+pub const BACKUP_CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of the description at the beginning of a backup. The rest is not read, and the file is no backup then.
+pub const BACKUP_MANIFEST_BYTES: u64 = 1 << 20;
 /// Bytes of upstream events that the log keeps in memory while there is no journal. The oldest are dropped first; later
 /// readers get a gap.
 pub const LOG_BYTES: usize = 32 << 20;
@@ -489,7 +494,16 @@ pub const GIT_PATCH_BYTES: usize = 48 << 20;
 /// Bytes of a file that git does not know yet and that is shown. A larger one is named with its size and not shown.
 pub const GIT_FILE_BYTES: usize = 16 << 20;
 
-/// Bytes of git's own words that are kept: on failure, and of hooks. The rest is cut off.
+/// Bytes of the last lines that git and its hooks printed, as they are shown while it runs. Earlier ones are not shown any more.
+pub const GIT_PROGRESS_BYTES: usize = 4 << 10;
+
+/// Least time between two reports of a running git.
+pub const GIT_PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// Bytes of a work file from which on its sides are read and compared without git, where nothing makes git read it as anything else.
+pub const GIT_LARGE_BYTES: u64 = 1 << 20;
+
+/// Bytes of git's own words that are kept: on failure, and of hooks. Of more the end is kept, which says how it ended.
 pub const GIT_WORDS_BYTES: usize = 16 << 10;
 
 /// Runs of git at once. Further ones wait.
@@ -509,6 +523,23 @@ pub const REVIEW_FILES: usize = 10_000;
 
 /// Files that a server may report as changed by a session. Further ones are left out.
 pub const SESSION_FILES: usize = 10_000;
+
+/// Bytes of a repository's settings and attributes that are read to know whether a comparison still holds. With longer ones each comparison
+/// is made anew.
+pub const GIT_SETTINGS_BYTES: usize = 1 << 20;
+
+/// Comparisons of files that are used again, so that the next lines of a large file are only drawn. Beyond it the one that was used longest
+/// ago is forgotten.
+pub const REVIEW_DIFFS: usize = 64;
+
+/// Bytes of all those comparisons. Beyond it those that were used longest ago are forgotten; the newest is kept whatever it has.
+pub const REVIEW_DIFF_BYTES: usize = 64 << 20;
+
+/// How long a comparison is kept that nobody looks at.
+pub const REVIEW_DIFF_KNOWN: Duration = Duration::from_secs(60);
+
+/// Changes of marks and comments that are kept for open reviews. One that lacks more reads its list again.
+pub const REVIEW_MARKS: usize = 64;
 
 /// Folders of which marks and comments are kept. Beyond it those of the folder that was reviewed longest ago are forgotten.
 pub const REVIEW_FOLDERS: usize = 200;
@@ -610,3 +641,68 @@ pub const EXPORTED_NAME_CHARS: usize = 128;
 /// Milliseconds by which a server's clock has to differ from ours before a frame's lag is corrected: below that the difference may be an
 /// error of measurement.
 pub const CLOCK_DOUBT: i64 = 1_000;
+/// Paths that a sentence names. Of more their number is named.
+pub const PATHS_NAMED: usize = 5;
+
+/// Work trees of a repository whose state is read for a list. Of further ones only folder and branch are known.
+pub const WORKTREES_LISTED: usize = 50;
+
+/// Names that are tried for a new work tree, with a number behind the first. If all are taken, the command is refused.
+pub const WORKTREE_NAMES: usize = 100;
+
+/// Bytes of the name of a branch. A longer one is refused.
+pub const BRANCH_BYTES: usize = 120;
+
+/// States of removed work trees that can be restored, for each repository. Beyond it the oldest is forgotten, and git removes it in time.
+pub const GIT_REMOVED: usize = 100;
+
+/// Bytes of a `.worktreeinclude`. A larger one counts as empty.
+pub const INCLUDE_BYTES: usize = 64 << 10;
+
+/// Files that are copied into a new work tree. Further ones are not copied, and the reply has their number.
+pub const INCLUDE_FILES: usize = 1000;
+
+/// Bytes of the path of such a file. One with a longer path is not copied.
+pub const INCLUDE_PATH_BYTES: usize = 1000;
+
+/// Bytes that are copied into a new work tree. A file beyond it is not copied, and is named.
+pub const INCLUDE_COPIED_BYTES: u64 = 256 << 20;
+
+/// Bytes of a project's set-up command. A longer one is refused.
+pub const SETUP_BYTES: usize = 32 << 10;
+
+/// How long a set-up command may run. After it it is killed with what it started, and counts as failed.
+pub const SETUP_TIME: Duration = Duration::from_secs(1200);
+
+/// How long output is read after a set-up command ended, if something that it began goes on. Later output is not read.
+pub const SETUP_REST: Duration = Duration::from_secs(1);
+
+/// Bytes of a set-up command's output that are kept: the newest. Older ones are dropped.
+pub const SETUP_OUTPUT_BYTES: usize = 64 << 10;
+
+/// Set-up commands that a person allowed. Beyond it the one allowed first needs confirmation again.
+pub const SETUPS_ALLOWED: usize = 1000;
+
+/// New work trees whose progress is known. Beyond it the oldest that has ended is forgotten; if none has ended, a new one is refused.
+pub const WORKTREE_JOBS: usize = 32;
+
+/// Time between two looks for sessions that change the same file. What changes meanwhile is seen at the next one.
+pub const RADAR_PATHS: Duration = Duration::from_secs(1);
+
+/// Time between two tries whether the work trees of a repository conflict. What changes meanwhile is tried the next time.
+pub const RADAR_BRANCHES: Duration = Duration::from_secs(15);
+
+/// How long it is remembered which repository a folder belongs to, for such a try. Then git is asked again.
+pub const RADAR_PLACE: Duration = Duration::from_secs(300);
+
+/// Repositories whose work trees are tried in one round. Further ones are not tried.
+pub const RADAR_REPOSITORIES: usize = 16;
+
+/// Work trees of a repository that are tried with each other. Further ones are not.
+pub const RADAR_TREES: usize = 8;
+
+/// Files of a work tree that are not committed and are part of a try. Further ones are not.
+pub const RADAR_FILES: usize = 1000;
+
+/// Bytes of a file that is not committed and is part of a try. A larger one is not.
+pub const RADAR_FILE_BYTES: u64 = 2 << 20;

@@ -48,6 +48,15 @@ impl InlineFile {
     }
 }
 
+/// The media type of a file that a browser may keep, but that no page shows: a PDF within the limits, by its first bytes.
+pub(crate) fn document(file: &FileInfo) -> Option<&'static str> {
+    if file.size()? > limits::PICTURE_BYTES {
+        return None;
+    }
+    let head = file.content(limits::PICTURE_HEAD_BYTES)?;
+    head.starts_with(b"%PDF-").then_some("application/pdf")
+}
+
 /// The media type and dimensions of a file, if it is an image within the limits.
 pub(crate) fn of(file: &FileInfo) -> Option<(&'static str, Picture)> {
     if file.size()? > limits::PICTURE_BYTES {

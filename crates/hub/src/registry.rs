@@ -9,7 +9,7 @@ mod stored;
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use model::ids::InstanceId;
 use rand::seq::IndexedRandom;
@@ -159,6 +159,29 @@ impl Registry {
         let aside = put_aside(&registry.file, &[]).map_err(|source| registry.disk(source))?;
         registry.save(&registry.instances, &registry.recent, &registry.purging)?;
         Ok((registry, Some(aside)))
+    }
+
+    /// The instances in the data directory at `path`, which a hub may use. Blocks on the disk, and changes nothing.
+    ///
+    /// # Errors The disk reports an error, or the file is invalid or of a newer version.
+    pub fn look(path: &Path) -> Result<Vec<Instance>, RegistryError> {
+        let path = path.join(FILE);
+        let read = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read,
+        };
+        let stored = read.map(|bytes| stored::read(&bytes));
+        match stored {
+            Ok(stored::StoredRegistry::This { instances, .. }) => Ok(instances),
+            Ok(stored::StoredRegistry::Later(version)) => {
+                Err(RegistryError::Later { path, version })
+            }
+            Ok(stored::StoredRegistry::Broken) => {
+                let source = io::Error::new(io::ErrorKind::InvalidData, "it is damaged");
+                Err(RegistryError::Disk { path, source })
+            }
+            Err(source) => Err(RegistryError::Disk { path, source }),
+        }
     }
 
     /// All instances, in the order in which they were added.

@@ -1,6 +1,8 @@
 //! Marks and comments of reviews: `reviews.json` in the data directory, by folder, so that all devices and people see the same.
 
+mod marks;
 mod prompt;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,11 +14,14 @@ use changes::Anchor;
 use model::ids::SessionId;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::datadir::write_private;
 use crate::limits;
 
+pub use marks::{Marked, Marks};
 pub use prompt::prompt;
+pub use scope::Scope;
 
 /// The file's name in the data directory.
 pub const FILE: &str = "reviews.json";
@@ -128,19 +133,19 @@ type All = BTreeMap<String, FolderReview>;
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
     /// The disk refuses.
-    #[error("the review cannot be stored: {0}")]
+    #[error("the review cannot be stored: {error}", error = _0)]
     Disk(#[from] io::Error),
     /// There is no such comment.
     #[error("there is no such comment: it may have been deleted")]
     NoComment,
     /// Too many comments wait.
     #[error(
-        "{} comments wait in this folder, which is the limit. Send them first",
-        limits::REVIEW_COMMENTS
+        "{most} comments wait in this folder, which is the limit. Send them first",
+        most = limits::REVIEW_COMMENTS
     )]
     Full,
     /// The text is empty or too long.
-    #[error("a comment has 1 to {} bytes", limits::REVIEW_COMMENT_BYTES)]
+    #[error("a comment has 1 to {most} bytes", most = limits::REVIEW_COMMENT_BYTES)]
     Text,
 }
 
@@ -149,6 +154,7 @@ pub enum ReviewError {
 pub struct Reviews {
     path: PathBuf,
     all: Arc<Mutex<All>>,
+    marks: watch::Sender<Arc<Marks>>,
 }
 
 impl Reviews {
@@ -170,7 +176,13 @@ impl Reviews {
         Self {
             path,
             all: Arc::new(Mutex::new(all)),
+            marks: watch::Sender::default(),
         }
+    }
+
+    /// The newest changes of marks and comments, of all folders.
+    pub fn marks(&self) -> watch::Receiver<Arc<Marks>> {
+        self.marks.subscribe()
     }
 
     /// The contents that the viewed files of a folder had, by path.
@@ -204,7 +216,7 @@ impl Reviews {
         content: Option<String>,
         now: Timestamp,
     ) -> Result<(), ReviewError> {
-        self.change(folder, now, |review| {
+        self.change(folder, now, false, |review| {
             match content {
                 Some(content) => review
                     .viewed
@@ -218,7 +230,7 @@ impl Reviews {
                 };
                 review.viewed.remove(&oldest);
             }
-            Ok(())
+            Ok(Some(path.to_owned()))
         })
     }
 
@@ -251,7 +263,7 @@ impl Reviews {
             sent: None,
         };
         let stored = comment.clone();
-        self.change(folder, now, move |review| review.put(stored))?;
+        self.change(folder, now, true, move |review| review.put(stored))?;
         Ok(comment)
     }
 
@@ -268,12 +280,12 @@ impl Reviews {
     ) -> Result<Comment, ReviewError> {
         check(&text)?;
         let mut edited = None;
-        self.change(folder, now, |review| {
+        self.change(folder, now, true, |review| {
             let found = review.comments.iter_mut().find(|one| one.id == id);
             let comment = found.ok_or(ReviewError::NoComment)?;
             (comment.text, comment.at, comment.sent) = (text, now, None);
             edited = Some(comment.clone());
-            Ok(())
+            Ok(Some(comment.path.clone()))
         })?;
         edited.ok_or(ReviewError::NoComment)
     }
@@ -284,10 +296,12 @@ impl Reviews {
     /// There is none, or the disk refuses.
     pub fn delete(&self, folder: &str, id: &str, now: Timestamp) -> Result<Comment, ReviewError> {
         let mut deleted = None;
-        self.change(folder, now, |review| {
+        self.change(folder, now, true, |review| {
             let at = review.comments.iter().position(|one| one.id == id);
-            deleted = Some(review.comments.remove(at.ok_or(ReviewError::NoComment)?));
-            Ok(())
+            let comment = review.comments.remove(at.ok_or(ReviewError::NoComment)?);
+            let path = comment.path.clone();
+            deleted = Some(comment);
+            Ok(Some(path))
         })?;
         deleted.ok_or(ReviewError::NoComment)
     }
@@ -303,7 +317,7 @@ impl Reviews {
         now: Timestamp,
     ) -> Result<(), ReviewError> {
         check(&comment.text)?;
-        self.change(folder, now, move |review| {
+        self.change(folder, now, true, move |review| {
             review.comments.retain(|one| one.id != comment.id);
             review.put(comment)
         })
@@ -320,7 +334,7 @@ impl Reviews {
         session: &SessionId,
         now: Timestamp,
     ) -> Result<(), ReviewError> {
-        self.change(folder, now, |review| {
+        self.change(folder, now, true, |review| {
             for comment in review
                 .comments
                 .iter_mut()
@@ -331,21 +345,23 @@ impl Reviews {
                     at: now,
                 });
             }
-            Ok(())
+            Ok(None)
         })
     }
 
+    /// Changes the review of a folder by what tells which file that was, or none for several.
     fn change(
         &self,
         folder: &str,
         now: Timestamp,
-        act: impl FnOnce(&mut FolderReview) -> Result<(), ReviewError>,
+        comments: bool,
+        act: impl FnOnce(&mut FolderReview) -> Result<Option<String>, ReviewError>,
     ) -> Result<(), ReviewError> {
         let mut all = self.lock();
         let mut next = all.clone();
         let review = next.entry(folder.to_owned()).or_default();
         review.at = now;
-        act(review)?;
+        let path = act(review)?;
         while next.len() > limits::REVIEW_FOLDERS {
             let oldest = next.iter().min_by_key(|(_, review)| review.at);
             let Some(oldest) = oldest.map(|(folder, _)| folder.clone()) else {
@@ -356,6 +372,9 @@ impl Reviews {
         let bytes = serde_json::to_vec(&next).map_err(io::Error::other)?;
         write_private(&self.path, &bytes)?;
         *all = next;
+        self.marks.send_modify(|marks| {
+            Arc::make_mut(marks).note(folder, path.as_deref(), comments);
+        });
         Ok(())
     }
 
@@ -365,7 +384,8 @@ impl Reviews {
 }
 
 impl FolderReview {
-    fn put(&mut self, comment: Comment) -> Result<(), ReviewError> {
+    fn put(&mut self, comment: Comment) -> Result<Option<String>, ReviewError> {
+        let path = comment.path.clone();
         if self.comments.len() >= limits::REVIEW_COMMENTS {
             let sent = self.comments.iter().position(|one| one.sent.is_some());
             self.comments.remove(sent.ok_or(ReviewError::Full)?);
@@ -373,7 +393,7 @@ impl FolderReview {
         self.comments.push(comment);
         self.comments
             .sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        Ok(())
+        Ok(Some(path))
     }
 }
 

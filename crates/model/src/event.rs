@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::facts::{
-    Catalog, Failure, Halt, LinkStatus, MessageInfo, Origin, Outcome, OverLimit, Parallel, Part,
-    Permission, PromptQueue, Question, RunStatus, SessionInfo, Todos, Usage,
+    Catalog, Clash, Failure, Halt, LinkStatus, MessageInfo, Origin, Outcome, OverLimit, Parallel,
+    Part, Permission, PromptQueue, Question, RunStatus, SessionInfo, Todos, Usage,
 };
 use crate::ids::{InstanceId, MessageId, ParallelId, PartId, PermissionId, QuestionId, SessionId};
 use crate::text::{Delta, OpenText};
@@ -146,6 +146,13 @@ pub enum Event {
         session: SessionId,
         /// The evidence; absent to end the notice.
         over: Option<OverLimit>,
+    },
+    /// Which other sessions change the same as one, as the hub found.
+    Clashes {
+        /// Id of the session.
+        session: SessionId,
+        /// All of them; empty if there is none any more.
+        clashes: Vec<Clash>,
     },
     /// Usage of the instance's sessions since the beginning of the day.
     Used {

@@ -1,6 +1,7 @@
 //! Facts that servers report: sessions, messages, parts, requests and links, as values independent of their storage.
 
 mod answered;
+mod clash;
 mod content;
 mod info;
 mod link;
@@ -16,6 +17,7 @@ use crate::ids::MessageId;
 use crate::time::Timestamp;
 
 pub use answered::{Answered, AnsweredLately, ExpiredRequest, Outcome, Request};
+pub use clash::{Clash, ClashKind};
 pub use content::{Content, Piece, Unshowable};
 pub use info::{
     AgentInfo, Catalog, Changes, ErrorKind, Failure, File, MessageInfo, ModelInfo, ModelRef, Part,

@@ -104,3 +104,13 @@ pub const SILENT_MS: i64 = 90_000;
 pub const LINK_TRIES: u32 = 3;
 /// Files named of a run that is compared with others. Further ones are not named.
 pub const PARALLEL_FILES: usize = 50;
+/// Files known that a session's run changed. Beyond it the one that was changed longest ago is forgotten.
+pub const EDITS: usize = 64;
+/// Bytes of the path of such a file. One with a longer path is not known.
+pub const EDIT_BYTES: usize = 4096;
+/// Other sessions named that change the same as one, and sessions that are compared by one file. Further ones are not named.
+pub const CLASH_SESSIONS: usize = 8;
+/// Paths named of what two sessions both change. Of more their number is named.
+pub const CLASH_PATHS: usize = 8;
+/// Characters of a title or path in a sentence about it. The rest is cut off.
+pub const CLASH_CHARS: usize = 120;

@@ -223,6 +223,7 @@ impl Fold<'_> {
             Event::Snoozed { session, until } => self.snoozed(session, until),
             Event::Verified { session, same } => self.verified(&session, same),
             Event::OverLimit { session, over } => self.over_limit(&session, over),
+            Event::Clashes { session, clashes } => self.clashes(&session, clashes),
             Event::Used { today } => self.used(today),
             Event::Stopped { session } => self.stopped(&session),
             Event::Prompted { session } => self.prompted(&session),

@@ -7,6 +7,7 @@
 mod activity;
 mod asked;
 mod changed;
+mod edits;
 mod ending;
 mod session;
 
@@ -16,16 +17,17 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use crate::facts::{
-    AgentInfo, Answered, AnsweredLately, Catalog, Changes, Content, ErrorKind, ExpiredRequest,
-    Failure, File, Halt, Link, LinkStatus, Measure, MessageInfo, ModelInfo, ModelRef, Origin,
-    Outcome, OverLimit, Parallel, ParallelRun, Part, PartKind, Permission, PermissionRequest,
-    Picture, Piece, PromptQueue, Question, QuestionItem, QuestionOption, QueueHold, Reason,
-    ReasonKind, Request, Role, RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool,
-    ToolCall, ToolEnd, ToolState, UNTITLED, Unshowable, Usage, WaitingPrompt,
+    AgentInfo, Answered, AnsweredLately, Catalog, Changes, Clash, ClashKind, Content, ErrorKind,
+    ExpiredRequest, Failure, File, Halt, Link, LinkStatus, Measure, MessageInfo, ModelInfo,
+    ModelRef, Origin, Outcome, OverLimit, Parallel, ParallelRun, Part, PartKind, Permission,
+    PermissionRequest, Picture, Piece, PromptQueue, Question, QuestionItem, QuestionOption,
+    QueueHold, Reason, ReasonKind, Request, Role, RunStatus, SessionInfo, Todo, TodoState, Todos,
+    Tokens, Tool, ToolCall, ToolEnd, ToolState, UNTITLED, Unshowable, Usage, WaitingPrompt,
 };
 pub use activity::{Activity, Circle, Circles, Phase, RunningTool};
 pub use asked::{DuringRead, EarlyStatus, FoldersAsked};
 pub use changed::{ChangesOverTime, Lines};
+pub use edits::{Edits, absolute};
 pub use ending::{EMPTY, FILTER, LENGTH, LastAnswer, UNKNOWN_FINISH};
 pub use session::{Body, Held, Loaded, Message, MessageStatus, Run, Session};
 

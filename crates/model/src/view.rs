@@ -4,6 +4,7 @@
 //! (shared) data, so that they can be drawn after the lock on the state is released. Nothing here decides how anything looks.
 
 mod attention;
+mod clashes;
 mod common;
 mod compare;
 mod doing;
@@ -27,6 +28,7 @@ use crate::ids::{InstanceId, MessageId, ParallelId, SessionId};
 use crate::state::{Instance, PromptQueue, Rev, State};
 
 pub use attention::{Attention, AttentionRow, AttentionRows, Urgency, attention};
+pub use clashes::{Clashes, file_clashes};
 pub use common::Common;
 pub use compare::{Difference, ServerSays, differences, lasting};
 pub use doing::{Doing, Standing, Standings, standing, verb};

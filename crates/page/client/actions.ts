@@ -1,10 +1,9 @@
 // Registry of all actions of the page: name, keys, place, effect. Key handling, palette, list of keys and key bar read it. A new
 // action is one row of `listed`.
 
-import { confirmed, foldPane, isSheet, openDialog, remove, sheet } from "./dialogs";
-import { exchange, inWords, isGood } from "./api";
+import { foldPane, isSheet, openDialog, remove, sheet } from "./dialogs";
 import { now } from "./clock";
-import { byId, focusCard, root, say } from "./dom";
+import { byId, focusCard, root } from "./dom";
 import { hint } from "./hint";
 import { allow, beginSession } from "./keys";
 import { later } from "./later";
@@ -13,7 +12,7 @@ import { go, stepSession } from "./navigate";
 import { resumeCursor } from "./overview";
 import { openMenu } from "./press";
 import { stepPrompt, toEnd, toTop } from "./reading";
-import { t, tn } from "./words";
+import { t } from "./words";
 
 /** Part of the page in which an action's keys work, as shown to people. */
 export type ActionPlace = "Everywhere" | "Runs" | "Review" | "Overview" | "Sessions" | "Needs you" | "Conversation" | "Prompt" | "Cards";
@@ -57,22 +56,6 @@ function focusNeeds(): void {
   if (!card) return hint("Nothing needs you.");
   if (card.getClientRects().length === 0) sheet("left");
   focusCard(card);
-}
-
-/** Stops every run of every instance, after asking. */
-async function stopEverything(): Promise<void> {
-  const ask = "Stop everything? All running sessions are stopped, queued prompts are held, and open requests are rejected.";
-  if (!(await confirmed(ask, "Stop everything", "Cancel"))) return;
-  const reply = await exchange("POST", "/api/stop", {});
-  const { failed } = reply.json;
-  const left = Array.isArray(failed) ? failed.length : 0;
-  const stopped = left === 0 ? t("Everything was stopped.") : tn(left, "Everything was stopped but {n} session, which did not confirm it. It stays marked as stopped.", "Everything was stopped but {n} sessions, which did not confirm it. They stay marked as stopped.");
-  if (!isGood(reply) || left > 0) {
-    const text = isGood(reply) ? stopped : inWords(reply.json, reply.status);
-    return later("session").then((own) => own.note({ text, bad: true }));
-  }
-  say(stopped);
-  hint(stopped);
 }
 
 /** Name, key sequences separated by ", ", effect, and the other fields. */
@@ -151,7 +134,7 @@ const listed: [ActionPlace, Row[]][] = [
     ["What happened in the last 8 hours", "", () => later("beside").then(async (own) => {
       if (!(await own.openSince(now() - 8 * 3_600_000))) hint("Nothing happened in the last 8 hours.");
     })],
-    ["Stop everything", "", stopEverything],
+    ["Stop everything", "", () => later("forms").then((own) => own.stopEverything())],
     ["Remove this instance", "", removeFront, { applies: inInstance }],
     presses("Reconnect", "[data-url$='/reconnect']"),
     presses("Continue all interrupted sessions", "[data-do=continue-all]"),
@@ -169,6 +152,8 @@ const listed: [ActionPlace, Row[]][] = [
     ["Next session", "j", () => stepSession(1), mayBeHeld],
     ["Previous session", "k", () => stepSession(-1), mayBeHeld],
     ["New session", "n", () => beginSession(root.dataset.instance ?? ""), { applies: inInstance }],
+    ["New session in its own work tree", "W", () => later("worktrees").then((own) => own.openNewTree())],
+    ["Work trees", "g w", () => later("worktrees").then((own) => own.openTrees())],
     ["Review the changes; back", "d", openReview],
     ["Menu of the session", ".", () => openMenu(document.activeElement)],
     ["Unfold, fold subagents", "", undefined, { written: "→, ←", applies: inInstance }],

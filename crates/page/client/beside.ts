@@ -5,13 +5,13 @@ import { writeBar } from "./bar";
 import { byId, root } from "./dom";
 import { later } from "./later";
 import { watchMarking } from "./marking";
+import { fitCards, watchPager } from "./pager";
 import { watchRows } from "./rows";
 import { forgetSeen, showRail, watchRail } from "./rail";
 import { review, watchReview } from "./review";
 import { offeredKey, reopenKey } from "./settled";
 import { showVisit, watchVisits } from "./visits";
 import { watchMenu } from "./wheel";
-import { watchHints } from "./why";
 
 /** Offers notifications once, when a request first waits. */
 function offerNotices(): void {
@@ -57,13 +57,13 @@ let front = "";
 export function watchBeside(): () => void {
   watchRail();
   watchReview();
-  watchHints();
   watchMenu();
   watchVisits();
   watchMarking();
   watchRows();
+  watchPager();
   for (const kind of ["pointerover", "focusin"]) {
-    document.addEventListener(kind, ({ target }) => target instanceof Element && target.matches(".split") && loadDesk(), { passive: true });
+    document.addEventListener(kind, ({ target }) => target instanceof Element && target.closest(".split, #left, #right") && loadDesk(), { passive: true });
   }
   // A click may have opened the sheet that has the tree.
   document.addEventListener("click", () => setTimeout(loadTree), { passive: true });
@@ -79,6 +79,7 @@ export function watchBeside(): () => void {
     showAway();
     review();
     showVisit();
+    fitCards();
     loadTree();
     if (location.hash !== "" || root.dataset.fold !== "") loadDesk();
     for (const act of others) act();

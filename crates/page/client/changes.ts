@@ -6,12 +6,13 @@ import { byId, root } from "./dom";
 import { hint } from "./hint";
 import { later } from "./later";
 import { go } from "./navigate";
+import { t } from "./words";
 
 export const reviewPlace = (): HTMLElement | null => byId("review");
 export const reviewBoard = (): HTMLElement | null => document.querySelector<HTMLElement>("#review > .review");
 export const reviewApi = (): string => `/api/instances/${encodeURIComponent(root.dataset.instance ?? "")}/review`;
 
-const files = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>("#review .file")];
+export const files = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>("#review .file")];
 
 /** How files are shown on this device. */
 let split = localStorage.getItem("review-split") !== null;
@@ -24,7 +25,7 @@ export function fileQuery(file: HTMLElement): string {
   return `${reviewBoard()?.dataset.query ?? ""}&path=${encodeURIComponent(path)}${before}`;
 }
 
-export const whyReviewFailed = ({ status, json }: Reply): string => (status === 0 ? "Drovers did not answer. Try again." : inWords(json, status));
+export const whyReviewFailed = ({ status, json }: Reply): string => (status === 0 ? t("Drovers did not answer. Try again.") : inWords(json, status));
 
 async function html(url: string): Promise<DocumentFragment | string> {
   try {
@@ -35,7 +36,7 @@ async function html(url: string): Promise<DocumentFragment | string> {
     template.innerHTML = text;
     return template.content;
   } catch {
-    return "Drovers did not answer. Try again.";
+    return t("Drovers did not answer. Try again.");
   }
 }
 
@@ -43,7 +44,10 @@ const drawn = (more: string): string => `&split=${split}&space=${space}${more}`;
 const partUrl = (file: HTMLElement, part: string, more = ""): string =>
   `${reviewPlace()?.dataset.url ?? ""}/${part}?${fileQuery(file)}${drawn(more)}`;
 
-const isWriting = (inside: Element | null): boolean => inside?.querySelector("form.comment, dialog[open]") != null;
+export const isWriting = (inside: Element | null): boolean => inside?.querySelector("form.comment, dialog[open]") != null;
+
+/** True for what is still a part of the review. */
+export const isHere = (one: Element): boolean => reviewPlace()?.contains(one) === true;
 
 /** Fetches the lines of a file. */
 export async function loadFile(file: HTMLElement): Promise<void> {
@@ -52,6 +56,7 @@ export async function loadFile(file: HTMLElement): Promise<void> {
   body.dataset.loading = "";
   const lines = await html(partUrl(file, "file"));
   delete body.dataset.loading;
+  if (!isHere(file)) return;
   if (typeof lines === "string") return complain(file, lines);
   // What a person writes there stays.
   if (isWriting(body)) return;
@@ -82,6 +87,7 @@ async function more(button: HTMLElement): Promise<void> {
   const file = button.closest<HTMLElement>(".file");
   if (!file) return;
   const lines = await html(partUrl(file, "file", `&from=${button.dataset.from ?? "0"}`));
+  if (!isHere(button)) return;
   if (typeof lines === "string") return complain(file, lines);
   const next = lines.firstElementChild;
   button.replaceWith(...(next?.childNodes ?? []));
@@ -93,6 +99,7 @@ async function openGap(button: HTMLElement): Promise<void> {
   const { o = "", n = "", lines = "" } = button.dataset;
   if (!file) return;
   const rows = await html(partUrl(file, "lines", `&gap_old=${o}&gap_new=${n}&lines=${lines}`));
+  if (!isHere(button)) return;
   if (typeof rows === "string") complain(file, rows);
   else button.replaceWith(rows);
 }
@@ -121,7 +128,8 @@ export async function readReview(): Promise<void> {
   const mine = reading;
   const url = `${place.dataset.url ?? ""}?${chosenScope()}`;
   const fresh = await html(url);
-  if (mine !== reading || !place.isConnected) return;
+  // A page that is left may have become another one, element by element.
+  if (mine !== reading || reviewPlace() !== place) return;
   place.ariaBusy = "false";
   if (typeof fresh === "string") return complain(place, fresh);
   const [before, top] = [new Map<string, HTMLElement>(), place.scrollTop];
@@ -141,6 +149,7 @@ export async function readReview(): Promise<void> {
   tick();
   place.scrollTop = same ? top : 0;
   if (same) point(at.isConnected ? at : null);
+  void later("marks").then((own) => own.catchUpMarks());
 }
 
 /** Shows the review that the page is for. */
@@ -175,7 +184,7 @@ function toggleSplit(): void {
 function toggleSpace(): void {
   space = !space;
   drawAnew();
-  hint(space ? "White space does not count." : "White space counts.");
+  hint(space ? t("White space does not count.") : t("White space counts."));
 }
 
 /** The line or file that keys are for, and where the selection begins. */
@@ -193,6 +202,9 @@ export function fileAtHand(): HTMLElement | null {
   const edge = reviewPlace()?.getBoundingClientRect().top ?? 0;
   return own ?? files().find((file) => file.getBoundingClientRect().bottom > edge + 80) ?? null;
 }
+
+/** True for the file with the cursor. */
+export const isAtHand = (file: HTMLElement): boolean => cursor !== null && file.contains(cursor);
 
 /** The rows that are selected, at least the one at the cursor. */
 export function selectedRows(): HTMLElement[] {
@@ -292,19 +304,28 @@ export function fold(file: HTMLElement, folded = !file.hasAttribute("data-fold")
   if (!folded && !file.querySelector("[data-loaded]")) nearing.observe(file);
 }
 
+/** The row of a file in the tree. */
+export const treeRow = (file: HTMLElement): Element | null => document.querySelector(`.files [href="#${file.id}"]`)?.parentElement ?? null;
+
+/** Shows whether a file was viewed. */
+export function showViewed(file: HTMLElement, state: string): void {
+  file.dataset.viewed = state;
+  const box = file.querySelector<HTMLInputElement>("[data-do=review-viewed]");
+  if (box) box.checked = state === "yes";
+  treeRow(file)?.setAttribute("data-viewed", state);
+  const count = document.querySelector(".viewed-count");
+  if (count) count.textContent = String(files().filter((one) => one.dataset.viewed === "yes").length);
+}
+
 /** Marks a file as viewed, or takes the mark back. */
 async function toggleViewed(file: HTMLElement | null, walk = false): Promise<void> {
-  if (!file) return hint("There is no file here.");
+  if (!file) return hint(t("There is no file here."));
   const viewed = file.dataset.viewed !== "yes";
   const reply = await exchange("PUT", `${reviewApi()}/viewed?${fileQuery(file)}`, { viewed });
   const box = file.querySelector<HTMLInputElement>("[data-do=review-viewed]");
   if (box) box.checked = isGood(reply) ? viewed : !viewed;
   if (!isGood(reply)) return complain(file, whyReviewFailed(reply));
-  const state = viewed ? "yes" : "no";
-  file.dataset.viewed = state;
-  document.querySelector(`.files [href="#${file.id}"]`)?.parentElement?.setAttribute("data-viewed", state);
-  const count = document.querySelector(".viewed-count");
-  if (count) count.textContent = String(files().filter((one) => one.dataset.viewed === "yes").length);
+  showViewed(file, viewed ? "yes" : "no");
   fold(file, viewed);
   if (walk && viewed) stepFile(1);
 }
@@ -387,6 +408,7 @@ let watching = false;
 function watchReviewPage(): void {
   if (watching) return;
   watching = true;
+  void later("marks").then((own) => own.watchMarks());
   void later("beside").then((own) => own.alongside(followAgent));
   document.addEventListener("click", (event) => {
     const target = event.target as Element;

@@ -5,6 +5,7 @@ import { ofComposition } from "./composing";
 import { byId, root, say } from "./dom";
 import { area, insertText } from "./drafts";
 import type { Named } from "./paste";
+import { t, tn } from "./words";
 
 interface Found {
   kind: "command" | "file" | "folder" | "agent";
@@ -61,10 +62,10 @@ async function ask(kind: string, query: string): Promise<Found[] | null> {
 const known = new Map<string, Set<string>>();
 const placeOf = (): string => `${root.dataset.instance ?? ""}/${root.dataset.session ?? ""}`;
 
-/** True if a command of this name exists; asks the hub if unknown. */
-export function isCommand(name: string): boolean | Promise<boolean> {
+/** True if a command of this name exists; asks the hub if unknown. Null if it does not answer. */
+export function isCommand(name: string): boolean | Promise<boolean | null> {
   if (known.get(placeOf())?.has(name)) return true;
-  return ask("command", name).then((found) => found?.some((one) => one.name === name) ?? false);
+  return ask("command", name).then((found) => found?.some((one) => one.name === name) ?? null);
 }
 
 function noteCommands(found: Found[]): void {
@@ -94,7 +95,7 @@ function option(one: Found, at: number): HTMLElement {
   const words: [string, string][] = [
     ["name", sign + one.name],
     ["hint", one.hint],
-    ["quiet", one.detail === "" && one.kind !== "file" && one.kind !== "command" ? one.kind : one.detail],
+    ["quiet", one.detail === "" && one.kind !== "file" && one.kind !== "command" ? t(one.kind) : one.detail],
   ];
   for (const [className, text] of words) {
     if (text === "") continue;
@@ -119,7 +120,7 @@ function drawList(): void {
   field.setAttribute("aria-autocomplete", "list");
   field.setAttribute("aria-activedescendant", `completion-${active}`);
   list.children[active]?.scrollIntoView({ block: "nearest" });
-  if (fresh) say(shown.length === 1 ? "1 suggestion" : `${shown.length} suggestions`);
+  if (fresh) say(tn(shown.length, "{n} suggestion", "{n} suggestions"));
 }
 
 function moveTo(at: number): void {

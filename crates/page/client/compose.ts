@@ -38,8 +38,8 @@ function plainPrompt(written: string): Prepared {
   return { shown: text, text, more, weight: files.reduce((sum, { url }) => sum + url.length, 0) };
 }
 
-/** Interprets the typed text as a command, a shell command, or a prompt. */
-function prepare(written: string): Prepared | Promise<Prepared> {
+/** Interprets the typed text as a command, a shell command, or a prompt. Null if nobody can say whether it is a command. */
+function prepare(written: string): Prepared | Promise<Prepared | null> {
   const plain = plainPrompt(written);
   const shell = /^!\s*(\S[^]*)$/.exec(plain.text);
   if (shell) return { ...plain, text: shell[1] ?? "", more: { shell: true }, weight: 0 };
@@ -47,8 +47,8 @@ function prepare(written: string): Prepared | Promise<Prepared> {
   if (!command) return plain;
   const [, name = "", text = ""] = command;
   const asCommand = { ...plain, text, more: { ...plain.more, command: name } };
-  const known = completion?.isCommand(name) ?? loadCompletion().then((own) => own.isCommand(name));
-  return known === true ? asCommand : Promise.resolve(known).then((is) => (is ? asCommand : plain));
+  const known = completion?.isCommand(name) ?? loadCompletion().then((own) => own.isCommand(name), () => null);
+  return known === true ? asCommand : Promise.resolve(known).then((is) => (is === null ? null : is ? asCommand : plain));
 }
 
 function sent(): void {
@@ -147,4 +147,6 @@ export function beginComposing(): void {
     void readDraftNow();
   };
   useComposer({ prepare, sent, restore, shown });
+  // What was written before this was loaded is completed as well.
+  if (/^\/|@/.test(area()?.value ?? "")) void loadCompletion().then((own) => own.completeNow());
 }

@@ -17,10 +17,22 @@ export function openDialog(id: string): void {
   });
 }
 
-/** Opens a sheet, or closes it; on wide screens both sides are always there. */
+/** What had the focus before a sheet was opened. */
+let behindSheet: HTMLElement | null = null;
+
+/** Opens a sheet, which gets the focus, or closes it and gives the focus back; on wide screens both sides are always there. */
 export function sheet(side?: string): void {
-  if (side === undefined || document.body.dataset.sheet === side) delete document.body.dataset.sheet;
-  else document.body.dataset.sheet = side;
+  const { sheet: open } = document.body.dataset;
+  if (side === undefined || open === side) {
+    const inside = open !== undefined && byId(open)?.contains(document.activeElement) === true;
+    delete document.body.dataset.sheet;
+    if (inside) behindSheet?.focus();
+    return;
+  }
+  document.body.dataset.sheet = side;
+  if (!isSheet(side)) return;
+  behindSheet = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+  byId(side)?.querySelector<HTMLElement>(":scope > .shut")?.focus();
 }
 
 /** True if a side of the page is a sheet, as the screen is too narrow for a pane. */
@@ -29,11 +41,14 @@ export const isSheet = (side: string): boolean => matchMedia(`(max-width: ${side
 /** Folds a pane, or unfolds it. */
 export const foldPane = (side: string): Promise<void> => later("desk").then((own) => own.foldSide(side));
 
-/** Shows a confirmation dialog; resolves to true if the person confirms. */
+/**
+ * Shows a confirmation dialog; resolves to true if the person confirms. While one is open, another question is answered with no at
+ * once: one press confirms one thing.
+ */
 export async function confirmed(text: string, yes: string, no: string): Promise<boolean> {
   const dialog = byId<HTMLDialogElement>("confirm");
   const line = byId("confirm-text");
-  if (!dialog || !line) return false;
+  if (!dialog || !line || dialog.open) return false;
   line.textContent = t(text);
   for (const [value, label] of Object.entries({ yes, no })) {
     const button = dialog.querySelector(`button[value=${value}]`);

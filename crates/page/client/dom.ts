@@ -40,6 +40,16 @@ export function say(text: string): void {
   if (said) said.textContent = t(text);
 }
 
+/** Puts the focus on the row after one that goes, or else on the one before it. */
+export function focusNeighbour(row: Element): void {
+  for (const step of ["nextElementSibling", "previousElementSibling"] as const) {
+    for (let next = row[step]; next; next = next[step]) {
+      const link = next.querySelector<HTMLElement>(":scope > a");
+      if (link?.checkVisibility() === true) return link.focus({ preventScroll: true, focusVisible: true } as FocusOptions);
+    }
+  }
+}
+
 /** Puts the focus on a card, as a key does. */
 export function focusCard(card: HTMLElement): void {
   card.tabIndex = -1;

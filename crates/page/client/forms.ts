@@ -1,10 +1,14 @@
-// Commands of forms and dialogs that are seldom used: instances that are added, logins, and what goes on after an interruption.
+// Commands of forms and dialogs that are seldom used: instances that are added, logins, what goes on after an interruption, and stopping
+// everything.
 
-import { answered, complain, exchange, type Problem, type Reply, send } from "./api";
+import { answered, complain, exchange, inWords, isGood, type Problem, type Reply, send } from "./api";
 import { confirmed } from "./dialogs";
+import { say } from "./dom";
+import { hint } from "./hint";
+import { later } from "./later";
 import { go } from "./navigate";
 import { fetchElement } from "./patch";
-import { t } from "./words";
+import { t, tn } from "./words";
 
 export async function showWhole(link: HTMLElement): Promise<void> {
   const part = link.closest("[data-k^='p:']");
@@ -80,4 +84,20 @@ export async function addFrom(form: HTMLFormElement): Promise<void> {
   if (!(await add(form, body))) return;
   form.reset();
   form.closest("dialog")?.close();
+}
+
+/** Stops every run of every instance, after asking. */
+export async function stopEverything(): Promise<void> {
+  const ask = "Stop everything? All running sessions are stopped, queued prompts are held, and open requests are rejected.";
+  if (!(await confirmed(ask, "Stop everything", "Cancel"))) return;
+  const reply = await exchange("POST", "/api/stop", {});
+  const { failed } = reply.json;
+  const left = Array.isArray(failed) ? failed.length : 0;
+  const stopped = left === 0 ? t("Everything was stopped.") : tn(left, "Everything was stopped but {n} session, which did not confirm it. It stays marked as stopped.", "Everything was stopped but {n} sessions, which did not confirm it. They stay marked as stopped.");
+  if (!isGood(reply) || left > 0) {
+    const text = isGood(reply) ? stopped : inWords(reply.json, reply.status);
+    return later("session").then((own) => own.note({ text, bad: true }));
+  }
+  say(stopped);
+  hint(stopped);
 }

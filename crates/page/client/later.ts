@@ -7,6 +7,7 @@ interface Chunks {
   desk: typeof import("./panes") & typeof import("./permalink") & typeof import("./turn");
   tree: typeof import("./tree");
   changes: typeof import("./changes");
+  marks: typeof import("./marks");
   remarks: typeof import("./remarks");
   inspect: typeof import("./inspect");
   frames: typeof import("./frames") & typeof import("./charts");
@@ -24,6 +25,7 @@ interface Chunks {
   session: typeof import("./session") & typeof import("./undo");
   settings: typeof import("./settings");
   sort: typeof import("./sort");
+  worktrees: typeof import("./worktrees");
 }
 
 /** The style sheet of menus, dialogs and all else that the first paint lacks, once it is loaded. Without it things are plain, not broken. */

@@ -18,6 +18,7 @@ type Frame =
   | { t: "beat"; at: number; needs: number }
   | { t: "settings"; settings: Settings }
   | { t: "news"; items: News[] }
+  | { t: "marks"; revision: number }
   | { t: "reset" };
 
 /** Something that a person may be notified of: it is there until it is seen to. */
@@ -175,6 +176,11 @@ function take(frame: Frame): void {
       break;
     case "settings":
       listening?.settings(frame.settings);
+      break;
+    case "marks":
+      // A review that is open takes it, or finds it later.
+      root.dataset.marks = String(frame.revision);
+      dispatchEvent(new CustomEvent("marks", { detail: frame }));
       break;
     case "news":
       listening?.news(frame.items);

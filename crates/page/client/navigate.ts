@@ -29,7 +29,7 @@ function swap(fresh: Document, samePlace: boolean): void {
   if (!samePlace) clearAsks();
   morph(oldApp, document.adoptNode(newApp));
   keepReading(reader);
-  for (const name of ["epoch", "rev", "version", "now", "instance", "session", "from", "parallel", "overview", "review", "inspect"]) {
+  for (const name of ["epoch", "rev", "version", "now", "instance", "session", "from", "parallel", "overview", "review", "drafted", "inspect"]) {
     const value = fresh.documentElement.dataset[name];
     if (value === undefined) delete root.dataset[name];
     else root.dataset[name] = value;

@@ -41,7 +41,7 @@ function isWanted({ kind, instance }: News): boolean {
 }
 
 const counted = {
-  needs: (n: number) => tn(n, "{n} needs you", "{n} needs you"),
+  needs: (n: number) => tn(n, "{n} needs you", "{n} need you"),
   failed: (n: number) => tn(n, "{n} failed", "{n} failed"),
   finished: (n: number) => tn(n, "{n} finished", "{n} finished"),
 };

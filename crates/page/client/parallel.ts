@@ -42,10 +42,13 @@ function filterModels(form: HTMLFormElement): void {
   }
 }
 
-/** Opens the dialog of a parallel run with the prompt that is being written, and the model that it would use. */
-export async function openParallel(): Promise<void> {
-  const { instance } = root.dataset;
+/**
+ * Opens the dialog of a parallel run in the folder of a session, of the one in front unless another one is given: with the prompt that
+ * is being written there, and the model that it would use.
+ */
+export async function openParallel(instance = root.dataset.instance, session = root.dataset.session): Promise<void> {
   if (instance === undefined || document.querySelector("dialog[open]")) return;
+  const isFront = instance === root.dataset.instance && session === root.dataset.session;
   const answer = await fetch(`/fragment/parallel/${encodeURIComponent(instance)}`);
   const dialog = answer.ok ? parse(await answer.text()) : null;
   if (!(dialog instanceof HTMLDialogElement)) return hint("Drovers did not answer. Try again.");
@@ -54,14 +57,25 @@ export async function openParallel(): Promise<void> {
   const form = dialog.querySelector("form");
   const area = dialog.querySelector("textarea");
   if (!form || !area) return;
-  area.value = byId<HTMLTextAreaElement>("text")?.value ?? "";
-  const used = byId<HTMLButtonElement>("model")?.value ?? "";
+  const from = isFront ? byId<HTMLTextAreaElement>("text") : null;
+  area.value = from?.value ?? "";
+  form.dataset.instance = instance;
+  if (session !== undefined) form.dataset.session = session;
+  const used = isFront ? (byId<HTMLButtonElement>("model")?.value ?? "") : "";
   for (const box of form.querySelectorAll<HTMLInputElement>("[name=model]")) box.checked = box.value === used;
   form.addEventListener("input", () => {
     filterModels(form);
     showCount(form);
   });
   showCount(form);
+  // What was written here is the prompt: it goes back where it came from, unless it was sent.
+  const before = area.value;
+  form.dataset.before = before;
+  dialog.addEventListener("close", () => {
+    if (dialog.dataset.started !== undefined || !from?.isConnected || area.value === before || from.value !== before) return;
+    from.value = area.value;
+    from.dispatchEvent(new Event("input", { bubbles: true }));
+  });
   dialog.showModal();
   area.focus();
 }
@@ -75,7 +89,7 @@ async function folderOf(instance: string, session?: string): Promise<unknown> {
 
 /** Starts the runs, and shows them. Sent again after no answer, it starts nothing twice. */
 export async function startParallel(form: HTMLFormElement): Promise<void> {
-  const { instance = "", session } = root.dataset;
+  const { instance = "", session } = form.dataset;
   const runs = runsOf(form);
   const text = form.querySelector("textarea")?.value ?? "";
   if (runs.length < 2) return complain(form, "Choose at least two models or agents.");
@@ -97,11 +111,13 @@ export async function startParallel(form: HTMLFormElement): Promise<void> {
     return complain(form, reply.status === 0 ? silent : inWords(reply.json, reply.status));
   }
   const area = byId<HTMLTextAreaElement>("text");
-  if (area && area.value === text) {
+  if (area && (area.value === text || area.value === form.dataset.before)) {
     area.value = "";
     area.dispatchEvent(new Event("input", { bubbles: true }));
   }
-  form.closest("dialog")?.close();
+  const dialog = form.closest("dialog");
+  if (dialog) dialog.dataset.started = "";
+  dialog?.close();
   await go(`/i/${encodeURIComponent(instance)}/parallel/${encodeURIComponent(id)}`);
 }
 

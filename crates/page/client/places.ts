@@ -1,5 +1,6 @@
 // A card that goes leaves its place behind while its list is in use, so that nothing slides under a pointer or the focus.
 
+import { focusNeighbour } from "./dom";
 import { allKept } from "./outbox";
 import { t } from "./words";
 
@@ -42,7 +43,7 @@ export function isUsed(list: Element): boolean {
 
 /** The card of a list that is under the mouse, else the one with the focus. */
 export const usedCard = (list: Element): Element | null =>
-  (pointerKind === "mouse" ? list.querySelector(":scope > li:hover") : null) ?? list.querySelector(":scope > li:has(:focus-visible)");
+  (pointerKind === "mouse" ? list.querySelector(":scope > li:hover") : null) ?? list.querySelector(":scope > :is(li:focus-visible, li:has(:focus-visible))");
 
 export const isPlace = (node: Node): boolean => node instanceof HTMLElement && node.dataset.place !== undefined;
 
@@ -53,9 +54,13 @@ function wordsFor(card: Element): string {
   return t(own ?? (url === "" ? "No longer waiting" : "Answered elsewhere or withdrawn"));
 }
 
-/** Takes a node off the page; a card of a list that is in use leaves its place. */
+/** Rows over which a cursor goes. */
+const cursorRows = "[data-k=tree-list] > li, [data-k=overview-list] > li";
+
+/** Takes a node off the page; a card of a list that is in use leaves its place, and the focus of a row goes to its neighbour. */
 export function drop(node: ChildNode): void {
   if (isPlace(node)) return;
+  if (node instanceof HTMLElement && node.matches(cursorRows) && node.contains(document.activeElement)) focusNeighbour(node);
   const list = node.parentElement;
   if (!(node instanceof HTMLElement) || !node.matches("li.card") || !list?.matches(cardLists) || !isUsed(list)) {
     return node.remove();
@@ -66,7 +71,7 @@ export function drop(node: ChildNode): void {
   place.tabIndex = -1;
   place.textContent = wordsFor(node);
   place.style.height = `${node.getBoundingClientRect().height}px`;
-  const focused = node.querySelector(":focus-visible") !== null;
+  const focused = node.matches(":is(:focus-visible, :has(:focus-visible))");
   node.replaceWith(place);
   if (focused) place.focus({ preventScroll: true });
 }

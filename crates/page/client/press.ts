@@ -6,6 +6,8 @@ import { later } from "./later";
 const longPress = 500;
 /** Pixels that a finger may move meanwhile: more is a scroll. */
 const fingerSlack = 10;
+/** How long after a finger was lifted a click may still be that of its press, in milliseconds. */
+const clickWithin = 300;
 
 /** What has a menu of its own: a row of a session, and the title of the session in front. */
 const withMenu = ".tree li, .strip li, .overview .session, .overview .below li, .head .title";
@@ -33,7 +35,13 @@ export function watchLongPress(): void {
   document.addEventListener("pointermove", ({ clientX, clientY }) => {
     if (Math.hypot(clientX - from.x, clientY - from.y) > fingerSlack) cancel();
   });
-  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, cancel);
+  for (const end of ["pointerup", "pointercancel"]) {
+    document.addEventListener(end, () => {
+      cancel();
+      // The click of this press comes at once or not at all; a later one is a press of its own, such as one by a key.
+      if (opened) setTimeout(() => (opened = false), clickWithin);
+    });
+  }
   // What the browser does by itself after a long press, and the click at its end, are not meant.
   for (const after of ["contextmenu", "click"]) {
     document.addEventListener(

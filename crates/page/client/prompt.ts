@@ -56,8 +56,8 @@ export interface Prepared {
 
 /** The part of the prompt that is loaded on demand: attachments, completion, drafts. */
 export interface Composer {
-  /** Interprets the typed text. */
-  prepare: (written: string) => Prepared | Promise<Prepared>;
+  /** Interprets the typed text; null if that is not possible now. */
+  prepare: (written: string) => Prepared | Promise<Prepared | null>;
   /** Called after the prompt was sent. */
   sent: () => void;
   /** Restores the attachments of a prompt for editing. */
@@ -104,8 +104,10 @@ export function sendPrompt(form: HTMLFormElement, pressed = ""): void {
   const area = text();
   if (!area) return;
   const written = area.value;
-  const finish = (ready: Prepared): void => {
-    if (area.value !== written || !deliverPrompt(form, pressed, ready)) return;
+  const finish = (ready: Prepared | null): void => {
+    if (area.value !== written) return;
+    if (!ready) return complain(form, "Drovers did not answer, so it is not known whether this is a command. Nothing was sent. Try again.");
+    if (!deliverPrompt(form, pressed, ready)) return;
     area.value = "";
     saveDraft();
     composer?.sent();

@@ -1,7 +1,9 @@
 // Controls of the hub's queue above the prompt.
 
-import { exchange, isGood, send } from "./api";
-import { byId } from "./dom";
+import { answered, exchange, isGood, send } from "./api";
+import { byId, root } from "./dom";
+import { addToDraft, area, insertText } from "./drafts";
+import { hint } from "./hint";
 import { t } from "./words";
 
 interface Queued {
@@ -55,11 +57,26 @@ function editor(text: string): Promise<string | null> {
 }
 
 async function edit(control: HTMLElement, url: string, id: string): Promise<void> {
+  const { instance = "", session = "" } = root.dataset;
   const reply = await exchange("GET", url);
-  const one = isGood(reply) ? (reply.json as Queued).prompts?.find((prompt) => prompt.id === id) : undefined;
-  if (!one) return;
+  if (!answered(control, reply)) return;
+  const one = (reply.json as Queued).prompts?.find((prompt) => prompt.id === id);
+  if (!one) return hint("This prompt is not in the queue any more.");
   const text = await editor(one.text);
-  if (text !== null && text !== one.text) await send(control, "PATCH", `${url}/${encodeURIComponent(id)}`, { text });
+  if (text === null || text === one.text) return;
+  const changed = await exchange("PATCH", `${url}/${encodeURIComponent(id)}`, { text });
+  if (!isGood(changed)) return keepWritten(instance, session, text);
+  document.querySelector<HTMLElement>(`li[data-k="${CSS.escape(`q:${id}`)}"] [data-act=edit]`)?.focus();
+}
+
+/** Puts a text into the draft of its session: its prompt left the queue while the person wrote, or the hub did not answer. */
+function keepWritten(instance: string, session: string, text: string): void {
+  hint("The queued prompt was not changed. What you wrote is in the prompt of its session.");
+  if (root.dataset.instance !== instance || root.dataset.session !== session) return addToDraft(instance, text, session);
+  const field = area();
+  if (!field) return;
+  field.setSelectionRange(field.value.length, field.value.length);
+  insertText(field.value === "" ? text : `\n${text}`);
 }
 
 /** Focuses a moved prompt's control again, once the hub has drawn the new order: moving an element takes its focus. */

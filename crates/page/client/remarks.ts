@@ -5,6 +5,7 @@ import { byId, root } from "./dom";
 import { hint } from "./hint";
 import { later } from "./later";
 import { go } from "./navigate";
+import { t, tn } from "./words";
 
 type Changes = Awaited<ReturnType<typeof later<"changes">>>;
 
@@ -39,21 +40,28 @@ function openForm(place: (form: HTMLElement) => void, label: string, text = ""):
 function closeForm(form: Element): void {
   form.remove();
   byId("review")?.focus({ preventScroll: true });
+  void later("marks").then((own) => own.catchUpMarks());
+}
+
+/** The lines that a comment will be on. */
+function placeInWords({ side, line, last }: { side: string; line: number; last: number }): string {
+  if (line !== last) {
+    return side === "old" ? t("Comment on lines {line}–{last} before the change", { line, last }) : t("Comment on lines {line}–{last}", { line, last });
+  }
+  return side === "old" ? t("Comment on line {line} before the change", { line }) : t("Comment on line {line}", { line });
 }
 
 /** Opens the form for a comment on the selected lines, or on the file. */
 function commentKey(onFile: boolean, { fileAtHand, fold, selectedRows }: Changes): void {
   const file = fileAtHand();
-  if (!file) return hint("There is no file here.");
+  if (!file) return hint(t("There is no file here."));
   const rows = onFile ? [] : selectedRows();
   const lines = linesOf(rows);
-  if (!onFile && !lines) return hint("Choose a line first: j, or a press on its number. C comments on the file.");
+  if (!onFile && !lines) return hint(t("Choose a line first: j, or a press on its number. C comments on the file."));
   fold(file, false);
-  const before = lines?.side === "old" ? " before the change" : "";
-  const many = lines && lines.line !== lines.last ? `lines ${lines.line}–${lines.last}` : `line ${lines?.line ?? 0}`;
   const form = openForm(
     (made) => (rows.at(-1) ? rows.at(-1)?.after(made) : file.querySelector(".body")?.before(made)),
-    lines ? `Comment on ${many}${before}` : "Comment on the file",
+    lines ? placeInWords(lines) : t("Comment on the file"),
   );
   if (form) form.dataset.on = JSON.stringify(lines ?? { side: "file" });
 }
@@ -94,12 +102,12 @@ async function deleteComment(comment: HTMLElement, own: Changes): Promise<void> 
   if (!isGood(reply)) return complain(comment, whyReviewFailed(reply));
   await anew(file, own);
   const { note } = await later("session");
-  note({ text: "Deleted the comment.", undo: () => exchange("PUT", url, { restore: reply.json }).then(() => anew(file, own)) });
+  note({ text: t("Deleted the comment."), undo: () => exchange("PUT", url, { restore: reply.json }).then(() => anew(file, own)) });
 }
 
 function editComment(comment: HTMLElement): void {
   const text = comment.querySelector(".text")?.textContent ?? "";
-  const form = openForm((made) => comment.after(made), "Change the comment", text);
+  const form = openForm((made) => comment.after(made), t("Change the comment"), text);
   if (form) form.dataset.edits = comment.dataset.comment ?? "";
 }
 
@@ -110,7 +118,7 @@ let sendKey = "";
 async function backToAgent({ reviewApi, reviewBoard, whyReviewFailed }: Changes): Promise<void> {
   const board = reviewBoard();
   const { agent, drafts = "0", query = "" } = board?.dataset ?? {};
-  if (!board || agent === undefined) return hint("No session of this folder can get comments. Begin one first.");
+  if (!board || agent === undefined) return hint(t("No session of this folder can get comments. Begin one first."));
   if (drafts !== "0") {
     if (board.ariaBusy === "true") return;
     board.ariaBusy = "true";
@@ -119,7 +127,7 @@ async function backToAgent({ reviewApi, reviewBoard, whyReviewFailed }: Changes)
     board.ariaBusy = null;
     if (reply.status !== 0) sendKey = "";
     if (!isGood(reply)) return complain(board, whyReviewFailed(reply));
-    hint(drafts === "1" ? "Sent the comment." : `Sent ${drafts} comments as one prompt.`);
+    hint(tn(Number(drafts), "Sent {n} comment.", "Sent {n} comments as one prompt."));
   }
   await go(agent);
   if (drafts === "0") byId("text")?.focus();
@@ -128,12 +136,12 @@ async function backToAgent({ reviewApi, reviewBoard, whyReviewFailed }: Changes)
 /** Accepts: the session is done. */
 async function acceptReview({ whyReviewFailed }: Changes): Promise<void> {
   const { instance = "", session } = root.dataset;
-  if (session === undefined) return hint("Open the review of a session to accept its work.");
+  if (session === undefined) return hint(t("Open the review of a session to accept its work."));
   const url = `/api/instances/${encodeURIComponent(instance)}/sessions/${encodeURIComponent(session)}/reviewed`;
   const reply = await exchange("POST", url, { done: true });
   if (!isGood(reply)) return hint(whyReviewFailed(reply));
   const { note } = await later("session");
-  note({ text: "Accepted: the session is done. ] goes to the next review.", undo: () => exchange("DELETE", url) });
+  note({ text: t("Accepted: the session is done. ] goes to the next review."), undo: () => exchange("DELETE", url) });
 }
 
 /** Goes to the review of the next session that waits for one, over all instances. */
@@ -143,7 +151,7 @@ async function nextReview({ whyReviewFailed }: Changes): Promise<void> {
   const reply = await exchange("GET", `/api/review/next?${front.toString()}`);
   const { path } = reply.json;
   if (!isGood(reply)) return hint(whyReviewFailed(reply));
-  if (typeof path !== "string") return hint("No other session waits for a review.");
+  if (typeof path !== "string") return hint(t("No other session waits for a review."));
   await go(path);
 }
 

@@ -2,7 +2,7 @@
 
 import { exchange, inWords, isGood, type Reply } from "./api";
 import { confirmed } from "./dialogs";
-import { byId, root, say } from "./dom";
+import { byId, focusNeighbour, root, say } from "./dom";
 import { addToDraft } from "./drafts";
 import { hint } from "./hint";
 import { later } from "./later";
@@ -119,8 +119,10 @@ async function removeAll(all: MenuTarget[]): Promise<void> {
 
 /** Deletes sessions once the time to undo it is over. */
 export async function deleteSessions(all: MenuTarget[]): Promise<void> {
+  const row = document.activeElement?.closest(".tree li, .overview .session");
   for (const of of all) gone.set(of.session, rowsOf(of));
   redrawGone();
+  if (row?.checkVisibility() === false) focusNeighbour(row);
   const one = t("Deleting “{title}” with its subagents.", { title: all[0]?.title ?? "" });
   note({
     text: all.length === 1 ? one : t("Deleting {many} sessions with their subagents.", { many: all.length }),
@@ -195,7 +197,9 @@ const acts: Record<string, (of: MenuTarget) => unknown> = {
   compact,
   unrevert,
   archive,
-  parallel: () => later("parallel").then((own) => own.openParallel()),
+  parallel: ({ instance, session }) => later("parallel").then((own) => own.openParallel(instance, session)),
+  worktree: () => later("worktrees").then((own) => own.openNewTree()),
+  worktrees: () => later("worktrees").then((own) => own.openTrees()),
   link: (of) => copyLater(Promise.resolve(location.origin + pageOf(of)), t("the link")),
   copy: (of) => copyLater(markdown(of), t("“{title}” as Markdown", { title: of.title })),
   terminal: (of) => copyLater(Promise.resolve(`drovers open ${quoted(of.session)}`), t("the command")),

@@ -5,6 +5,7 @@ import { confirmed } from "./dialogs";
 import { byId, root } from "./dom";
 import { hint } from "./hint";
 import { later } from "./later";
+import { t } from "./words";
 
 /** What the page of the review offers; it is there already. */
 const ofChanges = (): ReturnType<typeof later<"changes">> => later("changes");
@@ -17,6 +18,35 @@ async function git(act: object): Promise<Reply> {
   const reply = await exchange("POST", `${reviewApi()}/git?${board?.dataset.query ?? ""}`, act);
   if (board) board.ariaBusy = null;
   return reply;
+}
+
+/** Lets git act, and shows what it and its hooks print meanwhile. A hook may take minutes. */
+async function gitWatched(act: object, show: (output: string) => void): Promise<Reply> {
+  const { reviewApi, reviewBoard } = await ofChanges();
+  const headers: Record<string, string> = { accept: "text/event-stream", "content-type": "application/json" };
+  const proof = localStorage.getItem("proof");
+  if (proof !== null) headers["x-drovers-proof"] = proof;
+  try {
+    const url = `${reviewApi()}/git?${reviewBoard()?.dataset.query ?? ""}`;
+    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(act) });
+    if (!answer.ok || !answer.body) return { status: answer.status, json: (await answer.json()) as Reply["json"] };
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = ""; ; ) {
+      const { done, value = "" } = await reader.read();
+      if (done) break;
+      const events = (rest + value).split("\n\n");
+      rest = events.pop() ?? "";
+      for (const event of events) {
+        const [, kind = "", data = "{}"] = /^event: (\w+)\ndata: (.*)$/.exec(event) ?? [];
+        const json = JSON.parse(data) as Reply["json"];
+        if (kind === "output") show(String(json.output));
+        else return { status: kind === "done" ? 200 : Number(json.status), json };
+      }
+    }
+  } catch {
+    // The same as an end without a result.
+  }
+  return { status: 0, json: {} };
 }
 
 /** The rows of the hunk around a row. */
@@ -35,14 +65,20 @@ function changedLines(rows: HTMLElement[], seen: string): object {
   return { gone: numbers("o", ".del, .pair[data-changed]"), come: numbers("n", ".add, .pair[data-changed]"), seen };
 }
 
+function stagedInWords(staged: boolean, what: "file" | "lines" | "hunk"): string {
+  const done = { file: t("Staged the file."), lines: t("Staged the lines."), hunk: t("Staged the hunk.") };
+  const undone = { file: t("Unstaged the file."), lines: t("Unstaged the lines."), hunk: t("Unstaged the hunk.") };
+  return (staged ? done : undone)[what];
+}
+
 /** Stages or unstages: the selected lines, else the hunk at the cursor, else the file. */
 async function stage(kind: "stage" | "unstage"): Promise<void> {
   const own = await ofChanges();
   const { loadFile, point, readReview, whyReviewFailed } = own;
   const file = own.fileAtHand();
   const board = own.reviewBoard();
-  if (!file || !board) return hint("There is no file here.");
-  if (board.dataset.writable === undefined) return hint("git cannot stage here. Choose “Uncommitted” or “Not staged”.");
+  if (!file || !board) return hint(t("There is no file here."));
+  if (board.dataset.writable === undefined) return hint(t("git cannot stage here. Choose “Uncommitted” or “Not staged”."));
   const rows = own.selectedRows();
   const picked = own.linesChosen;
   const { seen = "" } = file.querySelector<HTMLElement>(".difflines")?.dataset ?? {};
@@ -52,13 +88,13 @@ async function stage(kind: "stage" | "unstage"): Promise<void> {
     const { scope } = board.dataset;
     const fits = kind === "stage" ? scope === "unstaged" || (scope === "uncommitted" && file.dataset.staged === undefined) : scope === "staged";
     if (!fits) {
-      return hint(kind === "stage" ? "Choose “Not staged” to stage parts of this file." : "Choose “Staged” to unstage parts of this file. On its title, u unstages all of it.");
+      return hint(kind === "stage" ? t("Choose “Not staged” to stage parts of this file.") : t("Choose “Staged” to unstage parts of this file. On its title, u unstages all of it."));
     }
     lines = changedLines(picked ? rows : hunkOf(first), seen);
   }
   const reply = await git({ do: kind, ...namesOf(file), lines });
   if (!isGood(reply)) return complain(file, whyReviewFailed(reply));
-  hint(`${kind === "stage" ? "Staged" : "Unstaged"} ${!first ? "the file" : picked ? "the lines" : "the hunk"}.`);
+  hint(stagedInWords(kind === "stage", !first ? "file" : picked ? "lines" : "hunk"));
   const { path } = file.dataset;
   point(null);
   await readReview();
@@ -73,24 +109,30 @@ async function discard(): Promise<void> {
   const { fileAtHand, point, readReview, reviewBoard, whyReviewFailed } = await ofChanges();
   const file = fileAtHand();
   const name = file?.querySelector(".path")?.textContent ?? "";
-  if (!file || reviewBoard()?.dataset.writable === undefined) return hint("git cannot discard here. Choose “Uncommitted”.");
-  if (!(await confirmed(`Discard all changes of ${name}? What the file has now is kept and can be brought back.`, "Discard", "Cancel"))) return;
+  if (!file || reviewBoard()?.dataset.writable === undefined) return hint(t("git cannot discard here. Choose “Uncommitted”."));
+  if (!(await confirmed(t("Discard all changes of {name}? What the file has now is kept and can be brought back.", { name }), t("Discard"), t("Cancel")))) return;
   const reply = await git({ do: "discard", ...namesOf(file) });
   if (!isGood(reply)) return complain(file, whyReviewFailed(reply));
   const kept = String(reply.json.kept ?? "");
   const restore = { do: "restore", path: file.dataset.path, kept };
+  const command = `git restore --source=${kept} -- FILE`;
   point(null);
   await readReview();
   const { note } = await later("session");
   note({
-    text: `Discarded the changes of ${name}. They are kept as ${kept}.`,
+    text: t("Discarded the changes of {name}. They are kept as {kept}: `{command}` brings them back, too.", { name, kept, command }),
     undo: () => git(restore).then((back) => (isGood(back) ? readReview() : hint(whyReviewFailed(back)))),
   });
 }
 
+/** A message that was written and not used before the list came anew. */
+let unsentMessage = "";
+
 function openCommit(): void {
   const dialog = byId<HTMLDialogElement>("commit");
-  if (!dialog) return hint("git cannot commit here. Choose “Uncommitted”.");
+  if (!dialog) return hint(t("git cannot commit here. Choose “Uncommitted”."));
+  const area = dialog.querySelector("textarea");
+  if (area) area.value ||= unsentMessage;
   if (!dialog.open) dialog.showModal();
 }
 
@@ -99,10 +141,10 @@ async function suggestMessage(form: HTMLFormElement): Promise<void> {
   const { reviewBoard, whyReviewFailed } = await ofChanges();
   const [, , instance = "", , session = ""] = (reviewBoard()?.dataset.agent ?? "").split("/");
   const area = form.querySelector("textarea");
-  if (!area || session === "") return complain(form, "No session of this folder can be asked.");
+  if (!area || session === "") return complain(form, t("No session of this folder can be asked."));
   const api = `/api/instances/${instance}/sessions/${session}`;
   const text = "Write a commit message for what is staged (`git diff --cached`): a subject in imperative English, and a body that says why. Change nothing. Answer with the message alone.";
-  complain(form, "Asked the agent…", true);
+  complain(form, t("Asked the agent…"), true);
   const asked = await exchange("POST", `${api}/prompt`, { text }, { "idempotency-key": crypto.randomUUID() });
   if (!isGood(asked)) return complain(form, whyReviewFailed(asked));
   const begun = Date.now();
@@ -114,7 +156,7 @@ async function suggestMessage(form: HTMLFormElement): Promise<void> {
     area.value = last.parts.filter((part) => part.type === "text").map((part) => part.text ?? "").join("\n").trim();
     return complain(form, "");
   }
-  complain(form, "The agent did not answer in time. Its session has the answer once it comes.");
+  complain(form, t("The agent did not answer in time. Its session has the answer once it comes."));
 }
 
 interface Answered {
@@ -138,9 +180,19 @@ export async function commitStaged(form: HTMLFormElement): Promise<void> {
   if (!act || form.ariaBusy === "true") return;
   const { readReview, whyReviewFailed } = await ofChanges();
   form.ariaBusy = "true";
-  complain(form, "git is at work…", true);
-  const reply = await git(act);
+  complain(form, t("git is at work…"), true);
+  const printed = form.querySelector<HTMLElement>(".printed");
+  const show = (output: string): void => {
+    if (!printed) return;
+    printed.textContent = output;
+    printed.hidden = output === "";
+    printed.scrollTop = printed.scrollHeight;
+  };
+  show("");
+  const reply = await gitWatched(act, show);
   form.ariaBusy = null;
+  if (reply.status === 0) return complain(form, t("The connection broke. git goes on: reload the list (r) to see what it did."));
+  show("");
   if (!isGood(reply)) return complain(form, whyReviewFailed(reply));
   complain(form, "");
   const said = String(reply.json.output ?? "");
@@ -148,8 +200,9 @@ export async function commitStaged(form: HTMLFormElement): Promise<void> {
     form.reset();
     form.closest("dialog")?.close();
   }
+  unsentMessage = form.isConnected ? (form.querySelector("textarea")?.value ?? "") : "";
   const { note } = await later("session");
-  note({ text: said === "" ? "Done." : said.slice(0, 1_000) });
+  note({ text: said === "" ? t("Done.") : said.slice(-1_000) });
   if (root.dataset.review !== undefined) await readReview();
 }
 

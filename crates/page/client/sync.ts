@@ -72,10 +72,18 @@ export function draftChanged(): void {
   writing = setTimeout(() => void writeDraftNow(), writeRest);
 }
 
+/** True if the document that has just come says that this page has the hub's draft. It says so once: a draft may be written later. */
+function isKnown(place: string): boolean {
+  const { drafted } = root.dataset;
+  delete root.dataset.drafted;
+  return drafted !== undefined && Number(drafted) <= readBase(place).at;
+}
+
 /** Shows a newer draft of the hub, unless the field was changed here. */
 export async function readDraftNow(): Promise<void> {
   const [url, place] = [draftUrl(), placeHere()];
-  if (url === null || document.hidden) return;
+  const known = isKnown(place);
+  if (url === null || document.hidden || known) return;
   const reply = await exchange("GET", url);
   const field = area();
   const { text, at } = reply.json as { text?: string; at?: number };

@@ -7,6 +7,7 @@ import { byId, keyOf, root } from "./dom";
 import { betweenBatches } from "./live";
 import { orderTree } from "./overview";
 import { markUnread, watchUnread } from "./unread";
+import { keepHint, watchHints } from "./why";
 
 /** What the place of a row depends on. */
 interface TreeRow {
@@ -198,6 +199,7 @@ function updateTree(force = false): void {
   markUnread(rows, updateTree);
   showCursor();
   void showArchive();
+  keepHint();
 }
 
 /** Gives the rows their order once nothing holds them any more. */
@@ -297,6 +299,7 @@ export function watchTree(): () => void {
   orderTree(arranged);
   watchArchive();
   watchUnread(updateTree);
+  watchHints();
   addEventListener("keydown", onKeyInTree, true);
   document.addEventListener("click", onTreeClick, true);
   document.addEventListener("input", ({ target }) => target === field() && updateTree());

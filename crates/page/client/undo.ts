@@ -26,10 +26,17 @@ export function note({ text, undo, over, bad = false }: UndoNote): void {
   words.textContent = t(text);
   made.classList.toggle("bad", bad);
   button.textContent = t(undo ? "Undo" : "Close");
+  let from: HTMLElement | null = null;
+  made.addEventListener("focusin", ({ relatedTarget }) => {
+    if (relatedTarget instanceof HTMLElement && !list.contains(relatedTarget)) from = relatedTarget;
+  });
   const end = (act?: () => unknown): void => {
     clearTimeout(timer);
     removeEventListener("pagehide", leaving);
+    const focused = made.contains(document.activeElement);
     made.remove();
+    // The focus goes back to where it came from.
+    if (focused) (from?.isConnected === true ? from : (byId("log") ?? byId("main")))?.focus();
     if (list.childElementCount === 0) list.hidden = true;
     act?.();
   };

@@ -3,8 +3,11 @@
 #[path = "../src/sample.rs"]
 mod sample;
 
+#[path = "../src/sample/review.rs"]
+mod review;
+
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use model::state::{Rev, State};
@@ -34,12 +37,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("overview", None, None),
         ("peek", Some("i1"), Some("ses_parse")),
     ];
+    let reviews = [("review", Some(review::REVIEW.0), Some(review::REVIEW.1))];
     let views = [
         named(&state, &sample::LOOKS),
         named(&crowd, &sample::CROWD_LOOKS),
         named(&acts, &sample::acts::ACTS_LOOKS),
         named(&acts, &boards),
+        named(&state, &reviews),
     ];
+    fragments(&dir, language)?;
     let ends = sample::endings::ENDINGS.map(|name| {
         let (instance, session) = (sample::endings::INSTANCE, format!("ses_{name}"));
         (
@@ -54,6 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             instance: instance.map(Into::into),
             session: session.as_deref().map(Into::into),
             overview: matches!(name.as_str(), "overview" | "peek"),
+            review: name == "review",
             ..Viewport::default()
         };
         let notices = if instance.is_none() {
@@ -70,11 +77,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             found: &[],
             settings: &page::Settings::default(),
             inspect: false,
+            drafted: None,
         };
         let html = speak(language, || {
             Renderer::new().document(&delta(state, &looked, Rev(0)), &context)
         });
         fs::write(dir.join(format!("{name}.html")), html)?;
+    }
+    Ok(())
+}
+
+/// Writes what the review and the search fetch, as files of their folders.
+fn fragments(dir: &Path, language: Language) -> Result<(), Box<dyn Error>> {
+    let of = format!("fragment/review/{}", review::REVIEW.0);
+    let drawn = speak(language, || {
+        [
+            (of.clone(), review::list()),
+            (format!("{of}/file"), review::lines("src/width.rs", false)),
+            ("fragment/search".to_owned(), review::search(None)),
+        ]
+    });
+    for (folder, html) in drawn {
+        fs::create_dir_all(dir.join(&folder))?;
+        fs::write(dir.join(folder).join("index.html"), html)?;
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ pub(crate) mod asset {
 }
 
 /// Scripts that the page loads when they are needed: names, and places in [`assets`].
-pub(crate) const CHUNKS: [(&str, usize); 21] = [
+pub(crate) const CHUNKS: [(&str, usize); 23] = [
     ("palette", 8),
     ("beside", 9),
     ("settings", 10),
@@ -51,9 +51,11 @@ pub(crate) const CHUNKS: [(&str, usize); 21] = [
     ("changes", 23),
     ("staging", 24),
     ("remarks", 25),
-    ("inspect", 26),
-    ("frames", 27),
-    ("travel", 28),
+    ("marks", 26),
+    ("worktrees", 27),
+    ("inspect", 28),
+    ("frames", 29),
+    ("travel", 30),
 ];
 
 /// Scripts whose addresses only the panel of the event inspector has: the first paint of a page needs none of them.
@@ -75,7 +77,7 @@ pub(crate) fn client_words(language: Language) -> Option<usize> {
     }
 }
 
-static ASSETS: [Asset; 31] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: [Asset; 33] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {

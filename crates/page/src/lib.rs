@@ -24,6 +24,7 @@ mod review;
 mod shell;
 mod terminal;
 mod words;
+mod worktrees;
 
 #[cfg(test)]
 mod sample;
@@ -46,9 +47,10 @@ pub use settings::{
     TextSize, Theme,
 };
 pub use shell::{
-    Context, FoundServer, Notice, archive, comparison_dialog, parallel_dialog, settings_dialog,
+    Context, FoundServer, Notice, archive, comparison_dialog, parallel_dialog, settings_dialog, why,
 };
 pub use wire::Op;
 pub use words::{instance_path, review_path, session_path};
+pub use worktrees::{NewTreeForm, TreeRow, new_worktree_dialog, worktrees_dialog};
 #[cfg(test)]
 mod tests;

@@ -105,8 +105,6 @@ pub(crate) const REVIEW_CONTEXT: usize = 3;
 pub(crate) const REVIEW_ROWS: usize = 1000;
 /// Characters of a line that a review shows. The rest is cut off.
 pub(crate) const REVIEW_LINE_CHARS: usize = 4000;
-/// Replaced lines of a file whose words are compared. Those after them are marked as changed whole.
-pub(crate) const REVIEW_WORD_LINES: usize = 2000;
 /// Characters of a file's path that are shown. The rest is cut off.
 pub(crate) const PATH_CHARS: usize = 400;
 /// Edits of one call that are shown as diffs. A call with more is shown as it came.

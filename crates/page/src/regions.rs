@@ -21,6 +21,7 @@ use maud::{Markup, html};
 use model::time::Timestamp;
 use model::view::{Mark, ViewDelta};
 
+pub(crate) use overview::why;
 pub(crate) use tree::archived;
 
 use crate::fragment::{Block, Child, Fragment};

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use model::plain;
 use model::view::Viewport;
 
-use crate::language::t;
+use crate::language::{sentence, t};
 use crate::limits;
 use crate::words::encode;
 
@@ -54,6 +54,21 @@ pub(crate) fn place(look: &Viewport) -> Markup {
             data-session=[look.session.as_ref()] aria-label=(t("Changes")) aria-busy="true" tabindex="0" {
             p.quiet { (t("Reading the changes…")) }
         }
+    }
+}
+
+/// Sentences of the hub in the language of the page, each with a capital letter and its full stop.
+fn in_words(sentences: &[String]) -> String {
+    let each = sentences.iter().map(|one| {
+        let said = sentence(one.trim_end_matches('.')).into_owned();
+        let mut chars = said.chars();
+        let first = chars.next().map(|c| c.to_uppercase().to_string());
+        first.unwrap_or_default() + chars.as_str()
+    });
+    let joined = each.collect::<Vec<_>>().join(t(". "));
+    match joined.ends_with(['.', '。']) {
+        true => joined,
+        false => joined + t(". ").trim_end(),
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use model::ids::InstanceId;
 use model::time::Timestamp;
-use model::view::{ArchivedRow, ViewDelta};
+use model::view::{ArchivedRow, Standing, ViewDelta};
 
 use crate::assets::{CHUNKS, INSPECTOR_CHUNKS, asset, asset_path, client_words};
 use crate::language::{current, key, m, sentence, t};
@@ -43,6 +43,8 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     /// True for the page of the event inspector.
     pub inspect: bool,
+    /// When the draft of the prompt in front was written last: a page that has it asks for nothing. `None` without a prompt.
+    pub drafted: Option<Timestamp>,
 }
 
 /// OpenCode on this machine and is no instance.
@@ -137,6 +139,11 @@ pub(crate) fn document(
     .into_string()
 }
 
+/// Why a session is in its state, as the element that the page loads for the hint of its row.
+pub fn why(standing: &Standing) -> String {
+    regions::why(standing).into_string()
+}
+
 /// The archived sessions of an instance, as the element that the page loads when its archive is opened.
 pub fn archive(instance: &InstanceId, rows: &[ArchivedRow]) -> String {
     regions::archived(instance, rows).into_string()
@@ -150,7 +157,7 @@ fn html_tag(seen: &ViewDelta, context: &Context<'_>) -> Markup {
     let mut tag = html! {
         html lang=(language.tag()) dir=(language.direction()) data-epoch=(context.epoch) data-rev=(seen.rev.0) data-version=(VERSION) data-link-pages=(limits::LINK_PAGES) data-now=(context.now.0)
             data-instance=[look.instance.as_ref()] data-session=[look.session.as_ref()] data-from=[look.from.as_ref()] data-parallel=[look.parallel.as_ref()] data-overview[look.overview] data-review[look.review] data-inspect[context.inspect]
-            data-settings=(settings.revision) data-theme=(word(settings.theme)) data-density=(word(settings.density))
+            data-drafted=[context.drafted.map(|at| at.0)] data-settings=(settings.revision) data-theme=(word(settings.theme)) data-density=(word(settings.density))
             data-size=(word(settings.size)) data-enter=(word(settings.busy_enter)) data-bar[settings.key_bar.0]
             data-settings-json=(serde_json::to_string(settings).unwrap_or_default()) {}
     }

@@ -50,6 +50,17 @@ pub enum Frame<'a> {
         /// Newest items.
         items: &'a [News],
     },
+    /// Marks or comments of reviews changed: for a page that shows a review.
+    Marks {
+        /// Number of the change. A list that was read at this one or a later one has it.
+        revision: u64,
+        /// The folder; nothing if everything may have changed.
+        folder: Option<&'a str>,
+        /// The file, percent-encoded; nothing for several.
+        path: Option<&'a str>,
+        /// True if comments changed.
+        comments: bool,
+    },
     /// The page's revision means nothing here: it fetches its own URL again.
     Reset,
 }

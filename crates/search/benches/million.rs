@@ -1,8 +1,13 @@
-//! The index of a million messages: size, and time to the first hits. `cargo bench -p search` prints both; `SEARCH_DOCS` sets another number.
+//! The index of a million messages: size, and time to the first hits.
+//!
+//! `cargo bench -p search` prints both; `cargo bench -p search -- --write docs/figures` writes them to `search.md` there. `SEARCH_DOCS` sets
+//! another number of messages.
 
 // A benchmark prints.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Instant;
 
 use jiff::tz::TimeZone;
@@ -119,21 +124,31 @@ fn main() {
         }
     }
     let took = begin.elapsed();
-    println!(
-        "{many} documents, {} MB of text: {} MB in the file, {:.0} documents/s",
-        bytes >> 20,
-        index.bytes().unwrap() >> 20,
-        many as f64 / took.as_secs_f64()
+    let (text, file) = (bytes >> 20, index.bytes().unwrap() >> 20);
+    let speed = many as f64 / took.as_secs_f64();
+    let size = format!(
+        "{many} messages with {text} MB of text: {file} MB in the file, which is {:.0} % (goal: 33). {speed:.0} messages were indexed per second.",
+        file as f64 * 100.0 / text as f64
     );
+    let mut table = String::from("| query | first hits | ms (goal: 50) |\n| --- | --- | --- |\n");
     for query in QUERIES {
         let parsed = Query::parse(query, &TimeZone::UTC).unwrap();
         let begin = Instant::now();
         let found = index.find(&parsed, 50, &|_: &_, _: &_| true).unwrap();
-        println!(
-            "{query:32} {:3} hits{} in {:?}",
-            found.hits.len(),
-            if found.more { "+" } else { " " },
-            begin.elapsed()
+        let millis = begin.elapsed().as_secs_f64() * 1e3;
+        let more = if found.more { "+" } else { "" };
+        let hits = found.hits.len();
+        writeln!(table, "| `{query}` | {hits}{more} | {millis:.1} |").unwrap();
+    }
+    println!("{size}\n\n{table}");
+    let mut arguments = std::env::args().skip_while(|one| one != "--write");
+    if let Some(folder) = arguments.nth(1) {
+        let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
+        let cores = std::thread::available_parallelism().unwrap();
+        let document = format!(
+            "# Search\n\nWritten by `cargo bench -p search -- --write docs/figures` on {day}. Machine: {cores} cores.\n\n{size}\n\n{table}"
         );
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        std::fs::write(root.join(folder).join("search.md"), document).unwrap();
     }
 }

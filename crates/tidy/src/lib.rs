@@ -5,6 +5,7 @@
 //! - [`lengths`]: maximum length of functions and files.
 //! - [`limits`]: where bounds are named, and the document that lists them.
 //! - [`figures`]: where measured values are written.
+//! - [`packages`]: licences, bans and sources of the packages, and the lists that a release ships.
 //! - [`ports`]: ports and commands of the hub know no wire types.
 //! - [`words`]: words that identifiers and comments do not use.
 
@@ -13,6 +14,7 @@ mod imports;
 pub mod layers;
 pub mod lengths;
 pub mod limits;
+pub mod packages;
 pub mod ports;
 mod source;
 pub mod words;

@@ -8,6 +8,7 @@ mod latency;
 mod memory;
 mod resident;
 mod resync;
+mod review;
 mod start;
 mod throughput;
 mod weight;
@@ -38,6 +39,8 @@ pub(crate) enum Run {
     Start,
     /// Reading the state again after a drop
     Resync,
+    /// The first lines of a large file's changes, and the next ones
+    Review,
     /// The program's size, and the page's bytes
     Weight,
     /// What cost depends on, and what not
@@ -46,7 +49,7 @@ pub(crate) enum Run {
 
 impl Run {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Latency,
         Self::Cost,
         Self::Throughput,
@@ -56,6 +59,7 @@ impl Run {
         Self::Bytes,
         Self::Start,
         Self::Resync,
+        Self::Review,
         Self::Weight,
         Self::Curves,
     ];
@@ -78,6 +82,7 @@ impl Run {
             Self::Bytes => bytes::run(setup).await,
             Self::Start => start::run(setup).await,
             Self::Resync => resync::run(setup).await,
+            Self::Review => review::run(setup).await,
             Self::Weight => weight::run(setup).await,
             Self::Curves => curves::run(setup).await,
         }

@@ -60,7 +60,7 @@ pub(crate) struct Parallel {
 }
 
 /// A run of a parallel run.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 pub(crate) struct ParallelRun {
     pub(crate) agent: Option<String>,
     pub(crate) model: Option<ModelChoice>,

@@ -102,6 +102,16 @@ pub(crate) struct KnownSession {
     pub(crate) status: Status,
     #[serde(default)]
     pub(crate) mark: Mark,
+    #[serde(default)]
+    pub(crate) clashes: Vec<Clash>,
+}
+
+/// Another session that changes the same.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Clash {
+    /// As a sentence.
+    #[serde(default)]
+    pub(crate) words: String,
 }
 
 impl Session {
@@ -382,9 +392,13 @@ pub(crate) struct Prompted {
 
 /// Health of the hub.
 #[derive(Debug, Deserialize)]
-pub(super) struct Health {
+pub(crate) struct Health {
     pub(super) log: LogHealth,
-    pub(super) journal: JournalHealth,
+    /// The problems, as sentences.
+    #[serde(default)]
+    pub(crate) problems: Vec<String>,
+    /// State of the journal.
+    pub(crate) journal: JournalHealth,
 }
 
 /// Health of the journal.
@@ -456,9 +470,16 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// The problem of the hub about a folder that is not trusted, if this is one.
-    pub(super) fn of_untrusted(&self) -> Option<&str> {
+    pub(crate) fn of_untrusted(&self) -> Option<&str> {
         let untrusted = self.kind.as_deref() == Some("urn:drovers:problem:untrusted-folder");
         self.detail.as_deref().filter(|_| untrusted)
+    }
+}
+
+impl Problem {
+    /// True if nobody allowed a project's set-up command yet.
+    pub(crate) fn is_setup(&self) -> bool {
+        self.kind.as_deref() == Some("urn:drovers:problem:setup-not-allowed")
     }
 }
 

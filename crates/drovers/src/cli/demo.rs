@@ -4,6 +4,7 @@
 //! temporary folder that is removed at the end; nothing leaves this machine and no data of the user is touched.
 
 mod acts;
+mod repository;
 mod stage;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use scripted::model::{DefaultReply, Model, ModelOptions};
 use scripted::opencode::{FakeOptions, FakeServer};
 use tokio::time::{sleep, timeout};
 
+use super::Setting;
 use super::up::StartOptions;
 use crate::api::Api;
 use crate::fault::Fault;
@@ -47,7 +49,9 @@ pub(crate) struct DemoArgs {
 }
 
 /// Starts a hub in a temporary folder, and the scripted agents.
-pub(crate) async fn run(args: DemoArgs) -> Result<(), Fault> {
+pub(crate) async fn run(args: DemoArgs, setting: &Setting) -> Result<(), Fault> {
+    let how = args.how.completed(setting.configuration());
+    let args = DemoArgs { how, ..args };
     let program = program(&args)?;
     let stage = Stage::build().map_err(|error| {
         Fault::cannot_start(format!(

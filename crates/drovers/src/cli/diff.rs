@@ -1,6 +1,8 @@
 //! `drovers diff`: what a session changed, as the page's review shows it.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use hub::review::Scope;
 use model::plain;
 
 use super::Setting;
@@ -25,8 +27,8 @@ pub(crate) struct DiffArgs {
     #[arg(add = complete::sessions())]
     name: String,
     /// What to compare
-    #[arg(long, value_enum)]
-    of: Option<Of>,
+    #[arg(long, value_parser = scope())]
+    of: Option<Scope>,
     /// Branch or commit that `--of branch` compares with [default: the repository's main branch]
     #[arg(long, value_name = "BRANCH")]
     base: Option<String>,
@@ -38,34 +40,14 @@ pub(crate) struct DiffArgs {
     json: bool,
 }
 
-/// What is compared with what.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Of {
-    /// What the session changed
-    Session,
-    /// What the last prompt changed
-    Turn,
-    /// The last commit with the work tree
-    Uncommitted,
-    /// What is staged with the work tree
-    Unstaged,
-    /// The last commit with what is staged
-    Staged,
-    /// Where the branch left another one, with the work tree
-    Branch,
-}
-
-impl Of {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::Turn => "turn",
-            Self::Uncommitted => "uncommitted",
-            Self::Unstaged => "unstaged",
-            Self::Staged => "staged",
-            Self::Branch => "branch",
-        }
-    }
+/// Takes a scope by its name; the names are listed with what they mean.
+fn scope() -> impl TypedValueParser<Value = Scope> {
+    let all = Scope::ALL.map(|scope| PossibleValue::new(scope.word()).help(scope.about()));
+    let named = |word: String| {
+        let found = Scope::ALL.into_iter().find(|scope| scope.word() == word);
+        found.ok_or("no such comparison")
+    };
+    PossibleValuesParser::new(all).try_map(named)
 }
 
 /// Prints the list, then the patch of each file.
@@ -76,7 +58,7 @@ pub(crate) async fn run(args: DiffArgs, setting: &Setting) -> Result<(), Fault> 
         Target::Instance(instance) => (instance.id.as_str(), None),
         Target::Session(place) => (place.instance.as_str(), Some(place.session.id.as_str())),
     };
-    let of = args.of.or(args.base.as_ref().map(|_| Of::Branch));
+    let of = args.of.or(args.base.as_ref().map(|_| Scope::Branch));
     let mut query: Query<'_> = Vec::new();
     query.extend(session.map(|session| ("session", session)));
     query.extend(of.map(|of| ("of", of.word())));

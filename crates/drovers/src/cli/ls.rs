@@ -332,6 +332,13 @@ fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64, theirs: f6
         }
         title.push_str(&format!("  ← {}", requests.join("; ")));
     }
+    for clash in &session.clashes {
+        let words = out::one_line(clash.words.trim_end_matches('.'));
+        title.push_str(&format!(
+            "  {}",
+            out::paint(Colour::Yellow, &format!("! {words}"))
+        ));
+    }
     // Last, as it is what may be cut off: a title names a session as well.
     let id = out::paint(Colour::Dim, &out::one_line(&session.id));
     vec![

@@ -4,12 +4,16 @@ use std::path::Path;
 
 use clap::Args;
 use hub::workspace::Folder;
+use serde::Serialize;
 
-use super::{Setting, open, send};
-use crate::api::{Api, Instance, ModelChoice, NewInstance, NewSession, Prompt};
+use super::{Setting, open, parallel, send, worktree};
+use crate::api::{
+    Api, Instance, MakingTree, ModelChoice, NewInstance, NewSession, NewTree, ParallelRun, Prompt,
+};
+use crate::changes::Changes;
 use crate::complete;
 use crate::fault::Fault;
-use crate::{census, trust};
+use crate::{census, out, trust};
 
 /// Start a session with a prompt
 ///
@@ -17,7 +21,8 @@ use crate::{census, trust};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  drovers new \"Explain this repository\" --wait\n  \
-    drovers new ~/code/shop \"Fix the login\" --agent build --model anthropic/claude-sonnet-4"
+    drovers new ~/code/shop \"Fix the login\" --agent build --model anthropic/claude-sonnet-4\n  \
+    drovers new ~/code/shop \"Fix the login\" --worktree"
 )]
 pub(crate) struct NewArgs {
     /// Folder [default: the current one], and text of the prompt; `-` reads standard input
@@ -35,6 +40,18 @@ pub(crate) struct NewArgs {
     /// Model to use
     #[arg(long, value_name = "PROVIDER/MODEL")]
     model: Option<ModelChoice>,
+    /// Work in a new work tree of the folder's repository, on a branch of its own
+    #[arg(long, short = 'w')]
+    worktree: bool,
+    /// Name of the work tree's branch and folder [default: made of the prompt]
+    #[arg(long, value_name = "NAME", requires = "worktree")]
+    branch: Option<String>,
+    /// Allow the project's set-up command as it is now; it is printed (asked once otherwise)
+    #[arg(long, requires = "worktree", conflicts_with = "skip_setup")]
+    allow_setup: bool,
+    /// Leave the project's set-up command out
+    #[arg(long, requires = "worktree")]
+    skip_setup: bool,
     /// Trust the folder: OpenCode runs the commands of its configuration (asked once otherwise)
     #[arg(long)]
     trust: bool,
@@ -59,6 +76,17 @@ pub(crate) async fn run(args: NewArgs, setting: &Setting) -> Result<(), Fault> {
         return Err(Fault::usage("the prompt is empty: no session was made"));
     }
     let instance = place(&api, folder, args.on.as_deref(), args.trust).await?;
+    if args.worktree {
+        let new = NewTree {
+            prompt: Some(prompt),
+            name: args.branch,
+            title: args.title,
+            skip_setup: args.skip_setup,
+            ..NewTree::default()
+        };
+        let how = (args.allow_setup, args.wait, args.json);
+        return in_worktree(&api, &instance.id, new, how).await;
+    }
     let new = NewSession { title: args.title };
     let session = api.create(&instance.id, &new).await?;
     let how = send::How {
@@ -67,6 +95,50 @@ pub(crate) async fn run(args: NewArgs, setting: &Setting) -> Result<(), Fault> {
         begun: true,
     };
     send::deliver(&api, &instance.id, &session.id, &prompt, how).await
+}
+
+/// What `--json` prints of a session in its own work tree.
+#[derive(Serialize)]
+struct Made<'a> {
+    instance: &'a str,
+    #[serde(flatten)]
+    made: &'a MakingTree,
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    ended: Option<&'a parallel::Ended>,
+}
+
+/// Makes the session in a work tree of its own, to which the hub sends the prompt.
+async fn in_worktree(
+    api: &Api,
+    instance: &str,
+    new: NewTree,
+    (allows, wait, json): (bool, bool, bool),
+) -> Result<(), Fault> {
+    let changes = match wait {
+        true => Some(Changes::open(api).await?),
+        false => None,
+    };
+    let made = worktree::make(api, instance, new, allows).await?;
+    let run = ParallelRun {
+        session: made.session.clone(),
+        ..ParallelRun::default()
+    };
+    let runs = std::slice::from_ref(&run);
+    let ended = match changes {
+        Some(mut changes) => parallel::wait(api, instance, runs, &mut changes).await?,
+        None => vec![None],
+    };
+    let end = ended.first().and_then(Option::as_ref);
+    match (json, end) {
+        (true, _) => out::json(&Made {
+            instance,
+            made: &made,
+            ended: end,
+        })?,
+        (false, Some(end)) => out::answer(&end.text)?,
+        (false, None) => out::line(&out::one_line(made.session.as_deref().unwrap_or_default()))?,
+    }
+    parallel::outcome(runs, &ended)
 }
 
 /// The folder, if one is named, and the text of the prompt. `on` is the instance that is named instead of a folder.

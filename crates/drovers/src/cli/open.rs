@@ -43,7 +43,9 @@ pub(crate) struct Client {
 
 /// Finds the server, starting one if the folder has none.
 pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fault> {
-    let program = binary::find(args.opencode.as_deref()).map_err(Fault::usage)?;
+    let named = args.opencode.clone();
+    let named = named.or_else(|| setting.configuration().opencode());
+    let program = binary::find(named.as_deref()).map_err(Fault::usage)?;
     let data_dir = setting.data_dir()?;
     let api = Api::of(&data_dir)?;
     let (instance, session) = target(&api, args.target.as_deref(), args.trust).await?;

@@ -64,11 +64,11 @@ struct RunResult<'a> {
 
 /// The outcome of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Ended {
+pub(super) struct Ended {
     /// `answered`, or the state of the session.
-    outcome: String,
+    pub(super) outcome: String,
     /// The answer.
-    text: String,
+    pub(super) text: String,
 }
 
 /// Starts the runs, and waits for them with `--wait`.
@@ -138,7 +138,7 @@ fn choices(models: Vec<ModelChoice>, agents: Vec<String>) -> Vec<ParallelChoice>
 }
 
 /// How each run ended, once all have, or one needs a person.
-async fn wait(
+pub(super) async fn wait(
     api: &Api,
     instance: &str,
     runs: &[ParallelRun],
@@ -216,7 +216,7 @@ fn name(run: &ParallelRun) -> String {
 }
 
 /// The exit code of the command.
-fn outcome(runs: &[ParallelRun], ended: &[Option<Ended>]) -> Result<(), Fault> {
+pub(super) fn outcome(runs: &[ParallelRun], ended: &[Option<Ended>]) -> Result<(), Fault> {
     let mut ends = ended.iter().flatten();
     if ends.clone().any(|one| one.outcome == NEEDS_YOU) {
         return Err(Fault::needs_you(

@@ -16,12 +16,16 @@ use tokio::time::{Instant, sleep};
 
 use super::Setting;
 use super::bytes::Bytes;
+use super::configuration::Configuration;
 use super::watch::Watch;
 use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
 use crate::places::{self, Places};
 use crate::serving::{self, Asks, Serving};
 use crate::{browser, limits, out, trust};
+
+/// Folder of the data directory with what is needed to find servers again that outlived a hub.
+const KEPT: &str = "kept";
 
 /// Start the hub and show these folders and servers (the default command)
 ///
@@ -43,6 +47,9 @@ pub(crate) struct UpArgs {
     /// Trust the folders: OpenCode runs the commands in their configuration (otherwise Drovers asks once per folder)
     #[arg(long)]
     trust: bool,
+    /// Let the servers of the folders go on when the hub ends, however it ends; the next hub continues with them
+    #[arg(long)]
+    keep_servers: bool,
     #[command(flatten)]
     watch: Watch,
     #[command(flatten)]
@@ -98,6 +105,23 @@ impl StartOptions {
             || self.no_auth
     }
 
+    /// The same options, where those that the command line does not name come from the configuration.
+    pub(crate) fn completed(self, configuration: &Configuration) -> Self {
+        let off = |name| configuration.get(name) == Some(false);
+        let named = self.journal_size.is_some() || self.journal_days.is_some();
+        let days = self.journal_days;
+        let size = self.journal_size;
+        Self {
+            listen: self.listen.or_else(|| configuration.listen()),
+            opencode: self.opencode.or_else(|| configuration.opencode()),
+            no_open: self.no_open || off("open"),
+            no_auth: self.no_auth,
+            journal_size: size.or_else(|| configuration.get("journal_size")),
+            journal_days: days.or_else(|| configuration.get("journal_days")),
+            no_journal: self.no_journal || (!named && off("journal")),
+        }
+    }
+
     /// Whether the hub authenticates its callers.
     pub(crate) fn asks(&self) -> Asks {
         if self.no_auth {
@@ -121,8 +145,11 @@ impl StartOptions {
 
 /// Starts a hub, or hands over to the one that runs.
 pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
-    let named = args.opencode()?;
-    let timeouts = args.watch.timeouts()?;
+    let configuration = setting.configuration();
+    let how = args.how.clone().completed(configuration);
+    let keeps = args.keep_servers || configuration.get("keep_servers") == Some(true);
+    let named = program(&how)?;
+    let timeouts = args.watch.timeouts(configuration)?;
     let mut places = Places::read(&args.folders, &args.attach)?;
     let bare = places.is_empty();
     if bare {
@@ -133,21 +160,20 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
         PortTaken::Mine(dir) => dir,
         PortTaken::By(api) => {
             places.ask().await?;
-            return hand_over(&api, &data_dir, places, &args).await;
+            return hand_over(&api, &data_dir, places, &args, &how).await;
         }
     };
     places.ask().await?;
-    warn_without_opencode(&places, &args);
+    warn_without_opencode(&places, &how);
     let first = is_first(&dir)?;
-    let listen = args.how.listen.unwrap_or_default();
+    let listen = how.listen.unwrap_or_default();
     let options = HubOptions {
         timeouts,
-        journal: args.how.keep(),
-        ..HubOptions::new(serving::launcher(named)?)
+        journal: how.keep(),
+        ..HubOptions::new(serving::launcher(named)?.with_kept(&dir.file(KEPT), keeps))
     };
-    let serving = Serving::start(dir, listen, options, first.notices, args.how.asks()).await?;
+    let serving = Serving::start(dir, listen, options, first.notices, how.asks()).await?;
     let api = serving.api()?;
-    let how = args.how.clone();
     let arrange = tokio::spawn(async move {
         if bare && first.nothing_known {
             attach_what_listens(&api, &mut places).await;
@@ -155,18 +181,33 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
         let added = add(&api, places.instances(args.trust)).await;
         how.show(&api, &page(&added)).await;
     });
+    let hub = serving.hub().clone();
     let ended = serving.until_asked_to_end().await;
     arrange.abort();
+    if keeps {
+        say_what_goes_on(hub.kept_servers());
+    }
     ended
 }
 
-impl UpArgs {
-    fn opencode(&self) -> Result<Option<PathBuf>, Fault> {
-        let named = self.how.opencode.as_deref();
-        named
-            .map(|path| binary::find(Some(path)).map_err(Fault::usage))
-            .transpose()
-    }
+/// Says how many servers outlive the hub, and how they are ended.
+fn say_what_goes_on(servers: usize) {
+    let (count, it) = match servers {
+        0 => return,
+        1 => ("1 OpenCode server goes".to_owned(), "it"),
+        more => (format!("{more} OpenCode servers go"), "them"),
+    };
+    out::note(&format!(
+        "{count} on without the hub. `drovers --keep-servers` continues with {it}; to end {it}, start and end `drovers` without that option"
+    ));
+}
+
+/// The program that the options name.
+fn program(how: &StartOptions) -> Result<Option<PathBuf>, Fault> {
+    let named = how.opencode.as_deref();
+    named
+        .map(|path| binary::find(Some(path)).map_err(Fault::usage))
+        .transpose()
 }
 
 enum PortTaken {
@@ -193,10 +234,16 @@ async fn take(path: &Path) -> Result<PortTaken, Fault> {
     }
 }
 
-async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) -> Result<(), Fault> {
-    if args.how.is_for_a_new_hub() || args.watch != Watch::default() {
+async fn hand_over(
+    api: &Api,
+    data_dir: &Path,
+    places: Places,
+    args: &UpArgs,
+    how: &StartOptions,
+) -> Result<(), Fault> {
+    if args.how.is_for_a_new_hub() || args.keep_servers || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub is already running at {}: --listen, --opencode, --journal-…, --no-auth, --stale-after and --dead-after have no effect. \
+            "a hub is already running at {}: --listen, --opencode, --journal-…, --no-auth, --keep-servers, --stale-after and --dead-after have no effect. \
              Stop it first if they should",
             api.url()
         ));
@@ -209,7 +256,7 @@ async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) ->
         Ok(link) => serving::print_link(&link, data_dir)?,
         Err(fault) => out::note(&fault.to_string()),
     }
-    args.how.show(api, &page(&added)).await;
+    how.show(api, &page(&added)).await;
     if added.len() < count {
         return Err(Fault::failed(format!(
             "the hub at {} rejected {} of {count}; see the reasons above",
@@ -224,12 +271,16 @@ async fn hand_over(api: &Api, data_dir: &Path, places: Places, args: &UpArgs) ->
 async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
     let mut added = Vec::new();
     for new in wanted {
-        let address = match &new {
-            NewInstance::Url { url, .. } => Some(url.clone()),
-            NewInstance::Folder { .. } => None,
+        let (address, logs_in) = match &new {
+            NewInstance::Url { url, password, .. } => (Some(url.clone()), password.is_some()),
+            NewInstance::Folder { .. } => (None, false),
         };
         match trust::add(api, new).await {
             Ok(instance) => {
+                let instance = match logs_in {
+                    true => after_login(api, instance).await,
+                    false => instance,
+                };
                 print_other_name(address, &instance);
                 if let Some(reason) = &instance.reason {
                     out::note(&format!(
@@ -244,6 +295,21 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
         }
     }
     added
+}
+
+/// The instance once the hub tried the password that was given: until then a server that was added before has the reason of the attempt
+/// without it.
+async fn after_login(api: &Api, mut instance: Instance) -> Instance {
+    let before = instance.reason.clone();
+    let end = Instant::now() + limits::LOGIN;
+    while instance.reason.is_some() && instance.reason == before && Instant::now() < end {
+        sleep(limits::LOOK_AGAIN).await;
+        match api.instance(&instance.id).await {
+            Ok(now) => instance = now,
+            Err(_gone) => break,
+        }
+    }
+    instance
 }
 
 /// Says that a server is there already, under another name of this machine than it was called by now.
@@ -273,9 +339,9 @@ fn project_here() -> Option<Folder> {
         .filter(Folder::is_project)
 }
 
-fn warn_without_opencode(places: &Places, args: &UpArgs) {
+fn warn_without_opencode(places: &Places, how: &StartOptions) {
     if !places.folders.is_empty()
-        && let Err(error) = binary::find(args.how.opencode.as_deref())
+        && let Err(error) = binary::find(how.opencode.as_deref())
     {
         out::note(&error.to_string());
     }

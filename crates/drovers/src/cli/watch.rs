@@ -6,10 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use hub::ingest::Timeouts;
 
+use super::configuration::Configuration;
 use crate::fault::Fault;
-
-const STALE: &str = "DROVERS_STALE_AFTER";
-const DEAD: &str = "DROVERS_DEAD_AFTER";
 
 /// Silence timeouts of servers. A server sends an event or a heartbeat at least every 10 s.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -23,13 +21,14 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The times that are set; the command line goes before the environment.
+    /// The times that are set; the command line precedes the configuration.
     ///
     /// # Errors
     /// Times that make no sense.
-    pub(crate) fn timeouts(&self) -> Result<Timeouts, Fault> {
-        let stale = set(self.stale_after, STALE)?;
-        let dead = set(self.dead_after, DEAD)?;
+    pub(crate) fn timeouts(&self, configuration: &Configuration) -> Result<Timeouts, Fault> {
+        let (stale, dead) = (self.stale_after, self.dead_after);
+        let stale = stale.or_else(|| configuration.get("stale_after"));
+        let dead = dead.or_else(|| configuration.get("dead_after"));
         let (stale, dead) = match (stale, dead) {
             (None, None) => return Ok(Timeouts::default()),
             (stale, dead) => (
@@ -40,18 +39,6 @@ impl Watch {
         Timeouts::new(stale, dead)
             .map_err(|error| Fault::usage(format!("--stale-after and --dead-after: {error}")))
     }
-}
-
-fn set(given: Option<Time>, variable: &str) -> Result<Option<Time>, Fault> {
-    if given.is_some() {
-        return Ok(given);
-    }
-    let Some(text) = std::env::var_os(variable) else {
-        return Ok(None);
-    };
-    let time = text.to_string_lossy().parse();
-    time.map(Some)
-        .map_err(|error| Fault::usage(format!("{variable}: {error}")))
 }
 
 /// A time as people write it.
@@ -97,9 +84,10 @@ mod tests {
             stale_after: stale.map(|time| time.parse().unwrap()),
             dead_after: dead.map(|time| time.parse().unwrap()),
         };
-        assert!(watch(Some("15s"), None).timeouts().is_ok());
-        assert!(watch(Some("60s"), None).timeouts().is_err());
-        assert!(watch(None, Some("20s")).timeouts().is_err());
-        assert!(watch(Some("1m"), Some("2m")).timeouts().is_ok());
+        let usual = Configuration::default();
+        assert!(watch(Some("15s"), None).timeouts(&usual).is_ok());
+        assert!(watch(Some("60s"), None).timeouts(&usual).is_err());
+        assert!(watch(None, Some("20s")).timeouts(&usual).is_err());
+        assert!(watch(Some("1m"), Some("2m")).timeouts(&usual).is_ok());
     }
 }

@@ -174,6 +174,12 @@ async fn no_state_of_a_page_shuts_anybody_out() -> Result<()> {
         page.scheme(scheme).await?;
         for name in &gallery.names {
             page.goto(&gallery.url(name)).await?;
+            // What the page of a review fetches.
+            page.wait_for(
+                "!document.querySelector('#review[aria-busy=true]')",
+                PATIENCE,
+            )
+            .await?;
             passes(&page, &format!("{screen}, {scheme:?}, {name}")).await?;
         }
     }

@@ -109,9 +109,8 @@ async fn a_server_with_a_password_lets_in_who_has_it() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_added_by_its_host_and_port_and_named() -> Result<()> {
     let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
+    let (server, browser) = bench.server_and_browser("proj").await?;
     let drovers = Drovers::empty(&bench).await?;
-    let browser = Chromium::start().await?;
     let mut empty = browser.page().await?;
     empty.goto(&drovers.url).await?;
     open(&empty).await?;

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::chromium::{Page, Viewport};
 
-use crate::bench::{Bench, Drovers, PATIENCE, created, page, run};
+use crate::bench::{Bench, PATIENCE, Stage, created, page, run};
 
 /// The time at which the page was seen last in this browser, an hour ago.
 const AN_HOUR_AGO: &str = "localStorage.setItem('seen-at', String(Date.now() - 3600000))";
@@ -23,11 +23,13 @@ async fn picture(page: &Page, name: &str) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one walk of a person who comes back.
 async fn who_comes_back_sees_what_happened_and_closes_it_with_one_key() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     for (title, script) in [
         ("Ends", "say all is well"),
         (
@@ -135,14 +137,16 @@ async fn command_line_says_the_same(bench: &Bench) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_compared_with_its_server_from_its_details_and_its_menu() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let id = created(&server, &json!({ "title": "True" })).await?;
     let path = drovers.path_of(&instance, &id).await?;
     run(&server, &id, "say one ;; bash echo two ;; say three").await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &path).await?;
     let says = |text: &str| {
         let answers = "[...document.querySelectorAll('article[data-role=assistant]')]";
@@ -193,11 +197,13 @@ async fn a_session_is_compared_with_its_server_from_its_details_and_its_menu() -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_are_set_in_the_settings_and_a_session_over_one_says_so() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let id = created(&server, &json!({ "title": "Dear" })).await?;
     drovers.path_of(&instance, &id).await?;
     let mut page = page(&browser, &drovers, "/").await?;

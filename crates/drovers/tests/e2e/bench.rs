@@ -47,6 +47,11 @@ impl Bench {
         RealServer::start(self.options(folder)).await
     }
 
+    /// A server in a folder, and a browser that starts beside it: each takes seconds.
+    pub(crate) async fn server_and_browser(&self, folder: &str) -> Result<(RealServer, Chromium)> {
+        tokio::try_join!(self.server(folder), Chromium::start())
+    }
+
     /// A real OpenCode in a folder.
     pub(crate) fn options(&self, folder: &str) -> RealOptions {
         RealOptions {
@@ -223,7 +228,33 @@ pub(crate) async fn until<T>(what: &str, look: impl AsyncFn() -> Result<Option<T
         .with_context(|| format!("still without {what} after {PATIENCE:?}"))?
 }
 
-/// The usual beginning: one server, the binary attached to it, and a page with its instance in front.
+/// What most tests begin with: one server, the binary attached to it and connected, and a browser.
+pub(crate) struct Stage {
+    pub(crate) bench: Bench,
+    pub(crate) server: RealServer,
+    pub(crate) drovers: Drovers,
+    /// The id of the server's instance.
+    pub(crate) instance: String,
+    pub(crate) browser: Chromium,
+}
+
+impl Stage {
+    pub(crate) async fn begin() -> Result<Self> {
+        let bench = Bench::new().await?;
+        let (server, browser) = bench.server_and_browser("proj").await?;
+        let drovers = Drovers::start(&bench, &[&server]).await?;
+        let instance = drovers.connected(&server).await?;
+        Ok(Self {
+            bench,
+            server,
+            drovers,
+            instance,
+            browser,
+        })
+    }
+}
+
+/// The usual beginning, and a page with its instance in front.
 pub(crate) struct Front {
     pub(crate) page: Page,
     pub(crate) drovers: Drovers,
@@ -235,18 +266,14 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) async fn open() -> Result<Self> {
-        let bench = Bench::new().await?;
-        let server = bench.server("proj").await?;
-        let drovers = Drovers::start(&bench, &[&server]).await?;
-        let instance = drovers.connected(&server).await?;
-        let browser = Chromium::start().await?;
-        let page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+        let stage = Stage::begin().await?;
+        let instance = format!("/i/{}", stage.instance);
         Ok(Self {
-            page,
-            drovers,
-            server,
-            _browser: browser,
-            _bench: bench,
+            page: page(&stage.browser, &stage.drovers, &instance).await?,
+            drovers: stage.drovers,
+            server: stage.server,
+            _browser: stage.browser,
+            _bench: stage.bench,
         })
     }
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use testkit::chromium::{Chromium, Page, Viewport};
 use testkit::real::RealServer;
 
-use crate::bench::{Bench, Drovers, PATIENCE, elsewhere, page, until};
+use crate::bench::{Bench, Drovers, PATIENCE, Stage, elsewhere, page, until};
 
 /// Notes every answer that the page sends.
 pub(crate) const NOTE: &str = "(() => {
@@ -52,10 +52,13 @@ pub(crate) struct Asked {
 impl Asked {
     /// Runs each script in a session of its own, until as many requests wait, and looks at the first session.
     pub(crate) async fn open(scripts: &[&str], viewport: Viewport) -> Result<Self> {
-        let bench = Bench::new().await?;
-        let server = bench.server("proj").await?;
-        let drovers = Drovers::start(&bench, &[&server]).await?;
-        let instance = drovers.connected(&server).await?;
+        let Stage {
+            bench,
+            server,
+            drovers,
+            instance,
+            browser,
+        } = Stage::begin().await?;
         let mut sessions = Vec::new();
         for (nth, script) in scripts.iter().enumerate() {
             // Equal requests would be one card.
@@ -64,7 +67,6 @@ impl Asked {
             sessions.push(elsewhere(&server, &script).await?);
         }
         let path = drovers.path_of(&instance, &sessions[0]).await?;
-        let browser = Chromium::start().await?;
         let page = page(&browser, &drovers, &path).await?;
         page.viewport(viewport).await?;
         page.eval::<bool>(NOTE).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
-use testkit::chromium::{Chromium, Viewport};
+use testkit::chromium::Viewport;
 
 use crate::bench::{
     Bench, Drovers, LAST_TEXT, PATIENCE, answer, page_at, plain, prompt, session, until,
@@ -71,7 +71,7 @@ async fn a_server_that_dies_in_a_reply_leaves_it_interrupted_and_never_working()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_that_dies_in_a_reply_comes_back_with_all_of_it_and_with_its_servers() -> Result<()> {
     let bench = Bench::new().await?;
-    let server = bench.server("attached").await?;
+    let (server, browser) = bench.server_and_browser("attached").await?;
     let mut command = bench.drovers_in("own", &bench.path("log")).await?;
     command.args(["--attach", &server.url]);
     let mut drovers = Drovers::of(command).await?;
@@ -87,7 +87,6 @@ async fn a_hub_that_dies_in_a_reply_comes_back_with_all_of_it_and_with_its_serve
             .filter(Process::is_server)
     };
     let before: Vec<u32> = servers().map(|process| process.id).collect();
-    let browser = Chromium::start().await?;
     let mut page = page_at(&browser, &format!("{}/i/{instance}", drovers.url)).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     prompt(&page, "echo 240 rate=30").await?;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
+use serde_json::json;
 use testkit::chromium::Chromium;
 use tokio::process::Command;
 
@@ -70,6 +71,18 @@ async fn sessions_live_and_a_permission_is_granted() -> Result<()> {
         }
     }
     page.wait_for(&allowed, PATIENCE).await?;
+    // What was begun can be reviewed.
+    let ledger = drovers
+        .instance(|instance| instance["name"] == "ledger")
+        .await?;
+    let review = drovers
+        .get(&format!("/api/instances/{ledger}/review"))
+        .await?;
+    assert_eq!(
+        (&review["branch"], &review["files"][0]["name"]),
+        (&json!("lost-updates"), &json!("ledger.rs")),
+        "{review}"
+    );
     // A server dies and comes back: what it worked on is interrupted, and goes on by a button.
     let shop = row("Make the checkout fast");
     page.wait_for(

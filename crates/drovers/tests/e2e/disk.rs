@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
-use testkit::chromium::{Chromium, Page};
+use testkit::chromium::Page;
 use tokio::process::Command;
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt};
@@ -60,7 +60,7 @@ fn surviving(command: &Command) -> Command {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_page_says_that_the_disk_is_full_and_then_that_it_is_not() -> Result<()> {
     let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
+    let (server, browser) = bench.server_and_browser("proj").await?;
     let mut command = bench.drovers();
     command.args(["--attach", &server.url]);
     let drovers = Drovers::of(surviving(&command)).await?;
@@ -68,7 +68,6 @@ async fn an_open_page_says_that_the_disk_is_full_and_then_that_it_is_not() -> Re
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "echo 3000 rate=30").await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     let grown = async |page: &Page| -> Result<()> {

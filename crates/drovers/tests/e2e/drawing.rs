@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use testkit::chromium::{Chromium, Page, Viewport};
 
-use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, page, prompt};
+use crate::bench::{Front, LAST_TEXT, PATIENCE, Stage, created, page, prompt};
 use gallery::Gallery;
 
 /// A desktop's screen at four times its size.
@@ -292,13 +292,15 @@ async fn a_command_prints_as_in_a_terminal() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draft_survives_its_tab_and_the_browsers_other_tabs_know_it() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = created(&server, &json!({})).await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let text = "document.querySelector('#text').value";
     let first = page(&browser, &drovers, &path).await?;
     first.fill("#text", "half a thought").await?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::chromium::{Page, Viewport};
 
 use crate::bench::{Bench, Drovers, PATIENCE, created, page, run, until};
 
@@ -28,7 +28,8 @@ async fn searching(page: &Page, query: &str) -> Result<()> {
 // Longer than 70 lines: one walk from the index over keys to taps.
 async fn what_sessions_of_all_instances_said_is_found_as_it_is_typed() -> Result<()> {
     let bench = Bench::new().await?;
-    let (near, far) = (bench.server("near").await?, bench.server("far").await?);
+    let (near, browser) = bench.server_and_browser("near").await?;
+    let far = bench.server("far").await?;
     let drovers = Drovers::start(&bench, &[&near, &far]).await?;
     let (here, there) = (
         drovers.connected(&near).await?,
@@ -55,7 +56,6 @@ async fn what_sessions_of_all_instances_said_is_found_as_it_is_typed() -> Result
     found(&drovers, "登录%20in:far", 2).await?;
     found(&drovers, "登录%20in:near", 0).await?;
 
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, "/").await?;
     page.press("Control+Shift+F").await?;
     searching(&page, "errorkind from:agent").await?;

@@ -2,9 +2,11 @@
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::chromium::{Page, Viewport};
 
-use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, elsewhere, page, run};
+use crate::bench::{
+    Bench, Drovers, Front, LAST_TEXT, PATIENCE, Stage, created, elsewhere, page, run,
+};
 use crate::consent::{Asked, SOON, press_card};
 
 /// What the palette offers, as a person reads it.
@@ -14,13 +16,13 @@ const OFFERED: &str =
 #[tokio::test(flavor = "multi_thread")]
 async fn the_palette_finds_sessions_of_every_instance_and_runs_actions() -> Result<()> {
     let bench = Bench::new().await?;
-    let (near, far) = (bench.server("near").await?, bench.server("far").await?);
+    let (near, browser) = bench.server_and_browser("near").await?;
+    let far = bench.server("far").await?;
     let drovers = Drovers::start(&bench, &[&near, &far]).await?;
     let instance = drovers.connected(&near).await?;
     let other = drovers.connected(&far).await?;
     let session = created(&far, &json!({ "title": "Repair the parser" })).await?;
     let path = drovers.path_of(&other, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     page.wait_for("document.activeElement.id === 'text'", PATIENCE)
@@ -114,13 +116,15 @@ const TOP_PROMPT: &str = "[...document.querySelectorAll('.turn.user')]
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one walk over all keys that scroll.
 async fn keys_move_in_a_conversation_and_what_is_new_is_counted() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = created(&server, &json!({})).await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.viewport(Viewport::DESKTOP.sized(1280, 500)).await?;
     let turns = "document.querySelectorAll('.turn.assistant[data-status=complete]').length";
@@ -215,11 +219,13 @@ async fn set(page: &Page, name: &str, value: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_hold_for_every_page_at_once_and_at_the_first_paint() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server: _server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let mut one = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     let mut two = page(&browser, &drovers, "/")
         .await
@@ -444,17 +450,19 @@ const SPACING: &str = "(() => {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_are_even_and_everything_begins_on_one_line() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = elsewhere(
         &server,
         "bash true ;; bash exit 3 ;; reason 5 rate=0 ;; bash sleep 0.3 ;; say done",
     )
     .await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'done'"), PATIENCE)
         .await?;

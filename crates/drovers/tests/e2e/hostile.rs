@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 use serde_json::json;
-use testkit::chromium::{Chromium, Page};
+use testkit::chromium::Page;
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, created, page, prompt};
 use crate::consent::press_card;
@@ -43,7 +43,9 @@ async fn shows(page: &Page, selector: &str) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_said_runs() -> Result<()> {
     let bench = Bench::new().await?;
-    let server = bench.server("<img src=x onerror=pwned=1>").await?;
+    let (server, browser) = bench
+        .server_and_browser("<img src=x onerror=pwned=1>")
+        .await?;
     fs::write(
         server.folder().join("attack.md"),
         ATTEMPTS.replace("> ", ">\n\n"),
@@ -51,7 +53,6 @@ async fn nothing_that_is_said_runs() -> Result<()> {
     let drovers = Drovers::start(&bench, &[&server]).await?;
     let instance = drovers.connected(&server).await?;
     let session = created(&server, &json!({ "title": ATTEMPTS })).await?;
-    let browser = Chromium::start().await?;
     let path = drovers.path_of(&instance, &session).await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.eval::<bool>(

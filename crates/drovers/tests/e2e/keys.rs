@@ -1,9 +1,9 @@
 //! The keyboard, the way back, and drafts that stay where they were written.
 
 use anyhow::Result;
-use testkit::chromium::{Chromium, Page};
+use testkit::chromium::Page;
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page};
+use crate::bench::{LAST_TEXT, PATIENCE, Stage, elsewhere, page};
 
 const FOCUSED: &str = "document.activeElement.id === 'text'";
 
@@ -26,10 +26,13 @@ async fn leave_prompt(page: &Page) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one walk over the whole page.
 async fn everything_is_reached_without_a_pointer() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     for text in [
         "say first",
         "say second",
@@ -37,7 +40,6 @@ async fn everything_is_reached_without_a_pointer() -> Result<()> {
     ] {
         elsewhere(&server, text).await?;
     }
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     page.wait_for(
@@ -107,17 +109,19 @@ async fn everything_is_reached_without_a_pointer() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_back_leads_to_each_session_with_its_draft() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let mut paths = Vec::new();
     for text in ["say in one", "say in two"] {
         let session = elsewhere(&server, text).await?;
         paths.push(drovers.path_of(&instance, &session).await?);
     }
     let (one, two) = (&paths[0], &paths[1]);
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, one).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     page.wait_for(&format!("{LAST_TEXT} === 'in one'"), PATIENCE)

@@ -59,7 +59,7 @@ impl Legs {
     /// The same, with a hub that is told more.
     pub(crate) async fn open_with(told: &[&str]) -> Result<Self> {
         let bench = Bench::new().await?;
-        let server = bench.server("proj").await?;
+        let (server, browser) = bench.server_and_browser("proj").await?;
         let upper = Proxy::of(&server.url).await?;
         let mut command = bench.drovers();
         command.args(["--attach", &upper.url()]).args(told);
@@ -68,7 +68,6 @@ impl Legs {
             .instance(|instance| instance["status"] == "connected")
             .await?;
         let lower = Proxy::of(&drovers.url).await?;
-        let browser = Chromium::start().await?;
         let page = page_at(&browser, &format!("{}/i/{instance}", lower.url())).await?;
         page.eval::<bool>("window.sameDocument = true").await?;
         Ok(Self {

@@ -1,7 +1,7 @@
 //! A server that is shown already begins to ask for a password: its page takes one.
 
 use anyhow::Result;
-use testkit::chromium::{Chromium, Viewport};
+use testkit::chromium::Viewport;
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt};
 
@@ -15,11 +15,10 @@ const WHY: &str = "document.querySelector('.trouble').innerText";
 // Longer than 70 lines: one login, step after step.
 async fn logs_in(screen: Viewport) -> Result<()> {
     let bench = Bench::new().await?;
-    let mut server = bench.server("proj").await?;
+    let (mut server, browser) = bench.server_and_browser("proj").await?;
     let drovers = Drovers::start(&bench, &[&server]).await?;
     let instance = drovers.connected(&server).await?;
     let session = elsewhere(&server, "say before the lock").await?;
-    let browser = Chromium::start().await?;
     let path = drovers.path_of(&instance, &session).await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.viewport(screen).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::chromium::{Page, Viewport};
 use testkit::real::RealServer;
 use testkit::webkit::WebKit;
 
@@ -298,9 +298,8 @@ fn sights() -> [Sight; 4] {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_main_job_is_done_with_forced_colours_without_motion_and_enlarged() -> Result<()> {
     let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
+    let (server, browser) = bench.server_and_browser("proj").await?;
     let hub = Drovers::start(&bench, &[&server]).await?;
-    let browser = Chromium::start().await?;
     for (name, viewport, features) in sights() {
         let mut page = browser.page().await?;
         page.viewport(viewport).await?;

@@ -5,11 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use futures_util::future::try_join_all;
 use serde_json::json;
-use testkit::chromium::Chromium;
 
-use crate::bench::{
-    Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, elsewhere, page, plain, run,
-};
+use crate::bench::{Front, LAST_TEXT, PATIENCE, Stage, created, elsewhere, page, plain, run};
 use crate::legs::figure;
 use crate::turns::first_delta;
 
@@ -25,14 +22,16 @@ const SEEN: &str = "(() => {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_a_browser_is_live() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = created(&server, &json!({})).await?;
     // The first request of a folder makes the server ready for it: what it tells of that session may come late.
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut pages = Vec::new();
     for _ in 0..PAGES {
         let page = page(&browser, &drovers, &path).await?;

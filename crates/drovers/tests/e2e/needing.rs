@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::chromium::{Page, Viewport};
 use testkit::real::RealServer;
 
-use crate::bench::{Bench, Drovers, PATIENCE, named, page, run, until};
+use crate::bench::{PATIENCE, Stage, named, page, run, until};
 use crate::consent::{A_WHILE, NOTE, pause, press_card, ready};
 
 /// Titles of the cards, in order.
@@ -53,10 +53,13 @@ async fn messages(server: &RealServer, session: &str) -> Result<Vec<Value>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_sorted_by_keys_from_the_first_card_to_the_last() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     named(&drovers, &server, "Retries", "error 503 times=90 after=1").await?;
     let mut page = page(&browser, &drovers, "/").await?;
     says(&page, "Retries", "times, again in").await?;
@@ -110,10 +113,13 @@ async fn what_waits_is_sorted_by_keys_from_the_first_card_to_the_last() -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_turn_is_retried_with_another_model_and_a_login_is_told() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     let fails = named(&drovers, &server, "Fails", "say one ;; finish length").await?;
     let mut page = page(&browser, &drovers, "/").await?;
     titles(&page, &["Fails"]).await?;
@@ -174,10 +180,13 @@ async fn a_failed_turn_is_retried_with_another_model_and_a_login_is_told() -> Re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_ends_has_a_card_and_what_it_interrupted_as_well() -> Result<()> {
-    let bench = Bench::new().await?;
-    let mut server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        mut server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     let session = named(&drovers, &server, "Works", "say working ;; stall 600").await?;
     let mut page = page(&browser, &drovers, "/").await?;
     page.wait_for("document.querySelector('.overview .mark.work')", PATIENCE)
@@ -208,10 +217,13 @@ async fn a_server_that_ends_has_a_card_and_what_it_interrupted_as_well() -> Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_requests_are_answered_by_one_act_for_those_that_are_ticked() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     let mut sessions = Vec::new();
     for title in ["One", "Two", "Three", "Four"] {
         let script = "permission echo needs-permission test ;; say allowed";
@@ -260,10 +272,13 @@ async fn equal_requests_are_answered_by_one_act_for_those_that_are_ticked() -> R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     let script = "permission echo needs-permission test ;; say allowed";
     let (one, two) = (
         named(&drovers, &server, "One", script).await?,
@@ -309,11 +324,15 @@ async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one walk from card to card.
 async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     named(
         &drovers,
         &server,
@@ -340,6 +359,22 @@ async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Resu
         "(box => box.top > innerHeight * 0.6 && box.height >= 44)(document.querySelector(\"{allow}\").getBoundingClientRect())"
     );
     assert!(page.eval::<bool>(&low).await?, "a thumb reaches it");
+    // A low card takes no room of a high one, and its buttons are where those of the other were.
+    let fits = |title: &str| {
+        let card = card(title);
+        format!(
+            "(list => (of => list.clientHeight === of.offsetHeight && Math.abs(of.getBoundingClientRect().bottom - list.getBoundingClientRect().bottom) < 1) \
+                 (document.querySelector(\"{card}\")))(document.querySelector('[data-k=needs-list]'))"
+        )
+    };
+    for (left, title) in [("10000", "Fails"), ("0", "Asks")] {
+        page.eval::<bool>(&format!(
+            "(document.querySelector('[data-k=needs-list]').scrollTo({left}, 0), true)"
+        ))
+        .await?;
+        page.wait_for(&fits(title), PATIENCE).await?;
+    }
+    ready(&page, &allow).await?;
     page.tap(page.spot(&allow).await?).await?;
     page.wait_for(&format!("!document.querySelector(\"{allow}\")"), PATIENCE)
         .await?;
@@ -367,10 +402,13 @@ async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let works = named(&drovers, &server, "Works", "bash sleep 600").await?;
     named(
         &drovers,
@@ -379,7 +417,6 @@ async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row()
         "permission echo needs-permission push ;; say allowed",
     )
     .await?;
-    let instance = drovers.connected(&server).await?;
     let path = drovers.path_of(&instance, &works).await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.wait_for(
@@ -400,6 +437,9 @@ async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row()
         PATIENCE,
     )
     .await?;
+    // The script of the tree is there: rows that it arranges move before that.
+    let arranged = "document.querySelector('.tree a:has(> .mark.work)')?.hasAttribute('tabindex')";
+    page.wait_for(arranged, PATIENCE).await?;
     page.point(page.spot(".tree a:has(> .mark.work)").await?)
         .await?;
     page.wait_for(
@@ -412,5 +452,45 @@ async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row()
         .await?;
     assert_eq!(told["mark"]["reason"], "Running `sleep 600`.");
     assert!(told["mark"]["since"].is_number(), "{told}");
+    page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_in_use_stays_where_it_is_while_more_urgent_ones_come() -> Result<()> {
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
+    named(&drovers, &server, "Fails", "say one ;; finish length").await?;
+    named(&drovers, &server, "Ended", "say all is well").await?;
+    let mut page = page(&browser, &drovers, "/").await?;
+    titles(&page, &["Fails", "Ended"]).await?;
+    let ended = format!("document.querySelector(\"{}\")", card("Ended"));
+    page.eval::<bool>(&format!(
+        "(card => {{ card.tabIndex = -1; card.focus({{ focusVisible: true }}); window.top0 = card.getBoundingClientRect().top; return true; }})({ended})"
+    ))
+    .await?;
+    named(
+        &drovers,
+        &server,
+        "Asks",
+        "permission echo needs-permission push ;; say pushed",
+    )
+    .await?;
+    // What came is in the list, behind the card that is in use.
+    titles(&page, &["Fails", "Ended", "Asks"]).await?;
+    focused(&page, "Ended").await?;
+    assert!(
+        page.eval::<bool>(&format!(
+            "Math.abs({ended}.getBoundingClientRect().top - top0) < 1"
+        ))
+        .await?
+    );
+    page.eval::<bool>("(document.activeElement.blur(), true)")
+        .await?;
+    titles(&page, &["Asks", "Fails", "Ended"]).await?;
     page.assert_clean().await
 }

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
-use testkit::chromium::Chromium;
 
-use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, elsewhere, page, prompt, session};
+use crate::bench::{Drovers, Front, LAST_TEXT, PATIENCE, Stage, elsewhere, page, prompt, session};
 
 /// What the browser itself notes of a hub that is away.
 const AWAY: [&str; 4] = [
@@ -56,11 +55,13 @@ async fn a_hub_that_says_nothing_is_noticed_and_what_was_missed_is_shown() -> Re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_hub_comes_back_under_the_page() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let mut drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench,
+        server,
+        mut drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     prompt(&page, "say before the fall").await?;

@@ -1,9 +1,9 @@
 //! The start page: every session as one row, moved through, filtered, peeked at and sorted by keys.
 
 use anyhow::Result;
-use testkit::chromium::{Chromium, Page, Spot, Viewport};
+use testkit::chromium::{Page, Spot, Viewport};
 
-use crate::bench::{Bench, Drovers, PATIENCE, elsewhere, named, page, run};
+use crate::bench::{Bench, Drovers, PATIENCE, Stage, elsewhere, named, page, run};
 use crate::consent::{A_WHILE, pause, ready};
 
 /// Titles of the rows under each title of a group, as a person reads them.
@@ -36,7 +36,8 @@ async fn cursor(page: &Page, title: &str) -> Result<()> {
 // Longer than 70 lines: one walk over the whole of the list.
 async fn every_session_is_a_row_that_keys_reach_peek_at_open_and_sort() -> Result<()> {
     let bench = Bench::new().await?;
-    let (one, two) = (bench.server("one").await?, bench.server("two").await?);
+    let (one, browser) = bench.server_and_browser("one").await?;
+    let two = bench.server("two").await?;
     let drovers = Drovers::start(&bench, &[&one, &two]).await?;
     drovers.connected(&one).await?;
     drovers.connected(&two).await?;
@@ -49,7 +50,6 @@ async fn every_session_is_a_row_that_keys_reach_peek_at_open_and_sort() -> Resul
     )
     .await?;
     named(&drovers, &one, "Ended", "say all is well").await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, "/").await?;
     let all = [
         "# Needs you 1",
@@ -175,12 +175,14 @@ async fn every_session_is_a_row_that_keys_reach_peek_at_open_and_sort() -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_is_pointed_at_stays_until_it_is_left() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     let first = named(&drovers, &server, "First", "say one").await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, "/").await?;
     // One after the other, so that their order is certain.
     groups(&page, &["# To review 1", "First"]).await?;
@@ -218,10 +220,13 @@ async fn a_row_that_is_pointed_at_stays_until_it_is_left() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn subagents_are_folded_into_their_row_and_open_with_an_arrow() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     named(
         &drovers,
         &server,
@@ -229,7 +234,6 @@ async fn subagents_are_folded_into_their_row_and_open_with_an_arrow() -> Result<
         "task { permission ;; say child ok } ;; say parent ok",
     )
     .await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, "/").await?;
     groups(&page, &["# Needs you 1", "Parent"]).await?;
     page.wait_for(
@@ -254,12 +258,14 @@ async fn subagents_are_folded_into_their_row_and_open_with_an_arrow() -> Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_session_is_retried_from_its_row_and_one_that_is_snoozed_asks_nobody() -> Result<()>
 {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     named(&drovers, &server, "Fails", "say one ;; finish length").await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, "/").await?;
     groups(&page, &["# Needs you 1", "Fails"]).await?;
     page.press("j").await?;
@@ -292,13 +298,15 @@ async fn a_failed_session_is_retried_from_its_row_and_one_that_is_snoozed_asks_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_reject_with_a_reason_and_allow_always_after_a_question() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = elsewhere(&server, "permission ;; say after").await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &path).await?;
     ready(&page, "[data-k=asks] .card").await?;
     // Within a word that is written it rejects nothing.
@@ -347,12 +355,14 @@ async fn keys_reject_with_a_reason_and_allow_always_after_a_question() -> Result
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_phone_a_row_has_two_lines_and_a_tap_opens_it() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance: _,
+        browser,
+    } = Stage::begin().await?;
     named(&drovers, &server, "Ended", "say all is well").await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, "/").await?;
     page.viewport(Viewport::PHONE).await?;
     groups(&page, &["# To review 1", "Ended"]).await?;
@@ -382,11 +392,13 @@ async fn on_a_phone_a_row_has_two_lines_and_a_tap_opens_it() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_instance_without_a_session_begins_with_its_first_prompt() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
-    let browser = Chromium::start().await?;
+    let Stage {
+        bench: _bench,
+        server: _server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let mut page = page(&browser, &drovers, "/").await?;
     page.wait_for(&format!("location.pathname === '/i/{instance}'"), PATIENCE)
         .await?;

@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use futures_util::StreamExt;
 use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 use testkit::chromium::Chromium;
 use tokio::time::timeout;
 
@@ -152,4 +153,86 @@ async fn a_removed_instance_loses_its_tab_and_its_server() -> Result<()> {
     assert_eq!(instances.as_array().map(Vec::len), Some(0));
     // The page may ask once more for what was in front of it, and be told that it is gone.
     page.assert_clean_but(&["status of 404"]).await
+}
+
+/// A hub whose servers outlive it, with a folder whose server is connected; and the instance.
+async fn keeping(bench: &Bench) -> Result<(Drovers, String)> {
+    let mut command = bench.drovers_in("proj", &bench.path("log")).await?;
+    command.arg("--keep-servers");
+    let drovers = Drovers::of(command).await?;
+    let instance = drovers
+        .instance(|instance| instance["status"] == "connected")
+        .await?;
+    Ok((drovers, instance))
+}
+
+/// The servers that run.
+fn servers(bench: &Bench) -> Vec<Process> {
+    let mut all = census::of_home(&bench.path("home"));
+    all.retain(Process::is_server);
+    all
+}
+
+/// A new session with a prompt.
+async fn begun(drovers: &Drovers, sessions: &str, text: &str) -> Result<String> {
+    let post = async |path: &str, body: Value| {
+        let url = format!("{}{path}", drovers.url);
+        let answer = reqwest::Client::new().post(url).json(&body).send().await?;
+        anyhow::Ok(answer.error_for_status()?.json::<Value>().await?)
+    };
+    let made = post(sessions, json!({})).await?;
+    let id = made["id"].as_str().context("an id")?.to_owned();
+    post(&format!("{sessions}/{id}/prompt"), json!({ "text": text })).await?;
+    Ok(id)
+}
+
+/// Waits until two sessions are in these states, and fails if one is interrupted.
+async fn reach(
+    drovers: &Drovers,
+    sessions: &str,
+    [one, other]: [&str; 2],
+    wanted: [&str; 2],
+) -> Result<()> {
+    let state = async |session: &str| {
+        let one = drovers.get(&format!("{sessions}/{session}")).await?;
+        anyhow::Ok(one["mark"]["state"].as_str().unwrap_or_default().to_owned())
+    };
+    until(&format!("{wanted:?}"), async || {
+        let now = [state(one).await?, state(other).await?];
+        ensure!(!now.iter().any(|state| state == "interrupted"), "{now:?}");
+        Ok((now == wanted).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_go_on_while_the_hub_is_killed_and_replaced() -> Result<()> {
+    let bench = Bench::new().await?;
+    let (mut drovers, instance) = keeping(&bench).await?;
+    let sessions = format!("/api/instances/{instance}/sessions");
+    // One turn ends while no hub is there; the other asks, and goes on waiting.
+    let ends = begun(&drovers, &sessions, "echo 200 rate=40 ;; say over").await?;
+    let asks = begun(&drovers, &sessions, "permission ;; say allowed").await?;
+    let both = [ends.as_str(), asks.as_str()];
+    reach(&drovers, &sessions, both, ["working", "needs_you"]).await?;
+    let ids = |all: &[Process]| all.iter().map(|one| one.id).collect::<Vec<_>>();
+    let before = ids(&servers(&bench));
+    drovers.signal(Signal::SIGKILL)?;
+    drovers.ended().await?;
+
+    let (mut drovers, again) = keeping(&bench).await?;
+    assert_eq!(again, instance);
+    assert_eq!(ids(&servers(&bench)), before, "the same process");
+    reach(&drovers, &sessions, both, ["to_review", "needs_you"]).await?;
+    drovers.signal(Signal::SIGTERM)?;
+    assert_eq!(drovers.ended().await?, Some(0));
+    assert_eq!(ids(&servers(&bench)), before, "it goes on");
+
+    // A hub without the option ends what it found.
+    let mut last = Drovers::of(bench.drovers_in("proj", &bench.path("log")).await?).await?;
+    last.instance(|instance| instance["status"] == "connected")
+        .await?;
+    last.signal(Signal::SIGTERM)?;
+    assert_eq!(last.ended().await?, Some(0));
+    nothing_is_left(&bench).await
 }

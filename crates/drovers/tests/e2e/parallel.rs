@@ -2,9 +2,9 @@
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
-use testkit::chromium::{Chromium, Viewport};
+use testkit::chromium::Viewport;
 
-use crate::bench::{Bench, Drovers, Front, PATIENCE, page};
+use crate::bench::{Front, PATIENCE, Stage, page};
 use crate::consent::{A_WHILE, pause};
 
 /// The texts of all answers, one for each run.
@@ -191,10 +191,13 @@ async fn runs_are_live_with_their_changed_files_and_one_at_a_time_on_a_phone() -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_runs_in_parallel_and_waits() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench,
+        server: _server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let run = async |args: &[&str]| {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_drovers"));
         command
@@ -228,7 +231,6 @@ async fn the_command_line_runs_in_parallel_and_waits() -> Result<()> {
         printed.lines().count() == 2 && printed.contains("scripted/scripted-small · plan: started"),
         "{printed}"
     );
-    let browser = Chromium::start().await?;
     let id = told["id"].as_str().unwrap();
     let mut page = page(&browser, &drovers, &format!("/i/{instance}/parallel/{id}")).await?;
     page.wait_for(

@@ -7,7 +7,9 @@ use serde_json::Value;
 use testkit::chromium::{Chromium, Page, Viewport};
 use testkit::perf::stage::{Hub, Source};
 
-use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, elsewhere, page, prompt, session};
+use crate::bench::{
+    Bench, Drovers, Front, LAST_TEXT, PATIENCE, Stage, elsewhere, page, prompt, session,
+};
 
 fn pointed(id: &str) -> String {
     format!(
@@ -132,16 +134,18 @@ async fn scrolled(page: &Page) -> Result<i64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_back_shows_each_session_where_it_was_left() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let mut paths = Vec::new();
     for text in ["echo 300 rate=0 ;; say one", "echo 300 rate=0 ;; say two"] {
         let session = elsewhere(&server, text).await?;
         paths.push(drovers.path_of(&instance, &session).await?);
     }
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &paths[0]).await?;
     page.viewport(Viewport::DESKTOP.sized(1280, 500)).await?;
     page.wait_for(&format!("{LAST_TEXT}.endsWith('one')"), PATIENCE)
@@ -192,7 +196,8 @@ async fn the_way_back_shows_each_session_where_it_was_left() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn digits_switch_instances_unless_a_question_has_them() -> Result<()> {
     let bench = Bench::new().await?;
-    let (near, far) = (bench.server("near").await?, bench.server("far").await?);
+    let (near, browser) = bench.server_and_browser("near").await?;
+    let far = bench.server("far").await?;
     let drovers = Drovers::start(&bench, &[&near, &far]).await?;
     let instance = drovers.connected(&near).await?;
     let other = drovers.connected(&far).await?;
@@ -200,7 +205,6 @@ async fn digits_switch_instances_unless_a_question_has_them() -> Result<()> {
     let plain = drovers.path_of(&instance, &plain).await?;
     let question = elsewhere(&far, "question").await?;
     let question = drovers.path_of(&other, &question).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &plain).await?;
     let blur = async |page: &Page| {
         page.eval::<bool>("(document.activeElement.blur(), true)")

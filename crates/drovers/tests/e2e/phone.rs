@@ -1,9 +1,9 @@
 //! The one on the phone: see the truth, approve, lock.
 
 use anyhow::Result;
-use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::chromium::{Page, Viewport};
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page};
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, Stage, elsewhere, page};
 use crate::consent::press_card;
 
 /// Words that stick out at the right, where nobody can read them; what scrolls by itself may.
@@ -14,13 +14,15 @@ const STICKS_OUT: &str =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permission_is_granted_with_a_thumb() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = elsewhere(&server, "permission ;; say allowed").await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.viewport(Viewport::PHONE).await?;
     grant(&page, "[data-k=asks] .card button.main").await?;
@@ -32,7 +34,7 @@ async fn a_permission_is_granted_with_a_thumb() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_front_page_shows_what_waits_without_a_touch() -> Result<()> {
     let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
+    let (server, browser) = bench.server_and_browser("proj").await?;
     // It is offered on the front page, by its folder.
     let _other = bench.server(&"long-".repeat(20)).await?;
     let drovers = Drovers::start(&bench, &[&server]).await?;
@@ -40,7 +42,6 @@ async fn the_front_page_shows_what_waits_without_a_touch() -> Result<()> {
     // With no session at all the front page would lead to the first prompt.
     let session = elsewhere(&server, "say nothing").await?;
     drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = browser.page().await?;
     page.goto(&drovers.url).await?;
     page.viewport(Viewport::PHONE).await?;

@@ -10,25 +10,21 @@ use testkit::real::RealServer;
 use crate::bench::{
     Bench, Drovers, Front, LAST_TEXT, PATIENCE, elsewhere, page, prompt, session, until,
 };
-use crate::consent::press_card;
 
 /// What is loaded once the page stands is there.
 const LOADED: &str =
     "document.documentElement.dataset.composing !== undefined && document.querySelector('#model')";
 
-const TEXT: &str = "document.querySelector('#text').value";
-
-/// The prompts of the queue, as they are shown.
-const QUEUED: &str = "[...document.querySelectorAll('[data-k=queue] li .what')].map(one => one.textContent).join('|')";
+pub(crate) const TEXT: &str = "document.querySelector('#text').value";
 
 const SUGGESTED: &str = "[...document.querySelectorAll('#completions:not([hidden]) .name')].map(one => one.textContent).join(' ')";
 
-const AT_REST: &str = "!document.querySelector('[data-k=composer][data-running]')";
+pub(crate) const AT_REST: &str = "!document.querySelector('[data-k=composer][data-running]')";
 
 /// A picture of 2 × 3 pixels.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAIAAAA2iEnWAAAAEElEQVR4nGM4IScHRAwoFABEDQYZFCZhYwAAAABJRU5ErkJggg==";
 
-async fn loaded(page: &Page) -> Result<()> {
+pub(crate) async fn loaded(page: &Page) -> Result<()> {
     page.wait_for(LOADED, PATIENCE).await
 }
 
@@ -158,7 +154,7 @@ async fn a_long_paste_is_a_chip_that_opens_and_is_sent_as_its_text() -> Result<(
 }
 
 /// A front whose server has a command of the user's own, and files.
-async fn with_command() -> Result<(Bench, RealServer, Drovers, String)> {
+pub(crate) async fn with_command() -> Result<(Bench, RealServer, Drovers, String)> {
     let bench = Bench::new().await?;
     let commands = bench.path("home/.xdg/config/opencode/command");
     fs::create_dir_all(&commands)?;
@@ -280,100 +276,6 @@ async fn files_and_agents_are_named_by_keys_and_by_taps() -> Result<()> {
         "{parts:?}"
     );
     page.assert_clean().await
-}
-
-/// A session that is busy until its request is answered.
-async fn busy(front: &Front) -> Result<String> {
-    loaded(&front.page).await?;
-    prompt(&front.page, "permission ;; say first").await?;
-    let id = session(&front.page).await?;
-    front
-        .page
-        .wait_for("document.querySelector('[data-k=asks] .card')", PATIENCE)
-        .await?;
-    Ok(id)
-}
-
-async fn queued(page: &Page, texts: &str) -> Result<()> {
-    page.wait_for(&format!("{QUEUED} === '{texts}'"), PATIENCE)
-        .await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_sent_after_the_turn_is_queued_ordered_edited_and_sent() -> Result<()> {
-    let mut front = Front::open().await?;
-    busy(&front).await?;
-    let page = &front.page;
-    page.click("#text").await?;
-    page.write("say two").await?;
-    page.press("Alt+Enter").await?;
-    queued(page, "say two").await?;
-    assert_eq!(page.eval::<String>(TEXT).await?, "");
-    for text in ["say three", "say four"] {
-        page.fill("#text", text).await?;
-        page.click("#prompt .later").await?;
-        page.wait_for(&format!("{QUEUED}.endsWith('{text}')"), PATIENCE)
-            .await?;
-    }
-    page.click("[data-k=queue] li:nth-child(2) [data-act=up]")
-        .await?;
-    queued(page, "say three|say two|say four").await?;
-    page.wait_for("document.activeElement.dataset.act === 'edit'", PATIENCE)
-        .await?;
-    page.click("[data-k=queue] li:nth-child(3) [data-act=remove]")
-        .await?;
-    queued(page, "say three|say two").await?;
-    page.click("[data-k=queue] li:nth-child(2) [data-act=edit]")
-        .await?;
-    page.wait_for("document.querySelector('#queued[open] textarea')", PATIENCE)
-        .await?;
-    page.fill("#queued textarea", "say second").await?;
-    page.click("#queued button.main").await?;
-    queued(page, "say three|say second").await?;
-    // A reload shows the same: the queue is the hub's.
-    page.eval::<bool>("location.reload() ?? true").await?;
-    loaded(page).await?;
-    queued(page, "say three|say second").await?;
-    press_card(page, "[data-k=asks] .card button.main").await?;
-    page.wait_for(&format!("{LAST_TEXT} === 'second'"), PATIENCE)
-        .await?;
-    queued(page, "").await?;
-    let said: String = page
-        .eval("[...document.querySelectorAll('.turn.user .said')].map(one => one.textContent.trim()).join('|')")
-        .await?;
-    assert_eq!(said, "permission ;; say first|say three|say second");
-    front.page.assert_clean().await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn escape_twice_stops_and_holds_the_queue_until_it_is_continued() -> Result<()> {
-    let mut front = Front::open().await?;
-    busy(&front).await?;
-    let page = &front.page;
-    page.fill("#text", "say two").await?;
-    page.press("Alt+Enter").await?;
-    queued(page, "say two").await?;
-    page.press("Escape").await?;
-    page.wait_for(
-        "document.querySelector('#hint').textContent.includes('again')",
-        PATIENCE,
-    )
-    .await?;
-    for _ in 0..2 {
-        page.press("Escape").await?;
-    }
-    page.wait_for(AT_REST, PATIENCE).await?;
-    page.wait_for(
-        "document.querySelector('[data-k=queue] .held')?.textContent.includes('you stopped')",
-        PATIENCE,
-    )
-    .await?;
-    queued(page, "say two").await?;
-    page.click("[data-k=queue] [data-act=continue]").await?;
-    page.wait_for(&format!("{LAST_TEXT} === 'two'"), PATIENCE)
-        .await?;
-    queued(page, "").await?;
-    front.page.assert_clean().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -122,13 +122,15 @@ const KEYED: [Keyed; 4] = [
 ];
 
 /// Dialogs, and the keys that open them on a screen.
-const DIALOGS: [(&str, &str, &str); 6] = [
+const DIALOGS: [(&str, &str, &str); 8] = [
     ("live", "?", "#help"),
     ("live", "+", "#add"),
     ("live", ":", "#palette"),
     ("live", "s", "#snooze"),
     ("live", "x", "#reject"),
     ("overview", "+", "#add"),
+    ("review", "m", "#commit"),
+    ("live", "Control+Shift+F", "#search"),
 ];
 
 /// Controls of documents that the hub makes on demand, beside what is walked through here: plain buttons in the tab order.
@@ -156,6 +158,11 @@ async fn shown(page: &Page, gallery: &Gallery, name: &str) -> Result<()> {
     )
     .await?;
     page.eval::<bool>(NOTE).await?;
+    page.wait_for(
+        "!document.querySelector('#review') || document.querySelector('#review [data-loaded]')",
+        PATIENCE,
+    )
+    .await?;
     // Nothing serves the gallery's live feed, which the page says.
     page.eval::<bool>("(document.querySelector('#offline')?.remove(), true)")
         .await?;

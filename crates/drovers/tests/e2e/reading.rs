@@ -1,9 +1,9 @@
 //! Where a person reads: the end is followed while it grows, and any other place stays where it is.
 
 use anyhow::Result;
-use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::chromium::{Page, Viewport};
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page};
+use crate::bench::{LAST_TEXT, PATIENCE, Stage, elsewhere, page};
 
 const LOG: &str = "document.querySelector('#log')";
 
@@ -18,13 +18,15 @@ async fn grown(page: &Page) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_is_followed_and_a_readers_place_kept() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = elsewhere(&server, "echo 4000 rate=120").await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &path).await?;
     page.viewport(Viewport::PHONE).await?;
     page.wait_for(AT_END, PATIENCE).await?;
@@ -65,13 +67,15 @@ const CODE: &str = "(() => {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_code_in_pieces_reads_and_is_selected_as_one() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = elsewhere(&server, "echo 900 rate=300 code").await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &path).await?;
     for viewport in [Viewport::DESKTOP, Viewport::PHONE] {
         page.viewport(viewport).await?;

@@ -1,10 +1,11 @@
 //! A review from the prompt to the agent's next turn: what changed, a comment, the prompt that it makes, staged lines, done.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use testkit::chromium::{Chromium, Page, Viewport};
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, page, prompt, until};
@@ -185,4 +186,252 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     )
     .await?;
     page.assert_clean().await
+}
+
+/// A page on the review of what is not committed in a folder of the hub's own, as its first session sees it.
+async fn on_review(page: &Page, drovers: &Drovers, instance: &str, session: &str) -> Result<()> {
+    let url = format!(
+        "{}/i/{instance}/s/{session}/review?of=uncommitted",
+        drovers.url
+    );
+    page.goto(&url).await?;
+    page.wait_for(
+        "document.querySelector('#review .file [data-loaded]')",
+        PATIENCE,
+    )
+    .await
+}
+
+/// A hook of a repository, made of lines of a shell.
+fn hook(folder: &Path, name: &str, lines: &str) -> Result<()> {
+    let path = folder.join(".git/hooks").join(name);
+    fs::create_dir_all(path.parent().context("a folder")?)?;
+    program(&path, lines)
+}
+
+fn program(path: &Path, lines: &str) -> Result<()> {
+    fs::write(path, format!("#!/bin/sh\n{lines}\n"))?;
+    Ok(fs::set_permissions(
+        path,
+        fs::Permissions::from_mode(0o755),
+    )?)
+}
+
+/// Presses a button of the dialog that commits.
+async fn commits(page: &Page, value: &str) -> Result<()> {
+    page.click(&format!("#commit button[value={value}]")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: from the agent's message over hooks to the pull request.
+async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
+    let bench = Bench::new().await?;
+    let folder = bench.path("proj");
+    fs::create_dir_all(&folder)?;
+    git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
+    git(&folder, &["config", "user.name", "Ann"])?;
+    git(&folder, &["config", "user.email", "ann@example.org"])?;
+    fs::write(folder.join("sum.rs"), "a - b\n")?;
+    git(&folder, &["add", "--all"])?;
+    git(&folder, &["commit", "--quiet", "--message", "first"])?;
+    fs::write(folder.join("sum.rs"), "a + b\n")?;
+    let remote = bench.path("remote.git");
+    let at = remote.to_string_lossy().into_owned();
+    git(&folder, &["init", "--quiet", "--bare", &at])?;
+    git(&folder, &["remote", "add", "origin", &at])?;
+    // A stand-in of GitHub's program, which notes how it was called.
+    let tools = bench.path("tools");
+    fs::create_dir_all(&tools)?;
+    program(
+        &tools.join("gh"),
+        "echo \"$@\" > gh-was-called; echo https://example.org/pull/7",
+    )?;
+    let mut command = bench.drovers_in("proj", &bench.path("log")).await?;
+    let path = std::env::var("PATH")?;
+    command.env("PATH", format!("{}:{path}", tools.display()));
+    let drovers = Drovers::of(command).await?;
+    let instance = drovers
+        .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
+        .await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    prompt(&page, "say hello").await?;
+    page.wait_for(&format!("{LAST_TEXT} === 'hello'"), PATIENCE)
+        .await?;
+    let session: String = page.eval("location.pathname.split('/s/')[1]").await?;
+    on_review(&page, &drovers, &instance, &session).await?;
+    page.eval::<bool>("(document.querySelector('#review').focus(), true)")
+        .await?;
+    press(
+        &page,
+        "s",
+        "document.querySelector('#review .file[data-staged]')",
+    )
+    .await?;
+
+    // The agent is asked for a message; the scripted one answers what its prompt says, which is none of its language.
+    press(&page, "m", "document.querySelector('#commit').open").await?;
+    commits(&page, "suggest").await?;
+    page.wait_for(
+        "document.querySelector('#commit textarea').value.length > 0",
+        PATIENCE,
+    )
+    .await?;
+    page.fill("#commit textarea", "").await?;
+    page.fill("#commit textarea", "Add what is to be added")
+        .await?;
+
+    // A hook speaks while it runs, and refuses.
+    hook(
+        &folder,
+        "pre-commit",
+        "echo looking at the sum; while [ ! -e ../go ]; do sleep 0.05; done; echo 'no <b>test</b> of it'; exit 1",
+    )?;
+    commits(&page, "commit").await?;
+    let printed = "document.querySelector('#commit .printed:not([hidden])')?.innerText";
+    page.wait_for(&format!("{printed} === 'looking at the sum'"), PATIENCE)
+        .await?;
+    fs::write(bench.path("go"), "")?;
+    let problem = "document.querySelector('#commit .problem:not([hidden], .quiet)')?.innerText";
+    page.wait_for(
+        &format!("{problem}?.includes('no <b>test</b> of it')"),
+        PATIENCE,
+    )
+    .await?;
+    assert_eq!(git(&folder, &["rev-list", "--count", "HEAD"])?.trim(), "1");
+
+    // The same message passes a hook that agrees.
+    hook(&folder, "pre-commit", "echo fine")?;
+    commits(&page, "commit").await?;
+    page.wait_for("!document.querySelector('#commit')?.open && document.querySelector('#undos')?.innerText.includes('fine')", PATIENCE).await?;
+    assert_eq!(
+        git(&folder, &["log", "-1", "--format=%s by %an"])?.trim(),
+        "Add what is to be added by Ann"
+    );
+    page.wait_for("document.querySelector('#review .empty')", PATIENCE)
+        .await?;
+
+    // Amended, put on a branch of its own, pushed, and proposed.
+    press(&page, "m", "document.querySelector('#commit').open").await?;
+    page.fill("#commit textarea", "Add the sum").await?;
+    page.click("#commit input[name=amend]").await?;
+    commits(&page, "commit").await?;
+    page.wait_for("!document.querySelector('#commit')?.open", PATIENCE)
+        .await?;
+    assert_eq!(git(&folder, &["rev-list", "--count", "HEAD"])?.trim(), "2");
+    assert_eq!(
+        git(&folder, &["log", "-1", "--format=%s"])?.trim(),
+        "Add the sum"
+    );
+    press(&page, "m", "document.querySelector('#commit').open").await?;
+    page.fill("#commit input[name=branch]", "topic/sum").await?;
+    commits(&page, "branch").await?;
+    page.wait_for(
+        "document.querySelector('.review-head').innerText.includes('topic/sum')",
+        PATIENCE,
+    )
+    .await?;
+    press(&page, "m", "document.querySelector('#commit').open").await?;
+    commits(&page, "push").await?;
+    until("a branch at the remote", async || {
+        let pushed = git(&remote, &["log", "-1", "--format=%s", "topic/sum"]);
+        Ok(pushed
+            .is_ok_and(|subject| subject.trim() == "Add the sum")
+            .then_some(()))
+    })
+    .await?;
+    page.wait_for("!document.querySelector('#commit')?.open", PATIENCE)
+        .await?;
+    press(&page, "m", "document.querySelector('#commit').open").await?;
+    commits(&page, "pull_request").await?;
+    page.wait_for(
+        "document.querySelector('#undos')?.innerText.includes('https://example.org/pull/7')",
+        PATIENCE,
+    )
+    .await?;
+    let called = fs::read_to_string(folder.join("gh-was-called"))?;
+    assert_eq!(called.trim(), "pr create --fill");
+    page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: two devices, and each kind of mark.
+async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()> {
+    let bench = Bench::new().await?;
+    let folder = bench.path("proj");
+    fs::create_dir_all(&folder)?;
+    git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
+    for name in ["a.txt", "b.txt"] {
+        fs::write(folder.join(name), "new\n")?;
+    }
+    let command = bench.drovers_in("proj", &bench.path("log")).await?;
+    let drovers = Drovers::of(command).await?;
+    let instance = drovers
+        .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
+        .await?;
+    // A browser for each: of one, the page behind is hidden.
+    let (browser, phone) = (Chromium::start().await?, Chromium::start().await?);
+    let path = format!("/i/{instance}");
+    let (mut one, mut other) = (
+        page(&browser, &drovers, &path).await?,
+        page(&phone, &drovers, &path).await?,
+    );
+    prompt(&one, "say hello").await?;
+    one.wait_for(&format!("{LAST_TEXT} === 'hello'"), PATIENCE)
+        .await?;
+    let session: String = one.eval("location.pathname.split('/s/')[1]").await?;
+    on_review(&other, &drovers, &instance, &session).await?;
+    on_review(&one, &drovers, &instance, &session).await?;
+    let first = "document.querySelector('#review .file[data-path=\"a.txt\"]')";
+    one.click("#review .file[data-path='a.txt'] [data-do=review-viewed]")
+        .await?;
+    other
+        .wait_for(
+            &format!("{first}.dataset.viewed === 'yes' && {first}.hasAttribute('data-fold') && document.querySelector('.viewed-count').innerText === '1'"),
+            PATIENCE,
+        )
+        .await?;
+    let writes = "document.activeElement?.matches('#review form.comment textarea')";
+    one.click("#review .file[data-path='b.txt'] [data-do=comment-file]")
+        .await?;
+    one.wait_for(writes, PATIENCE).await?;
+    one.fill("#review form.comment textarea", "Why this file?")
+        .await?;
+    one.click("#review form.comment button.main").await?;
+    let comment = "[...document.querySelectorAll('#review aside.comment')].some(one => one.innerText.includes('Why this file?'))";
+    other.wait_for(comment, PATIENCE).await?;
+    other
+        .wait_for(
+            "document.querySelector('[data-do=review-send]').innerText === 'Send 1 comment'",
+            PATIENCE,
+        )
+        .await?;
+    // What is written on one device stays while the other one deletes.
+    other
+        .click("#review .file[data-path='b.txt'] [data-do=comment-file]")
+        .await?;
+    other.wait_for(writes, PATIENCE).await?;
+    other
+        .fill("#review form.comment textarea", "half a thought")
+        .await?;
+    one.click("#review aside.comment [data-do=comment-delete]")
+        .await?;
+    one.wait_for(&format!("!{comment}"), PATIENCE).await?;
+    other
+        .wait_for(
+            "document.querySelector('[data-do=review-send]').innerText === 'Back to the agent'",
+            PATIENCE,
+        )
+        .await?;
+    ensure!(
+        other
+            .eval::<bool>(
+                "document.querySelector('#review form.comment textarea').value === 'half a thought'"
+            )
+            .await?
+    );
+    other.click("#review [data-do=comment-cancel]").await?;
+    other.wait_for(&format!("!{comment}"), PATIENCE).await?;
+    one.assert_clean().await?;
+    other.assert_clean().await
 }

@@ -2,14 +2,13 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use testkit::chromium::Chromium;
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, elsewhere, page, prompt};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_session_is_shown_once_under_its_own_server() -> Result<()> {
     let bench = Bench::new().await?;
-    let mut one = bench.server("one").await?;
+    let (mut one, browser) = bench.server_and_browser("one").await?;
     let two = bench.server("two").await?;
     let before = elsewhere(&one, "say before anyone looked").await?;
     let drovers = Drovers::start(&bench, &[&one, &two]).await?;
@@ -17,7 +16,6 @@ async fn each_session_is_shown_once_under_its_own_server() -> Result<()> {
         drovers.connected(&one).await?,
         drovers.connected(&two).await?,
     );
-    let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &format!("/i/{first}/s/{before}")).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'before anyone looked'"), PATIENCE)
         .await?;

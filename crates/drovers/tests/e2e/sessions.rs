@@ -475,3 +475,44 @@ async fn a_row_of_the_overview_has_the_same_menu() -> Result<()> {
         .await?;
     front.page.assert_clean().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_focus_of_a_row_that_goes_is_on_its_neighbour_and_an_undo_gives_it_back() -> Result<()>
+{
+    let mut front = Front::open().await?;
+    let page = &front.page;
+    for title in ["One", "Two", "Three"] {
+        let id = created(&front.server, &json!({ "title": title })).await?;
+        page.wait_for(&is_shown(&id), PATIENCE).await?;
+    }
+    let focused = "document.activeElement.closest('.tree li')?.querySelector('.name').innerText";
+    page.eval::<bool>(
+        "([...document.querySelectorAll('.tree li > a')].find(link => link.innerText.includes('Two')).focus({ focusVisible: true }), true)",
+    )
+    .await?;
+    choose(page, "a", "Archive").await?;
+    page.wait_for(&format!("{focused} === 'One'"), PATIENCE)
+        .await?;
+    // The last row has nobody behind it.
+    choose(page, "d", "Delete").await?;
+    page.wait_for(&format!("{focused} === 'Three'"), PATIENCE)
+        .await?;
+    for left in [1, 0] {
+        page.eval::<bool>("(document.querySelector('#undos button').focus(), true)")
+            .await?;
+        page.press("Enter").await?;
+        page.wait_for(
+            &format!(
+                "document.querySelectorAll('#undos li').length === {left} && {focused} === 'Three'"
+            ),
+            PATIENCE,
+        )
+        .await?;
+    }
+    page.wait_for(
+        "document.querySelectorAll('[data-k=tree-list] > li').length === 3",
+        PATIENCE,
+    )
+    .await?;
+    front.page.assert_clean().await
+}

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use testkit::chromium::{Chromium, Viewport};
+use testkit::chromium::Viewport;
 
-use crate::bench::{Bench, Drovers, PATIENCE, created, page};
+use crate::bench::{Drovers, PATIENCE, Stage, created, page, run, until};
 
 /// True once a page is drawn in a language, and is connected.
 fn speaks(tag: &str) -> String {
@@ -18,18 +18,21 @@ fn speaks(tag: &str) -> String {
 const CHOOSES: &str = "document.querySelector('#settings')?.open === true && document.activeElement.name === 'language'";
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one walk from English to German and back.
 async fn a_language_is_chosen_by_keyboard_and_every_device_follows_and_goes_back() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let session = created(
         &server,
         &serde_json::json!({ "title": "Repair the parser" }),
     )
     .await?;
     let path = drovers.path_of(&instance, &session).await?;
-    let browser = Chromium::start().await?;
     let mut desk = page(&browser, &drovers, &path).await?;
     let mut phone = browser.page().await?;
     phone.viewport(Viewport::PHONE).await?;
@@ -72,6 +75,16 @@ async fn a_language_is_chosen_by_keyboard_and_every_device_follows_and_goes_back
         )
         .await?;
     problems_are_in_the_language_of_who_asks(&drovers).await?;
+    // So is what a row says once the pointer rests on it.
+    run(&server, &session, "bash sleep 600").await?;
+    let why = format!("{}/fragment{path}/why", drovers.url);
+    until("the step in German", async || {
+        let said = reqwest::Client::new().get(&why);
+        let said = said.header("accept-language", "en-US").send().await?;
+        let said = said.error_for_status()?.text().await?;
+        Ok(said.contains("Führt `sleep 600` aus.").then_some(()))
+    })
+    .await?;
 
     desk.press("e").await?;
     desk.wait_for(&speaks("en"), PATIENCE).await?;

@@ -49,6 +49,7 @@ async fn document(State(played): State<Played>) -> Html<String> {
         found: &[],
         settings: &page::Settings::default(),
         inspect: false,
+        drafted: None,
     };
     let html = renderer.document(&delta(&state, &Viewport::default(), Rev(0)), &context);
     let vector = format!("<div id=\"vector\">{}</div></body>", played.borrow().page);

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use testkit::chromium::Chromium;
 use testkit::proxy::{Flow, Proxy};
 
-use crate::bench::{Bench, Drovers, PATIENCE, answer, created, page_at, plain, run};
+use crate::bench::{Drovers, PATIENCE, Stage, answer, created, page_at, plain, run};
 use crate::legs::{AT_ONCE, GROWING, Legs, ONLINE, figure, over, right};
 
 /// Much text, fast: more than 25 kB/s for eight seconds, and no more than a page shows of one text.
@@ -19,14 +18,16 @@ const FLAT: usize = 24 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_viewer_costs_nothing_and_is_right_when_it_wakes() -> Result<()> {
-    let bench = Bench::new().await?;
-    let server = bench.server("proj").await?;
-    let drovers = Drovers::start(&bench, &[&server]).await?;
-    let instance = drovers.connected(&server).await?;
+    let Stage {
+        bench: _bench,
+        server,
+        drovers,
+        instance,
+        browser,
+    } = Stage::begin().await?;
     let suspended = Proxy::of(&drovers.url).await?;
     let made = created(&server, &json!({})).await?;
     let path = drovers.path_of(&instance, &made).await?;
-    let browser = Chromium::start().await?;
     let mut asleep = page_at(&browser, &format!("{}{path}", suspended.url())).await?;
     let mut awake = page_at(&browser, &format!("{}{path}", drovers.url)).await?;
     run(&server, &made, FLOOD).await?;

@@ -22,7 +22,9 @@ async fn a_long_session_weighs_little() -> Result<()> {
         traces: None,
     };
     let browser = Chromium::start().await?;
-    figures.extend(runs::open(&browser, &target, &long, Screen::Phone, 1).await?);
+    for screen in [Screen::Phone, Screen::Desktop] {
+        figures.extend(runs::open(&browser, &target, &long, screen, 1).await?);
+    }
     let goals = Goals::read()?;
     #[allow(clippy::print_stdout)]
     {

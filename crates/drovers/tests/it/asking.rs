@@ -385,6 +385,26 @@ async fn open_runs_the_terminal_client_with_the_password_in_its_environment() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_given_later_connects_and_no_old_reason_is_printed() {
+    let options = FakeOptions {
+        password: Some("hush-hush".to_owned()),
+        ..FakeOptions::default()
+    };
+    let (home, fake) = (Home::new(), FakeServer::start(options).await.unwrap());
+    let hub = home.start(&["--attach", &fake.url]).await;
+    let again = |password: &'static str| {
+        let mut command = home.command(&["--no-open", "--attach", &fake.url]);
+        command.env("DROVERS_PASSWORD", password);
+        command
+    };
+    let wrong = Done::of(again("wrong").output()).await;
+    assert!(wrong.err.contains("is not connected"), "{}", wrong.err);
+    let right = Done::of(again("hush-hush").output()).await;
+    assert!(!right.err.contains("is not connected"), "{}", right.err);
+    hub.connected().await;
+}
+
+#[tokio::test]
 async fn an_export_has_every_event_and_no_word_of_anyone() {
     let (scene, ids) = scene(&["Mend the secret gate"]).await;
     scene

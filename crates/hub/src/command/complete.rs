@@ -4,7 +4,7 @@ use model::ids::{InstanceId, SessionId};
 use model::plain;
 use serde::{Deserialize, Serialize};
 
-use super::port::{AgentFound, CommandFound, Lookups, Server as _, Servers};
+use super::port::{AgentFound, CommandFound, Lookups, ModelOffer, Server as _, Servers};
 use super::{CommandError, Commands};
 use crate::limits;
 
@@ -50,29 +50,6 @@ pub struct AgentChoice {
     pub name: String,
     /// Description of its purpose.
     pub description: String,
-}
-
-/// A model.
-#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
-pub struct ModelOffer {
-    /// Its provider's id.
-    #[serde(rename = "providerID")]
-    pub provider_id: String,
-    /// Its provider's name.
-    pub provider: String,
-    /// Its id at its provider.
-    #[serde(rename = "modelID")]
-    pub model_id: String,
-    /// Its name.
-    pub name: String,
-    /// Tokens that fit into its context; 0 where unknown.
-    pub context: u64,
-    /// US dollars for a million tokens that it reads; 0 where it is free, or unknown.
-    pub input: f64,
-    /// US dollars for a million tokens that it writes.
-    pub output: f64,
-    /// Names of its variants, such as how long it reasons.
-    pub variants: Vec<String>,
 }
 
 impl<S: Servers> Commands<S>

@@ -51,6 +51,8 @@ pub struct Progress {
     pub away: usize,
     /// Sessions of instances that the journal leaves out: they are not indexed.
     pub left_out: usize,
+    /// Instances with sessions that are older than those that their servers listed: these are indexed once they are listed.
+    pub cut: usize,
     /// Why nothing is indexed at present.
     pub problem: Option<String>,
 }
@@ -362,6 +364,7 @@ impl Keeping<'_> {
                 changed,
                 away: look.away,
                 left_out: look.left_out,
+                cut: look.cut,
                 problem: None,
             };
         });

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fork::known_message;
-use super::port::{ServerError, Servers, SessionFound, Sessions};
-use super::prompt::ModelChoice;
+use super::port::{ModelChoice, ServerError, Servers, SessionFound, Sessions};
 use super::read::described;
 use super::{CommandError, Commands, gone};
 use crate::limits;

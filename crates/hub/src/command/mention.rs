@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::outgoing::fields;
 use super::{CommandError, Prompt};
 
 /// A mention in a prompt, written with an `@`.
@@ -89,6 +88,13 @@ fn inside(directory: &str, path: &str) -> Result<Url, CommandError> {
     Url::from_file_path(Path::new(directory).join(relative)).map_err(|()| {
         CommandError::Invalid("the session's folder is not known, so that no file can be named")
     })
+}
+
+/// An object of these fields.
+pub(super) fn fields<const N: usize>(fields: [(&str, &str); N]) -> Map<String, Value> {
+    let all = fields.into_iter();
+    all.map(|(key, value)| (key.to_owned(), value.into()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use model::ids::SessionId;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::mention;
+use super::mention::{self, fields};
 use super::outbox::Sending;
 use super::port::{Server, ServerError};
 use super::{CommandError, Prompt};
@@ -145,11 +145,4 @@ fn named(body: &mut Value, prompt: &Prompt, command: &str) -> Route {
         body["model"] = json!(format!("{}/{}", model.provider_id, model.model_id));
     }
     Route::Command
-}
-
-/// An object of these fields.
-pub(super) fn fields<const N: usize>(fields: [(&str, &str); N]) -> Map<String, Value> {
-    let all = fields.into_iter();
-    all.map(|(key, value)| (key.to_owned(), value.into()))
-        .collect()
 }

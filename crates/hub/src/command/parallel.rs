@@ -17,9 +17,9 @@ use sha2::{Digest, Sha256};
 pub use store::{FILE, Parallels};
 
 use super::outbox::Fingerprint;
-use super::port::{Folders, Sessions};
+use super::port::{Change, ChangeTime, Folders, Sessions};
 use super::prompt::checked;
-use super::session::{Change, ChangeTime, Create};
+use super::session::Create;
 use super::{CommandError, Commands, ModelChoice, Prompt};
 use crate::limits;
 use store::{All, Changed, Kept};

@@ -13,9 +13,6 @@ use serde::{Deserialize, Serialize};
 
 pub use super::server_error::ServerError;
 
-use super::complete::ModelOffer;
-use super::prompt::ModelChoice;
-use super::session::Change;
 use crate::ingest::dialect::Dialect;
 use crate::registry::AddError;
 use crate::workspace::Folder;
@@ -41,6 +38,62 @@ pub struct SessionFound {
     pub directory: Arc<str>,
     /// All fields of the session, in the server's own format.
     pub raw: Json,
+}
+
+/// A model by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelChoice {
+    /// Id of the model's provider.
+    #[serde(rename = "providerID")]
+    pub provider_id: String,
+    /// Id of the model.
+    #[serde(rename = "modelID")]
+    pub model_id: String,
+}
+
+/// A model.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ModelOffer {
+    /// Its provider's id.
+    #[serde(rename = "providerID")]
+    pub provider_id: String,
+    /// Its provider's name.
+    pub provider: String,
+    /// Its id at its provider.
+    #[serde(rename = "modelID")]
+    pub model_id: String,
+    /// Its name.
+    pub name: String,
+    /// Tokens that fit into its context; 0 where unknown.
+    pub context: u64,
+    /// US dollars for a million tokens that it reads; 0 where it is free, or unknown.
+    pub input: f64,
+    /// US dollars for a million tokens that it writes.
+    pub output: f64,
+    /// Names of its variants, such as how long it reasons.
+    pub variants: Vec<String>,
+}
+
+/// A change of a session, in OpenCode's format.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// The new title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The changed times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<ChangeTime>,
+}
+
+/// Times of a session that can be changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeTime {
+    /// When the session was archived, in milliseconds since 1970; 0 takes it out of the archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<u64>,
 }
 
 /// A page of a session's messages.

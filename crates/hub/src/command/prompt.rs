@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::mention::Mention;
 use super::outbox::{Claim, Fingerprint, Key, Sending};
 use super::outgoing::{About, Outgoing};
-use super::port::{Server, ServerError, Servers};
+use super::port::{ModelChoice, Server, ServerError, Servers};
 use super::{CommandError, Commands, attachments, gone};
 use crate::limits;
 
@@ -46,18 +46,6 @@ pub struct Prompt {
     /// Files, folders and agents that `text` mentions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Mention>,
-}
-
-/// A model by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ModelChoice {
-    /// Id of the model's provider.
-    #[serde(rename = "providerID")]
-    pub provider_id: String,
-    /// Id of the model.
-    #[serde(rename = "modelID")]
-    pub model_id: String,
 }
 
 /// The result of a prompt that the server accepted.

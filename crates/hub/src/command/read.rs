@@ -2,7 +2,7 @@
 
 use model::ids::{InstanceId, SessionId};
 use model::json::Json;
-use model::state::{Instance, LinkStatus, Permission, Session};
+use model::state::{Clash, Instance, LinkStatus, Permission, Session};
 use model::view::{self, NeedKind, NeedRow, Standing, Standings};
 use model::{State, export};
 use serde_json::{Map, Value, json};
@@ -121,6 +121,7 @@ pub(super) struct SessionExtras {
     raw: Json,
     status: Value,
     standing: Standing,
+    clashes: Vec<Clash>,
 }
 
 impl SessionExtras {
@@ -129,6 +130,7 @@ impl SessionExtras {
             raw: session.info.raw.clone(),
             status: export::status_now(instance, session),
             standing,
+            clashes: session.clashes.clone(),
         }
     }
 
@@ -149,6 +151,12 @@ pub(super) fn described(raw: &str, known: Option<&SessionExtras>) -> Value {
         let mut mark = json!(known.standing.mark);
         mark["since"] = json!(known.standing.since);
         session.insert("mark".into(), mark);
+        let clashes = known.clashes.iter().map(|clash| {
+            let mut fields = json!(clash);
+            fields["words"] = json!(clash.sentence());
+            fields
+        });
+        session.insert("clashes".into(), clashes.collect());
     }
     session.into()
 }

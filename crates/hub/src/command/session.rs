@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outbox::{Claim, Fingerprint, Key, Sending};
-use super::port::{Folders, NewSession, Server as _, ServerError, SessionFound, Sessions};
+use super::port::{Change, Folders, NewSession, Server as _, ServerError, SessionFound, Sessions};
 use super::prompt::checked;
 use super::read::described;
 use super::{CommandError, Commands, SESSION, gone, unknown};
@@ -48,18 +48,6 @@ pub struct Create {
     pub parent: Option<String>,
 }
 
-/// A change of a session, in OpenCode's format.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Change {
-    /// The new title.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// The changed times.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time: Option<ChangeTime>,
-}
-
 impl Change {
     /// True if a session is as the change makes it.
     fn is_in(&self, info: &SessionInfo) -> bool {
@@ -68,15 +56,6 @@ impl Change {
         let archived = self.time.as_ref().and_then(|time| time.archived);
         titled && archived.is_none_or(|at| info.archived.is_some() == (at != 0))
     }
-}
-
-/// Times of a session that can be changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChangeTime {
-    /// When the session was archived, in milliseconds since 1970; 0 takes it out of the archive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub archived: Option<u64>,
 }
 
 impl<S: Folders> Commands<S>

@@ -14,15 +14,15 @@ use model::State;
 use model::ids::SessionId;
 use model::state::Rev;
 use model::text::OpenText;
-use model::view::{self, Common, NewsRow, ViewDelta, Viewport};
+use model::view::{self, NewsRow, ViewDelta, Viewport};
 use page::wire::{self, Batch, ClientMessage, Frame, News, Op};
-use page::{Language, Renderer, Settings, speak};
+use page::{Language, Renderer, speak};
 use serde::Serialize;
-use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::{Ticks, position};
-use crate::engine::{Handle, HistoryDepth, Watched};
+use super::position;
+use super::shared::LiveShared;
+use crate::engine::{HistoryDepth, Watched};
 use crate::limits;
 
 /// The port to a viewer: text frames in both directions.
@@ -34,71 +34,7 @@ pub trait ViewerLink: Send {
     fn receive(&mut self) -> impl Future<Output = Option<String>> + Send;
 }
 
-/// The threads that render pages.
-#[derive(Clone, Debug)]
-pub enum Drawing {
-    /// Work that is not light runs on blocking threads, a limited number at a time.
-    Threads(Arc<Semaphore>),
-    /// Inline: for simulations, in which nothing may run concurrently.
-    Here,
-}
-
-impl Drawing {
-    /// Renders on as many threads as there are cores.
-    pub fn on_threads() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::Threads(Arc::new(Semaphore::new(cores)))
-    }
-}
-
-/// The data that all viewers share.
-#[derive(Clone, Debug)]
-pub struct LiveShared {
-    handle: Handle,
-    renderer: Arc<Renderer>,
-    ticks: Ticks,
-    drawing: Drawing,
-    /// Rows that are the same for many viewers.
-    common: Arc<Common>,
-    settings: watch::Receiver<Arc<Settings>>,
-}
-
 impl LiveShared {
-    /// The live feed of an engine.
-    pub fn new(handle: Handle, renderer: Arc<Renderer>, drawing: Drawing) -> Self {
-        let ticks = Ticks::start(handle.changes(), limits::TICK);
-        let (_never, settings) = watch::channel(Arc::default());
-        Self {
-            settings,
-            handle,
-            renderer,
-            ticks,
-            drawing,
-            common: Arc::default(),
-        }
-    }
-
-    /// Adds settings, whose changes are sent to all viewers.
-    #[must_use]
-    pub fn with_settings(self, settings: watch::Receiver<Arc<Settings>>) -> Self {
-        Self { settings, ..self }
-    }
-
-    /// Waits until the feed has ended: after that no viewer is sent anything.
-    pub async fn ended(&self) {
-        self.ticks.ended().await;
-    }
-
-    /// The engine whose state is rendered.
-    pub fn engine(&self) -> &Handle {
-        &self.handle
-    }
-
-    /// The whole view of a viewport, with the rows that viewers share. `state` is the state of [`LiveShared::engine`].
-    pub(super) fn whole(&self, state: &State, look: &Viewport) -> ViewDelta {
-        view::delta_with(state, look, Rev(0), &self.common)
-    }
-
     /// Serves one viewer until it disconnects.
     pub async fn serve(self, link: impl ViewerLink) {
         let viewer = Viewer {
@@ -116,26 +52,9 @@ impl LiveShared {
             older_pages: 0,
             asked_before: None,
             news: None,
+            marks: 0,
         };
         viewer.run().await;
-    }
-
-    /// Renders in a language, in the configured place. `None` if the rendering panicked.
-    pub async fn draw<T: Send + 'static>(
-        &self,
-        language: Language,
-        draw: impl FnOnce(&Renderer) -> T + Send + 'static,
-    ) -> Option<T> {
-        let draw = move |renderer: &Renderer| speak(language, || draw(renderer));
-        let turns = match &self.drawing {
-            Drawing::Here => return Some(draw(&self.renderer)),
-            Drawing::Threads(turns) => turns,
-        };
-        let _turn = turns.acquire().await.ok()?;
-        let renderer = self.renderer.clone();
-        tokio::task::spawn_blocking(move || draw(&renderer))
-            .await
-            .ok()
     }
 }
 
@@ -169,6 +88,8 @@ struct Viewer<L> {
     asked_before: Option<Arc<str>>,
     /// Notification items sent last; `None` without a subscription.
     news: Option<LastNews>,
+    /// The change of marks and comments that it was sent last.
+    marks: u64,
 }
 
 /// Notification items sent last to a viewer.
@@ -195,6 +116,7 @@ impl<L: ViewerLink> Viewer<L> {
         let mut news_ticks = self.live.ticks.clone();
         let mut settings = self.live.settings.clone();
         settings.mark_unchanged();
+        let mut marks = self.live.marks.clone();
         if !self.hello().await {
             return;
         }
@@ -205,6 +127,7 @@ impl<L: ViewerLink> Viewer<L> {
             let rests = self.rests;
             let overdue = self.overdue();
             let news_rest = self.news.as_ref().and_then(|news| news.rests);
+            let reviews = self.look.as_ref().is_some_and(|look| look.review);
             let wants_news = self.news.is_some() && news_rest.is_none();
             let going = tokio::select! {
                 // The heartbeat first, as it is seldom due; then frames of the viewer, which may change its viewport: a
@@ -220,6 +143,7 @@ impl<L: ViewerLink> Viewer<L> {
                     true
                 }
                 Ok(()) = settings.changed() => self.tell_settings().await,
+                Ok(()) = marks.changed(), if reviews => self.tell_marks().await,
                 () = sleep_until(news_rest.unwrap_or_else(Instant::now)), if news_rest.is_some() => {
                     self.news.iter_mut().for_each(|news| news.rests = None);
                     true
@@ -263,6 +187,39 @@ impl<L: ViewerLink> Viewer<L> {
             settings: &settings,
         })
         .await
+    }
+
+    /// Sends what changed in marks and comments of reviews.
+    async fn tell_marks(&mut self) -> bool {
+        let marks = self.live.marks.borrow().clone();
+        let since = std::mem::replace(&mut self.marks, marks.revision);
+        let Some(changes) = marks.since(since) else {
+            return self.tell_all_marks(marks.revision).await;
+        };
+        for one in changes {
+            let frame = Frame::Marks {
+                revision: one.revision,
+                folder: Some(&one.folder),
+                path: one.path.as_deref(),
+                comments: one.comments,
+            };
+            if !self.send(&frame).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Says at which change marks and comments are, so that a list from before is read again.
+    async fn tell_all_marks(&mut self, revision: u64) -> bool {
+        self.marks = revision;
+        let frame = Frame::Marks {
+            revision,
+            folder: None,
+            path: None,
+            comments: true,
+        };
+        self.send(&frame).await
     }
 
     /// Sends the notification items if they changed since the last list.
@@ -329,6 +286,11 @@ impl<L: ViewerLink> Viewer<L> {
                 self.spliced = None;
                 self.unacknowledged.clear();
                 self.look_at(message.look().filter(|_| !hidden)).await;
+                let marks = self.live.marks.borrow().revision;
+                let reviews = self.look.as_ref().is_some_and(|look| look.review);
+                if reviews && !self.tell_all_marks(marks).await {
+                    return false;
+                }
                 self.look.is_none() || self.bring_up_to_date().await
             }
         }

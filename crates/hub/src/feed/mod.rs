@@ -5,6 +5,8 @@
 
 pub mod live;
 pub mod position;
+mod shared;
 mod tick;
 
+pub use shared::{Drawing, LiveShared};
 pub use tick::Ticks;

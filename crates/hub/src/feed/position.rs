@@ -10,7 +10,7 @@ use page::Language;
 use page::limits::NAME_BYTES;
 use tokio::time::timeout;
 
-use super::live::LiveShared;
+use super::shared::LiveShared;
 use crate::engine::{Handle, HistoryDepth, Watched};
 use crate::limits;
 

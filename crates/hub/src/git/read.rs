@@ -95,7 +95,7 @@ impl Repository {
         let base = self.compared(scope, &status.head).await?;
         let run = self.diff(scope, &base).args(["--raw", "--numstat", "-z"]);
         let files = list(&run.go().await?).map_err(|_| GitError::Failed {
-            command: "diff".to_owned(),
+            command: "git diff".to_owned(),
             words: "it printed no list of changes".to_owned(),
         })?;
         let mut files: Vec<Listed> = files
@@ -125,7 +125,8 @@ impl Repository {
         })
     }
 
-    /// One changed file, and what it is compared with. Only what is listed can be named: no ignored file, and none of another folder.
+    /// One changed file, and what it is compared with; its lines are not counted. Only what is listed can be named: no ignored file, and
+    /// none of another folder.
     ///
     /// # Errors
     /// It has no change, or git refuses.
@@ -139,7 +140,8 @@ impl Repository {
             return Err(GitError::NoSuchFile);
         }
         let base = self.compared(scope, &self.head().await?).await?;
-        let run = self.diff(scope, &base).args(["--raw", "--numstat", "-z"]);
+        // To count the lines of a large file takes as long as to compare it, which is done for what is shown anyway.
+        let run = self.diff(scope, &base).args(["--raw", "-z"]);
         let printed = run.paths([path].into_iter().chain(old)).go().await?;
         let mut found = list(&printed).unwrap_or_default().into_iter();
         if let Some(change) = found.find(|one| one.path == *path) {
@@ -238,7 +240,7 @@ impl Repository {
     }
 
     /// The branch that others are made from, where one is known: the remote's, else one with a usual name.
-    async fn main_branch(&self) -> Result<Option<String>, GitError> {
+    pub(super) async fn main_branch(&self) -> Result<Option<String>, GitError> {
         let run = Run::read(&self.root, "symbolic-ref").args([
             "--quiet",
             "--short",
@@ -299,7 +301,7 @@ impl Repository {
             let look = move || untracked::look(&place, limits::GIT_FILE_BYTES);
             let found = blocking(look).await?;
             let content = found.content.ok_or(GitError::TooMuch {
-                command: "diff".to_owned(),
+                command: "git diff".to_owned(),
                 bytes: limits::GIT_FILE_BYTES,
             })?;
             if is_binary(&content) {
@@ -310,6 +312,9 @@ impl Repository {
                 return Ok(FileDiff::of(patch, true, options));
             }
             return Ok(FileDiff::of_texts(Vec::new(), content, options));
+        }
+        if let Some(diff) = self.large(file, options).await? {
+            return Ok(diff);
         }
         let printed = self.patch(scope, base, file, usize::MAX >> 40).await?;
         let compare = move || Ok(FileDiff::of(Patch::parse(&printed), true, options));

@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use changes::FilePath;
@@ -15,15 +16,17 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::GitError;
+use super::{GitError, Progress};
 use crate::limits;
 use crate::workspace::own_variables;
 
 /// Settings that a repository may have and that would run programs while it is only read, or change what is printed.
-const QUIET: [&str; 8] = [
+const QUIET: [&str; 9] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.quotePath=false",
+    // Others take minutes for files that one person's settings never met.
+    "diff.algorithm=default",
     "diff.orderFile=/dev/null",
     "diff.noprefix=false",
     "diff.mnemonicPrefix=false",
@@ -46,10 +49,18 @@ const MISLEADING: [&str; 11] = [
     "GIT_CONFIG_PARAMETERS",
 ];
 
-/// Commands that compare work files, and so run the filters of the repository's attributes.
-const COMPARES: [&str; 2] = ["status", "diff"];
-/// Names of settings that make git run a filter.
-const FILTERS: &str = r"^filter\..*\.(clean|smudge|process|required)$";
+/// Commands that read work files or merge, and so run the filters and drivers of the repository's attributes. What writes an index reads
+/// files again that changed at the time of the index.
+const COMPARES: [&str; 6] = [
+    "status",
+    "diff",
+    "read-tree",
+    "update-index",
+    "write-tree",
+    "merge-tree",
+];
+/// Names of settings that make git run a filter, or a program that merges a file.
+const FILTERS: &str = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver)$";
 
 static ROOM: Semaphore = Semaphore::const_new(limits::GIT_AT_ONCE);
 
@@ -62,9 +73,12 @@ pub(super) struct Run {
     input: Vec<u8>,
     variables: Vec<(OsString, OsString)>,
     reads: bool,
+    /// True if neither hooks nor filters of the repository's own configuration may run.
+    guarded: bool,
     bytes: usize,
     time: Duration,
     program: &'static str,
+    progress: Option<Arc<Progress>>,
 }
 
 impl Run {
@@ -78,9 +92,11 @@ impl Run {
             input: Vec::new(),
             variables: Vec::new(),
             reads: true,
+            guarded: false,
             bytes: limits::GIT_LIST_BYTES,
             time: limits::GIT_READ,
             program: "git",
+            progress: None,
         }
     }
 
@@ -93,9 +109,23 @@ impl Run {
         }
     }
 
+    /// Without hooks, and without filters that the repository's own configuration defines: for what a person asked for without having
+    /// seen either.
+    pub(super) fn guarded(self) -> Self {
+        Self {
+            guarded: true,
+            ..self
+        }
+    }
+
     /// Another program than git, for what only that can do.
     pub(super) fn program(self, program: &'static str) -> Self {
         Self { program, ..self }
+    }
+
+    /// Reports what it prints while it runs.
+    pub(super) fn reporting(self, progress: Option<Arc<Progress>>) -> Self {
+        Self { progress, ..self }
     }
 
     pub(super) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
@@ -130,28 +160,42 @@ impl Run {
         Ok(printed)
     }
 
-    /// Turns off the filters of the repository for this run. Whoever can write its configuration, such as an agent that may edit files,
-    /// could otherwise have a program run by a look at the changes. The names are looked up for each run, and passed as variables:
-    /// a name may have any character.
+    /// Runs a command that says yes by the status 0 and no by the status 1. The answer, and what it printed.
+    pub(super) async fn answer(mut self) -> Result<(bool, Vec<u8>), GitError> {
+        let (status, out, words) = self.ended().await?;
+        match status.code() {
+            Some(0) => Ok((true, out)),
+            Some(1) => Ok((false, out)),
+            _ => Err(self.failed(&out, words)),
+        }
+    }
+
+    /// Turns off filters for this run: all of them for a read, those of the repository's own configuration else. Whoever can write that
+    /// configuration, such as an agent that may edit files, could otherwise have a program run by a look at the changes. The names are
+    /// looked up for each run, and passed as variables: a name may have any character.
     async fn without_filters(&mut self) -> Result<(), GitError> {
-        let names =
-            Self::read(&self.folder, "config").args(["-z", "--name-only", "--get-regexp", FILTERS]);
+        let names = Self::read(&self.folder, "config").args([
+            "-z",
+            "--show-scope",
+            "--name-only",
+            "--get-regexp",
+            FILTERS,
+        ]);
         let names = match Box::pin(names.go()).await {
             Ok(names) => names,
             // git says by its status that there is none.
             Err(GitError::Failed { words, .. }) if words.is_empty() => return Ok(()),
             Err(error) => return Err(error),
         };
-        let names = names
-            .split(|byte| *byte == 0)
-            .filter(|name| !name.is_empty());
+        let mut fields = names.split(|byte| *byte == 0);
         let mut count = 0;
-        for name in names {
-            let value = if name.ends_with(b".required") {
-                "false"
-            } else {
-                ""
-            };
+        while let (Some(scope), Some(name)) = (fields.next(), fields.next()) {
+            if !self.reads && matches!(scope, b"system" | b"global") {
+                continue;
+            }
+            // A driver that fails leaves a conflict.
+            let fails = name.ends_with(b".required") || name.ends_with(b".driver");
+            let value = if fails { "false" } else { "" };
             self.variables.push((
                 format!("GIT_CONFIG_KEY_{count}").into(),
                 OsStr::from_bytes(name).to_owned(),
@@ -167,7 +211,16 @@ impl Run {
 
     /// Runs it, and returns what it printed, and the messages of git and its hooks.
     pub(super) async fn words(mut self) -> Result<(Vec<u8>, String), GitError> {
-        if self.reads && COMPARES.contains(&self.command) {
+        let (status, out, words) = self.ended().await?;
+        match status.success() {
+            true => Ok((out, words)),
+            false => Err(self.failed(&out, words)),
+        }
+    }
+
+    /// Runs it to its end: its status, what it printed, and its messages.
+    async fn ended(&mut self) -> Result<(ExitStatus, Vec<u8>, String), GitError> {
+        if self.guarded || (self.reads && COMPARES.contains(&self.command)) {
             self.without_filters().await?;
         }
         // The semaphore is never closed.
@@ -176,7 +229,7 @@ impl Run {
             std::io::ErrorKind::NotFound if self.program == "git" => GitError::Missing,
             _ => error.into(),
         })?;
-        let group = Group(child.id());
+        let group = Group::of(child.id());
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
@@ -188,8 +241,8 @@ impl Run {
         let all = async {
             let ((), out, words) = tokio::join!(
                 write,
-                up_to(stdout, self.bytes),
-                up_to(stderr, limits::GIT_WORDS_BYTES)
+                up_to(stdout, self.bytes, self.progress.as_deref()),
+                last_of(stderr, self.progress.as_deref())
             );
             let (out, words) = (out?, words?);
             if out.1 {
@@ -199,21 +252,23 @@ impl Run {
         };
         let ended = timeout(self.time, all).await;
         let (status, out, words) = ended.map_err(|_| GitError::Slow {
-            command: self.command.to_owned(),
+            command: self.named(),
             seconds: self.time.as_secs(),
         })??;
-        let words = plain::block(String::from_utf8_lossy(&words.0).trim_end());
+        let words = plain::block(String::from_utf8_lossy(&words).trim_end());
         let Some(status) = status else {
             return Err(GitError::TooMuch {
-                command: self.command.to_owned(),
+                command: self.named(),
                 bytes: self.bytes,
             });
         };
         group.ended();
-        match status.success() {
-            true => Ok((out.0, words)),
-            false => Err(self.failed(&out.0, words)),
-        }
+        Ok((status, out.0, words))
+    }
+
+    /// The program and its subcommand, as a person would type them.
+    fn named(&self) -> String {
+        format!("{} {}", self.program, self.command)
     }
 
     fn failed(&self, out: &[u8], words: String) -> GitError {
@@ -223,7 +278,7 @@ impl Run {
         };
         let words: String = words.chars().take(limits::GIT_WORDS_BYTES).collect();
         GitError::Failed {
-            command: self.command.to_owned(),
+            command: self.named(),
             words,
         }
     }
@@ -234,6 +289,14 @@ impl Run {
             process.arg("--no-pager").arg("--literal-pathspecs");
             for setting in QUIET.iter().filter(|_| self.reads) {
                 process.args(["-c", setting]);
+            }
+            if self.guarded {
+                process.args([
+                    "-c",
+                    "core.hooksPath=/dev/null",
+                    "-c",
+                    "core.fsmonitor=false",
+                ]);
             }
         }
         process.arg(self.command).args(&self.args);
@@ -267,31 +330,70 @@ impl Run {
     }
 }
 
-/// Reads up to a bound, then on without keeping it: a program must not hang because nobody reads. True if there was more.
+/// Reads up to a bound: of what git lists and shows, more is no use. True if there was more.
 async fn up_to(
     from: Option<impl AsyncRead + Unpin>,
     most: usize,
+    progress: Option<&Progress>,
 ) -> std::io::Result<(Vec<u8>, bool)> {
     let mut read = Vec::new();
-    let Some(from) = from else {
+    let Some(mut from) = from else {
         return Ok((read, false));
     };
-    let mut from = from.take(most as u64);
-    from.read_to_end(&mut read).await?;
-    let mut from = from.into_inner();
-    let more = read.len() == most && from.read(&mut [0]).await? > 0;
-    // Of what git lists and shows, more is no use; of what it says, the rest is dropped.
-    if more && most == limits::GIT_WORDS_BYTES {
-        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    loop {
+        let known = read.len();
+        if known == read.capacity() {
+            read.reserve(PIECE.max(known));
+        }
+        if from.read_buf(&mut read).await? == 0 {
+            return Ok((read, false));
+        }
+        if let Some(progress) = progress {
+            progress.take(&read[known..]);
+        }
+        if read.len() > most {
+            read.truncate(most);
+            return Ok((read, true));
+        }
     }
-    Ok((read, more))
 }
 
-/// What git started, which is killed with it where it has not ended.
-struct Group(Option<u32>);
+/// Reads to the end, and keeps the last of it: a program must not hang because nobody reads.
+async fn last_of(
+    from: Option<impl AsyncRead + Unpin>,
+    progress: Option<&Progress>,
+) -> std::io::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    let Some(mut from) = from else {
+        return Ok(read);
+    };
+    loop {
+        let known = read.len();
+        read.reserve(PIECE);
+        if from.read_buf(&mut read).await? == 0 {
+            return Ok(read);
+        }
+        if let Some(progress) = progress {
+            progress.take(&read[known..]);
+        }
+        read.drain(..read.len().saturating_sub(limits::GIT_WORDS_BYTES));
+    }
+}
+
+/// Bytes that are read at once: what a pipe has room for.
+const PIECE: usize = 64 << 10;
+
+/// A process and what it started, which are killed with this where they have not ended.
+pub(crate) struct Group(Option<u32>);
 
 impl Group {
-    fn ended(mut self) {
+    /// The process group of a process that was begun with its own.
+    pub(crate) fn of(id: Option<u32>) -> Self {
+        Self(id)
+    }
+
+    /// Everything of it has ended.
+    pub(crate) fn ended(mut self) {
         self.0 = None;
     }
 }

@@ -12,6 +12,14 @@ use super::run::Run;
 use super::{GitError, Repository};
 use crate::limits;
 
+/// Variables that name Drovers as the author of a commit that no branch has.
+pub(super) const OWN_NAME: [(&str, &str); 4] = [
+    ("GIT_AUTHOR_NAME", "Drovers"),
+    ("GIT_AUTHOR_EMAIL", "drovers@localhost"),
+    ("GIT_COMMITTER_NAME", "Drovers"),
+    ("GIT_COMMITTER_EMAIL", "drovers@localhost"),
+];
+
 /// Where discarded states are kept.
 const DISCARDED: &str = "refs/drovers/discarded/";
 
@@ -74,7 +82,7 @@ pub enum Act {
     Commit {
         /// The message.
         message: String,
-        /// True if it replaces the last commit.
+        /// True if it replaces the last commit, whose message stays if there is no other.
         #[serde(default)]
         amend: bool,
     },
@@ -138,7 +146,7 @@ impl Repository {
                 old,
                 lines: None,
             } => {
-                let run = Run::write(&self.root, "add").args(["--all"]);
+                let run = self.write("add").args(["--all"]);
                 output(run.paths(&paths_of(&path, old.as_deref())?)).await
             }
             Act::Unstage {
@@ -174,7 +182,7 @@ impl Repository {
                         "a branch needs a name that does not begin with `-`",
                     ));
                 }
-                output(Run::write(&self.root, "switch").args(["--create", &name])).await
+                output(self.write("switch").args(["--create", &name])).await
             }
             Act::PullRequest => self.pull_request().await,
         }
@@ -183,8 +191,8 @@ impl Repository {
     async fn unstage(&self, paths: &[FilePath]) -> Result<Done, GitError> {
         let born = self.status().await?.head.commit.is_some();
         let run = match born {
-            true => Run::write(&self.root, "restore").args(["--staged"]),
-            false => Run::write(&self.root, "rm").args(["--cached", "--quiet", "--force"]),
+            true => self.write("restore").args(["--staged"]),
+            false => self.write("rm").args(["--cached", "--quiet", "--force"]),
         };
         output(run.paths(paths)).await
     }
@@ -270,7 +278,9 @@ impl Repository {
         .into_bytes();
         entry.extend_from_slice(file.path.as_bytes());
         entry.push(0);
-        let run = Run::write(&self.root, "update-index").args(["-z", "--add", "--index-info"]);
+        let run = self
+            .write("update-index")
+            .args(["-z", "--add", "--index-info"]);
         output(run.input(entry)).await
     }
 
@@ -289,7 +299,7 @@ impl Repository {
             }
             false => "--no-filters".into(),
         };
-        let run = Run::write(&self.root, "hash-object").args(["-w", "--stdin"]);
+        let run = self.write("hash-object").args(["-w", "--stdin"]);
         Ok(line(&run.args([how]).input(content).go().await?))
     }
 
@@ -304,17 +314,13 @@ impl Repository {
                 None => false,
             };
             let run = match in_head {
-                true => Run::write(&self.root, "restore").args([
-                    "--source=HEAD",
-                    "--staged",
-                    "--worktree",
-                ]),
-                false => Run::write(&self.root, "rm").args([
-                    "--cached",
-                    "--quiet",
-                    "--force",
-                    "--ignore-unmatch",
-                ]),
+                true => self
+                    .write("restore")
+                    .args(["--source=HEAD", "--staged", "--worktree"]),
+                false => {
+                    self.write("rm")
+                        .args(["--cached", "--quiet", "--force", "--ignore-unmatch"])
+                }
             };
             output += &run.paths([path]).words().await?.1;
             if !in_head {
@@ -362,7 +368,7 @@ impl Repository {
         now: i64,
         index: &std::path::Path,
     ) -> Result<String, GitError> {
-        let write = |command| Run::write(&self.root, command).variable("GIT_INDEX_FILE", index);
+        let write = |command| self.write(command).variable("GIT_INDEX_FILE", index);
         write("read-tree")
             .args([head.unwrap_or("--empty")])
             .go()
@@ -382,20 +388,12 @@ impl Repository {
         if let Some(head) = head {
             run = run.args(["-p", head]);
         }
-        for (name, value) in [
-            ("GIT_AUTHOR_NAME", "Drovers"),
-            ("GIT_AUTHOR_EMAIL", "drovers@localhost"),
-            ("GIT_COMMITTER_NAME", "Drovers"),
-            ("GIT_COMMITTER_EMAIL", "drovers@localhost"),
-        ] {
+        for (name, value) in OWN_NAME {
             run = run.variable(name, value);
         }
         let commit = line(&run.go().await?);
         let name = format!("{DISCARDED}{now}");
-        Run::write(&self.root, "update-ref")
-            .args([&name, &commit])
-            .go()
-            .await?;
+        self.write("update-ref").args([&name, &commit]).go().await?;
         Ok(name)
     }
 
@@ -405,10 +403,7 @@ impl Repository {
         let names = String::from_utf8_lossy(&names).into_owned();
         let names: Vec<&str> = names.lines().collect();
         for name in &names[..names.len().saturating_sub(limits::GIT_DISCARDED)] {
-            let forgotten = Run::write(&self.root, "update-ref")
-                .args(["-d", name])
-                .go()
-                .await;
+            let forgotten = self.write("update-ref").args(["-d", name]).go().await;
             if let Err(error) = forgotten {
                 tracing::warn!(%error, "a discarded state is kept beyond the bound");
             }
@@ -423,25 +418,24 @@ impl Repository {
             return Err(GitError::Invalid("`kept` is no name of a discarded state"));
         }
         let source = format!("--source={kept}");
-        let run = Run::write(&self.root, "restore").args([&*source, "--worktree"]);
+        let run = self.write("restore").args([&*source, "--worktree"]);
         output(run.paths([path])).await
     }
 
     async fn commit(&self, message: String, amend: bool) -> Result<Done, GitError> {
-        if message.trim().is_empty() {
-            return Err(GitError::Invalid("a commit needs a message"));
-        }
-        let run = Run::write(&self.root, "commit").args(["--file=-"]);
-        let run = match amend {
-            true => run.args(["--amend"]),
-            false => run,
+        let run = self.write("commit");
+        let run = match (amend, message.trim().is_empty()) {
+            (false, true) => return Err(GitError::Invalid("a commit needs a message")),
+            (false, false) => run.args(["--file=-"]),
+            (true, false) => run.args(["--amend", "--file=-"]),
+            (true, true) => run.args(["--amend", "--no-edit"]),
         };
         output(run.input(message.into_bytes())).await
     }
 
     async fn push(&self) -> Result<Done, GitError> {
         let head = self.status().await?.head;
-        let run = Run::write(&self.root, "push");
+        let run = self.write("push").args(["--progress"]);
         match (head.upstream, head.branch) {
             (Some(_), _) => output(run).await,
             (None, Some(branch)) => {
@@ -455,14 +449,13 @@ impl Repository {
     }
 
     async fn pull_request(&self) -> Result<Done, GitError> {
-        let made = Run::write(&self.root, "pr")
-            .program("gh")
-            .args(["create", "--fill"]);
+        let made = self.write("pr").program("gh").args(["create", "--fill"]);
         match output(made).await {
             Err(GitError::System(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
             made => return made,
         }
-        let made = Run::write(&self.root, "mr")
+        let made = self
+            .write("mr")
             .program("glab")
             .args(["create", "--fill", "--yes"]);
         match output(made).await {

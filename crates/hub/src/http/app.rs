@@ -8,9 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
-use super::log::SharedCompressor;
+use super::compared::Comparisons;
+use super::compressor::SharedCompressor;
 use super::problem::Problem;
-use super::review::SessionChanges;
+use super::session_changes::SessionChanges;
 use crate::access::{Access, Throttle};
 use crate::command::Commands;
 use crate::inspect::{Inspections, PageErrors};
@@ -37,10 +38,11 @@ struct Inner {
     viewers: Arc<Semaphore>,
     ending: CancellationToken,
     started: Timestamp,
-    press: Arc<SharedCompressor>,
+    compressor: Arc<SharedCompressor>,
     session_changes: SessionChanges,
     inspections: Inspections,
     page_errors: PageErrors,
+    comparisons: Comparisons,
 }
 
 impl App {
@@ -53,32 +55,7 @@ impl App {
             Arc::from(text)
         });
         let commands = hub.commands();
-        let (refusing, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
-        tokio::spawn(async move {
-            let refuse = || refusing.keep_refusing();
-            let kept = tasks.keep("refusing requests of stopped sessions", refuse);
-            ended.run_until_cancelled(kept).await
-        });
-        let (sending, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
-        tokio::spawn(async move {
-            let send = || sending.keep_sending();
-            let kept = tasks.keep("sending queued prompts", send);
-            ended.run_until_cancelled(kept).await
-        });
-        let (counting, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
-        let (account, settings) = (hub.account().clone(), hub.settings().clone());
-        tokio::spawn(async move {
-            let count = || counting.keep_account(&account, &settings);
-            let kept = tasks.keep("counting cost and time", count);
-            ended.run_until_cancelled(kept).await
-        });
-        let (indexing, ended, tasks) = (commands.clone(), ending.clone(), hub.tasks().clone());
-        let search = hub.search().clone();
-        tokio::spawn(async move {
-            let keep = || indexing.keep_index(&search);
-            let kept = tasks.keep("keeping the search index", keep);
-            ended.run_until_cancelled(kept).await
-        });
+        hub.keep_commands(&commands, &ending);
         let open = match &options.access {
             Access::Anybody => Some(Arc::from(OPEN)),
             Access::Keys(_) => None,
@@ -92,10 +69,11 @@ impl App {
             viewers: Arc::new(Semaphore::new(limits::VIEWERS)),
             ending,
             started: hub.engine().now(),
-            press: Arc::new(SharedCompressor::new()),
+            compressor: Arc::new(SharedCompressor::new()),
             session_changes: SessionChanges::default(),
             inspections: Inspections::default(),
             page_errors: PageErrors::default(),
+            comparisons: Comparisons::default(),
             hub,
         }))
     }
@@ -142,8 +120,8 @@ impl App {
     }
 
     /// The shared compressor for all readers of the log.
-    pub(super) fn press(&self) -> Arc<SharedCompressor> {
-        self.0.press.clone()
+    pub(super) fn compressor(&self) -> Arc<SharedCompressor> {
+        self.0.compressor.clone()
     }
 
     /// Changes that servers reported of sessions lately.
@@ -159,6 +137,11 @@ impl App {
     /// The log of errors that pages report.
     pub(super) fn page_errors(&self) -> &PageErrors {
         &self.0.page_errors
+    }
+
+    /// Comparisons of files that were made lately.
+    pub(super) fn comparisons(&self) -> &Comparisons {
+        &self.0.comparisons
     }
 
     /// Cancelled once the hub shuts down: streaming responses end then.
@@ -204,6 +187,7 @@ impl App {
             found,
             settings,
             inspect: false,
+            drafted: None,
         }
     }
 }

@@ -7,8 +7,9 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use model::State;
 use model::ids::{InstanceId, MessageId, ParallelId, SessionId};
+use model::time::Timestamp;
 use model::view::Viewport;
-use page::{Language, Renderer};
+use page::{Context, Language, Renderer};
 use serde::Deserialize;
 use tokio::time::sleep;
 
@@ -79,11 +80,7 @@ pub(super) async fn instance(
     Spoken(language): Spoken,
     Path(instance): Path<InstanceId>,
 ) -> Response {
-    let look = Viewport {
-        instance: Some(instance),
-        ..Viewport::default()
-    };
-    document(&app, language, look, None).await
+    document(&app, language, at(instance, None), None).await
 }
 
 /// The page with a selected session.
@@ -94,10 +91,8 @@ pub(super) async fn session(
     Query(window): Query<Window>,
 ) -> Response {
     let look = Viewport {
-        instance: Some(instance),
-        session: Some(session),
         from: window.from,
-        ..Viewport::default()
+        ..at(instance, Some(session))
     };
     document(&app, language, look, window.before).await
 }
@@ -109,9 +104,8 @@ pub(super) async fn parallel(
     Path((instance, parallel)): Path<(InstanceId, ParallelId)>,
 ) -> Response {
     let look = Viewport {
-        instance: Some(instance),
         parallel: Some(parallel),
-        ..Viewport::default()
+        ..at(instance, None)
     };
     document(&app, language, look, None).await
 }
@@ -123,9 +117,8 @@ pub(super) async fn review(
     Path(instance): Path<InstanceId>,
 ) -> Response {
     let look = Viewport {
-        instance: Some(instance),
         review: true,
-        ..Viewport::default()
+        ..at(instance, None)
     };
     document(&app, language, look, None).await
 }
@@ -137,10 +130,8 @@ pub(super) async fn session_review(
     Path((instance, session)): Path<(InstanceId, SessionId)>,
 ) -> Response {
     let look = Viewport {
-        instance: Some(instance),
-        session: Some(session),
         review: true,
-        ..Viewport::default()
+        ..at(instance, Some(session))
     };
     document(&app, language, look, None).await
 }
@@ -165,6 +156,15 @@ pub(super) async fn inspect(Shared(app): Shared<App>, Spoken(language): Spoken) 
     }
 }
 
+/// A look at an instance, or at a session of it.
+fn at(instance: InstanceId, session: Option<SessionId>) -> Viewport {
+    Viewport {
+        instance: Some(instance),
+        session,
+        ..Viewport::default()
+    }
+}
+
 async fn document(
     app: &App,
     language: Language,
@@ -186,7 +186,10 @@ async fn document(
     let html = app.hub().live().draw(language, move |renderer| {
         let recent = shared.hub().offered_folders();
         let settings = shared.hub().settings().now();
-        let context = shared.context(&recent, &found, &settings);
+        let context = Context {
+            drafted: drafted(&shared, &seen.viewport),
+            ..shared.context(&recent, &found, &settings)
+        };
         // Nothing is retained for a viewport that does not exist.
         if exists {
             renderer.document(&seen, &context)
@@ -202,6 +205,13 @@ async fn document(
         Some(html) => (status, Html(html)).into_response(),
         None => Problem::internal("The page could not be drawn").into_response(),
     }
+}
+
+/// When the draft of the prompt in front was written last.
+fn drafted(app: &App, look: &Viewport) -> Option<Timestamp> {
+    let session = look.session.as_ref().map_or("new", |id| id.as_str());
+    let instance = look.instance.as_ref()?;
+    Some(app.hub().drafts().get(instance, session).at)
 }
 
 /// Retains conversations until the page's own socket requests it.

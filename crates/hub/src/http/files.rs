@@ -1,9 +1,10 @@
-//! Images attached to messages or returned by tools.
+//! Images and PDFs attached to messages or returned by tools.
 //!
-//! Only raster images, with the media type of their own first bytes; no other file of a server is served.
+//! Only raster images, with the media type of their own first bytes, and PDFs, which a browser stores and does not open here; no other file
+//! of a server is served.
 
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use model::ids::{InstanceId, MessageId, PartId, SessionId};
 use model::state::Body;
@@ -16,14 +17,14 @@ use crate::{limits, picture};
 /// The content of a part never changes under its revision, which is part of the URL.
 const FOR_AN_HOUR: &str = "private, max-age=3600";
 
-/// An image in a part of a message, by its index among the part's files.
+/// An image or a PDF in a part of a message, by its index among the part's files.
 #[utoipa::path(
     get, path = "/api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}", tag = "sessions",
     params(
         ("id" = String, Path), ("sid" = String, Path), ("mid" = String, Path), ("pid" = String, Path), ("nth" = usize, Path)
     ),
     responses(
-        (status = 200, description = "A PNG, JPEG, GIF or WebP", content_type = "image/*"),
+        (status = 200, description = "A PNG, JPEG, GIF or WebP; a PDF as an attachment", content_type = "image/*"),
         (status = 404, description = "No such file, or none that is shown", body = Problem)
     )
 )]
@@ -47,16 +48,22 @@ pub(super) async fn read(
     let raw = raw.ok_or_else(Problem::no_fragment)?;
     let read = move || {
         let file = file(raw.get(), nth)?;
-        let (media_type, _) = picture::of(&file)?;
+        let image = picture::of(&file).map(|(media_type, _)| (media_type, "inline"));
+        let document = || Some((picture::document(&file)?, "attachment"));
+        let (media_type, place) = image.or_else(document)?;
         let most = usize::try_from(limits::PICTURE_BYTES).unwrap_or(usize::MAX);
-        Some((media_type, file.content(most)?))
+        Some((media_type, place, file.content(most)?))
     };
-    let (media_type, content) = tokio::task::spawn_blocking(read)
+    let (media_type, place, content) = tokio::task::spawn_blocking(read)
         .await
         .ok()
         .flatten()
         .ok_or_else(Problem::no_fragment)?;
-    let headers = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, FOR_AN_HOUR)];
+    let headers = [
+        (CONTENT_TYPE, media_type),
+        (CONTENT_DISPOSITION, place),
+        (CACHE_CONTROL, FOR_AN_HOUR),
+    ];
     Ok((headers, content).into_response())
 }
 

@@ -130,6 +130,21 @@ pub(super) async fn archived(
     Ok(Html(speak(language, || page::archive(&instance, &rows))))
 }
 
+/// Why a session is in its state, as the hint of its row says it.
+pub(super) async fn why(
+    State(app): State<App>,
+    Spoken(language): Spoken,
+    Path((instance, session)): Path<(InstanceId, SessionId)>,
+) -> Result<Html<String>, Problem> {
+    let standing = app.hub().engine().read(|state| {
+        let found = state.instances.get(&instance)?;
+        let session = found.sessions.get(&session)?;
+        Some(view::standing(state, found, session))
+    });
+    let standing = standing.ok_or_else(Problem::no_fragment)?;
+    Ok(Html(speak(language, || page::why(&standing))))
+}
+
 async fn fragment(
     app: &App,
     language: Language,

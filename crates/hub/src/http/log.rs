@@ -11,7 +11,6 @@
 //!
 //! The `id` of each is the cursor after it. Comments are sent as heartbeats; they carry the cursor as well.
 
-mod compressor;
 mod out;
 
 use std::collections::VecDeque;
@@ -29,7 +28,6 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
 
-pub(super) use self::compressor::SharedCompressor;
 use self::out::Out;
 use super::app::App;
 use super::ending::{End, Ending};
@@ -91,7 +89,7 @@ pub(super) async fn follow(
         cursor,
         ask,
         pending: VecDeque::new(),
-        out: Out::new(squeezed.then(|| app.press())),
+        out: Out::new(squeezed.then(|| app.compressor())),
         beat: Instant::now() + limits::LOG_BEAT,
         ending: Ending::of(&app, ended),
         greeted: false,

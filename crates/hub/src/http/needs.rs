@@ -64,7 +64,10 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/fragment/i/{instance}/s/{session}/older", Watch),
     ("GET", "/fragment/since", Watch),
     ("GET", "/fragment/search", Watch),
+    ("GET", "/fragment/worktrees/{instance}", Watch),
+    ("GET", "/fragment/worktrees/{instance}/new", Watch),
     ("GET", "/fragment/i/{instance}/s/{session}/verify", Watch),
+    ("GET", "/fragment/i/{instance}/s/{session}/why", Watch),
     // Feeds.
     ("GET", "/api/live", Watch),
     ("GET", "/api/log", Watch),
@@ -77,6 +80,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("POST", "/api/page-errors", Watch),
     // The hub.
     ("GET", "/api/health", Watch),
+    ("GET", "/metrics", Watch),
     ("GET", "/api/openapi.json", Watch),
     ("GET", "/api/discover", Watch),
     ("GET", "/api/settings", Watch),
@@ -141,12 +145,19 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/api/instances/{id}/review", Watch),
     ("GET", "/api/instances/{id}/review/patch", Watch),
     ("GET", "/api/instances/{id}/review/image", Watch),
+    ("GET", "/api/instances/{id}/review/marks", Watch),
     ("PUT", "/api/instances/{id}/review/viewed", Drive),
     ("POST", "/api/instances/{id}/review/comments", Drive),
     ("PUT", "/api/instances/{id}/review/comments/{cid}", Drive),
     ("DELETE", "/api/instances/{id}/review/comments/{cid}", Drive),
     ("POST", "/api/instances/{id}/review/send", Drive),
     ("POST", "/api/instances/{id}/review/git", Drive),
+    // Work trees. A set-up command that nobody allowed yet, and a folder that nobody trusts, need `Admin`: the handler asks for it.
+    ("GET", "/api/instances/{id}/worktrees", Watch),
+    ("POST", "/api/instances/{id}/worktrees", Drive),
+    ("GET", "/api/instances/{id}/worktrees/plan", Watch),
+    ("GET", "/api/instances/{id}/worktrees/making/{job}", Watch),
+    ("POST", "/api/instances/{id}/worktrees/act", Drive),
     // Requests of agents.
     ("GET", "/api/instances/{id}/permissions", Watch),
     ("POST", "/api/instances/{id}/permissions/{pid}", Answer),

@@ -260,6 +260,33 @@ impl Problem {
         Self::new(status, "review", "Not stored", error)
     }
 
+    /// A set-up command was not allowed.
+    pub(super) fn setup(detail: impl ToString) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "setup-not-allowed",
+            "The set-up command is not allowed yet",
+            detail,
+        )
+        .next("Allow it by its fingerprint in `allow_setup`, or send `skip_setup`")
+    }
+
+    /// Something is in the way of a work tree.
+    pub(super) fn of_worktree(status: StatusCode, detail: impl ToString) -> Self {
+        Self::new(status, "worktree", "Not done", detail)
+    }
+
+    /// The hub does not know how far a new work tree is.
+    pub(super) fn no_making() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-work-tree",
+            "Unknown work tree",
+            "The hub does not know how far this work tree is: it was restarted, or that was long ago",
+        )
+        .next("See the list of work trees. The prompt is a draft of its session")
+    }
+
     /// The server of a folder runs elsewhere.
     pub(super) fn not_here(folder: &str) -> Self {
         let detail = format!(
@@ -276,15 +303,10 @@ impl Problem {
         )
     }
 
-    /// What happened and the next step, as sentences without the last full stop.
-    pub(super) fn sentence(&self) -> String {
-        let next = self.next.as_deref().unwrap_or_default();
-        let parts = [self.detail.trim_end_matches('.'), next];
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        let text = parts.join(". ");
-        let mut chars = text.chars();
-        let first = chars.next().map(|c| c.to_uppercase().to_string());
-        first.unwrap_or_default() + chars.as_str().trim_end_matches('.')
+    /// What happened and the next step, each for [`sentence`].
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let all = [Some(&self.detail), self.next.as_ref()];
+        all.into_iter().flatten().cloned().collect()
     }
 
     /// An internal failure.

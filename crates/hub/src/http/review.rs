@@ -16,60 +16,17 @@ use super::app::App;
 use super::problem::Problem;
 use crate::command::CommandError;
 use crate::git::{GitError, GitScope};
-use crate::review::ReviewError;
+use crate::review::{ReviewError, Scope};
 
 pub(super) use acts::{__path_act, act};
 pub(super) use api::{
-    __path_image, __path_list, __path_next, __path_patch, __path_view, image, list, next, patch,
-    view,
+    __path_image, __path_list, __path_marks, __path_next, __path_patch, __path_view, image, list,
+    marks, next, patch, view,
 };
 pub(super) use comments::{
     __path_comment, __path_delete, __path_edit, __path_send, comment, delete, edit, send,
 };
 pub(super) use page::{file, files, lines};
-pub(super) use source::SessionChanges;
-
-/// What is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Scope {
-    /// What the session changed, as its server recorded it.
-    Session,
-    /// What the last prompt changed, as the server recorded it.
-    Turn,
-    /// The last commit with the work tree.
-    Uncommitted,
-    /// The index with the work tree.
-    Unstaged,
-    /// The last commit with the index.
-    Staged,
-    /// Where this branch left another one, with the work tree.
-    Branch,
-}
-
-impl Scope {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::Turn => "turn",
-            Self::Uncommitted => "uncommitted",
-            Self::Unstaged => "unstaged",
-            Self::Staged => "staged",
-            Self::Branch => "branch",
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Session => "This session",
-            Self::Turn => "Last turn",
-            Self::Uncommitted => "Uncommitted",
-            Self::Unstaged => "Not staged",
-            Self::Staged => "Staged",
-            Self::Branch => "Branch",
-        }
-    }
-}
 
 /// Selects a review, and a file of it.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -144,7 +101,11 @@ impl Asked {
 /// The folder that is reviewed: that of the session, or of the instance.
 ///
 /// Its name is the key of marks and comments.
-fn folder(app: &App, id: &InstanceId, session: Option<&SessionId>) -> Result<String, Problem> {
+pub(super) fn folder(
+    app: &App,
+    id: &InstanceId,
+    session: Option<&SessionId>,
+) -> Result<String, Problem> {
     let found = app.hub().engine().read(|state| {
         let instance = state.instances.get(id)?;
         let session = match session {
@@ -182,10 +143,14 @@ fn folder(app: &App, id: &InstanceId, session: Option<&SessionId>) -> Result<Str
 impl From<GitError> for Problem {
     fn from(error: GitError) -> Self {
         let status = match &error {
-            GitError::NoSuchFile | GitError::NoRepository(_) | GitError::NoFolder { .. } => {
-                StatusCode::NOT_FOUND
-            }
-            GitError::Stale => StatusCode::CONFLICT,
+            GitError::NoSuchFile
+            | GitError::NoRepository(_)
+            | GitError::NoFolder { .. }
+            | GitError::NoWorktree(_) => StatusCode::NOT_FOUND,
+            GitError::Stale
+            | GitError::Taken(_)
+            | GitError::Unsaved(_)
+            | GitError::Conflicts { .. } => StatusCode::CONFLICT,
             GitError::Missing | GitError::System(_) => StatusCode::INTERNAL_SERVER_ERROR,
             GitError::Slow { .. } => StatusCode::GATEWAY_TIMEOUT,
             GitError::Failed { .. }
@@ -193,6 +158,7 @@ impl From<GitError> for Problem {
             | GitError::NoSuchBase(_)
             | GitError::NoMergeBase(_)
             | GitError::NoLines(_)
+            | GitError::BadName(_)
             | GitError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self::of_git(status, error)

@@ -166,6 +166,7 @@ fn lacking(progress: Progress) -> Lacking {
         changed: progress.changed,
         away: progress.away,
         left_out: progress.left_out,
+        cut: progress.cut,
         problem: progress.problem,
     }
 }

@@ -62,10 +62,14 @@ fn listens_here(url: &str) -> bool {
         None => false,
     };
     let port = url.port_or_known_default();
+    // A server of this very process, such as that of the demo.
+    let own = || port.is_some_and(|port| discover::listens(std::process::id(), port));
     let found = || discover::look(&HashSet::new());
-    loopback
-        && found().is_ok_and(|found| {
+    let of_user = || {
+        found().is_ok_and(|found| {
             let mut servers = found.servers.iter();
             servers.any(|server| server.url.port_or_known_default() == port)
         })
+    };
+    loopback && (own() || of_user())
 }

@@ -1,5 +1,6 @@
 //! Implements the port to a server: one that runs elsewhere, or one that the hub runs in a folder.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub struct ServerSource {
     clock: Clock,
     running: Mutex<Option<Running>>,
     linked: RwLock<Option<LinkedServer>>,
+    /// True once the hub ends while its servers go on.
+    leaves: AtomicBool,
 }
 
 /// A server that has connected.
@@ -82,6 +85,7 @@ impl ServerSource {
             clock,
             running: Mutex::new(None),
             linked: RwLock::new(None),
+            leaves: AtomicBool::new(false),
         }
     }
 
@@ -108,7 +112,10 @@ impl ServerSource {
         {
             return Ok(own(server));
         }
-        let started = self.launcher.start(folder).await;
+        let started = self
+            .launcher
+            .adopt_or_start(folder, self.instance.as_str())
+            .await;
         let server = started.map_err(|error| {
             let kind = match error {
                 StartError::OpenCode2 { .. } => ReasonKind::OpenCode2,
@@ -119,6 +126,11 @@ impl ServerSource {
         let address = own(&server);
         *running = Some(server);
         Ok(address)
+    }
+
+    /// Lets the server go on when it is released, if the hub's servers outlive it.
+    pub(super) fn leave(&self) {
+        self.leaves.store(self.launcher.keeps(), Ordering::Relaxed);
     }
 
     /// Process id of a server started by the hub, once it listens.
@@ -277,8 +289,12 @@ impl Upstream for ServerSource {
     }
 
     async fn release(&self) {
+        let server = self.running.lock().await.take();
+        if self.leaves.load(Ordering::Relaxed) && server.as_ref().is_some_and(Running::is_kept) {
+            return;
+        }
         self.tell(None).await;
-        if let Some(server) = self.running.lock().await.take() {
+        if let Some(server) = server {
             server.stop().await;
         }
     }

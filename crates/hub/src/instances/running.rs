@@ -181,6 +181,9 @@ impl Instances {
 
     pub(super) async fn end_all(&self) {
         let all = std::mem::take(&mut *self.write());
+        for running in all.values() {
+            running.source.leave();
+        }
         futures_util::future::join_all(all.into_values().map(stop)).await;
     }
 
@@ -468,6 +471,11 @@ impl Hub {
     /// The HTTP client of all servers.
     pub(crate) fn http(&self) -> &Http {
         self.0.instances.http()
+    }
+
+    /// Number of the servers that go on once this hub has ended: a file of each is left.
+    pub fn kept_servers(&self) -> usize {
+        self.0.instances.options.launcher.kept_servers()
     }
 
     /// Process ids of the servers that this hub runs.

@@ -117,6 +117,17 @@ pub fn look(ours: &HashSet<u32>) -> Result<Discovery, DiscoverError> {
     Ok(sort_out(&processes()?, &listeners, ours))
 }
 
+/// True if a process listens on this port. Blocks as [`look`] does.
+pub fn listens(pid: u32, port: u16) -> bool {
+    let all = listeners::get_all().unwrap_or_default();
+    let mut of_process = all.into_iter().filter(|one| {
+        one.process.pid == pid
+            && one.protocol == Protocol::TCP
+            && one.state == listeners::SocketState::Listen
+    });
+    of_process.any(|one| one.socket.port() == port)
+}
+
 /// The processes of this user.
 fn processes() -> Result<Vec<Process>, DiscoverError> {
     let refused = |error: sysinfo::Error| DiscoverError(format!("{error:?}"));

@@ -8,9 +8,12 @@
 //! the server's group and, after a grace, KILL; last it ends what the server left behind in other groups. If the
 //! guard itself is killed, the kernel kills the leader (Linux), and the hub, which knows the group, the rest of it.
 //!
+//! With [`KEPT`] the server outlives the hub instead: see [`kept`].
+//!
 //! Synchronous: it runs before any runtime is built, in a process of its own. It never reads the server's output
 //! (which goes straight to the hub's pipes), and never sees the password but as an inherited environment.
 
+pub(super) mod kept;
 mod watch;
 
 use std::ffi::OsString;
@@ -28,6 +31,9 @@ pub(super) const LEADER: &str = "drovers-guard: leader ";
 /// Stands before `--` in the arguments of the second stage, followed by the guard's process id.
 const LEAD_FOR: &str = "--lead-for";
 
+/// Stands before `--` in the arguments of a guard whose server outlives the hub; its stdin is a listening socket then.
+pub(super) const KEPT: &str = "--kept";
+
 /// Exit code of a guard that could not start its server, as shells use it for "found, but cannot be executed".
 const CANNOT_RUN: u8 = 126;
 
@@ -40,12 +46,14 @@ const USAGE: u8 = 2;
 /// server's, or 128 and the number of the signal that ended the server.
 pub fn run() -> ExitCode {
     let code = match Stage::parse(std::env::args_os().collect()) {
-        Some(Stage::Watch { prefix, command }) => {
-            watch::watch(&prefix, &command).unwrap_or_else(|error| {
-                complain(&format!("cannot start the guarded process: {error}"));
-                CANNOT_RUN
-            })
-        }
+        Some(Stage::Watch {
+            prefix,
+            command,
+            kept,
+        }) => watch::watch(&prefix, &command, kept).unwrap_or_else(|error| {
+            complain(&format!("cannot start the guarded process: {error}"));
+            CANNOT_RUN
+        }),
         Some(Stage::Lead { guard, command }) => {
             let error = lead(guard, &command);
             complain(&format!("cannot run {}: {error}", command[0].display()));
@@ -75,6 +83,8 @@ enum Stage {
     Watch {
         prefix: Vec<OsString>,
         command: Vec<OsString>,
+        /// True if the server outlives the hub.
+        kept: bool,
     },
     /// The future server, a child of the process `guard`.
     Lead { guard: i32, command: Vec<OsString> },
@@ -84,7 +94,7 @@ impl Stage {
     fn parse(mut args: Vec<OsString>) -> Option<Self> {
         let dashes = args.iter().position(|arg| arg == "--")?;
         let command = args.split_off(dashes + 1);
-        let prefix: Vec<OsString> = args.drain(1..dashes).collect();
+        let mut prefix: Vec<OsString> = args.drain(1..dashes).collect();
         if command.is_empty() {
             return None;
         }
@@ -93,7 +103,17 @@ impl Stage {
                 guard: guard.to_str()?.parse().ok()?,
                 command,
             }),
-            _ => Some(Self::Watch { prefix, command }),
+            _ => {
+                let kept = prefix.last().is_some_and(|last| last == KEPT);
+                if kept {
+                    prefix.pop();
+                }
+                Some(Self::Watch {
+                    prefix,
+                    command,
+                    kept,
+                })
+            }
         }
     }
 }
@@ -150,14 +170,24 @@ mod tests {
             parse("drovers guard -- opencode serve --lead-for 3"),
             Some(Stage::Watch {
                 prefix: words("guard"),
-                command: words("opencode serve --lead-for 3")
+                command: words("opencode serve --lead-for 3"),
+                kept: false,
             })
         );
         assert_eq!(
             parse("exe -- sh -- x"),
             Some(Stage::Watch {
                 prefix: vec![],
-                command: words("sh -- x")
+                command: words("sh -- x"),
+                kept: false,
+            })
+        );
+        assert_eq!(
+            parse("drovers guard --kept -- opencode serve"),
+            Some(Stage::Watch {
+                prefix: words("guard"),
+                command: words("opencode serve"),
+                kept: true,
             })
         );
         assert_eq!(

@@ -39,3 +39,25 @@ pub(super) const TRUSTED: usize = 4096;
 /// Parent folders that are searched for configuration. Beyond it the configuration is not listed, and the first folder that
 /// was left out is named.
 pub(super) const ABOVE: usize = 64;
+
+/// Retained first lines of a server that outlives the hub, which have its process id and its address. Later lines are retained
+/// as the output of other servers is.
+pub(super) const KEPT_HEAD: usize = 32;
+
+/// Time for a hub to present its secret to a guard, and to take a line. After it the guard disconnects the hub.
+pub(super) const KEPT_GREETING: Duration = Duration::from_secs(2);
+
+/// Lines that wait for a hub that reads slowly. More are not sent to it.
+pub(super) const KEPT_WAITING: usize = 1024;
+
+/// Bytes of a line that a hub sends to a guard. Longer ones are no line that the guard knows.
+pub(super) const KEPT_LINE: u64 = 256;
+
+/// Time that a server runs without any hub. After it the guard stops the server.
+pub(super) const KEPT_ALONE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Interval at which a guard compares with [`KEPT_ALONE`].
+pub(super) const KEPT_LOOK: Duration = Duration::from_secs(60);
+
+/// Bytes of the path of a socket: systems take no more than this. A server with a longer path ends with the hub.
+pub(super) const SOCKET_PATH: usize = 100;

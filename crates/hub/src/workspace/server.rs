@@ -3,11 +3,12 @@
 //!
 //! No fixed waits, and no HTTP: ingest verifies whether the server answers. Never restarts a server.
 
+mod kept;
 mod running;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use super::{BinaryError, Folder, FolderError, binary, guard, limits};
 use crate::secret::Secret;
 
 pub use running::{Exit, Running};
+
+use kept::Place;
+use running::Starting;
 
 /// The user name of every server that the hub starts. Set explicitly, because the environment may have another.
 pub const USERNAME: &str = "opencode";
@@ -76,6 +80,10 @@ pub struct Launcher {
     opencode: Option<PathBuf>,
     env: Vec<(OsString, OsString)>,
     deadline: Duration,
+    /// The folder of servers that outlive the hub.
+    kept: Option<PathBuf>,
+    /// True if servers outlive the hub.
+    keeps: bool,
 }
 
 /// The reason why a server could not be started. Every message names the next step, or contains the server's output.
@@ -136,6 +144,8 @@ impl Launcher {
             opencode,
             env: Vec::new(),
             deadline: limits::START,
+            kept: None,
+            keeps: false,
         }
     }
 
@@ -153,6 +163,70 @@ impl Launcher {
         self
     }
 
+    /// Looks in `dir` for servers that outlived an earlier hub. With `keeps` the servers of this hub outlive it as well.
+    #[must_use]
+    pub fn with_kept(mut self, dir: &Path, keeps: bool) -> Self {
+        self.kept = Some(dir.to_owned());
+        self.keeps = keeps;
+        self
+    }
+
+    /// True if servers outlive the hub.
+    pub fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Number of servers of which a file says that they outlive the hub. Blocks on the disk.
+    pub fn kept_servers(&self) -> usize {
+        self.kept.as_deref().map_or(0, kept::count)
+    }
+
+    /// The server `key` of an earlier hub if it still runs, else a new one in `folder`; waits until it listens.
+    ///
+    /// A server that outlives the hub is stopped by [`Running::stop`] alone, any other also if the returned [`Running`] is dropped.
+    ///
+    /// # Errors As [`Self::start`].
+    pub async fn adopt_or_start(&self, folder: &Folder, key: &str) -> Result<Running, StartError> {
+        let place = self.kept.as_deref().and_then(|dir| Place::new(dir, key));
+        let Some(place) = place else {
+            return self.start(folder).await;
+        };
+        if let Some(adopted) = place.clone().connect().await {
+            let ready = Starting::kept(adopted).ready(self.deadline, PathBuf::from("opencode"));
+            if let Ok(running) = ready.await {
+                return Ok(running);
+            }
+        }
+        place.clear();
+        match self.keeps {
+            true => self.start_kept(folder, place).await,
+            false => self.start(folder).await,
+        }
+    }
+
+    async fn start_kept(&self, folder: &Folder, place: Place) -> Result<Running, StartError> {
+        folder.check()?;
+        let opencode = binary::find(self.opencode.as_deref())?;
+        let password = password();
+        let prepared = place.prepare(&password).map_err(StartError::Guard)?;
+        let mut command = self.command(folder, &opencode, &password, &[guard::KEPT]);
+        command
+            .env(guard::kept::SECRET, prepared.secret.reveal())
+            .stdin(prepared.stdin)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let guard = command.spawn().map_err(StartError::Guard)?;
+        // The guard's stdin is a copy: with this one open, a hub could connect to a guard that has ended.
+        drop(command);
+        let lost = || StartError::Guard(io::Error::other("it does not answer"));
+        let connection = place.connect().await.ok_or_else(lost)?;
+        // Waited for by the runtime, so that it does not stay as a zombie.
+        drop(guard);
+        Starting::kept(connection)
+            .ready(self.deadline, opencode)
+            .await
+    }
+
     /// Starts a server in `folder` and waits until it listens.
     ///
     /// The server is stopped if the future or the returned [`Running`] is dropped.
@@ -163,12 +237,33 @@ impl Launcher {
         folder.check()?;
         let opencode = binary::find(self.opencode.as_deref())?;
         let password = password();
+        let mut command = self.command(folder, &opencode, &password, &[]);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command.spawn().map_err(StartError::Guard)?;
+        Starting::new(child, password)
+            .map_err(StartError::Guard)?
+            .ready(self.deadline, opencode)
+            .await
+    }
+
+    /// The command of a guard with a server, without its pipes.
+    fn command(
+        &self,
+        folder: &Folder,
+        opencode: &Path,
+        password: &Secret,
+        flags: &[&str],
+    ) -> Command {
         let mut command = Command::new(&self.guard.program);
         command
             .arg0("drovers")
             .args(&self.guard.args)
+            .args(flags)
             .arg("--")
-            .arg(&opencode)
+            .arg(opencode)
             .args(["serve", "--port", "0", "--hostname", "127.0.0.1"])
             .current_dir(folder.as_path());
         for name in own_variables() {
@@ -178,15 +273,8 @@ impl Launcher {
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .env("OPENCODE_SERVER_USERNAME", USERNAME)
             .env("OPENCODE_SERVER_PASSWORD", password.reveal())
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let child = command.spawn().map_err(StartError::Guard)?;
-        running::Starting::new(child, password)
-            .map_err(StartError::Guard)?
-            .ready(self.deadline, opencode)
-            .await
+            .process_group(0);
+        command
     }
 }
 

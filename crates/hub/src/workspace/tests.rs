@@ -411,3 +411,103 @@ async fn what_is_missing_is_named() {
         Err(StartError::Folder(FolderError::Missing(_)))
     ));
 }
+
+/// A launcher whose servers outlive the hub.
+fn keeping(stage: &Stage) -> Launcher {
+    stage
+        .launcher()
+        .with_kept(&stage.dir.path().join("kept"), true)
+}
+
+#[tokio::test]
+async fn a_kept_server_outlives_the_hub_and_is_the_same_for_the_next() {
+    let stage = Stage::new(&format!(
+        "echo $$ > pid; {FAMILY} {LISTEN}; echo more; exec sleep 1000"
+    ));
+    let first = keeping(&stage).adopt_or_start(&stage.folder(), "i1").await;
+    let first = first.unwrap();
+    assert!(first.is_kept());
+    let (pid, password) = (first.pid(), first.password().clone());
+    assert_eq!(pid, stage.pid("pid"));
+    drop(first);
+    let second = keeping(&stage).adopt_or_start(&stage.folder(), "i1").await;
+    let second = second.unwrap();
+    assert!(runs(pid));
+    assert_eq!((second.pid(), second.password()), (pid, &password));
+    let known = async {
+        while !second.output().contains("more") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, known).await.unwrap();
+    // A hub that does not keep servers adopts it as well, and ends it.
+    let last = stage
+        .launcher()
+        .with_kept(&stage.dir.path().join("kept"), false);
+    let last = last.adopt_or_start(&stage.folder(), "i1").await.unwrap();
+    assert_eq!(last.pid(), pid);
+    let family = family(&stage);
+    assert_eq!(last.stop().await, Exit::Signal(15));
+    ends("the server", pid);
+    for (name, pid) in family {
+        ends(name, pid);
+    }
+    let left = fs::read_dir(stage.dir.path().join("kept")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[tokio::test]
+async fn a_kept_server_that_ends_by_itself_says_how_and_the_next_is_a_new_one() {
+    let stage = Stage::new(&format!(
+        "echo $$ > pid; {LISTEN}; while [ ! -e end ]; do sleep 0.05; done; exit 7"
+    ));
+    let first = keeping(&stage).adopt_or_start(&stage.folder(), "i1").await;
+    let first = first.unwrap();
+    fs::write(stage.folder().as_path().join("end"), "").unwrap();
+    assert_eq!(first.exited().await, Exit::Code(7));
+    fs::remove_file(stage.folder().as_path().join("end")).unwrap();
+    let second = keeping(&stage).adopt_or_start(&stage.folder(), "i1").await;
+    let second = second.unwrap();
+    assert_ne!(second.pid(), first.pid());
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn a_kept_server_dies_with_its_guard_and_does_not_outlive_a_start_that_is_given_up() {
+    let stage = Stage::new(&format!("echo $$ > pid; {LISTEN}; exec sleep 1000"));
+    let kept = keeping(&stage).adopt_or_start(&stage.folder(), "i1").await;
+    let kept = kept.unwrap();
+    signal(parent(kept.pid()), Signal::KILL);
+    assert_eq!(kept.exited().await, Exit::Unknown);
+    ends("the server", kept.pid());
+
+    let silent = Stage::new("echo $$ > pid; exec sleep 1000");
+    let launcher = keeping(&silent).with_deadline(Duration::from_millis(500));
+    let given_up = launcher.adopt_or_start(&silent.folder(), "i1").await;
+    assert!(matches!(given_up, Err(StartError::NeverListened { .. })));
+    ends("what never listened", silent.pid("pid"));
+}
+
+#[tokio::test]
+async fn a_stranger_without_the_secret_learns_nothing_and_stops_nothing() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let stage = Stage::new(&format!("echo $$ > pid; {LISTEN}; exec sleep 1000"));
+    let kept = keeping(&stage).adopt_or_start(&stage.folder(), "i1").await;
+    let kept = kept.unwrap();
+    let socket = stage.dir.path().join("kept/i1.sock");
+    for words in ["stop\nstop\n", "\nstop\n", "wrong secret\nstop\n"] {
+        let mut stranger = tokio::net::UnixStream::connect(&socket).await.unwrap();
+        stranger.write_all(words.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // Reset or closed: either way without a byte.
+        let _end = stranger.read_to_end(&mut answer).await;
+        assert_eq!(answer, b"", "{words}");
+    }
+    assert!(runs(kept.pid()));
+    for name in ["i1.sock", "i1.json"] {
+        let path = stage.dir.path().join("kept").join(name);
+        let open = fs::metadata(&path).unwrap().permissions().mode() & 0o077;
+        assert!(open == 0 || name.ends_with("sock"), "{name}: {open:o}");
+    }
+    kept.stop().await;
+}

@@ -101,7 +101,14 @@ impl Trust {
     ///
     /// # Errors The disk reports an error.
     pub fn load(dir: &DataDir, known: impl IntoIterator<Item = Folder>) -> io::Result<Self> {
-        let file = dir.file(FILE);
+        Self::look(dir.path(), known)
+    }
+
+    /// The same of the data directory at `path`, which a hub may use. Blocks on the disk, and changes nothing.
+    ///
+    /// # Errors The disk reports an error.
+    pub fn look(path: &Path, known: impl IntoIterator<Item = Folder>) -> io::Result<Self> {
+        let file = path.join(FILE);
         let read = match fs::read(&file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             read => Some(read?),
@@ -148,10 +155,42 @@ impl Trust {
     }
 }
 
+impl Trust {
+    /// Takes a folder out that is gone. Blocks on the disk.
+    ///
+    /// # Errors The disk reports an error: the folder stays trusted then.
+    pub fn remove(&mut self, folder: &Path) -> io::Result<()> {
+        let mut folders = self.folders.clone();
+        folders.retain(|known| !known.as_path().starts_with(folder));
+        if folders.len() == self.folders.len() {
+            return Ok(());
+        }
+        let stored = Stored {
+            version: VERSION,
+            folders,
+        };
+        write_private(&self.file, &serde_json::to_vec_pretty(&stored)?)?;
+        self.folders = stored.folders;
+        Ok(())
+    }
+}
+
 impl Untrusted {
     /// Finds the configuration that OpenCode would load in a folder. Blocks on the disk.
     pub fn look(folder: &Folder) -> Self {
         let (places, unseen) = searched(folder.as_path());
+        Self::among(folder, places, unseen)
+    }
+
+    /// Finds the configuration that OpenCode would load in a linked working tree below a folder, besides the tree's own: from the folder
+    /// and those above it, up to `/`. Blocks on the disk.
+    pub fn look_above(folder: &Folder) -> Self {
+        let mut above = folder.as_path().ancestors();
+        let places = above.by_ref().take(limits::ABOVE).collect();
+        Self::among(folder, places, above.next())
+    }
+
+    fn among(folder: &Folder, places: Vec<&Path>, unseen: Option<&Path>) -> Self {
         let loads = places
             .into_iter()
             .flat_map(|place| CONFIGURATION.map(|name| place.join(name)))

@@ -232,16 +232,16 @@ async fn a_compressed_log_lets_each_event_out_at_once() {
     }
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn open(lab: &Lab) -> Socket {
+pub(crate) async fn open(lab: &Lab) -> Socket {
     let (socket, _) = connect_async(format!("ws://127.0.0.1:{}/api/live", lab.port))
         .await
         .unwrap();
     socket
 }
 
-async fn frame(socket: &mut Socket) -> Option<Value> {
+pub(crate) async fn frame(socket: &mut Socket) -> Option<Value> {
     match timeout(SOON, socket.next())
         .await
         .expect("a frame in time")?

@@ -649,3 +649,39 @@ async fn five_thousand_files_are_one_list() {
     assert!(files.iter().all(|one| one.change.lines == Some((2, 0))));
     assert_eq!(files.iter().filter(|one| one.staging.staged).count(), 100);
 }
+
+#[tokio::test]
+async fn a_large_file_is_compared_as_git_would() {
+    let lines = |word: &str| -> String {
+        let line = |at| {
+            format!(
+                "{} {at} {}\n",
+                if at % 3 == 0 { word } else { "same" },
+                "x".repeat(20)
+            )
+        };
+        (0..50_000).map(line).collect()
+    };
+    let repo = Repo::with(&[("large.txt", &lines("before"))]);
+    repo.write("large.txt", lines("after") + "no end");
+    let repository = repo.open().await;
+    let shown = async |scope: &GitScope| {
+        let path = FilePath::new("large.txt");
+        let (base, change) = repository.one(scope, &path, None).await.unwrap();
+        let file = repository.file(scope, &base, &change, Options::default());
+        file.await.unwrap()
+    };
+    for scope in [GitScope::Uncommitted, GitScope::Unstaged] {
+        let diff = shown(&scope).await;
+        // A setting that changes nothing here has git compare the file.
+        repo.git(&["config", "core.eol", "lf"]);
+        assert_eq!(diff, shown(&scope).await, "{scope:?}");
+        repo.git(&["config", "--unset", "core.eol"]);
+        assert_eq!(diff.changes().count(), 16_668);
+    }
+    // Line ends that git does not see are not shown as changes either.
+    repo.write(".gitattributes", "*.txt text\n");
+    repo.write("large.txt", lines("after").replace('\n', "\r\n"));
+    let diff = shown(&GitScope::Uncommitted).await;
+    assert_eq!(diff.changes().count(), 16_667);
+}

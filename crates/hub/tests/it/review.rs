@@ -1,25 +1,30 @@
 //! Reviews over HTTP: the page, marks, comments, and what git does at a person's request.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use futures_util::SinkExt;
 use reqwest::Method;
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::{Value, json};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
+use crate::feeds::{Socket, frame, open};
 use crate::git::git;
-use crate::lab::{Answer, Lab, launcher, send};
+use crate::lab::{Answer, Lab, SOON, launcher, send};
 
 /// A hub whose instance is a folder with a repository.
-struct Scene {
-    lab: Lab,
-    folder: PathBuf,
+pub(crate) struct Scene {
+    pub(crate) lab: Lab,
+    pub(crate) folder: PathBuf,
     instance: String,
     session: String,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
         let home = tempfile::tempdir().unwrap();
         let launcher = launcher(&fake, home.path());
@@ -44,23 +49,10 @@ impl Scene {
         }
     }
 
-    fn repository(&self) {
+    pub(crate) fn repository(&self) {
         git(&self.folder, &["init", "--quiet", "--initial-branch=main"]);
         fs::write(self.folder.join("a b.rs"), "fn one() {}\nfn two() {}\n").unwrap();
-        git(&self.folder, &["add", "--all"]);
-        git(
-            &self.folder,
-            &[
-                "-c",
-                "user.name=A",
-                "-c",
-                "user.email=a@b",
-                "commit",
-                "--quiet",
-                "--message",
-                "first",
-            ],
-        );
+        self.commit("first");
         fs::write(
             self.folder.join("a b.rs"),
             "fn one() {}\nfn 2() { \"<script>\" }\n",
@@ -68,7 +60,24 @@ impl Scene {
         .unwrap();
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) fn commit(&self, message: &str) {
+        let who = ["-c", "user.name=A", "-c", "user.email=a@b"];
+        git(&self.folder, &["add", "--all"]);
+        git(
+            &self.folder,
+            &[&who[..], &["commit", "--quiet", "--message", message]].concat(),
+        );
+    }
+
+    /// A hook of the repository, made of the lines of a shell.
+    fn hook(&self, name: &str, lines: &str) {
+        let path = self.folder.join(".git/hooks").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.lab
             .get(
                 &path
@@ -310,4 +319,248 @@ async fn git_acts_over_http_with_its_own_words() {
     act(json!({"do": "stage", "path": "../x"}))
         .await
         .problem_kind(404, "git");
+}
+
+/// The lines of the scene's file.
+const FILE: &str = "/fragment/review/INSTANCE/file?of=uncommitted&session=SESSION&path=a%2520b.rs";
+
+#[tokio::test]
+async fn what_is_compared_once_is_never_shown_for_anything_else() {
+    let scene = Scene::new().await;
+    scene.repository();
+    let whole = scene.get(FILE).await.text;
+    assert_eq!(scene.get(FILE).await.text, whole);
+    // Another content of the same length, and the first one again.
+    let now = fs::read_to_string(scene.folder.join("a b.rs")).unwrap();
+    fs::write(
+        scene.folder.join("a b.rs"),
+        now.replace("<script>", "<SCRIPT>"),
+    )
+    .unwrap();
+    assert!(scene.get(FILE).await.text.contains("SCRIPT"));
+    fs::write(scene.folder.join("a b.rs"), &now).unwrap();
+    assert_eq!(scene.get(FILE).await.text, whole);
+    // White space, the side before, and what git takes for a text are part of what was compared.
+    fs::write(scene.folder.join("a b.rs"), "fn one()  {}\nfn two() {}\n").unwrap();
+    assert!(scene.get(FILE).await.text.contains("r del"));
+    let without = scene.get(&format!("{FILE}&space=true")).await.text;
+    assert!(!without.contains("r del"), "{without}");
+    fs::write(scene.folder.join(".gitattributes"), "*.rs -diff\n").unwrap();
+    let binary = scene.get(FILE).await.text;
+    assert!(binary.contains("A binary file"), "{binary}");
+    fs::remove_file(scene.folder.join(".gitattributes")).unwrap();
+    scene.commit("second");
+    scene.get(FILE).await.problem_kind(404, "git");
+    fs::write(scene.folder.join("a b.rs"), &now).unwrap();
+    let other = scene.get(FILE).await.text;
+    assert!(other.contains("r del") && other != whole, "{other}");
+}
+
+#[tokio::test]
+async fn parts_of_a_large_file_follow_each_other() {
+    let scene = Scene::new().await;
+    scene.repository();
+    let lines = |word: &str| -> String { (0..5000).map(|at| format!("{word} {at}\n")).collect() };
+    fs::write(scene.folder.join("a b.rs"), lines("before")).unwrap();
+    scene.commit("large");
+    fs::write(scene.folder.join("a b.rs"), lines("after")).unwrap();
+    let (mut from, mut rows) = (0, 0);
+    loop {
+        let part = scene.get(&format!("{FILE}&from={from}")).await.text;
+        rows += part.matches("<div class=\"r ").count();
+        let Some((_, next)) = part.split_once("data-from=\"") else {
+            break;
+        };
+        from = next.split('"').next().unwrap().parse().unwrap();
+    }
+    assert_eq!(rows, 10_000);
+}
+
+#[tokio::test]
+// Longer than 70 lines: two viewers and each kind of mark.
+async fn marks_reach_an_open_review_and_no_other_page() {
+    let scene = Scene::new().await;
+    scene.repository();
+    let mut review = open(&scene.lab).await;
+    let mut page = open(&scene.lab).await;
+    let hello = frame(&mut review).await.unwrap();
+    frame(&mut page).await;
+    for (socket, reviews) in [(&mut review, true), (&mut page, false)] {
+        let look = json!({
+            "t": "look", "n": 1, "epoch": hello["epoch"], "rev": 0, "instance": scene.instance, "session": scene.session,
+            "from": null, "review": reviews,
+        });
+        socket.send(Message::text(look.to_string())).await.unwrap();
+    }
+    let marks = async |socket: &mut Socket| loop {
+        match frame(socket).await {
+            Some(frame) if frame["t"] == "marks" => return frame,
+            _ => {}
+        }
+    };
+    let first = marks(&mut review).await;
+    assert_eq!(
+        (&first["folder"], &first["revision"]),
+        (&Value::Null, &json!(0))
+    );
+    let viewed = format!("{API}/viewed?{QUERY}");
+    let marked = scene
+        .ask(Method::PUT, &viewed, json!({"viewed": true}))
+        .await;
+    assert_eq!(marked.status, 204);
+    let one = marks(&mut review).await;
+    let folder = scene.folder.to_string_lossy().into_owned();
+    let expected = json!({"t": "marks", "revision": 1, "folder": folder, "path": "a%20b.rs", "comments": false});
+    assert_eq!(one, expected);
+    let state = scene.get(&format!("{API}/marks?{QUERY}")).await.good();
+    assert_eq!(state, json!({"viewed": "yes", "comments": 0, "waiting": 0}));
+    let body = json!({"side": "new", "line": 2, "text": "Name it two."});
+    let comment = scene
+        .ask(Method::POST, &format!("{API}/comments?{QUERY}"), body)
+        .await;
+    let id = comment.good()["id"].as_str().unwrap().to_owned();
+    assert_eq!(marks(&mut review).await["comments"], true);
+    let state = scene.get(&format!("{API}/marks?{QUERY}")).await.good();
+    assert_eq!(state, json!({"viewed": "yes", "comments": 1, "waiting": 1}));
+    let one = format!("{API}/comments/{id}?{QUERY}");
+    scene.ask(Method::DELETE, &one, json!({})).await.good();
+    assert_eq!(marks(&mut review).await["revision"], 3);
+    // A list says at which change it was read; the other page was sent nothing.
+    let list = scene
+        .get("/fragment/review/INSTANCE?of=uncommitted&session=SESSION")
+        .await
+        .text;
+    assert!(list.contains("data-marks=\"3\""), "{list}");
+    loop {
+        let Some(frame) = frame(&mut page).await else {
+            continue;
+        };
+        assert_ne!(frame["t"], "marks");
+        if frame["t"] == "beat" {
+            return;
+        }
+    }
+}
+
+/// Lets git act, and returns the events up to the end, and its data.
+async fn acted(scene: &Scene, body: Value) -> (Vec<String>, String, Value) {
+    let path = format!("{API}/git?session=SESSION")
+        .replace("INSTANCE", &scene.instance)
+        .replace("SESSION", &scene.session);
+    let request = scene.lab.request(Method::POST, &path).json(&body);
+    let answer = send(request.header("accept", "text/event-stream")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let events = answer.text.split("\n\n").filter(|one| !one.is_empty());
+    let mut printed = Vec::new();
+    for event in events {
+        let (kind, data) = event.split_once('\n').unwrap();
+        let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+        match kind.strip_prefix("event: ").unwrap() {
+            "output" => printed.push(data["output"].as_str().unwrap().to_owned()),
+            kind => return (printed, kind.to_owned(), data),
+        }
+    }
+    panic!("no end: {}", answer.text)
+}
+
+#[tokio::test]
+// Longer than 70 lines: from a hook that refuses to a branch that is pushed.
+async fn what_hooks_print_is_sent_while_they_run_and_git_reports_the_end() {
+    let scene = Scene::new().await;
+    scene.repository();
+    git(&scene.folder, &["config", "user.name", "Ann"]);
+    git(&scene.folder, &["config", "user.email", "ann@example.org"]);
+    acted(&scene, json!({"do": "stage", "path": "a%20b.rs"})).await;
+    scene.hook("pre-commit", "echo checking; while [ ! -e go ]; do sleep 0.05; done; printf '\\033[1mbad\\033[0m <b>\\n'; exit 1");
+    // The hook waits until its first line was seen.
+    let path = format!("{API}/git?session=SESSION")
+        .replace("INSTANCE", &scene.instance)
+        .replace("SESSION", &scene.session);
+    let request = scene.lab.request(Method::POST, &path);
+    let request = request.json(&json!({"do": "commit", "message": "Rename two"}));
+    let mut answer = request
+        .header("accept", "text/event-stream")
+        .send()
+        .await
+        .unwrap();
+    let first = timeout(SOON, answer.chunk()).await;
+    let first = String::from_utf8(first.unwrap().unwrap().unwrap().to_vec()).unwrap();
+    assert_eq!(first, "event: output\ndata: {\"output\":\"checking\"}\n\n");
+    fs::write(scene.folder.join("go"), "").unwrap();
+    let rest = answer.text().await.unwrap();
+    let (_, problem) = rest.rsplit_once("event: problem\ndata: ").unwrap();
+    let problem: Value = serde_json::from_str(problem).unwrap();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("`git commit` failed: checking\n") && detail.contains("bad␛[0m <b>"),
+        "{detail}"
+    );
+    assert_eq!(problem["status"], 422);
+    fs::remove_file(scene.folder.join("go")).unwrap();
+    // The same commit passes a hook that agrees; then it is amended with its message, and with another.
+    scene.hook("pre-commit", "echo fine");
+    let (_, kind, done) = acted(
+        &scene,
+        json!({"do": "commit", "message": "Rename two\n\nAs agreed."}),
+    )
+    .await;
+    assert!(
+        kind == "done" && done["output"].as_str().unwrap().contains("fine"),
+        "{done}"
+    );
+    let log = || git(&scene.folder, &["log", "--format=%s|%b|%an", "-1"]);
+    assert_eq!(log().trim(), "Rename two|As agreed.\n|Ann".trim());
+    fs::write(scene.folder.join("new.rs"), "fn new() {}\n").unwrap();
+    acted(&scene, json!({"do": "stage", "path": "new.rs"})).await;
+    let (_, kind, _) = acted(
+        &scene,
+        json!({"do": "commit", "message": "", "amend": true}),
+    )
+    .await;
+    assert_eq!(kind, "done");
+    assert!(log().starts_with("Rename two|"));
+    let (_, kind, _) = acted(
+        &scene,
+        json!({"do": "commit", "message": "Rename", "amend": true}),
+    )
+    .await;
+    assert_eq!((&*kind, log().starts_with("Rename|")), ("done", true));
+    assert_eq!(
+        git(&scene.folder, &["rev-list", "--count", "HEAD"]).trim(),
+        "2"
+    );
+    let (_, kind, problem) = acted(&scene, json!({"do": "commit", "message": " "})).await;
+    assert!(
+        kind == "problem" && problem["detail"] == "a commit needs a message",
+        "{problem}"
+    );
+    // A branch, pushed to a remote whose hook speaks.
+    let (_, kind, _) = acted(&scene, json!({"do": "branch", "name": "topic/x"})).await;
+    assert_eq!(kind, "done");
+    let remote = scene.lab.home.path().join("remote.git");
+    git(
+        &scene.folder,
+        &["init", "--quiet", "--bare", remote.to_str().unwrap()],
+    );
+    git(
+        &scene.folder,
+        &["remote", "add", "origin", remote.to_str().unwrap()],
+    );
+    scene.hook("pre-push", "echo pushing >&2");
+    let (_, kind, done) = acted(&scene, json!({"do": "push"})).await;
+    let output = done["output"].as_str().unwrap();
+    assert!(
+        kind == "done" && output.contains("pushing") && output.contains("topic/x"),
+        "{done}"
+    );
+    assert_eq!(
+        git(&remote, &["log", "--format=%s", "-1", "topic/x"]).trim(),
+        "Rename"
+    );
+    scene.hook("pre-push", "echo never >&2; exit 3");
+    let (_, kind, problem) = acted(&scene, json!({"do": "push"})).await;
+    assert!(
+        kind == "problem" && problem["detail"].as_str().unwrap().contains("never"),
+        "{problem}"
+    );
 }

@@ -24,6 +24,7 @@ impl Fold<'_> {
         let stood = session.stands();
         let active = session.run.is_running() && session.activity.note(at, &event);
         let moved = stood != session.stands();
+        let edited = session.edits.note(at, &event);
         let mut dropped = 0;
         let changed = match &mut session.body {
             Body::NotLoaded | Body::Failed { .. } => false,
@@ -39,7 +40,7 @@ impl Fold<'_> {
                 session.change_body(rev, event)
             }
         };
-        if changed {
+        if changed || edited {
             self.changed = true;
         }
         if active {

@@ -9,8 +9,8 @@ use crate::event::Event;
 use crate::ids::{ParallelId, SessionId};
 use crate::limits;
 use crate::state::{
-    Body, ErrorKind, Failure, LastAnswer, Loaded, OverLimit, Parallel, PromptQueue, Rev, Run,
-    RunStatus, Session, SessionInfo, Todos, Usage,
+    Body, Clash, ErrorKind, Failure, LastAnswer, Loaded, OverLimit, Parallel, PromptQueue, Rev,
+    Run, RunStatus, Session, SessionInfo, Todos, Usage,
 };
 use crate::time::Timestamp;
 
@@ -370,6 +370,16 @@ impl Fold<'_> {
         }
     }
 
+    /// Which other sessions change the same.
+    pub(super) fn clashes(&mut self, id: &SessionId, clashes: Vec<Clash>) {
+        if let Some(session) = self.instance.sessions.get_mut(id)
+            && session.clashes != clashes
+        {
+            session.clashes = clashes;
+            self.touch_row(id);
+        }
+    }
+
     /// What the sessions of the instance used today.
     pub(super) fn used(&mut self, today: Usage) {
         if self.instance.today != today {
@@ -546,6 +556,7 @@ impl Session {
         let status_changes = mem::discriminant(&self.run) != mem::discriminant(&run);
         if run.is_running() && !self.run.is_running() {
             self.runs += 1;
+            self.edits.clear();
         }
         self.run = run;
         if status_changes {

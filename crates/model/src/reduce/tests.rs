@@ -2,6 +2,7 @@
 //! The fold, one rule at a time. What whole recordings fold to is tested where they can be translated.
 
 mod attention;
+mod clashes;
 mod consent;
 mod ends;
 mod missed;

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::ending::speaks;
 use super::{
-    Activity, ChangesOverTime, ErrorKind, Failure, Halt, LastAnswer, MessageInfo, OverLimit, Part,
-    Rev, Role, SessionInfo, Todos,
+    Activity, ChangesOverTime, Clash, Edits, ErrorKind, Failure, Halt, LastAnswer, MessageInfo,
+    OverLimit, Part, Rev, Role, SessionInfo, Todos,
 };
 use crate::event::Event;
 use crate::ids::{MessageId, PartId};
@@ -79,6 +79,10 @@ pub struct Session {
     pub unreviewed: Option<Timestamp>,
     /// When its last run ended, whether or not a person has looked at it since; absent if no hub saw an end.
     pub ended_at: Option<Timestamp>,
+    /// Files that the calls of its current or last run changed.
+    pub edits: Edits,
+    /// Other sessions that change the same, as the hub last found.
+    pub clashes: Vec<Clash>,
     /// Evidence that it passed a limit, until a person looks at it or the next turn begins; until the end of the run, if it was not
     /// stopped because of that.
     pub over: Option<OverLimit>,
@@ -255,6 +259,8 @@ impl Session {
             activity: Activity::default(),
             unreviewed: None,
             ended_at: None,
+            edits: Edits::default(),
+            clashes: Vec::new(),
             over: None,
             over_at: None,
             verified: None,

@@ -10,7 +10,7 @@ use super::lineage::{Roots, TreeRoots};
 use super::mark::{Mark, MarkWithReason, Marks};
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
-use crate::state::{Changes, Circle, Instance, OverLimit, Run, Session, State, Usage};
+use crate::state::{Changes, Circle, Clash, Instance, OverLimit, Run, Session, State, Usage};
 use crate::time::Timestamp;
 
 /// Group of a row, most urgent first.
@@ -108,6 +108,8 @@ pub struct OverviewRow {
     pub circle: Option<Circle>,
     /// Evidence that it passed a limit.
     pub over: Option<OverLimit>,
+    /// Other sessions that change the same.
+    pub clashes: Vec<Clash>,
     /// Until when a person put it off.
     pub snoozed: Option<Timestamp>,
     /// True if it can be resumed: its last turn was interrupted or failed.
@@ -244,6 +246,7 @@ fn row(instance: &Instance, marks: &Marks<'_>, root: &Session, family: &[&Sessio
         below: family.len() - 1,
         circle,
         over: root.over,
+        clashes: root.clashes.clone(),
         snoozed,
         resumable: matches!(root.run, Run::Interrupted { .. })
             || (root.run == Run::Idle && root.failure.is_some()),

@@ -8,7 +8,7 @@ use super::lineage::TreeRoots;
 use super::mark::{Mark, Marks, own_marks};
 use crate::ids::SessionId;
 use crate::limits;
-use crate::state::{Instance, Run, Session, State};
+use crate::state::{Clash, Instance, Run, Session, State};
 use crate::time::Timestamp;
 
 /// Children that finished and stay in the strip; the rest fold away.
@@ -49,6 +49,8 @@ pub struct SessionRow {
     pub selected: bool,
     /// The agent it uses.
     pub agent: Option<Arc<str>>,
+    /// Other sessions that change the same.
+    pub clashes: Vec<Clash>,
     /// Set while the session waits to retry its model call: message of the provider, and time of the next attempt.
     pub retry: Option<(Arc<str>, Timestamp)>,
 }
@@ -261,6 +263,7 @@ fn row(marks: &Marks<'_>, session: &Session, depth: usize) -> SessionRow {
         folded: 0,
         selected: false,
         agent: session.info.agent.clone(),
+        clashes: session.clashes.clone(),
         retry: match &session.run {
             Run::Retry { message, next, .. } => Some((message.clone(), marks.ours(*next))),
             _ => None,

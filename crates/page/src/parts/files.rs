@@ -82,8 +82,12 @@ fn shown(
     let size = file.bytes.map(bytes);
     let Some((picture, url)) = file.picture.zip(url(place, row, nth)) else {
         let mime = plain::line(&file.mime, limits::TITLE_CHARS);
+        // Of a PDF whose content is in the message itself the hub has the file, which a browser stores.
+        let is_here = &*file.mime == "application/pdf" && file.bytes.is_some();
+        let stored = url(place, row, nth).filter(|_| is_here);
+        let shown = html! { @match &stored { Some(url) => a href=(url) download=(name) { code { (name) } }, None => code { (name) } } };
         return html! {
-            p.line { @if attached { (m!("Attached {name}", name = html! { code { (name) } })) } @else { code { (name) } } @if !mime.is_empty() && mime != name { ", " (mime) } @if let Some(size) = size { ", " (size) } }
+            p.line { @if attached { (m!("Attached {name}", name = shown)) } @else { (shown) } @if !mime.is_empty() && mime != name { ", " (mime) } @if let Some(size) = size { ", " (size) } }
         };
     };
     html! {
@@ -98,7 +102,7 @@ fn shown(
     }
 }
 
-/// URL of a picture on the hub.
+/// URL of a picture or document on the hub.
 fn url(place: &PartContext<'_>, row: &PartRow, nth: usize) -> Option<String> {
     let instance = encode(place.look.instance.as_ref()?.as_str());
     let session = encode(place.look.session.as_ref()?.as_str());

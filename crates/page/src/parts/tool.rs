@@ -17,6 +17,9 @@ use crate::words::{duration, session_path};
 /// Milliseconds from which on it is told how long a call took: less is no time to a person.
 const SHOWN_FROM: u64 = 100;
 
+/// OpenCode's tool for calls of tools that do not exist, or with arguments that they do not take.
+const INVALID: &str = "invalid";
+
 pub(super) fn part(place: &PartContext<'_>, row: &PartRow, tool: &Tool, whole: bool) -> Fragment {
     let input = tool.input.value();
     let mut blocks = vec![summary(row, head(place, row, tool, &input))];
@@ -92,6 +95,12 @@ fn status(tool: &Tool) -> &'static str {
     }
 }
 
+/// The tool that the model called: OpenCode gives calls that it cannot run to a tool of its own.
+fn called<'a>(tool: &'a Tool, input: &'a Value) -> &'a str {
+    let name = field(input, "tool").filter(|_| tool.name.as_ref() == INVALID);
+    name.unwrap_or(&tool.name)
+}
+
 /// True if the call did not end and never will.
 fn is_cut_off(place: &PartContext<'_>, tool: &Tool) -> bool {
     matches!(tool.state, ToolState::Pending | ToolState::Running { .. })
@@ -109,6 +118,9 @@ fn head(place: &PartContext<'_>, row: &PartRow, tool: &Tool, input: &Value) -> M
         ToolState::Pending => ("○", t("Preparing").into(), "quiet"),
         ToolState::Running { .. } => ("◐", t("Running").into(), "work"),
         _ if let Some(end) = end.filter(|end| **end != ToolEnd::Exit(0)) => ended(end),
+        ToolState::Completed { .. } if tool.name.as_ref() == INVALID => {
+            ("✕", t("Failed").into(), "bad")
+        }
         ToolState::Completed { .. } => ("✓", t("Done").into(), "quiet"),
         ToolState::Error { .. } => ("✕", t("Failed").into(), "bad"),
     };
@@ -120,7 +132,7 @@ fn head(place: &PartContext<'_>, row: &PartRow, tool: &Tool, input: &Value) -> M
         .filter(|took| *took >= SHOWN_FROM);
     html! {
         span.mark.(colour) aria-hidden="true" { (shape) }
-        span.name { (short(&tool.name)) }
+        span.name { (short(called(tool, input))) }
         span.what { (title(tool, input)) }
         @if let Some((added, removed)) = given::counts(tool) {
             span.took { span.hear { (t("changed lines:")) " " } span.plus { "+" (added) } " " span.minus { "−" (removed) } }

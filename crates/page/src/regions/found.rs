@@ -52,6 +52,8 @@ pub struct Lacking {
     pub away: usize,
     /// Sessions of instances that the journal leaves out.
     pub left_out: usize,
+    /// Instances with older sessions than are listed.
+    pub cut: usize,
     /// Why nothing is indexed at present.
     pub problem: Option<String>,
 }
@@ -133,6 +135,7 @@ fn lacks(lacking: &Lacking) -> Vec<String> {
         changed,
         away,
         left_out,
+        cut,
         problem,
     } = lacking;
     let mut told: Vec<String> = Vec::new();
@@ -168,6 +171,13 @@ fn lacks(lacking: &Lacking) -> Vec<String> {
             "{n} session is not indexed, as its instance is left out of the journal.",
             "{n} sessions are not indexed, as their instances are left out of the journal.",
             n = *left_out
+        ));
+    }
+    if *cut > 0 {
+        told.push(t!(
+            "{n} instance has older sessions, which are found once they are listed there.",
+            "{n} instances have older sessions, which are found once they are listed there.",
+            n = *cut
         ));
     }
     told

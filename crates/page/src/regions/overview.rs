@@ -123,6 +123,13 @@ pub(super) fn standing(row: &Standing) -> Fragment {
     Fragment::whole("standing", html.into_string())
 }
 
+/// Why a session is in its state, and since when: for the hint of its row.
+pub(crate) fn why(row: &Standing) -> Markup {
+    html! {
+        p data-since=(row.since.0) { @if let Some(reason) = &row.mark.reason { (sentence(reason)) } }
+    }
+}
+
 /// The same without a session.
 pub(super) fn standing_of_none() -> Fragment {
     let html = html! { p.stands data-k="standing" {} };
@@ -132,7 +139,7 @@ pub(super) fn standing_of_none() -> Fragment {
 /// The count of a group in words.
 fn counted(group: Group, many: usize) -> String {
     match group {
-        Group::NeedsYou => t!("{n} needs you", "{n} needs you", n = many),
+        Group::NeedsYou => t!("{n} needs you", "{n} need you", n = many),
         Group::ToReview => t!("{n} to review", "{n} to review", n = many),
         Group::Working => t!("{n} working", "{n} working", n = many),
         Group::Idle => t!("{n} idle", "{n} idle", n = many),
@@ -160,17 +167,17 @@ fn search(row: &OverviewRow) -> String {
     )
 }
 
-/// The title in full, and why the session is as it is.
+/// The title in full, why the session is as it is, and who changes the same.
 fn hint(row: &OverviewRow) -> String {
-    match (&row.mark.reason, row.mark.next) {
-        (Some(reason), Some(next)) => format!(
-            "{}: {} {}",
-            words::title(&row.title),
-            sentence(reason),
-            t(next)
-        ),
-        (Some(reason), None) => format!("{}: {}", words::title(&row.title), sentence(reason)),
-        _ => words::title(&row.title).to_owned(),
+    let reason = row.mark.reason.iter().map(|reason| sentence(reason));
+    let next = row.mark.next.iter().filter(|_| row.mark.reason.is_some());
+    let clashes = row.clashes.iter().map(|clash| clash.sentence());
+    let clashes: Vec<_> = clashes.map(|clash| sentence(&clash).into_owned()).collect();
+    let reasons = reason.chain(next.map(|next| t(next).into()));
+    let reasons: Vec<_> = reasons.chain(clashes.into_iter().map(Into::into)).collect();
+    match reasons.is_empty() {
+        true => words::title(&row.title).to_owned(),
+        false => format!("{}: {}", words::title(&row.title), reasons.join(" ")),
     }
 }
 
@@ -214,6 +221,7 @@ fn evidence(row: &OverviewRow) -> Markup {
             Some(Circle::Failing(times)) => span.need { (m!("going in circles: {times} calls failed in a row.", times = times)) " " },
             None => {},
         }
+        @for clash in &row.clashes { span.need.clash { (sentence(&clash.sentence())) " " } }
         @if let Some(over) = row.over {
             span.need { @if over.stopped { (t!("stopped: {words}.", words = sentence(&over.words()))) } @else { (t!("over a limit: {words}.", words = sentence(&over.words()))) } " " }
         }

@@ -11,11 +11,16 @@ use crate::words::{session_path, title};
 
 /// The title in full, and why it is as it is where that is not its usual state.
 pub(super) fn hint(row: &SessionRow) -> String {
-    match &row.reason {
-        Some(reason) if row.mark > Mark::ToReview => {
-            format!("{}: {}", title(&row.title), sentence(reason))
-        }
-        _ => title(&row.title).to_owned(),
+    let reason = row.reason.as_deref();
+    let reason = reason
+        .filter(|_| row.mark > Mark::ToReview)
+        .map(str::to_owned);
+    let clashes = row.clashes.iter().map(|clash| clash.sentence());
+    let said: Vec<_> = reason.into_iter().chain(clashes).collect();
+    let said: Vec<_> = said.iter().map(|one| sentence(one)).collect();
+    match said.is_empty() {
+        true => title(&row.title).to_owned(),
+        false => format!("{}: {}", title(&row.title), said.join(" ")),
     }
 }
 

@@ -186,6 +186,7 @@ fn link(
             data-folder=[folders.name(&row.directory)] data-search=(search(row)) {
             (shape(row.mark)) span.name { (words::title(&row.title)) } span.hear.fresh { " " (t("new output")) " " }
             @if is_parent { span.caret aria-hidden="true" {} }
+            @if !row.clashes.is_empty() { span.clash.need { (t("conflict")) } }
             @if row.needs > 0 { span.count.need { (row.needs) } }
             @else if matches!(row.mark, Mark::Idle | Mark::Recorded) { span.age { (ago(row.updated)) } }
             @else { span.word.(colour) aria-hidden="true" { (word) } }

@@ -8,7 +8,8 @@ use maud::{Markup, PreEscaped, html};
 
 use super::code::{Side, plain_line};
 use super::comments::{CommentSide, ReviewComment, comment};
-use crate::language::{sentence, t};
+use super::in_words;
+use crate::language::t;
 use crate::limits;
 use crate::markdown::language_of_path;
 use crate::words::bytes;
@@ -30,7 +31,7 @@ pub struct FileView<'a> {
     /// Its sides.
     pub diff: &'a FileDiff,
     /// Identifies both sides, so that nothing else is staged than what was seen.
-    pub seen: String,
+    pub seen: &'a str,
     /// True for both sides beside each other.
     pub split: bool,
     /// How many rows were drawn already; the next ones follow.
@@ -41,8 +42,8 @@ pub struct FileView<'a> {
     pub picture: Option<ReviewPicture>,
     /// The size of a binary file after, in bytes.
     pub size: Option<u64>,
-    /// Why there are no lines.
-    pub trouble: Option<String>,
+    /// Why there are no lines, in sentences.
+    pub trouble: Vec<String>,
 }
 
 /// Stretches of lines that changed, by side and number.
@@ -93,13 +94,13 @@ pub fn review_lines(path: &str, diff: &FileDiff, split: bool, gap: Gap) -> Strin
     let view = FileView {
         path,
         diff,
-        seen: String::new(),
+        seen: "",
         split,
         from: 0,
         comments: Vec::new(),
         picture: None,
         size: None,
-        trouble: None,
+        trouble: Vec::new(),
     };
     let items: Vec<Item<'_>> = match split {
         true => rows
@@ -125,7 +126,7 @@ pub fn review_lines(path: &str, diff: &FileDiff, split: bool, gap: Gap) -> Strin
 
 fn notes(view: &FileView<'_>) -> Markup {
     html! {
-        @if let Some(trouble) = &view.trouble { p.note { (sentence(&format!("{trouble}."))) } }
+        @if !view.trouble.is_empty() { p.note { (in_words(&view.trouble)) } }
         @if let Some((old, new)) = view.diff.line_ends_only() {
             p.note {
                 @match (old, new) {
@@ -145,7 +146,7 @@ fn notes(view: &FileView<'_>) -> Markup {
                 Some(size) => (t!("A binary file of {size}. Its content is not shown.", size = bytes(size))),
                 None => (t("A binary file. Its content is not shown.")),
             } }
-        } @else if view.trouble.is_none() && view.diff.changes().next().is_none() {
+        } @else if view.trouble.is_empty() && view.diff.changes().next().is_none() {
             p.note { (t("No line changed.")) }
         }
     }
@@ -223,10 +224,11 @@ impl Drawing {
             numbers
         };
         let gone = numbers(|row| row.old.filter(|_| row.kind == RowKind::Gone));
+        let come = numbers(|row| row.new);
         Self {
             old: Side::draw(view.diff, false, language, &gone),
-            new: Side::draw(view.diff, true, language, &numbers(|row| row.new)),
-            marks: Marks::of(view.diff),
+            new: Side::draw(view.diff, true, language, &come),
+            marks: Marks::of(view.diff, &gone, &come),
         }
     }
 
@@ -302,19 +304,23 @@ impl Drawing {
 }
 
 impl Marks {
-    /// Compares the lines of each change that replaces as many lines as it brings.
-    fn of(diff: &FileDiff) -> Self {
+    /// Compares the lines of each change that replaces as many lines as it brings, where one of a pair is drawn. `gone` and `come` are the
+    /// numbers of what is drawn, in order.
+    fn of(diff: &FileDiff, gone: &[usize], come: &[usize]) -> Self {
+        let within = |range: &Range<usize>, drawn: &[usize]| {
+            let from = drawn.partition_point(|at| *at < range.start);
+            drawn.get(from).is_some_and(|at| *at < range.end)
+        };
+        let is_drawn =
+            |old, new| gone.binary_search(&old).is_ok() || come.binary_search(&new).is_ok();
         let mut marks = Self::default();
-        let mut pairs = 0;
         for change in diff.changes() {
-            if change.old.len() != change.new.len() {
+            let paired = change.old.len() == change.new.len();
+            if !paired || !(within(&change.old, gone) || within(&change.new, come)) {
                 continue;
             }
-            pairs += change.old.len();
-            if pairs > limits::REVIEW_WORD_LINES {
-                break;
-            }
-            for (old, new) in change.old.clone().zip(change.new.clone()) {
+            let pairs = change.old.clone().zip(change.new.clone());
+            for (old, new) in pairs.filter(|(old, new)| is_drawn(*old, *new)) {
                 let text = |line: Option<&[u8]>| plain_line(line.unwrap_or_default());
                 if let Some(spans) = words(&text(diff.old(old)), &text(diff.new_line(new))) {
                     marks.old.insert(old, spans.old);

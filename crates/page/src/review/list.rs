@@ -4,7 +4,7 @@ use changes::{FileChange, FileKind, FileStatus, Staging};
 use maud::{Markup, PreEscaped, html};
 
 use super::comments::form;
-use super::{ReviewAddress, path_line};
+use super::{ReviewAddress, in_words, path_line};
 use crate::language::{key, m, sentence, t};
 use crate::words::visible;
 
@@ -17,6 +17,17 @@ pub enum Viewed {
     Yes,
     /// As it was before it changed again.
     Before,
+}
+
+impl Viewed {
+    /// Its name in the page and the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Yes => "yes",
+            Self::Before => "before",
+        }
+    }
 }
 
 /// A changed file.
@@ -41,8 +52,10 @@ pub struct ReviewList<'a> {
     pub scopes: Vec<(&'static str, &'static str)>,
     /// The folder.
     pub directory: &'a str,
-    /// What is checked out, in words.
-    pub branch: String,
+    /// The change of marks and comments that it was read at.
+    pub marks: u64,
+    /// What is checked out, in sentences.
+    pub branch: Vec<String>,
     /// What it is compared with, in words.
     pub base: String,
     /// Branches to compare with.
@@ -51,8 +64,8 @@ pub struct ReviewList<'a> {
     pub files: Vec<ReviewFile>,
     /// Files that are not listed.
     pub left_out: usize,
-    /// Why there is no list, and the next step.
-    pub trouble: Option<String>,
+    /// Why there is no list, and the next step, in sentences.
+    pub trouble: Vec<String>,
     /// Something to know about the list.
     pub notes: Vec<String>,
     /// Comments that were not sent yet.
@@ -74,7 +87,8 @@ pub fn review_list(list: &ReviewList<'_>) -> String {
         .filter(|file| file.viewed == Viewed::Yes)
         .count();
     let html = html! {
-        div.review data-query=(list.address.query()) data-scope=(list.address.scope) data-drafts=(list.drafts)
+        div.review data-query=(list.address.query()) data-scope=(list.address.scope) data-folder=(list.directory)
+            data-marks=(list.marks) data-drafts=(list.drafts)
             data-agent=[list.agent_path.as_ref()] data-writable[list.writable] {
             header.review-head {
                 (place(list))
@@ -90,7 +104,7 @@ pub fn review_list(list: &ReviewList<'_>) -> String {
                 @for note in &list.notes { p.quiet { (sentence(note)) } }
                 p.problem role="alert" hidden {}
             }
-            @if let Some(trouble) = &list.trouble { p.empty { (sentence(&format!("{trouble}."))) } }
+            @if !list.trouble.is_empty() { p.empty { (in_words(&list.trouble)) } }
             @else if list.files.is_empty() { p.empty { (t(nothing(list.address.scope))) } }
             @else {
                 div.columns {
@@ -117,7 +131,7 @@ fn commit() -> Markup {
             form data-do="commit" {
                 h2 #commit-title { (t("Commit what is staged")) }
                 label { (t("Commit message")) textarea name="message" rows="6" dir="auto" {} }
-                label.check { input type="checkbox" name="amend"; (t("Amend the last commit")) }
+                label.check { input type="checkbox" name="amend"; (t("Amend the last commit")) " " span.quiet { (t("An empty message keeps the last one.")) } }
                 div.row {
                     button.main type="submit" value="commit" { (t("Commit")) }
                     button type="submit" value="suggest" { (t("Ask the agent for a message")) }
@@ -129,6 +143,7 @@ fn commit() -> Markup {
                     button type="submit" value="pull_request" { (t("Pull request")) }
                     button type="button" data-do="close" { (t("Close")) }
                 }
+                pre.printed role="log" tabindex="0" hidden aria-label=(t("What git prints")) {}
                 p.problem role="alert" hidden {}
             }
         }
@@ -139,7 +154,7 @@ fn place(list: &ReviewList<'_>) -> Markup {
     html! {
         p.where-of {
             code { (PreEscaped(visible(list.directory))) }
-            @if !list.branch.is_empty() { " · " span.branch { (sentence(&list.branch)) } }
+            @for (nth, part) in list.branch.iter().enumerate() { (if nth == 0 { " · " } else { ", " }) span.branch { (sentence(part)) } }
             @if !list.base.is_empty() { " · " (m!("compared with {base}", base = html! { span.base { (sentence(&list.base)) } })) }
         }
     }
@@ -214,7 +229,7 @@ fn tree(files: &[ReviewFile]) -> Markup {
                         li.folder { (path_line(&changes::FilePath::new(above))) "/" }
                     }
                 }
-                li data-nth=(nth) data-viewed=(viewed(file.viewed)) {
+                li data-nth=(nth) data-viewed=(file.viewed.word()) {
                     a href={ "#file-" (nth) } data-do="review-file" {
                         span.letter.(status_class(file.change.status)) title=(t(status_word(file.change.status))) { (status_letter(file.change.status)) }
                         span.name { (path_line(&changes::FilePath::new(name))) }
@@ -240,7 +255,7 @@ fn section(nth: usize, file: &ReviewFile) -> Markup {
     let lines = change.lines.map_or(0, |(come, gone)| come + gone);
     html! {
         section.file id={ "file-" (nth) } data-path=(change.path.id()) data-old=[change.old_path.as_ref().map(|old| old.id())]
-            data-viewed=(viewed(file.viewed)) data-staged[file.staging.staged] data-unstaged[file.staging.unstaged]
+            data-viewed=(file.viewed.word()) data-staged[file.staging.staged] data-unstaged[file.staging.unstaged]
             data-size=(size(lines)) data-fold[file.viewed == Viewed::Yes] tabindex="-1" {
             header {
                 button.fold type="button" data-do="review-fold" aria-label=(t("Fold")) {}
@@ -298,14 +313,6 @@ fn size(lines: u64) -> &'static str {
         21..=60 => "m",
         61..=200 => "l",
         _ => "xl",
-    }
-}
-
-fn viewed(viewed: Viewed) -> &'static str {
-    match viewed {
-        Viewed::No => "no",
-        Viewed::Yes => "yes",
-        Viewed::Before => "before",
     }
 }
 

@@ -5,11 +5,13 @@ use maud::{Markup, html};
 use crate::language::{key, t};
 
 /// Lines of a session's menu that do something: the act's name for the client, and its words.
-const SESSION: [(&str, &str); 11] = [
+const SESSION: [(&str, &str); 13] = [
     ("rename", key("Rename")),
     ("fork", key("Fork")),
     ("compact", key("Compact")),
     ("parallel", key("Run a prompt in parallel")),
+    ("worktree", key("New session in its own work tree")),
+    ("worktrees", key("Work trees")),
     ("unrevert", key("Bring back what was taken back")),
     ("archive", key("Archive")),
     ("link", key("Copy link")),

@@ -239,6 +239,7 @@ fn a_viewer_gets_changes_in_the_language_of_its_document() {
             found: &[],
             settings: &Settings::default(),
             inspect: false,
+            drafted: None,
         };
         speak(language, || {
             renderer.document(&delta(&state, &at, Rev(0)), &context)

@@ -13,7 +13,7 @@ use catalog::Entry;
 const LANGUAGES: [(&str, usize); 2] = [("de", 2), ("zh", 1)];
 
 /// Sources outside of the page all of whose sentences a page shows.
-const SENTENCES: [&str; 13] = [
+const SENTENCES: [&str; 15] = [
     "model/src/view/mark.rs",
     "model/src/view/doing.rs",
     "model/src/view/reason.rs",
@@ -27,10 +27,12 @@ const SENTENCES: [&str; 13] = [
     "hub/src/workspace/folders.rs",
     "hub/src/ingest/reason.rs",
     "opencode/src/client/error.rs",
+    "hub/src/git.rs",
+    "hub/src/review.rs",
 ];
 
 /// Their literals that are no sentences of their own: words that are looked for in what a server says, and values.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 25] = [
     "api key",
     "no such model",
     "too long",
@@ -53,6 +55,9 @@ const NAMES: [&str; 22] = [
     "data without a content type",
     ": {excerpt}",
     "version {version}",
+    "not a git repository",
+    "the reviews are damaged",
+    "the reviews cannot be read",
 ];
 
 /// Folders whose literals count as uses of an entry.
@@ -202,7 +207,7 @@ fn used() -> BTreeMap<String, Option<String>> {
                 }),
                 false => next.filter(|_| calls(&literal.before, &["t!(", "m!("])),
             };
-            if calls(&literal.before, &["t(", "t!(", "m!(", "key("]) || plural.is_some() {
+            if calls(&literal.before, &["t(", "t!(", "m!(", "key(", "hint("]) || plural.is_some() {
                 let plural = plural.map(|plural| plural.text.clone());
                 used.insert(literal.text.clone(), plural);
             }

@@ -290,6 +290,7 @@ impl Viewer {
                         found: &[],
                         settings: &page::Settings::default(),
                         inspect: false,
+                        drafted: None,
                     };
                     renderer.document(&seen, &context)
                 }

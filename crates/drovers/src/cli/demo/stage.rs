@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::acts::FOLDERS;
+use super::repository;
 use crate::fault::Fault;
 
 /// The program that the play is about.
@@ -48,6 +49,7 @@ impl Stage {
             let check = project.join("check");
             fs::write(&check, CHECK)?;
             fs::set_permissions(&check, Permissions::from_mode(0o755))?;
+            repository::make(project)?;
         }
         Ok(Self { root, projects })
     }

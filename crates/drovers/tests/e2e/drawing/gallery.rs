@@ -4,10 +4,14 @@
 #[path = "../../../../page/src/sample.rs"]
 mod sample;
 
+#[path = "../../../../page/src/sample/review.rs"]
+mod review;
+
 use std::net::SocketAddr;
 
 use anyhow::Result;
 use axum::Router;
+use axum::extract::Query;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::Html;
@@ -16,6 +20,7 @@ use model::state::{Rev, State};
 use model::time::Timestamp;
 use model::view::{Viewport, delta};
 use page::{CSP, Context, Renderer, assets};
+use serde::Deserialize;
 
 /// A picture of one dark point.
 const POINT: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
@@ -50,6 +55,7 @@ impl Gallery {
         documents.extend([
             ("overview".to_owned(), overview(&acts, None)),
             ("peek".to_owned(), overview(&acts, Some("ses_parse"))),
+            ("review".to_owned(), reviewed(&sample::state())),
             ("no-instance".to_owned(), overview(&State::default(), None)),
             ("door".to_owned(), page::locked()),
         ]);
@@ -71,6 +77,15 @@ impl Gallery {
                 get(async move || (headers, Html(html))),
             );
         }
+        let at = format!("/fragment/review/{}", review::REVIEW.0);
+        let lines = async |Query(asked): Query<Fragment>| {
+            Html(review::lines(&asked.path.unwrap_or_default(), asked.split))
+        };
+        let search = async |Query(asked): Query<Fragment>| Html(review::search(asked.q.as_deref()));
+        router = router
+            .route(&at, get(async || Html(review::list())))
+            .route(&format!("{at}/file"), get(lines))
+            .route("/fragment/search", get(search));
         router = router.fallback(get(async || ([(CONTENT_TYPE, "image/gif")], POINT)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -81,6 +96,26 @@ impl Gallery {
     pub(crate) fn url(&self, name: &str) -> String {
         format!("http://{}/{name}", self.address)
     }
+}
+
+/// What a fragment is asked for with.
+#[derive(Deserialize)]
+struct Fragment {
+    path: Option<String>,
+    #[serde(default)]
+    split: bool,
+    q: Option<String>,
+}
+
+/// The review of a session.
+fn reviewed(state: &State) -> String {
+    let looked = Viewport {
+        instance: Some(review::REVIEW.0.into()),
+        session: Some(review::REVIEW.1.into()),
+        review: true,
+        ..Viewport::default()
+    };
+    document(state, &looked)
 }
 
 /// Views of a state, each with its name.
@@ -118,6 +153,7 @@ fn document(state: &State, looked: &Viewport) -> String {
         found: &[],
         settings: &page::Settings::default(),
         inspect: false,
+        drafted: None,
     };
     Renderer::new().document(&delta(state, looked, Rev(0)), &context)
 }

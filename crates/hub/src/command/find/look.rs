@@ -37,6 +37,8 @@ pub(super) struct Look {
     pub(super) away: usize,
     /// Sessions of instances that the journal leaves out.
     pub(super) left_out: usize,
+    /// Instances that have older sessions than their servers listed.
+    pub(super) cut: usize,
     /// All sessions of instances that listed theirs, and that may be stored.
     listed: BTreeMap<InstanceId, Option<BTreeSet<SessionId>>>,
 }
@@ -57,6 +59,7 @@ impl Look {
                 look.away += instance.sessions.len();
                 continue;
             }
+            look.cut += usize::from(!instance.older.is_empty());
             let shown = instance.sessions.values();
             let shown = shown.filter(|one| state.shows(&instance.id, &one.info.id));
             look.sessions.extend(shown.map(|session| Due {

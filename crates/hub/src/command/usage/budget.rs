@@ -10,7 +10,8 @@ use model::time::Timestamp;
 use page::Budget;
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Key;
+/// A session of an instance.
+pub(super) type Key = (InstanceId, SessionId);
 
 /// A root session that runs.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use model::state::Usage;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::budget::Passed;
+use super::budget::{Key, Passed};
 use crate::limits;
 
 /// A day of the hub's time zone.
@@ -48,8 +48,6 @@ pub(super) struct Counted {
     /// Usage of today.
     pub(super) today: Usage,
 }
-
-pub(super) type Key = (InstanceId, SessionId);
 
 /// The account.
 #[derive(Clone, Debug, Default, PartialEq)]

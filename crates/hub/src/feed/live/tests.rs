@@ -12,12 +12,13 @@ use model::state::{LinkStatus, MessageInfo, Origin, Part, PartKind, Role, Sessio
 use model::text::Delta;
 use model::time::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::clock::Clock;
 use crate::engine::SupervisorCommand;
-use crate::engine::{self, Feeder, Inbound};
+use crate::engine::{self, Feeder, Handle, Inbound};
+use crate::feed::Drawing;
 
 /// A link that holds so many frames: a viewer that does not read blocks the next.
 struct Memory {

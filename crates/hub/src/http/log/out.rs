@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use flate2::CompressError;
 
-use super::compressor::{Gzip, SharedCompressor};
+use super::super::compressor::{Gzip, SharedCompressor};
 use crate::limits;
 
 /// The output queue.

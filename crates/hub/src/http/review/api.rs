@@ -1,5 +1,6 @@
 //! A review for programs: the list, the patch, images, marks, and the next session to review.
 
+use ::page::Viewed;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -10,8 +11,9 @@ use model::ids::{InstanceId, SessionId};
 use model::view::{self, Group};
 use serde::{Deserialize, Serialize};
 
+use super::page::viewed;
 use super::source::{self, Origin};
-use super::{App, Asked, Problem, Scope};
+use super::{App, Asked, Problem};
 use crate::{limits, picture};
 
 /// The changes of a folder.
@@ -118,7 +120,7 @@ pub(in crate::http) async fn patch(
             repository.patch(scope, base, &change, 3).await?
         }
         origin => {
-            let diff = origin.diff(&change, asked.options()).await?;
+            let diff = origin.diff(&app, &change, asked.options()).await?;
             diff.patch(&change)
         }
     };
@@ -184,6 +186,48 @@ pub(in crate::http) async fn view(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// What people marked of a file.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(in crate::http) struct FileMarks {
+    /// `yes`, `no`, or `before` if the file changed since it was viewed.
+    viewed: &'static str,
+    /// Comments on the file.
+    comments: usize,
+    /// Comments of the folder that were not sent yet.
+    waiting: usize,
+}
+
+/// Whether a file was viewed, and how many comments are on it.
+#[utoipa::path(
+    get, path = "/api/instances/{id}/review/marks", tag = "review", params(("id" = String, Path), Asked),
+    responses((status = 200, body = FileMarks), (status = 404, body = Problem))
+)]
+pub(in crate::http) async fn marks(
+    State(app): State<App>,
+    Path(id): Path<InstanceId>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<FileMarks>, Problem> {
+    let folder = super::folder(&app, &id, asked.session.as_ref())?;
+    let path = asked.file()?.id();
+    let reviews = app.hub().reviews();
+    let (seen, comments) = (
+        reviews.viewed(&folder).remove(&path),
+        reviews.comments(&folder),
+    );
+    let viewed = match seen {
+        None => Viewed::No,
+        Some(seen) => {
+            let (origin, change) = source::one(&app, &id, &asked).await?;
+            viewed(Some(&seen), &origin.content_name(&change).await)
+        }
+    };
+    Ok(Json(FileMarks {
+        viewed: viewed.word(),
+        comments: comments.iter().filter(|one| one.path == path).count(),
+        waiting: comments.iter().filter(|one| one.sent.is_none()).count(),
+    }))
+}
+
 /// The session that is in front.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -239,11 +283,4 @@ pub(in crate::http) async fn next(
         title: next.map(|row| row.title.to_string()),
         waiting: rows.len(),
     })
-}
-
-/// A scope in the form of a query, for sentences.
-impl std::fmt::Display for Scope {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.word())
-    }
 }

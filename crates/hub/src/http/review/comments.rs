@@ -58,7 +58,7 @@ pub(in crate::http) async fn comment(
     let anchor = match (new.side, new.line) {
         (Side::File, _) => None,
         (side, Some(line)) => {
-            let diff = origin.diff(&change, Options::default()).await?;
+            let diff = origin.diff(&app, &change, Options::default()).await?;
             Some(anchor(&diff, side, line, new.last.unwrap_or(line))?)
         }
         (_, None) => return Err(Problem::invalid("a comment on lines names its `line`")),
@@ -222,7 +222,7 @@ async fn placed(
         };
         let lines = match source::one(app, id, &asked).await {
             Ok((origin, change)) => {
-                let diff = origin.diff(&change, Options::default()).await;
+                let diff = origin.diff(app, &change, Options::default()).await;
                 diff.ok().and_then(|diff| place_of(&comment, &diff))
             }
             // What is not changed any more has its lines where they were, as far as is known.

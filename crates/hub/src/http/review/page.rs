@@ -1,5 +1,7 @@
 //! Fragments of the review page: the list, the lines of a file, the lines of a gap.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
 use changes::{FileChange, FileDiff, FilePath, Gap, Text};
@@ -10,6 +12,7 @@ use page::{
     ReviewPicture, Viewed, speak,
 };
 
+use super::super::compared::Comparison;
 use super::source::{self, Found, Origin};
 use super::{App, Asked, Problem, Scope};
 use crate::git::Listed;
@@ -24,6 +27,8 @@ pub(in crate::http) async fn files(
     Path(id): Path<InstanceId>,
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, Problem> {
+    // Before what it says: a change that comes meanwhile is read again, and none is missed.
+    let marks = app.hub().reviews().marks().borrow().revision;
     let scope = source::scope_of(&app, &id, &asked).await;
     let folder = super::folder(&app, &id, asked.session.as_ref())?;
     let found = source::find(&app, &id, &asked, scope).await;
@@ -39,12 +44,13 @@ pub(in crate::http) async fn files(
         address,
         scopes: scopes(asked.session.is_some()),
         directory: &folder,
-        branch: String::new(),
+        marks,
+        branch: Vec::new(),
         base: String::new(),
         bases: Vec::new(),
         files: Vec::new(),
         left_out: 0,
-        trouble: None,
+        trouble: Vec::new(),
         notes: Vec::new(),
         drafts: comments.iter().filter(|one| one.sent.is_none()).count(),
         agent_path: agent
@@ -55,7 +61,7 @@ pub(in crate::http) async fn files(
     };
     match found {
         Ok(found) => fill(&app, &mut list, found, &comments).await?,
-        Err(problem) => list.trouble = Some(problem.sentence()),
+        Err(problem) => list.trouble = problem.sentences(),
     }
     Ok(Html(speak(language, || page::review_list(&list))))
 }
@@ -72,17 +78,18 @@ async fn fill(
             .commit
             .as_deref()
             .map(|commit| commit.get(..10).unwrap_or(commit));
-        list.branch = match (&head.branch, commit) {
+        list.branch.push(match (&head.branch, commit) {
             (Some(branch), Some(_)) => format!("on branch {branch}"),
             (Some(branch), None) => format!("on branch {branch}, which has no commit yet"),
-            (None, commit) => format!(
-                "on no branch: commit {} is checked out",
-                commit.unwrap_or_default()
-            ),
-        };
+            (None, commit) => {
+                let commit = commit.unwrap_or_default();
+                format!("on no branch: commit {commit} is checked out")
+            }
+        });
         match (&head.upstream, head.ahead_behind) {
             (Some(upstream), Some((ahead, behind))) if ahead + behind > 0 => {
-                list.branch += &format!(" ({ahead} ahead of {upstream}, {behind} behind)");
+                let far = format!("{ahead} ahead of {upstream}, {behind} behind");
+                list.branch.push(far);
             }
             _ => {}
         }
@@ -90,16 +97,15 @@ async fn fill(
     if let Origin::Git(repository, _, _) = &found.origin {
         list.writable = true;
         if repository.is_linked() {
-            list.branch += ", a linked work tree";
+            list.branch.push("a linked work tree".to_owned());
         }
         if found.scope == Scope::Branch {
             list.bases = repository.branches().await?;
         }
         if repository.root() != std::path::Path::new(list.directory) {
-            list.notes.push(format!(
-                "The repository begins above: {}",
-                repository.root().display()
-            ));
+            let root = repository.root().display();
+            let note = format!("The repository begins above: {root}");
+            list.notes.push(note);
         }
     }
     list.left_out = found.files.len().saturating_sub(limits::REVIEW_FILES);
@@ -108,8 +114,10 @@ async fn fill(
         let path = change.path.id();
         let viewed = match viewed.get(&path) {
             None => Viewed::No,
-            Some(known) if *known == found.origin.content_name(&change).await => Viewed::Yes,
-            Some(_) => Viewed::Before,
+            known => self::viewed(
+                known.map(String::as_str),
+                &found.origin.content_name(&change).await,
+            ),
         };
         let comments = comments.iter().filter(|one| one.path == path).count();
         list.files.push(ReviewFile {
@@ -122,19 +130,20 @@ async fn fill(
     Ok(())
 }
 
+/// Whether a file that was viewed with one content was viewed as it is.
+pub(super) fn viewed(seen: Option<&str>, now: &str) -> Viewed {
+    match seen {
+        None => Viewed::No,
+        Some(seen) if seen == now => Viewed::Yes,
+        Some(_) => Viewed::Before,
+    }
+}
+
+/// The scopes that can be chosen, with their labels.
 fn scopes(session: bool) -> Vec<(&'static str, &'static str)> {
-    let all = [
-        Scope::Session,
-        Scope::Turn,
-        Scope::Uncommitted,
-        Scope::Unstaged,
-        Scope::Staged,
-        Scope::Branch,
-    ];
-    let of_session = |scope: &Scope| matches!(scope, Scope::Session | Scope::Turn);
-    let shown = all
+    let shown = Scope::ALL
         .into_iter()
-        .filter(|scope| session || !of_session(scope));
+        .filter(|scope| session || !scope.is_of_session());
     shown.map(|scope| (scope.word(), scope.label())).collect()
 }
 
@@ -168,11 +177,14 @@ pub(in crate::http) async fn file(
 ) -> Result<Html<String>, Problem> {
     let (origin, change) = source::one(&app, &id, &asked).await?;
     let folder = super::folder(&app, &id, asked.session.as_ref())?;
-    let (diff, trouble) = match origin.diff(&change, asked.options()).await {
-        Ok(diff) => (diff, None),
-        Err(problem) => (FileDiff::default(), Some(problem.sentence())),
+    let (diff, trouble) = match origin.diff(&app, &change, asked.options()).await {
+        Ok(diff) => (diff, Vec::new()),
+        Err(problem) => {
+            let nothing = Arc::new(Comparison::from(FileDiff::default()));
+            (nothing, problem.sentences())
+        }
     };
-    let is_picture = diff.is_binary() && trouble.is_none();
+    let is_picture = diff.is_binary() && trouble.is_empty();
     let (picture, size) = match is_picture {
         true => pictures(&origin, &id, &change, &asked).await,
         false => (None, None),
@@ -189,7 +201,7 @@ pub(in crate::http) async fn file(
         page::review_file(&FileView {
             path: &path,
             diff: &diff,
-            seen: crate::git::seen(&diff),
+            seen: &diff.seen,
             split: asked.split,
             from: asked.from,
             comments: comments.collect(),
@@ -276,7 +288,7 @@ pub(in crate::http) async fn lines(
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, Problem> {
     let (origin, change) = source::one(&app, &id, &asked).await?;
-    let diff = origin.diff(&change, asked.options()).await?;
+    let diff = origin.diff(&app, &change, asked.options()).await?;
     let drawn = app.hub().live().draw(language, move |_| {
         let gap = Gap {
             old: asked.gap_old,

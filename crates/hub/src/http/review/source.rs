@@ -1,30 +1,18 @@
 //! Where changes come from: git, or what a server recorded of a session.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use changes::{
     FileChange, FileDiff, FileKind, FilePath, FileStatus, Head, Options, Patch, Staging,
 };
-use model::ids::{InstanceId, MessageId, SessionId};
+use model::ids::{InstanceId, SessionId};
 use sha2::{Digest, Sha256};
-use std::path::Path;
-use tokio::time::Instant;
 
+use super::super::compared::{Comparison, Identity, compared};
 use super::{App, Asked, Problem, Scope};
 use crate::command::port::ChangedFile;
 use crate::git::{Compared, GitScope, Listed, Repository};
-use crate::limits;
-
-/// Identifies the changes that a server reported.
-type Reported = (InstanceId, SessionId, Option<MessageId>);
-
-/// Reported changes, and when they were reported.
-type Kept = (Reported, Instant, Arc<Vec<ChangedFile>>);
-
-/// Changes that servers reported lately.
-#[derive(Debug, Default)]
-pub(in crate::http) struct SessionChanges(Mutex<VecDeque<Kept>>);
 
 /// Changes of a folder.
 pub(super) struct Found {
@@ -72,24 +60,13 @@ async fn reported(
         false => None,
     };
     let key = (id.clone(), session.clone(), message);
-    let known = &app.session_changes().0;
-    let lock = || known.lock().unwrap_or_else(PoisonError::into_inner);
-    let fresh = |at: &Instant| at.elapsed() < limits::SESSION_CHANGES_KNOWN;
-    let found = lock()
-        .iter()
-        .find(|(of, at, _)| *of == key && fresh(at))
-        .map(|(_, _, files)| files.clone());
-    if let Some(found) = found {
+    let known = app.session_changes();
+    if let Some(found) = known.find(&key) {
         return Ok(found);
     }
     let files = commands.changed_files(id, session, key.2.as_ref()).await?;
     let files = Arc::new(files);
-    let mut all = lock();
-    all.retain(|(of, at, _)| *of != key && fresh(at));
-    all.push_back((key, Instant::now(), files.clone()));
-    while all.len() > limits::SESSION_CHANGES {
-        all.pop_front();
-    }
+    known.add(key, files.clone());
     Ok(files)
 }
 
@@ -192,22 +169,59 @@ pub(super) async fn one(
 }
 
 impl Origin {
-    /// Both sides of a file.
+    /// Both sides of a file, compared anew only if one of them changed.
     pub(super) async fn diff(
         &self,
+        app: &App,
         file: &FileChange,
         options: Options,
-    ) -> Result<FileDiff, Problem> {
+    ) -> Result<Arc<Comparison>, Problem> {
+        let Some(identity) = self.identity(file, options).await else {
+            return compared(self.compare(file, options).await?).await;
+        };
+        // What was written meanwhile is shown, and not kept under the name of what was there before.
+        let mut other = None;
+        let make = async || {
+            let diff = self.compare(file, options).await?;
+            if self.identity(file, options).await == Some(identity) {
+                return Ok(diff);
+            }
+            other = Some(diff);
+            Err(Problem::internal("The file changed while it was compared"))
+        };
+        let known = app.comparisons().get(identity, make).await;
+        match other {
+            Some(diff) => compared(diff).await,
+            None => known,
+        }
+    }
+
+    async fn compare(&self, file: &FileChange, options: Options) -> Result<FileDiff, Problem> {
         match self {
             Self::Git(repository, scope, base) => {
                 Ok(repository.file(scope, base, file, options).await?)
             }
             Self::Server(reported) => {
-                let found = reported.iter().find(|one| path_of(one) == file.path);
-                let patch = found.map_or("", |one| &one.patch).to_owned();
+                let patch = patch_of(reported, file).to_owned();
                 let parse = move || FileDiff::of(Patch::parse(patch.as_bytes()), false, options);
                 let parsed = tokio::task::spawn_blocking(parse).await;
                 parsed.map_err(Problem::internal)
+            }
+        }
+    }
+
+    /// Names what is compared, and how; `None` where that is not known.
+    async fn identity(&self, file: &FileChange, options: Options) -> Option<Identity> {
+        match self {
+            Self::Git(repository, scope, _) => repository.identity(scope, file, options).await,
+            Self::Server(reported) => {
+                let space = [u8::from(options.ignore_space)];
+                let hash = Sha256::new().chain_update(space);
+                Some(
+                    hash.chain_update(patch_of(reported, file))
+                        .finalize()
+                        .into(),
+                )
             }
         }
     }
@@ -221,8 +235,7 @@ impl Origin {
                     .await
             }
             Self::Server(reported) => {
-                let found = reported.iter().find(|one| path_of(one) == file.path);
-                let digest = Sha256::digest(found.map_or("", |one| &one.patch));
+                let digest = Sha256::digest(patch_of(reported, file));
                 digest[..16]
                     .iter()
                     .map(|byte| format!("{byte:02x}"))
@@ -230,6 +243,11 @@ impl Origin {
             }
         }
     }
+}
+
+fn patch_of<'a>(reported: &'a [ChangedFile], file: &FileChange) -> &'a str {
+    let found = reported.iter().find(|one| path_of(one) == file.path);
+    found.map_or("", |one| &one.patch)
 }
 
 fn path_of(file: &ChangedFile) -> FilePath {

@@ -10,10 +10,9 @@ use model::state as ours;
 use model::time::Timestamp;
 use opencode::client::{AgentInfo, ConfigInfo, MessagePage, Providers};
 use opencode::json::Raw;
-use opencode::wire::{self, Millis};
+use opencode::wire::{self, ErrorInfo, Millis};
 
 use super::bounds;
-use super::v1::failure;
 use crate::{limits, picture};
 
 /// JSON as the server wrote it.
@@ -460,6 +459,30 @@ fn cut<T>(listed: &mut Vec<T>) -> usize {
     let more = listed.len().saturating_sub(limits::CATALOG);
     listed.truncate(limits::CATALOG);
     more
+}
+
+pub(super) fn failure(error: ErrorInfo) -> ours::Failure {
+    bounds::failure(ours::Failure {
+        kind: if error.is_abort() {
+            ours::ErrorKind::Aborted
+        } else {
+            ours::ErrorKind::Failed
+        },
+        name: named(&error).into(),
+        message: error.message.into(),
+    })
+}
+
+/// The name of an error. A provider that answers with status 401 rejects the login, which OpenCode does not name.
+fn named(error: &ErrorInfo) -> &str {
+    let raw: Option<serde_json::Value> = serde_json::from_str(error.raw.get()).ok();
+    let status = raw
+        .as_ref()
+        .and_then(|raw| raw.pointer("/data/statusCode")?.as_u64());
+    match status {
+        Some(401) => "ProviderAuthError",
+        _ => &error.name,
+    }
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use model::Event;
 use model::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
-use model::state::{ErrorKind, Failure, Outcome, RunStatus};
+use model::state::{Failure, Outcome, RunStatus};
 use model::text::Delta;
 use model::time::Timestamp;
-use opencode::wire::{self, ErrorInfo, PermissionReply};
+use opencode::wire::{self, PermissionReply};
 
 use super::bounds;
-use super::rest::{message, part, permission, question, run_status, session, todos};
+use super::rest::{failure, message, part, permission, question, run_status, session, todos};
 use super::{Translated, malformed};
 
 pub(super) fn frame(data: &str, at: Timestamp) -> Translated {
@@ -165,30 +165,6 @@ fn part_delta(delta: wire::PartDelta) -> Option<Event> {
 /// A failure without details.
 fn untold() -> Failure {
     Failure::failed("", "")
-}
-
-pub(super) fn failure(error: ErrorInfo) -> Failure {
-    bounds::failure(Failure {
-        kind: if error.is_abort() {
-            ErrorKind::Aborted
-        } else {
-            ErrorKind::Failed
-        },
-        name: named(&error).into(),
-        message: error.message.into(),
-    })
-}
-
-/// The name of an error. A provider that answers with status 401 rejects the login, which OpenCode does not name.
-fn named(error: &ErrorInfo) -> &str {
-    let raw: Option<serde_json::Value> = serde_json::from_str(error.raw.get()).ok();
-    let status = raw
-        .as_ref()
-        .and_then(|raw| raw.pointer("/data/statusCode")?.as_u64());
-    match status {
-        Some(401) => "ProviderAuthError",
-        _ => &error.name,
-    }
 }
 
 fn session_of(event: &wire::Event) -> Option<&str> {

@@ -16,6 +16,7 @@ use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait,
 };
 
+use super::kept::{self, Kept};
 use super::{CANNOT_RUN, LEAD_FOR, this_program};
 use crate::workspace::limits;
 
@@ -23,35 +24,53 @@ use crate::workspace::limits;
 ///
 /// # Errors
 /// The leader's process cannot be started. That the leader cannot *become* the command is its own exit code.
-pub(super) fn watch(prefix: &[OsString], command: &[OsString]) -> io::Result<u8> {
+pub(super) fn watch(prefix: &[OsString], command: &[OsString], keeps: bool) -> io::Result<u8> {
     let signals = block_signals()?;
     adopt_orphans()?;
+    let (sender, events) = mpsc::channel();
+    let kept = keeps.then(|| Kept::start(&sender)).transpose()?;
+    let piped = || match keeps {
+        true => Stdio::piped(),
+        false => Stdio::inherit(),
+    };
     // Spawned from the main thread: the kernel binds the leader's life to that of the thread that spawned it.
-    let leader = Command::new(this_program()?)
+    let mut child = Command::new(this_program()?)
         .arg0("drovers-guard")
         .args(prefix)
         .arg(LEAD_FOR)
         .arg(std::process::id().to_string())
         .arg("--")
         .args(command)
+        .env_remove(kept::SECRET)
         .stdin(Stdio::null())
+        .stdout(piped())
+        .stderr(piped())
         .spawn()?;
-    let leader = Pid::from_child(&leader);
-    let (sender, events) = mpsc::channel();
-    listen(signals, &sender);
+    let leader = Pid::from_child(&child);
+    let mut readers = Vec::new();
+    if let (Some(kept), Some(out), Some(err)) = (&kept, child.stdout.take(), child.stderr.take()) {
+        readers.push(kept.collect(kept::OUT, out));
+        readers.push(kept.collect(kept::ERR, err));
+    }
+    listen(signals, !keeps, &sender);
     thread::spawn(move || reap(&sender));
-    Ok(Watch {
+    let code = Watch {
         leader,
         events,
-        hub_gone: false,
+        stops: false,
         code: None,
         childless: false,
     }
-    .run())
+    .run();
+    if let Some(kept) = kept {
+        kept.ended(code, &readers);
+    }
+    Ok(code)
 }
 
-enum Event {
-    HubGone,
+pub(super) enum Event {
+    /// The server is to be ended: its hub is gone, or asked for it.
+    Stop,
     Ended(Pid, u8),
     Childless,
 }
@@ -59,7 +78,8 @@ enum Event {
 struct Watch {
     leader: Pid,
     events: Receiver<Event>,
-    hub_gone: bool,
+    /// True once the server is to be ended.
+    stops: bool,
     /// The exit code of the leader, once it has ended.
     code: Option<u8>,
     /// True if the guard has no descendants.
@@ -68,7 +88,7 @@ struct Watch {
 
 impl Watch {
     fn run(mut self) -> u8 {
-        self.until(None, |watch| watch.hub_gone || watch.code.is_some());
+        self.until(None, |watch| watch.stops || watch.code.is_some());
         for (signal, timeouts) in [
             (Signal::TERM, limits::GRACE),
             (Signal::KILL, limits::KILL_WAIT),
@@ -110,7 +130,7 @@ impl Watch {
                     .ok(),
             };
             match event {
-                Some(Event::HubGone) => self.hub_gone = true,
+                Some(Event::Stop) => self.stops = true,
                 Some(Event::Ended(pid, code)) if pid == self.leader => self.code = Some(code),
                 Some(Event::Ended(..)) => {}
                 Some(Event::Childless) => self.childless = true,
@@ -154,19 +174,21 @@ fn adopt_orphans() -> io::Result<()> {
     Ok(())
 }
 
-/// Reports the hub's end: its pipe closes. TERM asks for the same; the signals of a terminal are the hub's affair.
-fn listen(signals: SigSet, events: &Sender<Event>) {
+/// Reports the hub's end, where its pipe closes then. TERM asks for the same; the signals of a terminal are the hub's affair.
+fn listen(signals: SigSet, has_pipe: bool, events: &Sender<Event>) {
     let pipe = events.clone();
-    thread::spawn(move || {
-        let mut rest = [0; 64];
-        let mut stdin = io::stdin().lock();
-        while matches!(stdin.read(&mut rest), Ok(1..)) {}
-        pipe.send(Event::HubGone)
-    });
+    if has_pipe {
+        thread::spawn(move || {
+            let mut rest = [0; 64];
+            let mut stdin = io::stdin().lock();
+            while matches!(stdin.read(&mut rest), Ok(1..)) {}
+            pipe.send(Event::Stop)
+        });
+    }
     let terminated = events.clone();
     thread::spawn(move || {
         while let Ok(signal) = signals.wait() {
-            if signal == Name::SIGTERM && terminated.send(Event::HubGone).is_err() {
+            if signal == Name::SIGTERM && terminated.send(Event::Stop).is_err() {
                 return;
             }
         }

@@ -1,7 +1,7 @@
 //! The process of a server from its start to its end.
 //!
 //! The pipe to the guard's stdin is its lifeline: the server runs as long as the pipe is open, and closing it stops the
-//! server.
+//! server. A server that outlives the hub has a socket instead, and is stopped by a line on it.
 
 use std::fmt;
 use std::future::Future;
@@ -13,17 +13,24 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::process::{Child, ChildStdin};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
+use super::kept::{Connection, Place};
 use super::{Listening, StartError, listening};
 use crate::secret::Secret;
+use crate::workspace::guard::kept;
 use crate::workspace::output::{Lines, Tail};
 use crate::workspace::{guard, limits};
+
+/// What stops a kept server.
+const STOP_LINE: &[u8] = b"stop\n";
 
 /// The exit of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +43,7 @@ pub enum Exit {
     Unknown,
 }
 
-/// A listening server. Dropping it stops the server and everything that it started.
+/// A listening server. Dropping it stops the server and everything that it started, unless it outlives the hub.
 #[derive(Debug)]
 pub struct Running {
     url: Url,
@@ -64,6 +71,11 @@ impl Running {
     /// The last lines that it printed.
     pub fn output(&self) -> String {
         self.process.output.text()
+    }
+
+    /// True if the server outlives this value.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.process.lifeline, Lifeline::Socket { .. })
     }
 
     /// Resolves when the server has ended. The future neither keeps the server alive nor borrows.
@@ -108,8 +120,10 @@ impl Starting {
         let (ended, exit) = watch::channel(None);
         tokio::spawn(reap(child, leader.clone(), readers, ended));
         let process = Process {
-            life: Some(life),
-            guard,
+            lifeline: Lifeline::Pipe {
+                life: Some(life),
+                guard,
+            },
             leader,
             exit,
             output,
@@ -119,6 +133,39 @@ impl Starting {
             password,
             listening,
         })
+    }
+
+    /// Takes over a server whose guard is connected by a socket. It is stopped if this value is dropped before it listens.
+    pub(super) fn kept(connection: Connection) -> Self {
+        let Connection {
+            stream,
+            password,
+            place,
+        } = connection;
+        let leader = Arc::new(OnceLock::new());
+        let output = Output::new(&password);
+        let (found, listening) = mpsc::channel(1);
+        let (ended, exit) = watch::channel(None);
+        let rest = stream.buffer().to_vec();
+        let (read, write) = stream.into_inner().into_split();
+        let lines = BufReader::new(std::io::Cursor::new(rest).chain(read));
+        let reader = tokio::spawn(follow(lines, leader.clone(), output.clone(), found, ended));
+        let process = Process {
+            lifeline: Lifeline::Socket {
+                write,
+                place,
+                listens: false,
+                _reader: AbortOnDropHandle::new(reader),
+            },
+            leader,
+            exit,
+            output,
+        };
+        Self {
+            process,
+            password,
+            listening,
+        }
     }
 
     /// Waits for the address that `program` prints.
@@ -136,12 +183,17 @@ impl Starting {
             }
         };
         match timeout(deadline, first).await {
-            Ok(Ok((leader, Listening::At(url)))) => Ok(Running {
-                url,
-                leader,
-                password: self.password,
-                process: self.process,
-            }),
+            Ok(Ok((leader, Listening::At(url)))) => {
+                if let Lifeline::Socket { listens, .. } = &mut self.process.lifeline {
+                    *listens = true;
+                }
+                Ok(Running {
+                    url,
+                    leader,
+                    password: self.password,
+                    process: self.process,
+                })
+            }
             Ok(Ok((_, Listening::OpenCode2))) => {
                 self.process.stop().await;
                 Err(StartError::OpenCode2 { program })
@@ -162,11 +214,40 @@ impl Starting {
     }
 }
 
+/// What the server's life depends on.
+#[derive(Debug)]
+enum Lifeline {
+    /// Closing the pipe makes the guard stop the server.
+    Pipe {
+        life: Option<ChildStdin>,
+        guard: Pid,
+    },
+    /// The line [`kept::STOP`] makes the guard stop the server; it outlives the connection.
+    Socket {
+        write: OwnedWriteHalf,
+        place: Place,
+        /// False until the server listens: what does not is stopped when it is dropped.
+        listens: bool,
+        _reader: AbortOnDropHandle<()>,
+    },
+}
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        if let Self::Socket {
+            write,
+            listens: false,
+            ..
+        } = self
+        {
+            let _gone = write.try_write(STOP_LINE);
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Process {
-    /// Closing the pipe makes the guard stop the server.
-    life: Option<ChildStdin>,
-    guard: Pid,
+    lifeline: Lifeline,
     /// The server process, and its group; known before any other output.
     leader: Arc<OnceLock<Pid>>,
     exit: watch::Receiver<Option<Exit>>,
@@ -187,13 +268,26 @@ impl Process {
     }
 
     async fn stop(mut self) -> Exit {
-        drop(self.life.take());
-        if let Ok(exit) = timeout(limits::STOP, self.exited()).await {
-            return exit;
+        match &mut self.lifeline {
+            Lifeline::Pipe { life, .. } => drop(life.take()),
+            Lifeline::Socket { write, .. } => {
+                let _gone = write.write_all(STOP_LINE).await;
+            }
         }
-        let _gone = kill_process(self.guard, Signal::KILL);
-        kill_group(&self.leader);
-        self.exited().await
+        let exit = match timeout(limits::STOP, self.exited()).await {
+            Ok(exit) => exit,
+            Err(_elapsed) => {
+                if let Lifeline::Pipe { guard, .. } = self.lifeline {
+                    let _gone = kill_process(guard, Signal::KILL);
+                }
+                kill_group(&self.leader);
+                self.exited().await
+            }
+        };
+        if let Lifeline::Socket { place, .. } = &self.lifeline {
+            place.clear();
+        }
+        exit
     }
 }
 
@@ -260,6 +354,49 @@ fn notice(line: &str, leader: &OnceLock<Pid>, found: &mpsc::Sender<(Pid, Listeni
     false
 }
 
+/// Reads what the guard of a kept server sends, until either ends.
+async fn follow(
+    mut lines: impl AsyncBufRead + Unpin,
+    leader: Arc<OnceLock<Pid>>,
+    output: Output,
+    found: mpsc::Sender<(Pid, Listening)>,
+    ended: watch::Sender<Option<Exit>>,
+) {
+    let mut exit = None;
+    let mut replaced = false;
+    let mut bytes = Vec::new();
+    while let Ok(1..) = read_line(&mut lines, &mut bytes).await {
+        let text = String::from_utf8_lossy(&bytes);
+        let line = text.trim_end_matches('\n');
+        if let Some(code) = line.strip_prefix(kept::ENDED) {
+            exit = code.parse().ok().map(Exit::of_code);
+        } else if line == kept::REPLACED {
+            replaced = true;
+        } else if let Some(line) = line.strip_prefix(kept::OUT) {
+            if !notice(line, &leader, &found) {
+                output.push(line);
+            }
+        } else if let Some(line) = line.strip_prefix(kept::ERR) {
+            output.push(line);
+        }
+        bytes.clear();
+    }
+    // A guard that was killed reports nothing, and may leave processes.
+    if exit.is_none() && !replaced {
+        kill_group(&leader);
+    }
+    ended.send_replace(Some(exit.unwrap_or(Exit::Unknown)));
+}
+
+/// Reads a line with its end. The guard's lines are bounded by [`limits::LINE_BYTES`]; a longer one is cut into several.
+async fn read_line(
+    lines: &mut (impl AsyncBufRead + Unpin),
+    into: &mut Vec<u8>,
+) -> io::Result<usize> {
+    let most = limits::LINE_BYTES as u64 * 4;
+    lines.take(most).read_until(b'\n', into).await
+}
+
 /// Waits for the guard's end and the server's last output, then reports. If the guard was killed, its cleanup is done
 /// here.
 async fn reap(
@@ -290,10 +427,19 @@ impl Exit {
     /// Parses a guard's exit status: its server's status as shells report it, with 128 added to a signal.
     fn of(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
-            (Some(code @ 129..=192), _) => Self::Signal(code - 128),
-            (Some(code), _) => Self::Code(code),
+            (Some(code), _) => Self::of_code(code),
             (None, Some(signal)) => Self::Signal(signal),
             (None, None) => Self::Unknown,
+        }
+    }
+}
+
+impl Exit {
+    /// Parses a status as shells report it.
+    fn of_code(code: i32) -> Self {
+        match code {
+            129..=192 => Self::Signal(code - 128),
+            code => Self::Code(code),
         }
     }
 }

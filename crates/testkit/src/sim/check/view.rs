@@ -29,6 +29,7 @@ pub(super) fn same_page(shown: &Shown, state: &State, hub: &HubLife) -> Found {
         found: &[],
         settings: &page::Settings::default(),
         inspect: false,
+        drafted: None,
     };
     let fresh = Page::of(&Renderer::new().document(&seen, &context));
     let (has, should) = (masked(&shown.page.html()), masked(&fresh.html()));

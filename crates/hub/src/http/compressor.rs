@@ -196,7 +196,7 @@ mod tests {
 
     /// One event of a recorded stream, as the log sends it.
     fn recorded() -> Vec<Vec<u8>> {
-        let capture = include_str!("../../../../testkit/captures/bash.global.sse");
+        let capture = include_str!("../../../testkit/captures/bash.global.sse");
         let events = capture.split("\n\n").filter(|event| !event.is_empty());
         events
             .map(|event| format!("id: x-1\n{event}\n\n").into_bytes())

@@ -1,0 +1,92 @@
+//! Dialogs of the page: the work trees, and a session in a new one.
+
+use axum::extract::{Path, Query, State};
+use axum::response::Html;
+use model::ids::InstanceId;
+use page::{NewTreeForm, TreeRow, speak};
+
+use super::list::{self, Listed};
+use super::make::{self, Asked};
+use super::{App, Problem};
+use crate::git::{SETUP, list_of};
+use crate::http::spoken::Spoken;
+use crate::instances::Plan;
+
+/// The dialog with the work trees. What keeps them from being read is part of it.
+pub(in crate::http) async fn dialog(
+    State(app): State<App>,
+    Spoken(language): Spoken,
+    Path(id): Path<InstanceId>,
+    Query(asked): Query<Asked>,
+) -> Html<String> {
+    let trees = list::all(&app, &id, &asked).await;
+    let trees = trees.map(|trees| trees.into_iter().map(row).collect::<Vec<_>>());
+    let trees = trees.map_err(|problem: Problem| problem.sentences().join(". "));
+    let session = asked.session.as_ref().map(|session| session.as_str());
+    Html(speak(language, || {
+        page::worktrees_dialog(
+            id.as_str(),
+            session,
+            trees.as_deref().map_err(String::clone),
+        )
+    }))
+}
+
+/// The dialog that makes a session in a work tree of its own. What keeps that from being done is part of it.
+pub(in crate::http) async fn new_dialog(
+    State(app): State<App>,
+    Spoken(language): Spoken,
+    Path(id): Path<InstanceId>,
+    Query(asked): Query<Asked>,
+) -> Html<String> {
+    let planned = make::look(&app, &id, &asked).await;
+    let planned = planned
+        .map(form)
+        .map_err(|problem| problem.sentences().join(". "));
+    let session = asked.session.as_ref().map(|session| session.as_str());
+    Html(speak(language, || {
+        page::new_worktree_dialog(
+            id.as_str(),
+            session,
+            planned.as_ref().map_err(String::clone),
+        )
+    }))
+}
+
+fn row(tree: Listed) -> TreeRow {
+    let sessions = tree.sessions.into_iter();
+    TreeRow {
+        path: tree.path,
+        main: tree.main,
+        branch: tree.branch,
+        locked: tree.locked,
+        gone: tree.gone,
+        changed: tree.changed,
+        files: tree.files,
+        base: tree.base,
+        ahead: tree.ahead,
+        behind: tree.behind,
+        sessions: sessions
+            .map(|one| {
+                let (instance, session) = (one.instance.to_string(), one.session.to_string());
+                (instance, session, one.title, one.state)
+            })
+            .collect(),
+    }
+}
+
+fn form(plan: Plan) -> NewTreeForm {
+    let beside = plan.tree.path.parent().unwrap_or(&plan.tree.path);
+    let one = |path| list_of(std::slice::from_ref(path));
+    NewTreeForm {
+        beside: beside.display().to_string(),
+        copies: plan.included.files.iter().map(one).collect(),
+        over: plan.included.over,
+        setup: plan.setup.map(|setup| {
+            let file = SETUP.to_owned();
+            (file, setup.content, setup.fingerprint, plan.allowed)
+        }),
+        base: plan.tree.base,
+        commit: plan.tree.commit,
+    }
+}

@@ -1,0 +1,537 @@
+//! Work trees of real repositories: made, merged after a dry run, removed without a loss, and a look at which would conflict.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use changes::FilePath;
+use hub::git::{GitError, MergeHow, Repository, overlaps};
+use reqwest::Method;
+use scripted::opencode::{FakeOptions, FakeServer};
+use serde_json::{Value, json};
+
+use crate::git::git;
+use crate::lab::{Lab, SOON, launcher, send};
+
+struct Repo {
+    home: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Repo {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap().join("repo");
+        fs::create_dir(&root).unwrap();
+        begin(&root);
+        Self { home, root }
+    }
+
+    async fn open(&self) -> Repository {
+        Repository::open(&self.root).await.unwrap()
+    }
+
+    async fn tree(&self, name: &str) -> Repository {
+        let repository = self.open().await;
+        let plan = repository.plan_worktree(name, false).await.unwrap();
+        repository.add_worktree(&plan).await.unwrap()
+    }
+}
+
+/// A repository with one commit.
+fn begin(root: &Path) {
+    git(root, &["init", "--quiet", "--initial-branch=main"]);
+    git(root, &["config", "user.name", "Ann"]);
+    git(root, &["config", "user.email", "ann@example.org"]);
+    fs::write(root.join("a.txt"), "one\ntwo\nthree\n").unwrap();
+    fs::write(root.join(".gitignore"), ".env\nsecrets/\nlink\n").unwrap();
+    commit(root, "first");
+}
+
+fn commit(root: &Path, message: &str) {
+    git(root, &["add", "--all"]);
+    git(root, &["commit", "--quiet", "--message", message]);
+}
+
+fn change(root: &Path, from: &str, to: &str) {
+    let path = root.join("a.txt");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[tokio::test]
+async fn a_work_tree_begins_at_what_is_checked_out_without_hooks_and_filters() {
+    let repo = Repo::new();
+    let hook = repo.root.join(".git/hooks/post-checkout");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(
+        &hook,
+        "#!/bin/sh\ntouch /tmp/drovers-never-$PPID \"$PWD/hooked\"\n",
+    )
+    .unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(repo.root.join(".gitattributes"), "*.txt filter=bad\n").unwrap();
+    commit(&repo.root, "attributes");
+    git(
+        &repo.root,
+        &["config", "filter.bad.smudge", "touch smudged; cat"],
+    );
+    let tree = repo.tree("fix-it").await;
+    assert!(tree.root().ends_with("repo-worktrees/fix-it") && tree.is_linked());
+    for ran in ["hooked", "smudged"] {
+        assert!(!tree.root().join(ran).exists(), "{ran}");
+    }
+    let standing = tree.standing().await.unwrap();
+    assert_eq!(standing.base.as_deref(), Some("main"));
+    assert_eq!(
+        (standing.changed.len(), standing.ahead, standing.behind),
+        (0, 0, 0)
+    );
+    // A name that was made is made anew where it is taken; one that a person chose is not.
+    let second = repo.tree("fix-it").await;
+    assert!(second.root().ends_with("fix-it-2"));
+    let repository = repo.open().await;
+    let taken = repository.plan_worktree("fix-it", true).await;
+    assert!(matches!(taken, Err(GitError::Taken(_))));
+    for bad in [
+        "-x", "a..b", "@{-1}", "a b", "HEAD", "", "..", "a/.git", "x.lock", "\u{7}",
+    ] {
+        let refused = repository.plan_worktree(bad, true).await;
+        assert!(
+            matches!(refused, Err(GitError::BadName(_))),
+            "{bad:?}: {refused:?}"
+        );
+    }
+    let nested = repository.plan_worktree("team/fix", true).await.unwrap();
+    assert!(nested.path.ends_with("repo-worktrees/team-fix"));
+    assert_eq!(repository.worktrees().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_link_in_the_place_of_the_folder_of_work_trees_leads_nowhere() {
+    let repo = Repo::new();
+    let outside = repo.home.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    symlink(&outside, repo.home.path().join("repo-worktrees")).unwrap();
+    let repository = repo.open().await;
+    let plan = repository.plan_worktree("x", false).await.unwrap();
+    assert!(repository.add_worktree(&plan).await.is_err());
+    assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn ignored_files_that_are_named_are_copied_and_no_others() {
+    let repo = Repo::new();
+    let outside = repo.home.path().join("outside");
+    fs::write(&outside, "not yours").unwrap();
+    fs::write(
+        repo.root.join(".worktreeinclude"),
+        ".env*\nsecrets/*\n!secrets/no\nlink\na.txt\nnew.txt\n",
+    )
+    .unwrap();
+    fs::write(repo.root.join(".env"), "KEY=1").unwrap();
+    fs::create_dir(repo.root.join("secrets")).unwrap();
+    fs::write(repo.root.join("secrets/yes"), "y").unwrap();
+    fs::write(repo.root.join("secrets/no"), "n").unwrap();
+    fs::write(repo.root.join("new.txt"), "new work").unwrap();
+    symlink(&outside, repo.root.join("link")).unwrap();
+    let repository = repo.open().await;
+    let included = repository.included().await.unwrap();
+    let names: Vec<_> = included
+        .files
+        .iter()
+        .map(|path| path.text().into_owned())
+        .collect();
+    assert_eq!(names, [".env", "link", "secrets/yes"]);
+    let tree = repo.tree("copy").await;
+    let done = repository.copy_included(included, &tree).await;
+    assert_eq!(done.left_out[0].0, FilePath::new("link"));
+    assert_eq!(
+        fs::read_to_string(tree.root().join(".env")).unwrap(),
+        "KEY=1"
+    );
+    assert!(tree.root().join("secrets/yes").exists());
+    for not in ["secrets/no", "new.txt", "link"] {
+        assert!(!tree.root().join(not).exists(), "{not}");
+    }
+    // A link in the place of the list names nothing.
+    fs::remove_file(repo.root.join(".worktreeinclude")).unwrap();
+    symlink(&outside, repo.root.join(".worktreeinclude")).unwrap();
+    assert!(repository.included().await.unwrap().files.is_empty());
+}
+
+#[tokio::test]
+async fn a_branch_comes_back_after_a_dry_run_and_conflicts_change_nothing() {
+    let repo = Repo::new();
+    let tree = repo.tree("fix").await;
+    change(tree.root(), "two", "2");
+    let refused = tree.merge(None, MergeHow::Merge).await.unwrap_err();
+    assert!(refused.to_string().contains("not committed") && refused.to_string().contains("a.txt"));
+    commit(tree.root(), "two");
+    let check = tree.merge_check(None).await.unwrap();
+    assert_eq!(
+        (check.ahead, check.behind, check.conflicts.len()),
+        (1, 0, 0)
+    );
+    assert_eq!(check.place.as_deref(), Some(&*repo.root));
+    tree.merge(None, MergeHow::Merge).await.unwrap();
+    assert!(
+        fs::read_to_string(repo.root.join("a.txt"))
+            .unwrap()
+            .contains("one\n2\n")
+    );
+    let again = tree.merge(None, MergeHow::Merge).await.unwrap_err();
+    assert!(again.to_string().contains("nothing to merge"));
+    // Both sides change one line: the dry run says so, and nothing is half done.
+    change(tree.root(), "three", "3");
+    commit(tree.root(), "three");
+    change(&repo.root, "three", "III");
+    commit(&repo.root, "other three");
+    let before = git(&repo.root, &["rev-parse", "main"]);
+    for how in [MergeHow::Merge, MergeHow::Rebase] {
+        let refused = tree.merge(None, how).await.unwrap_err();
+        assert!(
+            matches!(&refused, GitError::Conflicts { paths, .. } if *paths == [FilePath::new("a.txt")]),
+            "{refused}"
+        );
+    }
+    assert_eq!(git(&repo.root, &["rev-parse", "main"]), before);
+    assert_eq!(git(&repo.root, &["status", "--porcelain"]), "");
+    assert_eq!(git(tree.root(), &["status", "--porcelain"]), "");
+    // A rebase puts what does not conflict on top, also of a branch that is checked out nowhere.
+    let other = repo.tree("other").await;
+    git(&repo.root, &["switch", "--quiet", "--detach"]);
+    fs::write(other.root().join("b.txt"), "b\n").unwrap();
+    commit(other.root(), "b");
+    git(&repo.root, &["branch", "--force", "main", "HEAD~1"]);
+    let merged = other.merge(Some("main"), MergeHow::Rebase).await.unwrap();
+    assert_eq!(
+        git(&repo.root, &["rev-parse", "main"]).trim(),
+        merged.commit
+    );
+    for bad in ["-x", "none", "main^{tree}"] {
+        assert!(other.merge_check(Some(bad)).await.is_err(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn local_changes_in_the_way_of_a_merge_stay() {
+    let repo = Repo::new();
+    let tree = repo.tree("fix").await;
+    change(tree.root(), "two", "2");
+    commit(tree.root(), "two");
+    change(&repo.root, "one", "mine");
+    let refused = tree.merge(None, MergeHow::Merge).await.unwrap_err();
+    assert!(refused.to_string().contains("a.txt"), "{refused}");
+    assert!(
+        fs::read_to_string(repo.root.join("a.txt"))
+            .unwrap()
+            .starts_with("mine\n")
+    );
+    assert!(!repo.root.join(".git/MERGE_HEAD").exists());
+}
+
+#[tokio::test]
+async fn nothing_is_lost_by_a_removal() {
+    let repo = Repo::new();
+    let repository = repo.open().await;
+    let main = repository.remove_worktree(&repo.root, true, 1).await;
+    assert!(matches!(main, Err(GitError::Unsaved(_))));
+    let outside = repository.remove_worktree(repo.home.path(), true, 1).await;
+    assert!(matches!(outside, Err(GitError::NoWorktree(_))));
+    let tree = repo.tree("fix").await;
+    let path = tree.root().to_owned();
+    change(&path, "two", "2");
+    commit(&path, "two");
+    fs::write(path.join("new\nfile"), "new").unwrap();
+    fs::remove_file(path.join(".gitignore")).unwrap();
+    let refused = repository
+        .remove_worktree(&path, false, 2)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("2 files that are not committed (.gitignore, new file)")
+            && refused.contains("1 commit that is on no other branch"),
+        "{refused}"
+    );
+    assert!(path.exists());
+    let removed = repository.remove_worktree(&path, true, 3).await.unwrap();
+    assert!(!path.exists() && !path.parent().unwrap().exists());
+    assert_eq!(git(&repo.root, &["branch", "--list", "fix"]), "");
+    let restored = repository.restore_worktree(&removed.kept).await.unwrap();
+    assert_eq!(restored.root(), path);
+    assert_eq!(fs::read_to_string(path.join("new\nfile")).unwrap(), "new");
+    assert!(!path.join(".gitignore").exists());
+    let standing = restored.standing().await.unwrap();
+    assert_eq!((standing.changed.len(), standing.own), (2, 1));
+    assert_eq!(
+        restored.status().await.unwrap().head.branch.as_deref(),
+        Some("fix")
+    );
+    for bad in [
+        "refs/heads/main",
+        "refs/drovers/removed/",
+        "refs/drovers/removed/../../heads/main",
+    ] {
+        assert!(repository.restore_worktree(bad).await.is_err(), "{bad}");
+    }
+    // What is locked stays, and what is merged goes without more.
+    git(
+        &repo.root,
+        &[
+            "worktree",
+            "lock",
+            "--reason",
+            "on a disk",
+            path.to_str().unwrap(),
+        ],
+    );
+    let locked = repository
+        .remove_worktree(&path, true, 4)
+        .await
+        .unwrap_err();
+    assert!(locked.to_string().contains("on a disk"));
+    let other = repo.tree("other").await;
+    repository
+        .remove_worktree(other.root(), false, 5)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn work_trees_that_would_conflict_are_found_with_what_is_not_committed() {
+    let repo = Repo::new();
+    let (one, two, three) = (
+        repo.tree("one").await,
+        repo.tree("two").await,
+        repo.tree("three").await,
+    );
+    change(one.root(), "two", "2");
+    commit(one.root(), "two");
+    change(two.root(), "two", "II");
+    fs::write(three.root().join("new"), "x").unwrap();
+    // Looks run neither filters nor drivers of the repository.
+    fs::write(
+        repo.root.join(".git/info/attributes"),
+        "* filter=bad merge=bad\n",
+    )
+    .unwrap();
+    let touch = format!("touch {}", repo.home.path().join("ran").display());
+    git(&repo.root, &["config", "filter.bad.clean", &touch]);
+    let trees = [&one, &two, &three].map(|tree| tree.root().to_owned());
+    let objects = git(&repo.root, &["count-objects"]);
+    let scratch = repo.home.path().join("scratch");
+    let found = overlaps(&trees, &scratch).await.unwrap();
+    let pairs: Vec<_> = found.iter().map(|one| one.between).collect();
+    assert_eq!(pairs, [(0, 1)]);
+    assert_eq!(found[0].paths, [FilePath::new("a.txt")]);
+    assert_eq!(
+        git(&repo.root, &["count-objects"]),
+        objects,
+        "nothing is stored in the repository"
+    );
+    assert!(!scratch.exists() && !repo.home.path().join("ran").exists());
+    git(&repo.root, &["config", "merge.bad.driver", &touch]);
+    let found = overlaps(&trees, &scratch).await.unwrap();
+    assert!(!found.is_empty() && !repo.home.path().join("ran").exists());
+}
+
+/// A hub whose instance is a folder with a repository.
+struct Scene {
+    lab: Lab,
+    folder: PathBuf,
+    instance: String,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let launcher = launcher(&fake, home.path());
+        let lab = Lab::at(home, fake, hub::HubOptions::new(launcher)).await;
+        let folder = lab.home.path().canonicalize().unwrap().join("own");
+        fs::create_dir(&folder).unwrap();
+        begin(&folder);
+        let body = json!({"folder": folder, "trust": true});
+        let added = send(lab.request(Method::POST, "/api/instances").json(&body)).await;
+        let instance = added.good()["id"].as_str().unwrap().to_owned();
+        lab.connected(&instance).await;
+        Self {
+            lab,
+            folder,
+            instance,
+        }
+    }
+
+    async fn post(&self, path: &str, body: Value) -> crate::lab::Answer {
+        let path = format!("/api/instances/{}/worktrees{path}", self.instance);
+        send(self.lab.request(Method::POST, &path).json(&body)).await
+    }
+
+    async fn get(&self, path: &str) -> crate::lab::Answer {
+        let path = format!("/api/instances/{}/worktrees{path}", self.instance);
+        self.lab.get(&path).await
+    }
+
+    async fn ended(&self, job: &str) -> Value {
+        let look = async {
+            let mut again = tokio::time::interval(std::time::Duration::from_millis(20));
+            loop {
+                again.tick().await;
+                let job = self.get(&format!("/making/{job}")).await.good();
+                if job["stage"] == "done" || job["stage"] == "failed" {
+                    return job;
+                }
+            }
+        };
+        tokio::time::timeout(SOON, look).await.unwrap()
+    }
+}
+
+#[tokio::test]
+// Longer than 70 lines: one work tree from the consent to its removal.
+async fn a_set_up_command_runs_by_its_exact_content_alone() {
+    let scene = Scene::new().await;
+    fs::create_dir(scene.folder.join(".drovers")).unwrap();
+    let script = scene.folder.join(".drovers/setup.sh");
+    fs::write(&script, "echo set up; touch ready\n").unwrap();
+    commit(&scene.folder, "setup");
+    // What is only in the folder, and not in the commit, does not count.
+    fs::write(&script, "touch never\n").unwrap();
+    let plan = scene.get("/plan").await.good();
+    assert_eq!(plan["setup"]["content"], "echo set up; touch ready\n");
+    assert_eq!(plan["setup"]["allowed"], false);
+    let prompt = json!({"prompt": {"text": "Fix the login"}});
+    let refused = scene.post("", prompt.clone()).await;
+    let refused = refused.problem(409, "setup-not-allowed");
+    assert!(refused["detail"].as_str().unwrap().contains("echo set up"));
+    let beside = scene.folder.with_file_name("own-worktrees");
+    assert!(!beside.exists(), "nothing is made before");
+    let other = scene
+        .post("", json!({"prompt": {"text": "x"}, "allow_setup": "0000"}))
+        .await;
+    other.problem(409, "setup-not-allowed");
+    let allowed =
+        json!({"prompt": {"text": "Fix the login"}, "allow_setup": plan["setup"]["fingerprint"]});
+    let job = scene.post("", allowed).await.good();
+    let job = scene.ended(job["id"].as_str().unwrap()).await;
+    assert_eq!(
+        (&job["stage"], &job["problem"]),
+        (&json!("done"), &Value::Null),
+        "{job}"
+    );
+    assert_eq!(
+        (&job["branch"], &job["setup"]["exit"]),
+        (&json!("fix-the-login"), &json!(0))
+    );
+    assert!(job["setup"]["output"].as_str().unwrap().contains("set up"));
+    let tree = PathBuf::from(job["path"].as_str().unwrap());
+    assert!(tree.join("ready").exists() && !tree.join("never").exists());
+    let session = job["session"].as_str().unwrap();
+    let path = format!("/api/instances/{}/sessions/{session}", scene.instance);
+    assert_eq!(scene.lab.get(&path).await.good()["directory"], json!(tree));
+    let draft = scene.lab.get(&format!("{path}/draft")).await.good();
+    assert_eq!(draft["text"], "", "the prompt was sent");
+    // The same text runs without a question; another one does not.
+    let again = scene.post("", prompt.clone()).await.good();
+    let again = scene.ended(again["id"].as_str().unwrap()).await;
+    assert_eq!(
+        (&again["stage"], &again["branch"]),
+        (&json!("done"), &json!("fix-the-login-2"))
+    );
+    commit(&scene.folder, "another setup");
+    scene
+        .post("", prompt.clone())
+        .await
+        .problem(409, "setup-not-allowed");
+    let skipped = json!({"prompt": {"text": "x"}, "skip_setup": true, "name": "skipped"});
+    let skipped = scene.post("", skipped).await.good();
+    let skipped = scene.ended(skipped["id"].as_str().unwrap()).await;
+    assert_eq!(
+        (&skipped["stage"], &skipped["setup"]),
+        (&json!("done"), &Value::Null)
+    );
+    // A program that may work but not allow cannot allow it.
+    let list = scene.get("").await.good();
+    assert_eq!(list.as_array().unwrap().len(), 4);
+    let listed = list.as_array().unwrap().iter();
+    let mut listed = listed.filter(|one| one["branch"] == "fix-the-login");
+    assert_eq!(listed.next().unwrap()["sessions"][0]["session"], session);
+}
+
+#[tokio::test]
+async fn a_set_up_command_that_fails_leaves_the_prompt_as_a_draft() {
+    let scene = Scene::new().await;
+    fs::create_dir(scene.folder.join(".drovers")).unwrap();
+    fs::write(
+        scene.folder.join(".drovers/setup.sh"),
+        "echo '\u{1b}[31mno\u{1b}[0m'; exit 7\n",
+    )
+    .unwrap();
+    commit(&scene.folder, "setup");
+    let plan = scene.get("/plan").await.good();
+    let body = json!({"prompt": {"text": "Do it"}, "allow_setup": plan["setup"]["fingerprint"]});
+    let job = scene.post("", body).await.good();
+    let job = scene.ended(job["id"].as_str().unwrap()).await;
+    assert_eq!(job["problem"], "The set-up command failed with exit code 7");
+    assert_eq!(job["setup"]["output"], "no\n");
+    let session = job["session"].as_str().unwrap();
+    let path = format!("/api/instances/{}/sessions/{session}", scene.instance);
+    let draft = scene.lab.get(&format!("{path}/draft")).await.good();
+    assert_eq!(draft["text"], "Do it");
+    // The way back: merged, removed with what would be lost, restored.
+    let tree = job["path"].as_str().unwrap();
+    fs::write(Path::new(tree).join("b.txt"), "b").unwrap();
+    let check = scene
+        .post("/act", json!({"do": "check", "path": tree}))
+        .await
+        .good();
+    assert_eq!(check["uncommitted"], json!(["b.txt"]));
+    let refused = scene
+        .post("/act", json!({"do": "remove", "path": tree}))
+        .await;
+    refused.problem_kind(409, "git");
+    assert!(refused.text.contains("b.txt"));
+    let removed = scene
+        .post("/act", json!({"do": "remove", "path": tree, "force": true}))
+        .await
+        .good();
+    assert_eq!(removed["archived"][0]["session"], session);
+    assert!(!Path::new(tree).exists());
+    let restored =
+        json!({"do": "restore", "kept": removed["kept"], "sessions": removed["archived"]});
+    // Also from the page of its session, whose folder is gone.
+    let act = format!("/act?session={session}");
+    let restored = scene.post(&act, restored).await.good();
+    assert_eq!(restored["path"], tree);
+    assert_eq!(
+        fs::read_to_string(Path::new(tree).join("b.txt")).unwrap(),
+        "b"
+    );
+    scene
+        .post("/act", json!({"do": "remove", "path": "/"}))
+        .await
+        .problem_kind(404, "git");
+}
+
+#[tokio::test]
+async fn configuration_above_a_new_work_tree_needs_trust() {
+    let scene = Scene::new().await;
+    let above = scene.folder.with_file_name("opencode.json");
+    fs::write(&above, "{}").unwrap();
+    let body = json!({"prompt": {"text": "x"}});
+    let refused = scene.post("", body).await.problem(409, "untrusted-folder");
+    assert!(
+        refused["detail"]
+            .as_str()
+            .unwrap()
+            .contains("opencode.json")
+    );
+    let job = scene
+        .post("", json!({"prompt": {"text": "x"}, "trust": true}))
+        .await
+        .good();
+    let job = scene.ended(job["id"].as_str().unwrap()).await;
+    assert_eq!(job["stage"], "done", "{job}");
+}
