@@ -15,13 +15,19 @@ use model::time::Timestamp;
 use model::view::{Viewport, delta};
 use page::{Context, Language, Notice, Renderer, assets, speak};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let dir = PathBuf::from(env::args_os().nth(1).ok_or("give a folder to write to")?);
+/// Writes the script, the style and the icons of the page.
+fn write_assets(dir: &Path) -> Result<(), Box<dyn Error>> {
     for asset in assets() {
         let path = dir.join(asset.path.trim_start_matches('/'));
-        fs::create_dir_all(path.parent().unwrap_or(&dir))?;
+        fs::create_dir_all(path.parent().unwrap_or(dir))?;
         fs::write(path, asset.bytes)?;
     }
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let dir = PathBuf::from(env::args_os().nth(1).ok_or("give a folder to write to")?);
+    write_assets(&dir)?;
     let language = env::args().nth(2);
     let language = language.as_deref().and_then(Language::of_tag);
     let language = language.unwrap_or_default();
