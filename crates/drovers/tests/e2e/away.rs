@@ -44,7 +44,7 @@ async fn who_comes_back_sees_what_happened_and_closes_it_with_one_key() -> Resul
     }
     let mut page = page(&browser, &drovers, "/").await?;
     page.wait_for(
-        "document.querySelector('.overview-head').innerText.includes('2 needs you · 1 to review')",
+        "document.querySelector('.overview-head').innerText.includes('2 need you · 1 to review')",
         PATIENCE,
     )
     .await?;
