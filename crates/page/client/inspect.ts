@@ -95,9 +95,11 @@ function onPageFrame(json: string): void {
 function streamUrl(): string {
   const query = new URLSearchParams();
   for (const name of ["instance", "session", "type", "text"]) if (fieldOf(name) !== "") query.set(name, fieldOf(name));
-  if (openedBundle === undefined) query.set("recent", String(recentFrames));
-  if (openedBundle === undefined && countedTo !== "") query.set("counted", countedTo);
-  else query.set("bundle", String(openedBundle));
+  if (openedBundle !== undefined) query.set("bundle", String(openedBundle));
+  else {
+    query.set("recent", String(recentFrames));
+    if (countedTo !== "") query.set("counted", countedTo);
+  }
   return `/api/inspect/frames?${query.toString()}`;
 }
 

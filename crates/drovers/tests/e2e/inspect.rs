@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use testkit::chromium::{Chromium, Page, Viewport};
+use testkit::chromium::{Chromium, Page};
 use tokio::process::Command;
 
 use crate::bench::{Bench, Drovers, PATIENCE, created, page, run, until};
