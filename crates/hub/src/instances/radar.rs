@@ -43,14 +43,13 @@ impl Hub {
             let waits = radar.look(self).await;
             sleep(limits::RADAR_PATHS).await;
             let changed = changes.changed();
-            match waits {
-                // What happened since the last try is tried even if nothing more happens.
-                Some(waits) => match timeout(waits, changed).await {
-                    Ok(Err(_)) => return,
-                    Ok(Ok(())) | Err(_) => {}
-                },
-                None if changed.await.is_err() => return,
-                None => {}
+            // What happened since the last try is tried even if nothing more happens.
+            let ended = match waits {
+                Some(waits) => matches!(timeout(waits, changed).await, Ok(Err(_))),
+                None => changed.await.is_err(),
+            };
+            if ended {
+                return;
             }
         }
     }
