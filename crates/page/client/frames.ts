@@ -239,7 +239,8 @@ function onFrameKey(event: KeyboardEvent): void {
   if (step === undefined) return;
   event.preventDefault();
   const at = shownLines.findIndex((line) => line.nth === chosenNth);
-  chooseLine(at < 0 ? (step < 0 ? shownLines.length - 1 : 0) : at + step);
+  if (at >= 0 || !Number.isFinite(step)) chooseLine(Math.max(at, 0) + step);
+  else chooseLine(step < 0 ? shownLines.length - 1 : 0);
 }
 
 /** Begins to draw into the list. */

@@ -143,6 +143,7 @@ async fn frames_of_both_hops_are_followed_filtered_opened_and_exported() -> Resu
             .await?,
         "the live page stays"
     );
+    set(&page, "[name=text]", "").await?;
     set(&page, "[name=type]", "session.idle").await?;
     page.wait_for(
         &format!("{ROWS}.length === 1 && {ROWS}[0][3] === 'session.idle'"),
@@ -163,8 +164,14 @@ async fn frames_of_both_hops_are_followed_filtered_opened_and_exported() -> Resu
 
     // The shown range as a bundle without texts, which `drovers replay` and `/inspect` open.
     set(&page, "[name=type]", "").await?;
-    page.wait_for(&some_row("type === 'session.idle'"), PATIENCE)
-        .await?;
+    page.wait_for(
+        &format!(
+            "{ROWS}.length > 2 && {}",
+            some_row("type !== 'session.idle'")
+        ),
+        PATIENCE,
+    )
+    .await?;
     page.eval::<bool>(
         "(HTMLAnchorElement.prototype.click = function () { window.exported = this.href; }, true)",
     )
@@ -221,8 +228,11 @@ async fn frames_of_both_hops_are_followed_filtered_opened_and_exported() -> Resu
     )
     .await?;
     set(&page, "[name=type]", "part.delta").await?;
-    page.wait_for(&some_row("type === 'message.part.delta'"), PATIENCE)
-        .await?;
+    page.wait_for(
+        &format!("{ROWS}.length > 0 && {ROWS}.every(row => row[3] === 'message.part.delta')"),
+        PATIENCE,
+    )
+    .await?;
     page.eval::<bool>("(document.querySelector('#inspector .frames').focus(), true)")
         .await?;
     page.press("Home").await?;
