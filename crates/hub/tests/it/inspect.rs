@@ -155,7 +155,7 @@ async fn a_restart_of_the_hub_is_no_gap_in_what_was() {
         .eventually("the session is known again", async || {
             let path = format!("/fragment/inspect/past?{named}");
             let answer = lab.get(&path).await;
-            (answer.status == 200).then(|| answer.text)
+            (answer.status == 200).then_some(answer.text)
         })
         .await;
     assert!(!html.contains("Gap:") && html.contains("three"), "{html}");
