@@ -100,7 +100,8 @@ impl Place {
     /// secret.
     pub(super) async fn connect(self) -> Option<Connection> {
         let stored: Stored = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
-        let greeted = timeout(limits::KEPT_GREETING, greet(&self.socket, &stored.secret));
+        // A guard that has ended refuses at once; one that is slow on a busy machine must not get a second server beside its own.
+        let greeted = timeout(limits::START, greet(&self.socket, &stored.secret));
         let stream = greeted.await.ok()?.ok()?;
         Some(Connection {
             stream,
