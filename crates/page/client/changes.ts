@@ -49,14 +49,23 @@ export const isWriting = (inside: Element | null): boolean => inside?.querySelec
 /** True for what is still a part of the review. */
 export const isHere = (one: Element): boolean => reviewPlace()?.contains(one) === true;
 
-/** Fetches the lines of a file. */
+/** Fetches the lines of a file. Asked again meanwhile, it fetches them once more, since those on their way may be older than the reason to ask. */
 export async function loadFile(file: HTMLElement): Promise<void> {
   const body = file.querySelector<HTMLElement>(".body");
-  if (!body || body.dataset.loading !== undefined) return;
+  if (!body) return;
+  if (body.dataset.loading !== undefined) return void (body.dataset.loading = "again");
   body.dataset.loading = "";
   const lines = await html(partUrl(file, "file"));
+  const again = body.dataset.loading === "again";
   delete body.dataset.loading;
-  if (!isHere(file)) return;
+  // The list may have been drawn anew meanwhile, with the same lines in it.
+  const now = body.closest<HTMLElement>(".file");
+  if (!now || !isHere(now)) return;
+  showLines(now, body, lines);
+  if (again) await loadFile(now);
+}
+
+function showLines(file: HTMLElement, body: HTMLElement, lines: DocumentFragment | string): void {
   if (typeof lines === "string") return complain(file, lines);
   // What a person writes there stays.
   if (isWriting(body)) return;

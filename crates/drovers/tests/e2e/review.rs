@@ -382,6 +382,8 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
     let session: String = one.eval("location.pathname.split('/s/')[1]").await?;
     on_review(&other, &drovers, &instance, &session).await?;
     on_review(&one, &drovers, &instance, &session).await?;
+    // Lines that are long on their way come while the list is drawn anew.
+    one.eval::<bool>("(window.realFetch = fetch, window.fetch = async (...of) => { const answer = await realFetch(...of); if (String(of[0]).includes('/file?')) await new Promise(done => setTimeout(done, 400)); return answer; }, true)").await?;
     let first = "document.querySelector('#review .file[data-path=\"a.txt\"]')";
     one.click("#review .file[data-path='a.txt'] [data-do=review-viewed]")
         .await?;
@@ -398,6 +400,11 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
     one.fill("#review form.comment textarea", "Why this file?")
         .await?;
     one.click("#review form.comment button.main").await?;
+    one.wait_for(
+        "document.querySelector('#review aside.comment')?.innerText.includes('Why this file?')",
+        PATIENCE,
+    )
+    .await?;
     let comment = "[...document.querySelectorAll('#review aside.comment')].some(one => one.innerText.includes('Why this file?'))";
     other.wait_for(comment, PATIENCE).await?;
     other
