@@ -23,6 +23,26 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Time between two requests while a state of the hub is awaited.
 const AGAIN: Duration = Duration::from_millis(5);
 
+/// How long the index of all sessions may take.
+const INDEXED: Duration = Duration::from_secs(600);
+
+/// How often it is asked how far the index is.
+const INDEXED_AGAIN: Duration = Duration::from_millis(500);
+
+/// How far the index of the search is.
+#[derive(Debug, Deserialize)]
+struct Progress {
+    indexed: usize,
+    waiting: usize,
+    changed: usize,
+}
+
+/// An answer of the search.
+#[derive(Debug, Deserialize)]
+struct Found {
+    progress: Progress,
+}
+
 const LISTENING: &str = "drovers listening on ";
 
 /// A running program that printed the address at which it listens. It is killed on drop.
@@ -173,6 +193,31 @@ impl Hub {
             .await
             .context("not every server is connected")??;
         Ok(&self.instances)
+    }
+
+    /// Waits until every session was indexed for the search, which is work of the first minutes and not of events.
+    ///
+    /// # Errors
+    /// The hub does not answer, or sessions still wait after ten minutes.
+    pub async fn indexed(&self) -> Result<()> {
+        let all = async {
+            loop {
+                let found: Found = self.get("/api/search?q=indexed").await?;
+                let Progress {
+                    indexed,
+                    waiting,
+                    changed,
+                } = found.progress;
+                // It knows of no session before it begins.
+                if waiting == 0 && indexed + changed > 0 {
+                    return anyhow::Ok(());
+                }
+                sleep(INDEXED_AGAIN).await;
+            }
+        };
+        timeout(INDEXED, all)
+            .await
+            .context("not every session is indexed")?
     }
 
     /// The viewport of a session of the server at an address.

@@ -565,8 +565,13 @@ pub const SESSION_CHANGES: usize = 4;
 pub const SEARCH_BEGINS: Duration = Duration::from_secs(3);
 /// How often it is looked for sessions that are to be indexed. A text can be found that much later.
 pub const SEARCH_EVERY: Duration = Duration::from_secs(2);
-/// Pause between two pages of messages that are read for the index, so that reading old sessions does not slow live ones down.
+/// The longest pause between two pages of messages, and between two sessions, that are read for the index.
 pub const SEARCH_PACE: Duration = Duration::from_millis(50);
+/// The pause after a page or a session is that many times the time that reading and storing it took, so that the index of old sessions
+/// takes a fifth of a core at most.
+pub const SEARCH_REST: u32 = 4;
+/// Sessions that are indexed between two looks at all of them.
+pub const SEARCH_BATCH: usize = 32;
 /// Messages of one page that is read for the index.
 pub const SEARCH_PAGE: usize = 50;
 /// Time between two reads of a session that runs, for the index.

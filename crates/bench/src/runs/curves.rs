@@ -141,6 +141,9 @@ impl Curve {
         at: usize,
     ) -> Result<()> {
         let stage = Stage::start(setup, options).await?;
+        if !setup.short {
+            stage.hub.indexed().await?;
+        }
         let mut watching = stage.live(vec![0; viewers]).await?;
         speak(&stage.load, 1, RATE).await?;
         sleep(setup.settle()).await;

@@ -9,6 +9,7 @@ mod look;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use model::time::Timestamp;
@@ -214,14 +215,14 @@ where
             read: BTreeMap::new(),
         };
         while !self.engine.has_ended() {
-            if !self.index_next(&mut keeping).await {
+            if !self.index_due(&mut keeping).await {
                 sleep(limits::SEARCH_EVERY).await;
             }
         }
     }
 
-    /// Indexes the session that is due most. False if there is none.
-    async fn index_next(&self, keeping: &mut Keeping<'_>) -> bool {
+    /// Indexes the sessions that are due most, with pauses. False if there are none.
+    async fn index_due(&self, keeping: &mut Keeping<'_>) -> bool {
         let log = self.engine.log();
         let look = self
             .engine
@@ -229,9 +230,21 @@ where
         keeping.ran.extend(look.running());
         self.forget_gone(keeping, &look).await;
         let due = keeping.due(&look);
-        let Some(next) = due else { return false };
+        for next in &due {
+            if self.engine.has_ended() {
+                break;
+            }
+            let began = Instant::now();
+            self.index_one(keeping, next).await;
+            sleep(pause_after(began.elapsed())).await;
+        }
+        !due.is_empty()
+    }
+
+    /// Indexes a session, and notes what became of it.
+    async fn index_one(&self, keeping: &mut Keeping<'_>, next: &Due) {
         keeping.read.insert(next.key.clone(), Instant::now());
-        match self.index_session(keeping, &next).await {
+        match self.index_session(keeping, next).await {
             Ok(()) if !next.running => {
                 keeping.ran.remove(&next.key);
                 keeping.read.remove(&next.key);
@@ -244,7 +257,6 @@ where
                 keeping.failed.insert(next.key.clone(), again);
             }
         }
-        true
     }
 
     /// Reads the pages of a session that the index may not have.
@@ -264,6 +276,7 @@ where
         };
         let (mut before, mut to) = (indexed.next, None);
         loop {
+            let began = Instant::now();
             let limit = Some(limits::SEARCH_PAGE);
             let page = server.messages(session, limit, before.as_deref()).await?;
             let resumed = before.is_some() && to.is_none();
@@ -283,7 +296,7 @@ where
             if done {
                 return Ok(());
             }
-            sleep(limits::SEARCH_PACE).await;
+            sleep(pause_after(began.elapsed())).await;
         }
     }
 
@@ -328,11 +341,11 @@ where
 }
 
 impl Keeping<'_> {
-    /// The session that is due most: one that rests before one that runs, the newest first.
-    fn due(&mut self, look: &Look) -> Option<Due> {
+    /// The sessions that are due most, [`limits::SEARCH_BATCH`] at most: those that rest before those that run, the newest first.
+    fn due(&mut self, look: &Look) -> Vec<Due> {
         let now = Instant::now();
         self.failed.retain(|_, again| *again > now);
-        let (mut indexed, mut waiting, mut changed, mut first) = (0, 0, 0, None);
+        let (mut indexed, mut waiting, mut changed, mut due) = (0, 0, 0, Vec::new());
         for session in &look.sessions {
             let seen = self.known.get(&session.key).and_then(|known| known.seen);
             if seen == Some(session.updated) && !self.ran.contains(&session.key) {
@@ -349,14 +362,11 @@ impl Keeping<'_> {
             if rests_too_short || self.failed.contains_key(&session.key) {
                 continue;
             }
-            let best = first
-                .as_ref()
-                .is_none_or(|best: &&Due| session.before(best));
-            if best {
-                first = Some(session);
-            }
+            due.push(session);
         }
-        let first = first.cloned();
+        due.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        due.truncate(limits::SEARCH_BATCH);
+        let due = due.into_iter().cloned().collect();
         self.search.note(|progress| {
             *progress = Progress {
                 indexed,
@@ -368,7 +378,7 @@ impl Keeping<'_> {
                 problem: None,
             };
         });
-        first
+        due
     }
 
     async fn note(&mut self, key: &SessionKey, indexed: Indexed) -> Result<(), SearchError> {
@@ -384,6 +394,11 @@ impl Keeping<'_> {
         self.failed.remove(key);
         self.read.remove(key);
     }
+}
+
+/// The pause after some work of indexing, by how long that took.
+fn pause_after(work: Duration) -> Duration {
+    (work * limits::SEARCH_REST).min(limits::SEARCH_PACE)
 }
 
 /// A page of messages as the index stores it. Of a page that a read was resumed with nothing newer is known.

@@ -1,5 +1,6 @@
 //! What the search needs of a state: sessions that may be indexed, and sessions that may be found.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,9 +23,9 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// True if it is read before another one.
-    pub(super) fn before(&self, other: &Self) -> bool {
-        (!self.running, self.updated) > (!other.running, other.updated)
+    /// What sessions are read by, the least first: those that rest before those that run, the newest first.
+    pub(super) fn order(&self) -> (bool, Reverse<Timestamp>) {
+        (self.running, Reverse(self.updated))
     }
 }
 
