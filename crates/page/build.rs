@@ -98,7 +98,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("tree", &["why.ts", "unread.ts", "archive.ts", "tree.ts"]),
     ("bulk", &["bulk.ts"]),
     ("desk", &["panes.ts", "permalink.ts", "turn.ts"]),
-    ("verify", &["verify.ts", "debug.ts"]),
+    ("verify", &["verify.ts", "debug.ts", "output.ts"]),
     ("parallel", &["parallel.ts"]),
     ("forms", &["forms.ts"]),
     ("changes", &["changes.ts"]),

@@ -32,8 +32,8 @@ pub(crate) use acts::{
 };
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use reports::{
-    Comparison, Difference, SearchAnswer, SearchHit, SearchProgress, SinceReport, SinceSession,
-    UsageReport, Used,
+    Comparison, Difference, Process, SearchAnswer, SearchHit, SearchProgress, SinceReport,
+    SinceSession, UsageReport, Used,
 };
 pub(crate) use review::{Query, Review};
 pub(crate) use shapes::{
@@ -442,6 +442,18 @@ impl Api {
     pub(crate) async fn reread(&self, instance: &str, session: &str) -> Result<(), Fault> {
         let path = ["instances", instance, "sessions", session, "reread"];
         self.order(&path, &serde_json::json!({})).await
+    }
+
+    /// The process of a server, and its output from a line of a run on.
+    pub(crate) async fn process(
+        &self,
+        instance: &str,
+        run: u64,
+        from: u64,
+    ) -> Result<Process, Fault> {
+        let (run, from) = (run.to_string(), from.to_string());
+        let query = [("run", run.as_str()), ("from", from.as_str())];
+        self.get(&["instances", instance, "process"], &query).await
     }
 
     /// What happened since a time in Unix milliseconds.

@@ -18,6 +18,7 @@ mod fork;
 mod journal;
 mod link;
 mod logging;
+mod logs;
 mod ls;
 mod man;
 mod new;
@@ -179,6 +180,7 @@ enum Command {
     Since(since::SinceArgs),
     Usage(usage::UsageArgs),
     Verify(verify::VerifyArgs),
+    Logs(logs::LogsArgs),
     Allow(answer::AllowArgs),
     Reject(answer::RejectArgs),
     Answer(question::AnswerArgs),
@@ -273,6 +275,7 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Since(args) => run_async(since::run(args, &setting)),
         Command::Usage(args) => run_async(usage::run(args, &setting)),
         Command::Verify(args) => run_async(verify::run(args, &setting)),
+        Command::Logs(args) => run_async(logs::run(args, &setting)),
         Command::Wait(args) => run_async(wait::run(args, &setting)),
         Command::Answer(args) => run_async(question::run(args, &setting)),
         Command::Stop(args) => run_async(stop::run(args, &setting)),

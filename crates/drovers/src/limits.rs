@@ -95,3 +95,5 @@ pub(crate) const USAGE_SESSIONS: usize = 20;
 
 /// Bytes of a line of a bundle. A longer one cannot be read.
 pub(crate) const BUNDLE_LINE_BYTES: u64 = 64 << 20;
+/// Time between two looks at what a server printed, with `drovers logs --follow`.
+pub(crate) const OUTPUT_AGAIN: Duration = Duration::from_millis(500);

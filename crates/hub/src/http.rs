@@ -30,6 +30,7 @@ mod parallel;
 mod peer;
 mod permissions;
 mod problem;
+mod process;
 mod prompts;
 mod questions;
 mod queue;
@@ -129,7 +130,7 @@ pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
 }
 
 /// The page's documents and fragments, in the order of [`pages`].
-pub const PAGES: [&str; 26] = [
+pub const PAGES: [&str; 27] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
@@ -150,6 +151,7 @@ pub const PAGES: [&str; 26] = [
     "/fragment/inspect/past",
     "/fragment/worktrees/{instance}",
     "/fragment/worktrees/{instance}/new",
+    "/fragment/process/{instance}",
     "/fragment/i/{instance}",
     "/fragment/i/{instance}/s/{session}",
     "/fragment/i/{instance}/s/{session}/older",
@@ -180,6 +182,7 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(inspect::past),
         get(worktrees::dialog),
         get(worktrees::new_dialog),
+        get(process::dialog),
         get(fragments::instance),
         get(fragments::session),
         get(fragments::older),
@@ -243,6 +246,7 @@ fn api() -> (Router<App>, OpenApi) {
             instances::remove
         ))
         .routes(routes!(instances::reconnect))
+        .routes(routes!(process::read))
         .routes(routes!(instances::older_sessions))
         .routes(routes!(sessions::list, sessions::create))
         .routes(routes!(sessions::read, sessions::change, sessions::delete))

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use making::{MakeError, NewWorktree, Plan};
-pub use opencode_server::{LinkedServer, Server, ServerSource};
+pub use opencode_server::{LinkedServer, Server, ServerProcess, ServerSource};
 pub use running::{Added, NewInstance};
 
 use crate::clock::Clock;

@@ -153,6 +153,7 @@ const listed: [ActionPlace, Row[]][] = [
     ["Previous session", "k", () => stepSession(-1), mayBeHeld],
     ["New session", "n", () => beginSession(root.dataset.instance ?? ""), { applies: inInstance }],
     ["New session in its own work tree", "W", () => later("worktrees").then((own) => own.openNewTree())],
+    ["Output of the server", "g s", () => later("verify").then((own) => own.openServer()), { applies: inInstance }],
     ["Work trees", "g w", () => later("worktrees").then((own) => own.openTrees())],
     ["Review the changes; back", "d", openReview],
     ["Menu of the session", ".", () => openMenu(document.activeElement)],

@@ -13,7 +13,7 @@ interface Chunks {
   frames: typeof import("./frames") & typeof import("./charts");
   travel: typeof import("./detail") & typeof import("./travel");
   staging: typeof import("./staging");
-  verify: typeof import("./verify") & typeof import("./debug");
+  verify: typeof import("./verify") & typeof import("./debug") & typeof import("./output");
   complete: typeof import("./complete");
   picker: typeof import("./picker");
   queue: typeof import("./queue") & typeof import("./held");

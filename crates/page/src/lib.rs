@@ -18,6 +18,7 @@ pub mod wire;
 mod inspect;
 mod markdown;
 mod parts;
+mod process;
 mod regions;
 mod render;
 mod review;
@@ -33,6 +34,7 @@ pub use assets::{Asset, CSP, assets};
 pub use door::{enter, locked};
 pub use inspect::{NearFrame, NearStep, PastMoment, inspect_panel};
 pub use language::{Language, sentence, speak};
+pub use process::{Process, process_dialog, process_part};
 pub use regions::found::{
     FoundHit, FoundKind, Lacking, search_dialog, search_hits, search_refused,
 };

@@ -2,6 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The process of a server that the hub runs.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Process {
+    pub(crate) own: bool,
+    pub(crate) pid: Option<u32>,
+    pub(crate) version: Option<String>,
+    pub(crate) kept: bool,
+    pub(crate) started: Option<u64>,
+    pub(crate) memory: Option<u64>,
+    pub(crate) cpu: Option<u64>,
+    pub(crate) ends: u64,
+    pub(crate) end: Option<String>,
+    pub(crate) paused: bool,
+    pub(crate) run: u64,
+    pub(crate) first: u64,
+    pub(crate) lines: Vec<String>,
+}
+
 /// A comparison of a session with its server.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Comparison {

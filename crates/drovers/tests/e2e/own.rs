@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testkit::chromium::Chromium;
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, page, prompt, until};
@@ -235,4 +236,66 @@ async fn turns_go_on_while_the_hub_is_killed_and_replaced() -> Result<()> {
     last.signal(Signal::SIGTERM)?;
     assert_eq!(last.ended().await?, Some(0));
     nothing_is_left(&bench).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_output_of_a_server_is_shown_and_goes_on_after_its_end() -> Result<()> {
+    let bench = Bench::new().await?;
+    let (drovers, instance, servers) = with_folder(&bench).await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    page.eval::<bool>("(document.activeElement.blur(), true)")
+        .await?;
+    page.press("g").await?;
+    page.press("s").await?;
+    let output = "document.querySelector('#process[open] pre')";
+    page.wait_for(
+        &format!(
+            "{output}?.innerText.includes('listening on') && document.activeElement === {output}"
+        ),
+        PATIENCE,
+    )
+    .await?;
+    let state = "document.querySelector('#process .state').innerText";
+    let shown: String = page.eval(state).await?;
+    ensure!(
+        shown.contains("OpenCode 1.18")
+            && shown.contains(" MB of memory")
+            && shown.contains("process "),
+        "{shown}"
+    );
+    let pid: i32 = shown
+        .split("process ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next())
+        .context("a process id")?
+        .parse()?;
+    ensure!(
+        servers
+            .iter()
+            .any(|server| i64::from(server.id) == i64::from(pid))
+    );
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL)?;
+    page.wait_for(
+        &format!("{state}.includes('ended by itself 1 time')"),
+        PATIENCE,
+    )
+    .await?;
+    page.wait_for(
+        &format!("/started again[^]*listening on/.test({output}.innerText)"),
+        PATIENCE,
+    )
+    .await?;
+    // The same from a terminal.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
+    command
+        .args(["logs", &instance, "--data-dir"])
+        .arg(bench.path("data"));
+    let printed = command.output().await?;
+    let lines = String::from_utf8_lossy(&printed.stdout);
+    ensure!(lines.contains("listening on"), "{printed:?}");
+    page.press("Escape").await?;
+    page.wait_for("!document.querySelector('#process[open]')", PATIENCE)
+        .await?;
+    page.assert_clean().await
 }

@@ -66,6 +66,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/fragment/search", Watch),
     ("GET", "/fragment/worktrees/{instance}", Watch),
     ("GET", "/fragment/worktrees/{instance}/new", Watch),
+    ("GET", "/fragment/process/{instance}", Watch),
     ("GET", "/fragment/i/{instance}/s/{session}/verify", Watch),
     ("GET", "/fragment/i/{instance}/s/{session}/why", Watch),
     // Feeds.
@@ -153,6 +154,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("POST", "/api/instances/{id}/review/send", Drive),
     ("POST", "/api/instances/{id}/review/git", Drive),
     // Work trees. A set-up command that nobody allowed yet, and a folder that nobody trusts, need `Admin`: the handler asks for it.
+    ("GET", "/api/instances/{id}/process", Watch),
     ("GET", "/api/instances/{id}/worktrees", Watch),
     ("POST", "/api/instances/{id}/worktrees", Drive),
     ("GET", "/api/instances/{id}/worktrees/plan", Watch),

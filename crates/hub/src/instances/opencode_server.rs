@@ -1,5 +1,7 @@
 //! Implements the port to a server: one that runs elsewhere, or one that the hub runs in a folder.
 
+mod care;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -27,6 +29,9 @@ use crate::limits;
 use crate::registry::{self, Login, Origin};
 use crate::workspace::{Launcher, Running, StartError, USERNAME};
 
+use care::Care;
+pub use care::ServerProcess;
+
 impl From<ClientError> for UpstreamError {
     fn from(error: ClientError) -> Self {
         let reason = reason::of(&error);
@@ -48,6 +53,8 @@ pub struct ServerSource {
     clock: Clock,
     running: Mutex<Option<Running>>,
     linked: RwLock<Option<LinkedServer>>,
+    /// What became of its processes.
+    care: std::sync::Mutex<Care>,
     /// True once the hub ends while its servers go on.
     leaves: AtomicBool,
 }
@@ -85,6 +92,7 @@ impl ServerSource {
             clock,
             running: Mutex::new(None),
             linked: RwLock::new(None),
+            care: std::sync::Mutex::default(),
             leaves: AtomicBool::new(false),
         }
     }
@@ -107,11 +115,14 @@ impl ServerSource {
             Origin::Folder(folder) => folder,
         };
         let mut running = self.running.lock().await;
-        if let Some(server) = &*running
-            && server.exited().now_or_never().is_none()
-        {
-            return Ok(own(server));
+        if let Some(server) = &*running {
+            match server.exited().now_or_never() {
+                None => return Ok(own(server)),
+                Some(exit) => self.note_end(server, exit),
+            }
+            *running = None;
         }
+        self.check_restarts()?;
         let started = self
             .launcher
             .adopt_or_start(folder, self.instance.as_str())
@@ -124,6 +135,7 @@ impl ServerSource {
             UpstreamError::down(kind, error.to_string())
         })?;
         let address = own(&server);
+        self.note_start();
         *running = Some(server);
         Ok(address)
     }

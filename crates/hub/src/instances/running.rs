@@ -400,8 +400,11 @@ impl Hub {
         Ok(known)
     }
 
-    /// Reconnects at once. False if the instance does not exist.
+    /// Reconnects at once, and starts a server that ended too often. False if the instance does not exist.
     pub async fn reconnect(&self, id: &InstanceId) -> bool {
+        if let Some(source) = self.source(id) {
+            source.forgive();
+        }
         match self.0.instances.asks(id) {
             Some(asks) => asks.send(SupervisorCommand::Reconnect).await.is_ok(),
             None => false,

@@ -24,11 +24,23 @@ pub(super) const STOP: Duration = Duration::from_secs(9);
 /// Time that the last output of an ended process is waited for. Later output is lost.
 pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
-/// Stored lines of a server's output. Older ones are dropped.
+/// Lines of a server's output in a reason, and of a kept server in its guard. Older ones are left out.
 pub(super) const OUTPUT_LINES: usize = 64;
 
-/// Stored bytes of a server's output. Older lines are dropped.
+/// Bytes of a server's output in a reason. Older lines are left out.
 pub(super) const OUTPUT_BYTES: usize = 16 * 1024;
+
+/// Stored lines of a server's output. Older ones are dropped, which their numbers show.
+pub(super) const LOG_LINES: usize = 1000;
+
+/// Stored bytes of a server's output. Older lines are dropped.
+pub(super) const LOG_BYTES: usize = 128 * 1024;
+
+/// Number of times that a server may end by itself within [`RESTART_WINDOW`]. After that it is started only when a person asks.
+pub(super) const RESTARTS: usize = 5;
+
+/// Time in which a server may end by itself [`RESTARTS`] times.
+pub(super) const RESTART_WINDOW: Duration = Duration::from_secs(600);
 
 /// Bytes of one printed line. The rest of the line is dropped.
 pub(super) const LINE_BYTES: usize = 2 * 1024;

@@ -12,11 +12,16 @@ mod limits;
 mod output;
 pub mod server;
 mod trust;
+mod usage;
 
 #[cfg(test)]
 mod tests;
 
 pub use binary::BinaryError;
 pub use folders::{Folder, FolderError};
-pub use server::{Exit, GuardCommand, Launcher, Running, StartError, USERNAME, own_variables};
+pub use output::Printed;
+pub use server::{
+    Exit, GuardCommand, Launcher, Restarts, Running, StartError, USERNAME, own_variables,
+};
 pub use trust::{Trust, Untrusted};
+pub use usage::{ProcessUsage, usage};

@@ -40,10 +40,32 @@ impl Lines {
     }
 }
 
-/// The last lines, at most [`limits::OUTPUT_LINES`] and [`limits::OUTPUT_BYTES`].
+/// Lines of a server's output, numbered from 0 since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// Number of the first of them.
+    pub first: u64,
+    /// The lines, without control characters and without the server's password.
+    pub lines: Vec<String>,
+}
+
+impl Printed {
+    /// Those from the one with the number `from`.
+    pub fn from(mut self, from: u64) -> Self {
+        let skip = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let skip = skip.min(self.lines.len());
+        self.lines.drain(..skip);
+        self.first += skip as u64;
+        self
+    }
+}
+
+/// The last lines, at most [`limits::LOG_LINES`] and [`limits::LOG_BYTES`].
 pub(super) struct Tail {
     lines: VecDeque<String>,
     bytes: usize,
+    /// Number of dropped lines.
+    dropped: u64,
     hidden: Secret,
 }
 
@@ -53,6 +75,7 @@ impl Tail {
         Self {
             lines: VecDeque::new(),
             bytes: 0,
+            dropped: 0,
             hidden,
         }
     }
@@ -65,21 +88,38 @@ impl Tail {
         }
         self.bytes += line.len();
         self.lines.push_back(line);
-        while self.lines.len() > limits::OUTPUT_LINES || self.bytes > limits::OUTPUT_BYTES {
+        while self.lines.len() > limits::LOG_LINES || self.bytes > limits::LOG_BYTES {
             let Some(oldest) = self.lines.pop_front() else {
                 break;
             };
             self.bytes -= oldest.len();
+            self.dropped += 1;
         }
     }
 
-    /// The retained lines, oldest first.
+    /// The last of the retained lines for a reason, oldest first: [`limits::OUTPUT_LINES`] and [`limits::OUTPUT_BYTES`] at most.
     pub(super) fn text(&self) -> String {
-        self.lines
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n")
+        let mut left = limits::OUTPUT_BYTES;
+        let newest = self.lines.iter().rev().take(limits::OUTPUT_LINES);
+        let fit = newest.take_while(|line| {
+            let fits = line.len() <= left;
+            left = left.saturating_sub(line.len());
+            fits
+        });
+        let mut lines: Vec<_> = fit.map(String::as_str).collect();
+        lines.reverse();
+        lines.join("\n")
+    }
+
+    /// The retained lines from the one with the number `from`.
+    pub(super) fn from(&self, from: u64) -> Printed {
+        let skipped = from.saturating_sub(self.dropped);
+        let skip = usize::try_from(skipped).unwrap_or(usize::MAX);
+        let skip = skip.min(self.lines.len());
+        Printed {
+            first: self.dropped + skip as u64,
+            lines: self.lines.iter().skip(skip).cloned().collect(),
+        }
     }
 }
 
@@ -157,5 +197,23 @@ mod tests {
             tail.push(&"y".repeat(limits::LINE_BYTES));
         }
         assert!(tail.text().len() <= limits::OUTPUT_BYTES + limits::OUTPUT_LINES);
+    }
+
+    #[test]
+    fn lines_are_read_from_a_number_on() {
+        let mut tail = Tail::new(Secret::new("hunter2"));
+        let read = |tail: &Tail, from| {
+            let Printed { first, lines } = tail.from(from);
+            (first, lines.len())
+        };
+        assert_eq!(read(&tail, 0), (0, 0));
+        for line in 0..limits::LOG_LINES + 10 {
+            tail.push(&format!("line {line}"));
+        }
+        assert_eq!(read(&tail, 0), (10, limits::LOG_LINES));
+        assert_eq!(tail.from(1009).lines, ["line 1009"]);
+        assert_eq!(read(&tail, 1010), (1010, 0));
+        // Numbers of an earlier server.
+        assert_eq!(read(&tail, 5000), (1010, 0));
     }
 }

@@ -1,8 +1,9 @@
 //! An OpenCode server run by the hub: started in a folder under a guard, ready once it prints its address, stopped with
 //! all of its processes.
 //!
-//! No fixed waits, and no HTTP: ingest verifies whether the server answers. Never restarts a server.
+//! No fixed waits, and no HTTP: ingest verifies whether the server answers. Never restarts a server by itself.
 
+mod care;
 mod kept;
 mod running;
 
@@ -20,6 +21,7 @@ use url::Url;
 use super::{BinaryError, Folder, FolderError, binary, guard, limits};
 use crate::secret::Secret;
 
+pub use care::Restarts;
 pub use running::{Exit, Running};
 
 use kept::Place;

@@ -144,9 +144,13 @@ async fn frames_come_as_rows_in_order_and_resume_after_the_last_one() {
 async fn a_restart_of_the_hub_is_no_gap_in_what_was() {
     let (lab, _, named) = told().await;
     let before = lab
-        .get(&format!("/api/inspect/session?{named}"))
-        .await
-        .good();
+        .eventually("the history has the whole turn", async || {
+            let path = format!("/api/inspect/session?{named}");
+            let history = lab.get(&path).await.good();
+            let messages = history["session"]["messages"].to_string();
+            (messages.contains("step-finish") && messages.contains("completed")).then_some(history)
+        })
+        .await;
     let lab = lab.restarted().await;
     let (instance, _) = named.split_once('&').unwrap();
     lab.connected(instance.strip_prefix("instance=").unwrap())

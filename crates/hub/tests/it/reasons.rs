@@ -205,14 +205,14 @@ async fn lab_trying(base: Duration) -> Lab {
 }
 
 impl Lab {
-    async fn add(&self, url: &str) -> String {
+    pub(crate) async fn add(&self, url: &str) -> String {
         let new = json!({"url": url, "name": url, "password": PASSWORD});
         let added = self.post("/api/instances", new).await.good();
         format!("/api/instances/{}", added["id"].as_str().unwrap())
     }
 
     /// The instance once it is so.
-    async fn reached(&self, instance: &str, status: &str) -> Value {
+    pub(crate) async fn reached(&self, instance: &str, status: &str) -> Value {
         self.eventually(&format!("{instance} is {status}"), async || {
             let shown = self.get(instance).await.good();
             (shown["status"] == status).then_some(shown)

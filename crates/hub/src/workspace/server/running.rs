@@ -26,7 +26,7 @@ use super::kept::{Connection, Place};
 use super::{Listening, StartError, listening};
 use crate::secret::Secret;
 use crate::workspace::guard::kept;
-use crate::workspace::output::{Lines, Tail};
+use crate::workspace::output::{Lines, Printed, Tail};
 use crate::workspace::{guard, limits};
 
 /// What stops a kept server.
@@ -71,6 +71,11 @@ impl Running {
     /// The last lines that it printed.
     pub fn output(&self) -> String {
         self.process.output.text()
+    }
+
+    /// The lines that it printed, from the one with the number `from`.
+    pub fn printed(&self, from: u64) -> Printed {
+        self.process.output.from(from)
     }
 
     /// True if the server outlives this value.
@@ -305,6 +310,11 @@ impl Output {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(line);
+    }
+
+    fn from(&self, from: u64) -> Printed {
+        let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.from(from)
     }
 
     fn text(&self) -> String {

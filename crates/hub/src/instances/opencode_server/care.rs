@@ -1,0 +1,111 @@
+//! The process of a server that the hub runs: what it printed, and how often it ended by itself.
+
+use std::sync::PoisonError;
+
+use model::state::ReasonKind;
+use tokio::time::Instant;
+
+use super::ServerSource;
+use crate::ingest::upstream::UpstreamError;
+use crate::registry::Origin;
+use crate::workspace::{Exit, Printed, Restarts, Running};
+
+/// What is known of the processes of a server since the hub started.
+#[derive(Debug, Default)]
+pub(super) struct Care {
+    restarts: Restarts,
+    /// Number of the newest process.
+    run: u64,
+    /// How the last process ended, and what it had printed.
+    last: Option<(Exit, Printed)>,
+}
+
+/// The process of a server, with lines that it printed.
+#[derive(Clone, Debug, Default)]
+pub struct ServerProcess {
+    /// Its process id; `None` if it does not run.
+    pub pid: Option<u32>,
+    /// True if it outlives the hub.
+    pub kept: bool,
+    /// Number of the process: 1 is the first since the hub started. Lines are numbered in each.
+    pub run: u64,
+    /// How often the server ended by itself since the hub started.
+    pub ends: u64,
+    /// How it ended; `None` while it runs.
+    pub end: Option<String>,
+    /// True if it ended so often that only a person starts it again.
+    pub paused: bool,
+    /// Lines of its output.
+    pub printed: Printed,
+}
+
+impl ServerSource {
+    /// The process of a server that the hub runs, and its output from a line of a run on. `None` if the server runs elsewhere.
+    ///
+    /// While the server starts it has no process id and no output yet.
+    pub fn process(&self, run: u64, from: u64) -> Option<ServerProcess> {
+        let Origin::Folder(_) = &self.origin else {
+            return None;
+        };
+        let running = self.running.try_lock().ok();
+        let running = running.as_ref().and_then(|running| running.as_ref());
+        let care = self.care();
+        let from = if run == care.run { from } else { 0 };
+        let printed = match (running, &care.last) {
+            (Some(server), _) => server.printed(from),
+            (None, Some((_, printed))) => printed.clone().from(from),
+            (None, None) => Printed::default(),
+        };
+        Some(ServerProcess {
+            pid: running.map(Running::pid),
+            kept: running.is_some_and(Running::is_kept),
+            run: care.run,
+            ends: care.restarts.total(),
+            end: match (running, &care.last) {
+                (None, Some((exit, _))) => Some(exit.to_string()),
+                _ => None,
+            },
+            paused: care.restarts.paused(Instant::now()).is_some(),
+            printed,
+        })
+    }
+
+    /// Lets a server start again that ended too often: a person asks for it.
+    pub(in crate::instances) fn forgive(&self) {
+        self.care().restarts.forgive();
+    }
+
+    /// Notes that the server ended although nobody stopped it.
+    pub(super) fn note_end(&self, server: &Running, exit: Exit) {
+        let mut care = self.care();
+        care.restarts.ended(Instant::now());
+        care.last = Some((exit, server.printed(0)));
+    }
+
+    /// Notes a start.
+    pub(super) fn note_start(&self) {
+        let mut care = self.care();
+        care.run += 1;
+        care.last = None;
+    }
+
+    /// Refuses a start after too many ends.
+    pub(super) fn check_restarts(&self) -> Result<(), UpstreamError> {
+        let care = self.care();
+        let Some(left) = care.restarts.paused(Instant::now()) else {
+            return Ok(());
+        };
+        let minutes = left.as_secs().div_ceil(60);
+        let how = care.last.as_ref().map(|(exit, _)| exit.to_string());
+        let text = format!(
+            "OpenCode ended by itself too often (it {}), and is not started for {minutes} min. Retry now starts it; `drovers logs` \
+             shows its output",
+            how.as_deref().unwrap_or("ended")
+        );
+        Err(UpstreamError::down(ReasonKind::NotStarted, text))
+    }
+
+    fn care(&self) -> std::sync::MutexGuard<'_, Care> {
+        self.care.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,103 @@
+//! The process of a server that the hub runs: its output, and what follows when it ends by itself.
+
+use rustix::process::{Pid, Signal, kill_process};
+use scripted::opencode::{FakeOptions, FakeServer};
+use serde_json::{Value, json};
+
+use crate::lab::{Lab, launcher};
+
+/// A hub that runs the scripted server in a folder.
+async fn lab() -> (Lab, String, tempfile::TempDir) {
+    let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let launcher = launcher(&fake, home.path());
+    let lab = Lab::with(fake, launcher).await;
+    let added = lab
+        .post(
+            "/api/instances",
+            json!({"folder": home.path(), "trust": true}),
+        )
+        .await
+        .good();
+    let instance = format!("/api/instances/{}", added["id"].as_str().unwrap());
+    (lab, instance, home)
+}
+
+/// The process, once it has this number and runs.
+async fn run(lab: &Lab, instance: &str, run: u64) -> Value {
+    lab.eventually(&format!("process {run} runs"), async || {
+        let process = lab.get(&format!("{instance}/process")).await.good();
+        (process["run"] == run && process["pid"].is_u64()).then_some(process)
+    })
+    .await
+}
+
+/// Kills the process, and ends its connection as its end would.
+async fn kill(lab: &Lab, process: &Value) {
+    let pid = i32::try_from(process["pid"].as_u64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    lab.fake.shutdown().await;
+    lab.fake.restart().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_by_itself_starts_again_five_times_and_then_when_a_person_asks() {
+    let (lab, instance, _home) = lab().await;
+    for number in 1..=5 {
+        let process = run(&lab, &instance, number).await;
+        assert_eq!(process["ends"], number - 1, "{process}");
+        assert!(process["memory"].as_u64().unwrap() > 0, "{process}");
+        let lines = process["lines"].to_string();
+        assert!(lines.contains("listening on"), "{lines}");
+        lab.reached(&instance, "connected").await;
+        kill(&lab, &process).await;
+    }
+    lab.eventually("it is paused", async || {
+        let process = lab.get(&format!("{instance}/process")).await.good();
+        let ended = process["end"] == "was ended by signal 9" && process["pid"].is_null();
+        (process["paused"] == true && ended).then_some(())
+    })
+    .await;
+    lab.eventually("the reason is told", async || {
+        let reason = lab.get(&instance).await.good()["reason"].to_string();
+        reason.contains("ended by itself too often").then_some(())
+    })
+    .await;
+    lab.post(&format!("{instance}/reconnect"), json!({}))
+        .await
+        .good();
+    let process = run(&lab, &instance, 6).await;
+    assert_eq!(
+        (&process["ends"], &process["paused"]),
+        (&json!(5), &json!(false))
+    );
+    lab.reached(&instance, "connected").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn output_is_read_from_a_line_on_and_a_server_elsewhere_has_none() {
+    let (lab, instance, _home) = lab().await;
+    let process = run(&lab, &instance, 1).await;
+    let known =
+        process["first"].as_u64().unwrap() + process["lines"].as_array().unwrap().len() as u64;
+    let rest = lab
+        .get(&format!("{instance}/process?run=1&from={known}"))
+        .await
+        .good();
+    assert_eq!(rest["lines"], json!([]));
+    let all = lab
+        .get(&format!("{instance}/process?run=7&from={known}"))
+        .await
+        .good();
+    assert_eq!(all["lines"], process["lines"], "lines of another run");
+    let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
+    let elsewhere = lab.add(&fake.url).await;
+    let process = lab.get(&format!("{elsewhere}/process")).await.good();
+    assert_eq!(
+        (&process["own"], &process["lines"]),
+        (&json!(false), &json!([]))
+    );
+    lab.get("/api/instances/none/process")
+        .await
+        .problem(404, "unknown-instance");
+}

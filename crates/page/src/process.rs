@@ -1,0 +1,153 @@
+//! The dialog of a server that the hub runs: its process, and what it printed.
+//!
+//! Output is anybody's: it is escaped, and what hides or turns text around in it is shown.
+
+use maud::{Markup, html};
+
+use crate::language::{sentence, t};
+use crate::words::{self, encode};
+
+/// The process of a server.
+#[derive(Clone, Debug, Default)]
+pub struct Process<'a> {
+    /// Its process id; `None` if it does not run.
+    pub pid: Option<u32>,
+    /// Version of OpenCode.
+    pub version: Option<&'a str>,
+    /// Milliseconds since its start.
+    pub up: Option<u64>,
+    /// Bytes of its memory.
+    pub memory: Option<u64>,
+    /// Milliseconds of its CPU time.
+    pub cpu: Option<u64>,
+    /// True if it outlives the hub.
+    pub kept: bool,
+    /// How often it ended by itself since the hub started.
+    pub ends: u64,
+    /// How it ended.
+    pub end: Option<&'a str>,
+    /// True if only a person starts it again.
+    pub paused: bool,
+    /// Number of the process, and of the line after the last one.
+    pub next: (u64, u64),
+    /// True if lines before the first were dropped.
+    pub cut: bool,
+    /// Lines of its output.
+    pub lines: &'a [String],
+}
+
+/// The dialog of the server of an instance. `None`: the hub does not run it.
+pub fn process_dialog(instance: &str, name: &str, process: Option<&Process<'_>>) -> String {
+    html! {
+        dialog #process aria-labelledby="process-title" data-url={ "/fragment/process/" (encode(instance)) } {
+            h2 #process-title { (t!("Server of {name}", name = words::visible(name))) }
+            @match process {
+                None => p { (t("Drovers did not start this server. Its output is where it was started.")) },
+                Some(process) => (part(process)),
+            }
+            div.row {
+                @if process.is_some() {
+                    button.copies type="button" { (t("Copy the output")) }
+                }
+                button type="button" data-do="close" { (t("Close")) }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// The process, and lines that are appended to those before.
+pub fn process_part(process: &Process<'_>) -> String {
+    part(process).into_string()
+}
+
+fn part(process: &Process<'_>) -> Markup {
+    let (run, line) = process.next;
+    html! {
+        div.process data-run=(run) data-line=(line) {
+            p.state { (state(process)) }
+            @if process.paused {
+                p.problem { (t("It ended too often, and is not started by itself for some minutes. Retry now starts it.")) }
+            }
+            @if process.cut { p.cut { (t("Older lines are not stored.")) } }
+            pre tabindex="0" aria-label=(t("Output")) { @for line in process.lines { (words::visible(line)) "\n" } }
+            p.empty hidden[!process.lines.is_empty()] { (t("It printed nothing yet.")) }
+        }
+    }
+}
+
+/// What is known of the process, in one line.
+fn state(process: &Process<'_>) -> String {
+    let mut facts = Vec::new();
+    facts.extend(
+        process
+            .version
+            .map(|version| format!("OpenCode {}", words::visible(version))),
+    );
+    match (process.pid, process.end) {
+        (Some(pid), _) => facts.push(t!("process {pid}", pid = pid)),
+        (None, Some(end)) => facts.push(t!("OpenCode {exit}", exit = sentence(end))),
+        (None, None) => facts.push(t("not started").to_owned()),
+    }
+    facts.extend(
+        process
+            .up
+            .map(|up| t!("up for {time}", time = words::duration(up))),
+    );
+    facts.extend(
+        process
+            .memory
+            .map(|memory| t!("{size} of memory", size = words::bytes(memory))),
+    );
+    facts.extend(
+        process
+            .cpu
+            .map(|cpu| t!("{time} of CPU", time = words::duration(cpu))),
+    );
+    if process.ends > 0 {
+        facts.push(t!(
+            "ended by itself {n} time",
+            "ended by itself {n} times",
+            n = process.ends
+        ));
+    }
+    if process.kept {
+        facts.push(t("goes on when the hub ends").to_owned());
+    }
+    facts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dialog_shows_the_process_and_its_output_as_text() {
+        let lines = ["<b>listening</b>".to_owned(), "\u{202e}evil".to_owned()];
+        let process = Process {
+            pid: Some(4711),
+            version: Some("1.18.33"),
+            up: Some(312_000),
+            memory: Some(210_000_000),
+            cpu: Some(3_200),
+            ends: 2,
+            next: (3, 12),
+            cut: true,
+            lines: &lines,
+            ..Process::default()
+        };
+        insta::assert_snapshot!(process_dialog("i 1", "shop", Some(&process)));
+    }
+
+    #[test]
+    fn a_server_that_ended_or_runs_elsewhere_says_so() {
+        let process = Process {
+            end: Some("was ended by signal 9"),
+            paused: true,
+            ends: 5,
+            ..Process::default()
+        };
+        insta::assert_snapshot!(process_dialog("i1", "shop", Some(&process)));
+        insta::assert_snapshot!(process_dialog("i1", "shop", None));
+    }
+}
