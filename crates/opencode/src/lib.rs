@@ -3,6 +3,7 @@
 //! * [`sse`]: bytes to event-stream frames.
 //! * [`json`]: JSON text that may contain lone surrogates.
 //! * [`wire`]: tolerant types of OpenCode 1.18, decoded from frames and replies.
+//! * [`wire2`]: the same of OpenCode 2, from its contract.
 //! * [`sketch`]: a second, trivial dialect (`GET /events`).
 //! * [`client`]: REST calls and the event stream over one shared HTTP client.
 //! * [`limits`]: every bound of this crate.
@@ -16,6 +17,7 @@ pub mod limits;
 pub mod sketch;
 pub mod sse;
 pub mod wire;
+pub mod wire2;
 
 pub use client::{Client, ClientError, Credentials, EventStream, Http, SpokenDialect};
 pub use json::{DeltaText, Raw};

@@ -71,3 +71,9 @@ pub(crate) const PASSPHRASE_BYTES: usize = 12;
 /// Bytes at the beginning of an event in which its type is looked for. An event whose type stands later is parsed in the
 /// general way.
 pub(crate) const EVENT_HEAD_BYTES: usize = 512;
+
+/// Longest identifier of OpenCode 2, in bytes. What carries a longer one does not decode.
+pub const ID_BYTES: usize = 256;
+
+/// Largest registration of a background service that is read, in bytes. A larger file is none.
+pub const REGISTRATION_BYTES: usize = 64 * 1024;

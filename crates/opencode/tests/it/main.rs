@@ -5,7 +5,10 @@
 mod bodies;
 mod captures;
 mod client;
+mod contract;
 mod decoding;
+mod schema;
 mod server;
 mod streams;
 mod vectors;
+mod wire2;
