@@ -6,12 +6,14 @@
 //! * [`wire2`]: the same of OpenCode 2, from its contract.
 //! * [`sketch`]: a second, trivial dialect (`GET /events`).
 //! * [`client`]: REST calls and the event stream over one shared HTTP client.
+//! * [`client2`]: the same of OpenCode 2.
 //! * [`limits`]: every bound of this crate.
 //!
 //! Keeps no state between events and never reconnects: the end of a stream is reported, and the caller's policy decides
 //! what follows.
 
 pub mod client;
+pub mod client2;
 pub mod json;
 pub mod limits;
 pub mod sketch;

@@ -8,6 +8,7 @@ mod client;
 mod contract;
 mod decoding;
 mod schema;
+mod second;
 mod server;
 mod streams;
 mod vectors;
