@@ -1,5 +1,9 @@
 //! Simulates the whole hub, and checks that the simulation would notice. Serves scripted servers for other people's clients.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -63,6 +67,9 @@ struct ServeArgs {
     /// Seed of its ids.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Writes its registration into this file, as a background service does into `service.json`.
+    #[arg(long)]
+    registration: Option<PathBuf>,
     /// Keeps events, so that the logs of sessions have more than the watermark.
     #[arg(long)]
     keep_events: bool,
@@ -145,6 +152,12 @@ fn serve(args: ServeArgs) -> ExitCode {
     runtime.block_on(async {
         match Server::start(options).await {
             Ok(server) => {
+                let file = args.registration.as_deref();
+                let written = file.map(|file| register(file, &server.registration().to_string()));
+                if let Some(Err(error)) = written {
+                    eprintln!("the registration cannot be written: {error}");
+                    return ExitCode::FAILURE;
+                }
                 print!("{}", server.first_lines());
                 std::future::pending().await
             }
@@ -154,4 +167,13 @@ fn serve(args: ServeArgs) -> ExitCode {
             }
         }
     })
+}
+
+/// Writes a registration aside, for its owner alone, and puts it into its place.
+fn register(file: &Path, text: &str) -> io::Result<()> {
+    let aside = file.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&aside)?.write_all(text.as_bytes())?;
+    std::fs::rename(&aside, file)
 }

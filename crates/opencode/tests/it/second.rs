@@ -1,6 +1,7 @@
 //! OpenCode 2: the client against the scripted service, both against the contract.
 
 mod bodies;
+mod processes;
 mod requests;
 mod service;
 

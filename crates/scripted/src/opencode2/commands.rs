@@ -168,6 +168,19 @@ impl World<'_> {
         Ok(item)
     }
 
+    /// Runs a command, whose template admits its text.
+    pub(super) fn command(&mut self, id: &str, body: &Value) -> Result<(), Refusal> {
+        self.session(id)?;
+        let name = body["name"].as_str().unwrap_or_default();
+        if name != "review" {
+            return Err(Refusal::NoCommand(name.to_owned()));
+        }
+        let text = body["text"].as_str().unwrap_or_default();
+        let prompt =
+            json!({ "text": format!("say Reviewed: {text}"), "delivery": body["delivery"] });
+        self.prompt(id, &prompt).map(drop)
+    }
+
     pub(super) fn synthetic(&mut self, id: &str, body: &Value) -> Result<Value, Refusal> {
         let Some(text) = body["text"].as_str() else {
             return Err(Refusal::Invalid("a text is needed"));

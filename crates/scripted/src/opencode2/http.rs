@@ -76,11 +76,14 @@ pub(super) fn router(shared: &Handle) -> Router {
         .route(&of("fork"), post(fork))
         .route(&of("move"), post(move_to))
         .route(&of("shell"), post(shell))
+        .route(&of("command"), post(command))
+        .route("/api/experimental/session/{id}/wait", post(wait))
         .route(&of("revert"), axum::routing::delete(clear))
         .route(&of("revert/stage"), post(stage))
         .route(&of("revert/commit"), post(commit))
         .route("/api/permission/request", get(lists::permissions))
         .route(&of("permission"), get(lists::permissions_of))
+        .route(&of("permission/{request}"), get(lists::permission))
         .route(&of("permission/{request}/reply"), post(reply_permission))
         .route("/api/permission/saved", get(lists::saved))
         .route("/api/form", get(lists::forms))
@@ -292,7 +295,7 @@ macro_rules! orders {
     )+};
 }
 
-orders!(view, move_to, shell);
+orders!(view, move_to, shell, command);
 
 macro_rules! items {
     ($($name:ident),+) => {$(
@@ -336,6 +339,24 @@ async fn interrupt(
 /// Is taken, and changes nothing here.
 async fn nothing(State(shared): State<Handle>, Path(id): Path<String>) -> Reply<StatusCode> {
     done(shared.with(|world| world.session(&id).map(drop)))
+}
+
+/// Answers when no run goes on in the session.
+async fn wait(State(shared): State<Handle>, Path(id): Path<String>) -> Reply<Response> {
+    let mut frames = shared.subscribe();
+    loop {
+        let runs = shared.with(|world| {
+            world.session(&id)?;
+            Ok::<_, Refusal>(world.machine.runs.contains_key(&id))
+        })?;
+        if !runs {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+        if frames.recv().await.is_none() {
+            let body = json!({ "_tag": "ServiceUnavailableError", "message": "the service ends" });
+            return Ok((StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response());
+        }
+    }
 }
 
 async fn agent(

@@ -215,6 +215,20 @@ pub(super) async fn permissions_of(State(shared): State<Handle>, Path(id): Path<
     Ok(data(found))
 }
 
+pub(super) async fn permission(
+    State(shared): State<Handle>,
+    Path((id, request)): Path<(String, String)>,
+) -> Reply {
+    let found = shared.with(|world| {
+        world.session(&id)?;
+        let mut all = world.machine.permissions.iter();
+        let found = all.find(|one| one.session == id && one.body["id"] == request.as_str());
+        let found = found.map(|one| one.body.clone());
+        found.ok_or_else(|| Refusal::NoPermission(request.clone()))
+    })?;
+    Ok(data(found))
+}
+
 pub(super) async fn saved(State(shared): State<Handle>) -> Json<Value> {
     data(shared.with(|world| {
         let all = world.store.saved.iter().enumerate();

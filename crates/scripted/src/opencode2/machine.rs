@@ -68,6 +68,7 @@ pub(super) enum Refusal {
     NoMessage(String, String),
     NoPermission(String),
     NoForm(String),
+    NoCommand(String),
     FormSettled(String),
     FormAnswer(String),
     Conflict(&'static str),
@@ -312,6 +313,12 @@ impl Refusal {
                 "PermissionNotFound",
                 "no such request",
                 json!({ "requestID": id }),
+            ),
+            Self::NoCommand(name) => (
+                404,
+                "CommandNotFound",
+                "no such command",
+                json!({ "command": name }),
             ),
             Self::NoForm(id) => (404, "FormNotFound", "no such form", json!({ "id": id })),
             Self::FormSettled(id) => (

@@ -108,3 +108,32 @@ async fn a_port_that_is_taken_is_named() {
     assert!(!second.status.success());
     assert!(String::from_utf8_lossy(&second.stderr).contains(&port));
 }
+
+#[test]
+fn an_independent_client_is_driven_through_every_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("service.json");
+    let registration = file.to_str().unwrap();
+    let python = testkit::wheel::python().unwrap();
+    let arguments = [
+        "--password",
+        "hush",
+        "--keep-events",
+        "--registration",
+        registration,
+    ];
+    let (_served, _) = serve(&arguments);
+    let script = testkit::workspace().join("crates/testkit/wheel/drive.py");
+    let driven = Command::new(python)
+        .arg(script)
+        .args([registration, "hush"])
+        .output()
+        .unwrap();
+    let (output, errors) = (
+        String::from_utf8_lossy(&driven.stdout),
+        String::from_utf8_lossy(&driven.stderr),
+    );
+    assert!(driven.status.success(), "{output}{errors}");
+    let types: usize = output.split(' ').next().unwrap().parse().unwrap();
+    assert!(types > 40, "{output}");
+}

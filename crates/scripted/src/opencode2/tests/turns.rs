@@ -278,10 +278,10 @@ fn permissions_are_answered_once_saved_or_rejected_together() {
     };
     let last_tool = |lab: &Lab| {
         let messages = &lab.store.sessions[&session].messages;
-        let tools = messages
+        let mut tools = messages
             .iter()
             .filter_map(|one| one["content"][0]["state"].as_object());
-        tools.last().cloned().map(Value::from).unwrap()
+        tools.next_back().cloned().map(Value::from).unwrap()
     };
     lab.prompt(&session, "permission rm x");
     lab.settle();
