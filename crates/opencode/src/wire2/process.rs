@@ -49,7 +49,9 @@ pub fn password_line(line: &str) -> Option<&str> {
 
 fn address_of(text: &str) -> Option<Url> {
     let url: Url = text.trim().parse().ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+    // A password in an address would be shown with it.
+    let bare = url.username().is_empty() && url.password().is_none();
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && bare).then_some(url)
 }
 
 /// The first number of three in a line, which is where all known versions name theirs: `1.18.33`, `opencode2 v2.1.2`.
@@ -288,6 +290,10 @@ mod tests {
             ),
             (r#"{"url":"http://h","pid":0}"#, NoRegistration::Form),
             (r#"{"url":"file:///x","pid":1}"#, NoRegistration::Address),
+            (
+                r#"{"url":"http://me:hush@h","pid":1}"#,
+                NoRegistration::Address,
+            ),
         ] {
             let error = Registration::parse(text).unwrap_err();
             assert_eq!(error, reason);
