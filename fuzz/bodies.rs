@@ -3,7 +3,7 @@
 use opencode::json::sanitize;
 use opencode::sse::Parser;
 use opencode::wire::{self, Event};
-use opencode::{Raw, sketch};
+use opencode::{Raw, sketch, wire2};
 
 /// What a parser gave for a stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,4 +78,37 @@ fn kept(event: &Event) -> Option<&Raw> {
         Event::SessionDiff { diff, .. } => Some(diff),
         _ => None,
     }
+}
+
+/// The same of OpenCode 2: as a frame, as an item of a log, and as each body.
+pub(crate) fn wire2(input: &[u8]) {
+    let data = &*String::from_utf8_lossy(input);
+    if let Ok(incoming) = wire2::decode(data) {
+        match &incoming.event {
+            wire2::Event::Unknown { raw, .. } => json(raw),
+            wire2::Event::Permission(wire2::PermissionEvent::Asked(asked)) => json(&asked.raw),
+            wire2::Event::Form(wire2::FormEvent::Created(form)) => json(&form.raw),
+            _ => {}
+        }
+    }
+    let _ = wire2::decode_log(data);
+    let _ = wire2::FirstLine::read(data);
+    let _ = wire2::version_in(data);
+    if let Ok(found) = wire2::Registration::parse(data) {
+        assert!(found.pid > 0 && found.url.has_host());
+    }
+    let Ok(raw) = Raw::parse(data) else { return };
+    if let Ok(session) = wire2::SessionInfo::parse(raw.clone()) {
+        json(&session.raw);
+    }
+    let _ = wire2::Message::parse(raw.clone());
+    let _ = wire2::InboxEntry::parse(raw.clone());
+    let _ = wire2::PermissionRequest::parse(raw.clone());
+    let _ = wire2::FormInfo::parse(raw.clone());
+    let _ = wire2::ServerInfo::parse(raw);
+}
+
+fn json(raw: &Raw) {
+    let again = Raw::parse(raw.get()).expect("what is kept is JSON");
+    assert_eq!(&again, raw);
 }

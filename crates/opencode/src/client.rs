@@ -4,7 +4,7 @@
 //! `Authorization` header.
 
 mod ask;
-mod bounded;
+pub(crate) mod bounded;
 mod catalog;
 mod credential_filter;
 mod credentials;
@@ -12,10 +12,10 @@ mod dated;
 mod error;
 mod history;
 mod http;
-mod parse;
+pub(crate) mod parse;
 mod probe;
 mod read;
-mod stream;
+pub(crate) mod stream;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +71,14 @@ struct Reply {
     path: String,
     headers: HeaderMap,
     text: String,
+}
+
+/// A reply of any status but a redirect, for a protocol whose refusals say more than their status.
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) path: String,
+    pub(crate) media_type: Option<String>,
+    pub(crate) text: String,
 }
 
 impl Client {
@@ -140,7 +148,7 @@ impl Client {
     }
 
     /// A request to the path of these segments, each percent-encoded.
-    fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         let mut url = self.server.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
@@ -238,14 +246,62 @@ impl Client {
         })
     }
 
+    /// One request and its reply of any status but a redirect, within a time. Of a refusal the first bytes are read.
+    pub(crate) async fn answered(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+        after: Duration,
+    ) -> Result<Answered, ClientError> {
+        let exchange = async { self.answer_of(self.sent(request).await?, limit).await };
+        timeout(after, exchange).await.unwrap_or_else(|_| {
+            Err(ClientError::Timeout {
+                server: self.name(),
+                after,
+            })
+        })
+    }
+
+    pub(crate) async fn answer_of(
+        &self,
+        response: Response,
+        limit: usize,
+    ) -> Result<Answered, ClientError> {
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(self.refused(response).await);
+        }
+        let path = response.url().path().to_owned();
+        let media_type = self.media_type(response.headers());
+        let text = if status.is_success() {
+            let bytes = self.body(response, limit).await?;
+            let bytes = self.server.veil.redact_bytes(bytes);
+            String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        } else {
+            self.body_of(response).await
+        };
+        Ok(Answered {
+            status,
+            path,
+            media_type,
+            text,
+        })
+    }
+
     /// Sends a request, and returns the response unless the server refused it.
     async fn accepted(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = self.sent(request).await?;
+        self.not_refused(response).await
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let asked = Instant::now();
         let response = request.send().await.map_err(|error| self.failed(error))?;
         if let Some(dated) = TimedReply::read(response.headers(), asked) {
             *self.last_date() = Some(dated);
         }
-        self.not_refused(response).await
+        Ok(response)
     }
 
     async fn not_refused(&self, response: Response) -> Result<Response, ClientError> {
@@ -354,7 +410,7 @@ impl Client {
         error::classify(&failure.into(), &self.server.base)
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.server.base.to_string()
     }
 }

@@ -71,3 +71,22 @@ pub(crate) const PASSPHRASE_BYTES: usize = 12;
 /// Bytes at the beginning of an event in which its type is looked for. An event whose type stands later is parsed in the
 /// general way.
 pub(crate) const EVENT_HEAD_BYTES: usize = 512;
+
+/// Longest identifier of OpenCode 2, in bytes. What carries a longer one does not decode.
+pub const ID_BYTES: usize = 256;
+
+/// Sessions that are asked for at once of OpenCode 2; the rest is on further pages.
+pub const SESSIONS_PAGE: usize = 200;
+
+/// Messages that are asked for at once of OpenCode 2, which gives 200 at most; the rest is on further pages.
+pub const MESSAGES_PAGE: usize = 100;
+
+/// Largest registration of a background service that is read, in bytes. A larger file is none.
+pub const REGISTRATION_BYTES: usize = 64 * 1024;
+
+/// How long the log of a session may take until its watermark has come; then it is
+/// [`ClientError::Timeout`](crate::ClientError::Timeout).
+pub const LOG_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Events of a session's log that are returned at once. Those behind are left out, and the log counts as cut.
+pub const LOG_EVENTS: usize = 10_000;

@@ -49,3 +49,24 @@ pub const SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// How long the scripted server waits at most before it asks its model again. Longer waits are cut to this.
 pub(crate) const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Frames kept for a slow event stream of the second version; at the bound what is kept is still sent, and then the stream ends.
+pub const FRAMES_KEPT: usize = 4096;
+
+/// Items waiting in an inbox; one more is refused with 409.
+pub const INBOX_ITEMS: usize = 256;
+
+/// Attempts of a step of the second version after its first; then it fails.
+pub const ATTEMPTS: u32 = 4;
+
+/// Most elements of a page of the second version; a larger limit is lowered to this.
+pub const PAGE: usize = 200;
+
+/// Acts of runs that are played without pause before events leave. Runs that do not wait go on behind them.
+pub(crate) const ACTS_AT_ONCE: usize = 256;
+
+/// Time between two increments of a text of the second version, whose tokens are gathered meanwhile.
+pub(crate) const DELTA_BATCH: Duration = Duration::from_millis(100);
+
+/// Time between two heartbeats of the second version.
+pub const HEARTBEAT_2: Duration = Duration::from_secs(15);

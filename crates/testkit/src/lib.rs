@@ -2,7 +2,7 @@
 //! part of the product.
 //!
 //! Missing tools are installed once per checkout into `.testenv/` (OpenCode, axe-core, the TypeScript compiler, through
-//! npm) or on the machine (Chromium and WebKitGTK, through apt when root). Where that is impossible the error names the next step.
+//! npm; a client of OpenCode 2, through pip) or on the machine (Chromium and WebKitGTK, through apt when root). Where that is impossible the error names the next step.
 
 pub mod axe;
 pub mod captures;
@@ -14,6 +14,7 @@ pub mod real;
 pub mod sim;
 pub mod typescript;
 pub mod webkit;
+pub mod wheel;
 
 mod hands;
 mod lock;

@@ -1,8 +1,13 @@
-//! Simulates the whole hub, and checks that the simulation would notice.
+//! Simulates the whole hub, and checks that the simulation would notice. Serves scripted servers for other people's clients.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use scripted::opencode2::{Options, Server};
 use testkit::{mutants, sim};
 
 /// Checks of the whole hub without a server, a browser or a network.
@@ -18,6 +23,8 @@ enum Command {
     Sim(SimArgs),
     /// Breaks the hub in one place after the other, and checks that the simulation notices each.
     Mutants(MutantArgs),
+    /// Serves a scripted OpenCode 2 on loopback until it is killed. Prompts are scripts, such as `say hello ;; bash echo hi`.
+    ServeV2(ServeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -49,10 +56,30 @@ struct MutantArgs {
     filter: String,
 }
 
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// The port; a free one if not given.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Password of the user `opencode`; none if not given.
+    #[arg(long)]
+    password: Option<String>,
+    /// Seed of its ids.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Writes its registration into this file, as a background service does into `service.json`.
+    #[arg(long)]
+    registration: Option<PathBuf>,
+    /// Keeps events, so that the logs of sessions have more than the watermark.
+    #[arg(long)]
+    keep_events: bool,
+}
+
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Sim(args) => simulate(&args),
         Command::Mutants(args) => mutate(&args),
+        Command::ServeV2(args) => serve(args),
     }
 }
 
@@ -101,4 +128,52 @@ fn mutate(args: &MutantArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints what OpenCode 2 prints when it listens, and serves until the process is killed.
+#[allow(clippy::print_stdout, clippy::print_stderr)]
+fn serve(args: ServeArgs) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let options = Options {
+        port: args.port,
+        password: args.password,
+        seed: args.seed,
+        persist: args.keep_events,
+        // A client may end the process that it finds: this one, and no other.
+        pid: Some(std::process::id()),
+        ..Options::default()
+    };
+    runtime.block_on(async {
+        match Server::start(options).await {
+            Ok(server) => {
+                let file = args.registration.as_deref();
+                let written = file.map(|file| register(file, &server.registration().to_string()));
+                if let Some(Err(error)) = written {
+                    eprintln!("the registration cannot be written: {error}");
+                    return ExitCode::FAILURE;
+                }
+                print!("{}", server.first_lines());
+                std::future::pending().await
+            }
+            Err(error) => {
+                eprintln!("port {} cannot be had: {error}", args.port);
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+/// Writes a registration aside, for its owner alone, and puts it into its place.
+fn register(file: &Path, text: &str) -> io::Result<()> {
+    let aside = file.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&aside)?.write_all(text.as_bytes())?;
+    std::fs::rename(&aside, file)
 }

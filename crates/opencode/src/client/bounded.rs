@@ -12,7 +12,7 @@ use super::Tolerant;
 use crate::limits::MAX_ELEMENTS;
 
 /// The elements of a list that decode, [`MAX_ELEMENTS`] at most.
-pub(super) fn list<T>(
+pub(crate) fn list<T>(
     json: &str,
     decode: impl FnMut(&RawValue) -> Option<T>,
 ) -> serde_json::Result<Tolerant<Vec<T>>> {
@@ -20,7 +20,7 @@ pub(super) fn list<T>(
 }
 
 /// The entries of a map that decode, [`MAX_ELEMENTS`] at most.
-pub(super) fn map<T>(
+pub(crate) fn map<T>(
     json: &str,
     decode: impl FnMut(&RawValue) -> Option<T>,
 ) -> serde_json::Result<Tolerant<BTreeMap<String, T>>> {

@@ -207,7 +207,7 @@ impl ClientError {
         }
     }
 
-    pub(super) fn bad_json(error: serde_json::Error) -> Self {
+    pub(crate) fn bad_json(error: serde_json::Error) -> Self {
         Self::BadJson {
             reason: reason(&error),
         }

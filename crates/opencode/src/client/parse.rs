@@ -9,7 +9,7 @@ use crate::json::sanitize;
 use crate::limits::PARSED_AT_ONCE_BYTES;
 
 /// Parses a text; a large one on a blocking thread.
-pub(super) async fn parsed<T: Send + 'static>(
+pub(crate) async fn parsed<T: Send + 'static>(
     text: String,
     parse: impl FnOnce(&str) -> T + Send + 'static,
 ) -> T {

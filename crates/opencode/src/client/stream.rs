@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::credential_filter::Carry;
-use super::{Client, ClientError};
+use super::{Answered, Client, ClientError};
+use crate::limits::ERROR_BODY_BYTES;
 
 const EVENT_STREAM: &str = "text/event-stream";
 
@@ -51,12 +52,7 @@ impl Client {
         segments: &[&str],
         timeouts: Duration,
     ) -> Result<EventStream, ClientError> {
-        let request = self
-            .request(Method::GET, segments)
-            .header(ACCEPT, EVENT_STREAM)
-            // A compressed stream would be delayed until a block is full.
-            .header(ACCEPT_ENCODING, "identity")
-            .header(CACHE_CONTROL, "no-store");
+        let request = for_events(self.request(Method::GET, segments));
         let opened = async {
             let response = self.http.open(request).await;
             self.not_refused(response.map_err(|failure| self.failed(failure))?)
@@ -68,6 +64,32 @@ impl Client {
                 after: timeouts,
             })
         })?;
+        self.streaming(response)
+    }
+
+    /// Opens a stream, or returns the refusal, within a time.
+    pub(crate) async fn opened(
+        &self,
+        request: RequestBuilder,
+        within: Duration,
+    ) -> Result<Result<EventStream, Answered>, ClientError> {
+        let opened = async {
+            let response = self.http.open(for_events(request)).await;
+            let response = response.map_err(|failure| self.failed(failure))?;
+            if response.status().is_success() {
+                return self.streaming(response).map(Ok);
+            }
+            self.answer_of(response, ERROR_BODY_BYTES).await.map(Err)
+        };
+        timeout(within, opened).await.unwrap_or_else(|_| {
+            Err(ClientError::Timeout {
+                server: self.name(),
+                after: within,
+            })
+        })
+    }
+
+    fn streaming(&self, response: Response) -> Result<EventStream, ClientError> {
         if response.status() != StatusCode::OK {
             return Err(ClientError::NoStream {
                 server: self.name(),
@@ -88,6 +110,14 @@ impl Client {
             carry: Carry::default(),
         })
     }
+}
+
+fn for_events(request: RequestBuilder) -> RequestBuilder {
+    request
+        .header(ACCEPT, EVENT_STREAM)
+        // A compressed stream would be delayed until a block is full.
+        .header(ACCEPT_ENCODING, "identity")
+        .header(CACHE_CONTROL, "no-store")
 }
 
 impl EventStream {

@@ -5,7 +5,11 @@
 mod bodies;
 mod captures;
 mod client;
+mod contract;
 mod decoding;
+mod schema;
+mod second;
 mod server;
 mod streams;
 mod vectors;
+mod wire2;

@@ -6,4 +6,5 @@ mod captures;
 mod client;
 mod opencode;
 mod proxy;
+mod serve;
 mod simulation;
