@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use changes::FilePath;
+use hub::command::{KeyedTree, TreeStage};
 use hub::git::{GitError, MergeHow, Repository, overlaps};
 use reqwest::Method;
 use scripted::opencode::{FakeOptions, FakeServer};
@@ -374,6 +375,40 @@ impl Scene {
         self.lab.get(&path).await
     }
 
+    /// Begins a work tree under an idempotency key.
+    async fn keyed(&self, key: &str, body: &Value) -> crate::lab::Answer {
+        let path = format!("/api/instances/{}/worktrees", self.instance);
+        let request = self.lab.request(Method::POST, &path);
+        send(request.header("Idempotency-Key", key).json(body)).await
+    }
+
+    /// The same after a restart of the hub.
+    async fn restarted(self) -> Self {
+        let Lab {
+            fake,
+            hub,
+            cancel,
+            serving,
+            data,
+            home,
+            ..
+        } = self.lab;
+        cancel.cancel();
+        let served = tokio::time::timeout(SOON, serving).await.unwrap();
+        served.unwrap().unwrap();
+        hub.shutdown().await;
+        drop((hub, data));
+        let launcher = launcher(&fake, home.path());
+        let lab = Lab::at(home, fake, hub::HubOptions::new(launcher)).await;
+        lab.connected(&self.instance).await;
+        Self { lab, ..self }
+    }
+
+    fn trees(&self) -> usize {
+        let beside = self.folder.with_file_name("own-worktrees");
+        fs::read_dir(beside).map_or(0, Iterator::count)
+    }
+
     async fn ended(&self, job: &str) -> Value {
         let look = async {
             let mut again = tokio::time::interval(std::time::Duration::from_millis(20));
@@ -534,4 +569,110 @@ async fn configuration_above_a_new_work_tree_needs_trust() {
         .good();
     let job = scene.ended(job["id"].as_str().unwrap()).await;
     assert_eq!(job["stage"], "done", "{job}");
+}
+
+#[tokio::test]
+async fn a_repeated_key_makes_no_second_work_tree_also_after_a_restart() {
+    let scene = Scene::new().await;
+    let body = json!({"prompt": {"text": "Fix the login"}});
+    let (one, two) = tokio::join!(scene.keyed("k", &body), scene.keyed("k", &body));
+    let (one, two) = (one.good(), two.good());
+    assert_eq!(one["id"], two["id"]);
+    let done = scene.ended(one["id"].as_str().unwrap()).await;
+    assert_eq!(done["stage"], "done", "{done}");
+    let scene = scene.restarted().await;
+    let again = scene.keyed("k", &body).await.good();
+    for same in ["id", "stage", "branch", "path", "base", "session"] {
+        assert_eq!(again[same], done[same], "{same}");
+    }
+    assert_eq!(scene.trees(), 1);
+    let other = json!({"prompt": {"text": "Something else"}});
+    let refused = scene.keyed("k", &other).await;
+    refused.problem(422, "key-reused");
+    // What was refused has bound no key.
+    let bad = json!({"prompt": {"text": "x"}, "name": "a..b"});
+    scene.keyed("bad", &bad).await.problem_kind(422, "git");
+    let good = json!({"prompt": {"text": "x"}, "name": "a-b"});
+    let good = scene.keyed("bad", &good).await.good();
+    scene.ended(good["id"].as_str().unwrap()).await;
+    assert_eq!(scene.trees(), 2);
+}
+
+#[tokio::test]
+async fn a_work_tree_that_a_kill_cut_off_is_gone_on_with_by_the_same_key() {
+    let scene = Scene::new().await;
+    let id = model::ids::InstanceId::from(scene.instance.as_str());
+    let prompt = hub::command::Prompt {
+        text: "Fix the login".to_owned(),
+        ..hub::command::Prompt::default()
+    };
+    let content = hub::instances::NewWorktree {
+        prompt: Some(prompt),
+        ..hub::instances::NewWorktree::default()
+    };
+    let head = git(&scene.folder, &["rev-parse", "HEAD"]);
+    let cut_off = KeyedTree {
+        stage: TreeStage::Making,
+        commit: head.trim().to_owned(),
+        branch: "cut-off".to_owned(),
+        base: Some("main".to_owned()),
+        session: None,
+    };
+    let commands = scene.lab.hub.commands();
+    // One before git made it, one after.
+    for (key, branch) in [("before", "cut-off"), ("after", "cut-off-2")] {
+        let claim = commands.claim_tree(&id, key, &content).await.unwrap();
+        let branch = branch.to_owned();
+        let tree = KeyedTree { branch, ..cut_off.clone() };
+        commands.store_tree(&claim.key, &tree).await.unwrap();
+    }
+    let repository = Repository::open(&scene.folder).await.unwrap();
+    let plan = repository.plan_worktree("cut-off-2", true).await.unwrap();
+    repository.add_worktree(&plan).await.unwrap();
+    let body = json!({"prompt": {"text": "Fix the login"}});
+    for (key, branch) in [("before", "cut-off"), ("after", "cut-off-2")] {
+        let job = scene.keyed(key, &body).await.good();
+        let job = scene.ended(job["id"].as_str().unwrap()).await;
+        assert_eq!(
+            (&job["stage"], &job["branch"]),
+            (&json!("done"), &json!(branch)),
+            "{job}"
+        );
+    }
+    assert_eq!(scene.trees(), 2);
+}
+
+#[tokio::test]
+async fn a_set_up_command_that_a_restart_cut_off_is_not_run_again() {
+    let scene = Scene::new().await;
+    fs::create_dir(scene.folder.join(".drovers")).unwrap();
+    let script = "echo began >> runs; while [ ! -e go ]; do sleep 0.05; done\n";
+    fs::write(scene.folder.join(".drovers/setup.sh"), script).unwrap();
+    commit(&scene.folder, "setup");
+    let plan = scene.get("/plan").await.good();
+    let fingerprint = &plan["setup"]["fingerprint"];
+    let body = json!({"prompt": {"text": "Do it"}, "allow_setup": fingerprint});
+    let job = scene.keyed("k", &body).await.good();
+    let runs = PathBuf::from(job["path"].as_str().unwrap()).join("runs");
+    let began = async {
+        let mut again = tokio::time::interval(std::time::Duration::from_millis(20));
+        while !runs.exists() {
+            again.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, began).await.unwrap();
+    let scene = scene.restarted().await;
+    let again = scene.keyed("k", &body).await.good();
+    assert_eq!(
+        (&again["stage"], &again["id"]),
+        (&json!("failed"), &job["id"])
+    );
+    let problem = again["problem"].as_str().unwrap();
+    assert!(problem.contains("before the hub restarted"), "{problem}");
+    let session = again["session"].as_str().unwrap();
+    let path = format!("/api/instances/{}/sessions/{session}", scene.instance);
+    let draft = scene.lab.get(&format!("{path}/draft")).await.good();
+    assert_eq!(draft["text"], "Do it");
+    assert_eq!(fs::read_to_string(runs).unwrap(), "began\n");
+    assert_eq!(scene.trees(), 1);
 }

@@ -98,7 +98,8 @@ pub(super) async fn look(app: &App, id: &InstanceId, asked: &Asked) -> Result<Pl
 }
 
 /// Makes a work tree with a session in it, runs the project's set-up command there, and sends the prompt. The reply comes at once; the
-/// progress is at `/api/instances/{id}/worktrees/making/{job}`. A set-up command that nobody allowed yet is refused with its content.
+/// progress is at `/api/instances/{id}/worktrees/making/{job}`. The same `Idempotency-Key` returns the same work tree, and goes on with one
+/// that a restart of the hub cut off. A set-up command that nobody allowed yet is refused with its content.
 #[utoipa::path(
     post, path = "/api/instances/{id}/worktrees", tag = "worktrees", request_body = NewWorktree,
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
@@ -117,9 +118,9 @@ pub(in crate::http) async fn make(
     }
     let key = key_of(&headers)?.map(str::to_owned);
     let (folder, _) = repository(&app, &id, new.session.as_ref()).await?;
-    let hub = app.hub().clone();
+    let (hub, commands) = (app.hub().clone(), app.commands().clone());
     let making = async move {
-        hub.make_worktree(&id, folder.as_ref(), new, key.as_deref())
+        hub.make_worktree(&commands, &id, folder.as_ref(), new, key.as_deref())
             .await
     };
     let begun = crate::tasks::to_the_end(making).await;
