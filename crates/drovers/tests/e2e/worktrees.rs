@@ -198,6 +198,33 @@ async fn a_session_gets_a_work_tree_of_its_own_and_its_branch_comes_back() -> Re
     git(&tree, &["add", "--all"])?;
     git(&tree, &["commit", "--quiet", "--message", "made"])?;
 
+    // Another branch can be chosen, for which the merge is tried at once; what it did not take is said.
+    git(&scene.folder, &["branch", "release"])?;
+    git(&scene.folder, &["branch", "taken", "fix-login"])?;
+    press(&page, &["g", "w"], OPEN_LIST).await?;
+    let into = "document.querySelector('#worktrees [data-branch=\"fix-login\"] [name=into]')";
+    assert_eq!(page.eval::<String>(&format!("{into}.value")).await?, "main");
+    let choose = |branch: &str| {
+        format!("({into}.value = '{branch}', {into}.dispatchEvent(new Event('change', {{ bubbles: true }})))")
+    };
+    page.eval::<bool>(&choose("release")).await?;
+    page.wait_for("document.querySelector('#worktrees [data-branch=\"fix-login\"] .tried:not([hidden])')?.innerText === 'Nothing conflicts: 1 commit would go to release.'", PATIENCE).await?;
+    page.eval::<bool>(&choose("taken")).await?;
+    page.wait_for("document.querySelector('#worktrees [data-branch=\"fix-login\"] .problem:not([hidden])')?.innerText.includes('taken has all commits of fix-login already')", PATIENCE).await?;
+    page.eval::<bool>(&choose("release")).await?;
+    page.click("#worktrees [data-branch='fix-login'] [data-act=merge]")
+        .await?;
+    page.wait_for("document.querySelector('#confirm[open]')?.innerText.includes('Bring 1 commit of fix-login to release?')", PATIENCE).await?;
+    pause(&page, A_WHILE).await?;
+    page.click("#confirm button[value=yes]").await?;
+    page.wait_for(
+        "document.querySelector('#undos')?.innerText.includes('fix-login is in release now')",
+        PATIENCE,
+    )
+    .await?;
+    ensure!(git(&scene.folder, &["ls-tree", "--name-only", "release"])?.contains("made"));
+    ensure!(!scene.folder.join("made").exists());
+
     // Merged after the dry run, into the branch that it began at.
     press(&page, &["g", "w"], OPEN_LIST).await?;
     page.click("#worktrees [data-branch='fix-login'] [data-act=merge]")
