@@ -229,6 +229,10 @@ async function tryMerge(dialog: HTMLDialogElement, row: HTMLElement): Promise<Tr
   if (conflicts.length > 0) {
     return refuse(t("{branch} and {base} conflict in {files}. Nothing was changed. Ask the agent to merge {base} into its branch, then try again.", { branch, base, files: conflicts.slice(0, 5).join(", ") }));
   }
+  const untried = strings(check.json.untried);
+  if (untried.length > 0) {
+    return refuse(t("It cannot be tried here because the repository sets a merge driver for {files}, and Drovers runs none. Merge {base} into {branch} in a terminal, then try again.", { branch, base, files: untried.slice(0, 5).join(", ") }));
+  }
   const { running, place } = check.json;
   const ahead = Number(check.json.ahead ?? 0);
   if (ahead === 0) return refuse(t("{base} has all commits of {branch} already.", { branch, base }));

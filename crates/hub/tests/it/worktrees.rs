@@ -216,6 +216,63 @@ async fn a_branch_comes_back_after_a_dry_run_and_conflicts_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_merge_driver_is_named_and_never_run() {
+    let repo = Repo::new();
+    let text: String = (1..=20).map(|nth| format!("{nth}\n")).collect();
+    fs::write(repo.root.join("a.txt"), text).unwrap();
+    commit(&repo.root, "lines");
+    let tree = repo.tree("fix").await;
+    let rebased = repo.tree("rebased").await;
+    let ran = repo.home.path().join("ran");
+    git(
+        &repo.root,
+        &["config", "merge.Own.driver", &format!("touch {}", ran.display())],
+    );
+    let attributes = repo.root.join(".git/info/attributes");
+    fs::write(&attributes, "*.txt merge=Own\n").unwrap();
+    // Lines far from each other, which git would merge without the driver.
+    change(&repo.root, "20\n", "XX\n");
+    commit(&repo.root, "last");
+    change(tree.root(), "2\n3\n", "II\n3\n");
+    commit(tree.root(), "two");
+    let check = tree.merge_check(None).await.unwrap();
+    assert_eq!(
+        (&check.conflicts[..], &check.untried[..]),
+        (&[][..], &[FilePath::new("a.txt")][..])
+    );
+    for how in [MergeHow::Merge, MergeHow::Rebase] {
+        let refused = tree.merge(None, how).await.unwrap_err();
+        assert!(
+            matches!(&refused, GitError::Untried { .. }),
+            "{refused}"
+        );
+        let words = refused.to_string();
+        assert!(words.contains("sets a merge driver for a.txt"), "{words}");
+    }
+    // It is the driver of all files that name none, too.
+    fs::write(&attributes, "").unwrap();
+    git(&repo.root, &["config", "merge.default", "Own"]);
+    let check = tree.merge_check(None).await.unwrap();
+    assert_eq!(check.untried, [FilePath::new("a.txt")]);
+    git(&repo.root, &["config", "--unset", "merge.default"]);
+    fs::write(&attributes, "*.txt merge=Own\n").unwrap();
+    // What the branch changed and took back needs the driver for each of its commits alone.
+    change(rebased.root(), "2\n3\n", "II\n3\n");
+    commit(rebased.root(), "there");
+    change(rebased.root(), "II\n3\n", "2\n3\n");
+    commit(rebased.root(), "and back");
+    fs::write(rebased.root().join("b"), "b").unwrap();
+    commit(rebased.root(), "b");
+    assert_eq!(rebased.merge_check(None).await.unwrap().untried, []);
+    let before = git(rebased.root(), &["rev-parse", "HEAD"]);
+    assert!(rebased.merge(None, MergeHow::Rebase).await.is_err());
+    assert_eq!(git(rebased.root(), &["rev-parse", "HEAD"]), before);
+    assert_eq!(git(rebased.root(), &["status", "--porcelain"]), "");
+    rebased.merge(None, MergeHow::Merge).await.unwrap();
+    assert!(!ran.exists(), "no driver ran");
+}
+
+#[tokio::test]
 async fn local_changes_in_the_way_of_a_merge_stay() {
     let repo = Repo::new();
     let tree = repo.tree("fix").await;
