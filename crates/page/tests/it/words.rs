@@ -32,7 +32,7 @@ const SENTENCES: [&str; 15] = [
 ];
 
 /// Their literals that are no sentences of their own: words that are looked for in what a server says, and values.
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 23] = [
     "api key",
     "no such model",
     "too long",
@@ -47,8 +47,6 @@ const NAMES: [&str; 25] = [
     "token limit",
     "{name} `{subject}`",
     "{before}: {words}",
-    "{minutes} min",
-    "{hours} h {minutes} min",
     "{name} = {value}",
     "{error}. {next}",
     "an unnamed address",
