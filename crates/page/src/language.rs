@@ -42,8 +42,9 @@ thread_local! {
 }
 
 /// Placeholders whose value is a text of ours as well, which is translated with the text around it.
-const INNER: [&str; 9] = [
-    "request", "reason", "words", "verb", "next", "now", "why", "span", "bound",
+const INNER: [&str; 11] = [
+    "request", "reason", "words", "verb", "next", "now", "why", "span", "bound", "unsaved",
+    "unmerged",
 ];
 
 /// Placeholders whose value is a whole number: else a text that ends with a unit would be taken for a span of time.

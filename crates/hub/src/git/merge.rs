@@ -162,9 +162,9 @@ impl Repository {
             )));
         }
         if check.ahead == 0 {
+            let MergeCheck { branch, into, .. } = check;
             return Err(GitError::Unsaved(format!(
-                "{} has no commit that {} lacks, so that there is nothing to merge",
-                check.branch, check.into
+                "{branch} has no commit that {into} lacks, so that there is nothing to merge"
             )));
         }
         if !check.conflicts.is_empty() {
@@ -282,6 +282,6 @@ pub(crate) fn list_of(paths: &[FilePath]) -> String {
     let text = shown.collect::<Vec<_>>().join(", ");
     match paths.len().saturating_sub(limits::PATHS_NAMED) {
         0 => text,
-        more => format!("{text} and {more} more"),
+        more => format!("{text}, … (+{more})"),
     }
 }

@@ -81,22 +81,19 @@ pub enum MakeError {
     #[error(transparent)]
     Folder(#[from] AddError),
     /// Nobody allowed the set-up command.
-    #[error("the project has a set-up command, and nobody has allowed its content yet. Read it, then allow it or leave it out:\n{}", .0.content)]
+    #[error("the project has a set-up command, and nobody has allowed its content yet. Read it, then allow it or leave it out:\n{content}", content = .0.content)]
     Setup(Box<Setup>),
     /// Another content was allowed.
     #[error("the set-up command is another one than the one that was read. Read it again")]
     OtherSetup,
     /// The allowed content cannot be stored.
-    #[error("the hub cannot store what was allowed: {0}. Nothing was done")]
+    #[error("the hub cannot store what was allowed: {error}. Nothing was done", error = .0)]
     Disk(std::io::Error),
     /// The idempotency key belongs to another command, or cannot be stored.
     #[error(transparent)]
     Command(#[from] CommandError),
     /// Too many go on.
-    #[error(
-        "{} work trees are being made, which is the limit",
-        limits::WORKTREE_JOBS
-    )]
+    #[error("{most} work trees are being made, which is the limit", most = limits::WORKTREE_JOBS)]
     Busy,
 }
 
@@ -312,7 +309,7 @@ impl Making {
             let problem = match ended {
                 Ok(Ok(())) => None,
                 Ok(Err(problem)) => Some(problem),
-                Err(panic) => Some(format!("Internal error of the hub: {panic}")),
+                Err(error) => Some(format!("Internal error of the hub: {error}")),
             };
             hub.making().change(&self.id, |job| {
                 job.stage = match problem {
@@ -389,7 +386,7 @@ impl Making {
     /// Makes it. The sentence says what went wrong; what was made until then stays.
     async fn make(&self, plan: Plan, setup: Option<Setup>) -> Result<(), String> {
         let made = self.tree(&plan).await;
-        let made = made.map_err(|error| sentence(&error.to_string()))?;
+        let made = made.map_err(|error| error.to_string())?;
         let copied = plan
             .repository
             .copy_included(plan.included.clone(), &made)
@@ -405,7 +402,7 @@ impl Making {
         if let Some(setup) = &setup {
             self.stage(Stage::SetUp);
             let stored = self.store(&plan.tree, TreeStage::SetUp, Some(&session));
-            stored.await.map_err(|error| sentence(&error.to_string()))?;
+            stored.await.map_err(|error| error.to_string())?;
             let (jobs, source) = (self.hub.making(), plan.repository.root());
             worktrees::run(jobs, &self.id, setup, made.root(), source).await?;
         }
@@ -425,7 +422,7 @@ impl Making {
         let sent = commands
             .prompt(&self.instance, session, prompt.clone(), key)
             .await;
-        sent.map_err(|error| sentence(&error.to_string()))?;
+        sent.map_err(|error| error.to_string())?;
         let (drafts, instance) = (self.hub.drafts().clone(), self.instance.clone());
         let session = session.clone();
         let forget = move || drafts.forget(&instance, Some(session.as_str()));
@@ -474,7 +471,7 @@ impl Making {
         let resolved = tokio::task::spawn_blocking(resolve).await;
         let resolved =
             resolved.unwrap_or_else(|_| Err(FolderError::Missing(made.root().to_owned()).into()));
-        resolved.map_err(|error| sentence(&error.to_string()))
+        resolved.map_err(|error| error.to_string())
     }
 
     async fn session(&self, folder: &Folder) -> Result<SessionId, String> {
@@ -487,7 +484,7 @@ impl Making {
             .commands
             .create_session(&self.instance, new, Some(&self.key))
             .await;
-        let made = made.map_err(|error| sentence(&error.to_string()))?;
+        let made = made.map_err(|error| error.to_string())?;
         let id = made["id"]
             .as_str()
             .ok_or("The server gave the session no id")?;
@@ -507,11 +504,4 @@ impl Making {
             tracing::warn!(%error, "the prompt of a new work tree is no draft on the disk");
         }
     }
-}
-
-/// With a capital letter at its beginning.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
 }

@@ -585,6 +585,22 @@ async fn a_set_up_command_that_fails_leaves_the_prompt_as_a_draft() {
         .await;
     refused.problem_kind(409, "git");
     assert!(refused.text.contains("b.txt"));
+    // A page in another language gets our own sentences in it, with git's words and names as they are.
+    let of = format!("/api/instances/{}/worktrees", scene.instance);
+    let act = json!({"do": "remove", "path": tree});
+    let asked = scene.lab.request(Method::POST, &format!("{of}/act"));
+    let german = send(asked.json(&act).header("accept-language", "de")).await;
+    assert!(
+        german.text.contains("hat 1 Datei, die nicht committet ist (b.txt)"),
+        "{german:?}"
+    );
+    let path = format!("{of}/making/{}", job["id"].as_str().unwrap());
+    let asked = scene.lab.request(Method::GET, &path);
+    let german = send(asked.header("accept-language", "de")).await.good();
+    assert_eq!(
+        german["problem"],
+        "Der Einrichtungsbefehl ist mit Exit-Code 7 fehlgeschlagen"
+    );
     let removed = scene
         .post("/act", json!({"do": "remove", "path": tree, "force": true}))
         .await

@@ -216,8 +216,8 @@ fn refuse_running(running: &[Inside]) -> Result<(), Problem> {
         Some(first) => Err(Problem::of_worktree(
             StatusCode::CONFLICT,
             format!(
-                "“{}” runs in this work tree. Stop it first, or wait until it ended",
-                first.title
+                "“{title}” runs in this work tree. Stop it first, or wait until it ended",
+                title = first.title
             ),
         )),
     }
