@@ -442,6 +442,15 @@ async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row()
     page.wait_for(arranged, PATIENCE).await?;
     page.point(page.spot(".tree a:has(> .mark.work)").await?)
         .await?;
+    // The button of a row with the mouse on it has room of its own, beside all that the row says.
+    page.wait_for(
+        "(row => { const more = row.querySelector(':scope > .more').getBoundingClientRect(); \
+         const texts = [...row.querySelectorAll('a > :is(.name, .word, .age)')].map(text => text.getBoundingClientRect()); \
+         return row.matches(':hover') && more.width > 0 && texts.length > 1 && texts.every(text => text.right <= more.left); \
+         })(document.querySelector('.tree li:has(> a > .mark.work)'))",
+        PATIENCE,
+    )
+    .await?;
     page.wait_for(
         &format!("{}.includes('Running `sleep 600` (')", title("Works")),
         PATIENCE,
