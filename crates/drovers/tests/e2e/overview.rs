@@ -164,10 +164,17 @@ async fn every_session_is_a_row_that_keys_reach_peek_at_open_and_sort() -> Resul
     page.press("Escape").await?;
     groups(&page, &all).await?;
 
-    // Enter opens, back returns.
+    // Enter opens, and what is opened has the focus, so that keys go on there; back returns.
     page.press("Enter").await?;
-    page.wait_for("location.pathname.includes('/s/')", PATIENCE)
+    page.wait_for(
+        "location.pathname.includes('/s/') && document.activeElement.id === 'log'",
+        PATIENCE,
+    )
+    .await?;
+    page.press("/").await?;
+    page.wait_for("document.activeElement.id === 'text'", PATIENCE)
         .await?;
+    page.press("Escape").await?;
     page.eval::<()>("history.back()").await?;
     groups(&page, &all).await?;
     page.assert_clean().await
