@@ -446,7 +446,8 @@ async fn tools_that_need_more_than_opencode_alone_show_what_they_find() -> Resul
     check(asks, &shown, &["question"], &["Which colour?", "Blue"]);
     nth += 1;
     // A model of another name gets patches.
-    let patch = "*** Begin Patch\\n*** Update File: src/sum.rs\\n@@\\n-    a\\n+    a + 1\\n*** End Patch";
+    let patch =
+        "*** Begin Patch\\n*** Update File: src/sum.rs\\n@@\\n-    a\\n+    a + 1\\n*** End Patch";
     let patch = format!("tool apply_patch {{\"patchText\": \"{patch}\"}}");
     let text = json!([{ "type": "text", "text": patch }]);
     let model = json!({"providerID": "scripted", "modelID": "gpt-scripted"});

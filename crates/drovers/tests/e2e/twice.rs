@@ -5,13 +5,14 @@
 //! *Retry* and *Continue* by their held key in `overview`.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Result, ensure};
 use testkit::chromium::{Chromium, Page};
 
-use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, Stage, named, page, prompt, session};
+use crate::bench::{
+    Bench, Drovers, Front, LAST_TEXT, PATIENCE, Stage, git, named, page, prompt, repository,
+    session,
+};
 use crate::consent::{A_WHILE, pause, ready};
 use crate::prompting::{AT_REST, loaded};
 
@@ -88,7 +89,8 @@ async fn once(page: &Page, control: &Control<'_>, way: Way) -> Result<()> {
 /// A session of its own in front, which has answered once.
 async fn fresh(front: &Front, instance: &str) -> Result<String> {
     let page = &front.page;
-    page.goto(&format!("{}{instance}", front.drovers.url)).await?;
+    page.goto(&format!("{}{instance}", front.drovers.url))
+        .await?;
     loaded(page).await?;
     page.eval::<bool>(NOTE).await?;
     prompt(page, "say one").await?;
@@ -128,7 +130,10 @@ async fn a_prompt_is_sent_and_a_run_stopped_once() -> Result<()> {
         prompt(&front.page, "bash sleep 600").await?;
         front
             .page
-            .wait_for("document.querySelector('#log .tool[data-status=running]')", PATIENCE)
+            .wait_for(
+                "document.querySelector('#log .tool[data-status=running]')",
+                PATIENCE,
+            )
             .await?;
         let stop = Control {
             name: "Stop",
@@ -202,13 +207,18 @@ async fn each_act_of_a_sessions_menu_takes_effect_once() -> Result<()> {
     let acts = [
         ("archive", ("PATCH ", ""), noted),
         ("compact", ("POST ", "/compact"), noted),
-        ("fork", ("POST ", "/fork"), "!location.pathname.endsWith(window.was)"),
+        (
+            "fork",
+            ("POST ", "/fork"),
+            "!location.pathname.endsWith(window.was)",
+        ),
     ];
     for way in [Way::Twice, Way::Held("Enter"), Way::Held(" ")] {
         for (act, makes, shows) in acts {
             let id = fresh(&front, &instance).await?;
             let page = &front.page;
-            page.eval::<bool>(&format!("(window.was = '{id}', true)")).await?;
+            page.eval::<bool>(&format!("(window.was = '{id}', true)"))
+                .await?;
             open_menu(page).await?;
             let at = format!("#session-menu [data-act={act}]");
             let line = Control {
@@ -234,7 +244,9 @@ async fn each_act_of_a_sessions_menu_takes_effect_once() -> Result<()> {
             }
         }
         page.wait_for(noted, PATIENCE).await?;
-        let notes: u32 = page.eval("document.querySelectorAll('#undos li').length").await?;
+        let notes: u32 = page
+            .eval("document.querySelectorAll('#undos li').length")
+            .await?;
         assert_eq!(notes, 1, "{way:?}");
         page.wait_for(
             "writes.filter(one => one.startsWith('DELETE')).length > 0",
@@ -280,13 +292,13 @@ async fn open_menu(page: &Page) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_needs_a_person_is_put_off_and_done_once() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let mut page = page(&browser, &drovers, "/").await?;
     page.eval::<bool>(NOTE).await?;
     for (nth, way) in [Way::Twice, Way::Held("Enter"), Way::Held(" ")]
@@ -315,8 +327,10 @@ async fn what_needs_a_person_is_put_off_and_done_once() -> Result<()> {
             shows: &shows,
         };
         once(&page, &control, way).await?;
-        page.eval::<bool>(&format!("(document.querySelector(\"{later}\").focus(), true)"))
-            .await?;
+        page.eval::<bool>(&format!(
+            "(document.querySelector(\"{later}\").focus(), true)"
+        ))
+        .await?;
         pause(&page, A_WHILE).await?;
         page.press("s").await?;
         page.wait_for("document.querySelector('#snooze').open", PATIENCE)
@@ -333,40 +347,23 @@ async fn what_needs_a_person_is_put_off_and_done_once() -> Result<()> {
     page.assert_clean().await
 }
 
-fn git(folder: &Path, args: &[&str]) -> Result<String> {
-    let done = Command::new("git")
-        .args(["-c", "user.name=A", "-c", "user.email=a@example.org"])
-        .args(args)
-        .current_dir(folder)
-        .output()?;
-    ensure!(done.status.success(), "git {args:?}: {done:?}");
-    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one repository, from the change to the merge.
 async fn changes_are_staged_committed_accepted_and_merged_once() -> Result<()> {
     let bench = Bench::new().await?;
     let folder = bench.path("proj");
-    fs::create_dir_all(&folder)?;
-    git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
-    git(&folder, &["config", "user.name", "A"])?;
-    git(&folder, &["config", "user.email", "a@example.org"])?;
-    fs::write(folder.join("a.txt"), "one\n")?;
-    git(&folder, &["add", "--all"])?;
-    git(&folder, &["commit", "--quiet", "--message", "first"])?;
-    let command = bench.drovers_in("proj", &bench.path("log")).await?;
-    let drovers = Drovers::of(command).await?;
-    let instance = drovers
-        .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
-        .await?;
+    repository(&folder, &[("a.txt", "one\n")])?;
+    let (drovers, instance) = Drovers::in_folder(&bench).await?;
     let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     prompt(&page, "say ready").await?;
     let session = session(&page).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'ready'"), PATIENCE)
         .await?;
-    let review = format!("{}/i/{instance}/s/{session}/review?of=uncommitted", drovers.url);
+    let review = format!(
+        "{}/i/{instance}/s/{session}/review?of=uncommitted",
+        drovers.url
+    );
     let listed = "document.querySelector('#review .file [data-loaded]')";
     for (nth, way) in [Way::Twice, Way::Held("Enter")].into_iter().enumerate() {
         fs::write(folder.join("a.txt"), format!("one\n{nth}\n"))?;
@@ -374,13 +371,17 @@ async fn changes_are_staged_committed_accepted_and_merged_once() -> Result<()> {
         page.eval::<bool>(NOTE).await?;
         page.wait_for(listed, PATIENCE).await?;
         // A key that is held stages once, and what was staged is not unstaged by it.
-        page.eval::<bool>("(document.activeElement.blur(), true)").await?;
+        page.eval::<bool>("(document.activeElement.blur(), true)")
+            .await?;
         pause(&page, A_WHILE).await?;
         page.press("n").await?;
         pause(&page, A_WHILE).await?;
         page.hold("s", 10).await?;
-        page.wait_for("document.querySelector('#review .file[data-staged]')", PATIENCE)
-            .await?;
+        page.wait_for(
+            "document.querySelector('#review .file[data-staged]')",
+            PATIENCE,
+        )
+        .await?;
         pause(&page, A_WHILE).await?;
         let writes: Vec<String> = page.eval(WRITES).await?;
         ensure!(
@@ -390,7 +391,8 @@ async fn changes_are_staged_committed_accepted_and_merged_once() -> Result<()> {
         page.press("m").await?;
         page.wait_for("document.querySelector('#commit').open", PATIENCE)
             .await?;
-        page.fill("#commit textarea", &format!("Change {nth}")).await?;
+        page.fill("#commit textarea", &format!("Change {nth}"))
+            .await?;
         let commit = Control {
             name: "Commit",
             at: "#commit button[value=commit]",
@@ -411,7 +413,9 @@ async fn changes_are_staged_committed_accepted_and_merged_once() -> Result<()> {
             shows: "document.querySelector('#undos')?.innerText.includes('Accepted')",
         };
         once(&page, &accept, way).await?;
-        let notes: u32 = page.eval("document.querySelectorAll('#undos li').length").await?;
+        let notes: u32 = page
+            .eval("document.querySelectorAll('#undos li').length")
+            .await?;
         assert_eq!(notes, 1, "{way:?}");
         fs::remove_file(folder.join("b.txt"))?;
     }
@@ -426,8 +430,11 @@ async fn changes_are_staged_committed_accepted_and_merged_once() -> Result<()> {
         page.goto(&format!("{}/i/{instance}/s/{session}", drovers.url))
             .await?;
         page.eval::<bool>(NOTE).await?;
-        page.wait_for("document.querySelector('.tree a')?.hasAttribute('tabindex')", PATIENCE)
-            .await?;
+        page.wait_for(
+            "document.querySelector('.tree a')?.hasAttribute('tabindex')",
+            PATIENCE,
+        )
+        .await?;
         page.press("g").await?;
         page.press("w").await?;
         let merge = format!("#worktrees [data-branch='{name}'] [data-act=merge]");
@@ -444,7 +451,9 @@ async fn changes_are_staged_committed_accepted_and_merged_once() -> Result<()> {
             name: "Merge, confirmed",
             at: "#confirm button[value=yes]",
             makes: ("POST ", "/act merge"),
-            shows: &format!("document.querySelector('#undos')?.innerText.includes('{name} is in main now')"),
+            shows: &format!(
+                "document.querySelector('#undos')?.innerText.includes('{name} is in main now')"
+            ),
         };
         once(&page, &merged, way).await?;
         ensure!(folder.join(format!("{name}.txt")).exists());

@@ -2,24 +2,14 @@
 //! real repository.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::chromium::{Chromium, Page, Viewport};
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, page, until};
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, git, page, repository, until};
 use crate::consent::{A_WHILE, pause};
-
-fn git(folder: &Path, args: &[&str]) -> Result<String> {
-    let done = Command::new("git")
-        .args(args)
-        .current_dir(folder)
-        .output()?;
-    ensure!(done.status.success(), "git {args:?}: {done:?}");
-    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
-}
 
 /// A repository with one commit of these files, and the hub's own OpenCode in it.
 struct Scene {
@@ -35,21 +25,8 @@ impl Scene {
         let folder = bench.path("proj");
         fs::create_dir_all(&folder)?;
         let folder = folder.canonicalize()?;
-        git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
-        git(&folder, &["config", "user.name", "A"])?;
-        git(&folder, &["config", "user.email", "a@example.org"])?;
-        for (name, text) in files {
-            let path = folder.join(name);
-            fs::create_dir_all(path.parent().context("a folder")?)?;
-            fs::write(path, text)?;
-        }
-        git(&folder, &["add", "--all"])?;
-        git(&folder, &["commit", "--quiet", "--message", "first"])?;
-        let command = bench.drovers_in("proj", &bench.path("log")).await?;
-        let drovers = Drovers::of(command).await?;
-        let instance = drovers
-            .instance(|one| one["folder"].is_string() && one["status"] == "connected")
-            .await?;
+        repository(&folder, files)?;
+        let (drovers, instance) = Drovers::in_folder(&bench).await?;
         Ok(Self {
             bench,
             folder,
@@ -205,7 +182,9 @@ async fn a_session_gets_a_work_tree_of_its_own_and_its_branch_comes_back() -> Re
     let into = "document.querySelector('#worktrees [data-branch=\"fix-login\"] [name=into]')";
     assert_eq!(page.eval::<String>(&format!("{into}.value")).await?, "main");
     let choose = |branch: &str| {
-        format!("({into}.value = '{branch}', {into}.dispatchEvent(new Event('change', {{ bubbles: true }})))")
+        format!(
+            "({into}.value = '{branch}', {into}.dispatchEvent(new Event('change', {{ bubbles: true }})))"
+        )
     };
     page.eval::<bool>(&choose("release")).await?;
     page.wait_for("document.querySelector('#worktrees [data-branch=\"fix-login\"] .tried:not([hidden])')?.innerText === 'Nothing conflicts: 1 commit would go to release.'", PATIENCE).await?;
