@@ -426,12 +426,18 @@ mod tests {
     fn spans_of_time_in_a_sentence_are_in_its_language() {
         speak(Language::Chinese, || {
             for (text, said) in [
-                ("runs for 31 min, limit 30 min", "已运行 31 分钟，限额 30 分钟"),
+                (
+                    "runs for 31 min, limit 30 min",
+                    "已运行 31 分钟，限额 30 分钟",
+                ),
                 (
                     "turns ran for 2 h 5 min today, limit 2 h",
                     "今天各轮共运行 2 小时 5 分，限额 2 小时",
                 ),
-                ("nobody has said this for 3 min", "nobody has said this for 3 min"),
+                (
+                    "nobody has said this for 3 min",
+                    "nobody has said this for 3 min",
+                ),
             ] {
                 assert_eq!(sentence(text), said);
             }

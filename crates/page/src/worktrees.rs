@@ -317,7 +317,10 @@ mod tests {
     #[test]
     fn the_branch_that_a_tree_began_at_is_its_usual_target() {
         let html = worktrees_dialog("i1", None, Ok(&[tree()]));
-        assert!(html.contains(r#"<option value="main" selected>main</option>"#), "{html}");
+        assert!(
+            html.contains(r#"<option value="main" selected>main</option>"#),
+            "{html}"
+        );
         let unknown = TreeRow {
             base: None,
             ..tree()

@@ -187,9 +187,9 @@ where
         }
         let permit = search.0.queries.acquire().await;
         let index = search.index().await?.clone();
-        let places = self.engine.read(|state| {
-            search.beyond(|beyond| Places::of(state, &query.places, beyond))
-        });
+        let places = self
+            .engine
+            .read(|state| search.beyond(|beyond| Places::of(state, &query.places, beyond)));
         let found = blocking(move || Ok((index.find(&query, most, &places)?, places)));
         let (found, places) = found.await?;
         drop(permit);

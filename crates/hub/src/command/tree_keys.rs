@@ -146,7 +146,11 @@ mod tests {
     #[test]
     fn what_is_stored_is_read_again() {
         for stage in [TreeStage::Making, TreeStage::SetUp, TreeStage::Done] {
-            for (base, session) in [(None, None), (Some("main"), Some("ses_1")), (None, Some("ses_2"))] {
+            for (base, session) in [
+                (None, None),
+                (Some("main"), Some("ses_1")),
+                (None, Some("ses_2")),
+            ] {
                 let tree = KeyedTree {
                     stage,
                     commit: "0123".to_owned(),
@@ -157,7 +161,13 @@ mod tests {
                 assert_eq!(KeyedTree::read(&tree.words()), Some(tree));
             }
         }
-        for other in ["", "worktree", "making", "making 0123", "later 0123 fix main -"] {
+        for other in [
+            "",
+            "worktree",
+            "making",
+            "making 0123",
+            "later 0123 fix main -",
+        ] {
             assert_eq!(KeyedTree::read(other), None, "{other}");
         }
     }

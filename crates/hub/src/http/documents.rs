@@ -216,7 +216,10 @@ async fn list_session(app: &App, instance: &InstanceId, session: &SessionId) {
         let instance = state.instances.get(instance);
         instance.is_some_and(|instance| {
             let known = instance.sessions.contains_key(session);
-            instance.is_live() && instance.listed && !known && !instance.tombstones.contains(session)
+            instance.is_live()
+                && instance.listed
+                && !known
+                && !instance.tombstones.contains(session)
         })
     };
     if app.hub().engine().read(is_unlisted)

@@ -145,7 +145,10 @@ impl Sessions for LinkedServer {
         if self.dialect == Dialect::Sketch {
             return Ok(None);
         }
-        let page = self.client.sessions_before(before.0, limits::SESSIONS).await?;
+        let page = self
+            .client
+            .sessions_before(before.0, limits::SESSIONS)
+            .await?;
         let page = assemble::older(page, before);
         Ok(Some((page.sessions, page.older)))
     }

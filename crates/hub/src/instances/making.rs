@@ -177,10 +177,15 @@ impl Hub {
         let begun = claim.as_ref().and_then(|claim| claim.begun.clone());
         let is_new = begun.is_none();
         let job = match begun {
-            Some(tree) if tree.stage != TreeStage::Making => making.ended_before(folder, tree).await,
+            Some(tree) if tree.stage != TreeStage::Making => {
+                making.ended_before(folder, tree).await
+            }
             begun => making.begin(folder, begun).await,
         };
-        if job.is_err() && is_new && let Some(TreeClaim { key, .. }) = claim {
+        if job.is_err()
+            && is_new
+            && let Some(TreeClaim { key, .. }) = claim
+        {
             commands.release_tree(key).await;
         }
         job
@@ -259,7 +264,7 @@ fn job_id(instance: &InstanceId, key: &str) -> String {
         .collect()
 }
 
-/// What is said of a set-up command that an earlier hub has begun.
+/// The problem of a set-up command that an earlier hub has begun.
 const CUT_OFF: &str = "The set-up command was begun before the hub restarted and did not succeed";
 
 /// The work tree that a key stands for, in the repository that it was made of.

@@ -91,16 +91,17 @@ impl Beyond {
 
 impl Search {
     /// Looks at what is beyond the lists.
-    pub(super) fn beyond<T>(
-        &self,
-        look: impl FnOnce(&mut BTreeMap<InstanceId, Beyond>) -> T,
-    ) -> T {
+    pub(super) fn beyond<T>(&self, look: impl FnOnce(&mut BTreeMap<InstanceId, Beyond>) -> T) -> T {
         let mut all = self.0.beyond.lock().unwrap_or_else(PoisonError::into_inner);
         look(&mut all)
     }
 
     /// The page that is read next.
-    fn next_page(&self, state: &State, is_private: impl Fn(&InstanceId) -> bool) -> Option<NextPage> {
+    fn next_page(
+        &self,
+        state: &State,
+        is_private: impl Fn(&InstanceId) -> bool,
+    ) -> Option<NextPage> {
         self.beyond(|all| {
             all.retain(|id, _| state.instances.contains_key(id));
             let many: usize = all.values().map(|one| one.sessions.len()).sum();

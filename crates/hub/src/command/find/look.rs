@@ -66,7 +66,8 @@ impl Look {
                 continue;
             }
             if !instance.older.is_empty() {
-                look.older.insert(instance.id.clone(), instance.older.clone());
+                look.older
+                    .insert(instance.id.clone(), instance.older.clone());
             }
             let shown = instance.sessions.values();
             let shown = shown.filter(|one| state.shows(&instance.id, &one.info.id));

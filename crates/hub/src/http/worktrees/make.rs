@@ -151,7 +151,10 @@ pub(in crate::http) async fn progress(
 fn worded(language: Language, job: Job) -> Job {
     let mut job = job.shown();
     speak(language, || {
-        job.problem = job.problem.take().map(|problem| capital(&sentence(&problem)));
+        job.problem = job
+            .problem
+            .take()
+            .map(|problem| capital(&sentence(&problem)));
         for left in &mut job.not_copied {
             *left = match left.rsplit_once(": ") {
                 Some((path, why)) => format!("{path}: {}", sentence(why)),
