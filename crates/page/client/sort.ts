@@ -107,8 +107,10 @@ function tomorrow(): number {
 /** Puts a session off for as many minutes as a button says, or until tomorrow. */
 export async function snooze(button: HTMLElement): Promise<void> {
   const { minutes } = button.dataset;
-  button.closest("dialog")?.close();
-  if (!snoozing) return;
+  const dialog = button.closest("dialog");
+  // Of a double click the second press finds it closed.
+  if (!snoozing || dialog?.open === false) return;
+  dialog?.close();
   if (minutes !== "0") focusNext(snoozing.card);
   const until = minutes === "tomorrow" ? tomorrow() : now() + Number(minutes) * 60_000;
   if (minutes === "0") await ask("DELETE", `${snoozing.url}/snooze`, t("“{title}” is shown again.", { title: snoozing.title }));
