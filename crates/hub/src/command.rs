@@ -33,6 +33,7 @@ mod session;
 mod since;
 mod stop;
 mod stop_all;
+mod tree_keys;
 mod triage;
 mod turns;
 pub mod usage;
@@ -62,6 +63,7 @@ pub use reply::{Answer, PermissionAnswer};
 pub use resume::{CONTINUE, Continued, Interrupted, ResumeWith};
 pub use session::Create;
 pub use stop_all::StopOutcome;
+pub use tree_keys::{KeyedTree, TreeClaim, TreeKey, TreeStage};
 pub use verify::Verified;
 
 use self::port::{Server, ServerError, Servers, SessionFound};

@@ -121,6 +121,19 @@ pub enum GitError {
         /// The paths.
         paths: Vec<FilePath>,
     },
+    /// A merge needs a program that git's settings name, and none is run.
+    #[error(
+        "it cannot be tried here because the repository sets a merge driver for {files}, and Drovers runs none. Nothing was changed. Merge {into} into {branch} in a terminal, then try again",
+        files = list_of(paths)
+    )]
+    Untried {
+        /// The branch.
+        branch: String,
+        /// The one that it would be merged into.
+        into: String,
+        /// The paths.
+        paths: Vec<FilePath>,
+    },
     /// Something is missing in the request.
     #[error("{0}")]
     Invalid(&'static str),

@@ -578,6 +578,10 @@ pub const SEARCH_PAGE: usize = 50;
 pub const SEARCH_RUNNING: Duration = Duration::from_secs(30);
 /// Time after which a session is read again that could not be read for the index, and after which an index that could not be opened is opened again.
 pub const SEARCH_AGAIN: Duration = Duration::from_secs(60);
+/// Sessions beyond the lists of servers that are indexed, over all instances. Lists are not read on beyond it: answers say so.
+pub const SEARCH_BEYOND: usize = 20_000;
+/// Time that a page waits for a session that its server has and no list named. After it the page says that there is no such session.
+pub const SESSION_WAIT: Duration = Duration::from_secs(5);
 /// Queries of the index at one time. Further ones wait.
 pub const SEARCHES: usize = 2;
 /// Hits of an answer, unless the query says how many.

@@ -220,6 +220,8 @@ navigation(() => {
   beside?.();
   filterRows();
   composerShown();
+  // What had the focus is gone: keys and screen readers go on in the conversation.
+  if (root.dataset.overview === undefined && document.activeElement === document.body) byId("log")?.focus({ preventScroll: true });
 });
 watchComposing();
 watchPlaces();

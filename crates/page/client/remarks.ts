@@ -133,12 +133,20 @@ async function backToAgent({ reviewApi, reviewBoard, whyReviewFailed }: Changes)
   if (drafts === "0") byId("text")?.focus();
 }
 
+/** The review that is accepted at present, or just was: a double click accepts it once. */
+let accepting = "";
+/** How long after an answer a press still belongs to the one before, in milliseconds. */
+const pressedTwice = 600;
+
 /** Accepts: the session is done. */
 async function acceptReview({ whyReviewFailed }: Changes): Promise<void> {
   const { instance = "", session } = root.dataset;
   if (session === undefined) return hint(t("Open the review of a session to accept its work."));
   const url = `/api/instances/${encodeURIComponent(instance)}/sessions/${encodeURIComponent(session)}/reviewed`;
+  if (accepting === url) return;
+  accepting = url;
   const reply = await exchange("POST", url, { done: true });
+  setTimeout(() => (accepting = ""), pressedTwice);
   if (!isGood(reply)) return hint(whyReviewFailed(reply));
   const { note } = await later("session");
   note({ text: t("Accepted: the session is done. ] goes to the next review."), undo: () => exchange("DELETE", url) });

@@ -55,6 +55,10 @@ function focusNext(card: HTMLElement | undefined): void {
 const doneHere: Target[] = [];
 /** How many of them can be taken back. */
 const mostDone = 50;
+/** Sessions that are marked as done at present, or just were: a double click marks one once. */
+const markingDone = new Set<string>();
+/** How long after an answer a press still belongs to the one before, in milliseconds. */
+const doubled = 600;
 
 async function ask(method: string, url: string, done: string, body?: unknown): Promise<boolean> {
   const reply = await exchange(method, url, body);
@@ -66,7 +70,11 @@ export async function markDone(control?: HTMLElement): Promise<void> {
   const target = triaged(control);
   if (!target) return noTarget();
   if (target.card?.dataset.asks !== undefined) return hint("This request waits for an answer. s snoozes it.");
-  if (!(await ask("POST", `${target.url}/reviewed`, t("“{title}” is done. u takes that back.", { title: target.title }), { done: true }))) return;
+  if (markingDone.has(target.url)) return;
+  markingDone.add(target.url);
+  const marked = await ask("POST", `${target.url}/reviewed`, t("“{title}” is done. u takes that back.", { title: target.title }), { done: true });
+  setTimeout(() => markingDone.delete(target.url), doubled);
+  if (!marked) return;
   focusNext(target.card);
   doneHere.push(target);
   if (doneHere.length > mostDone) doneHere.shift();
@@ -75,6 +83,7 @@ export async function markDone(control?: HTMLElement): Promise<void> {
 export async function undoDone(): Promise<void> {
   const target = doneHere.pop();
   if (!target) return hint("Nothing was marked as done here.");
+  markingDone.delete(target.url);
   if (!(await ask("DELETE", `${target.url}/reviewed`, t("“{title}” is to be reviewed again.", { title: target.title })))) doneHere.push(target);
 }
 
@@ -98,8 +107,10 @@ function tomorrow(): number {
 /** Puts a session off for as many minutes as a button says, or until tomorrow. */
 export async function snooze(button: HTMLElement): Promise<void> {
   const { minutes } = button.dataset;
-  button.closest("dialog")?.close();
-  if (!snoozing) return;
+  const dialog = button.closest("dialog");
+  // Of a double click the second press finds it closed.
+  if (!snoozing || dialog?.open === false) return;
+  dialog?.close();
   if (minutes !== "0") focusNext(snoozing.card);
   const until = minutes === "tomorrow" ? tomorrow() : now() + Number(minutes) * 60_000;
   if (minutes === "0") await ask("DELETE", `${snoozing.url}/snooze`, t("“{title}” is shown again.", { title: snoozing.title }));

@@ -178,8 +178,9 @@ export async function commitStaged(form: HTMLFormElement): Promise<void> {
   if (pressed === "suggest") return suggestMessage(form);
   const act = actOf(pressed || "commit", new FormData(form));
   if (!act || form.ariaBusy === "true") return;
-  const { readReview, whyReviewFailed } = await ofChanges();
+  // At once: a double click commits once.
   form.ariaBusy = "true";
+  const { readReview, whyReviewFailed } = await ofChanges();
   complain(form, t("git is at work…"), true);
   const printed = form.querySelector<HTMLElement>(".printed");
   const show = (output: string): void => {

@@ -177,6 +177,10 @@ export async function openTrees(): Promise<void> {
     const button = (event.target as Element).closest<HTMLElement>("[data-act]");
     if (button) void actOnTree(dialog, button);
   });
+  dialog?.addEventListener("change", (event) => {
+    const row = (event.target as Element).closest<HTMLElement>("[data-path]");
+    if (row) void showTried(dialog, row);
+  });
 }
 
 const strings = (list: unknown): string[] => (Array.isArray(list) ? list.filter((one): one is string => typeof one === "string") : []);
@@ -198,29 +202,75 @@ async function actOnTree(dialog: HTMLDialogElement, button: HTMLElement): Promis
 const askTree = (dialog: HTMLDialogElement, act: Record<string, unknown>): Promise<Reply> =>
   exchange("POST", dialog.dataset.url ?? "", act);
 
-/** Looks what a merge would do, asks, and merges. */
-async function mergeTree(dialog: HTMLDialogElement, row: HTMLElement, button: HTMLElement): Promise<void> {
-  const { path, branch = "", base = "" } = row.dataset;
-  const how = button.dataset.act ?? "merge";
-  const check = await askTree(dialog, { do: "check", path });
-  if (!isGood(check)) return complain(row, why(check));
+/** What a merge would do. */
+interface Tried {
+  base: string;
+  ahead: number;
+  place: string;
+  running: string;
+}
+
+const chosenBase = (row: HTMLElement): string => row.querySelector<HTMLSelectElement>("[name=into]")?.value ?? "";
+
+/** Tries a merge into the chosen branch. What keeps it from being done is shown in the row; the result is null then. */
+async function tryMerge(dialog: HTMLDialogElement, row: HTMLElement): Promise<Tried | null> {
+  const { path, branch = "" } = row.dataset;
+  const base = chosenBase(row);
+  const refuse = (text: string): null => (complain(row, text), null);
+  if (base === "") return refuse(t("Choose a branch"));
+  const check = await askTree(dialog, { do: "check", path, into: base });
+  // Another branch was chosen meanwhile, whose own try says more.
+  if (chosenBase(row) !== base) return null;
+  if (!isGood(check)) return refuse(why(check));
   const [conflicts, uncommitted] = [strings(check.json.conflicts), strings(check.json.uncommitted)];
   if (uncommitted.length > 0) {
-    return complain(row, t("Not committed, and so not merged: {files}. Commit them first: open the review of a session with d.", { files: uncommitted.slice(0, 5).join(", ") }));
+    return refuse(t("Not committed, and so not merged: {files}. Commit them first: open the review of a session with d.", { files: uncommitted.slice(0, 5).join(", ") }));
   }
   if (conflicts.length > 0) {
-    return complain(row, t("{branch} and {base} conflict in {files}. Nothing was changed. Ask the agent to merge {base} into its branch, then try again.", { branch, base, files: conflicts.slice(0, 5).join(", ") }));
+    return refuse(t("{branch} and {base} conflict in {files}. Nothing was changed. Ask the agent to merge {base} into its branch, then try again.", { branch, base, files: conflicts.slice(0, 5).join(", ") }));
   }
-  const { running, ahead, place } = check.json;
-  const many = Number(ahead ?? 0);
-  const work = Array.isArray(running) ? running.map((one: { title?: string }) => `“${one.title ?? ""}”`).join(", ") : "";
+  const untried = strings(check.json.untried);
+  if (untried.length > 0) {
+    return refuse(t("It cannot be tried here because the repository sets a merge driver for {files}, and Drovers runs none. Merge {base} into {branch} in a terminal, then try again.", { branch, base, files: untried.slice(0, 5).join(", ") }));
+  }
+  const { running, place } = check.json;
+  const ahead = Number(check.json.ahead ?? 0);
+  if (ahead === 0) return refuse(t("{base} has all commits of {branch} already.", { branch, base }));
+  return {
+    base,
+    ahead,
+    place: typeof place === "string" ? place : "",
+    running: Array.isArray(running) ? running.map((one: { title?: string }) => `“${one.title ?? ""}”`).join(", ") : "",
+  };
+}
+
+/** Shows what a merge into the branch that was chosen would do. */
+async function showTried(dialog: HTMLDialogElement, row: HTMLElement): Promise<void> {
+  const line = row.querySelector<HTMLElement>(".tried");
+  if (!line) return;
+  line.hidden = true;
+  complain(row, "");
+  const tried = await tryMerge(dialog, row);
+  if (!tried || chosenBase(row) !== tried.base) return;
+  const { ahead, base } = tried;
+  line.textContent = tn(ahead, "Nothing conflicts: {n} commit would go to {base}.", "Nothing conflicts: {n} commits would go to {base}.", { base });
+  line.hidden = false;
+}
+
+/** Looks what a merge would do, asks, and merges. */
+async function mergeTree(dialog: HTMLDialogElement, row: HTMLElement, button: HTMLElement): Promise<void> {
+  const { path, branch = "" } = row.dataset;
+  const how = button.dataset.act ?? "merge";
+  const tried = await tryMerge(dialog, row);
+  if (!tried) return;
+  const { base, ahead, place, running } = tried;
   const lines = [
-    tn(many, "Nothing conflicts. Bring {n} commit of {branch} to {base}?", "Nothing conflicts. Bring {n} commits of {branch} to {base}?", { branch, base }),
-    typeof place === "string" ? t("Files in {place} change.", { place }) : "",
-    work === "" ? "" : t("At work there now: {sessions}.", { sessions: work }),
+    tn(ahead, "Nothing conflicts. Bring {n} commit of {branch} to {base}?", "Nothing conflicts. Bring {n} commits of {branch} to {base}?", { branch, base }),
+    place === "" ? "" : t("Files in {place} change.", { place }),
+    running === "" ? "" : t("At work there now: {sessions}.", { sessions: running }),
   ];
   if (!(await confirmed(lines.filter(Boolean).join(" "), how === "rebase" ? "Rebase" : "Merge", "Cancel"))) return;
-  const done = await askTree(dialog, { do: "merge", path, how });
+  const done = await askTree(dialog, { do: "merge", path, into: base, how });
   if (!isGood(done)) return complain(row, why(done));
   // What is done can be seen, and undone, beside the page alone.
   dialog.close();

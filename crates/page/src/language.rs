@@ -42,7 +42,13 @@ thread_local! {
 }
 
 /// Placeholders whose value is a text of ours as well, which is translated with the text around it.
-const INNER: [&str; 7] = ["request", "reason", "words", "verb", "next", "now", "why"];
+const INNER: [&str; 11] = [
+    "request", "reason", "words", "verb", "next", "now", "why", "span", "bound", "unsaved",
+    "unmerged",
+];
+
+/// Placeholders whose value is a whole number: else a text that ends with a unit would be taken for a span of time.
+const WHOLE: [&str; 2] = ["h", "min"];
 
 /// Steps into texts within texts.
 const DEPTH: usize = 4;
@@ -343,7 +349,9 @@ fn matched<'k, 't>(key: &'k str, text: &'t str) -> Option<Vec<(&'k str, &'t str)
         }
         None => {}
     }
-    Some(values)
+    let is_whole = |value: &str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+    let fits = |(name, value): &(&str, &str)| !WHOLE.contains(name) || is_whole(value);
+    values.iter().all(fits).then_some(values)
 }
 
 /// A piece of a text with placeholders.
@@ -412,6 +420,28 @@ mod tests {
             assert_eq!(t("Close"), "Schließen");
         });
         assert_eq!(t("Close"), "Close");
+    }
+
+    #[test]
+    fn spans_of_time_in_a_sentence_are_in_its_language() {
+        speak(Language::Chinese, || {
+            for (text, said) in [
+                (
+                    "runs for 31 min, limit 30 min",
+                    "已运行 31 分钟，限额 30 分钟",
+                ),
+                (
+                    "turns ran for 2 h 5 min today, limit 2 h",
+                    "今天各轮共运行 2 小时 5 分，限额 2 小时",
+                ),
+                (
+                    "nobody has said this for 3 min",
+                    "nobody has said this for 3 min",
+                ),
+            ] {
+                assert_eq!(sentence(text), said);
+            }
+        });
     }
 
     #[test]

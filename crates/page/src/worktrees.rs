@@ -29,6 +29,8 @@ pub struct TreeRow {
     pub files: String,
     /// The branch that it is compared with.
     pub base: Option<String>,
+    /// The other branches, into which its own can be merged.
+    pub others: Vec<String>,
     /// Commits that the base lacks.
     pub ahead: u64,
     /// Commits of the base that it lacks.
@@ -71,10 +73,9 @@ fn line(text: &str) -> String {
 }
 
 fn row(tree: &TreeRow) -> Markup {
-    let merges = tree.ahead > 0 && !tree.main && tree.branch.is_some();
     let base = tree.base.as_deref().map(line).unwrap_or_default();
     html! {
-        li.tree-of data-path=(tree.path) data-branch=[tree.branch.as_ref()] data-base=[tree.base.as_ref()] {
+        li.tree-of data-path=(tree.path) data-branch=[tree.branch.as_ref()] {
             header {
                 b { @match &tree.branch { Some(branch) => { (line(branch)) }, None => { (t("no branch")) } } }
                 span.quiet.path { (line(&tree.path)) }
@@ -93,15 +94,27 @@ fn row(tree: &TreeRow) -> Markup {
             }
             @if !tree.main {
                 div.row {
-                    @if merges && !base.is_empty() {
-                        button type="button" data-act="merge" { (t!("Merge into {base}", base = base)) }
-                        @if tree.behind > 0 { button type="button" data-act="rebase" { (t!("Rebase onto {base}", base = base)) } }
-                    }
+                    @if tree.branch.is_some() && !tree.gone && !tree.others.is_empty() { (targets(tree)) }
                     button type="button" data-act="remove" { (t("Remove")) }
                 }
+                p.quiet.tried role="status" hidden {}
             }
             p.problem role="alert" hidden {}
         }
+    }
+}
+
+/// The branch to merge into, and both ways to do it. Where no base is known, none is chosen for a person.
+fn targets(tree: &TreeRow) -> Markup {
+    html! {
+        label { (t("Into")) " "
+            select name="into" {
+                @if tree.base.is_none() { option value="" selected { (t("Choose a branch")) } }
+                @for other in &tree.others { option value=(other) selected[tree.base.as_ref() == Some(other)] { (line(other)) } }
+            }
+        }
+        button type="button" data-act="merge" { (t("Merge")) }
+        button type="button" data-act="rebase" { (t("Rebase")) }
     }
 }
 
@@ -279,6 +292,7 @@ mod tests {
             changed: Some(2),
             files: "a<script>, b".to_owned(),
             base: Some("main".to_owned()),
+            others: vec!["<s>other".to_owned(), "main".to_owned()],
             ahead: 1,
             behind: 2,
             sessions: vec![(
@@ -293,11 +307,32 @@ mod tests {
     #[test]
     fn names_of_others_are_text() {
         let html = worktrees_dialog("i1", Some("ses 1"), Ok(&[tree()]));
-        for bad in ["<script>", "<i>fix", "<u>t", "/\u{202e}<b>"] {
+        for bad in ["<script>", "<i>fix", "<u>t", "<s>other", "/\u{202e}<b>"] {
             assert!(!html.contains(bad), "{bad} in {html}");
         }
         assert!(html.contains("?session=ses%201") && html.contains("1 ahead of main, 2 behind"));
         assert!(html.contains("2 files are not committed") && html.contains("data-act=\"rebase\""));
+    }
+
+    #[test]
+    fn the_branch_that_a_tree_began_at_is_its_usual_target() {
+        let html = worktrees_dialog("i1", None, Ok(&[tree()]));
+        assert!(
+            html.contains(r#"<option value="main" selected>main</option>"#),
+            "{html}"
+        );
+        let unknown = TreeRow {
+            base: None,
+            ..tree()
+        };
+        let html = worktrees_dialog("i1", None, Ok(&[unknown]));
+        assert!(html.contains(r#"<option value="" selected>Choose a branch</option>"#));
+        let alone = TreeRow {
+            others: Vec::new(),
+            ..tree()
+        };
+        let html = worktrees_dialog("i1", None, Ok(&[alone]));
+        assert!(!html.contains("data-act=\"merge\"") && html.contains("data-act=\"remove\""));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Test support: recorded transcripts, the real OpenCode, a browser, and a simulation of the hub's environment. Never
 //! part of the product.
 //!
-//! Missing tools are installed once per checkout into `.testenv/` (OpenCode, axe-core, the TypeScript compiler, through
+//! Missing tools are installed once per checkout into `.testenv/` (OpenCode, ripgrep, axe-core, the TypeScript compiler, through
 //! npm; a client of OpenCode 2, through pip) or on the machine (Chromium and WebKitGTK, through apt when root). Where that is impossible the error names the next step.
 
 pub mod axe;
@@ -11,6 +11,7 @@ pub mod mutants;
 pub mod perf;
 pub mod proxy;
 pub mod real;
+pub mod ripgrep;
 pub mod sim;
 pub mod typescript;
 pub mod webkit;

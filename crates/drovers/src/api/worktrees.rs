@@ -126,6 +126,8 @@ pub(crate) struct TreeDone {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) conflicts: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) untried: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) uncommitted: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) running: Vec<TreeSession>,

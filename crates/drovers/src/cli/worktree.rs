@@ -202,7 +202,7 @@ async fn merge(api: &Api, args: MergeArgs) -> Result<(), Fault> {
         into,
     };
     let mut done = api.act_on_tree(&instance, &check).await?;
-    let clean = done.conflicts.is_empty() && done.uncommitted.is_empty();
+    let clean = is_clean(&done);
     if clean && !args.dry_run {
         let act = TreeAct::Merge {
             path,
@@ -223,6 +223,10 @@ async fn merge(api: &Api, args: MergeArgs) -> Result<(), Fault> {
     }
 }
 
+fn is_clean(done: &TreeDone) -> bool {
+    done.conflicts.is_empty() && done.uncommitted.is_empty() && done.untried.is_empty()
+}
+
 fn blocked(done: &TreeDone) -> String {
     let names = |paths: &[String]| {
         let shown = paths.iter().take(limits::CANDIDATES);
@@ -231,20 +235,27 @@ fn blocked(done: &TreeDone) -> String {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    match done.conflicts.is_empty() {
-        true => format!(
-            "not committed, and so not merged: {}. Commit first; nothing was changed",
-            names(&done.uncommitted)
-        ),
-        false => format!(
+    if !done.conflicts.is_empty() {
+        return format!(
             "it would conflict in {}. Merge the other branch into this one first; nothing was changed",
             names(&done.conflicts)
-        ),
+        );
     }
+    if !done.uncommitted.is_empty() {
+        return format!(
+            "not committed, and so not merged: {}. Commit first; nothing was changed",
+            names(&done.uncommitted)
+        );
+    }
+    format!(
+        "it cannot be tried here because the repository sets a merge driver for {}, and Drovers runs none. \
+         Merge the other branch into this one with git first; nothing was changed",
+        names(&done.untried)
+    )
 }
 
 fn report_merge(done: &TreeDone) -> Result<(), Fault> {
-    if !done.conflicts.is_empty() || !done.uncommitted.is_empty() {
+    if !is_clean(done) {
         return Ok(());
     }
     let branch = out::one_line(done.branch.as_deref().unwrap_or_default());

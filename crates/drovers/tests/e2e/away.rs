@@ -23,13 +23,14 @@ async fn picture(page: &Page, name: &str) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one walk of a person who comes back.
 async fn who_comes_back_sees_what_happened_and_closes_it_with_one_key() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     for (title, script) in [
         ("Ends", "say all is well"),
         (
@@ -137,13 +138,15 @@ async fn command_line_says_the_same(bench: &Bench) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_compared_with_its_server_from_its_details_and_its_menu() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
         bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let id = created(&server, &json!({ "title": "True" })).await?;
     let path = drovers.path_of(&instance, &id).await?;
     run(&server, &id, "say one ;; bash echo two ;; say three").await?;
@@ -197,13 +200,14 @@ async fn a_session_is_compared_with_its_server_from_its_details_and_its_menu() -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_are_set_in_the_settings_and_a_session_over_one_says_so() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let id = created(&server, &json!({ "title": "Dear" })).await?;
     drovers.path_of(&instance, &id).await?;
     let mut page = page(&browser, &drovers, "/").await?;

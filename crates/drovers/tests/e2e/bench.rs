@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use scripted::model::{Model, ModelOptions};
@@ -149,6 +149,20 @@ impl Drovers {
         Ok(Self { url, process })
     }
 
+    /// Starts it with a real OpenCode of its own in the folder `proj`. It, and the id of the instance once that is connected.
+    pub(crate) async fn in_folder(bench: &Bench) -> Result<(Self, String)> {
+        let command = bench.drovers_in("proj", &bench.path("log")).await?;
+        Self::own(command).await
+    }
+
+    /// The same with a command that was made for it.
+    pub(crate) async fn own(command: Command) -> Result<(Self, String)> {
+        let drovers = Self::of(command).await?;
+        let is_own = |one: &Value| one["folder"].is_string() && one["status"] == "connected";
+        let instance = drovers.instance(is_own).await?;
+        Ok((drovers, instance))
+    }
+
     /// The id of the process.
     pub(crate) fn pid(&self) -> Result<u32> {
         self.process.id().context("it runs")
@@ -210,6 +224,47 @@ impl Drovers {
         });
         Ok(found.await?["id"].as_str().context("an id")?.to_owned())
     }
+}
+
+/// Runs git in a folder, as somebody who may commit.
+pub(crate) fn git(folder: &Path, args: &[&str]) -> Result<String> {
+    let done = std::process::Command::new("git")
+        .args(["-c", "user.name=A", "-c", "user.email=a@example.org"])
+        .args(args)
+        .current_dir(folder)
+        .output()?;
+    ensure!(done.status.success(), "git {args:?}: {done:?}");
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+/// Makes a repository with one commit of these files. Who works in it may commit.
+pub(crate) fn repository(folder: &Path, files: &[(&str, &str)]) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    git(folder, &["init", "--quiet", "--initial-branch=main"])?;
+    git(folder, &["config", "user.name", "Ann"])?;
+    git(folder, &["config", "user.email", "ann@example.org"])?;
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().context("a folder")?)?;
+        std::fs::write(path, text)?;
+    }
+    if !files.is_empty() {
+        git(folder, &["add", "--all"])?;
+        git(folder, &["commit", "--quiet", "--message", "first"])?;
+    }
+    Ok(())
+}
+
+/// Waits until an expression of a page gives these texts.
+pub(crate) async fn listed(page: &Page, expression: &str, wanted: &[&str]) -> Result<()> {
+    let wanted = serde_json::to_string(wanted)?;
+    let quoted = serde_json::to_string(&wanted)?;
+    let same = format!("JSON.stringify({expression}) === {quoted}");
+    if let Err(error) = page.wait_for(&same, PATIENCE).await {
+        let seen: Vec<String> = page.eval(expression).await?;
+        return Err(error.context(format!("{seen:?} instead of {wanted}")));
+    }
+    Ok(())
 }
 
 /// Looks again and again until there is something.

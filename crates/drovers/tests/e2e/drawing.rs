@@ -292,13 +292,14 @@ async fn a_command_prints_as_in_a_terminal() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draft_survives_its_tab_and_the_browsers_other_tabs_know_it() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = created(&server, &json!({})).await?;
     let path = drovers.path_of(&instance, &session).await?;
     let text = "document.querySelector('#text').value";

@@ -116,13 +116,14 @@ const TOP_PROMPT: &str = "[...document.querySelectorAll('.turn.user')]
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one walk over all keys that scroll.
 async fn keys_move_in_a_conversation_and_what_is_new_is_counted() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = created(&server, &json!({})).await?;
     let path = drovers.path_of(&instance, &session).await?;
     let mut page = page(&browser, &drovers, &path).await?;
@@ -219,13 +220,13 @@ async fn set(page: &Page, name: &str, value: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_hold_for_every_page_at_once_and_at_the_first_paint() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
-        server: _server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let mut one = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     let mut two = page(&browser, &drovers, "/")
         .await
@@ -450,13 +451,14 @@ const SPACING: &str = "(() => {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_are_even_and_everything_begins_on_one_line() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = elsewhere(
         &server,
         "bash true ;; bash exit 3 ;; reason 5 rate=0 ;; bash sleep 0.3 ;; say done",

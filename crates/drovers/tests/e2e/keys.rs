@@ -26,13 +26,14 @@ async fn leave_prompt(page: &Page) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one walk over the whole page.
 async fn everything_is_reached_without_a_pointer() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     for text in [
         "say first",
         "say second",
@@ -109,13 +110,14 @@ async fn everything_is_reached_without_a_pointer() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_back_leads_to_each_session_with_its_draft() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let mut paths = Vec::new();
     for text in ["say in one", "say in two"] {
         let session = elsewhere(&server, text).await?;

@@ -51,6 +51,7 @@ mod stopping;
 mod tools;
 mod tree;
 mod turns;
+mod twice;
 mod vectors;
 mod viewers;
 mod weight;

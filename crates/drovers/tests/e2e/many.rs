@@ -22,13 +22,14 @@ const SEEN: &str = "(() => {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_a_browser_is_live() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = created(&server, &json!({})).await?;
     // The first request of a folder makes the server ready for it: what it tells of that session may come late.
     let path = drovers.path_of(&instance, &session).await?;

@@ -5,23 +5,14 @@ use serde_json::Value;
 use testkit::chromium::{Page, Viewport};
 use testkit::real::RealServer;
 
-use crate::bench::{PATIENCE, Stage, named, page, run, until};
+use crate::bench::{PATIENCE, Stage, listed, named, page, run, until};
 use crate::consent::{A_WHILE, NOTE, pause, press_card, ready};
 
 /// Titles of the cards, in order.
 const TITLES: &str = "[...document.querySelectorAll('[data-k=needs] li.card')].map(card => card.dataset.title ?? '=')";
 
 async fn titles(page: &Page, wanted: &[&str]) -> Result<()> {
-    let wanted = serde_json::to_string(wanted)?;
-    let same = format!(
-        "JSON.stringify({TITLES}) === {}",
-        serde_json::to_string(&wanted)?
-    );
-    if let Err(error) = page.wait_for(&same, PATIENCE).await {
-        let seen: Vec<String> = page.eval(TITLES).await?;
-        return Err(error.context(format!("{seen:?} instead of {wanted}")));
-    }
-    Ok(())
+    listed(page, TITLES, wanted).await
 }
 
 async fn focused(page: &Page, title: &str) -> Result<()> {
@@ -53,13 +44,13 @@ async fn messages(server: &RealServer, session: &str) -> Result<Vec<Value>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_sorted_by_keys_from_the_first_card_to_the_last() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     named(&drovers, &server, "Retries", "error 503 times=90 after=1").await?;
     let mut page = page(&browser, &drovers, "/").await?;
     says(&page, "Retries", "times, again in").await?;
@@ -113,13 +104,13 @@ async fn what_waits_is_sorted_by_keys_from_the_first_card_to_the_last() -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_turn_is_retried_with_another_model_and_a_login_is_told() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let fails = named(&drovers, &server, "Fails", "say one ;; finish length").await?;
     let mut page = page(&browser, &drovers, "/").await?;
     titles(&page, &["Fails"]).await?;
@@ -217,13 +208,13 @@ async fn a_server_that_ends_has_a_card_and_what_it_interrupted_as_well() -> Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_requests_are_answered_by_one_act_for_those_that_are_ticked() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let mut sessions = Vec::new();
     for title in ["One", "Two", "Three", "Four"] {
         let script = "permission echo needs-permission test ;; say allowed";
@@ -272,13 +263,13 @@ async fn equal_requests_are_answered_by_one_act_for_those_that_are_ticked() -> R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let script = "permission echo needs-permission test ;; say allowed";
     let (one, two) = (
         named(&drovers, &server, "One", script).await?,
@@ -326,13 +317,13 @@ async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one walk from card to card.
 async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     named(
         &drovers,
         &server,
@@ -402,13 +393,14 @@ async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let works = named(&drovers, &server, "Works", "bash sleep 600").await?;
     named(
         &drovers,
@@ -442,6 +434,15 @@ async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row()
     page.wait_for(arranged, PATIENCE).await?;
     page.point(page.spot(".tree a:has(> .mark.work)").await?)
         .await?;
+    // The button of a row with the mouse on it has room of its own, beside all that the row says.
+    page.wait_for(
+        "(row => { const more = row.querySelector(':scope > .more').getBoundingClientRect(); \
+         const texts = [...row.querySelectorAll('a > :is(.name, .word, .age)')].map(text => text.getBoundingClientRect()); \
+         return row.matches(':hover') && more.width > 0 && texts.length > 1 && texts.every(text => text.right <= more.left); \
+         })(document.querySelector('.tree li:has(> a > .mark.work)'))",
+        PATIENCE,
+    )
+    .await?;
     page.wait_for(
         &format!("{}.includes('Running `sleep 600` (')", title("Works")),
         PATIENCE,
@@ -457,13 +458,13 @@ async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_in_use_stays_where_it_is_while_more_urgent_ones_come() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     named(&drovers, &server, "Fails", "say one ;; finish length").await?;
     named(&drovers, &server, "Ended", "say all is well").await?;
     let mut page = page(&browser, &drovers, "/").await?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use testkit::chromium::{Page, Spot, Viewport};
 
-use crate::bench::{Bench, Drovers, PATIENCE, Stage, elsewhere, named, page, run};
+use crate::bench::{Bench, Drovers, PATIENCE, Stage, elsewhere, listed, named, page, run};
 use crate::consent::{A_WHILE, pause, ready};
 
 /// Titles of the rows under each title of a group, as a person reads them.
@@ -15,16 +15,7 @@ const GROUPS: &str = "[...document.querySelectorAll('[data-k=overview-list] > li
 const CURSOR: &str = "document.activeElement.querySelector('.name')?.innerText ?? ''";
 
 async fn groups(page: &Page, wanted: &[&str]) -> Result<()> {
-    let wanted = serde_json::to_string(wanted)?;
-    let same = format!(
-        "JSON.stringify({GROUPS}) === {}",
-        serde_json::to_string(&wanted)?
-    );
-    if let Err(error) = page.wait_for(&same, PATIENCE).await {
-        let seen: Vec<String> = page.eval(GROUPS).await?;
-        return Err(error.context(format!("{seen:?} instead of {wanted}")));
-    }
-    Ok(())
+    listed(page, GROUPS, wanted).await
 }
 
 async fn cursor(page: &Page, title: &str) -> Result<()> {
@@ -164,10 +155,17 @@ async fn every_session_is_a_row_that_keys_reach_peek_at_open_and_sort() -> Resul
     page.press("Escape").await?;
     groups(&page, &all).await?;
 
-    // Enter opens, back returns.
+    // Enter opens, and what is opened has the focus, so that keys go on there; back returns.
     page.press("Enter").await?;
-    page.wait_for("location.pathname.includes('/s/')", PATIENCE)
+    page.wait_for(
+        "location.pathname.includes('/s/') && document.activeElement.id === 'log'",
+        PATIENCE,
+    )
+    .await?;
+    page.press("/").await?;
+    page.wait_for("document.activeElement.id === 'text'", PATIENCE)
         .await?;
+    page.press("Escape").await?;
     page.eval::<()>("history.back()").await?;
     groups(&page, &all).await?;
     page.assert_clean().await
@@ -175,13 +173,13 @@ async fn every_session_is_a_row_that_keys_reach_peek_at_open_and_sort() -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_is_pointed_at_stays_until_it_is_left() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let first = named(&drovers, &server, "First", "say one").await?;
     let mut page = page(&browser, &drovers, "/").await?;
     // One after the other, so that their order is certain.
@@ -220,13 +218,13 @@ async fn a_row_that_is_pointed_at_stays_until_it_is_left() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn subagents_are_folded_into_their_row_and_open_with_an_arrow() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     named(
         &drovers,
         &server,
@@ -258,13 +256,13 @@ async fn subagents_are_folded_into_their_row_and_open_with_an_arrow() -> Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_session_is_retried_from_its_row_and_one_that_is_snoozed_asks_nobody() -> Result<()>
 {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     named(&drovers, &server, "Fails", "say one ;; finish length").await?;
     let mut page = page(&browser, &drovers, "/").await?;
     groups(&page, &["# Needs you 1", "Fails"]).await?;
@@ -298,13 +296,14 @@ async fn a_failed_session_is_retried_from_its_row_and_one_that_is_snoozed_asks_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_reject_with_a_reason_and_allow_always_after_a_question() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = elsewhere(&server, "permission ;; say after").await?;
     let path = drovers.path_of(&instance, &session).await?;
     let mut page = page(&browser, &drovers, &path).await?;
@@ -355,13 +354,13 @@ async fn keys_reject_with_a_reason_and_allow_always_after_a_question() -> Result
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_phone_a_row_has_two_lines_and_a_tap_opens_it() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
-        instance: _,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     named(&drovers, &server, "Ended", "say all is well").await?;
     let mut page = page(&browser, &drovers, "/").await?;
     page.viewport(Viewport::PHONE).await?;
@@ -392,13 +391,13 @@ async fn on_a_phone_a_row_has_two_lines_and_a_tap_opens_it() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_instance_without_a_session_begins_with_its_first_prompt() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
-        server: _server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let mut page = page(&browser, &drovers, "/").await?;
     page.wait_for(&format!("location.pathname === '/i/{instance}'"), PATIENCE)
         .await?;

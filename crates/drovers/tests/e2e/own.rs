@@ -16,11 +16,7 @@ use crate::consent::press_card;
 
 /// A hub with a folder whose server is connected, the instance, and the server's processes.
 async fn with_folder(bench: &Bench) -> Result<(Drovers, String, Vec<Process>)> {
-    let command = bench.drovers_in("proj", &bench.path("log")).await?;
-    let drovers = Drovers::of(command).await?;
-    let instance = drovers
-        .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
-        .await?;
+    let (drovers, instance) = Drovers::in_folder(bench).await?;
     let mut processes = census::of_home(&bench.path("home"));
     processes.retain(Process::is_server);
     ensure!(!processes.is_empty(), "a server runs");

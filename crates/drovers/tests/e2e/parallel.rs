@@ -191,13 +191,14 @@ async fn runs_are_live_with_their_changed_files_and_one_at_a_time_on_a_phone() -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_runs_in_parallel_and_waits() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
         bench,
-        server: _server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let run = async |args: &[&str]| {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_drovers"));
         command

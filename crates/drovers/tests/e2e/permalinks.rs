@@ -134,13 +134,14 @@ async fn scrolled(page: &Page) -> Result<i64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_back_shows_each_session_where_it_was_left() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let mut paths = Vec::new();
     for text in ["echo 300 rate=0 ;; say one", "echo 300 rate=0 ;; say two"] {
         let session = elsewhere(&server, text).await?;

@@ -14,13 +14,14 @@ const STICKS_OUT: &str =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permission_is_granted_with_a_thumb() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = elsewhere(&server, "permission ;; say allowed").await?;
     let path = drovers.path_of(&instance, &session).await?;
     let mut page = page(&browser, &drovers, &path).await?;

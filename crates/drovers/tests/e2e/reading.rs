@@ -18,13 +18,14 @@ async fn grown(page: &Page) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_is_followed_and_a_readers_place_kept() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = elsewhere(&server, "echo 4000 rate=120").await?;
     let path = drovers.path_of(&instance, &session).await?;
     let mut page = page(&browser, &drovers, &path).await?;
@@ -67,13 +68,14 @@ const CODE: &str = "(() => {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_code_in_pieces_reads_and_is_selected_as_one() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = elsewhere(&server, "echo 900 rate=300 code").await?;
     let path = drovers.path_of(&instance, &session).await?;
     let mut page = page(&browser, &drovers, &path).await?;

@@ -3,23 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use testkit::chromium::{Chromium, Page, Viewport};
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, page, prompt, until};
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, git, page, prompt, repository, until};
 use crate::consent::{A_WHILE, pause};
-
-fn git(folder: &Path, args: &[&str]) -> Result<String> {
-    let done = Command::new("git")
-        .args(["-c", "user.name=A", "-c", "user.email=a@example.org"])
-        .args(args)
-        .current_dir(folder)
-        .output()?;
-    ensure!(done.status.success(), "git {args:?}: {done:?}");
-    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
-}
 
 /// Presses a key and waits until the page shows what it did.
 async fn press(page: &Page, key: &str, shows: &str) -> Result<()> {
@@ -33,21 +22,9 @@ async fn press(page: &Page, key: &str, shows: &str) -> Result<()> {
 async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> {
     let bench = Bench::new().await?;
     let folder = bench.path("proj");
-    fs::create_dir_all(&folder)?;
-    git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
-    fs::write(
-        folder.join("sum.rs"),
-        "fn sum(a: u32, b: u32) -> u32 {\n    a - b\n}\n",
-    )?;
-    fs::write(folder.join("other.txt"), "one\n")?;
-    git(&folder, &["add", "--all"])?;
-    git(&folder, &["commit", "--quiet", "--message", "first"])?;
-
-    let command = bench.drovers_in("proj", &bench.path("log")).await?;
-    let drovers = Drovers::of(command).await?;
-    let instance = drovers
-        .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
-        .await?;
+    let sum = "fn sum(a: u32, b: u32) -> u32 {\n    a - b\n}\n";
+    repository(&folder, &[("sum.rs", sum), ("other.txt", "one\n")])?;
+    let (drovers, instance) = Drovers::in_folder(&bench).await?;
     let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     prompt(
@@ -227,13 +204,7 @@ async fn commits(page: &Page, value: &str) -> Result<()> {
 async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
     let bench = Bench::new().await?;
     let folder = bench.path("proj");
-    fs::create_dir_all(&folder)?;
-    git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
-    git(&folder, &["config", "user.name", "Ann"])?;
-    git(&folder, &["config", "user.email", "ann@example.org"])?;
-    fs::write(folder.join("sum.rs"), "a - b\n")?;
-    git(&folder, &["add", "--all"])?;
-    git(&folder, &["commit", "--quiet", "--message", "first"])?;
+    repository(&folder, &[("sum.rs", "a - b\n")])?;
     fs::write(folder.join("sum.rs"), "a + b\n")?;
     let remote = bench.path("remote.git");
     let at = remote.to_string_lossy().into_owned();
@@ -249,10 +220,7 @@ async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
     let mut command = bench.drovers_in("proj", &bench.path("log")).await?;
     let path = std::env::var("PATH")?;
     command.env("PATH", format!("{}:{path}", tools.display()));
-    let drovers = Drovers::of(command).await?;
-    let instance = drovers
-        .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
-        .await?;
+    let (drovers, instance) = Drovers::own(command).await?;
     let browser = Chromium::start().await?;
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     prompt(&page, "say hello").await?;
@@ -359,16 +327,11 @@ async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
 async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()> {
     let bench = Bench::new().await?;
     let folder = bench.path("proj");
-    fs::create_dir_all(&folder)?;
-    git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
+    repository(&folder, &[])?;
     for name in ["a.txt", "b.txt"] {
         fs::write(folder.join(name), "new\n")?;
     }
-    let command = bench.drovers_in("proj", &bench.path("log")).await?;
-    let drovers = Drovers::of(command).await?;
-    let instance = drovers
-        .instance(|instance| instance["folder"].is_string() && instance["status"] == "connected")
-        .await?;
+    let (drovers, instance) = Drovers::in_folder(&bench).await?;
     // A browser for each: of one, the page behind is hidden.
     let (browser, phone) = (Chromium::start().await?, Chromium::start().await?);
     let path = format!("/i/{instance}");

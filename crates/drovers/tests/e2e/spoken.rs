@@ -20,13 +20,14 @@ const CHOOSES: &str = "document.querySelector('#settings')?.open === true && doc
 #[tokio::test(flavor = "multi_thread")]
 // Longer than 70 lines: one walk from English to German and back.
 async fn a_language_is_chosen_by_keyboard_and_every_device_follows_and_goes_back() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let session = created(
         &server,
         &serde_json::json!({ "title": "Repair the parser" }),

@@ -89,6 +89,17 @@ async fn card(
     script: &str,
 ) -> Result<(String, String)> {
     run(server, session, script).await?;
+    shown_card(page, server, session, nth, script).await
+}
+
+/// The text of a tool's card once its turn has ended: its line, and all of it.
+async fn shown_card(
+    page: &Page,
+    server: &RealServer,
+    session: &str,
+    nth: usize,
+    script: &str,
+) -> Result<(String, String)> {
     let card = format!("document.querySelectorAll('#log .tool')[{nth}]");
     page.wait_for(
         &format!("['completed', 'error'].includes({card}?.dataset.status)"),
@@ -161,7 +172,7 @@ async fn each_tool_shows_what_a_person_asks_of_it() -> Result<()> {
             vec!["edit", "sum.rs", "+1", "−1"],
             vec!["a + 1", "@@"],
         ),
-        // These fail where OpenCode cannot fetch ripgrep: what they find is tested where it is drawn.
+        // Without ripgrep, which OpenCode cannot fetch here, these fail; the next test has it.
         ("grep sum".into(), vec!["grep", "sum"], vec!["pattern"]),
         (
             "glob **/*.rs".into(),
@@ -268,6 +279,194 @@ async fn each_tool_shows_what_a_person_asks_of_it() -> Result<()> {
             .eval::<bool>(
                 "document.querySelector('#log .tool :is(b, script):not(pre b, code b)') !== null"
             )
+            .await?
+    );
+    page.assert_clean().await
+}
+
+/// A language server that finds one fault in each file.
+const LANGUAGE_SERVER: &str = r#"
+let buffer = Buffer.alloc(0);
+const send = (message) => {
+  const body = JSON.stringify({ jsonrpc: "2.0", ...message });
+  process.stdout.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+};
+const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 6 } };
+const take = ({ id, method, params }) => {
+  if (method === "initialize") send({ id, result: { capabilities: { textDocumentSync: 1 } } });
+  else if (/^textDocument.did(Open|Change)$/.test(method)) {
+    const diagnostics = [{ severity: 1, message: "wobble is <b>not</b> defined", range }];
+    send({ method: "textDocument/publishDiagnostics", params: { uri: params.textDocument.uri, diagnostics } });
+  } else if (id !== undefined && method) send({ id, result: null });
+};
+process.stdin.on("data", (bytes) => {
+  buffer = Buffer.concat([buffer, bytes]);
+  for (;;) {
+    const head = buffer.indexOf("\r\n\r\n");
+    const length = Number(/Content-Length: (\d+)/i.exec(buffer.toString("latin1", 0, Math.max(head, 0)))?.[1]);
+    if (head < 0 || buffer.length < head + 4 + length) return;
+    const message = buffer.toString("utf8", head + 4, head + 4 + length);
+    buffer = buffer.subarray(head + 4 + length);
+    take(JSON.parse(message));
+  }
+});
+"#;
+
+/// A server with ripgrep, a language server for `.toy` files, and a model that OpenCode gives patches to instead of edits.
+async fn equipped(bench: &Bench, web: &str) -> Result<RealServer> {
+    let mut server = server(bench, web).await?;
+    let rg = tokio::task::spawn_blocking(testkit::ripgrep::binary).await??;
+    let programs = bench.path("home/.xdg/cache/opencode/bin");
+    fs::create_dir_all(&programs)?;
+    fs::copy(rg, programs.join("rg"))?;
+    let script = bench.path("language-server.js");
+    fs::write(&script, LANGUAGE_SERVER)?;
+    let config = bench.path("home").join("opencode.json");
+    let mut settings: Value = serde_json::from_slice(&fs::read(&config)?)?;
+    settings["lsp"] = json!({"lab": {"command": ["node", script], "extensions": [".toy"]}});
+    let models = &mut settings["provider"]["scripted"]["models"];
+    models["gpt-scripted"] = models["scripted-1"].clone();
+    fs::write(&config, settings.to_string())?;
+    server.restart().await?;
+    Ok(server)
+}
+
+/// Answers the question of a session once it is asked.
+async fn answer_when_asked(server: &RealServer, answer: &str) -> Result<()> {
+    let id = until("a question", async || {
+        let url = format!("{}/question", server.url);
+        let asked: Value = reqwest::get(url).await?.json().await?;
+        Ok(asked[0]["id"].as_str().map(str::to_owned))
+    })
+    .await?;
+    let url = format!("{}/question/{id}/reply", server.url);
+    let body = json!({"answers": [[answer]]});
+    let replied = reqwest::Client::new().post(url).json(&body).send().await?;
+    replied.error_for_status()?;
+    Ok(())
+}
+
+/// OpenCode 1.18.33 has no `multiedit` and no `list`. It offers `websearch` for its own provider alone, or where a variable of its
+/// environment turns it on, and then asks a service on the network; `apply_patch` in place of `edit` and `write` for some models;
+/// and a tool `lsp` where a variable turns it on. What their cards show is tested where they are drawn; that OpenCode does not offer
+/// them here is held, so that this test is looked at again when it does.
+#[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one session, and a call of each tool.
+async fn tools_that_need_more_than_opencode_alone_show_what_they_find() -> Result<()> {
+    let bench = Bench::new().await?;
+    let web = web().await?;
+    let server = equipped(&bench, &web).await?;
+    let folder = bench.path("proj");
+    fs::create_dir_all(folder.join("src"))?;
+    fs::write(
+        folder.join("src/sum.rs"),
+        "fn sum(a: u32) -> u32 {\n    a\n}\n",
+    )?;
+    fs::write(folder.join("src/more.rs"), "fn more() {}\n")?;
+    let drovers = Drovers::start(&bench, &[&server]).await?;
+    let instance = drovers.connected(&server).await?;
+    let session = created(&server, &json!({"title": "Tools"})).await?;
+    let path = drovers.path_of(&instance, &session).await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &path).await?;
+    let steps: Vec<(&str, Vec<&str>, Vec<&str>)> = vec![
+        (
+            "grep fn sum",
+            vec!["grep", "fn sum", "1 match"],
+            vec!["sum.rs:", "fn sum(a: u32)"],
+        ),
+        (
+            "grep nowhere_to_be_found",
+            vec!["grep", "nothing found"],
+            vec![],
+        ),
+        (
+            "glob **/*.rs",
+            vec!["glob", "**/*.rs", "2 files"],
+            vec!["src/sum.rs", "src/more.rs"],
+        ),
+        ("glob **/*.nothing", vec!["glob", "nothing found"], vec![]),
+        (
+            "tool skill {\"name\": \"weigh\"}",
+            vec!["skill", "weigh"],
+            vec!["Put it on the scale."],
+        ),
+        (
+            "write src/a.toy wobble()",
+            vec!["write", "a.toy"],
+            vec!["LSP errors", "wobble is <b>not</b> defined"],
+        ),
+        (
+            "tool multiedit {\"filePath\": \"src/sum.rs\", \"edits\": []}",
+            vec!["multiedit", "Failed"],
+            vec!["unavailable tool"],
+        ),
+        (
+            "tool list {\"path\": \"src\"}",
+            vec!["list", "Failed"],
+            vec!["unavailable tool"],
+        ),
+        (
+            "tool websearch {\"query\": \"wobble\"}",
+            vec!["websearch", "Failed"],
+            vec!["unavailable tool"],
+        ),
+        (
+            "tool apply_patch {\"patchText\": \"*** Begin Patch\"}",
+            vec!["apply_patch", "Failed"],
+            vec!["unavailable tool"],
+        ),
+    ];
+    let mut wrong = Vec::new();
+    let mut check = |script: &str, shown: &(String, String), in_line: &[&str], in_all: &[&str]| {
+        let (line, all) = shown;
+        for wanted in in_line.iter().filter(|wanted| !line.contains(**wanted)) {
+            wrong.push(format!("{script}: the line lacks {wanted}: {line:?}"));
+        }
+        for wanted in in_all.iter().filter(|wanted| !all.contains(**wanted)) {
+            wrong.push(format!("{script}: the card lacks {wanted}: {all:?}"));
+        }
+    };
+    let mut nth = 0;
+    for (script, in_line, in_all) in &steps {
+        let shown = card(&page, &server, &session, nth, script).await?;
+        check(script, &shown, in_line, in_all);
+        nth += 1;
+    }
+    ensure!(
+        page.eval::<bool>("[...document.querySelectorAll('#log .tool .bad')].some(line => line.innerText.includes('wobble is <b>not</b> defined'))").await?,
+        "what a language server found stands out"
+    );
+    // My answer, and the steps of a subagent.
+    let asks = "question Which colour?";
+    let (shown, ()) = tokio::try_join!(
+        card(&page, &server, &session, nth, asks),
+        answer_when_asked(&server, "Blue")
+    )?;
+    check(asks, &shown, &["question"], &["Which colour?", "Blue"]);
+    nth += 1;
+    // A model of another name gets patches.
+    let patch =
+        "*** Begin Patch\\n*** Update File: src/sum.rs\\n@@\\n-    a\\n+    a + 1\\n*** End Patch";
+    let patch = format!("tool apply_patch {{\"patchText\": \"{patch}\"}}");
+    let text = json!([{ "type": "text", "text": patch }]);
+    let model = json!({"providerID": "scripted", "modelID": "gpt-scripted"});
+    let url = format!("{}/session/{session}/prompt_async", server.url);
+    let body = json!({ "parts": text, "model": model });
+    let sent = reqwest::Client::new().post(url).json(&body).send().await?;
+    sent.error_for_status()?;
+    let shown = shown_card(&page, &server, &session, nth, &patch).await?;
+    check(&patch, &shown, &["apply_patch", "+1", "−1"], &["a + 1"]);
+    let patched = fs::read_to_string(folder.join("src/sum.rs"))?;
+    ensure!(patched.contains("    a + 1\n"), "{patched}");
+    nth += 1;
+    let task = "task { say child finished }";
+    let shown = card(&page, &server, &session, nth, task).await?;
+    check(task, &shown, &["Scripted subtask"], &["child finished"]);
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ensure!(
+        !page
+            .eval::<bool>("document.querySelector('#log .tool b:not(pre b, code b)') !== null")
             .await?
     );
     page.assert_clean().await

@@ -4,20 +4,14 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use testkit::chromium::{Page, Viewport};
 
-use crate::bench::{Front, PATIENCE, created, run};
+use crate::bench::{Front, PATIENCE, created, listed, run};
 
 /// Titles of the rows that can be seen, from the first to the last.
 pub(crate) const TITLES: &str = "[...document.querySelectorAll('[data-k=tree-list] > li')]
     .filter(row => row.checkVisibility()).map(row => row.querySelector('.name').textContent)";
 
 pub(crate) async fn titles(page: &Page, wanted: &[&str]) -> Result<()> {
-    let wanted = serde_json::to_string(&serde_json::to_string(wanted)?)?;
-    let same = format!("JSON.stringify({TITLES}) === {wanted}");
-    if let Err(error) = page.wait_for(&same, PATIENCE).await {
-        let seen: Vec<String> = page.eval(TITLES).await?;
-        return Err(error.context(format!("{seen:?} instead of {wanted}")));
-    }
-    Ok(())
+    listed(page, TITLES, wanted).await
 }
 
 pub(crate) async fn named(front: &Front, title: &str, parent: Option<&str>) -> Result<String> {

@@ -18,13 +18,14 @@ const FLAT: usize = 24 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_viewer_costs_nothing_and_is_right_when_it_wakes() -> Result<()> {
+    let stage = Stage::begin().await?;
     let Stage {
-        bench: _bench,
         server,
         drovers,
         instance,
         browser,
-    } = Stage::begin().await?;
+        ..
+    } = &stage;
     let suspended = Proxy::of(&drovers.url).await?;
     let made = created(&server, &json!({})).await?;
     let path = drovers.path_of(&instance, &made).await?;

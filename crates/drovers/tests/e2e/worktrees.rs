@@ -2,24 +2,14 @@
 //! real repository.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testkit::chromium::{Chromium, Page, Viewport};
 
-use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, page, until};
+use crate::bench::{Bench, Drovers, LAST_TEXT, PATIENCE, git, page, repository, until};
 use crate::consent::{A_WHILE, pause};
-
-fn git(folder: &Path, args: &[&str]) -> Result<String> {
-    let done = Command::new("git")
-        .args(args)
-        .current_dir(folder)
-        .output()?;
-    ensure!(done.status.success(), "git {args:?}: {done:?}");
-    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
-}
 
 /// A repository with one commit of these files, and the hub's own OpenCode in it.
 struct Scene {
@@ -35,21 +25,8 @@ impl Scene {
         let folder = bench.path("proj");
         fs::create_dir_all(&folder)?;
         let folder = folder.canonicalize()?;
-        git(&folder, &["init", "--quiet", "--initial-branch=main"])?;
-        git(&folder, &["config", "user.name", "A"])?;
-        git(&folder, &["config", "user.email", "a@example.org"])?;
-        for (name, text) in files {
-            let path = folder.join(name);
-            fs::create_dir_all(path.parent().context("a folder")?)?;
-            fs::write(path, text)?;
-        }
-        git(&folder, &["add", "--all"])?;
-        git(&folder, &["commit", "--quiet", "--message", "first"])?;
-        let command = bench.drovers_in("proj", &bench.path("log")).await?;
-        let drovers = Drovers::of(command).await?;
-        let instance = drovers
-            .instance(|one| one["folder"].is_string() && one["status"] == "connected")
-            .await?;
+        repository(&folder, files)?;
+        let (drovers, instance) = Drovers::in_folder(&bench).await?;
         Ok(Self {
             bench,
             folder,
@@ -197,6 +174,35 @@ async fn a_session_gets_a_work_tree_of_its_own_and_its_branch_comes_back() -> Re
         .await?;
     git(&tree, &["add", "--all"])?;
     git(&tree, &["commit", "--quiet", "--message", "made"])?;
+
+    // Another branch can be chosen, for which the merge is tried at once; what it did not take is said.
+    git(&scene.folder, &["branch", "release"])?;
+    git(&scene.folder, &["branch", "taken", "fix-login"])?;
+    press(&page, &["g", "w"], OPEN_LIST).await?;
+    let into = "document.querySelector('#worktrees [data-branch=\"fix-login\"] [name=into]')";
+    assert_eq!(page.eval::<String>(&format!("{into}.value")).await?, "main");
+    let choose = |branch: &str| {
+        format!(
+            "({into}.value = '{branch}', {into}.dispatchEvent(new Event('change', {{ bubbles: true }})))"
+        )
+    };
+    page.eval::<bool>(&choose("release")).await?;
+    page.wait_for("document.querySelector('#worktrees [data-branch=\"fix-login\"] .tried:not([hidden])')?.innerText === 'Nothing conflicts: 1 commit would go to release.'", PATIENCE).await?;
+    page.eval::<bool>(&choose("taken")).await?;
+    page.wait_for("document.querySelector('#worktrees [data-branch=\"fix-login\"] .problem:not([hidden])')?.innerText.includes('taken has all commits of fix-login already')", PATIENCE).await?;
+    page.eval::<bool>(&choose("release")).await?;
+    page.click("#worktrees [data-branch='fix-login'] [data-act=merge]")
+        .await?;
+    page.wait_for("document.querySelector('#confirm[open]')?.innerText.includes('Bring 1 commit of fix-login to release?')", PATIENCE).await?;
+    pause(&page, A_WHILE).await?;
+    page.click("#confirm button[value=yes]").await?;
+    page.wait_for(
+        "document.querySelector('#undos')?.innerText.includes('fix-login is in release now')",
+        PATIENCE,
+    )
+    .await?;
+    ensure!(git(&scene.folder, &["ls-tree", "--name-only", "release"])?.contains("made"));
+    ensure!(!scene.folder.join("made").exists());
 
     // Merged after the dry run, into the branch that it began at.
     press(&page, &["g", "w"], OPEN_LIST).await?;

@@ -1,9 +1,10 @@
 //! Search in the conversations of all instances: keeps the index, and answers queries.
 //!
 //! A task reads sessions that changed since they were indexed, newest first, page by page from their servers, one at a time and apart
-//! from the live path. What was read is noted, so that a hub that starts again goes on there. A session that runs is indexed again
+//! from the live path. Then it reads on the lists of sessions that servers cut. What was read is noted, so that a hub that starts again goes on there. A session that runs is indexed again
 //! when it rests. Deleted sessions and removed instances are not shown from that moment on, and leave the file soon after.
 
+mod beyond;
 mod look;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use model::ids::InstanceId;
 use model::time::Timestamp;
 use search::{Index, IndexError, Indexed, Page, Query, QueryError, SessionKey, doc};
 use serde::Serialize;
@@ -19,6 +21,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
+use self::beyond::Beyond;
 use self::look::{Due, Look, Places};
 use super::port::{Server, ServerError, Servers, Sessions};
 use super::{CommandError, Commands};
@@ -36,6 +39,8 @@ struct Inner {
     path: PathBuf,
     index: OnceCell<Index>,
     progress: Mutex<Progress>,
+    /// Sessions that servers do not list, as far as they were read.
+    beyond: Mutex<BTreeMap<InstanceId, Beyond>>,
     queries: Semaphore,
 }
 
@@ -52,7 +57,7 @@ pub struct Progress {
     pub away: usize,
     /// Sessions of instances that the journal leaves out: they are not indexed.
     pub left_out: usize,
-    /// Instances with sessions that are older than those that their servers listed: these are indexed once they are listed.
+    /// Instances with sessions that are older than those that their servers listed, and that are not all read yet.
     pub cut: usize,
     /// Why nothing is indexed at present.
     pub problem: Option<String>,
@@ -101,6 +106,7 @@ impl Search {
             path,
             index: OnceCell::new(),
             progress: Mutex::default(),
+            beyond: Mutex::default(),
             queries: Semaphore::new(limits::SEARCHES),
         }))
     }
@@ -181,7 +187,9 @@ where
         }
         let permit = search.0.queries.acquire().await;
         let index = search.index().await?.clone();
-        let places = self.engine.read(|state| Places::of(state, &query.places));
+        let places = self
+            .engine
+            .read(|state| search.beyond(|beyond| Places::of(state, &query.places, beyond)));
         let found = blocking(move || Ok((index.find(&query, most, &places)?, places)));
         let (found, places) = found.await?;
         drop(permit);
@@ -215,18 +223,25 @@ where
             read: BTreeMap::new(),
         };
         while !self.engine.has_ended() {
-            if !self.index_due(&mut keeping).await {
-                sleep(limits::SEARCH_EVERY).await;
+            if self.index_due(&mut keeping).await {
+                continue;
             }
+            // All that is listed is indexed: then what is beyond the lists.
+            let pause = match self.list_on(search).await {
+                true => limits::SEARCH_PACE,
+                false => limits::SEARCH_EVERY,
+            };
+            sleep(pause).await;
         }
     }
 
     /// Indexes the sessions that are due most, with pauses. False if there are none.
     async fn index_due(&self, keeping: &mut Keeping<'_>) -> bool {
         let log = self.engine.log();
-        let look = self
+        let mut look = self
             .engine
             .read(|state| Look::of(state, |id| log.is_private(id)));
+        keeping.search.beyond(|beyond| look.go_beyond(beyond));
         keeping.ran.extend(look.running());
         self.forget_gone(keeping, &look).await;
         let due = keeping.due(&look);
@@ -250,6 +265,9 @@ where
                 keeping.read.remove(&next.key);
             }
             Ok(()) => {}
+            Err(CommandError::Upstream(ServerError::NotFound(_))) if next.directory.is_some() => {
+                keeping.forget_beyond(&next.key);
+            }
             Err(error) => {
                 let (instance, session) = &next.key;
                 tracing::debug!(%instance, %session, %error, "a session was not indexed");
@@ -266,7 +284,10 @@ where
         due: &Due,
     ) -> Result<(), CommandError> {
         let (instance, session) = &due.key;
-        let server = self.at_session(instance, session).await?;
+        let server = match &due.directory {
+            Some(directory) => self.server(instance).await?.at(directory),
+            None => self.at_session(instance, session).await?,
+        };
         let indexed = keeping.known.get(&due.key).cloned().unwrap_or_default();
         let whole_before = indexed.seen.is_some();
         // A read that was interrupted goes on with older pages: what came since is read next, as of a session that changed.
@@ -388,7 +409,15 @@ impl Keeping<'_> {
         Ok(())
     }
 
+    fn forget_beyond(&self, (instance, session): &SessionKey) {
+        self.search.beyond(|all| {
+            let beyond = all.get_mut(instance);
+            beyond.and_then(|beyond| beyond.sessions.remove(session))
+        });
+    }
+
     fn forget(&mut self, key: &SessionKey) {
+        self.forget_beyond(key);
         self.known.remove(key);
         self.ran.remove(key);
         self.failed.remove(key);

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::json::Json;
-use model::state::{MessageInfo, Part};
+use model::state::{MessageInfo, Part, SessionInfo};
+use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use super::server_error::ServerError;
@@ -39,6 +40,9 @@ pub struct SessionFound {
     /// All fields of the session, in the server's own format.
     pub raw: Json,
 }
+
+/// Sessions, and the time before which there are more.
+pub type OlderPage = (Vec<SessionInfo>, Option<Timestamp>);
 
 /// A model by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -275,6 +279,13 @@ pub trait Sessions: Server {
         &self,
         most: usize,
     ) -> impl Future<Output = Result<Vec<SessionFound>, ServerError>> + Send;
+
+    /// A page of the scoped folder's sessions that last changed before a time of the server, newest first, with the time before which
+    /// there are more; `None` if the server has no such list.
+    fn older(
+        &self,
+        before: Timestamp,
+    ) -> impl Future<Output = Result<Option<OlderPage>, ServerError>> + Send;
 
     /// A page of a session's messages: the newest, or those before a cursor; all messages without a
     /// limit.

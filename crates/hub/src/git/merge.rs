@@ -34,6 +34,8 @@ pub struct MergeCheck {
     pub behind: u64,
     /// Paths that conflict.
     pub conflicts: Vec<FilePath>,
+    /// Paths that are not tried, as the settings name a program that merges them: no program is run for a look.
+    pub untried: Vec<FilePath>,
     /// Files of the work tree that are not committed, and so not merged.
     pub uncommitted: Vec<FilePath>,
     /// The work tree in which the other branch is checked out.
@@ -77,6 +79,9 @@ impl Repository {
         let (tree, conflicts) = self
             .try_merge(&format!("refs/heads/{into}"), "HEAD")
             .await?;
+        let untried = self.driven(&conflicts).await?;
+        let tried = conflicts.into_iter();
+        let conflicts = tried.filter(|path| !untried.contains(path)).collect();
         let worktrees = self.worktrees().await?.into_iter();
         let mut of = worktrees.filter(|one| one.branch.as_deref() == Some(&into) && !one.gone);
         Ok(MergeCheck {
@@ -84,6 +89,7 @@ impl Repository {
             ahead,
             behind,
             conflicts,
+            untried,
             uncommitted: standing.changed,
             place: of.next().map(|one| one.path),
             into,
@@ -103,11 +109,50 @@ impl Repository {
         Ok((tree, if clean { Vec::new() } else { paths }))
     }
 
+    /// Those of these paths that a program of git's settings merges, by their attributes.
+    async fn driven(&self, paths: &[FilePath]) -> Result<Vec<FilePath>, GitError> {
+        let settings = |pattern: &'static str| {
+            let run = Run::read(&self.root, "config").args(["-z", "--get-regexp", pattern]);
+            async move { run.answer().await.map(|(_, printed)| printed) }
+        };
+        let name = |entry: &[u8]| {
+            let name = entry.split(|byte| *byte == b'\n').next()?;
+            let name = name.strip_prefix(b"merge.")?.strip_suffix(b".driver")?;
+            Some(name.to_owned())
+        };
+        let drivers = settings(r"^merge\..*\.driver$").await?;
+        let drivers: Vec<Vec<u8>> = drivers.split(|byte| *byte == 0).filter_map(name).collect();
+        if paths.is_empty() || drivers.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The driver of files without one of their own; the last setting counts.
+        let default = settings(r"^merge\.default$").await?;
+        let default = default.split(|byte| *byte == 0);
+        let default = default.filter_map(|entry| entry.strip_prefix(b"merge.default\n"));
+        let default = default.last().unwrap_or_default();
+        let mut input = Vec::new();
+        for path in paths {
+            input.extend_from_slice(path.as_bytes());
+            input.push(0);
+        }
+        let run = Run::read(&self.root, "check-attr").args(["-z", "--stdin", "merge"]);
+        let printed = run.input(input).go().await?;
+        let fields: Vec<&[u8]> = printed.split(|byte| *byte == 0).collect();
+        let driven = fields.chunks_exact(3).filter(|entry| {
+            let driver = match entry[2] {
+                b"unspecified" => default,
+                driver => driver,
+            };
+            drivers.iter().any(|known| known == driver)
+        });
+        Ok(driven.map(|entry| FilePath::new(entry[0])).collect())
+    }
+
     /// Brings this work tree's branch back. The caller has seen the check, which is made again.
     ///
     /// # Errors
-    /// Something is not committed, there is nothing to merge, the branches conflict, or git or one of its hooks refuses: nothing is
-    /// changed then.
+    /// Something is not committed, there is nothing to merge, the branches conflict, a merge needs a program of git's settings, or git or
+    /// one of its hooks refuses: nothing is changed then.
     pub async fn merge(&self, into: Option<&str>, how: MergeHow) -> Result<Merge, GitError> {
         let check = self.merge_check(into).await?;
         if !check.uncommitted.is_empty() {
@@ -117,9 +162,9 @@ impl Repository {
             )));
         }
         if check.ahead == 0 {
+            let MergeCheck { branch, into, .. } = check;
             return Err(GitError::Unsaved(format!(
-                "{} has no commit that {} lacks, so that there is nothing to merge",
-                check.branch, check.into
+                "{branch} has no commit that {into} lacks, so that there is nothing to merge"
             )));
         }
         if !check.conflicts.is_empty() {
@@ -127,6 +172,13 @@ impl Repository {
                 branch: check.branch,
                 into: check.into,
                 paths: check.conflicts,
+            });
+        }
+        if !check.untried.is_empty() {
+            return Err(GitError::Untried {
+                branch: check.branch,
+                into: check.into,
+                paths: check.untried,
             });
         }
         let rebased = match how {
@@ -147,7 +199,8 @@ impl Repository {
 
     async fn rebase_onto(&self, into: &str) -> Result<String, GitError> {
         let onto = format!("refs/heads/{into}");
-        let run = Run::write(&self.root, "rebase").args([&*onto]);
+        let run = Run::write(&self.root, "rebase").undriven();
+        let run = run.args([&*onto]);
         match run.words().await {
             Ok((out, words)) => Ok(joined(&out, words)),
             Err(error) => {
@@ -164,7 +217,8 @@ impl Repository {
     /// Merges in the work tree in which the other branch is checked out. Local changes there that are in the way make git refuse.
     async fn merge_here(&self, check: &MergeCheck) -> Result<Merge, GitError> {
         let (branch, message) = (format!("refs/heads/{}", check.branch), message(check));
-        let run = Run::write(&self.root, "merge").args(["--no-edit", "-m", &message, &branch]);
+        let run = Run::write(&self.root, "merge").undriven();
+        let run = run.args(["--no-edit", "-m", &message, &branch]);
         match run.words().await {
             Ok((out, words)) => {
                 let head = Run::read(&self.root, "rev-parse").args(["HEAD"]);
@@ -228,6 +282,6 @@ pub(crate) fn list_of(paths: &[FilePath]) -> String {
     let text = shown.collect::<Vec<_>>().join(", ");
     match paths.len().saturating_sub(limits::PATHS_NAMED) {
         0 => text,
-        more => format!("{text} and {more} more"),
+        more => format!("{text}, … (+{more})"),
     }
 }

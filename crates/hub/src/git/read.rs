@@ -262,13 +262,22 @@ impl Repository {
     /// # Errors
     /// git cannot be run, or refuses.
     pub async fn branches(&self) -> Result<Vec<String>, GitError> {
-        let run = Run::read(&self.root, "for-each-ref").args([
-            "--sort=-committerdate",
-            &format!("--count={}", limits::GIT_BRANCHES),
-            "--format=%(refname:short)",
-            "refs/heads",
-            "refs/remotes",
-        ]);
+        self.newest_refs(&["refs/heads", "refs/remotes"]).await
+    }
+
+    /// Branches of the repository itself, which can be merged into; those committed to last first.
+    ///
+    /// # Errors
+    /// git cannot be run, or refuses.
+    pub async fn own_branches(&self) -> Result<Vec<String>, GitError> {
+        self.newest_refs(&["refs/heads"]).await
+    }
+
+    async fn newest_refs(&self, below: &[&str]) -> Result<Vec<String>, GitError> {
+        let count = format!("--count={}", limits::GIT_BRANCHES);
+        let run = Run::read(&self.root, "for-each-ref");
+        let run = run.args(["--sort=-committerdate", &count, "--format=%(refname:short)"]);
+        let run = run.args(below);
         let printed = run.go().await?;
         let text = String::from_utf8_lossy(&printed);
         Ok(text.lines().map(str::to_owned).collect())

@@ -76,33 +76,31 @@ impl Repository {
     /// What keeps this work tree from being removed.
     async fn check_saved(&self, found: &Worktree) -> Result<(), GitError> {
         let standing = self.standing().await?;
-        let mut lost = Vec::new();
-        match standing.changed.len() {
-            0 => {}
-            1 => lost.push(format!(
-                "1 file that is not committed ({})",
-                super::list_of(&standing.changed)
-            )),
-            many => lost.push(format!(
-                "{many} files that are not committed ({})",
-                super::list_of(&standing.changed)
-            )),
-        }
-        match standing.own {
-            0 => {}
-            1 => lost.push("1 commit that is on no other branch, tag or remote".to_owned()),
-            many => lost.push(format!(
-                "{many} commits that are on no other branch, tag or remote"
-            )),
-        }
-        if lost.is_empty() {
-            return Ok(());
-        }
-        let name = found.branch.as_deref().unwrap_or("the work tree");
-        Err(GitError::Unsaved(format!(
-            "{name} has {}. Commit and merge it, or remove it all the same: its state is kept under a name then, from which it can be restored",
-            lost.join(" and ")
-        )))
+        let files = super::list_of(&standing.changed);
+        let unsaved = match standing.changed.len() {
+            1 => format!("1 file that is not committed ({files})"),
+            many => format!("{many} files that are not committed ({files})"),
+        };
+        let unmerged = match standing.own {
+            1 => "1 commit that is on no other branch, tag or remote".to_owned(),
+            many => format!("{many} commits that are on no other branch, tag or remote"),
+        };
+        let path = found.path.display().to_string();
+        let name = found.branch.as_deref().unwrap_or(&path);
+        // Each is a whole sentence, for other languages.
+        let lost = match (standing.changed.is_empty(), standing.own == 0) {
+            (true, true) => return Ok(()),
+            (false, true) => format!(
+                "{name} has {unsaved}. Commit and merge it, or remove it all the same: its state is kept under a name then, from which it can be restored"
+            ),
+            (true, false) => format!(
+                "{name} has {unmerged}. Commit and merge it, or remove it all the same: its state is kept under a name then, from which it can be restored"
+            ),
+            (false, false) => format!(
+                "{name} has {unsaved} and {unmerged}. Commit and merge it, or remove it all the same: its state is kept under a name then, from which it can be restored"
+            ),
+        };
+        Err(GitError::Unsaved(lost))
     }
 
     /// Makes a commit of the work tree as it is, under a name of its own, beside its index.

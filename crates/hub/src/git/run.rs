@@ -75,6 +75,8 @@ pub(super) struct Run {
     reads: bool,
     /// True if neither hooks nor filters of the repository's own configuration may run.
     guarded: bool,
+    /// True if no program may merge files.
+    undriven: bool,
     bytes: usize,
     time: Duration,
     program: &'static str,
@@ -93,6 +95,7 @@ impl Run {
             variables: Vec::new(),
             reads: true,
             guarded: false,
+            undriven: false,
             bytes: limits::GIT_LIST_BYTES,
             time: limits::GIT_READ,
             program: "git",
@@ -114,6 +117,14 @@ impl Run {
     pub(super) fn guarded(self) -> Self {
         Self {
             guarded: true,
+            ..self
+        }
+    }
+
+    /// Without the programs of git's settings that merge files, whoever set them: a file that needs one conflicts.
+    pub(super) fn undriven(self) -> Self {
+        Self {
+            undriven: true,
             ..self
         }
     }
@@ -170,9 +181,9 @@ impl Run {
         }
     }
 
-    /// Turns off filters for this run: all of them for a read, those of the repository's own configuration else. Whoever can write that
-    /// configuration, such as an agent that may edit files, could otherwise have a program run by a look at the changes. The names are
-    /// looked up for each run, and passed as variables: a name may have any character.
+    /// Turns off filters for this run: all of them for a read, those of the repository's own configuration for a guarded one. Whoever can
+    /// write that configuration, such as an agent that may edit files, could otherwise have a program run by a look at the changes. The
+    /// names are looked up for each run, and passed as variables: a name may have any character.
     async fn without_filters(&mut self) -> Result<(), GitError> {
         let names = Self::read(&self.folder, "config").args([
             "-z",
@@ -190,11 +201,17 @@ impl Run {
         let mut fields = names.split(|byte| *byte == 0);
         let mut count = 0;
         while let (Some(scope), Some(name)) = (fields.next(), fields.next()) {
-            if !self.reads && matches!(scope, b"system" | b"global") {
+            let is_driver = name.ends_with(b".driver");
+            let is_off = match (is_driver && self.undriven, self.guarded) {
+                (true, _) => true,
+                (false, false) if !self.reads => false,
+                _ => self.reads || !matches!(scope, b"system" | b"global"),
+            };
+            if !is_off {
                 continue;
             }
             // A driver that fails leaves a conflict.
-            let fails = name.ends_with(b".required") || name.ends_with(b".driver");
+            let fails = name.ends_with(b".required") || is_driver;
             let value = if fails { "false" } else { "" };
             self.variables.push((
                 format!("GIT_CONFIG_KEY_{count}").into(),
@@ -220,7 +237,7 @@ impl Run {
 
     /// Runs it to its end: its status, what it printed, and its messages.
     async fn ended(&mut self) -> Result<(ExitStatus, Vec<u8>, String), GitError> {
-        if self.guarded || (self.reads && COMPARES.contains(&self.command)) {
+        if self.guarded || self.undriven || (self.reads && COMPARES.contains(&self.command)) {
             self.without_filters().await?;
         }
         // The semaphore is never closed.

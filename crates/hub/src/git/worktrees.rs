@@ -109,6 +109,14 @@ impl Repository {
         ))
     }
 
+    /// The folder of a work tree that is made for this branch.
+    ///
+    /// # Errors
+    /// As of [`beside`](Self::beside).
+    pub async fn place_of(&self, branch: &str) -> Result<PathBuf, GitError> {
+        Ok(place_in(&self.beside().await?, branch))
+    }
+
     /// What a new work tree of this name would be: from the commit that is checked out here. Of a name that a person did not choose
     /// another one is made where it is taken.
     ///
@@ -127,7 +135,7 @@ impl Repository {
                 1 => name.to_owned(),
                 nth => format!("{name}-{nth}"),
             };
-            let path = beside.join(branch.replace('/', "-"));
+            let path = place_in(&beside, &branch);
             let taken = tokio::fs::symlink_metadata(&path).await.is_ok();
             if !taken && !self.has_branch(&branch).await? {
                 let base = head.branch;
@@ -270,6 +278,10 @@ impl Repository {
         let run = run.args(["--branches", "--tags", "--remotes"]);
         Ok(line(&run.go().await?).parse().unwrap_or_default())
     }
+}
+
+fn place_in(beside: &Path, branch: &str) -> PathBuf {
+    beside.join(branch.replace('/', "-"))
 }
 
 fn path_of(bytes: Vec<u8>) -> PathBuf {

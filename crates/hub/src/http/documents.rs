@@ -171,6 +171,9 @@ async fn document(
     look: Viewport,
     before: Option<MessageId>,
 ) -> Response {
+    if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
+        list_session(app, instance, session).await;
+    }
     let ViewerPosition { seen, exists, kept } =
         position::open(app.hub().live(), look, before.as_ref()).await;
     let status = if exists {
@@ -204,6 +207,25 @@ async fn document(
     match html {
         Some(html) => (status, Html(html)).into_response(),
         None => Problem::internal("The page could not be drawn").into_response(),
+    }
+}
+
+/// Has a session in the state that its server knows and no list named, such as a very old one that was found.
+async fn list_session(app: &App, instance: &InstanceId, session: &SessionId) {
+    let is_unlisted = |state: &State| {
+        let instance = state.instances.get(instance);
+        instance.is_some_and(|instance| {
+            let known = instance.sessions.contains_key(session);
+            instance.is_live()
+                && instance.listed
+                && !known
+                && !instance.tombstones.contains(session)
+        })
+    };
+    if app.hub().engine().read(is_unlisted)
+        && app.commands().session(instance, session).await.is_ok()
+    {
+        app.hub().read_session(instance, session).await;
     }
 }
 

@@ -45,6 +45,8 @@ struct LogHealth {
     begin: String,
     /// Cursor after the newest event.
     end: String,
+    /// Cursor after the newest event that the journal has: what came since would be lost with the process.
+    stored: String,
 }
 
 /// The state of the journal.
@@ -170,6 +172,7 @@ pub(super) async fn read(State(app): State<App>) -> Json<Health> {
         log: LogHealth {
             begin: engine.log().begin().to_string(),
             end: engine.log().end().to_string(),
+            stored: engine.log().stored_end().to_string(),
         },
         notices: notices.chain(now).collect(),
         journal: JournalHealth::of(engine.journal().status().borrow().clone()),

@@ -150,7 +150,8 @@ impl From<GitError> for Problem {
             GitError::Stale
             | GitError::Taken(_)
             | GitError::Unsaved(_)
-            | GitError::Conflicts { .. } => StatusCode::CONFLICT,
+            | GitError::Conflicts { .. }
+            | GitError::Untried { .. } => StatusCode::CONFLICT,
             GitError::Missing | GitError::System(_) => StatusCode::INTERNAL_SERVER_ERROR,
             GitError::Slow { .. } => StatusCode::GATEWAY_TIMEOUT,
             GitError::Failed { .. }

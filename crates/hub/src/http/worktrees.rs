@@ -46,6 +46,7 @@ impl From<MakeError> for Problem {
         match error {
             MakeError::Git(error) => error.into(),
             MakeError::Folder(error) => error.into(),
+            MakeError::Command(error) => error.into(),
             MakeError::Setup(_) | MakeError::OtherSetup => Self::setup(detail),
             MakeError::Disk(_) => Self::of_worktree(StatusCode::INSUFFICIENT_STORAGE, detail),
             MakeError::Busy => Self::of_worktree(StatusCode::SERVICE_UNAVAILABLE, detail),

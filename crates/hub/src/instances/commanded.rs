@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use model::ids::{InstanceId, MessageId, SessionId};
+use model::time::Timestamp;
 use opencode::client::{AgentInfo, ProviderInfo};
 use opencode::{ClientError, client, wire};
 use serde::Serialize;
 
 use super::{Hub, LinkedServer};
 use crate::command::port::{
-    AgentFound, ChangedFile, CommandFound, Folders, Lookups, MessagePage, NewSession,
+    AgentFound, ChangedFile, CommandFound, Folders, Lookups, MessagePage, NewSession, OlderPage,
     PermissionReply, Server, ServerError, Servers, SessionFound, Sessions,
 };
 use crate::command::{Change, ModelChoice, ModelOffer};
+use crate::ingest::assemble;
 use crate::ingest::dialect::{self, Dialect};
 use crate::limits;
 use crate::registry::AddError;
@@ -137,6 +139,18 @@ impl Sessions for LinkedServer {
     async fn newest(&self, most: usize) -> Result<Vec<SessionFound>, ServerError> {
         let listed = self.client.sessions(Some(most)).await?.value;
         Ok(listed.into_iter().map(found).collect())
+    }
+
+    async fn older(&self, before: Timestamp) -> Result<Option<OlderPage>, ServerError> {
+        if self.dialect == Dialect::Sketch {
+            return Ok(None);
+        }
+        let page = self
+            .client
+            .sessions_before(before.0, limits::SESSIONS)
+            .await?;
+        let page = assemble::older(page, before);
+        Ok(Some((page.sessions, page.older)))
     }
 
     async fn messages(

@@ -1,6 +1,6 @@
 //! A session in a work tree of its own: git makes the work tree, ignored files are copied, the session is created with the prompt as its
 //! draft, the set-up command runs, the prompt is sent. It goes on if the caller leaves; what a kill of the hub cuts off is there, with the
-//! prompt as a draft.
+//! prompt as a draft, and the same command again with the same key goes on with that work tree.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,11 +10,13 @@ use model::ids::{InstanceId, SessionId};
 use model::plain;
 use model::state::Origin;
 use rand::Rng as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Hub;
-use crate::command::{Commands, Create, Prompt};
+use crate::command::{
+    CommandError, Commands, Create, KeyedTree, Prompt, TreeClaim, TreeKey, TreeStage,
+};
 use crate::git::{GitError, Included, NewTree, Repository, Setup};
 use crate::limits;
 use crate::registry::AddError;
@@ -23,7 +25,7 @@ use crate::workspace::{Folder, FolderError, Untrusted};
 use crate::worktrees::{self, Job, Stage};
 
 /// A session in a work tree of its own.
-#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWorktree {
     /// Its first prompt; none is sent if absent.
@@ -39,14 +41,16 @@ pub struct NewWorktree {
     /// Title of the session; chosen by the server if absent.
     #[serde(default)]
     pub title: Option<String>,
-    /// The fingerprint of the set-up command that a person read and allows; it is remembered. Requires the role `admin`.
-    #[serde(default)]
+    /// The fingerprint of the set-up command that a person read and allows; it is remembered. Requires the role `admin`. Not part of the
+    /// content that an idempotency key stands for.
+    #[serde(default, skip_serializing)]
     pub allow_setup: Option<String>,
     /// True if the set-up command is not run.
     #[serde(default)]
     pub skip_setup: bool,
-    /// True if a person trusts the configuration in the folders above the new work tree. Requires the role `admin`.
-    #[serde(default)]
+    /// True if a person trusts the configuration in the folders above the new work tree. Requires the role `admin`. Not part of that
+    /// content either.
+    #[serde(default, skip_serializing)]
     pub trust: bool,
 }
 
@@ -77,19 +81,19 @@ pub enum MakeError {
     #[error(transparent)]
     Folder(#[from] AddError),
     /// Nobody allowed the set-up command.
-    #[error("the project has a set-up command, and nobody has allowed its content yet. Read it, then allow it or leave it out:\n{}", .0.content)]
+    #[error("the project has a set-up command, and nobody has allowed its content yet. Read it, then allow it or leave it out:\n{content}", content = .0.content)]
     Setup(Box<Setup>),
     /// Another content was allowed.
     #[error("the set-up command is another one than the one that was read. Read it again")]
     OtherSetup,
     /// The allowed content cannot be stored.
-    #[error("the hub cannot store what was allowed: {0}. Nothing was done")]
+    #[error("the hub cannot store what was allowed: {error}. Nothing was done", error = .0)]
     Disk(std::io::Error),
+    /// The idempotency key belongs to another command, or cannot be stored.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// Too many go on.
-    #[error(
-        "{} work trees are being made, which is the limit",
-        limits::WORKTREE_JOBS
-    )]
+    #[error("{most} work trees are being made, which is the limit", most = limits::WORKTREE_JOBS)]
     Busy,
 }
 
@@ -105,6 +109,16 @@ impl Hub {
         let text = new.prompt.as_ref().map_or("", |prompt| &prompt.text);
         let name = chosen.map_or_else(|| branch_name(text), str::to_owned);
         let tree = repository.plan_worktree(&name, chosen.is_some()).await?;
+        self.plan_of(folder, repository, tree).await
+    }
+
+    /// What making this work tree would do.
+    async fn plan_of(
+        &self,
+        folder: &Path,
+        repository: Repository,
+        tree: NewTree,
+    ) -> Result<Plan, MakeError> {
         let setup = repository.setup(&tree.commit).await?;
         let allowed = setup.as_ref().is_some_and(|setup| {
             let known = self.setups();
@@ -128,61 +142,53 @@ impl Hub {
     }
 
     /// Makes a work tree of a folder with a session in it. Returns once it has begun; [`making`](Self::making) has the progress. The same
-    /// key returns the same one, as long as the hub runs.
+    /// key returns the same one, also after a restart of the hub, which then does what is missing of it.
     ///
     /// # Errors
-    /// A person has to allow the set-up command or to trust a folder first, or git refuses: nothing is made then.
+    /// A person has to allow the set-up command or to trust a folder first, git refuses, or the key belongs to another command: nothing
+    /// is made then.
     pub async fn make_worktree(
         &self,
+        commands: &Commands<Self>,
         instance: &InstanceId,
         folder: &Path,
         new: NewWorktree,
         key: Option<&str>,
     ) -> Result<Job, MakeError> {
+        let claim = match key {
+            Some(key) => Some(commands.claim_tree(instance, key, &new).await?),
+            None => None,
+        };
         let random = || format!("{:032x}", rand::rng().random::<u128>());
         let key = key.map_or_else(random, str::to_owned);
         let id = job_id(instance, &key);
         if let Some(known) = self.making().get(instance, &id) {
             return Ok(known);
         }
-        let plan = self.plan_worktree(folder, &new).await?;
-        let setup = self.allowed_setup(&plan, &new)?;
-        self.check_above(instance, &plan.tree.path, new.trust)?;
-        let job = Job {
-            id: id.clone(),
-            instance: Some(instance.clone()),
-            branch: plan.tree.branch.clone(),
-            path: plan.tree.path.display().to_string(),
-            base: plan.tree.base.clone(),
-            ..Job::default()
-        };
-        if !self.making().add(job.clone()) {
-            return Err(MakeError::Busy);
-        }
         let making = Making {
             hub: self.clone(),
-            commands: self.commands(),
+            commands: commands.clone(),
             instance: instance.clone(),
-            id: id.clone(),
+            id,
             key,
+            stored: claim.as_ref().map(|claim| claim.key.clone()),
             new,
         };
-        tokio::spawn(async move {
-            let ended = caught(making.make(plan, setup)).await;
-            let problem = match ended {
-                Ok(Ok(())) => None,
-                Ok(Err(problem)) => Some(problem),
-                Err(panic) => Some(format!("Internal error of the hub: {panic}")),
-            };
-            making.hub.making().change(&id, |job| {
-                job.stage = match problem {
-                    Some(_) => Stage::Failed,
-                    None => Stage::Done,
-                };
-                job.problem = problem;
-            });
-        });
-        Ok(job)
+        let begun = claim.as_ref().and_then(|claim| claim.begun.clone());
+        let is_new = begun.is_none();
+        let job = match begun {
+            Some(tree) if tree.stage != TreeStage::Making => {
+                making.ended_before(folder, tree).await
+            }
+            begun => making.begin(folder, begun).await,
+        };
+        if job.is_err()
+            && is_new
+            && let Some(TreeClaim { key, .. }) = claim
+        {
+            commands.release_tree(key).await;
+        }
+        job
     }
 
     /// The set-up command to be run, if a person allowed it, before or now.
@@ -258,6 +264,19 @@ fn job_id(instance: &InstanceId, key: &str) -> String {
         .collect()
 }
 
+/// The problem of a set-up command that an earlier hub has begun.
+const CUT_OFF: &str = "The set-up command was begun before the hub restarted and did not succeed";
+
+/// The work tree that a key stands for, in the repository that it was made of.
+async fn tree_of(repository: &Repository, begun: KeyedTree) -> Result<NewTree, GitError> {
+    Ok(NewTree {
+        path: repository.place_of(&begun.branch).await?,
+        branch: begun.branch,
+        commit: begun.commit,
+        base: begun.base,
+    })
+}
+
 /// A work tree that is being made.
 struct Making {
     hub: Hub,
@@ -265,14 +284,114 @@ struct Making {
     instance: InstanceId,
     id: String,
     key: String,
+    /// The key under which is stored how far it is; none if the caller gave no key.
+    stored: Option<TreeKey>,
     new: NewWorktree,
 }
 
 impl Making {
+    /// Begins to make a new work tree, or goes on with the one that an earlier command with the same key has begun.
+    async fn begin(self, folder: &Path, begun: Option<KeyedTree>) -> Result<Job, MakeError> {
+        let hub = self.hub.clone();
+        let plan = match begun {
+            None => hub.plan_worktree(folder, &self.new).await?,
+            Some(begun) => {
+                let repository = Repository::open(folder).await?;
+                let tree = tree_of(&repository, begun).await?;
+                hub.plan_of(folder, repository, tree).await?
+            }
+        };
+        let setup = hub.allowed_setup(&plan, &self.new)?;
+        hub.check_above(&self.instance, &plan.tree.path, self.new.trust)?;
+        // Before git makes anything: else the same key could make a second one.
+        self.store(&plan.tree, TreeStage::Making, None).await?;
+        let job = self.job(&plan.tree);
+        if !hub.making().add(job.clone()) {
+            return Err(MakeError::Busy);
+        }
+        tokio::spawn(async move {
+            let ended = caught(self.make(plan, setup)).await;
+            let problem = match ended {
+                Ok(Ok(())) => None,
+                Ok(Err(problem)) => Some(problem),
+                Err(error) => Some(format!("Internal error of the hub: {error}")),
+            };
+            hub.making().change(&self.id, |job| {
+                job.stage = match problem {
+                    Some(_) => Stage::Failed,
+                    None => Stage::Done,
+                };
+                job.problem = problem;
+            });
+        });
+        Ok(job)
+    }
+
+    /// The work tree of an earlier command with the same key, of which nothing more is done.
+    async fn ended_before(self, folder: &Path, begun: KeyedTree) -> Result<Job, MakeError> {
+        let (stage, session) = (begun.stage, begun.session.clone());
+        let repository = Repository::open(folder).await?;
+        let tree = tree_of(&repository, begun).await?;
+        let problem = (stage == TreeStage::SetUp).then(|| CUT_OFF.to_owned());
+        let job = Job {
+            stage: match problem {
+                Some(_) => Stage::Failed,
+                None => Stage::Done,
+            },
+            session,
+            problem,
+            ..self.job(&tree)
+        };
+        match self.hub.making().add(job.clone()) {
+            true => Ok(job),
+            false => Err(MakeError::Busy),
+        }
+    }
+
+    fn job(&self, tree: &NewTree) -> Job {
+        Job {
+            id: self.id.clone(),
+            instance: Some(self.instance.clone()),
+            branch: tree.branch.clone(),
+            path: tree.path.display().to_string(),
+            base: tree.base.clone(),
+            ..Job::default()
+        }
+    }
+
+    /// Stores how far the work tree is, for the same key again.
+    async fn store(
+        &self,
+        tree: &NewTree,
+        stage: TreeStage,
+        session: Option<&SessionId>,
+    ) -> Result<(), CommandError> {
+        let Some(key) = &self.stored else {
+            return Ok(());
+        };
+        let tree = KeyedTree {
+            stage,
+            commit: tree.commit.clone(),
+            branch: tree.branch.clone(),
+            base: tree.base.clone(),
+            session: session.cloned(),
+        };
+        self.commands.store_tree(key, &tree).await
+    }
+
+    /// The work tree in its folder: made now, or by an earlier command with the same key.
+    async fn tree(&self, plan: &Plan) -> Result<Repository, GitError> {
+        let there = plan.repository.worktree(&plan.tree.path).await;
+        match there {
+            Ok(tree) if self.stored.is_some() && !tree.gone => Repository::open(&tree.path).await,
+            _ => plan.repository.add_worktree(&plan.tree).await,
+        }
+    }
+
     /// Makes it. The sentence says what went wrong; what was made until then stays.
     async fn make(&self, plan: Plan, setup: Option<Setup>) -> Result<(), String> {
-        let made = plan.repository.add_worktree(&plan.tree).await;
-        let made = made.map_err(|error| sentence(&error.to_string()))?;
+        let made = self.tree(&plan).await;
+        let made = made.map_err(|error| error.to_string())?;
         let copied = plan
             .repository
             .copy_included(plan.included.clone(), &made)
@@ -287,19 +406,30 @@ impl Making {
         self.keep_draft(&session).await;
         if let Some(setup) = &setup {
             self.stage(Stage::SetUp);
+            let stored = self.store(&plan.tree, TreeStage::SetUp, Some(&session));
+            stored.await.map_err(|error| error.to_string())?;
             let (jobs, source) = (self.hub.making(), plan.repository.root());
             worktrees::run(jobs, &self.id, setup, made.root(), source).await?;
         }
-        let Some(prompt) = &self.new.prompt else {
-            return Ok(());
-        };
+        if let Some(prompt) = &self.new.prompt {
+            self.prompt(&session, prompt).await?;
+        }
+        let stored = self.store(&plan.tree, TreeStage::Done, Some(&session));
+        if let Err(error) = stored.await {
+            tracing::warn!(%error, "the same key again will look at the work tree first");
+        }
+        Ok(())
+    }
+
+    async fn prompt(&self, session: &SessionId, prompt: &Prompt) -> Result<(), String> {
         self.stage(Stage::Prompt);
         let (commands, key) = (&self.commands, Some(&*self.key));
         let sent = commands
-            .prompt(&self.instance, &session, prompt.clone(), key)
+            .prompt(&self.instance, session, prompt.clone(), key)
             .await;
-        sent.map_err(|error| sentence(&error.to_string()))?;
+        sent.map_err(|error| error.to_string())?;
         let (drafts, instance) = (self.hub.drafts().clone(), self.instance.clone());
+        let session = session.clone();
         let forget = move || drafts.forget(&instance, Some(session.as_str()));
         // A draft that stays is seen, and can be deleted.
         let _forgotten = tokio::task::spawn_blocking(forget).await;
@@ -346,7 +476,7 @@ impl Making {
         let resolved = tokio::task::spawn_blocking(resolve).await;
         let resolved =
             resolved.unwrap_or_else(|_| Err(FolderError::Missing(made.root().to_owned()).into()));
-        resolved.map_err(|error| sentence(&error.to_string()))
+        resolved.map_err(|error| error.to_string())
     }
 
     async fn session(&self, folder: &Folder) -> Result<SessionId, String> {
@@ -359,7 +489,7 @@ impl Making {
             .commands
             .create_session(&self.instance, new, Some(&self.key))
             .await;
-        let made = made.map_err(|error| sentence(&error.to_string()))?;
+        let made = made.map_err(|error| error.to_string())?;
         let id = made["id"]
             .as_str()
             .ok_or("The server gave the session no id")?;
@@ -379,11 +509,4 @@ impl Making {
             tracing::warn!(%error, "the prompt of a new work tree is no draft on the disk");
         }
     }
-}
-
-/// With a capital letter at its beginning.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string());
-    first.unwrap_or_default() + chars.as_str()
 }

@@ -411,6 +411,21 @@ impl Hub {
         }
     }
 
+    /// Loads a session that no list named. False if the instance does not exist, is not connected, or does not answer in time.
+    pub async fn read_session(&self, id: &InstanceId, session: &SessionId) -> bool {
+        let Some(asks) = self.0.instances.asks(id) else {
+            return false;
+        };
+        let ask = SupervisorCommand::Session(session.clone());
+        if asks.send(ask).await.is_err() {
+            return false;
+        }
+        let read = self
+            .engine()
+            .until(|state| state.session(id, session).is_some());
+        timeout(limits::SESSION_WAIT, read).await.is_ok()
+    }
+
     /// Loads a page of older sessions, for each folder whose list is truncated. False if the instance does not exist,
     /// is not connected, or does not answer in time.
     pub async fn read_older_sessions(&self, id: &InstanceId) -> bool {

@@ -90,6 +90,11 @@ impl Log {
         self.tail().end()
     }
 
+    /// The cursor after the newest entry that the journal has: what came since would be lost with the process.
+    pub fn stored_end(&self) -> Cursor {
+        self.tail().stored_end()
+    }
+
     /// The cursor before the oldest retained entry, in memory or in the journal.
     pub fn begin(&self) -> Cursor {
         self.tail().begin()

@@ -112,3 +112,57 @@ async fn an_interrupted_read_goes_on_and_never_passes_for_complete() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn sessions_beyond_the_list_of_a_server_are_found_and_open() {
+    let lab = Lab::new().await;
+    let mut old = Vec::new();
+    for title in ["The oldest", "The second"] {
+        let session = lab.fake.seed_session(title).unwrap();
+        let messages = prompts(&session).into_iter();
+        let nth = 2 * old.len();
+        let messages = messages.skip(nth).take(2).collect();
+        lab.fake.seed_messages(&session, messages).unwrap();
+        old.push(session);
+    }
+    for nth in 0..1050 {
+        lab.fake.seed_session(&format!("Other {nth}")).unwrap();
+    }
+    let instance = lab.instance().await;
+    let listed = async |lab: &Lab| {
+        let sessions = lab.get(&format!("{instance}/sessions")).await.good();
+        sessions.as_array().unwrap().len()
+    };
+    assert!(listed(&lab).await <= 1000);
+    let whole = async |lab: &Lab| {
+        until("the end of the list", async || {
+            let (_, progress) = hits(lab, "wombat").await;
+            progress["indexed"] == 1052 && progress["waiting"] == 0 && progress["cut"] == 0
+        })
+        .await;
+    };
+    whole(&lab).await;
+    let found = lab.get("/api/search?q=number0x").await.good();
+    assert_eq!(
+        (&found["hits"][0]["title"], &found["hits"][0]["session"]),
+        (&json!("The oldest"), &json!(old[0]))
+    );
+    assert_eq!(hits(&lab, "number2x").await.0, 1);
+    // The state has not grown by them.
+    assert!(listed(&lab).await <= 1000);
+    // One that is deleted leaves at once, and with it what was read of it.
+    let deleted = lab.delete(&format!("{instance}/sessions/{}", old[1])).await;
+    assert_eq!(deleted.status, 204);
+    until("no hit", async || hits(&lab, "number2x").await.0 == 0).await;
+    // A hub that starts again goes on with what is indexed. A hit opens, although no list names its session.
+    let lab = lab.restarted().await;
+    lab.connected(instance.rsplit('/').next().unwrap()).await;
+    until_found(&lab, "number0x").await;
+    let found = lab.get("/api/search?q=number0x").await.good();
+    let path = found["hits"][0]["path"].as_str().unwrap();
+    let page = lab.get(path.split('#').next().unwrap()).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("The oldest") && page.text.contains("number0x"));
+    let unknown = path.replace(&old[0], "ses_none");
+    assert_eq!(lab.get(&unknown).await.status, 404);
+}

@@ -19,6 +19,7 @@ mod hostile;
 mod inspect;
 mod journal;
 mod lab;
+mod making;
 mod metrics;
 mod outbox;
 mod pages;

@@ -6,12 +6,8 @@ use std::path::{Path, PathBuf};
 
 use changes::FilePath;
 use hub::git::{GitError, MergeHow, Repository, overlaps};
-use reqwest::Method;
-use scripted::opencode::{FakeOptions, FakeServer};
-use serde_json::{Value, json};
 
 use crate::git::git;
-use crate::lab::{Lab, SOON, launcher, send};
 
 struct Repo {
     home: tempfile::TempDir,
@@ -39,7 +35,7 @@ impl Repo {
 }
 
 /// A repository with one commit.
-fn begin(root: &Path) {
+pub(crate) fn begin(root: &Path) {
     git(root, &["init", "--quiet", "--initial-branch=main"]);
     git(root, &["config", "user.name", "Ann"]);
     git(root, &["config", "user.email", "ann@example.org"]);
@@ -48,7 +44,7 @@ fn begin(root: &Path) {
     commit(root, "first");
 }
 
-fn commit(root: &Path, message: &str) {
+pub(crate) fn commit(root: &Path, message: &str) {
     git(root, &["add", "--all"]);
     git(root, &["commit", "--quiet", "--message", message]);
 }
@@ -215,6 +211,64 @@ async fn a_branch_comes_back_after_a_dry_run_and_conflicts_change_nothing() {
 }
 
 #[tokio::test]
+async fn a_merge_driver_is_named_and_never_run() {
+    let repo = Repo::new();
+    let text: String = (1..=20).map(|nth| format!("{nth}\n")).collect();
+    fs::write(repo.root.join("a.txt"), text).unwrap();
+    commit(&repo.root, "lines");
+    let tree = repo.tree("fix").await;
+    let rebased = repo.tree("rebased").await;
+    let ran = repo.home.path().join("ran");
+    git(
+        &repo.root,
+        &[
+            "config",
+            "merge.Own.driver",
+            &format!("touch {}", ran.display()),
+        ],
+    );
+    let attributes = repo.root.join(".git/info/attributes");
+    fs::write(&attributes, "*.txt merge=Own\n").unwrap();
+    // Lines far from each other, which git would merge without the driver.
+    change(&repo.root, "20\n", "XX\n");
+    commit(&repo.root, "last");
+    change(tree.root(), "2\n3\n", "II\n3\n");
+    commit(tree.root(), "two");
+    let check = tree.merge_check(None).await.unwrap();
+    assert_eq!(
+        (&check.conflicts[..], &check.untried[..]),
+        (&[][..], &[FilePath::new("a.txt")][..])
+    );
+    for how in [MergeHow::Merge, MergeHow::Rebase] {
+        let refused = tree.merge(None, how).await.unwrap_err();
+        assert!(matches!(&refused, GitError::Untried { .. }), "{refused}");
+        let words = refused.to_string();
+        assert!(words.contains("sets a merge driver for a.txt"), "{words}");
+    }
+    // It is the driver of all files that name none, too.
+    fs::write(&attributes, "").unwrap();
+    git(&repo.root, &["config", "merge.default", "Own"]);
+    let check = tree.merge_check(None).await.unwrap();
+    assert_eq!(check.untried, [FilePath::new("a.txt")]);
+    git(&repo.root, &["config", "--unset", "merge.default"]);
+    fs::write(&attributes, "*.txt merge=Own\n").unwrap();
+    // What the branch changed and took back needs the driver for each of its commits alone.
+    change(rebased.root(), "2\n3\n", "II\n3\n");
+    commit(rebased.root(), "there");
+    change(rebased.root(), "II\n3\n", "2\n3\n");
+    commit(rebased.root(), "and back");
+    fs::write(rebased.root().join("b"), "b").unwrap();
+    commit(rebased.root(), "b");
+    assert_eq!(rebased.merge_check(None).await.unwrap().untried, []);
+    let before = git(rebased.root(), &["rev-parse", "HEAD"]);
+    assert!(rebased.merge(None, MergeHow::Rebase).await.is_err());
+    assert_eq!(git(rebased.root(), &["rev-parse", "HEAD"]), before);
+    assert_eq!(git(rebased.root(), &["status", "--porcelain"]), "");
+    rebased.merge(None, MergeHow::Merge).await.unwrap();
+    assert!(!ran.exists(), "no driver ran");
+}
+
+#[tokio::test]
 async fn local_changes_in_the_way_of_a_merge_stay() {
     let repo = Repo::new();
     let tree = repo.tree("fix").await;
@@ -335,203 +389,4 @@ async fn work_trees_that_would_conflict_are_found_with_what_is_not_committed() {
     git(&repo.root, &["config", "merge.bad.driver", &touch]);
     let found = overlaps(&trees, &scratch).await.unwrap();
     assert!(!found.is_empty() && !repo.home.path().join("ran").exists());
-}
-
-/// A hub whose instance is a folder with a repository.
-struct Scene {
-    lab: Lab,
-    folder: PathBuf,
-    instance: String,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
-        let home = tempfile::tempdir().unwrap();
-        let launcher = launcher(&fake, home.path());
-        let lab = Lab::at(home, fake, hub::HubOptions::new(launcher)).await;
-        let folder = lab.home.path().canonicalize().unwrap().join("own");
-        fs::create_dir(&folder).unwrap();
-        begin(&folder);
-        let body = json!({"folder": folder, "trust": true});
-        let added = send(lab.request(Method::POST, "/api/instances").json(&body)).await;
-        let instance = added.good()["id"].as_str().unwrap().to_owned();
-        lab.connected(&instance).await;
-        Self {
-            lab,
-            folder,
-            instance,
-        }
-    }
-
-    async fn post(&self, path: &str, body: Value) -> crate::lab::Answer {
-        let path = format!("/api/instances/{}/worktrees{path}", self.instance);
-        send(self.lab.request(Method::POST, &path).json(&body)).await
-    }
-
-    async fn get(&self, path: &str) -> crate::lab::Answer {
-        let path = format!("/api/instances/{}/worktrees{path}", self.instance);
-        self.lab.get(&path).await
-    }
-
-    async fn ended(&self, job: &str) -> Value {
-        let look = async {
-            let mut again = tokio::time::interval(std::time::Duration::from_millis(20));
-            loop {
-                again.tick().await;
-                let job = self.get(&format!("/making/{job}")).await.good();
-                if job["stage"] == "done" || job["stage"] == "failed" {
-                    return job;
-                }
-            }
-        };
-        tokio::time::timeout(SOON, look).await.unwrap()
-    }
-}
-
-#[tokio::test]
-// Longer than 70 lines: one work tree from the consent to its removal.
-async fn a_set_up_command_runs_by_its_exact_content_alone() {
-    let scene = Scene::new().await;
-    fs::create_dir(scene.folder.join(".drovers")).unwrap();
-    let script = scene.folder.join(".drovers/setup.sh");
-    fs::write(&script, "echo set up; touch ready\n").unwrap();
-    commit(&scene.folder, "setup");
-    // What is only in the folder, and not in the commit, does not count.
-    fs::write(&script, "touch never\n").unwrap();
-    let plan = scene.get("/plan").await.good();
-    assert_eq!(plan["setup"]["content"], "echo set up; touch ready\n");
-    assert_eq!(plan["setup"]["allowed"], false);
-    let prompt = json!({"prompt": {"text": "Fix the login"}});
-    let refused = scene.post("", prompt.clone()).await;
-    let refused = refused.problem(409, "setup-not-allowed");
-    assert!(refused["detail"].as_str().unwrap().contains("echo set up"));
-    let beside = scene.folder.with_file_name("own-worktrees");
-    assert!(!beside.exists(), "nothing is made before");
-    let other = scene
-        .post("", json!({"prompt": {"text": "x"}, "allow_setup": "0000"}))
-        .await;
-    other.problem(409, "setup-not-allowed");
-    let allowed =
-        json!({"prompt": {"text": "Fix the login"}, "allow_setup": plan["setup"]["fingerprint"]});
-    let job = scene.post("", allowed).await.good();
-    let job = scene.ended(job["id"].as_str().unwrap()).await;
-    assert_eq!(
-        (&job["stage"], &job["problem"]),
-        (&json!("done"), &Value::Null),
-        "{job}"
-    );
-    assert_eq!(
-        (&job["branch"], &job["setup"]["exit"]),
-        (&json!("fix-the-login"), &json!(0))
-    );
-    assert!(job["setup"]["output"].as_str().unwrap().contains("set up"));
-    let tree = PathBuf::from(job["path"].as_str().unwrap());
-    assert!(tree.join("ready").exists() && !tree.join("never").exists());
-    let session = job["session"].as_str().unwrap();
-    let path = format!("/api/instances/{}/sessions/{session}", scene.instance);
-    assert_eq!(scene.lab.get(&path).await.good()["directory"], json!(tree));
-    let draft = scene.lab.get(&format!("{path}/draft")).await.good();
-    assert_eq!(draft["text"], "", "the prompt was sent");
-    // The same text runs without a question; another one does not.
-    let again = scene.post("", prompt.clone()).await.good();
-    let again = scene.ended(again["id"].as_str().unwrap()).await;
-    assert_eq!(
-        (&again["stage"], &again["branch"]),
-        (&json!("done"), &json!("fix-the-login-2"))
-    );
-    commit(&scene.folder, "another setup");
-    scene
-        .post("", prompt.clone())
-        .await
-        .problem(409, "setup-not-allowed");
-    let skipped = json!({"prompt": {"text": "x"}, "skip_setup": true, "name": "skipped"});
-    let skipped = scene.post("", skipped).await.good();
-    let skipped = scene.ended(skipped["id"].as_str().unwrap()).await;
-    assert_eq!(
-        (&skipped["stage"], &skipped["setup"]),
-        (&json!("done"), &Value::Null)
-    );
-    // A program that may work but not allow cannot allow it.
-    let list = scene.get("").await.good();
-    assert_eq!(list.as_array().unwrap().len(), 4);
-    let listed = list.as_array().unwrap().iter();
-    let mut listed = listed.filter(|one| one["branch"] == "fix-the-login");
-    assert_eq!(listed.next().unwrap()["sessions"][0]["session"], session);
-}
-
-#[tokio::test]
-async fn a_set_up_command_that_fails_leaves_the_prompt_as_a_draft() {
-    let scene = Scene::new().await;
-    fs::create_dir(scene.folder.join(".drovers")).unwrap();
-    fs::write(
-        scene.folder.join(".drovers/setup.sh"),
-        "echo '\u{1b}[31mno\u{1b}[0m'; exit 7\n",
-    )
-    .unwrap();
-    commit(&scene.folder, "setup");
-    let plan = scene.get("/plan").await.good();
-    let body = json!({"prompt": {"text": "Do it"}, "allow_setup": plan["setup"]["fingerprint"]});
-    let job = scene.post("", body).await.good();
-    let job = scene.ended(job["id"].as_str().unwrap()).await;
-    assert_eq!(job["problem"], "The set-up command failed with exit code 7");
-    assert_eq!(job["setup"]["output"], "no\n");
-    let session = job["session"].as_str().unwrap();
-    let path = format!("/api/instances/{}/sessions/{session}", scene.instance);
-    let draft = scene.lab.get(&format!("{path}/draft")).await.good();
-    assert_eq!(draft["text"], "Do it");
-    // The way back: merged, removed with what would be lost, restored.
-    let tree = job["path"].as_str().unwrap();
-    fs::write(Path::new(tree).join("b.txt"), "b").unwrap();
-    let check = scene
-        .post("/act", json!({"do": "check", "path": tree}))
-        .await
-        .good();
-    assert_eq!(check["uncommitted"], json!(["b.txt"]));
-    let refused = scene
-        .post("/act", json!({"do": "remove", "path": tree}))
-        .await;
-    refused.problem_kind(409, "git");
-    assert!(refused.text.contains("b.txt"));
-    let removed = scene
-        .post("/act", json!({"do": "remove", "path": tree, "force": true}))
-        .await
-        .good();
-    assert_eq!(removed["archived"][0]["session"], session);
-    assert!(!Path::new(tree).exists());
-    let restored =
-        json!({"do": "restore", "kept": removed["kept"], "sessions": removed["archived"]});
-    // Also from the page of its session, whose folder is gone.
-    let act = format!("/act?session={session}");
-    let restored = scene.post(&act, restored).await.good();
-    assert_eq!(restored["path"], tree);
-    assert_eq!(
-        fs::read_to_string(Path::new(tree).join("b.txt")).unwrap(),
-        "b"
-    );
-    scene
-        .post("/act", json!({"do": "remove", "path": "/"}))
-        .await
-        .problem_kind(404, "git");
-}
-
-#[tokio::test]
-async fn configuration_above_a_new_work_tree_needs_trust() {
-    let scene = Scene::new().await;
-    let above = scene.folder.with_file_name("opencode.json");
-    fs::write(&above, "{}").unwrap();
-    let body = json!({"prompt": {"text": "x"}});
-    let refused = scene.post("", body).await.problem(409, "untrusted-folder");
-    assert!(
-        refused["detail"]
-            .as_str()
-            .unwrap()
-            .contains("opencode.json")
-    );
-    let job = scene
-        .post("", json!({"prompt": {"text": "x"}, "trust": true}))
-        .await
-        .good();
-    let job = scene.ended(job["id"].as_str().unwrap()).await;
-    assert_eq!(job["stage"], "done", "{job}");
 }

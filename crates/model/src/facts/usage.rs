@@ -68,12 +68,14 @@ impl OverLimit {
             Measure::SameCalls | Measure::FailedCalls => amount.to_string(),
         };
         let (value, limit) = (written(self.value), written(self.limit));
+        // Spans of time are texts of their own.
+        let (span, bound) = (&value, &limit);
         match self.measure {
             Measure::SessionCost => format!("cost {value}, limit {limit}"),
             Measure::DayCost => format!("cost {value} today, limit {limit}"),
-            Measure::TurnTime => format!("runs for {value}, limit {limit}"),
+            Measure::TurnTime => format!("runs for {span}, limit {bound}"),
             Measure::DayTime => {
-                format!("turns ran for {value} today, limit {limit}")
+                format!("turns ran for {span} today, limit {bound}")
             }
             Measure::SameCalls => format!("going in circles, the same call {value} times"),
             Measure::FailedCalls => format!("going in circles, {value} calls failed in a row"),
@@ -90,9 +92,9 @@ fn dollars(cents: u64) -> String {
 fn time(ms: u64) -> String {
     let minutes = ms / 60_000;
     match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
+        (0, min) => format!("{min} min"),
+        (h, 0) => format!("{h} h"),
+        (h, min) => format!("{h} h {min} min"),
     }
 }
 

@@ -175,8 +175,8 @@ fn lacks(lacking: &Lacking) -> Vec<String> {
     }
     if *cut > 0 {
         told.push(t!(
-            "{n} instance has older sessions, which are found once they are listed there.",
-            "{n} instances have older sessions, which are found once they are listed there.",
+            "{n} instance has older sessions that are not all read yet.",
+            "{n} instances have older sessions that are not all read yet.",
             n = *cut
         ));
     }

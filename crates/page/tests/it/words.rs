@@ -13,7 +13,7 @@ use catalog::Entry;
 const LANGUAGES: [(&str, usize); 2] = [("de", 2), ("zh", 1)];
 
 /// Sources outside of the page all of whose sentences a page shows.
-const SENTENCES: [&str; 15] = [
+const SENTENCES: [&str; 28] = [
     "model/src/view/mark.rs",
     "model/src/view/doing.rs",
     "model/src/view/reason.rs",
@@ -28,11 +28,25 @@ const SENTENCES: [&str; 15] = [
     "hub/src/ingest/reason.rs",
     "opencode/src/client/error.rs",
     "hub/src/git.rs",
+    "hub/src/git/include.rs",
+    "hub/src/git/merge.rs",
+    "hub/src/git/read.rs",
+    "hub/src/git/removal.rs",
+    "hub/src/git/setup.rs",
+    "hub/src/git/worktrees.rs",
+    "hub/src/git/write.rs",
     "hub/src/review.rs",
+    "hub/src/http/review.rs",
+    "hub/src/http/review/comments.rs",
+    "hub/src/http/review/page.rs",
+    "hub/src/http/worktrees/acts.rs",
+    "hub/src/instances/making.rs",
+    "hub/src/worktrees/run.rs",
 ];
 
-/// Their literals that are no sentences of their own: words that are looked for in what a server says, and values.
-const NAMES: [&str; 25] = [
+/// Their literals that are no sentences of their own: words that are looked for in what a server says, values, messages of commits, and
+/// what is in the hub's own log or for programs alone.
+const NAMES: [&str; 35] = [
     "api key",
     "no such model",
     "too long",
@@ -47,8 +61,6 @@ const NAMES: [&str; 25] = [
     "token limit",
     "{name} `{subject}`",
     "{before}: {words}",
-    "{minutes} min",
-    "{hours} h {minutes} min",
     "{name} = {value}",
     "{error}. {next}",
     "an unnamed address",
@@ -58,6 +70,18 @@ const NAMES: [&str; 25] = [
     "not a git repository",
     "the reviews are damaged",
     "the reviews cannot be read",
+    "git diff",
+    "git did not end",
+    "Discarded in Drovers",
+    "Work tree removed in Drovers\n\n{BRANCH}{branch}\n{FOLDER}{folder}",
+    "Merge branch '{}'",
+    "{text}, … (+{more})",
+    "{folder}, on branch {branch}",
+    "a discarded state is kept beyond the bound",
+    "a removed work tree is kept beyond the bound",
+    "a removed work tree is still trusted",
+    "the same key again will look at the work tree first",
+    "the prompt of a new work tree is no draft on the disk",
 ];
 
 /// Folders whose literals count as uses of an entry.

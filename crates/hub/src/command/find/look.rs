@@ -10,6 +10,7 @@ use model::time::Timestamp;
 use search::{Hit, Scope, SessionKey};
 
 use super::Finding;
+use super::beyond::Beyond;
 
 /// A session that may be indexed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(super) struct Due {
     pub(super) updated: Timestamp,
     /// True while it runs.
     pub(super) running: bool,
+    /// Its folder, if it is beyond what its server lists.
+    pub(super) directory: Option<Arc<str>>,
 }
 
 impl Due {
@@ -38,8 +41,10 @@ pub(super) struct Look {
     pub(super) away: usize,
     /// Sessions of instances that the journal leaves out.
     pub(super) left_out: usize,
-    /// Instances that have older sessions than their servers listed.
+    /// Instances that have older sessions than their servers listed, and that are not all read.
     pub(super) cut: usize,
+    /// Where the lists of connected instances were cut, by folder.
+    older: BTreeMap<InstanceId, BTreeMap<Arc<str>, Timestamp>>,
     /// All sessions of instances that listed theirs, and that may be stored.
     listed: BTreeMap<InstanceId, Option<BTreeSet<SessionId>>>,
 }
@@ -60,16 +65,49 @@ impl Look {
                 look.away += instance.sessions.len();
                 continue;
             }
-            look.cut += usize::from(!instance.older.is_empty());
+            if !instance.older.is_empty() {
+                look.older
+                    .insert(instance.id.clone(), instance.older.clone());
+            }
             let shown = instance.sessions.values();
             let shown = shown.filter(|one| state.shows(&instance.id, &one.info.id));
             look.sessions.extend(shown.map(|session| Due {
                 key: (instance.id.clone(), session.info.id.clone()),
                 updated: session.info.updated,
                 running: session.run.is_running(),
+                directory: None,
             }));
         }
         look
+    }
+
+    /// Adds what is beyond the lists of servers. Until a list was read to its end, nothing counts as gone that it lacks.
+    pub(super) fn go_beyond(&mut self, beyond: &BTreeMap<InstanceId, Beyond>) {
+        let mut shared = BTreeSet::new();
+        for (id, older) in &self.older {
+            let known = beyond.get(id);
+            let lacks = known.is_none_or(|known| known.lacks(older));
+            self.cut += usize::from(lacks);
+            let Some(Some(listed)) = self.listed.get_mut(id) else {
+                continue;
+            };
+            let of_it = known.into_iter().flat_map(|known| &known.sessions);
+            for (session, facts) in of_it {
+                // Servers of one user list each other's sessions.
+                if !listed.insert(session.clone()) || !shared.insert(session) {
+                    continue;
+                }
+                self.sessions.push(Due {
+                    key: (id.clone(), session.clone()),
+                    updated: facts.updated,
+                    running: false,
+                    directory: Some(facts.directory.clone()),
+                });
+            }
+            if lacks && !known.is_some_and(Beyond::is_unable) {
+                self.listed.insert(id.clone(), None);
+            }
+        }
     }
 
     /// Sessions that run.
@@ -109,8 +147,12 @@ struct Place {
 }
 
 impl Places {
-    /// Every place of a state, with whether it has one of these words (all do, if there are none).
-    pub(super) fn of(state: &State, words: &[String]) -> Self {
+    /// Every place of a state and beyond its lists, with whether it has one of these words (all do, if there are none).
+    pub(super) fn of(
+        state: &State,
+        words: &[String],
+        beyond: &BTreeMap<InstanceId, Beyond>,
+    ) -> Self {
         let wanted = |text: &str| {
             let text = text.to_lowercase();
             words.is_empty() || words.iter().any(|word| text.contains(word))
@@ -123,11 +165,21 @@ impl Places {
                 let found = (Arc::from(info.title()), wanted(&info.directory));
                 (info.id.clone(), found)
             });
+            let mut sessions: BTreeMap<_, _> = sessions.collect();
+            let older = beyond.get(&instance.id).into_iter();
+            for (id, facts) in older.flat_map(|older| &older.sessions) {
+                let is_known = instance.sessions.contains_key(id);
+                if is_known || instance.tombstones.contains(id) {
+                    continue;
+                }
+                let found = (facts.title.clone(), wanted(&facts.directory));
+                sessions.insert(id.clone(), found);
+            }
             let place = Place {
                 name: instance.name.clone(),
                 named: wanted(&instance.name),
                 open: !instance.listed,
-                sessions: sessions.collect(),
+                sessions,
             };
             (instance.id.clone(), place)
         });

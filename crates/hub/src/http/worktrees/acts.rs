@@ -87,6 +87,9 @@ pub(in crate::http) struct TreeDone {
     /// Paths that conflict.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     conflicts: Vec<String>,
+    /// Paths that cannot be tried, as git's settings name a program that merges them, and none is run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    untried: Vec<String>,
     /// Files that are not committed, and so not merged.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     uncommitted: Vec<String>,
@@ -174,6 +177,7 @@ async fn check(
     };
     Ok(TreeDone {
         conflicts: named(&check.conflicts),
+        untried: named(&check.untried),
         uncommitted: named(&check.uncommitted),
         branch: Some(check.branch),
         into: Some(check.into),
@@ -212,8 +216,8 @@ fn refuse_running(running: &[Inside]) -> Result<(), Problem> {
         Some(first) => Err(Problem::of_worktree(
             StatusCode::CONFLICT,
             format!(
-                "“{}” runs in this work tree. Stop it first, or wait until it ended",
-                first.title
+                "“{title}” runs in this work tree. Stop it first, or wait until it ended",
+                title = first.title
             ),
         )),
     }

@@ -4,6 +4,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use model::ids::{InstanceId, SessionId};
+use page::{Language, sentence, speak};
 use serde::{Deserialize, Serialize};
 
 use super::{App, Problem, repository};
@@ -11,6 +12,7 @@ use crate::access::{Caller, Power};
 use crate::git::{SETUP, list_of};
 use crate::http::needs::Need;
 use crate::http::prompts::key_of;
+use crate::http::spoken::Spoken;
 use crate::instances::{NewWorktree, Plan};
 use crate::worktrees::Job;
 
@@ -98,7 +100,8 @@ pub(super) async fn look(app: &App, id: &InstanceId, asked: &Asked) -> Result<Pl
 }
 
 /// Makes a work tree with a session in it, runs the project's set-up command there, and sends the prompt. The reply comes at once; the
-/// progress is at `/api/instances/{id}/worktrees/making/{job}`. A set-up command that nobody allowed yet is refused with its content.
+/// progress is at `/api/instances/{id}/worktrees/making/{job}`. The same `Idempotency-Key` returns the same work tree, and goes on with one
+/// that a restart of the hub cut off. A set-up command that nobody allowed yet is refused with its content.
 #[utoipa::path(
     post, path = "/api/instances/{id}/worktrees", tag = "worktrees", request_body = NewWorktree,
     params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
@@ -109,6 +112,7 @@ pub(in crate::http) async fn make(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<InstanceId>,
+    Spoken(language): Spoken,
     headers: HeaderMap,
     Json(new): Json<NewWorktree>,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
@@ -117,14 +121,14 @@ pub(in crate::http) async fn make(
     }
     let key = key_of(&headers)?.map(str::to_owned);
     let (folder, _) = repository(&app, &id, new.session.as_ref()).await?;
-    let hub = app.hub().clone();
+    let (hub, commands) = (app.hub().clone(), app.commands().clone());
     let making = async move {
-        hub.make_worktree(&id, folder.as_ref(), new, key.as_deref())
+        hub.make_worktree(&commands, &id, folder.as_ref(), new, key.as_deref())
             .await
     };
     let begun = crate::tasks::to_the_end(making).await;
     let job = begun.ok_or_else(|| Problem::internal("it did not begin"))??;
-    Ok((StatusCode::ACCEPTED, Json(job)))
+    Ok((StatusCode::ACCEPTED, Json(worded(language, job))))
 }
 
 /// How far a new work tree is, with the set-up command's output so far.
@@ -134,10 +138,36 @@ pub(in crate::http) async fn make(
 )]
 pub(in crate::http) async fn progress(
     State(app): State<App>,
+    Spoken(language): Spoken,
     Path((id, job)): Path<(InstanceId, String)>,
 ) -> Result<Json<Job>, Problem> {
     let known = app.hub().making().get(&id, &job);
     known
-        .map(|job| Json(job.shown()))
+        .map(|job| Json(worded(language, job)))
         .ok_or_else(Problem::no_making)
+}
+
+/// A job as others may see it, with its sentences in a language.
+fn worded(language: Language, job: Job) -> Job {
+    let mut job = job.shown();
+    speak(language, || {
+        job.problem = job
+            .problem
+            .take()
+            .map(|problem| capital(&sentence(&problem)));
+        for left in &mut job.not_copied {
+            *left = match left.rsplit_once(": ") {
+                Some((path, why)) => format!("{path}: {}", sentence(why)),
+                None => sentence(left).into_owned(),
+            };
+        }
+    });
+    job
+}
+
+/// With a capital letter at its beginning.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
 }

@@ -19,8 +19,7 @@ pub(in crate::http) async fn dialog(
     Path(id): Path<InstanceId>,
     Query(asked): Query<Asked>,
 ) -> Html<String> {
-    let trees = list::all(&app, &id, &asked).await;
-    let trees = trees.map(|trees| trees.into_iter().map(row).collect::<Vec<_>>());
+    let trees = rows(&app, &id, &asked).await;
     let trees = trees.map_err(|problem: Problem| problem.sentences().join(". "));
     let session = asked.session.as_ref().map(|session| session.as_str());
     Html(speak(language, || {
@@ -53,9 +52,24 @@ pub(in crate::http) async fn new_dialog(
     }))
 }
 
-fn row(tree: Listed) -> TreeRow {
+async fn rows(app: &App, id: &InstanceId, asked: &Asked) -> Result<Vec<TreeRow>, Problem> {
+    let trees = list::all(app, id, asked).await?;
+    let (_, repository) = super::repository(app, id, asked.session.as_ref()).await?;
+    let branches = repository.own_branches().await?;
+    Ok(trees.into_iter().map(|tree| row(tree, &branches)).collect())
+}
+
+fn row(tree: Listed, branches: &[String]) -> TreeRow {
     let sessions = tree.sessions.into_iter();
+    let others = branches.iter();
+    let others = others.filter(|name| Some(*name) != tree.branch.as_ref());
+    let mut others: Vec<String> = others.cloned().collect();
+    // The usual target may be beyond the bound of the list.
+    if let Some(base) = tree.base.as_ref().filter(|base| !others.contains(base)) {
+        others.push(base.clone());
+    }
     TreeRow {
+        others,
         path: tree.path,
         main: tree.main,
         branch: tree.branch,

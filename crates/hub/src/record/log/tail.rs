@@ -227,6 +227,12 @@ impl Tail {
         self.cursor((last, self.epochs[last].last))
     }
 
+    /// The cursor after the newest stored entry of the last epoch.
+    pub(super) fn stored_end(&self) -> Cursor {
+        let last = self.epochs.len() - 1;
+        self.cursor((last, self.epochs[last].stored.end))
+    }
+
     pub(super) fn begin(&self) -> Cursor {
         self.cursor(self.next_kept((0, 0)))
     }
