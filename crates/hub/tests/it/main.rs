@@ -4,6 +4,7 @@
 mod account;
 mod admission;
 mod api;
+mod attack;
 mod bad_input;
 mod consent;
 mod door;
@@ -32,3 +33,4 @@ mod sessions;
 mod told;
 mod upstreams;
 mod worktrees;
+mod yard;
