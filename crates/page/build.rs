@@ -88,7 +88,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
             "pager.ts",
         ],
     ),
-    ("settings", &["settings.ts"]),
+    ("settings", &["settings.ts", "devices.ts"]),
     ("notify", &["notify.ts"]),
     ("session", &["undo.ts", "session.ts"]),
     ("complete", &["complete.ts"]),

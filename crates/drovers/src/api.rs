@@ -25,7 +25,7 @@ use crate::fault::{Exit, Fault};
 use crate::limits;
 
 use access::LinkPath;
-pub(crate) use access::{AccessList, MintedToken, NewToken};
+pub(crate) use access::{AccessFacts, AccessList, MintedToken, NewPairing, NewToken, Paired};
 pub(crate) use acts::{
     AskedQuestion, Choices, Fork, OneQuestion, Parallel, ParallelChoice, ParallelRun,
     ParallelStart, QuestionAnswer, SessionChange, StopOutcomes,
@@ -182,6 +182,21 @@ impl Api {
     /// Revokes a token.
     pub(crate) async fn revoke_token(&self, name: &str) -> Result<(), Fault> {
         self.delete(&["tokens", name]).await
+    }
+
+    /// Sends every page away.
+    pub(crate) async fn send_all_away(&self) -> Result<(), Fault> {
+        self.delete(&["pages"]).await
+    }
+
+    /// Makes a link for a device.
+    pub(crate) async fn pair(&self, new: &NewPairing) -> Result<Paired, Fault> {
+        self.post(&["pairings"], new, None).await
+    }
+
+    /// How the hub can be reached.
+    pub(crate) async fn access(&self) -> Result<AccessFacts, Fault> {
+        self.get(&["access"], &[]).await
     }
 
     /// Sends a page away.

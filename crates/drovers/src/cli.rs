@@ -1,5 +1,6 @@
 //! The command line: arguments, and the command that handles them.
 
+mod access;
 mod answer;
 mod archive;
 mod audit;
@@ -23,8 +24,11 @@ mod ls;
 mod man;
 mod new;
 mod open;
+mod pair;
 mod parallel;
+mod password;
 mod question;
+mod remote;
 mod rename;
 mod replay;
 mod resume;
@@ -201,6 +205,10 @@ enum Command {
     Open(open::OpenArgs),
     Link(link::LinkArgs),
     Token(token::TokenArgs),
+    Pair(pair::PairArgs),
+    Password(password::PasswordArgs),
+    Access(access::AccessArgs),
+    Remote(remote::RemoteArgs),
     Replay(replay::ReplayArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -299,6 +307,10 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Continue(args) => run_async(resume::run(args, &setting)),
         Command::Link(args) => run_async(link::run(args, &setting)),
         Command::Token(args) => run_async(token::run(args, &setting)),
+        Command::Pair(args) => run_async(pair::run(args, &setting)),
+        Command::Password(args) => run_async(password::run(args, &setting)),
+        Command::Access(args) => run_async(access::run(&args, &setting)),
+        Command::Remote(args) => run_async(remote::run(&args, &setting)),
         Command::Check(args) => run_async(check::run(&args, &setting)),
         // `main` knows it before anything else does; here it was written in another place.
         Command::Guard => Err(Fault::usage(Cli::command().render_usage())),

@@ -18,6 +18,8 @@ pub(crate) const GIT: Duration = Duration::from_secs(660);
 pub(crate) const MAKING: Duration = Duration::from_millis(300);
 /// Timeout of the check that an address is OpenCode. After it the hub takes over and retries.
 pub(crate) const PROBE: Duration = Duration::from_secs(3);
+/// Bytes of standard input that are read for a password. The rest is ignored.
+pub(crate) const PASSWORD_LINE: usize = 4 << 10;
 /// Ports tried from the usual one on. If all are taken the hub does not start.
 pub(crate) const PORTS: u16 = 100;
 /// Timeout of the hub's shutdown. After it the process ends, and the guards of its servers stop the servers.

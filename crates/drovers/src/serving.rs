@@ -2,6 +2,8 @@
 //!
 //! Every shutdown is graceful: viewers' streams end first, then the servers that the hub started.
 
+mod reach;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use url::Url;
 use crate::api::Api;
 use crate::fault::Fault;
 use crate::{limits, out};
+use reach::Listeners;
+pub(crate) use reach::{Reach, Wanted};
 
 /// The command that this program gives itself: see [`hub::workspace::guard`].
 pub(crate) const GUARD: &str = "guard";
@@ -99,7 +103,7 @@ impl Serving {
     /// The address or the data directory is not available.
     pub(crate) async fn start(
         mut dir: DataDir,
-        listen: Listen,
+        reach: Reach,
         options: HubOptions,
         notices: Vec<Arc<str>>,
         asks: Asks,
@@ -108,8 +112,8 @@ impl Serving {
         let signals = Signals::new().map_err(|error| {
             Fault::cannot_start(format!("cannot install signal handlers: {error}"))
         })?;
-        let listener = bind(listen).await?;
-        let address = listener.local_addr().map_err(Fault::cannot_start)?;
+        let Listeners { inside, outside } = reach.listen(&dir, &options.clock).await?;
+        let address = inside.local_addr().map_err(Fault::cannot_start)?;
         let url = Url::parse(&format!("http://{address}")).map_err(Fault::cannot_start)?;
         let access = asks.access(&dir, &options)?;
         let options_of_http = Options {
@@ -120,7 +124,9 @@ impl Serving {
             .await
             .map_err(Fault::cannot_start)?;
         let cancel = CancellationToken::new();
-        let served = http::serve(listener, hub.clone(), options_of_http, cancel.clone());
+        let known = outside.as_ref().map(|(_, outside)| outside.clone());
+        let (one, two) = (hub.clone(), cancel.clone());
+        let served = http::serve_both(inside, outside, one, options_of_http, two);
         let server = tokio::spawn(served);
         dir.publish_runtime(&url).map_err(Fault::cannot_start)?;
         let serving = Self {
@@ -132,6 +138,9 @@ impl Serving {
             dir,
         };
         announce(&serving.url)?;
+        if let Some(outside) = &known {
+            reach::say(outside);
+        }
         match access {
             Access::Keys(keyring) => {
                 let key = keyring.link();

@@ -41,12 +41,14 @@ enum Kind {
 
 /// The files of a data directory that are copied, in this order: what refers to sent prompts is read before the outbox, so that the
 /// outbox of a backup knows every prompt that its queue may have sent.
-const FILES: [(&str, Kind); 19] = [
+const FILES: [(&str, Kind); 21] = [
     ("format.json", Kind::Plain),
     ("settings.json", Kind::Plain),
     ("instances.json", Kind::Instances),
     ("trusted.json", Kind::Plain),
     ("access.json", Kind::Credentials),
+    ("password", Kind::Credentials),
+    ("tls.json", Kind::Credentials),
     ("usage.json", Kind::Plain),
     ("parallel.json", Kind::Plain),
     ("drafts.json", Kind::Plain),

@@ -1,9 +1,10 @@
-//! HTTP: the page, the API and the two feeds, for this machine only.
+//! HTTP: the page, the API and the two feeds, for this machine, and over TLS for others.
 //!
 //! [`router`] is the table of contents; each resource has a file. Handlers are thin: they parse a request, call the hub
 //! or a command, and respond. No decision about instances or sessions is made here, and no HTML.
 
 mod app;
+mod arrival;
 mod assets;
 mod compared;
 mod composing;
@@ -26,6 +27,7 @@ mod login;
 mod messages;
 mod metrics;
 mod needs;
+mod pairing;
 mod parallel;
 mod peer;
 mod permissions;
@@ -65,11 +67,11 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use crate::access::Access;
+use crate::access::{Access, Outside, Protection};
 use crate::instances::Hub;
 use crate::limits;
 use app::App;
-use listener::Bounded;
+use listener::{Bounded, Listening};
 use shield::Guard;
 
 /// Configuration of the HTTP server.
@@ -83,24 +85,49 @@ pub struct Options {
 
 /// Serves until cancelled; then open requests may complete, for [`limits::LAST_REQUESTS`] at most.
 ///
-/// The listener must be on loopback (see [`crate::access::Listen`]).
+/// The listener must be on loopback.
 pub async fn serve(
     listener: TcpListener,
     hub: Hub,
     options: Options,
     cancel: CancellationToken,
 ) -> io::Result<()> {
-    let app = App::new(hub, options, cancel.clone());
+    serve_both(listener, None, hub, options, cancel).await
+}
+
+/// The same, and beside it a listener for other machines.
+///
+/// # Errors TLS cannot be spoken.
+pub async fn serve_both(
+    inside: TcpListener,
+    outside: Option<(TcpListener, Outside)>,
+    hub: Hub,
+    options: Options,
+    cancel: CancellationToken,
+) -> io::Result<()> {
+    let outside = match outside {
+        Some((listener, outside)) => Some((Listening::outside(listener, &outside)?, outside)),
+        None => None,
+    };
+    let known = outside.as_ref().map(|(_, outside)| outside.clone());
+    let app = App::new(hub, options, known, cancel.clone());
     let viewers = app.clone();
     let over = end_what_is_over(app.clone());
+    let certificate = look_after_certificate(app.outside().cloned());
     let router = routes(app);
-    let serving = listener::serve(Bounded::new(listener), router, cancel.clone());
+    let inside = Listening::inside(Bounded::inside(inside));
+    let serving = listener::serve(inside, router.clone(), cancel.clone());
+    let also = async {
+        if let Some((listening, _)) = outside {
+            listener::serve(listening, router, cancel.clone()).await;
+        }
+    };
     let last = async {
         cancel.cancelled().await;
         tokio::time::sleep(limits::LAST_REQUESTS).await;
     };
     let ended = async {
-        serving.await;
+        tokio::join!(serving, also);
         // WebSockets outlive their requests.
         viewers.viewers_gone().await;
     };
@@ -108,8 +135,29 @@ pub async fn serve(
         () = ended => {}
         () = last => {}
         never = over => match never {},
+        never = certificate => match never {},
     }
     Ok(())
+}
+
+/// Exchanges the certificate in time, for as long as the hub serves.
+async fn look_after_certificate(outside: Option<Outside>) -> std::convert::Infallible {
+    let Some(Protection::Tls(certificates)) = outside.map(|outside| outside.protection) else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(limits::CERTIFICATE_LOOK).await;
+        let looked = certificates.clone();
+        match tokio::task::spawn_blocking(move || looked.refresh()).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => {
+                let fingerprint = certificates.facts().fingerprint;
+                tracing::info!(%fingerprint, "the certificate was exchanged");
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "the certificate before is used on"),
+            Err(error) => tracing::warn!(%error, "the certificate could not be looked at"),
+        }
+    }
 }
 
 /// Ends the connections of expired credentials, and forgets what no inspector uses, for as long as the hub serves.
@@ -126,11 +174,11 @@ async fn end_what_is_over(app: App) -> std::convert::Infallible {
 
 /// All routes. Their streaming responses end with `cancel`.
 pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
-    routes(App::new(hub, options, cancel))
+    routes(App::new(hub, options, None, cancel))
 }
 
 /// The page's documents and fragments, in the order of [`pages`].
-pub const PAGES: [&str; 27] = [
+pub const PAGES: [&str; 29] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
@@ -139,6 +187,8 @@ pub const PAGES: [&str; 27] = [
     "/i/{instance}/s/{session}/review",
     "/fragment/",
     "/fragment/settings",
+    "/fragment/devices",
+    "/fragment/pair",
     "/fragment/parallel/{instance}",
     "/fragment/archived/{instance}",
     "/fragment/since",
@@ -170,6 +220,8 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(documents::session_review),
         get(fragments::home),
         get(settings::dialog),
+        get(pairing::devices),
+        get(pairing::dialog),
         get(parallel::dialog),
         get(fragments::archived),
         get(since::panel),
@@ -225,6 +277,18 @@ fn trees() -> OpenApiRouter<App> {
         .routes(routes!(worktrees::plan))
         .routes(routes!(worktrees::progress))
         .routes(routes!(worktrees::act))
+}
+
+fn doors() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(tokens::list, tokens::add))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::send_away))
+        .routes(routes!(tokens::send_all_away))
+        .routes(routes!(tokens::log_out))
+        .routes(routes!(tokens::link))
+        .routes(routes!(pairing::access))
+        .routes(routes!(pairing::pair))
 }
 
 fn api() -> (Router<App>, OpenApi) {
@@ -291,10 +355,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(log::follow))
         .merge(inspection())
         .routes(routes!(live::connect))
-        .routes(routes!(tokens::list, tokens::add))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(tokens::send_away))
-        .routes(routes!(tokens::link))
+        .merge(doors())
         .split_for_parts()
 }
 

@@ -377,6 +377,40 @@ pub const TOKEN_NAME: usize = 64;
 pub const LINKS: usize = 16;
 /// Lifetime of a login link.
 pub const LINK_LIFE: Duration = Duration::from_secs(10 * 60);
+/// Lifetime of a link that pairs a device.
+pub const PAIRING_LIFE: Duration = Duration::from_secs(5 * 60);
+/// Bytes of the path that such a link leads to. A longer one is refused.
+pub const PAIRING_PAGE: usize = 1024;
+/// Characters of a host name. A longer one is refused.
+pub const HOST_NAME: usize = 253;
+/// Addresses of this machine that are shown, and that its certificate is made for. Further ones are left out.
+pub const MACHINE_ADDRESSES: usize = 16;
+/// Lifetime of a certificate authority that the hub makes for itself.
+pub const AUTHORITY_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+/// Lifetime of a certificate of that authority.
+pub const CERTIFICATE_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Time before its end at which a certificate is made anew.
+pub const CERTIFICATE_RENEWED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Interval at which the hub looks whether its certificate has to be exchanged.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(60 * 60);
+/// Least characters of a password. A shorter one is refused.
+pub const PASSWORD_LEAST: usize = 15;
+/// Most characters of a password. A longer one is refused.
+pub const PASSWORD_MOST: usize = 256;
+/// Failed passwords of one address after which each further attempt waits.
+pub const PASSWORD_FREE: u32 = 5;
+/// Failed passwords of all addresses together after which each further attempt waits.
+pub const PASSWORD_FREE_ALL: u32 = 50;
+/// Longest wait of a password from an address with failed ones.
+pub const PASSWORD_WAIT: Duration = Duration::from_secs(60);
+/// Time without a failed password after which earlier ones are forgotten.
+pub const PASSWORD_FORGOTTEN: Duration = Duration::from_secs(15 * 60);
+/// Passwords of one address that wait concurrently. Further ones are refused at once.
+pub const PASSWORDS_WAITING: usize = 2;
+/// Passwords that are hashed concurrently, each in 19 MiB of memory. Further ones wait.
+pub const PASSWORDS_AT_ONCE: usize = 2;
+/// Addresses whose failed passwords are counted. Beyond it the one that failed longest ago is forgotten.
+pub const PASSWORD_ADDRESSES: usize = 1024;
 /// Shortest interval between two writes of the last use of a browser or token.
 pub const USED_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Interval at which expired browsers and tokens are found. Their open connections last this much longer at most.

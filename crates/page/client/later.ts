@@ -23,7 +23,7 @@ interface Chunks {
   parallel: typeof import("./parallel");
   palette: typeof import("./palette") & typeof import("./find");
   session: typeof import("./session") & typeof import("./undo");
-  settings: typeof import("./settings");
+  settings: typeof import("./settings") & typeof import("./devices");
   sort: typeof import("./sort");
   worktrees: typeof import("./worktrees");
 }

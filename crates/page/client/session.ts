@@ -201,6 +201,7 @@ const acts: Record<string, (of: MenuTarget) => unknown> = {
   worktree: () => later("worktrees").then((own) => own.openNewTree()),
   worktrees: () => later("worktrees").then((own) => own.openTrees()),
   link: (of) => copyLater(Promise.resolve(location.origin + pageOf(of)), t("the link")),
+  phone: (of) => later("settings").then((own) => own.openPairing(pageOf(of))),
   copy: (of) => copyLater(markdown(of), t("“{title}” as Markdown", { title: of.title })),
   terminal: (of) => copyLater(Promise.resolve(`drovers open ${quoted(of.session)}`), t("the command")),
   verify: (of) => later("verify").then((own) => own.verify(pageOf(of))),
@@ -281,12 +282,23 @@ function open(menu: HTMLElement, of: MenuTarget): void {
   lines(menu)[0]?.focus();
 }
 
+/** Adds the line that leads to another device, which the first paint of a page has no room for. */
+function addPhone(menu: HTMLElement): void {
+  const before = menu.querySelector<HTMLElement>("[data-act=link]");
+  const line = before?.cloneNode() as HTMLElement | undefined;
+  if (!line) return;
+  line.dataset.act = "phone";
+  line.textContent = t("Continue on phone");
+  before?.after(line);
+}
+
 const watched = new WeakSet<HTMLElement>();
 
 /** Begins to listen to a menu, once: arrows move in it, Enter and Space press, Escape and Tab close it, a letter finds a line. */
 function watch(menu: HTMLElement): void {
   if (watched.has(menu)) return;
   watched.add(menu);
+  addPhone(menu);
   menu.addEventListener("keydown", (event) => {
     event.stopPropagation();
     const all = lines(menu);

@@ -1,6 +1,7 @@
 // Settings dialog. The hub draws it; each change is stored and applied to every open page.
 
 import { complain, exchange, inWords, isGood } from "./api";
+import { openDevices } from "./devices";
 import { parse, say } from "./dom";
 import { later } from "./later";
 import { applySettings, reopenKey, type Settings } from "./settled";
@@ -62,6 +63,14 @@ async function store(form: Form): Promise<void> {
   say("Saved");
 }
 
+/** Ends the access of this browser. */
+async function logOut(form: Form): Promise<void> {
+  const reply = await exchange("POST", "/api/logout");
+  if (!isGood(reply)) return complain(form, reply.status === 0 ? "Drovers did not answer. Try again." : inWords(reply.json, reply.status));
+  localStorage.removeItem("proof");
+  location.reload();
+}
+
 const states: Record<string, string> = {
   granted: "This browser notifies you while this page is open, but not in front.",
   denied: "This browser does not allow notifications from this page. Its site settings can change that.",
@@ -83,6 +92,11 @@ function bindSettings(dialog: HTMLDialogElement): void {
   form.querySelector("[data-ask-leave]")?.addEventListener("click", () => {
     void later("notify").then(async (own) => showLeave(form, await own.askLeave()));
   });
+  form.querySelector("[data-do=devices]")?.addEventListener("click", () => {
+    dialog.close();
+    void openDevices();
+  });
+  form.querySelector("[data-do=log-out]")?.addEventListener("click", () => void logOut(form));
   showLeave(form, "Notification" in window ? Notification.permission : "missing");
 }
 

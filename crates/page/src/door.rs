@@ -17,9 +17,10 @@ pub fn enter() -> String {
     around(&inside).into_string()
 }
 
-/// The page for a browser that shows no key, or one that is good no more.
-pub fn locked() -> String {
+/// The page for a browser that shows no key, or one that is good no more; with a form where the hub has a password.
+pub fn locked(takes_password: bool) -> String {
     let inside = html! {
+        @if takes_password { (password()) }
         p { (t("Drovers does not recognize this browser.")) }
         p { (m!("In a terminal on the machine where Drovers runs, run {command} and open the address it prints. The address works once, within ten minutes. Drovers then remembers this browser.",
             command = html! { code { "drovers link" } })) }
@@ -27,6 +28,19 @@ pub fn locked() -> String {
         p { (m!("If this browser is already known and you followed a link from another site, {again}.", again = html! { a href="" { (t("open this page again")) } })) }
     };
     around(&inside).into_string()
+}
+
+fn password() -> Markup {
+    html! {
+        form #login {
+            // Password managers look for a name.
+            input type="text" name="username" value="drovers" autocomplete="username" hidden;
+            label { (t("Password")) input type="password" name="password" autocomplete="current-password" maxlength="256" required autofocus; }
+            button.main type="submit" { (t("Log in")) }
+            p #said role="alert" data-failed=(t("Drovers does not answer. Try again.")) {}
+        }
+        script type="module" src=(asset_path(asset::ENTER)) {}
+    }
 }
 
 fn around(inside: &Markup) -> Markup {
@@ -55,9 +69,14 @@ mod tests {
 
     #[test]
     fn what_a_stranger_sees_says_how_to_get_in_and_has_no_inline_script() {
-        assert!(locked().contains("drovers link") && !locked().contains("<script"));
-        let page = enter();
-        assert_eq!(page.matches("<script").count(), 1);
-        assert!(page.contains(asset_path(asset::ENTER)));
+        let page = locked(false);
+        assert!(
+            page.contains("drovers link") && !page.contains("<script") && !page.contains("<form")
+        );
+        for page in [enter(), locked(true)] {
+            assert_eq!(page.matches("<script").count(), 1);
+            assert!(page.contains(asset_path(asset::ENTER)));
+        }
+        assert!(locked(true).contains("current-password"));
     }
 }

@@ -7,6 +7,7 @@
 //! The way in is [`Renderer`]; the frames that travel are in [`wire`].
 
 mod assets;
+mod devices;
 mod door;
 mod fragment;
 mod language;
@@ -31,6 +32,7 @@ mod worktrees;
 mod sample;
 
 pub use assets::{Asset, CSP, assets};
+pub use devices::{DeviceRow, Reach, credential_url, devices_dialog, pair_dialog};
 pub use door::{enter, locked};
 pub use inspect::{NearFrame, NearStep, PastMoment, inspect_panel};
 pub use language::{Language, sentence, speak};

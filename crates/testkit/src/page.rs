@@ -11,6 +11,7 @@ use chromiumoxide::cdp::browser_protocol::emulation::{
 use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::EventLoadingFailed;
+use chromiumoxide::cdp::browser_protocol::security::SetIgnoreCertificateErrorsParams;
 use chromiumoxide::cdp::js_protocol::runtime::{
     ConsoleApiCalledType, EvaluateParams, EventConsoleApiCalled, EventExceptionThrown, RemoteObject,
 };
@@ -133,6 +134,16 @@ impl Page {
     #[must_use]
     pub fn inner(&self) -> &chromiumoxide::Page {
         &self.page
+    }
+
+    /// Takes every certificate, as a person does who goes on after the warning.
+    ///
+    /// # Errors
+    /// When the browser is gone.
+    pub async fn take_every_certificate(&self) -> Result<()> {
+        let ignore = SetIgnoreCertificateErrorsParams::new(true);
+        self.page.execute(ignore).await?;
+        Ok(())
     }
 
     /// Goes to a URL and waits until it is loaded.

@@ -181,9 +181,23 @@ impl Configuration {
         self.values.get(name)?.text.parse().ok()
     }
 
+    /// The values of an option with a list, which the file or the environment names.
+    pub(crate) fn all<T: FromStr>(&self, name: &str) -> Vec<T> {
+        let text = self.values.get(name).map(|value| value.text.as_str());
+        let text = text.filter(|text| *text != keys::NONE).unwrap_or_default();
+        let all = text.split(',').map(str::trim).filter(|one| !one.is_empty());
+        all.filter_map(|one| one.parse().ok()).collect()
+    }
+
     /// The path in an option, with the home folder for a leading `~`.
     pub(crate) fn path_of(&self, name: &str) -> Option<PathBuf> {
         Some(keys::home(&self.values.get(name)?.text))
+    }
+
+    /// The path in an option that may name none.
+    pub(crate) fn path_if_any(&self, name: &str) -> Option<PathBuf> {
+        self.path_of(name)
+            .filter(|path| path.as_os_str() != keys::NONE)
     }
 
     /// Address to listen on.

@@ -71,7 +71,7 @@ pub(crate) async fn run(args: DemoArgs, setting: &Setting) -> Result<(), Fault> 
         None => None,
     };
     let launcher = stage.launcher(serving::launcher(program)?);
-    let listen = args.how.listen.unwrap_or_default();
+    let reach = args.how.reach()?;
     let options = HubOptions {
         journal: args.how.keep(),
         offers_servers: false,
@@ -79,7 +79,7 @@ pub(crate) async fn run(args: DemoArgs, setting: &Setting) -> Result<(), Fault> 
     };
     let notice = "This is a demo: the agents follow a script, and everything is deleted when the demo ends. Send them any prompt";
     let (notices, asks) = (vec![Arc::from(notice)], args.how.asks());
-    let serving = Serving::start(stage.data_dir()?, listen, options, notices, asks).await?;
+    let serving = Serving::start(stage.data_dir()?, reach, options, notices, asks).await?;
     let play = Play {
         api: serving.api()?,
         hub: serving.hub().clone(),

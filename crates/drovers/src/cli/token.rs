@@ -115,7 +115,12 @@ async fn list(api: &Api, json: bool) -> Result<(), Fault> {
         (what, &token.made, &token.used, &token.expires)
     });
     let pages = known.pages.iter().map(|page| {
-        let what = format!("page {}: {}", page.id, page.browser);
+        let what = format!(
+            "page {}: {}, {}",
+            page.id,
+            page.browser,
+            page.roles.join(", ")
+        );
         (what, &page.made, &page.used, &page.expires)
     });
     for (what, made, used, expires) in tokens.chain(pages) {

@@ -1,11 +1,12 @@
 //! `drovers [up]`: starts the hub, or passes its arguments to the running one.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use futures_util::future::join_all;
-use hub::access::Listen;
+use hub::access::{HostName, Listen};
 use hub::datadir::{DataDir, DataDirError};
 use hub::record::journal::Retention;
 use hub::registry::Registry;
@@ -21,7 +22,7 @@ use super::watch::Watch;
 use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
 use crate::places::{self, Places};
-use crate::serving::{self, Asks, Serving};
+use crate::serving::{self, Asks, Reach, Serving, Wanted};
 use crate::{browser, limits, out, trust};
 
 /// Folder of the data directory with what is needed to find servers again that outlived a hub.
@@ -59,9 +60,21 @@ pub(crate) struct UpArgs {
 /// Options that control how a hub starts and shows its page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct StartOptions {
-    /// Address to listen on, on this machine only [default: 127.0.0.1:7878, or the next free port]
+    /// Address to listen on; another one than loopback is for other devices, over TLS and with a login [default: 127.0.0.1:7878, or the next free port]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<Listen>,
+    /// Certificate for other devices, with its chain, as a PEM file [default: one that the hub makes]
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of that certificate, as a PEM file
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Addresses of proxies that speak TLS and forward plain HTTP to --listen; nobody else may connect there
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    behind_proxy: Vec<IpAddr>,
+    /// Names by which other devices call the hub, beside its addresses
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    name: Vec<HostName>,
     /// The OpenCode program to run [default: `opencode` in PATH]
     #[arg(long, value_name = "PATH")]
     pub(crate) opencode: Option<PathBuf>,
@@ -98,6 +111,10 @@ impl StartOptions {
     /// True if an option is set that only a new hub can apply.
     fn is_for_a_new_hub(&self) -> bool {
         self.listen.is_some()
+            || self.tls_cert.is_some()
+            || self.tls_key.is_some()
+            || !self.behind_proxy.is_empty()
+            || !self.name.is_empty()
             || self.opencode.is_some()
             || self.journal_size.is_some()
             || self.journal_days.is_some()
@@ -113,6 +130,14 @@ impl StartOptions {
         let size = self.journal_size;
         Self {
             listen: self.listen.or_else(|| configuration.listen()),
+            tls_cert: self
+                .tls_cert
+                .or_else(|| configuration.path_if_any("tls_cert")),
+            tls_key: self
+                .tls_key
+                .or_else(|| configuration.path_if_any("tls_key")),
+            behind_proxy: or(self.behind_proxy, || configuration.all("behind_proxy")),
+            name: or(self.name, || configuration.all("name")),
             opencode: self.opencode.or_else(|| configuration.opencode()),
             no_open: self.no_open || off("open"),
             no_auth: self.no_auth,
@@ -120,6 +145,22 @@ impl StartOptions {
             journal_days: days.or_else(|| configuration.get("journal_days")),
             no_journal: self.no_journal || (!named && off("journal")),
         }
+    }
+
+    /// Where the hub listens.
+    ///
+    /// # Errors
+    /// The options contradict each other.
+    pub(crate) fn reach(&self) -> Result<Reach, Fault> {
+        let wanted = Wanted {
+            listen: self.listen,
+            certificate: self.tls_cert.clone(),
+            key: self.tls_key.clone(),
+            proxies: self.behind_proxy.clone(),
+            names: self.name.clone(),
+            authenticates: !self.no_auth,
+        };
+        wanted.reach()
     }
 
     /// Whether the hub authenticates its callers.
@@ -143,12 +184,21 @@ impl StartOptions {
     }
 }
 
+/// The values of the command line, else those of the configuration.
+fn or<T>(named: Vec<T>, configured: impl FnOnce() -> Vec<T>) -> Vec<T> {
+    match named.is_empty() {
+        true => configured(),
+        false => named,
+    }
+}
+
 /// Starts a hub, or hands over to the one that runs.
 pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let configuration = setting.configuration();
     let how = args.how.clone().completed(configuration);
     let keeps = args.keep_servers || configuration.get("keep_servers") == Some(true);
     let named = program(&how)?;
+    let reach = how.reach()?;
     let timeouts = args.watch.timeouts(configuration)?;
     let mut places = Places::read(&args.folders, &args.attach)?;
     let bare = places.is_empty();
@@ -166,13 +216,12 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     places.ask().await?;
     warn_without_opencode(&places, &how);
     let first = is_first(&dir)?;
-    let listen = how.listen.unwrap_or_default();
     let options = HubOptions {
         timeouts,
         journal: how.keep(),
         ..HubOptions::new(serving::launcher(named)?.with_kept(&dir.file(KEPT), keeps))
     };
-    let serving = Serving::start(dir, listen, options, first.notices, how.asks()).await?;
+    let serving = Serving::start(dir, reach, options, first.notices, how.asks()).await?;
     let api = serving.api()?;
     let arrange = tokio::spawn(async move {
         if bare && first.nothing_known {
@@ -243,7 +292,7 @@ async fn hand_over(
 ) -> Result<(), Fault> {
     if args.how.is_for_a_new_hub() || args.keep_servers || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub is already running at {}: --listen, --opencode, --journal-…, --no-auth, --keep-servers, --stale-after and --dead-after have no effect. \
+            "a hub is already running at {}: --listen, --tls-…, --behind-proxy, --name, --opencode, --journal-…, --no-auth, --keep-servers, --stale-after and --dead-after have no effect. \
              Stop it first if they should",
             api.url()
         ));

@@ -21,24 +21,24 @@ use crate::consent::{press_card, ready};
 use crate::legs::{AWAY, OFFLINE, ONLINE};
 
 /// A home, and the binary in it that asks who comes.
-struct Guarded {
+pub(crate) struct Guarded {
     home: TempDir,
-    fake: FakeServer,
+    pub(crate) fake: FakeServer,
 }
 
 impl Guarded {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         Ok(Self {
             home: TempDir::new()?,
             fake: FakeServer::start(FakeOptions::default()).await?,
         })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
         command
             .args(args)
@@ -48,7 +48,7 @@ impl Guarded {
         command
     }
 
-    async fn start(&self, address: &str) -> Result<Drovers> {
+    pub(crate) async fn start(&self, address: &str) -> Result<Drovers> {
         let args = [
             "up",
             "--no-open",
@@ -61,7 +61,7 @@ impl Guarded {
     }
 
     /// A link that lets a browser in, to the page of the one instance.
-    async fn link(&self) -> Result<String> {
+    pub(crate) async fn link(&self) -> Result<String> {
         let listed: Value = serde_json::from_str(&self.run(&["ls", "--json"]).await?)?;
         let id = listed["instances"][0]["id"]
             .as_str()
@@ -70,7 +70,7 @@ impl Guarded {
     }
 
     /// What a command prints.
-    async fn run(&self, args: &[&str]) -> Result<String> {
+    pub(crate) async fn run(&self, args: &[&str]) -> Result<String> {
         let done = self.command(args).output().await?;
         ensure!(done.status.success(), "{args:?}: {done:?}");
         Ok(String::from_utf8(done.stdout)?.trim().to_owned())
@@ -78,7 +78,7 @@ impl Guarded {
 }
 
 /// The page says how to get in, and nothing else.
-const LOCKED: &str =
+pub(crate) const LOCKED: &str =
     "document.body.innerText.includes('drovers link') && !document.querySelector('#app')";
 
 #[tokio::test(flavor = "multi_thread")]

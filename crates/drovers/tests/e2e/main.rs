@@ -33,6 +33,7 @@ mod outage;
 mod outbox;
 mod overview;
 mod own;
+mod pairing;
 mod panes;
 mod parallel;
 mod permalinks;

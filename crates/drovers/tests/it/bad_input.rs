@@ -24,7 +24,14 @@ async fn a_bad_command_line_changes_nothing() {
         ),
         (&["--attach", "127.0.0.1:1"], &["http://HOST:PORT"]),
         (&["--attach", "localhost:1"], &["begin with http://"]),
-        (&["--listen", "0.0.0.0:7878"], &["other machines", "ssh -L"]),
+        (
+            &["--listen", "everywhere"],
+            &["not an address", "127.0.0.1:7878"],
+        ),
+        (&["--listen", "0.0.0.0:0", "--no-auth"], &["--no-auth"]),
+        (&["--behind-proxy", "10.0.0.1"], &["--listen", "--name"]),
+        (&["--tls-cert", "/nowhere"], &["--tls-key"]),
+        (&["--name", "hub.example.org"], &["--listen"]),
         (&["--listen", "here"], &["127.0.0.1:7878"]),
         (
             &["--opencode", "/no/opencode", "/"],

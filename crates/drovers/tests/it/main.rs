@@ -17,6 +17,7 @@ mod installing;
 mod keeping;
 mod program;
 mod proxies;
+mod reach;
 mod replay;
 mod service;
 mod sessions;

@@ -54,6 +54,11 @@ impl Powers {
         Self(self.0 | those.0)
     }
 
+    /// True if the set has all of those powers.
+    pub const fn includes(self, those: Self) -> bool {
+        self.0 & those.0 == those.0
+    }
+
     /// True if the set has the power.
     pub const fn has(self, power: Power) -> bool {
         self.0 & (1 << power as u8) != 0

@@ -4,6 +4,8 @@
 //! is generated at each start and stored in the file `token` next to it. Revocation or expiry of a credential ends
 //! every connection that was opened with it: see [`Admitted::ended`].
 
+mod held;
+mod pairing;
 mod stored;
 
 use std::fs;
@@ -14,8 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use model::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::caller::{Caller, Powers, Role};
+use super::caller::{Caller, Role};
 use super::key::{Digest, Key};
+use super::password::Password;
 use crate::clock::Clock;
 use crate::datadir::{DataDir, put_aside, write_private};
 use crate::limits;
@@ -55,6 +58,8 @@ pub enum CredentialKind {
         id: String,
         /// Name of the browser, as reported by it.
         browser: String,
+        /// The roles of the page.
+        roles: Vec<Role>,
     },
     /// A token of a script.
     Token {
@@ -76,6 +81,8 @@ struct Credential {
     used: Option<Timestamp>,
     /// Time of the last use as stored on disk.
     used_on_disk: Option<Timestamp>,
+    /// Name of the caller that paired this page and may not do everything: the page ends with that caller.
+    parent: Option<Arc<str>>,
     caller: Caller,
     ended: CancellationToken,
 }
@@ -85,6 +92,10 @@ struct Credential {
 struct Link {
     digest: Digest,
     expires: Timestamp,
+    /// The roles of the page that enters.
+    roles: Vec<Role>,
+    /// As [`Credential::parent`].
+    parent: Option<Arc<str>>,
 }
 
 /// The credential that a request presents.
@@ -110,6 +121,8 @@ pub struct PageLogin {
     pub cookie: Key,
     /// The proof that the page's script sends with each command.
     pub proof: Key,
+    /// Name of the page in the audit log.
+    pub name: Arc<str>,
 }
 
 /// An authenticated caller.
@@ -143,6 +156,8 @@ pub struct NewToken {
 pub struct Listed {
     /// The kind of the credential.
     pub kind: CredentialKind,
+    /// Name of the caller, as in the audit log.
+    pub name: Arc<str>,
     /// Time of creation.
     pub made: Timestamp,
     /// Time of expiry.
@@ -171,6 +186,9 @@ pub enum KeyringError {
     /// The token has no role.
     #[error("a token needs a role: `watch`, `answer`, `drive` or `admin`")]
     NoRole,
+    /// A caller grants more than it has.
+    #[error("you can give a device only roles that you have yourself")]
+    Beyond,
     /// The expiry is in the past.
     #[error("the expiry of the token is in the past")]
     Over,
@@ -245,49 +263,14 @@ impl Keyring {
         let mut held = self.held();
         let mut found = None;
         // All credentials are compared, so that the timing does not reveal a position.
-        for credential in &mut held.credentials {
+        for (at, credential) in held.credentials.iter().enumerate() {
             let same = credential.digest == digest;
             if same && credential.fits(shown) && credential.is_good(now) {
-                found = Some(credential);
+                found = Some(at);
             }
         }
-        Some(found?.used(now, proof))
-    }
-
-    /// The key of a single-use link for one page, valid for [`limits::LINK_LIFE`].
-    pub fn link(&self) -> Key {
-        let key = Key::random();
-        let mut held = self.held();
-        if held.links.len() >= limits::LINKS {
-            held.links.remove(0);
-        }
-        held.links.push(Link {
-            digest: key.digest(),
-            expires: later(self.0.clock.now(), limits::LINK_LIFE),
-        });
-        key
-    }
-
-    /// Exchanges a link's key for the secrets of a page of `browser`. `None` if the link is unknown, expired or used.
-    pub fn enter(&self, link: &str, browser: &str) -> Option<PageLogin> {
-        let (digest, now) = (Digest::of(link), self.0.clock.now());
-        let mut held = self.held();
-        held.links.retain(|link| link.expires > now);
-        let at = held.links.iter().position(|link| link.digest == digest)?;
-        held.links.remove(at);
-        let (cookie, proof) = (Key::random(), Key::random());
-        held.forget_oldest_page();
-        let kind = CredentialKind::Page {
-            id: held.free_id(),
-            browser: browser.to_owned(),
-        };
-        let expires = Some(later(now, limits::PAGE_LIFE));
-        let page = Credential::new(kind, cookie.digest(), now, expires);
-        held.credentials.push(Credential {
-            proof: Some(proof.digest()),
-            ..page
-        });
-        Some(PageLogin { cookie, proof })
+        let found = found.filter(|at| held.has_parents(*at, now))?;
+        Some(held.credentials.get_mut(found)?.used(now, proof))
     }
 
     /// Creates a token. Its key is returned only here. Blocks on the disk.
@@ -351,6 +334,30 @@ impl Keyring {
         self.revoke(|kind| matches!(kind, CredentialKind::Page { id: known, .. } if known == id))
     }
 
+    /// Revokes the page that a caller is. False if it is none. Blocks on the disk.
+    ///
+    /// # Errors As for [`Keyring::revoke_token`].
+    pub fn revoke_page_of(&self, caller: &Caller) -> Result<bool, KeyringError> {
+        let listed = self.list().into_iter();
+        let mut own = listed.filter(|listed| listed.name == caller.name);
+        match own.next().map(|listed| listed.kind) {
+            Some(CredentialKind::Page { id, .. }) => self.revoke_page(&id),
+            _ => Ok(false),
+        }
+    }
+
+    /// Revokes every page. False if there is none. Blocks on the disk.
+    ///
+    /// # Errors As for [`Keyring::revoke_token`].
+    pub fn revoke_pages(&self) -> Result<bool, KeyringError> {
+        self.revoke(|kind| matches!(kind, CredentialKind::Page { .. }))
+    }
+
+    /// The password of this hub, which is kept beside the credentials.
+    pub fn password(&self) -> Password {
+        Password::in_folder(self.0.file.parent().unwrap_or(Path::new("")))
+    }
+
     /// Pages and tokens, in the order of creation.
     pub fn list(&self) -> Vec<Listed> {
         let now = self.0.clock.now();
@@ -360,6 +367,7 @@ impl Keyring {
             .filter(|one| one.kind != CredentialKind::CommandLine)
             .map(|one| Listed {
                 kind: one.kind.clone(),
+                name: one.caller.name.clone(),
                 made: one.made,
                 expires: one.expires,
                 used: one.used,
@@ -395,131 +403,6 @@ impl Keyring {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.held.lock().unwrap_or_else(|bad| bad.into_inner())
-    }
-}
-
-impl Credential {
-    fn new(
-        kind: CredentialKind,
-        digest: Digest,
-        made: Timestamp,
-        expires: Option<Timestamp>,
-    ) -> Self {
-        let caller = match &kind {
-            CredentialKind::CommandLine => Caller::command_line(),
-            CredentialKind::Page { id, browser } => Caller {
-                name: format!("page {id} ({browser})").into(),
-                powers: Powers::ALL,
-            },
-            CredentialKind::Token { name, roles } => Caller {
-                name: format!("token {name}").into(),
-                powers: roles
-                    .iter()
-                    .fold(Powers::NONE, |powers, role| powers.and(role.powers())),
-            },
-        };
-        Self {
-            kind,
-            digest,
-            proof: None,
-            made,
-            expires,
-            used: None,
-            used_on_disk: None,
-            caller,
-            ended: CancellationToken::new(),
-        }
-    }
-
-    /// True if the presented credential matches. A page's cookie is not valid as a token, nor the reverse.
-    fn fits(&self, shown: Presented<'_>) -> bool {
-        matches!(shown, Presented::Cookie { .. })
-            == matches!(self.kind, CredentialKind::Page { .. })
-    }
-
-    fn is_good(&self, now: Timestamp) -> bool {
-        !self.ended.is_cancelled() && self.expires.is_none_or(|expires| expires > now)
-    }
-
-    fn token(&self) -> Option<&str> {
-        match &self.kind {
-            CredentialKind::Token { name, .. } => Some(name),
-            _ => None,
-        }
-    }
-
-    /// Records a use, which extends the expiry of a page.
-    fn used(&mut self, now: Timestamp, proof: Option<Digest>) -> Admitted {
-        self.used = Some(now);
-        let whole = later(now, limits::PAGE_LIFE);
-        let due = |expires: Timestamp| whole.since(expires) >= millis(limits::PAGE_RENEWED);
-        let is_page = matches!(self.kind, CredentialKind::Page { .. });
-        let renewed = is_page && self.expires.is_some_and(due);
-        if renewed {
-            self.expires = Some(whole);
-        }
-        let kept = self.kind != CredentialKind::CommandLine;
-        let known = self.used_on_disk.unwrap_or_default();
-        let store = renewed || kept && now.since(known) >= millis(limits::USED_EVERY);
-        if store {
-            self.used_on_disk = Some(now);
-        }
-        let unproven = is_page && (proof.is_none() || self.proof != proof);
-        let mut caller = self.caller.clone();
-        if unproven {
-            caller.powers = Role::Watch.powers();
-        }
-        Admitted {
-            caller,
-            unproven,
-            ended: self.ended.clone(),
-            renewed,
-            store,
-        }
-    }
-}
-
-impl Held {
-    /// Revokes the selected credentials. Returns true if there were any.
-    fn end(&mut self, which: impl Fn(&CredentialKind) -> bool) -> bool {
-        let gone = self
-            .credentials
-            .extract_if(.., |credential| which(&credential.kind));
-        gone.map(|credential| credential.ended.cancel()).count() > 0
-    }
-
-    fn end_what_is_over(&mut self, now: Timestamp) {
-        let over = self
-            .credentials
-            .extract_if(.., |credential| !credential.is_good(now));
-        over.for_each(|credential| credential.ended.cancel());
-    }
-
-    /// Evicts the least recently used page to make room for a new one.
-    fn forget_oldest_page(&mut self) {
-        let pages = self.credentials.iter().filter_map(|one| match &one.kind {
-            CredentialKind::Page { id, .. } => Some((one.used.unwrap_or(one.made), id.clone())),
-            _ => None,
-        });
-        let mut pages: Vec<_> = pages.collect();
-        pages.sort();
-        let many = (pages.len() + 1).saturating_sub(limits::PAGES);
-        for (_, oldest) in pages.into_iter().take(many) {
-            self.end(|kind| matches!(kind, CredentialKind::Page { id, .. } if *id == oldest));
-        }
-    }
-
-    fn free_id(&self) -> String {
-        let taken = |id: &String| {
-            let same = |one: &Credential| matches!(&one.kind, CredentialKind::Page { id: known, .. } if known == id);
-            self.credentials.iter().any(same)
-        };
-        loop {
-            let id = super::key::hex(&rand::random::<[u8; 2]>());
-            if !taken(&id) {
-                return id;
-            }
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::limits;
 
 /// Delays responses to invalid keys, and no others: a valid key is never delayed, so that guessing locks nobody out.
-/// All attempts share one counter, because all come from this machine.
+/// All attempts share one counter: a key cannot be guessed, and nobody with a valid one waits.
 #[derive(Debug)]
 pub struct Throttle {
     wrong: Mutex<Wrong>,
@@ -60,16 +60,21 @@ impl Throttle {
         wrong.last = Some(now);
         wrong.count = wrong.count.saturating_add(1);
         let beyond = wrong.count.saturating_sub(limits::WRONG_FREE);
-        match beyond.checked_sub(1) {
-            None => Duration::ZERO,
-            Some(doubled) => limits::WRONG_FIRST
-                .saturating_mul(2_u32.saturating_pow(doubled))
-                .min(limits::WRONG_MOST),
-        }
+        grown(beyond, limits::WRONG_MOST)
     }
 
     fn lock(&self) -> MutexGuard<'_, Wrong> {
         self.wrong.lock().unwrap_or_else(|bad| bad.into_inner())
+    }
+}
+
+/// The delay of an attempt that is `beyond` those without one: each is twice as long as the one before.
+pub(super) fn grown(beyond: u32, most: Duration) -> Duration {
+    match beyond.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(doubled) => limits::WRONG_FIRST
+            .saturating_mul(2_u32.saturating_pow(doubled))
+            .min(most),
     }
 }
 

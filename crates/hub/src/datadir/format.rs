@@ -20,8 +20,9 @@ const FORMAT: u64 = 1;
 const FILE: &str = "format.json";
 
 /// Documents with a version of their own at the top, and the newest one that is known.
-const DOCUMENTS: [(&str, u64); 3] = [
-    ("access.json", 1),
+const DOCUMENTS: [(&str, u64); 4] = [
+    ("access.json", 2),
+    ("tls.json", 1),
     ("instances.json", 1),
     ("trusted.json", 1),
 ];

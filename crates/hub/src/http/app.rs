@@ -12,7 +12,7 @@ use super::compared::Comparisons;
 use super::compressor::SharedCompressor;
 use super::problem::Problem;
 use super::session_changes::SessionChanges;
-use crate::access::{Access, Throttle};
+use crate::access::{Access, Attempts, Outside, Throttle};
 use crate::command::Commands;
 use crate::inspect::{Inspections, PageErrors};
 use crate::instances::Hub;
@@ -34,6 +34,8 @@ struct Inner {
     commands: Commands<Hub>,
     access: Access,
     throttle: Throttle,
+    attempts: Attempts,
+    outside: Option<Outside>,
     notices: Vec<Notice>,
     viewers: Arc<Semaphore>,
     ending: CancellationToken,
@@ -46,7 +48,12 @@ struct Inner {
 }
 
 impl App {
-    pub(super) fn new(hub: Hub, options: Options, ending: CancellationToken) -> Self {
+    pub(super) fn new(
+        hub: Hub,
+        options: Options,
+        outside: Option<Outside>,
+        ending: CancellationToken,
+    ) -> Self {
         let aside = hub.put_aside().map(|path| {
             let text = format!(
                 "The list of instances could not be read whole. It was kept as {}",
@@ -65,6 +72,8 @@ impl App {
             commands,
             access: options.access,
             throttle: Throttle::default(),
+            attempts: Attempts::default(),
+            outside,
             notices: notices.map(|text| Notice { text }).collect(),
             viewers: Arc::new(Semaphore::new(limits::VIEWERS)),
             ending,
@@ -94,6 +103,24 @@ impl App {
     /// The rate limit of invalid keys.
     pub(super) fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// The rate limit of passwords.
+    pub(super) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
+    /// The listener for other machines, if there is one.
+    pub(super) fn outside(&self) -> Option<&Outside> {
+        self.0.outside.as_ref()
+    }
+
+    /// True if a browser can come in by a password.
+    pub(super) fn takes_password(&self) -> bool {
+        match &self.0.access {
+            Access::Keys(keyring) => keyring.password().is_set(),
+            Access::Anybody => false,
+        }
     }
 
     /// Writes the credentials in the background. If the disk is full the hub continues, and new pages must enter again

@@ -16,19 +16,78 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
+use tokio_rustls::TlsAcceptor;
 
 pub(super) use serving::serve;
 
-use super::peer::Peers;
+use super::peer::{self, Peers};
 
+use crate::access::{Outside, Protection};
 use crate::limits;
 use waiting::IdleConnections;
+
+/// A listener, and what is spoken on its connections.
+pub(super) struct Listening {
+    bounded: Bounded,
+    /// For the listener that other machines reach.
+    outside: Option<Outside>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Listening {
+    /// The listener on loopback.
+    pub(super) fn inside(bounded: Bounded) -> Self {
+        Self {
+            bounded,
+            outside: None,
+            tls: None,
+        }
+    }
+
+    /// The listener for other machines.
+    ///
+    /// # Errors TLS cannot be spoken.
+    pub(super) fn outside(listener: TcpListener, outside: &Outside) -> io::Result<Self> {
+        let (guard, tls) = match &outside.protection {
+            Protection::Tls(certificates) => {
+                let config = certificates.server().map_err(io::Error::other)?;
+                (Peer::Anybody, Some(TlsAcceptor::from(Arc::new(config))))
+            }
+            Protection::Proxies(proxies) => (Peer::Proxies(proxies.clone()), None),
+        };
+        Ok(Self {
+            bounded: Bounded::with_room(listener, guard, limits::CONNECTIONS),
+            outside: Some(outside.clone()),
+            tls,
+        })
+    }
+}
+
+/// Who may connect.
+enum Peer {
+    /// Processes of this user on this machine.
+    Own(Peers),
+    /// Whoever reaches the listener: their keys are asked for.
+    Anybody,
+    /// These addresses.
+    Proxies(Arc<[std::net::IpAddr]>),
+}
+
+impl Peer {
+    async fn admits(&self, stream: &TcpStream) -> bool {
+        match self {
+            Self::Own(peers) => peers.admits(stream).await,
+            Self::Anybody => true,
+            Self::Proxies(proxies) => peer::is_proxy(stream, proxies),
+        }
+    }
+}
 
 /// Accepts at most [`limits::CONNECTIONS`] connections. For a new one the connection that has been idle longest is
 /// closed; if none is idle, the new one waits.
 pub(super) struct Bounded {
     listener: TcpListener,
-    peers: Peers,
+    peers: Peer,
     room: Arc<Semaphore>,
     waiting: IdleConnections,
 }
@@ -43,14 +102,15 @@ pub(super) struct Connection<S = TcpStream> {
 }
 
 impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Self {
-        Self::with_room(listener, limits::CONNECTIONS)
+    /// The listener on loopback, for processes of this user.
+    pub(super) fn inside(listener: TcpListener) -> Self {
+        Self::with_room(listener, Peer::Own(Peers::find()), limits::CONNECTIONS)
     }
 
-    fn with_room(listener: TcpListener, connections: usize) -> Self {
+    fn with_room(listener: TcpListener, peers: Peer, connections: usize) -> Self {
         Self {
             listener,
-            peers: Peers::find(),
+            peers,
             room: Arc::new(Semaphore::new(connections)),
             waiting: IdleConnections::default(),
         }

@@ -170,8 +170,24 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("POST", "/api/tokens", Admin),
     ("DELETE", "/api/tokens/{name}", Admin),
     ("DELETE", "/api/pages/{id}", Admin),
+    ("DELETE", "/api/pages", Admin),
     ("POST", "/api/links", Admin),
+    ("GET", "/fragment/devices", Admin),
+    ("GET", "/fragment/pair", Watch),
+    ("GET", "/api/access", Watch),
+    // A device gets roles that the caller has, and ends with it: the handler looks.
+    ("POST", "/api/pairings", Watch),
+    ("POST", "/api/logout", Watch),
 ];
+
+/// Routes for callers that watch, and that a page's cookie alone does not open: they let others in, or the page out.
+const PROVEN: [(&str, &str); 2] = [("POST", "/api/pairings"), ("POST", "/api/logout")];
+
+/// True if a page needs its proof for a route whatever power that requires.
+pub(super) fn wants_proof(method: &Method, path: Option<&str>) -> bool {
+    let path = path.unwrap_or_default();
+    PROVEN.contains(&(method.as_str(), path))
+}
 
 /// The requirement of a request, by its method and the path of its route; `None` for an unknown path.
 pub(super) fn of(method: &Method, path: Option<&str>) -> Need {

@@ -80,8 +80,24 @@ impl Peers {
     }
 }
 
+/// The response to a connection that is not from a known proxy.
+const NO_PROXY: &[u8] =
+    b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 47\r\n\r\n\
+This port of Drovers is for known proxies only\n";
+
+/// True if a connection comes from one of these addresses. Any other gets a short response with the reason.
+pub(super) fn is_proxy(stream: &TcpStream, proxies: &[IpAddr]) -> bool {
+    let peer = stream.peer_addr().map(plain);
+    let known = peer.is_ok_and(|peer| proxies.contains(&peer.ip()));
+    if !known {
+        // The peer may have disconnected, or not read the response.
+        let _unread = stream.try_write(NO_PROXY);
+    }
+    known
+}
+
 /// An IPv4 address that is written as an IPv6 one is an IPv4 address.
-fn plain(address: SocketAddr) -> SocketAddr {
+pub(super) fn plain(address: SocketAddr) -> SocketAddr {
     let ip: IpAddr = address.ip().to_canonical();
     SocketAddr::new(ip, address.port())
 }
@@ -97,5 +113,8 @@ mod tests {
         let length = format!("Content-Length: {}", body.len());
         assert!(head.contains(&length), "{length}");
         assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+        let text = String::from_utf8_lossy(NO_PROXY);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+        assert!(head.ends_with(&format!("Content-Length: {}", body.len())));
     }
 }

@@ -209,7 +209,7 @@ impl Problem {
 
     /// The link is expired or used.
     pub(super) fn spent() -> Self {
-        let detail = "This link was already used, or it is older than ten minutes";
+        let detail = "This link was already used, or it has expired";
         Self::new(
             StatusCode::UNAUTHORIZED,
             "link-spent",
@@ -217,6 +217,31 @@ impl Problem {
             detail,
         )
         .next("Run `drovers link` to get a new one")
+    }
+
+    /// No other device can reach the hub.
+    pub(super) fn only_here() -> Self {
+        let detail =
+            "Drovers listens on its own machine only, so that no other device can reach it";
+        Self::new(
+            StatusCode::CONFLICT,
+            "only-here",
+            "No other device can come in",
+            detail,
+        )
+        .next("Start it with `drovers up --listen 0.0.0.0:7878`, or see `drovers remote`")
+    }
+
+    /// The password is not right, or none is set.
+    pub(super) fn wrong_password() -> Self {
+        let detail = "The password is not right";
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "wrong-password",
+            "Not logged in",
+            detail,
+        )
+        .next("Try again, or run `drovers link` and open the link that it prints")
     }
 
     /// There is no such token or page.
@@ -609,6 +634,8 @@ impl From<KeyringError> for Problem {
             )
             .next("Fix the cause, then try again"),
             E::Name | E::NoRole | E::Over => Self::invalid(detail),
+            E::Beyond => Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
+                .next("Choose a role that you have"),
             E::Taken(_) | E::Full => Self::new(
                 StatusCode::CONFLICT,
                 "no-such-token",
@@ -636,10 +663,16 @@ impl From<Refusal> for Problem {
     fn from(error: Refusal) -> Self {
         let next = match error {
             Refusal::Host => {
-                "Use the address that `drovers` printed, such as http://127.0.0.1:7878, or a port of `localhost` or \
-                 127.0.0.1 that is forwarded to it"
+                "Use an address that `drovers access` prints, or a port of `localhost` or 127.0.0.1 that is forwarded to \
+                 the hub. Other names are given with `--name`"
             }
             Refusal::Origin => "Use the hub's own page, or a client that is not a browser",
+            Refusal::UnknownProxy => {
+                "Name the proxy's address with `--behind-proxy`, or let clients reach the hub without a proxy"
+            }
+            Refusal::NotSecure => {
+                "Let the proxy speak TLS, and send `X-Forwarded-Proto: https` with what it forwards"
+            }
         };
         Self::new(StatusCode::FORBIDDEN, "not-admitted", "Forbidden", error).next(next)
     }

@@ -1,5 +1,7 @@
 //! Checks for every request, and headers for every response.
 
+use std::net::IpAddr;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
 use axum::http::header::{
@@ -13,6 +15,7 @@ use page::{Language, speak};
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
+use super::arrival::Arrival;
 use super::login;
 use super::needs::{self, Need};
 use super::problem::Problem;
@@ -50,6 +53,10 @@ pub(super) struct Guard {
 #[derive(Clone, Debug)]
 pub(super) struct Revocation(pub(super) CancellationToken);
 
+/// The address of the client of a request, as far as known. Every admitted request has one, as an extension.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientAddress(pub(super) Option<IpAddr>);
+
 /// Admits or rejects a request, and adds the security headers to its response.
 pub(super) async fn guard(
     State(guard): State<Guard>,
@@ -84,19 +91,21 @@ impl Guard {
     /// gets the cookie with the response.
     async fn admit(&self, request: &mut Request) -> Result<Option<HeaderValue>, Box<Response>> {
         let refused = |problem: Problem| Box::new(problem.into_response());
-        let visit = visit(request).ok_or(Refusal::Host);
-        let entrance = visit.and_then(admit);
-        let entrance = entrance.map_err(|refusal| refused(refusal.into()))?;
+        let (entrance, client) = entrance(request).map_err(|refusal| refused(refusal.into()))?;
         request.extensions_mut().insert(entrance);
+        request.extensions_mut().insert(client);
         let route = request.extensions().get::<MatchedPath>();
-        let need = needs::of(request.method(), route.map(MatchedPath::as_str));
+        let route = route.map(MatchedPath::as_str);
+        let need = needs::of(request.method(), route);
+        let wants_proof = needs::wants_proof(request.method(), route);
         if need == Need::Nothing {
             return Ok(None);
         }
         let admitted = match self.who(request, entrance) {
             Ok(admitted) => admitted,
             Err(shows) => {
-                let answer = stranger(request, spoken::language(&self.app, request.headers()));
+                let language = spoken::language(&self.app, request.headers());
+                let answer = stranger(request, language, self.app.takes_password());
                 return Err(Box::new(match shows {
                     Attempt::Nothing => answer,
                     Attempt::Wrong if self.app.throttle().wrong().await => answer,
@@ -104,6 +113,9 @@ impl Guard {
                 }));
             }
         };
+        if admitted.unproven && wants_proof {
+            return Err(refused(Problem::unproven()));
+        }
         if !need.is_met_by(admitted.caller.powers) {
             if admitted.unproven {
                 return Err(refused(Problem::unproven()));
@@ -195,7 +207,7 @@ fn shown<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<Presented<'a
 }
 
 /// The response to an unauthenticated request: a page for a browser, else a problem. Both explain how to get access.
-fn stranger(request: &Request, language: Language) -> Response {
+fn stranger(request: &Request, language: Language, takes_password: bool) -> Response {
     let path = request.uri().path();
     let is_document = !path.starts_with("/api/") && !path.starts_with("/fragment/");
     let accepts = request.headers().get(header::ACCEPT);
@@ -205,7 +217,7 @@ fn stranger(request: &Request, language: Language) -> Response {
     let mut response = if is_document && shows {
         (
             StatusCode::UNAUTHORIZED,
-            Html(speak(language, page::locked)),
+            Html(speak(language, || page::locked(takes_password))),
         )
             .into_response()
     } else {
@@ -216,16 +228,27 @@ fn stranger(request: &Request, language: Language) -> Response {
     response
 }
 
-/// The origin headers of a request; `None` if a header is repeated.
-fn visit(request: &Request) -> Option<RequestOrigin<'_>> {
+/// The address by which a request reached the hub, and that of its client.
+fn entrance(request: &Request) -> Result<(Entrance, ClientAddress), Refusal> {
+    let here = Arrival::default();
+    let arrival = request.extensions().get::<Arrival>().unwrap_or(&here);
+    let client = arrival.client(request.headers())?;
+    let visit = visit(request, client.host).ok_or(Refusal::Host)?;
+    let entrance = admit(visit, arrival.hosts())?;
+    Ok((entrance, ClientAddress(client.address)))
+}
+
+/// The origin headers of a request, with the host that a proxy reports; `None` if a header is repeated.
+fn visit<'a>(request: &'a Request, host: Option<&'a str>) -> Option<RequestOrigin<'a>> {
     let headers = request.headers();
     let header = |name: &str| one(headers, name);
+    let own = header(HOST.as_str())?;
     Some(RequestOrigin {
         authority: request
             .uri()
             .authority()
             .map(axum::http::uri::Authority::as_str),
-        host: header(HOST.as_str())?,
+        host: host.or(own),
         origin: header(ORIGIN.as_str())?,
         site: header("sec-fetch-site")?,
         mode: header("sec-fetch-mode")?,
@@ -235,7 +258,7 @@ fn visit(request: &Request) -> Option<RequestOrigin<'_>> {
 }
 
 /// The value of a header, if present; `None` where it is repeated or not text.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<Option<&'a str>> {
+pub(super) fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::time::Timestamp;
@@ -14,7 +14,9 @@ use super::app::App;
 use super::instances::rfc3339;
 use super::needs::ENTER;
 use super::problem::Problem;
-use crate::access::{Access, CredentialKind, Key, Keyring, KeyringError, Listed, NewToken, Role};
+use crate::access::{
+    Access, Caller, CredentialKind, Key, Keyring, KeyringError, Listed, NewToken, Role,
+};
 use crate::limits;
 
 /// All credentials, without secrets. Times are RFC 3339.
@@ -22,7 +24,7 @@ use crate::limits;
 pub(super) struct AccessJson {
     /// Tokens of scripts.
     tokens: Vec<TokenJson>,
-    /// Pages that entered by a link.
+    /// Pages that entered by a link or the password.
     pages: Vec<PageJson>,
 }
 
@@ -49,6 +51,9 @@ struct PageJson {
     id: String,
     /// Name of the browser, as reported by it.
     browser: String,
+    /// Roles of the page.
+    #[schema(value_type = Vec<String>)]
+    roles: Vec<Role>,
     /// Time of the login.
     made: String,
     /// Time at which it must log in again, unless it is used before.
@@ -107,6 +112,7 @@ pub(super) async fn list(State(app): State<App>) -> Json<AccessJson> {
             made,
             expires,
             used,
+            ..
         } = listed;
         let (made, expires, used) = (rfc3339(made), expires.map(rfc3339), used.map(rfc3339));
         match kind {
@@ -118,9 +124,10 @@ pub(super) async fn list(State(app): State<App>) -> Json<AccessJson> {
                 expires,
                 used,
             }),
-            CredentialKind::Page { id, browser } => known.pages.push(PageJson {
+            CredentialKind::Page { id, browser, roles } => known.pages.push(PageJson {
                 id,
                 browser,
+                roles,
                 made,
                 expires,
                 used,
@@ -186,6 +193,30 @@ pub(super) async fn send_away(
     }
 }
 
+/// Revokes every page: all browsers must log in again. Tokens are not revoked.
+#[utoipa::path(delete, path = "/api/pages", tag = "access", responses((status = 204)))]
+pub(super) async fn send_all_away(State(app): State<App>) -> Result<StatusCode, Problem> {
+    let keyring = keys(&app)?;
+    blocking(move || keyring.revoke_pages()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Logs the page of this request out: its socket ends at once. Another caller has nothing to log out of.
+#[utoipa::path(
+    post, path = "/api/logout", tag = "access",
+    responses((status = 204), (status = 404, body = Problem))
+)]
+pub(super) async fn log_out(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+) -> Result<StatusCode, Problem> {
+    let keyring = keys(&app)?;
+    match blocking(move || keyring.revoke_page_of(&caller)).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::unknown_credential("page")),
+    }
+}
+
 /// Creates a single-use login link for a page.
 #[utoipa::path(post, path = "/api/links", tag = "access", responses((status = 201, body = LinkJson)))]
 pub(super) async fn link(State(app): State<App>) -> (StatusCode, Json<LinkJson>) {
@@ -198,7 +229,7 @@ pub(super) async fn link(State(app): State<App>) -> (StatusCode, Json<LinkJson>)
     (StatusCode::CREATED, Json(LinkJson { path, expires_in }))
 }
 
-fn keys(app: &App) -> Result<Keyring, Problem> {
+pub(super) fn keys(app: &App) -> Result<Keyring, Problem> {
     match app.access() {
         Access::Keys(keyring) => Ok(keyring.clone()),
         Access::Anybody => Err(Problem::no_keys()),

@@ -30,7 +30,7 @@ impl Gate {
         .await;
         let mut routes = described(&spec.good());
         for path in hub::http::PAGES {
-            routes.push((Method::GET, filled(path), Role::Watch));
+            routes.push((Method::GET, filled(path), role(&Method::GET, path)));
         }
         assert!(routes.len() > 35, "{routes:?}");
         Self {
@@ -47,7 +47,17 @@ impl Gate {
         &self,
         way: impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Vec<StatusCode> {
-        let asked = self.routes.iter().map(async |(method, path, _)| {
+        self.all_but(|_| false, way).await
+    }
+
+    /// The same without some paths.
+    pub(crate) async fn all_but(
+        &self,
+        without: impl Fn(&str) -> bool,
+        way: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Vec<StatusCode> {
+        let routes = self.routes.iter().filter(|(_, path, _)| !without(path));
+        let asked = routes.map(async |(method, path, _)| {
             let request = way(self.lab.request(method.clone(), path));
             // The head is enough: the log's body never ends.
             let answer = timeout(SOON, request.send()).await.expect("an answer");
@@ -80,6 +90,9 @@ impl Gate {
 /// Routes of the API that say yes or no to anybody.
 pub(crate) const OPEN: [&str; 2] = ["/api/health/live", "/api/health/ready"];
 
+/// Routes for everybody who came in, that let others in or the caller out.
+pub(crate) const PROVEN: [&str; 2] = ["/api/pairings", "/api/logout"];
+
 /// The routes of an API, by its own description, apart from those.
 pub(crate) fn described(spec: &Value) -> Vec<(Method, String, Role)> {
     let mut routes = Vec::new();
@@ -98,7 +111,12 @@ pub(crate) fn described(spec: &Value) -> Vec<(Method, String, Role)> {
 
 /// Whose a route is, by the rule that people are told.
 pub(crate) fn role(method: &Method, path: &str) -> Role {
-    let keys = ["/api/tokens", "/api/pages", "/api/links"];
+    let keys = [
+        "/api/tokens",
+        "/api/pages",
+        "/api/links",
+        "/fragment/devices",
+    ];
     if keys.iter().any(|place| path.starts_with(place)) {
         return Role::Admin;
     }
@@ -113,6 +131,8 @@ pub(crate) fn role(method: &Method, path: &str) -> Role {
         "/api/instances" | "/api/instances/{id}" => Role::Admin,
         // A page that may only look on has errors, too; they change nothing.
         "/api/page-errors" => Role::Watch,
+        // A device gets roles that the caller has, and whoever came in may go.
+        path if PROVEN.contains(&path) => Role::Watch,
         _ => Role::Drive,
     }
 }

@@ -4,6 +4,7 @@
 mod account;
 mod admission;
 mod api;
+mod attack;
 mod bad_input;
 mod consent;
 mod door;
@@ -34,3 +35,4 @@ mod sessions;
 mod told;
 mod upstreams;
 mod worktrees;
+mod yard;

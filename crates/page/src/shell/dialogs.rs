@@ -104,6 +104,10 @@ pub fn settings_dialog(settings: &Settings, instances: &[(String, String)]) -> S
                 (looks(settings))
                 (notices(settings, instances))
                 (budget(&settings.budget))
+                p {
+                    button type="button" data-do="devices" { (t("Devices")) } " "
+                    button type="button" data-do="log-out" { (t("Log out")) }
+                }
                 p.problem role="alert" hidden {}
                 div.row { button.main type="button" data-do="close" { (t("Close")) } }
             }

@@ -55,9 +55,37 @@ fn screens() -> Vec<(String, String)> {
         "compared".to_owned(),
         crate::comparison_dialog("i1", "s", 2, &[]),
     ));
-    all.push(("locked".to_owned(), crate::locked()));
+    all.push(("locked".to_owned(), crate::locked(true)));
+    all.extend(devices());
     all.push(("enter".to_owned(), crate::enter()));
     all
+}
+
+/// Dialogs of devices.
+fn devices() -> [(String, String); 3] {
+    let roles = ["admin", "answer,drive", "answer", "drive", "watch"];
+    let device = crate::DeviceRow {
+        name: "drovers".to_owned(),
+        url: "/api/pages/1".to_owned(),
+        roles: vec!["watch"],
+        made: "2026-11-30".to_owned(),
+        used: None,
+        expires: Some("2026-12-30".to_owned()),
+        is_this: true,
+    };
+    let reach = crate::Reach {
+        urls: vec!["https://10.0.0.7".to_owned(), "https://10.0.0.8".to_owned()],
+        fingerprint: Some("00:11".to_owned()),
+    };
+    let closed = crate::Reach::default();
+    [
+        ("devices".to_owned(), crate::devices_dialog(&[device])),
+        ("pair".to_owned(), crate::pair_dialog(&roles, &reach)),
+        (
+            "pair closed".to_owned(),
+            crate::pair_dialog(&roles, &closed),
+        ),
+    ]
 }
 
 /// What the samples are made of: names, titles, texts of models and servers.

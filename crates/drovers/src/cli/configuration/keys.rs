@@ -1,9 +1,10 @@
 //! The options: names, kinds, defaults, and the flags that mean the same.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use hub::access::Listen;
+use hub::access::{HostName, Listen};
 
 use super::super::LogFormat;
 use super::super::bytes::Bytes;
@@ -62,8 +63,11 @@ impl Key {
     }
 }
 
+/// The value of an option that names nothing.
+pub(super) const NONE: &str = "none";
+
 /// Every option.
-pub(crate) const KEYS: [Key; 12] = [
+pub(crate) const KEYS: [Key; 16] = [
     key(
         "data_dir",
         "data-dir",
@@ -78,6 +82,16 @@ pub(crate) const KEYS: [Key; 12] = [
         Kind::Text,
         parsed::<Listen>,
     ),
+    key("tls_cert", "tls-cert", NONE, Kind::Text, path_or_none),
+    key("tls_key", "tls-key", NONE, Kind::Text, path_or_none),
+    key(
+        "behind_proxy",
+        "behind-proxy",
+        NONE,
+        Kind::Text,
+        all::<IpAddr>,
+    ),
+    key("name", "name", NONE, Kind::Text, all::<HostName>),
     key("opencode", "opencode", "opencode", Kind::Text, program),
     key("open", "no-open", "true", Kind::Switch, switch),
     key(
@@ -160,6 +174,15 @@ fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<(), String> {
     parsed.map(drop).map_err(|error| error.to_string())
 }
 
+/// A list with commas, or none.
+fn all<T: FromStr<Err: ToString>>(text: &str) -> Result<(), String> {
+    if text == NONE {
+        return Ok(());
+    }
+    let mut all = text.split(',');
+    all.try_for_each(|one| parsed::<T>(one.trim()))
+}
+
 fn switch(text: &str) -> Result<(), String> {
     match text {
         "true" | "false" => Ok(()),
@@ -190,7 +213,15 @@ fn path(text: &str) -> Result<(), String> {
     }
 }
 
-/// Such a path, or a name that is looked up in `PATH`.
+/// Such a path, or none.
+fn path_or_none(text: &str) -> Result<(), String> {
+    match text {
+        NONE => Ok(()),
+        text => path(text),
+    }
+}
+
+/// A path that means the same from every folder, or a name that is looked up in `PATH`.
 fn program(text: &str) -> Result<(), String> {
     let name = Path::new(text);
     if name.file_name() == Some(name.as_os_str()) {

@@ -57,7 +57,7 @@ impl Gallery {
             ("peek".to_owned(), overview(&acts, Some("ses_parse"))),
             ("review".to_owned(), reviewed(&sample::state())),
             ("no-instance".to_owned(), overview(&State::default(), None)),
-            ("door".to_owned(), page::locked()),
+            ("door".to_owned(), page::locked(false)),
         ]);
         Self::serve(documents).await
     }

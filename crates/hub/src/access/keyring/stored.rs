@@ -1,10 +1,16 @@
-//! `access.json`, version 1: who may come in, as it stands on the disk, mode 0600. Times are milliseconds since 1970.
+//! `access.json`: who may come in, as it stands on the disk, mode 0600. Times are milliseconds since 1970.
 //!
 //! ```json
-//! {"version": 1,
-//!  "pages": [{"id": "3f2a", "browser": "Firefox", "proof": "…", "digest": "…", "made": 1, "expires": 2, "used": 1}],
+//! {"version": 2,
+//!  "pages": [{"id": "3f2a", "browser": "Firefox", "roles": ["watch"], "parent": "token ci", "proof": "…", "digest": "…",
+//!             "made": 1, "expires": 2, "used": 1}],
 //!  "tokens": [{"name": "ci", "roles": ["watch"], "digest": "…", "made": 1}]}
 //! ```
+//!
+//! A page without `roles` may do everything. The file has version 2 only while a page has `roles` or a `parent`: an older
+//! hub, which would let such a page do everything, refuses it.
+
+use std::sync::Arc;
 
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,8 +19,11 @@ use super::{Credential, CredentialKind};
 use crate::access::caller::Role;
 use crate::access::key::Digest;
 
-/// The version written, and the only one read.
-const VERSION: u32 = 1;
+/// The version of a file whose pages may do everything.
+const PLAIN: u32 = 1;
+
+/// The version of a file with pages that may not.
+const LIMITED: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct File {
@@ -27,6 +36,10 @@ struct File {
 struct Page {
     id: String,
     browser: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<Role>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<Arc<str>>,
     /// Absent for a page that entered before proofs were introduced: it has read access until it enters again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     proof: Option<Digest>,
@@ -75,7 +88,7 @@ impl Kept {
 /// Parses a file; `None` for an invalid file or another version.
 pub(super) fn read(bytes: &[u8]) -> Option<Vec<Credential>> {
     let File {
-        version: VERSION,
+        version: PLAIN | LIMITED,
         pages,
         tokens,
     } = serde_json::from_slice(bytes).ok()?
@@ -86,12 +99,16 @@ pub(super) fn read(bytes: &[u8]) -> Option<Vec<Credential>> {
         let Page {
             id,
             browser,
+            roles,
+            parent,
             proof,
             kept,
         } = page;
+        let roles = roles.unwrap_or_else(|| vec![Role::Admin]);
         Credential {
             proof,
-            ..kept.credential(CredentialKind::Page { id, browser })
+            parent,
+            ..kept.credential(CredentialKind::Page { id, browser, roles })
         }
     });
     let tokens = tokens.into_iter().map(|token| {
@@ -108,17 +125,23 @@ pub(super) fn write(credentials: &[Credential]) -> serde_json::Result<Vec<u8>> {
         let kept = Kept::of(credential);
         match credential.kind.clone() {
             CredentialKind::CommandLine => {}
-            CredentialKind::Page { id, browser } => pages.push(Page {
+            CredentialKind::Page { id, browser, roles } => pages.push(Page {
                 id,
                 browser,
+                roles: (roles != [Role::Admin]).then_some(roles),
+                parent: credential.parent.clone(),
                 proof: credential.proof,
                 kept,
             }),
             CredentialKind::Token { name, roles } => tokens.push(Token { name, roles, kept }),
         }
     }
+    let limited = |page: &Page| page.roles.is_some() || page.parent.is_some();
     let file = File {
-        version: VERSION,
+        version: match pages.iter().any(limited) {
+            true => LIMITED,
+            false => PLAIN,
+        },
         pages,
         tokens,
     };

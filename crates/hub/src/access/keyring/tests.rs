@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::super::caller::Power;
+use super::super::caller::{Power, Powers};
 use super::*;
 
 /// A data directory, and a clock that is set by hand.
@@ -78,6 +78,7 @@ fn a_cookie_alone_watches() {
     };
     assert!(proven(&keyring, &mixed).unwrap().unproven);
     let swapped = PageLogin {
+        name: page.name.clone(),
         cookie: page.proof.clone(),
         proof: page.cookie.clone(),
     };
@@ -268,4 +269,52 @@ fn what_cannot_be_kept_is_not_made() {
     let refused = keyring.add(token("ci", &[Role::Watch]));
     assert!(matches!(refused, Err(KeyringError::Disk { .. })));
     assert!(keyring.list().is_empty());
+}
+
+#[test]
+fn a_paired_device_has_its_roles_over_a_restart_and_ends_with_its_parent() {
+    let bench = Bench::new();
+    let keyring = bench.open();
+    let version = || {
+        let text = fs::read_to_string(bench.dir.file(FILE)).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["version"].clone()
+    };
+    let key = keyring.add(token("ci", &[Role::Watch])).unwrap();
+    let by = bearer(&keyring, &key).unwrap().caller;
+    for roles in [vec![], vec![Role::Drive], vec![Role::Watch, Role::Admin]] {
+        assert!(keyring.pair(&by, roles).is_err());
+    }
+    let link = keyring.pair(&by, vec![Role::Watch, Role::Watch]).unwrap();
+    let unused = keyring.pair(&by, vec![Role::Watch]).unwrap();
+    let phone = keyring.enter(link.reveal(), "Safari").unwrap();
+    keyring.store().unwrap();
+    // An older hub would let it do everything, and refuses the file instead.
+    assert_eq!(version(), 2);
+    let again = bench.open();
+    let admitted = proven(&again, &phone).unwrap();
+    assert_eq!(admitted.caller.powers, Role::Watch.powers());
+    assert!(again.revoke_token("ci").unwrap());
+    assert!(admitted.ended.is_cancelled() && proven(&again, &phone).is_none());
+    assert_eq!(version(), 1);
+    // The parent's own end counts, too, before anybody looks for what is over.
+    let short = NewToken {
+        expires: Some(Timestamp(1_000_060_000)),
+        ..token("short", &[Role::Watch])
+    };
+    let key = again.add(short).unwrap();
+    let by = bearer(&again, &key).unwrap().caller;
+    let link = again.pair(&by, vec![Role::Watch]).unwrap();
+    let tablet = again.enter(link.reveal(), "Safari").unwrap();
+    assert!(proven(&again, &tablet).is_some());
+    bench.pass(Duration::from_secs(61));
+    assert!(proven(&again, &tablet).is_none());
+    assert!(keyring.enter(unused.reveal(), "Safari").is_some());
+    // Whoever may do everything leaves what they paired.
+    let page = again.enter(again.link().reveal(), "Firefox").unwrap();
+    let by = proven(&again, &page).unwrap().caller;
+    let link = again.pair(&by, vec![Role::Drive]).unwrap();
+    let phone = again.enter(link.reveal(), "Safari").unwrap();
+    assert!(again.revoke_page_of(&by).unwrap() && !again.revoke_page_of(&by).unwrap());
+    assert!(proven(&again, &phone).is_some());
+    assert!(again.revoke_pages().unwrap() && proven(&again, &phone).is_none());
 }

@@ -15,43 +15,107 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::time::{Sleep, sleep};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::waiting::IdleConnection;
-use super::{Bounded, Connection};
+use super::{Connection, Listening};
+use crate::http::arrival::Arrival;
+use crate::http::peer::plain;
 use crate::limits;
+
+/// The response to plain HTTP on a port that speaks TLS.
+const TLS_ONLY: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 49\r\n\r\n\
+This port of Drovers speaks HTTPS: use https://\r\n";
+
+/// The first byte of a TLS connection: a handshake record.
+const HANDSHAKE: u8 = 0x16;
 
 /// Serves until cancelled; then open requests complete.
 pub(in crate::http) async fn serve(
-    mut listener: Bounded,
+    mut listening: Listening,
     router: Router,
     cancel: CancellationToken,
 ) {
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
-            (connection, _) = listener.accept() => connection,
+            (connection, _) = listening.bounded.accept() => connection,
             () = cancel.cancelled() => break,
         };
-        let turn = listener.waiting.begin();
-        connections.spawn(one(accepted, turn, router.clone(), cancel.clone()));
+        let turn = listening.bounded.waiting.begin();
+        let arrival = Arrival {
+            peer: accepted.stream.peer_addr().ok().map(|at| plain(at).ip()),
+            here: accepted.stream.local_addr().ok().map(|at| plain(at).ip()),
+            outside: listening.outside.clone(),
+        };
+        let service = RequestCounter {
+            router: TowerToHyperService::new(router.clone()),
+            turn: turn.clone(),
+            arrival,
+        };
+        let cancel = cancel.clone();
+        match &listening.tls {
+            None => connections.spawn(one(accepted, service, turn, cancel)),
+            Some(tls) => connections.spawn(secured(accepted, tls.clone(), service, turn, cancel)),
+        };
     }
     connections.close();
     connections.wait().await;
 }
 
-async fn one(
+/// Serves a connection once TLS is spoken on it.
+async fn secured(
     connection: Connection,
+    tls: TlsAcceptor,
+    service: RequestCounter,
     turn: Arc<IdleConnection>,
-    router: Router,
     cancel: CancellationToken,
 ) {
-    let service = RequestCounter {
-        router: TowerToHyperService::new(router),
-        turn: turn.clone(),
+    let shaken = tokio::select! {
+        shaken = timeout(limits::REQUEST_HEAD, handshake(connection, &tls)) => shaken,
+        () = turn.closed() => return,
+        () = cancel.cancelled() => return,
     };
+    if let Ok(Some(stream)) = shaken {
+        one(stream, service, turn, cancel).await;
+    }
+}
+
+async fn handshake(
+    mut connection: Connection,
+    tls: &TlsAcceptor,
+) -> Option<tokio_rustls::server::TlsStream<Connection>> {
+    let mut first = [0];
+    let count = connection.stream.peek(&mut first).await.ok()?;
+    if count == 1 && first != [HANDSHAKE] {
+        // What is left unread would make the system drop the response.
+        let mut request = [0; 4096];
+        let _request = connection.read(&mut request).await;
+        // The peer may not read it.
+        let _unread = connection.write_all(TLS_ONLY).await;
+        let _closed = connection.shutdown().await;
+        return None;
+    }
+    match tls.accept(connection).await {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            tracing::debug!(%error, "a connection did not come to speak TLS");
+            None
+        }
+    }
+}
+
+async fn one<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    connection: S,
+    service: RequestCounter,
+    turn: Arc<IdleConnection>,
+    cancel: CancellationToken,
+) {
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::REQUEST_HEAD)
@@ -75,10 +139,11 @@ fn tell(served: hyper::Result<()>) {
     }
 }
 
-/// Tracks for each request whether the connection waits for its client.
+/// Tracks for each request whether the connection waits for its client, and says by which connection it came.
 struct RequestCounter {
     router: TowerToHyperService<Router>,
     turn: Arc<IdleConnection>,
+    arrival: Arrival,
 }
 
 impl hyper::service::Service<Request<Incoming>> for RequestCounter {
@@ -91,7 +156,8 @@ impl hyper::service::Service<Request<Incoming>> for RequestCounter {
         if request.body().is_end_stream() {
             turn.is_asked();
         }
-        let request = request.map(|body| Body::new(InTime::new(body, turn.clone())));
+        let mut request = request.map(|body| Body::new(InTime::new(body, turn.clone())));
+        request.extensions_mut().insert(self.arrival.clone());
         let answer = self.router.call(request);
         async move {
             let response = answer.await?;
@@ -193,6 +259,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::timeout;
 
+    use super::super::{Bounded, Peer};
     use super::*;
 
     const ROOM: usize = 16;
@@ -210,8 +277,9 @@ mod tests {
                     Body::from_stream(futures_util::stream::pending::<io::Result<Bytes>>())
                 }),
             );
-        let bounded = Bounded::with_room(listener, ROOM);
-        tokio::spawn(serve(bounded, router, CancellationToken::new()));
+        let bounded = Bounded::with_room(listener, Peer::Anybody, ROOM);
+        let listening = Listening::inside(bounded);
+        tokio::spawn(serve(listening, router, CancellationToken::new()));
         addr
     }
 

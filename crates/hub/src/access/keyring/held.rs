@@ -1,0 +1,182 @@
+//! What a keyring holds: credentials with their uses and ends.
+
+use std::sync::Arc;
+
+use model::time::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{Admitted, Credential, CredentialKind, Held, Presented, later, millis};
+use crate::access::caller::{Caller, Powers, Role};
+use crate::access::key::{Digest, hex};
+use crate::limits;
+
+impl Credential {
+    pub(super) fn new(
+        kind: CredentialKind,
+        digest: Digest,
+        made: Timestamp,
+        expires: Option<Timestamp>,
+    ) -> Self {
+        let caller = match &kind {
+            CredentialKind::CommandLine => Caller::command_line(),
+            CredentialKind::Page { id, browser, roles } => Caller {
+                name: format!("page {id} ({browser})").into(),
+                powers: powers(roles),
+            },
+            CredentialKind::Token { name, roles } => Caller {
+                name: format!("token {name}").into(),
+                powers: powers(roles),
+            },
+        };
+        Self {
+            kind,
+            digest,
+            proof: None,
+            made,
+            expires,
+            used: None,
+            used_on_disk: None,
+            parent: None,
+            caller,
+            ended: CancellationToken::new(),
+        }
+    }
+
+    /// True if the presented credential matches. A page's cookie is not valid as a token, nor the reverse.
+    pub(super) fn fits(&self, shown: Presented<'_>) -> bool {
+        matches!(shown, Presented::Cookie { .. })
+            == matches!(self.kind, CredentialKind::Page { .. })
+    }
+
+    pub(super) fn is_good(&self, now: Timestamp) -> bool {
+        !self.ended.is_cancelled() && self.expires.is_none_or(|expires| expires > now)
+    }
+
+    pub(super) fn token(&self) -> Option<&str> {
+        match &self.kind {
+            CredentialKind::Token { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Records a use, which extends the expiry of a page.
+    pub(super) fn used(&mut self, now: Timestamp, proof: Option<Digest>) -> Admitted {
+        self.used = Some(now);
+        let whole = later(now, limits::PAGE_LIFE);
+        let due = |expires: Timestamp| whole.since(expires) >= millis(limits::PAGE_RENEWED);
+        let is_page = matches!(self.kind, CredentialKind::Page { .. });
+        let renewed = is_page && self.expires.is_some_and(due);
+        if renewed {
+            self.expires = Some(whole);
+        }
+        let kept = self.kind != CredentialKind::CommandLine;
+        let known = self.used_on_disk.unwrap_or_default();
+        let store = renewed || kept && now.since(known) >= millis(limits::USED_EVERY);
+        if store {
+            self.used_on_disk = Some(now);
+        }
+        let unproven = is_page && (proof.is_none() || self.proof != proof);
+        let mut caller = self.caller.clone();
+        if unproven {
+            caller.powers = Role::Watch.powers();
+        }
+        Admitted {
+            caller,
+            unproven,
+            ended: self.ended.clone(),
+            renewed,
+            store,
+        }
+    }
+}
+
+impl Held {
+    /// Revokes the selected credentials, and what they paired. Returns true if there were any.
+    pub(super) fn end(&mut self, which: impl Fn(&CredentialKind) -> bool) -> bool {
+        let gone = self
+            .credentials
+            .extract_if(.., |credential| which(&credential.kind));
+        let gone: Vec<_> = gone.collect();
+        gone.iter().for_each(|credential| credential.ended.cancel());
+        self.end_orphans();
+        !gone.is_empty()
+    }
+
+    pub(super) fn end_what_is_over(&mut self, now: Timestamp) {
+        let over = self
+            .credentials
+            .extract_if(.., |credential| !credential.is_good(now));
+        over.for_each(|credential| credential.ended.cancel());
+        self.end_orphans();
+    }
+
+    /// Revokes pages and links whose parent is gone, and what those paired.
+    fn end_orphans(&mut self) {
+        loop {
+            let names: Vec<_> = self.names().collect();
+            let orphan = |parent: &Option<Arc<str>>| {
+                let parent = parent.as_ref();
+                parent.is_some_and(|parent| !names.contains(parent))
+            };
+            self.links.retain(|link| !orphan(&link.parent));
+            let gone = self
+                .credentials
+                .extract_if(.., |credential| orphan(&credential.parent));
+            let gone = gone.map(|credential| credential.ended.cancel()).count();
+            if gone == 0 {
+                return;
+            }
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = Arc<str>> {
+        self.credentials.iter().map(|one| one.caller.name.clone())
+    }
+
+    /// True if whoever paired a page is still there, and whoever paired that.
+    pub(super) fn has_parents(&self, at: usize, now: Timestamp) -> bool {
+        let mut parent = self.credentials.get(at).and_then(|one| one.parent.clone());
+        // Each step leads to an older credential.
+        while let Some(name) = parent {
+            let mut all = self.credentials.iter();
+            match all.find(|one| one.caller.name == name && one.is_good(now)) {
+                Some(found) => parent = found.parent.clone(),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Evicts the least recently used page to make room for a new one.
+    pub(super) fn forget_oldest_page(&mut self) {
+        let pages = self.credentials.iter().filter_map(|one| match &one.kind {
+            CredentialKind::Page { id, .. } => Some((one.used.unwrap_or(one.made), id.clone())),
+            _ => None,
+        });
+        let mut pages: Vec<_> = pages.collect();
+        pages.sort();
+        let many = (pages.len() + 1).saturating_sub(limits::PAGES);
+        for (_, oldest) in pages.into_iter().take(many) {
+            self.end(|kind| matches!(kind, CredentialKind::Page { id, .. } if *id == oldest));
+        }
+    }
+
+    pub(super) fn free_id(&self) -> String {
+        let taken = |id: &String| {
+            let same = |one: &Credential| matches!(&one.kind, CredentialKind::Page { id: known, .. } if known == id);
+            self.credentials.iter().any(same)
+        };
+        loop {
+            let id = hex(&rand::random::<[u8; 2]>());
+            if !taken(&id) {
+                return id;
+            }
+        }
+    }
+}
+
+/// The powers of all these roles.
+pub(super) fn powers(roles: &[Role]) -> Powers {
+    let roles = roles.iter();
+    roles.fold(Powers::NONE, |powers, role| powers.and(role.powers()))
+}
