@@ -21,6 +21,7 @@ mod logging;
 mod ls;
 mod man;
 mod new;
+mod notify;
 mod open;
 mod parallel;
 mod question;
@@ -199,6 +200,7 @@ enum Command {
     Open(open::OpenArgs),
     Link(link::LinkArgs),
     Token(token::TokenArgs),
+    Notify(notify::NotifyArgs),
     Replay(replay::ReplayArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -296,6 +298,7 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Continue(args) => run_async(resume::run(args, &setting)),
         Command::Link(args) => run_async(link::run(args, &setting)),
         Command::Token(args) => run_async(token::run(args, &setting)),
+        Command::Notify(args) => run_async(notify::run(args, &setting)),
         Command::Check(args) => run_async(check::run(&args, &setting)),
         // `main` knows it before anything else does; here it was written in another place.
         Command::Guard => Err(Fault::usage(Cli::command().render_usage())),

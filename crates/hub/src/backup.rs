@@ -35,18 +35,19 @@ enum Kind {
     Queue,
     /// An SQLite file.
     Database,
-    /// Digests of credentials.
+    /// Credentials, or their digests.
     Credentials,
 }
 
 /// The files of a data directory that are copied, in this order: what refers to sent prompts is read before the outbox, so that the
 /// outbox of a backup knows every prompt that its queue may have sent.
-const FILES: [(&str, Kind); 19] = [
+const FILES: [(&str, Kind); 20] = [
     ("format.json", Kind::Plain),
     ("settings.json", Kind::Plain),
     ("instances.json", Kind::Instances),
     ("trusted.json", Kind::Plain),
     ("access.json", Kind::Credentials),
+    ("push.json", Kind::Credentials),
     ("usage.json", Kind::Plain),
     ("parallel.json", Kind::Plain),
     ("drafts.json", Kind::Plain),

@@ -84,6 +84,7 @@ function bindSettings(dialog: HTMLDialogElement): void {
     void later("notify").then(async (own) => showLeave(form, await own.askLeave()));
   });
   showLeave(form, "Notification" in window ? Notification.permission : "missing");
+  void later("notify").then((own) => own.bindPush(form));
 }
 
 /** Fetches and opens the dialog. */

@@ -1,10 +1,10 @@
-//! Pages for browsers without access: one redeems the key of a link, the other explains how to get a link.
+//! Pages that anybody may see: one redeems the key of a link, one explains how to get a link, and one says that the hub is away.
 //!
 //! Neither holds anything of the user's, or of what a stranger wrote.
 
 use maud::{DOCTYPE, Markup, html};
 
-use crate::assets::{asset, asset_path};
+use crate::assets::{asset, asset_path, named};
 use crate::language::{current, m, t};
 
 /// The page that a link opens: its script takes the key out of the address and shows it to the hub.
@@ -25,6 +25,17 @@ pub fn locked() -> String {
             command = html! { code { "drovers link" } })) }
         // What another site links to is asked for without the cookie; what this page links to is not.
         p { (m!("If this browser is already known and you followed a link from another site, {again}.", again = html! { a href="" { (t("open this page again")) } })) }
+    };
+    around(&inside).into_string()
+}
+
+/// The page that the service worker shows while the hub is away; it tries again by itself.
+pub fn offline() -> String {
+    let inside = html! {
+        p role="status" { (t("Drovers cannot be reached. This page tries again by itself and opens as soon as it is there.")) }
+        p { (t("Is the machine where Drovers runs on, and is this device in its network?")) }
+        p #waiting hidden { (t("What you wrote and is not sent yet is stored in this browser. It is sent once Drovers is there.")) }
+        script type="module" src=(named("offline")) {}
     };
     around(&inside).into_string()
 }
@@ -59,5 +70,8 @@ mod tests {
         let page = enter();
         assert_eq!(page.matches("<script").count(), 1);
         assert!(page.contains(asset_path(asset::ENTER)));
+        let page = offline();
+        assert_eq!(page.matches("<script").count(), 1);
+        assert!(page.contains("/assets/offline-"), "{page}");
     }
 }

@@ -18,6 +18,7 @@ pub mod wire;
 mod inspect;
 mod markdown;
 mod parts;
+mod pushed;
 mod regions;
 mod render;
 mod review;
@@ -29,10 +30,11 @@ mod worktrees;
 #[cfg(test)]
 mod sample;
 
-pub use assets::{Asset, CSP, assets};
-pub use door::{enter, locked};
+pub use assets::{Asset, CSP, WORKER, assets};
+pub use door::{enter, locked, offline};
 pub use inspect::{NearFrame, NearStep, PastMoment, inspect_panel};
 pub use language::{Language, sentence, speak};
+pub use pushed::{Pushed, PushedAnswer};
 pub use regions::found::{
     FoundHit, FoundKind, Lacking, search_dialog, search_hits, search_refused,
 };

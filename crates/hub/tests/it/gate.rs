@@ -98,14 +98,20 @@ pub(crate) fn described(spec: &Value) -> Vec<(Method, String, Role)> {
 
 /// Whose a route is, by the rule that people are told.
 pub(crate) fn role(method: &Method, path: &str) -> Role {
-    let keys = ["/api/tokens", "/api/pages", "/api/links"];
+    let keys = [
+        "/api/tokens",
+        "/api/pages",
+        "/api/links",
+        "/api/push/targets",
+        "/api/push/test",
+    ];
     if keys.iter().any(|place| path.starts_with(place)) {
         return Role::Admin;
     }
     if method == Method::GET {
         return Role::Watch;
     }
-    let answers = ["/permissions/", "/questions/"];
+    let answers = ["/permissions/", "/questions/", "/push/devices"];
     if answers.iter().any(|place| path.contains(place)) {
         return Role::Answer;
     }

@@ -24,6 +24,7 @@ mod outbox;
 mod pages;
 mod parallel;
 mod peer;
+mod push;
 mod queue;
 mod reasons;
 mod review;

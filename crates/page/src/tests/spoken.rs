@@ -57,6 +57,7 @@ fn screens() -> Vec<(String, String)> {
     ));
     all.push(("locked".to_owned(), crate::locked()));
     all.push(("enter".to_owned(), crate::enter()));
+    all.push(("offline".to_owned(), crate::offline()));
     all
 }
 
