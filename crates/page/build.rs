@@ -60,6 +60,18 @@ const MODULES: &[&str] = &[
 /// The script of the page that lets a browser in, which runs before it may see anything else.
 const ENTER: &[&str] = &["enter.ts"];
 
+/// The script of the page that is shown while the hub is away.
+const OFFLINE: &[&str] = &["offline.ts"];
+
+/// The service worker. What it stores is known once every file has its address: it takes the place of [`SHELF`].
+const WORKER: &[&str] = &["sw.ts"];
+
+/// Stands in for what the build knows, where types are checked.
+const SHELF: &str = "shelf.ts";
+
+/// Address of the document that the hub makes for the service worker.
+const OFFLINE_DOCUMENT: &str = "/offline";
+
 /// Parts of the style sheet, in order: a later rule holds over an earlier one.
 const STYLES: &[&str] = &["drovers.css", "overview.css", "screens.css"];
 
@@ -89,7 +101,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
         ],
     ),
     ("settings", &["settings.ts", "devices.ts"]),
-    ("notify", &["notify.ts"]),
+    ("notify", &["push.ts", "notify.ts", "phone.ts"]),
     ("session", &["undo.ts", "session.ts"]),
     ("complete", &["complete.ts"]),
     ("queue", &["queue.ts", "held.ts"]),
@@ -124,6 +136,7 @@ fn main() {
     let mut assets = Assets {
         out,
         list: String::from("["),
+        paths: Vec::new(),
     };
     let imports: Vec<BTreeSet<String>> = CHUNKS.iter().map(|(_, chunk)| imported(chunk)).collect();
     let wanted: BTreeSet<String> = imports.iter().flatten().cloned().collect();
@@ -148,9 +161,11 @@ fn main() {
     );
     assets.add("need", "svg", "image/svg+xml", read("need.svg").as_bytes());
     let large = assets.add("icon", "png", "image/png", &bytes("icon.png"));
+    let small = bytes("icon-192.png");
     let manifest = read("manifest.json")
         .replace("ICON_SVG", &icon)
-        .replace("ICON_PNG", &large);
+        .replace("ICON_PNG", &large)
+        .replace("ICON_192", &address("icon-192", "png", &small));
     assets.add(
         "manifest",
         "webmanifest",
@@ -174,8 +189,22 @@ fn main() {
         let name = format!("words-{language}");
         assets.add(&name, "js", SCRIPT, client_words(entries).as_bytes());
     }
+    assets.add("icon-192", "png", "image/png", &small);
+    let offline = script("", OFFLINE, &BTreeSet::new());
+    assets.add("offline", "js", SCRIPT, offline.as_bytes());
+    fs::write(assets.out.join("sw.js"), worker(&assets)).expect("OUT_DIR can be written");
     fs::write(assets.out.join("words.rs"), tables(&catalogs)).expect("OUT_DIR can be written");
     fs::write(assets.out.join("assets.rs"), assets.list + "]").expect("OUT_DIR can be written");
+}
+
+/// The service worker, with the address of every file of the shell.
+fn worker(assets: &Assets) -> String {
+    let mut files = assets.paths.clone();
+    files.push(OFFLINE_DOCUMENT.to_owned());
+    // Another file has another address, so that the addresses name what is stored.
+    let version = format!("{:016x}", hash(files.join(" ").as_bytes()));
+    let shelf = format!("const shellFiles = {files:?};\nconst shellVersion = {version:?};\n");
+    script(&shelf, WORKER, &BTreeSet::new())
 }
 
 /// The catalogue of a language.
@@ -248,10 +277,16 @@ fn client_words(entries: &[Entry]) -> String {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE_SHEET: &str = "text/css; charset=utf-8";
 
-/// The files that were made, and the list of them as Rust.
+/// The files that were made, their addresses, and the list of them as Rust.
 struct Assets {
     out: PathBuf,
     list: String,
+    paths: Vec<String>,
+}
+
+/// The address of a file, which changes with its content.
+fn address(name: &str, extension: &str, content: &[u8]) -> String {
+    format!("/assets/{name}-{:016x}.{extension}", hash(content))
 }
 
 impl Assets {
@@ -260,13 +295,14 @@ impl Assets {
         let file = self.out.join(format!("{name}.{extension}"));
         fs::write(&file, content).expect("OUT_DIR can be written");
         let hash = hash(content);
-        let path = format!("/assets/{name}-{hash:016x}.{extension}");
+        let path = address(name, extension, content);
         write!(
             self.list,
             "Asset {{ path: {path:?}, content_type: {content_type:?}, bytes: include_bytes!({file:?}), \
              etag: \"\\\"{hash:016x}\\\"\" }}, "
         )
         .expect("strings can be written");
+        self.paths.push(path.clone());
         path
     }
 }
@@ -393,7 +429,8 @@ fn check_modules() {
     for file in files {
         let path = file.expect("client can be read").path();
         let chunks = CHUNKS.iter().flat_map(|(_, modules)| *modules);
-        let mut modules = MODULES.iter().chain(ENTER).chain(chunks);
+        let apart = ENTER.iter().chain(OFFLINE).chain(WORKER).chain([&SHELF]);
+        let mut modules = MODULES.iter().chain(apart).chain(chunks);
         let listed = modules.any(|name| path.ends_with(name));
         let script = path.extension().is_some_and(|kind| kind == "ts");
         assert!(listed || !script, "{}: not in MODULES", path.display());

@@ -5,6 +5,7 @@
 mod access;
 mod acts;
 mod log;
+mod push;
 mod reports;
 mod review;
 mod shapes;
@@ -31,6 +32,7 @@ pub(crate) use acts::{
     ParallelStart, QuestionAnswer, SessionChange, StopOutcomes,
 };
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
+pub(crate) use push::{NewTarget, Recipient};
 pub(crate) use reports::{
     Comparison, Difference, Process, SearchAnswer, SearchHit, SearchProgress, SinceReport,
     SinceSession, UsageReport, Used,

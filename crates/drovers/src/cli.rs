@@ -23,6 +23,7 @@ mod logs;
 mod ls;
 mod man;
 mod new;
+mod notify;
 mod open;
 mod pair;
 mod parallel;
@@ -209,6 +210,7 @@ enum Command {
     Password(password::PasswordArgs),
     Access(access::AccessArgs),
     Remote(remote::RemoteArgs),
+    Notify(notify::NotifyArgs),
     Replay(replay::ReplayArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -311,6 +313,7 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Password(args) => run_async(password::run(args, &setting)),
         Command::Access(args) => run_async(access::run(&args, &setting)),
         Command::Remote(args) => run_async(remote::run(&args, &setting)),
+        Command::Notify(args) => run_async(notify::run(args, &setting)),
         Command::Check(args) => run_async(check::run(&args, &setting)),
         // `main` knows it before anything else does; here it was written in another place.
         Command::Guard => Err(Fault::usage(Cli::command().render_usage())),

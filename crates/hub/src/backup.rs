@@ -35,13 +35,13 @@ enum Kind {
     Queue,
     /// An SQLite file.
     Database,
-    /// Digests of credentials.
+    /// Credentials, or their digests.
     Credentials,
 }
 
 /// The files of a data directory that are copied, in this order: what refers to sent prompts is read before the outbox, so that the
 /// outbox of a backup knows every prompt that its queue may have sent.
-const FILES: [(&str, Kind); 21] = [
+const FILES: [(&str, Kind); 22] = [
     ("format.json", Kind::Plain),
     ("settings.json", Kind::Plain),
     ("instances.json", Kind::Instances),
@@ -49,6 +49,7 @@ const FILES: [(&str, Kind); 21] = [
     ("access.json", Kind::Credentials),
     ("password", Kind::Credentials),
     ("tls.json", Kind::Credentials),
+    ("push.json", Kind::Credentials),
     ("usage.json", Kind::Plain),
     ("parallel.json", Kind::Plain),
     ("drafts.json", Kind::Plain),

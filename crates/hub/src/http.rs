@@ -34,6 +34,7 @@ mod permissions;
 mod problem;
 mod process;
 mod prompts;
+mod push;
 mod questions;
 mod queue;
 mod resume;
@@ -268,6 +269,16 @@ fn inspection() -> OpenApiRouter<App> {
         .routes(routes!(inspect::report))
 }
 
+fn notifications() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(push::key))
+        .routes(routes!(push::subscribe))
+        .routes(routes!(push::unsubscribe))
+        .routes(routes!(push::list, push::add))
+        .routes(routes!(push::remove))
+        .routes(routes!(push::test))
+}
+
 fn trees() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(
@@ -345,6 +356,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(parallel::keep, parallel::unkeep))
         .merge(reviews())
         .merge(trees())
+        .merge(notifications())
         .routes(routes!(composing::complete))
         .routes(routes!(composing::choices))
         .routes(routes!(composing::draft, composing::write))

@@ -45,6 +45,7 @@ use crate::engine::{self, Handle};
 use crate::feed::{Drawing, LiveShared};
 use crate::ingest::backoff::Policy;
 use crate::ingest::{Timeouts, wake};
+use crate::push::{self, Book};
 use crate::record::journal::sqlite::{self, SqliteFile};
 use crate::record::journal::store::Medium;
 use crate::record::journal::{self, Journal, Retention};
@@ -131,6 +132,8 @@ struct Inner {
     parallels: Parallels,
     drafts: Drafts,
     reviews: Reviews,
+    /// Devices and targets that are notified.
+    push: Book,
     /// Set-up commands of new work trees that a person allowed.
     setups: Setups,
     /// Work trees that are being made.
@@ -158,6 +161,7 @@ impl Hub {
     /// Starts a hub on its data directory, and connects to every instance.
     ///
     /// # Errors The list of instances cannot be read, or the HTTP client cannot be created.
+    // Longer than 70 lines: each part of a hub, once.
     pub async fn start(dir: &DataDir, options: HubOptions) -> Result<Self, HubError> {
         let (registry, put_aside) = Registry::load(dir)?;
         let disk = |source| RegistryError::Disk {
@@ -195,7 +199,9 @@ impl Hub {
             .with_settings(settings.changes())
             .with_marks(reviews.marks());
         let (clock, offers_servers) = (options.clock.clone(), options.offers_servers);
-        let instances = Instances::new(engine.clone(), opencode::Http::new()?, options, servers);
+        let http = opencode::Http::new()?;
+        let push = Book::load(dir.file(push::FILE), http.clone().into_replies());
+        let instances = Instances::new(engine.clone(), http, options, servers);
         let hub = Self(Arc::new(Inner {
             engine,
             renderer,
@@ -210,6 +216,7 @@ impl Hub {
             parallels: Parallels::load(dir.file(parallel::FILE)).await,
             drafts: Drafts::load(dir.file(drafts::FILE)),
             reviews,
+            push,
             setups: Setups::load(dir.file(worktrees::FILE)),
             making: Jobs::default(),
             dir: dir.path().to_owned(),
@@ -357,6 +364,11 @@ impl Hub {
     /// Marks and comments of reviews, in the data directory.
     pub fn reviews(&self) -> &Reviews {
         &self.0.reviews
+    }
+
+    /// Devices and targets that are notified, in the data directory.
+    pub fn push(&self) -> &Book {
+        &self.0.push
     }
 
     /// Set-up commands of new work trees that a person allowed, in the data directory.

@@ -17,6 +17,7 @@ pub mod inspect;
 pub mod instances;
 pub mod limits;
 mod picture;
+pub mod push;
 pub mod record;
 pub mod registry;
 pub mod replay;

@@ -749,3 +749,54 @@ pub const RADAR_FILES: usize = 1000;
 
 /// Bytes of a file that is not committed and is part of a try. A larger one is not.
 pub const RADAR_FILE_BYTES: u64 = 2 << 20;
+
+/// Devices that get Web Push. Beyond it a new one is refused.
+pub const PUSH_DEVICES: usize = 64;
+
+/// Devices of one caller. Beyond it the oldest is removed.
+pub const PUSH_DEVICES_OF_ONE: usize = 8;
+
+/// Targets that are notified. Beyond it a new one is refused.
+pub const PUSH_TARGETS: usize = 16;
+
+/// Bytes of the address of a device or target. A longer one is refused.
+pub const PUSH_ENDPOINT_BYTES: usize = 2000;
+
+/// Bytes of any other field of a subscription. A longer one is refused.
+pub const PUSH_FIELD_BYTES: usize = 200;
+
+/// Bytes of a message to a device before its encryption; push services take 3,993. A larger one has its title only.
+pub const PUSH_BYTES: usize = 3800;
+
+/// Items that are new at once and have a notification each. More of them have one together.
+pub const PUSH_ALONE: usize = 3;
+
+/// Time between two looks for what is new. What comes and goes meanwhile is not sent.
+pub const PUSH_EVERY: Duration = Duration::from_secs(1);
+
+/// Time after the start in which items that an earlier hub sent count as there, as servers are still being connected.
+pub const PUSH_SETTLES: Duration = Duration::from_secs(60);
+
+/// Items whose notifications are withdrawn once they are answered or reviewed. Beyond it some are not withdrawn.
+pub const PUSH_SENT: usize = 256;
+
+/// Messages that wait for one recipient. Beyond it the newest is dropped, and logged.
+pub const PUSH_QUEUED: usize = 64;
+
+/// Attempts to send a message. After them it is dropped, and logged.
+pub const PUSH_TRIES: u32 = 5;
+
+/// Time before the second attempt; it doubles with each further one.
+pub const PUSH_AGAIN: Duration = Duration::from_secs(2);
+
+/// The longest time between two attempts, also where a server asks for a longer one.
+pub const PUSH_WAITS: Duration = Duration::from_secs(60);
+
+/// Time for an answer of a push service or target. After it the attempt has failed.
+pub const PUSH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a push service keeps a message for a device that it cannot reach. After it the message is dropped.
+pub const PUSH_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a token for push services is valid. Each request has a new one.
+pub const PUSH_TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);

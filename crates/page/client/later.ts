@@ -19,7 +19,7 @@ interface Chunks {
   queue: typeof import("./queue") & typeof import("./held");
   forms: typeof import("./forms");
   beside: typeof import("./beside") & typeof import("./copying") & typeof import("./compose") & typeof import("./away");
-  notify: typeof import("./notify");
+  notify: typeof import("./notify") & typeof import("./phone") & typeof import("./push");
   parallel: typeof import("./parallel");
   palette: typeof import("./palette") & typeof import("./find");
   session: typeof import("./session") & typeof import("./undo");

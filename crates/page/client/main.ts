@@ -190,6 +190,9 @@ function watchForNews(): void {
   if (notifies(settings())) void later("notify").then((own) => own.watchNotices());
 }
 
+/** When what an installed page needs is loaded, in milliseconds: after all else. */
+const phoneAfter = 3_000;
+
 /** How long after a chunk could not be loaded it is tried again, in milliseconds. */
 const loadAgainAfter = 5_000;
 
@@ -255,5 +258,6 @@ whenIdle(() =>
     watchForNews();
     own.beginComposing();
     own.watchErrors();
+    setTimeout(() => whenIdle(() => later("notify").then((phone) => phone.beginPhone())), phoneAfter);
   }),
 );

@@ -4,6 +4,7 @@ import { byId, find } from "./dom";
 import { hint } from "./hint";
 import { askForNews, type News } from "./live";
 import { go } from "./navigate";
+import { isPushOn } from "./push";
 import { notifies, offeredKey, type Settings, settings } from "./settled";
 import { t, tn } from "./words";
 
@@ -48,7 +49,7 @@ const counted = {
 const begins = { needs: "Needs you", failed: "Failed", finished: "Finished" };
 
 /** Opens the session of an item and focuses its card, if there is one. */
-async function land({ path, key }: News): Promise<void> {
+export async function land({ path, key }: Pick<News, "path" | "key">): Promise<void> {
   window.focus();
   if (location.pathname !== path) await go(path);
   const card = find(`a:${key}`) ?? find(`n:${key}`);
@@ -58,14 +59,29 @@ async function land({ path, key }: News): Promise<void> {
   card.focus();
 }
 
+const noticeIcon = (): string => document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href ?? "";
+
+/** A notification of the service worker, which one that the hub pushes with the same tag replaces. */
+async function noticeOfWorker(title: string, body: string, tag: string, { path, key }: News): Promise<void> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  await registration?.showNotification(title, { body, tag, icon: noticeIcon(), data: { path, key, at: Date.now() } });
+}
+
+/** Closes notifications of the service worker whose item is gone. */
+async function closeOfWorker(keys: Set<string>): Promise<void> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  for (const standing of (await registration?.getNotifications()) ?? []) if (standing.tag !== "many" && !keys.has(standing.tag)) standing.close();
+}
+
 function notice(title: string, body: string, tag: string, of: News): void {
+  if (isPushOn()) return void noticeOfWorker(title, body, tag, of);
   let made: Notification;
   try {
     // A notification with the same tag from another tab replaces it.
-    made = new Notification(title, { body, tag, icon: document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href ?? "" });
+    made = new Notification(title, { body, tag, icon: noticeIcon() });
   } catch {
     // Mobile browsers allow notifications from service workers only.
-    return;
+    return void noticeOfWorker(title, body, tag, of);
   }
   made.onclick = () => {
     made.close();
@@ -99,6 +115,7 @@ function tellGathered(): void {
 export function tellNews(items: News[]): void {
   const keys = new Set(items.map(({ key }) => key));
   for (const [tag, standing] of standingNotices) if (tag !== "many" && !keys.has(tag)) standing.close();
+  void closeOfWorker(keys);
   const before = knownNews;
   knownNews = keys;
   // The first list is the baseline: its items were visible when the page lost the focus.

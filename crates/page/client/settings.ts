@@ -98,6 +98,7 @@ function bindSettings(dialog: HTMLDialogElement): void {
   });
   form.querySelector("[data-do=log-out]")?.addEventListener("click", () => void logOut(form));
   showLeave(form, "Notification" in window ? Notification.permission : "missing");
+  void later("notify").then((own) => own.bindPush(form));
 }
 
 /** Fetches and opens the dialog. */

@@ -77,11 +77,21 @@ pub(crate) fn client_words(language: Language) -> Option<usize> {
     }
 }
 
-static ASSETS: [Asset; 33] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: [Asset; 35] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {
     &ASSETS
+}
+
+/// The service worker's script. It has the addresses of all files of the page.
+pub const WORKER: &str = include_str!(concat!(env!("OUT_DIR"), "/sw.js"));
+
+/// The address of a file by its name; empty if there is none.
+pub(crate) fn named(name: &str) -> &'static str {
+    let begin = format!("/assets/{name}-");
+    let known = ASSETS.iter().find(|asset| asset.path.starts_with(&begin));
+    known.map_or("", |asset| asset.path)
 }
 
 pub(crate) fn asset_path(at: usize) -> &'static str {

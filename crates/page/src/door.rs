@@ -1,10 +1,10 @@
-//! Pages for browsers without access: one redeems the key of a link, the other explains how to get a link.
+//! Pages that anybody may see: one redeems the key of a link, one explains how to get a link, and one says that the hub is away.
 //!
 //! Neither holds anything of the user's, or of what a stranger wrote.
 
 use maud::{DOCTYPE, Markup, html};
 
-use crate::assets::{asset, asset_path};
+use crate::assets::{asset, asset_path, named};
 use crate::language::{current, m, t};
 
 /// The page that a link opens: its script takes the key out of the address and shows it to the hub.
@@ -43,6 +43,17 @@ fn password() -> Markup {
     }
 }
 
+/// The page that the service worker shows while the hub is away; it tries again by itself.
+pub fn offline() -> String {
+    let inside = html! {
+        p role="status" { (t("Drovers cannot be reached. This page tries again by itself and opens as soon as it is there.")) }
+        p { (t("Is the machine where Drovers runs on, and is this device in its network?")) }
+        p #waiting hidden { (t("What you wrote and is not sent yet is stored in this browser. It is sent once Drovers is there.")) }
+        script type="module" src=(named("offline")) {}
+    };
+    around(&inside).into_string()
+}
+
 fn around(inside: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -78,5 +89,8 @@ mod tests {
             assert!(page.contains(asset_path(asset::ENTER)));
         }
         assert!(locked(true).contains("current-password"));
+        let page = offline();
+        assert_eq!(page.matches("<script").count(), 1);
+        assert!(page.contains("/assets/offline-"), "{page}");
     }
 }

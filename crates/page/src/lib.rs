@@ -20,6 +20,7 @@ mod inspect;
 mod markdown;
 mod parts;
 mod process;
+mod pushed;
 mod regions;
 mod render;
 mod review;
@@ -31,12 +32,13 @@ mod worktrees;
 #[cfg(test)]
 mod sample;
 
-pub use assets::{Asset, CSP, assets};
+pub use assets::{Asset, CSP, WORKER, assets};
 pub use devices::{DeviceRow, Reach, credential_url, devices_dialog, pair_dialog};
-pub use door::{enter, locked};
+pub use door::{enter, locked, offline};
 pub use inspect::{NearFrame, NearStep, PastMoment, inspect_panel};
 pub use language::{Language, sentence, speak};
 pub use process::{Process, process_dialog, process_part};
+pub use pushed::{Pushed, PushedAnswer};
 pub use regions::found::{
     FoundHit, FoundKind, Lacking, search_dialog, search_hits, search_refused,
 };

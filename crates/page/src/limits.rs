@@ -115,3 +115,11 @@ pub(crate) const TODOS: usize = 100;
 pub(crate) const ARGUMENTS: usize = 24;
 /// Bytes of such an argument. A call with a longer one is shown as it came.
 pub(crate) const ARGUMENT_BYTES: usize = 2 << 10;
+/// Characters of a line of a notification that is pushed. The rest is cut off.
+pub(crate) const PUSHED_CHARS: usize = 160;
+/// Lines of a notification that is pushed for many items. Further items are counted in its title only.
+pub(crate) const PUSHED_LINES: usize = 5;
+/// Rows of a request whose whole content a notification shows, with buttons. A longer request is answered on its card.
+pub(crate) const PUSHED_ROWS: usize = 4;
+/// Characters of such a row. A longer line counts as several rows.
+pub(crate) const PUSHED_COLUMNS: usize = 36;

@@ -99,6 +99,11 @@ impl Chromium {
         Page::new(self.browser.new_page("about:blank").await?).await
     }
 
+    /// The browser itself, for what only few tests need.
+    pub(crate) fn inner(&self) -> &Browser {
+        &self.browser
+    }
+
     /// The same page once more, with a copy of what the first keeps for its session, as a duplicated tab has.
     ///
     /// # Errors

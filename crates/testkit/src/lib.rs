@@ -22,6 +22,7 @@ mod lock;
 mod npm;
 mod page;
 mod waiting;
+mod worker;
 
 use std::path::{Path, PathBuf};
 

@@ -12,6 +12,7 @@ use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::EventLoadingFailed;
 use chromiumoxide::cdp::browser_protocol::security::SetIgnoreCertificateErrorsParams;
+use chromiumoxide::cdp::browser_protocol::target::SetAutoAttachParams;
 use chromiumoxide::cdp::js_protocol::runtime::{
     ConsoleApiCalledType, EvaluateParams, EventConsoleApiCalled, EventExceptionThrown, RemoteObject,
 };
@@ -117,6 +118,12 @@ impl Page {
     pub(crate) async fn new(page: chromiumoxide::Page) -> Result<Self> {
         page.enable_log().await?;
         page.enable_runtime().await?;
+        // The browser's library has every worker wait for it at its start, and may miss one.
+        let attach = SetAutoAttachParams {
+            flatten: Some(true),
+            ..SetAutoAttachParams::new(false, false)
+        };
+        page.execute(attach).await?;
         let made = Self {
             console: page.event_listener().await?,
             exceptions: page.event_listener().await?,

@@ -22,6 +22,7 @@ mod finding;
 mod hands;
 mod hostile;
 mod inspect;
+mod installed;
 mod keys;
 mod legs;
 mod links;

@@ -8,6 +8,7 @@ mod held;
 mod pairing;
 mod stored;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -373,6 +374,14 @@ impl Keyring {
                 used: one.used,
             })
             .collect()
+    }
+
+    /// Names of the callers whose credentials are valid.
+    pub fn callers(&self) -> BTreeSet<Arc<str>> {
+        let now = self.0.clock.now();
+        let held = self.held();
+        let good = held.credentials.iter().filter(|one| one.is_good(now));
+        good.map(|one| one.caller.name.clone()).collect()
     }
 
     /// Ends the connections of expired credentials.

@@ -63,6 +63,12 @@ impl App {
         });
         let commands = hub.commands();
         hub.keep_commands(&commands, &ending);
+        let access = options.access.clone();
+        let callers = move || match &access {
+            Access::Anybody => None,
+            Access::Keys(keyring) => Some(keyring.callers()),
+        };
+        hub.keep_notifying(callers, &ending);
         let open = match &options.access {
             Access::Anybody => Some(Arc::from(OPEN)),
             Access::Keys(_) => None,

@@ -3,6 +3,7 @@
 
 use axum::http::Method;
 
+use super::assets::{OFFLINE_PATH, WORKER_PATH};
 use crate::access::{Power, Powers};
 use Power::{Admin, Answer, Drive, Watch};
 
@@ -30,13 +31,15 @@ impl Need {
     }
 }
 
-/// Routes without authentication: login, and health probes. The page's static files are public as well: see
-/// [`super::assets`].
-pub(super) const PUBLIC: [(&str, &str); 4] = [
+/// Routes without authentication: login, health probes, the service worker and the document that it shows while the hub is
+/// away. The page's static files are public as well: see [`super::assets`].
+pub(super) const PUBLIC: [(&str, &str); 6] = [
     ("GET", ENTER),
     ("POST", ENTER),
     ("GET", "/api/health/live"),
     ("GET", "/api/health/ready"),
+    ("GET", WORKER_PATH),
+    ("GET", OFFLINE_PATH),
 ];
 
 /// The path of login links.
@@ -165,6 +168,14 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("POST", "/api/instances/{id}/permissions/{pid}", Answer),
     ("GET", "/api/instances/{id}/questions", Watch),
     ("POST", "/api/instances/{id}/questions/{qid}", Answer),
+    // Notifications. Who is notified of requests is whoever may answer them.
+    ("GET", "/api/push", Watch),
+    ("POST", "/api/push/devices", Answer),
+    ("DELETE", "/api/push/devices/{did}", Answer),
+    ("GET", "/api/push/targets", Admin),
+    ("POST", "/api/push/targets", Admin),
+    ("DELETE", "/api/push/targets/{tid}", Admin),
+    ("POST", "/api/push/test", Admin),
     // Access.
     ("GET", "/api/tokens", Admin),
     ("POST", "/api/tokens", Admin),
@@ -232,7 +243,7 @@ mod tests {
 
     #[test]
     fn every_route_is_in_the_table_and_the_table_has_no_other() {
-        let open = PUBLIC.iter().filter(|(_, path)| *path != ENTER);
+        let open = PUBLIC.iter().filter(|(_, path)| path.starts_with("/api/"));
         let named = TABLE.iter().map(|(method, path, _)| (method, path));
         let table = named.chain(open.clone().map(|(method, path)| (method, path)));
         let table: BTreeSet<_> = table

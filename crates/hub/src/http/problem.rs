@@ -256,6 +256,30 @@ impl Problem {
         .next("GET /api/tokens lists them")
     }
 
+    /// No device and no target has this id.
+    pub(super) fn no_recipient() -> Self {
+        let detail = "There is no device and no target with this id";
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no-such-recipient",
+            "No such device or target",
+            detail,
+        )
+        .next("`drovers notify list` lists them")
+    }
+
+    /// There are as many devices or targets as there may be.
+    pub(super) fn too_many_recipients() -> Self {
+        let detail = "The hub already notifies as many as it can";
+        Self::new(
+            StatusCode::CONFLICT,
+            "too-many-recipients",
+            "Too many devices or targets",
+            detail,
+        )
+        .next("Remove one first: `drovers notify list`")
+    }
+
     /// The hub runs without authentication.
     pub(super) fn no_keys() -> Self {
         let detail =

@@ -1,6 +1,8 @@
 //! The long-lived tasks of the commands: what goes on without a caller.
 
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +45,23 @@ impl Hub {
                 async move { hub.keep_radar().await }
             },
         );
+    }
+
+    /// Notifies devices and targets until `ending` is cancelled. `callers` are the names of those whose keys are valid; `None` if
+    /// nobody needs a key.
+    pub fn keep_notifying(
+        &self,
+        callers: impl Fn() -> Option<BTreeSet<Arc<str>>> + Clone + Send + Sync + 'static,
+        ending: &CancellationToken,
+    ) {
+        let hub = self.clone();
+        self.keep("notifying devices and targets", ending, move || {
+            let (hub, callers) = (hub.clone(), callers.clone());
+            async move {
+                let (push, settings) = (hub.push().clone(), hub.settings().clone());
+                push.keep(hub.engine(), &settings, callers).await;
+            }
+        });
     }
 
     fn keep<F: Future<Output = ()> + Send>(

@@ -116,6 +116,8 @@ pub(crate) fn role(method: &Method, path: &str) -> Role {
         "/api/pages",
         "/api/links",
         "/fragment/devices",
+        "/api/push/targets",
+        "/api/push/test",
     ];
     if keys.iter().any(|place| path.starts_with(place)) {
         return Role::Admin;
@@ -123,7 +125,7 @@ pub(crate) fn role(method: &Method, path: &str) -> Role {
     if method == Method::GET {
         return Role::Watch;
     }
-    let answers = ["/permissions/", "/questions/"];
+    let answers = ["/permissions/", "/questions/", "/push/devices"];
     if answers.iter().any(|place| path.contains(place)) {
         return Role::Answer;
     }

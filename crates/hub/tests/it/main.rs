@@ -27,6 +27,7 @@ mod pages;
 mod parallel;
 mod peer;
 mod process;
+mod push;
 mod queue;
 mod reasons;
 mod review;

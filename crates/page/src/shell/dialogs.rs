@@ -190,6 +190,9 @@ fn notices(settings: &Settings, instances: &[(String, String)]) -> Markup {
             legend { (t("Notifications")) }
             p.quiet data-leave {}
             button type="button" data-ask-leave hidden { (t("Allow notifications in this browser")) }
+            (check("push", t("Notifications on this device when Drovers is closed"), None, false))
+            (check("push_buttons", t("With buttons to allow once or reject, where all of a request fits; on a locked screen, too"), None, false))
+            p.quiet data-push hidden {}
             (check("needs", t("When something needs you"), None, notify.needs))
             (check("failed", t("When a session fails"), None, notify.failed))
             (check("finished", t("When a session finishes"), None, notify.finished))

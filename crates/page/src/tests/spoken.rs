@@ -58,6 +58,7 @@ fn screens() -> Vec<(String, String)> {
     all.push(("locked".to_owned(), crate::locked(true)));
     all.extend(devices());
     all.push(("enter".to_owned(), crate::enter()));
+    all.push(("offline".to_owned(), crate::offline()));
     all
 }
 
