@@ -312,46 +312,41 @@ async fn what_needs_a_person_is_put_off_and_done_once() -> Result<()> {
     named(drovers, server, "Idle", "say one").await?;
     let mut page = page(browser, drovers, "/").await?;
     page.eval::<bool>(NOTE).await?;
-    for (nth, way) in [Way::Twice, Way::Held("Enter"), Way::Held(" ")]
-        .into_iter()
-        .enumerate()
-    {
-        let titles = [format!("Later {nth}"), format!("Done {nth}")];
-        for title in &titles {
-            named(&drovers, &server, title, "say one ;; finish length").await?;
-        }
-        let [later, done] = titles.map(|title| format!("[data-k=needs] li[data-title='{title}']"));
-        page.wait_for(
-            &format!("document.querySelector(\"{later}\") && document.querySelector(\"{done}\")"),
-            PATIENCE,
-        )
-        .await?;
-        ready(&page, &format!("{done} [data-do=done]")).await?;
-        let (at, shows) = (
-            format!("{done} [data-do=done]"),
-            format!("!document.querySelector(\"{done}\")"),
-        );
-        let control = Control {
-            name: "Done",
-            at: &at,
-            makes: ("POST ", "/reviewed done"),
-            shows: &shows,
-        };
-        once(&page, &control, way).await?;
-        let open = format!("{later} [data-do=put-off]");
-        ready(&page, &open).await?;
-        page.clicks(page.spot(&open).await?, 1).await?;
-        page.wait_for("document.querySelector('#snooze').open", PATIENCE)
-            .await?;
-        let shows = format!("!document.querySelector(\"{later}\")");
-        let control = Control {
-            name: "Snooze",
-            at: "#snooze [data-minutes='60']",
-            makes: ("POST ", "/snooze"),
-            shows: &shows,
-        };
-        once(&page, &control, way).await?;
+    let titles = ["Later", "Done"];
+    for title in titles {
+        named(drovers, server, title, "say one ;; finish length").await?;
     }
+    let [later, done] = titles.map(|title| format!("[data-k=needs] li[data-title='{title}']"));
+    page.wait_for(
+        &format!("document.querySelector(\"{later}\") && document.querySelector(\"{done}\")"),
+        PATIENCE,
+    )
+    .await?;
+    ready(&page, &format!("{done} [data-do=done]")).await?;
+    let (at, shows) = (
+        format!("{done} [data-do=done]"),
+        format!("!document.querySelector(\"{done}\")"),
+    );
+    let control = Control {
+        name: "Done",
+        at: &at,
+        makes: ("POST ", "/reviewed done"),
+        shows: &shows,
+    };
+    once(&page, &control, Way::Twice).await?;
+    let open = format!("{later} [data-do=put-off]");
+    ready(&page, &open).await?;
+    page.clicks(page.spot(&open).await?, 1).await?;
+    page.wait_for("document.querySelector('#snooze').open", PATIENCE)
+        .await?;
+    let shows = format!("!document.querySelector(\"{later}\")");
+    let control = Control {
+        name: "Snooze",
+        at: "#snooze [data-minutes='60']",
+        makes: ("POST ", "/snooze"),
+        shows: &shows,
+    };
+    once(&page, &control, Way::Twice).await?;
     page.assert_clean().await
 }
 
