@@ -26,7 +26,6 @@ pub(crate) mod asset {
     pub(crate) const ICON: usize = 2;
     pub(crate) const ENTER: usize = 3;
     pub(crate) const NEED: usize = 4;
-    pub(crate) const LARGE_ICON: usize = 5;
     pub(crate) const MANIFEST: usize = 6;
     pub(crate) const LATER_STYLE: usize = 7;
 }

@@ -14,7 +14,7 @@ use model::ids::InstanceId;
 use model::time::Timestamp;
 use model::view::{ArchivedRow, Standing, ViewDelta};
 
-use crate::assets::{CHUNKS, INSPECTOR_CHUNKS, asset, asset_path, client_words};
+use crate::assets::{CHUNKS, INSPECTOR_CHUNKS, asset, asset_path, client_words, named};
 use crate::language::{current, key, m, sentence, t};
 use crate::limits;
 use crate::regions::{self, parallel};
@@ -116,7 +116,7 @@ pub(crate) fn document(
             title { (title(seen)) }
             link rel="icon" type="image/svg+xml" href=(asset_path(asset::ICON))
                 data-calm=(asset_path(asset::ICON)) data-need=(asset_path(asset::NEED));
-            link rel="apple-touch-icon" href=(asset_path(asset::LARGE_ICON));
+            link rel="apple-touch-icon" href=(named("icon-192"));
             link rel="manifest" href=(asset_path(asset::MANIFEST));
             // The script puts the other sheet in front of this one, whose rules for small screens hold over it.
             link rel="stylesheet" href=(asset_path(asset::STYLE)) data-later=(asset_path(asset::LATER_STYLE));
