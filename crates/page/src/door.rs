@@ -47,7 +47,7 @@ fn password() -> Markup {
 pub fn offline() -> String {
     let inside = html! {
         p role="status" { (t("Drovers cannot be reached. This page tries again by itself and opens as soon as it is there.")) }
-        p { (t("Is the machine where Drovers runs on, and is this device in its network?")) }
+        p { (t("Is the machine of Drovers on, and is this device in its network?")) }
         p #waiting hidden { (t("What you wrote and is not sent yet is stored in this browser. It is sent once Drovers is there.")) }
         script type="module" src=(named("offline")) {}
     };

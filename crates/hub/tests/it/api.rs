@@ -463,6 +463,7 @@ async fn every_route_is_described() {
         "get /api/instances/{id}/parallel",
         "get /api/instances/{id}/parallel/{rid}",
         "get /api/instances/{id}/permissions",
+        "get /api/instances/{id}/process",
         "get /api/instances/{id}/questions",
         "get /api/instances/{id}/review",
         "get /api/instances/{id}/review/image",
