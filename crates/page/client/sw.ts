@@ -182,8 +182,15 @@ async function pressed({ action, notification }: Pressing): Promise<void> {
 worker.addEventListener<Lasting>("install", (event) => event.waitUntil(fill()));
 worker.addEventListener<Lasting>("activate", (event) => event.waitUntil(takeOver()));
 worker.addEventListener<Fetching>("fetch", answerFetch);
+/** The messages so far. They are taken one after the other: a withdrawal that comes right after its notification must not overtake it. */
+let taken: Promise<unknown> = Promise.resolve();
+
 worker.addEventListener<Pushing>("push", (event) => {
-  if (event.data) event.waitUntil(pushed(event.data.json() as Message));
+  if (!event.data) return;
+  const message = event.data.json() as Message;
+  const done = taken.then(() => pushed(message));
+  taken = done.catch(() => undefined);
+  event.waitUntil(done);
 });
 worker.addEventListener<Pressing>("notificationclick", (event) => {
   event.notification.close();

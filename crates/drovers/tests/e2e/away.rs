@@ -39,11 +39,11 @@ async fn who_comes_back_sees_what_happened_and_closes_it_with_one_key() -> Resul
         ),
         ("Fails", "say one ;; finish length"),
     ] {
-        let id = created(&server, &json!({ "title": title })).await?;
-        drovers.path_of(&instance, &id).await?;
-        run(&server, &id, script).await?;
+        let id = created(server, &json!({ "title": title })).await?;
+        drovers.path_of(instance, &id).await?;
+        run(server, &id, script).await?;
     }
-    let mut page = page(&browser, &drovers, "/").await?;
+    let mut page = page(browser, drovers, "/").await?;
     page.wait_for(
         "document.querySelector('.overview-head').innerText.includes('2 need you · 1 to review')",
         PATIENCE,
@@ -147,10 +147,10 @@ async fn a_session_is_compared_with_its_server_from_its_details_and_its_menu() -
         browser,
         ..
     } = &stage;
-    let id = created(&server, &json!({ "title": "True" })).await?;
-    let path = drovers.path_of(&instance, &id).await?;
-    run(&server, &id, "say one ;; bash echo two ;; say three").await?;
-    let mut page = page(&browser, &drovers, &path).await?;
+    let id = created(server, &json!({ "title": "True" })).await?;
+    let path = drovers.path_of(instance, &id).await?;
+    run(server, &id, "say one ;; bash echo two ;; say three").await?;
+    let mut page = page(browser, drovers, &path).await?;
     let says = |text: &str| {
         let answers = "[...document.querySelectorAll('article[data-role=assistant]')]";
         format!("{answers}.at(-1)?.innerText.includes('{text}')")
@@ -174,7 +174,7 @@ async fn a_session_is_compared_with_its_server_from_its_details_and_its_menu() -
     );
     // While a model writes, nothing is taken for a difference.
     run(
-        &server,
+        server,
         &id,
         "say a b c d e f g h i j k l ;; bash sleep 2 ;; say m n o p q r s t",
     )
@@ -194,7 +194,7 @@ async fn a_session_is_compared_with_its_server_from_its_details_and_its_menu() -
     page.wait_for(&says("r s t"), PATIENCE).await?;
     page.wait_for("!document.querySelector('.stop')", PATIENCE)
         .await?;
-    command_line_says_the_same(&bench).await?;
+    command_line_says_the_same(bench).await?;
     page.assert_clean().await
 }
 
@@ -208,9 +208,9 @@ async fn limits_are_set_in_the_settings_and_a_session_over_one_says_so() -> Resu
         browser,
         ..
     } = &stage;
-    let id = created(&server, &json!({ "title": "Dear" })).await?;
-    drovers.path_of(&instance, &id).await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    let id = created(server, &json!({ "title": "Dear" })).await?;
+    drovers.path_of(instance, &id).await?;
+    let mut page = page(browser, drovers, "/").await?;
     page.press(",").await?;
     page.wait_for("document.querySelector('#settings')?.open", PATIENCE)
         .await?;
@@ -231,7 +231,7 @@ async fn limits_are_set_in_the_settings_and_a_session_over_one_says_so() -> Resu
     assert_eq!(stored["budget"]["stop"], false);
     page.press("Escape").await?;
     run(
-        &server,
+        server,
         &id,
         "usage 60000 ;; bash echo one ;; bash sleep 600",
     )

@@ -300,12 +300,12 @@ async fn a_draft_survives_its_tab_and_the_browsers_other_tabs_know_it() -> Resul
         browser,
         ..
     } = &stage;
-    let session = created(&server, &json!({})).await?;
-    let path = drovers.path_of(&instance, &session).await?;
+    let session = created(server, &json!({})).await?;
+    let path = drovers.path_of(instance, &session).await?;
     let text = "document.querySelector('#text').value";
-    let first = page(&browser, &drovers, &path).await?;
+    let first = page(browser, drovers, &path).await?;
     first.fill("#text", "half a thought").await?;
-    let second = page(&browser, &drovers, &path).await?;
+    let second = page(browser, drovers, &path).await?;
     assert_eq!(second.eval::<String>(text).await?, "half a thought");
     first.fill("#text", "a whole thought").await?;
     second
@@ -316,7 +316,7 @@ async fn a_draft_survives_its_tab_and_the_browsers_other_tabs_know_it() -> Resul
         .await?;
     first.inner().clone().close().await?;
     second.inner().clone().close().await?;
-    let mut third = page(&browser, &drovers, &path).await?;
+    let mut third = page(browser, drovers, &path).await?;
     assert_eq!(third.eval::<String>(text).await?, "a whole thought");
     third.assert_clean().await
 }

@@ -124,14 +124,14 @@ async fn keys_move_in_a_conversation_and_what_is_new_is_counted() -> Result<()> 
         browser,
         ..
     } = &stage;
-    let session = created(&server, &json!({})).await?;
-    let path = drovers.path_of(&instance, &session).await?;
-    let mut page = page(&browser, &drovers, &path).await?;
+    let session = created(server, &json!({})).await?;
+    let path = drovers.path_of(instance, &session).await?;
+    let mut page = page(browser, drovers, &path).await?;
     page.viewport(Viewport::DESKTOP.sized(1280, 500)).await?;
     let turns = "document.querySelectorAll('.turn.assistant[data-status=complete]').length";
     for nth in 0..4 {
         run(
-            &server,
+            server,
             &session,
             &format!("echo 120 rate=0 ;; say end {nth}"),
         )
@@ -182,7 +182,7 @@ async fn keys_move_in_a_conversation_and_what_is_new_is_counted() -> Result<()> 
     page.eval::<bool>("(document.activeElement.blur(), true)")
         .await?;
 
-    run(&server, &session, "say later").await?;
+    run(server, &session, "say later").await?;
     let newer = "document.querySelector('#newer')";
     page.wait_for(
         &format!("!{newer}.hidden && {newer}.textContent === '2 new ↓'"),
@@ -227,10 +227,8 @@ async fn settings_hold_for_every_page_at_once_and_at_the_first_paint() -> Result
         browser,
         ..
     } = &stage;
-    let mut one = page(&browser, &drovers, &format!("/i/{instance}")).await?;
-    let mut two = page(&browser, &drovers, "/")
-        .await
-        .or(browser.page().await)?;
+    let mut one = page(browser, drovers, &format!("/i/{instance}")).await?;
+    let mut two = page(browser, drovers, "/").await.or(browser.page().await)?;
     two.goto(&drovers.url).await?;
     let background = "getComputedStyle(document.documentElement).backgroundColor";
     set(&one, "theme", "light").await?;
@@ -460,12 +458,12 @@ async fn rows_are_even_and_everything_begins_on_one_line() -> Result<()> {
         ..
     } = &stage;
     let session = elsewhere(
-        &server,
+        server,
         "bash true ;; bash exit 3 ;; reason 5 rate=0 ;; bash sleep 0.3 ;; say done",
     )
     .await?;
-    let path = drovers.path_of(&instance, &session).await?;
-    let mut page = page(&browser, &drovers, &path).await?;
+    let path = drovers.path_of(instance, &session).await?;
+    let mut page = page(browser, drovers, &path).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'done'"), PATIENCE)
         .await?;
     for width in [1000, 1280, 1920] {

@@ -39,9 +39,9 @@ async fn everything_is_reached_without_a_pointer() -> Result<()> {
         "say second",
         "permission ;; say allowed by a key",
     ] {
-        elsewhere(&server, text).await?;
+        elsewhere(server, text).await?;
     }
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    let mut page = page(browser, drovers, &format!("/i/{instance}")).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     page.wait_for(
         "document.querySelectorAll('[data-k=tree] li').length === 3 && document.querySelector('[data-k=needs] .card:not(.still)')",
@@ -120,11 +120,11 @@ async fn the_way_back_leads_to_each_session_with_its_draft() -> Result<()> {
     } = &stage;
     let mut paths = Vec::new();
     for text in ["say in one", "say in two"] {
-        let session = elsewhere(&server, text).await?;
-        paths.push(drovers.path_of(&instance, &session).await?);
+        let session = elsewhere(server, text).await?;
+        paths.push(drovers.path_of(instance, &session).await?);
     }
     let (one, two) = (&paths[0], &paths[1]);
-    let mut page = page(&browser, &drovers, one).await?;
+    let mut page = page(browser, drovers, one).await?;
     page.eval::<bool>("window.sameDocument = true").await?;
     page.wait_for(&format!("{LAST_TEXT} === 'in one'"), PATIENCE)
         .await?;

@@ -30,16 +30,16 @@ async fn every_page_of_a_browser_is_live() -> Result<()> {
         browser,
         ..
     } = &stage;
-    let session = created(&server, &json!({})).await?;
+    let session = created(server, &json!({})).await?;
     // The first request of a folder makes the server ready for it: what it tells of that session may come late.
-    let path = drovers.path_of(&instance, &session).await?;
+    let path = drovers.path_of(instance, &session).await?;
     let mut pages = Vec::new();
     for _ in 0..PAGES {
-        let page = page(&browser, &drovers, &path).await?;
+        let page = page(browser, drovers, &path).await?;
         page.eval::<bool>(SEEN).await?;
         pages.push(page);
     }
-    let first = first_delta(&drovers).await?;
+    let first = first_delta(drovers).await?;
     let body = json!({ "text": "echo 120 rate=30" });
     let sent = reqwest::Client::new()
         .post(format!(
@@ -55,7 +55,7 @@ async fn every_page_of_a_browser_is_live() -> Result<()> {
     try_join_all(pages.iter().map(|page| page.wait_for(growing, PATIENCE))).await?;
     let complete = "document.querySelector('article[data-role=assistant][data-status=complete]')";
     try_join_all(pages.iter().map(|page| page.wait_for(complete, PATIENCE))).await?;
-    let truth = plain(&crate::bench::answer(&server, &session).await?);
+    let truth = plain(&crate::bench::answer(server, &session).await?);
     let first = first.await??;
     let mut latest = 0.0_f64;
     for page in &mut pages {

@@ -51,17 +51,17 @@ async fn what_waits_is_sorted_by_keys_from_the_first_card_to_the_last() -> Resul
         browser,
         ..
     } = &stage;
-    named(&drovers, &server, "Retries", "error 503 times=90 after=1").await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    named(drovers, server, "Retries", "error 503 times=90 after=1").await?;
+    let mut page = page(browser, drovers, "/").await?;
     says(&page, "Retries", "times, again in").await?;
-    named(&drovers, &server, "Fails", "say one ;; finish length").await?;
+    named(drovers, server, "Fails", "say one ;; finish length").await?;
     // What stands still comes before what still runs, and both before what is to review.
     titles(&page, &["Fails", "Retries"]).await?;
-    named(&drovers, &server, "Ended", "say all is well").await?;
+    named(drovers, server, "Ended", "say all is well").await?;
     titles(&page, &["Fails", "Retries", "Ended"]).await?;
     named(
-        &drovers,
-        &server,
+        drovers,
+        server,
         "Asks",
         "permission echo needs-permission push ;; say pushed",
     )
@@ -111,12 +111,12 @@ async fn a_failed_turn_is_retried_with_another_model_and_a_login_is_told() -> Re
         browser,
         ..
     } = &stage;
-    let fails = named(&drovers, &server, "Fails", "say one ;; finish length").await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    let fails = named(drovers, server, "Fails", "say one ;; finish length").await?;
+    let mut page = page(browser, drovers, "/").await?;
     titles(&page, &["Fails"]).await?;
     named(
-        &drovers,
-        &server,
+        drovers,
+        server,
         "Login",
         "error 401 times=90 msg=invalid_api_key",
     )
@@ -150,7 +150,7 @@ async fn a_failed_turn_is_retried_with_another_model_and_a_login_is_told() -> Re
     )
     .await?;
     let retried = until("the retry", async || {
-        let all = messages(&server, &fails).await?;
+        let all = messages(server, &fails).await?;
         let asked: Vec<_> = all
             .into_iter()
             .filter(|one| one["info"]["role"] == "user")
@@ -218,9 +218,9 @@ async fn equal_requests_are_answered_by_one_act_for_those_that_are_ticked() -> R
     let mut sessions = Vec::new();
     for title in ["One", "Two", "Three", "Four"] {
         let script = "permission echo needs-permission test ;; say allowed";
-        sessions.push(named(&drovers, &server, title, script).await?);
+        sessions.push(named(drovers, server, title, script).await?);
     }
-    let mut page = page(&browser, &drovers, "/").await?;
+    let mut page = page(browser, drovers, "/").await?;
     page.eval::<bool>(NOTE).await?;
     page.wait_for(
         "document.querySelectorAll('.same input:checked').length === 4",
@@ -272,10 +272,10 @@ async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()
     } = &stage;
     let script = "permission echo needs-permission test ;; say allowed";
     let (one, two) = (
-        named(&drovers, &server, "One", script).await?,
-        named(&drovers, &server, "Two", script).await?,
+        named(drovers, server, "One", script).await?,
+        named(drovers, server, "Two", script).await?,
     );
-    let mut page = page(&browser, &drovers, "/").await?;
+    let mut page = page(browser, drovers, "/").await?;
     page.wait_for(
         "document.querySelector('[data-marked][data-ready] .same li + li')",
         PATIENCE,
@@ -293,11 +293,11 @@ async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()
     )
     .await?;
     for session in [&one, &two] {
-        let told = serde_json::to_string(&messages(&server, session).await?)?;
+        let told = serde_json::to_string(&messages(server, session).await?)?;
         assert!(told.contains("use another way"), "{told}");
     }
     for session in [&one, &two] {
-        run(&server, session, script).await?;
+        run(server, session, script).await?;
     }
     page.wait_for(
         "document.querySelector('[data-marked][data-ready] .same li + li')",
@@ -325,16 +325,16 @@ async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Resu
         ..
     } = &stage;
     named(
-        &drovers,
-        &server,
+        drovers,
+        server,
         "Asks",
         "permission echo needs-permission push ;; say allowed",
     )
     .await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    let mut page = page(browser, drovers, "/").await?;
     page.viewport(Viewport::PHONE).await?;
     titles(&page, &["Asks"]).await?;
-    named(&drovers, &server, "Fails", "say one ;; finish length").await?;
+    named(drovers, server, "Fails", "say one ;; finish length").await?;
     titles(&page, &["Asks", "Fails"]).await?;
     let whole = "(box => box.left >= 0 && box.right <= innerWidth && box.top >= 0 && box.bottom <= innerHeight)";
     let allow = format!("{} button[value=once]", card("Asks"));
@@ -401,16 +401,16 @@ async fn why_a_session_stands_where_it_does_is_said_in_its_head_and_on_its_row()
         browser,
         ..
     } = &stage;
-    let works = named(&drovers, &server, "Works", "bash sleep 600").await?;
+    let works = named(drovers, server, "Works", "bash sleep 600").await?;
     named(
-        &drovers,
-        &server,
+        drovers,
+        server,
         "Asks",
         "permission echo needs-permission push ;; say allowed",
     )
     .await?;
-    let path = drovers.path_of(&instance, &works).await?;
-    let mut page = page(&browser, &drovers, &path).await?;
+    let path = drovers.path_of(instance, &works).await?;
+    let mut page = page(browser, drovers, &path).await?;
     page.wait_for(
         "/^sleep 600, \\d+ s$/.test(document.querySelector('[data-k=standing]')?.innerText)",
         PATIENCE,
@@ -465,9 +465,9 @@ async fn a_card_in_use_stays_where_it_is_while_more_urgent_ones_come() -> Result
         browser,
         ..
     } = &stage;
-    named(&drovers, &server, "Fails", "say one ;; finish length").await?;
-    named(&drovers, &server, "Ended", "say all is well").await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    named(drovers, server, "Fails", "say one ;; finish length").await?;
+    named(drovers, server, "Ended", "say all is well").await?;
+    let mut page = page(browser, drovers, "/").await?;
     titles(&page, &["Fails", "Ended"]).await?;
     let ended = format!("document.querySelector(\"{}\")", card("Ended"));
     page.eval::<bool>(&format!(
@@ -475,8 +475,8 @@ async fn a_card_in_use_stays_where_it_is_while_more_urgent_ones_come() -> Result
     ))
     .await?;
     named(
-        &drovers,
-        &server,
+        drovers,
+        server,
         "Asks",
         "permission echo needs-permission push ;; say pushed",
     )

@@ -180,11 +180,11 @@ async fn a_row_that_is_pointed_at_stays_until_it_is_left() -> Result<()> {
         browser,
         ..
     } = &stage;
-    let first = named(&drovers, &server, "First", "say one").await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    let first = named(drovers, server, "First", "say one").await?;
+    let mut page = page(browser, drovers, "/").await?;
     // One after the other, so that their order is certain.
     groups(&page, &["# To review 1", "First"]).await?;
-    named(&drovers, &server, "Second", "say two").await?;
+    named(drovers, server, "Second", "say two").await?;
     groups(&page, &["# To review 2", "First", "Second"]).await?;
     let row = "li.session:nth-child(2)";
     page.point(page.spot(row).await?).await?;
@@ -194,7 +194,7 @@ async fn a_row_that_is_pointed_at_stays_until_it_is_left() -> Result<()> {
     )
     .await?;
     // It works now, and belongs below the other; its mark says so where it stands.
-    run(&server, &first, "bash sleep 600").await?;
+    run(server, &first, "bash sleep 600").await?;
     page.wait_for(
         &format!("document.querySelector('{row} .mark').innerText === '◐'"),
         PATIENCE,
@@ -226,13 +226,13 @@ async fn subagents_are_folded_into_their_row_and_open_with_an_arrow() -> Result<
         ..
     } = &stage;
     named(
-        &drovers,
-        &server,
+        drovers,
+        server,
         "Parent",
         "task { permission ;; say child ok } ;; say parent ok",
     )
     .await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    let mut page = page(browser, drovers, "/").await?;
     groups(&page, &["# Needs you 1", "Parent"]).await?;
     page.wait_for(
         "document.querySelector('.fold')?.innerText.includes('1')",
@@ -263,8 +263,8 @@ async fn a_failed_session_is_retried_from_its_row_and_one_that_is_snoozed_asks_n
         browser,
         ..
     } = &stage;
-    named(&drovers, &server, "Fails", "say one ;; finish length").await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    named(drovers, server, "Fails", "say one ;; finish length").await?;
+    let mut page = page(browser, drovers, "/").await?;
     groups(&page, &["# Needs you 1", "Fails"]).await?;
     page.press("j").await?;
     page.press("s").await?;
@@ -304,9 +304,9 @@ async fn keys_reject_with_a_reason_and_allow_always_after_a_question() -> Result
         browser,
         ..
     } = &stage;
-    let session = elsewhere(&server, "permission ;; say after").await?;
-    let path = drovers.path_of(&instance, &session).await?;
-    let mut page = page(&browser, &drovers, &path).await?;
+    let session = elsewhere(server, "permission ;; say after").await?;
+    let path = drovers.path_of(instance, &session).await?;
+    let mut page = page(browser, drovers, &path).await?;
     ready(&page, "[data-k=asks] .card").await?;
     // Within a word that is written it rejects nothing.
     page.press("w").await?;
@@ -333,7 +333,7 @@ async fn keys_reject_with_a_reason_and_allow_always_after_a_question() -> Result
     )
     .await?;
 
-    run(&server, &session, "permission ;; say always").await?;
+    run(server, &session, "permission ;; say always").await?;
     ready(&page, "[data-k=asks] .card").await?;
     pause(&page, A_WHILE).await?;
     page.press("A").await?;
@@ -361,8 +361,8 @@ async fn on_a_phone_a_row_has_two_lines_and_a_tap_opens_it() -> Result<()> {
         browser,
         ..
     } = &stage;
-    named(&drovers, &server, "Ended", "say all is well").await?;
-    let mut page = page(&browser, &drovers, "/").await?;
+    named(drovers, server, "Ended", "say all is well").await?;
+    let mut page = page(browser, drovers, "/").await?;
     page.viewport(Viewport::PHONE).await?;
     groups(&page, &["# To review 1", "Ended"]).await?;
     assert_eq!(
@@ -398,7 +398,7 @@ async fn one_instance_without_a_session_begins_with_its_first_prompt() -> Result
         browser,
         ..
     } = &stage;
-    let mut page = page(&browser, &drovers, "/").await?;
+    let mut page = page(browser, drovers, "/").await?;
     page.wait_for(&format!("location.pathname === '/i/{instance}'"), PATIENCE)
         .await?;
     page.click("[data-do=example]").await?;

@@ -214,7 +214,7 @@ async fn the_command_line_runs_in_parallel_and_waits() -> Result<()> {
         "--model",
         "scripted/scripted-small",
     ];
-    let begin = ["parallel", "--on", &instance, "say by each"];
+    let begin = ["parallel", "--on", instance, "say by each"];
     let args: Vec<&str> = begin.into_iter().chain(models).collect();
     let waiting: Vec<&str> = args.iter().copied().chain(["--wait", "--json"]).collect();
     let told: Value = serde_json::from_str(&run(&waiting).await?)?;
@@ -233,7 +233,7 @@ async fn the_command_line_runs_in_parallel_and_waits() -> Result<()> {
         "{printed}"
     );
     let id = told["id"].as_str().unwrap();
-    let mut page = page(&browser, &drovers, &format!("/i/{instance}/parallel/{id}")).await?;
+    let mut page = page(browser, drovers, &format!("/i/{instance}/parallel/{id}")).await?;
     page.wait_for(
         &format!("{ANSWERS}.length === 2 && {ANSWERS}.every(one => one.includes('by each'))"),
         PATIENCE,

@@ -144,10 +144,10 @@ async fn the_way_back_shows_each_session_where_it_was_left() -> Result<()> {
     } = &stage;
     let mut paths = Vec::new();
     for text in ["echo 300 rate=0 ;; say one", "echo 300 rate=0 ;; say two"] {
-        let session = elsewhere(&server, text).await?;
-        paths.push(drovers.path_of(&instance, &session).await?);
+        let session = elsewhere(server, text).await?;
+        paths.push(drovers.path_of(instance, &session).await?);
     }
-    let mut page = page(&browser, &drovers, &paths[0]).await?;
+    let mut page = page(browser, drovers, &paths[0]).await?;
     page.viewport(Viewport::DESKTOP.sized(1280, 500)).await?;
     page.wait_for(&format!("{LAST_TEXT}.endsWith('one')"), PATIENCE)
         .await?;

@@ -22,9 +22,9 @@ async fn a_permission_is_granted_with_a_thumb() -> Result<()> {
         browser,
         ..
     } = &stage;
-    let session = elsewhere(&server, "permission ;; say allowed").await?;
-    let path = drovers.path_of(&instance, &session).await?;
-    let mut page = page(&browser, &drovers, &path).await?;
+    let session = elsewhere(server, "permission ;; say allowed").await?;
+    let path = drovers.path_of(instance, &session).await?;
+    let mut page = page(browser, drovers, &path).await?;
     page.viewport(Viewport::PHONE).await?;
     grant(&page, "[data-k=asks] .card button.main").await?;
     page.wait_for(&format!("{LAST_TEXT} === 'allowed'"), PATIENCE)

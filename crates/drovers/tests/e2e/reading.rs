@@ -26,9 +26,9 @@ async fn the_end_is_followed_and_a_readers_place_kept() -> Result<()> {
         browser,
         ..
     } = &stage;
-    let session = elsewhere(&server, "echo 4000 rate=120").await?;
-    let path = drovers.path_of(&instance, &session).await?;
-    let mut page = page(&browser, &drovers, &path).await?;
+    let session = elsewhere(server, "echo 4000 rate=120").await?;
+    let path = drovers.path_of(instance, &session).await?;
+    let mut page = page(browser, drovers, &path).await?;
     page.viewport(Viewport::PHONE).await?;
     page.wait_for(AT_END, PATIENCE).await?;
     for _ in 0..3 {
@@ -76,9 +76,9 @@ async fn long_code_in_pieces_reads_and_is_selected_as_one() -> Result<()> {
         browser,
         ..
     } = &stage;
-    let session = elsewhere(&server, "echo 900 rate=300 code").await?;
-    let path = drovers.path_of(&instance, &session).await?;
-    let mut page = page(&browser, &drovers, &path).await?;
+    let session = elsewhere(server, "echo 900 rate=300 code").await?;
+    let path = drovers.path_of(instance, &session).await?;
+    let mut page = page(browser, drovers, &path).await?;
     for viewport in [Viewport::DESKTOP, Viewport::PHONE] {
         page.viewport(viewport).await?;
         page.wait_for("document.querySelectorAll('.piece').length > 1", PATIENCE)

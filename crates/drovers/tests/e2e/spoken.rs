@@ -28,13 +28,9 @@ async fn a_language_is_chosen_by_keyboard_and_every_device_follows_and_goes_back
         browser,
         ..
     } = &stage;
-    let session = created(
-        &server,
-        &serde_json::json!({ "title": "Repair the parser" }),
-    )
-    .await?;
-    let path = drovers.path_of(&instance, &session).await?;
-    let mut desk = page(&browser, &drovers, &path).await?;
+    let session = created(server, &serde_json::json!({ "title": "Repair the parser" })).await?;
+    let path = drovers.path_of(instance, &session).await?;
+    let mut desk = page(browser, drovers, &path).await?;
     let mut phone = browser.page().await?;
     phone.viewport(Viewport::PHONE).await?;
     phone.goto(&drovers.url).await?;
@@ -68,16 +64,16 @@ async fn a_language_is_chosen_by_keyboard_and_every_device_follows_and_goes_back
     let stored: Value = drovers.get("/api/settings").await?;
     assert_eq!(stored["language"], "de");
     // A change that comes over the socket is in the language of the document.
-    created(&server, &serde_json::json!({ "title": "Another one" })).await?;
+    created(server, &serde_json::json!({ "title": "Another one" })).await?;
     phone
         .wait_for(
             "[...document.querySelectorAll('.overview h2')].some(title => title.textContent.startsWith('Inaktiv'))",
             PATIENCE,
         )
         .await?;
-    problems_are_in_the_language_of_who_asks(&drovers).await?;
+    problems_are_in_the_language_of_who_asks(drovers).await?;
     // So is what a row says once the pointer rests on it.
-    run(&server, &session, "bash sleep 600").await?;
+    run(server, &session, "bash sleep 600").await?;
     let why = format!("{}/fragment{path}/why", drovers.url);
     until("the step in German", async || {
         let said = reqwest::Client::new().get(&why);

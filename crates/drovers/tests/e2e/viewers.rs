@@ -27,19 +27,19 @@ async fn a_suspended_viewer_costs_nothing_and_is_right_when_it_wakes() -> Result
         ..
     } = &stage;
     let suspended = Proxy::of(&drovers.url).await?;
-    let made = created(&server, &json!({})).await?;
-    let path = drovers.path_of(&instance, &made).await?;
-    let mut asleep = page_at(&browser, &format!("{}{path}", suspended.url())).await?;
-    let mut awake = page_at(&browser, &format!("{}{path}", drovers.url)).await?;
-    run(&server, &made, FLOOD).await?;
+    let made = created(server, &json!({})).await?;
+    let path = drovers.path_of(instance, &made).await?;
+    let mut asleep = page_at(browser, &format!("{}{path}", suspended.url())).await?;
+    let mut awake = page_at(browser, &format!("{}{path}", drovers.url)).await?;
+    run(server, &made, FLOOD).await?;
     asleep.wait_for(GROWING, PATIENCE).await?;
 
     suspended.set_both(Flow::Stall);
-    let before = anonymous(&drovers)?;
-    over(&server, &made).await?;
-    let truth = right(&plain(&answer(&server, &made).await?));
+    let before = anonymous(drovers)?;
+    over(server, &made).await?;
+    let truth = right(&plain(&answer(server, &made).await?));
     awake.wait_for(&truth, PATIENCE).await?;
-    let grown = anonymous(&drovers)?.saturating_sub(before);
+    let grown = anonymous(drovers)?.saturating_sub(before);
     figure("a hub grew beside a suspended viewer, bytes", grown);
     assert!(grown < FLAT, "{grown} bytes");
     let behind: bool = asleep.eval(&format!("!({truth})")).await?;
@@ -59,6 +59,10 @@ async fn a_suspended_viewer_costs_nothing_and_is_right_when_it_wakes() -> Result
 async fn a_hidden_page_asks_for_no_stream_and_is_right_when_it_is_seen() -> Result<()> {
     let mut legs = Legs::open().await?;
     let session = legs.growing(FLOOD).await?;
+    // The service worker has stored the shell.
+    legs.page
+        .eval::<bool>("navigator.serviceWorker.ready.then(() => true)")
+        .await?;
     let other = legs.browser.page().await?;
     legs.page.pretend(false).await?;
     other.pretend(false).await?;

@@ -385,7 +385,7 @@ impl Keeping<'_> {
             }
             due.push(session);
         }
-        due.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        due.sort_unstable_by_key(|one| one.order());
         due.truncate(limits::SEARCH_BATCH);
         let due = due.into_iter().cloned().collect();
         self.search.note(|progress| {

@@ -128,8 +128,8 @@ impl Repository {
         // The driver of files without one of their own; the last setting counts.
         let default = settings(r"^merge\.default$").await?;
         let default = default.split(|byte| *byte == 0);
-        let default = default.filter_map(|entry| entry.strip_prefix(b"merge.default\n"));
-        let default = default.last().unwrap_or_default();
+        let mut default = default.filter_map(|entry| entry.strip_prefix(b"merge.default\n"));
+        let default = default.next_back().unwrap_or_default();
         let mut input = Vec::new();
         for path in paths {
             input.extend_from_slice(path.as_bytes());

@@ -31,7 +31,7 @@ fn seal_with(
     let public = own.compute_public_key().ok()?;
     let public: &[u8] = public.as_ref();
     let peer = UnparsedPublicKey::new(&ECDH_P256, device);
-    let input: [u8; 32] = agree(own, &peer, (), |secret| {
+    let input: [u8; 32] = agree(own, peer, (), |secret| {
         let info: [&[u8]; 3] = [b"WebPush: info\0", device, public];
         let prk = Salt::new(HKDF_SHA256, auth).extract(secret);
         expand(&prk, &info).ok_or(())

@@ -169,7 +169,7 @@ impl Device {
         let (sender, sealed) = rest[5..].split_at(65);
         let own = self.public();
         let peer = agreement::UnparsedPublicKey::new(&ECDH_P256, sender);
-        let input: [u8; 32] = agree(&self.key, &peer, (), |secret| {
+        let input: [u8; 32] = agree(&self.key, peer, (), |secret| {
             let info: [&[u8]; 3] = [b"WebPush: info\0", &own, sender];
             Ok(derived(&self.auth, secret, &info))
         })
