@@ -20,6 +20,14 @@ use tokio::time::timeout;
 /// How long anything may take that has no deadline of its own, on a machine with other work.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What Chromium reports when the hub is down: one list for all tests, as the error depends on the moment at which a socket ends.
+pub(crate) const AWAY: [&str; 4] = [
+    "WebSocket",
+    "ERR_CONNECTION",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_SOCKET_NOT_CONNECTED",
+];
+
 /// A model, a home for servers, and room for data.
 pub(crate) struct Bench {
     pub(crate) model: Model,

@@ -7,10 +7,10 @@ use nix::sys::signal::Signal;
 use testkit::chromium::Viewport;
 
 use crate::bench::{
-    Bench, Drovers, LAST_TEXT, PATIENCE, answer, page_at, plain, prompt, session, until,
+    AWAY, Bench, Drovers, LAST_TEXT, PATIENCE, answer, page_at, plain, prompt, session, until,
 };
 use crate::census::{self, Process};
-use crate::legs::{AWAY, GROWING, Legs, OFFLINE, ONLINE, WORKING, figure, over, right};
+use crate::legs::{GROWING, Legs, OFFLINE, ONLINE, WORKING, figure, over, right};
 
 /// The end of the conversation is in sight, and followed.
 const AT_END: &str = "(log => log.scrollHeight - log.clientHeight - log.scrollTop < 4)(document.querySelector('#log')) \

@@ -16,9 +16,9 @@ use testkit::chromium::{Chromium, Page};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::bench::{Bench, Drovers, PATIENCE, until};
+use crate::bench::{AWAY, Bench, Drovers, PATIENCE, until};
 use crate::consent::{press_card, ready};
-use crate::legs::{AWAY, OFFLINE, ONLINE};
+use crate::legs::{OFFLINE, ONLINE};
 
 /// A home, and the binary in it that asks who comes.
 pub(crate) struct Guarded {

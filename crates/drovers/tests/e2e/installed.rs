@@ -5,8 +5,8 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testkit::chromium::{Page, Viewport};
 
-use crate::bench::{Drovers, LAST_TEXT, PATIENCE, Stage, elsewhere, page, prompt, until};
-use crate::legs::{AWAY, OFFLINE, ONLINE};
+use crate::bench::{AWAY, Drovers, LAST_TEXT, PATIENCE, Stage, elsewhere, page, prompt, until};
+use crate::legs::{OFFLINE, ONLINE};
 
 /// The worker is there, and answers for this page.
 const CONTROLLED: &str = "navigator.serviceWorker.controller?.state === 'activated'";

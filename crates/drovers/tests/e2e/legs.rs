@@ -8,15 +8,9 @@ use testkit::chromium::{Chromium, Page};
 use testkit::proxy::Proxy;
 use testkit::real::RealServer;
 
-use crate::bench::{Bench, Drovers, PATIENCE, answer, page_at, plain, prompt, session, until};
-
-/// What the browser itself notes of a hub that is away.
-pub(crate) const AWAY: [&str; 4] = [
-    "WebSocket",
-    "ERR_CONNECTION",
-    "ERR_EMPTY_RESPONSE",
-    "ERR_SOCKET_NOT_CONNECTED",
-];
+use crate::bench::{
+    AWAY, Bench, Drovers, PATIENCE, answer, page_at, plain, prompt, session, until,
+};
 
 /// The page says that its own link is broken, and greys out all that it shows, and calls no server connected.
 pub(crate) const OFFLINE: &str = "!document.querySelector('#offline').hidden && document.documentElement.dataset.offline !== undefined \

@@ -5,15 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use crate::bench::{Drovers, Front, LAST_TEXT, PATIENCE, Stage, elsewhere, page, prompt, session};
-
-/// What the browser itself notes of a hub that is away.
-const AWAY: [&str; 4] = [
-    "WebSocket",
-    "ERR_CONNECTION",
-    "ERR_EMPTY_RESPONSE",
-    "ERR_SOCKET_NOT_CONNECTED",
-];
+use crate::bench::{
+    AWAY, Drovers, Front, LAST_TEXT, PATIENCE, Stage, elsewhere, page, prompt, session,
+};
 
 const OFFLINE: &str = "!document.querySelector('#offline').hidden && document.documentElement.dataset.offline !== undefined \
      && getComputedStyle(document.querySelector('#app')).filter.includes('grayscale') \

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use testkit::chromium::{Chromium, Page, Viewport};
 use tokio::io::AsyncWriteExt;
 
-use crate::bench::{Drovers, PATIENCE, until};
+use crate::bench::{AWAY, Drovers, PATIENCE, until};
 use crate::door::{Guarded, LOCKED};
-use crate::legs::{AWAY, ONLINE};
+use crate::legs::ONLINE;
 
 /// The link in the dialog with the code.
 const LINK: &str = "document.querySelector('#pair-link')?.value";
