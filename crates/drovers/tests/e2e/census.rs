@@ -7,6 +7,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) id: u32,
+    parent: Option<u32>,
     pub(crate) arguments: Vec<String>,
     environment: Vec<String>,
 }
@@ -25,6 +26,7 @@ impl Process {
         };
         Some(Self {
             id,
+            parent: parent_of(id),
             arguments: list("cmdline")?,
             environment: list("environ")?,
         })
@@ -51,6 +53,13 @@ impl Process {
     }
 }
 
+/// The process id of the parent: the second field after the name in parentheses, which may have any characters in it.
+fn parent_of(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// All processes that this user may look at. One that ends meanwhile is left out; one that only waits to be reaped has
 /// no arguments any more.
 pub(crate) fn all() -> Vec<Process> {
@@ -62,9 +71,21 @@ pub(crate) fn all() -> Vec<Process> {
         .collect()
 }
 
-/// Those of them that have this home: a hub, guards, servers, and whatever servers run.
+/// Those of them that have this home: a hub, guards, servers, and whatever servers run. A process that a server has just forked, and that does
+/// not run its own program yet, looks like the server, and is left out.
 pub(crate) fn of_home(home: &Path) -> Vec<Process> {
     let home = home.to_string_lossy();
     let lives = |process: &Process| process.variable("HOME") == Some(&*home);
-    all().into_iter().filter(lives).collect()
+    let mut all: Vec<Process> = all().into_iter().filter(lives).collect();
+    let started: Vec<(u32, Vec<String>)> = all
+        .iter()
+        .map(|process| (process.id, process.arguments.clone()))
+        .collect();
+    all.retain(|process| {
+        let is_parent = |(id, arguments): &(u32, Vec<String>)| {
+            Some(*id) == process.parent && *arguments == process.arguments
+        };
+        !started.iter().any(is_parent)
+    });
+    all
 }
