@@ -23,6 +23,8 @@ const USERNAME: &str = "DROVERS_USERNAME";
 pub(crate) struct Places {
     pub(crate) folders: Vec<Folder>,
     pub(crate) servers: Vec<Attached>,
+    /// Whether the background service of OpenCode 2 is meant.
+    pub(crate) service: bool,
 }
 
 /// A server that runs already.
@@ -37,7 +39,7 @@ impl Places {
     ///
     /// # Errors
     /// A folder does not exist, an address is none, or has credentials in it.
-    pub(crate) fn read(folders: &[PathBuf], urls: &[String]) -> Result<Self, Fault> {
+    pub(crate) fn read(folders: &[PathBuf], urls: &[String], service: bool) -> Result<Self, Fault> {
         let folders = folders.iter().map(|path| folder(path));
         let login = login_in_environment()?;
         let servers = urls.iter().map(|url| {
@@ -50,12 +52,13 @@ impl Places {
         Ok(Self {
             folders: folders.collect::<Result<_, _>>()?,
             servers: servers.collect::<Result<_, Fault>>()?,
+            service,
         })
     }
 
     /// True if none was named.
     pub(crate) fn is_empty(&self) -> bool {
-        self.folders.is_empty() && self.servers.is_empty()
+        self.folders.is_empty() && self.servers.is_empty() && !self.service
     }
 
     /// Asks each server who it is, and the person for a password where one is missing and a person is there.
@@ -85,7 +88,10 @@ impl Places {
                 .as_ref()
                 .map(|login| login.password.reveal().to_owned()),
         });
-        folders.chain(servers).collect()
+        let service = self
+            .service
+            .then_some(NewInstance::Service { service: true });
+        folders.chain(servers).chain(service).collect()
     }
 }
 

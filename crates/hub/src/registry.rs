@@ -106,6 +106,9 @@ pub enum AddError {
     /// The registry cannot be saved.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The hub's user has no home folder, where the registration of the service of OpenCode 2 is.
+    #[error("this user has no home folder, so there is no service of OpenCode 2")]
+    NoHome,
 }
 
 impl Registry {
@@ -231,7 +234,7 @@ impl Registry {
         instances.push(instance.clone());
         let recent = match &instance.origin {
             Origin::Folder(folder) => self.recent_with(folder),
-            Origin::Url(_) => self.recent.clone(),
+            Origin::Url(_) | Origin::Service(_) => self.recent.clone(),
         };
         self.commit(instances, recent)?;
         Ok(Added::New(instance))
@@ -300,7 +303,7 @@ impl Registry {
             .iter()
             .filter_map(|instance| match &instance.origin {
                 Origin::Folder(folder) => Some(folder),
-                Origin::Url(_) => None,
+                Origin::Url(_) | Origin::Service(_) => None,
             });
         of_instances.chain(&self.recent).cloned().collect()
     }

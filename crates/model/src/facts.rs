@@ -38,6 +38,8 @@ pub enum Origin {
     Folder(Arc<str>),
     /// A server that runs elsewhere.
     Url(Arc<str>),
+    /// The background service of OpenCode 2 of the hub's user: the path of its registration.
+    Service(Arc<str>),
 }
 
 /// Whether a person stopped a session.

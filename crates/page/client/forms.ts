@@ -42,7 +42,7 @@ function otherName(instance: Record<string, unknown>, asked: string | undefined)
   return bare(url) === bare(asked) ? "" : t("This server is already added as {name} ({url}).", { name: String(name), url: bare(url) });
 }
 
-async function add(at: Element, body: Record<string, string>): Promise<boolean> {
+async function add(at: Element, body: { url?: string; folder?: string; service?: true }): Promise<boolean> {
   complain(at, "");
   let reply = await exchange("POST", "/api/instances", body);
   if (untrusted(reply)) {
@@ -58,8 +58,8 @@ async function add(at: Element, body: Record<string, string>): Promise<boolean> 
 }
 
 export async function openFolder(button: HTMLElement): Promise<void> {
-  const { folder, server } = button.dataset;
-  await add(button, server === undefined ? { folder: folder ?? "" } : { url: server });
+  const { folder, server, service } = button.dataset;
+  await add(button, service !== undefined ? { service: true } : server === undefined ? { folder: folder ?? "" } : { url: server });
 }
 
 /** Gives a server another login. */

@@ -57,6 +57,8 @@ pub enum FoundServer {
         /// The folder that it was started in.
         folder: Option<Arc<str>>,
     },
+    /// The background service of OpenCode 2 of the hub's user.
+    Service,
     /// A server that cannot be attached.
     Unusable {
         /// Why, and what to do.
@@ -369,6 +371,9 @@ fn found(found: &[FoundServer]) -> Markup {
                                 button type="button" data-do="folder" data-server=(url) {
                                     (t!("Attach {server}", server = url)) @if let Some(folder) = folder { " · " (folder) }
                                 }
+                            },
+                            FoundServer::Service => {
+                                button type="button" data-do="folder" data-service="" { (t("Attach the service of OpenCode 2")) }
                             },
                             FoundServer::Unusable { why } => { p.quiet { (sentence(why)) } },
                             FoundServer::Terminal { folder, command } => {

@@ -550,6 +550,7 @@ fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
             url: "http://127.0.0.1:4096/".into(),
             folder: Some("/home/me/<b>".into()),
         },
+        FoundServer::Service,
         FoundServer::Unusable {
             why: "it is OpenCode <2>".into(),
         },
@@ -577,6 +578,7 @@ fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
     assert!(home.contains("/home/me/&lt;b&gt;"));
     assert!(home.contains("<p class=\"quiet\">it is OpenCode &lt;2&gt;</p>"));
     assert_eq!(home.matches("data-server=").count(), 1);
+    assert_eq!(home.matches("data-service=").count(), 1);
     assert!(
         home.contains("recorded but not live")
             && home.contains("<code>drovers open /home/me/app</code>")

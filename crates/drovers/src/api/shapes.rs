@@ -291,6 +291,9 @@ pub(crate) struct Discovered {
     /// OpenCode in terminals: nobody can follow them live.
     #[serde(default)]
     pub(crate) terminals: Vec<Terminal>,
+    /// Whether the background service of OpenCode 2 runs and is no instance.
+    #[serde(default)]
+    pub(crate) service: bool,
 }
 
 /// A process or address that may be an OpenCode server.
@@ -328,6 +331,11 @@ pub(crate) enum NewInstance {
         username: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         password: Option<String>,
+    },
+    /// The background service of OpenCode 2.
+    Service {
+        /// Always true.
+        service: bool,
     },
 }
 

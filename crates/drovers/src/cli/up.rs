@@ -33,7 +33,7 @@ const KEPT: &str = "kept";
 /// Prints `drovers listening on URL` once the hub is ready, and a link that gives one browser access. In each FOLDER the hub runs
 /// an OpenCode server of its own; with
 /// --attach it shows one that is already running. Without either it shows the current folder if it is a project and, the
-/// first time, the OpenCode servers that listen on this machine. If a hub is already running, the folders and servers are added to it.
+/// first time, the OpenCode servers that listen on this machine. With --service it shows the background service of OpenCode 2. If a hub is already running, the folders and servers are added to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(
     after_help = "Examples:\n  drovers up ~/code/shop ~/code/api\n  drovers up --attach http://127.0.0.1:4096"
@@ -45,6 +45,9 @@ pub(crate) struct UpArgs {
     /// Address of a running OpenCode server; set its password in DROVERS_PASSWORD, never in the address
     #[arg(long, value_name = "URL")]
     attach: Vec<String>,
+    /// Attach to the background service of OpenCode 2, which serves all folders of its user; it is started if it does not run
+    #[arg(long)]
+    service: bool,
     /// Trust the folders: OpenCode runs the commands in their configuration (otherwise Drovers asks once per folder)
     #[arg(long)]
     trust: bool,
@@ -200,7 +203,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let named = program(&how)?;
     let reach = how.reach()?;
     let timeouts = args.watch.timeouts(configuration)?;
-    let mut places = Places::read(&args.folders, &args.attach)?;
+    let mut places = Places::read(&args.folders, &args.attach, args.service)?;
     let bare = places.is_empty();
     if bare {
         places.folders.extend(project_here());
@@ -322,7 +325,7 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
     for new in wanted {
         let (address, logs_in) = match &new {
             NewInstance::Url { url, password, .. } => (Some(url.clone()), password.is_some()),
-            NewInstance::Folder { .. } => (None, false),
+            NewInstance::Folder { .. } | NewInstance::Service { .. } => (None, false),
         };
         match trust::add(api, new).await {
             Ok(instance) => {
@@ -419,13 +422,17 @@ fn is_first(dir: &DataDir) -> Result<FirstStart, Fault> {
     })
 }
 
-/// Adds the OpenCode servers that listen on this machine and accept our login. A folder that one of them works in needs no
+/// Adds the OpenCode servers that listen on this machine and accept our login, and the background service of OpenCode 2. A folder that one of them works in needs no
 /// server of ours.
 async fn attach_what_listens(api: &Api, places: &mut Places) {
     let found = match api.discover().await {
-        Ok(found) => found.servers,
+        Ok(found) => found,
         Err(fault) => return out::note(&fault.to_string()),
     };
+    if found.service {
+        let _failed = add(api, vec![NewInstance::Service { service: true }]).await;
+    }
+    let found = found.servers;
     let asked = found.into_iter().map(ask_who);
     for (server, answer) in join_all(asked).await.into_iter().flatten() {
         match answer {

@@ -225,7 +225,7 @@ where
             let instance = state.instances.get(instance)?;
             match &instance.origin {
                 Origin::Folder(folder) => Some(folder.clone()),
-                Origin::Url(_) => None,
+                Origin::Url(_) | Origin::Service(_) => None,
             }
         });
         let Some(own) = own else {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::app::App;
 use super::problem::Problem;
 use crate::registry::ServerUrl;
-use crate::workspace::discover;
+use crate::workspace::{ServiceFile, discover};
 use crate::{ingest, limits};
 
 /// Suggestions for new instances.
@@ -26,6 +26,8 @@ pub(super) struct Discovered {
     servers: Vec<Server>,
     /// OpenCode in terminals. Their sessions are recorded, but cannot be followed live.
     terminals: Vec<Terminal>,
+    /// True if the background service of OpenCode 2 of the hub's user runs, and is not an instance yet.
+    service: bool,
     /// The reason why discovery failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
@@ -68,7 +70,10 @@ pub(super) async fn offered(app: &App) -> Vec<FoundServer> {
         return Vec::new();
     }
     let Ok(Discovered {
-        servers, terminals, ..
+        servers,
+        terminals,
+        service,
+        ..
     }) = all(app).await
     else {
         return Vec::new();
@@ -84,7 +89,12 @@ pub(super) async fn offered(app: &App) -> Vec<FoundServer> {
         folder: terminal.folder.into(),
         command: terminal.command.into(),
     });
-    servers.chain(terminals).collect()
+    let service = service.then_some(FoundServer::Service);
+    service
+        .into_iter()
+        .chain(servers)
+        .chain(terminals)
+        .collect()
 }
 
 async fn all(app: &App) -> Result<Discovered, Problem> {
@@ -116,12 +126,18 @@ fn look(app: &App) -> Discovered {
         Ok(found) => (found, None),
         Err(error) => (discover::Discovery::default(), Some(error.to_string())),
     };
+    let service = ServiceFile::of_this_user().and_then(|file| file.read().ok());
+    let is_instance = hub.engine().read(|state| {
+        let mut all = state.instances.values();
+        all.any(|instance| matches!(instance.origin, Origin::Service(_)))
+    });
+    let of_service = service.as_ref().map(|service| service.pid);
     let known: Vec<ServerUrl> = hub.engine().read(|state| {
         let origins = state.instances.values().map(|instance| &instance.origin);
         origins
             .filter_map(|origin| match origin {
                 Origin::Url(url) => ServerUrl::parse(url).ok(),
-                Origin::Folder(_) => None,
+                Origin::Folder(_) | Origin::Service(_) => None,
             })
             .collect()
     });
@@ -135,6 +151,7 @@ fn look(app: &App) -> Discovered {
         servers: found
             .servers
             .into_iter()
+            .filter(|server| Some(server.pid) != of_service)
             .filter(|server| {
                 let url = ServerUrl::parse(server.url.as_str());
                 !url.is_ok_and(|url| known.iter().any(|known| known.same_server(&url)))
@@ -155,6 +172,7 @@ fn look(app: &App) -> Discovered {
                 folder: text(&terminal.cwd),
             })
             .collect(),
+        service: service.is_some() && !is_instance,
         failure,
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct InstanceJson {
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<Arc<str>>,
+    /// True if its server is the background service of OpenCode 2 of the hub's user.
+    service: bool,
     /// Status of the link.
     #[schema(value_type = String)]
     status: Status,
@@ -95,6 +97,7 @@ impl InstanceJson {
         let (folder, url) = match &instance.origin {
             Origin::Folder(folder) => (Some(folder.clone()), None),
             Origin::Url(url) => (None, Some(url.clone())),
+            Origin::Service(_) => (None, None),
         };
         let max_attempts = app.hub().policy().attempts;
         let link = &instance.link;
@@ -113,6 +116,7 @@ impl InstanceJson {
             name: instance.name.clone(),
             folder,
             url,
+            service: matches!(instance.origin, Origin::Service(_)),
             status,
             since: rfc3339(link.since),
             last_event_at: link.last_event_at.map(rfc3339),
@@ -138,7 +142,7 @@ pub(super) fn rfc3339(at: Timestamp) -> String {
         .to_string()
 }
 
-/// A new instance: a `folder` or a `url`.
+/// A new instance: a `folder`, a `url`, or the `service`.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Add {
@@ -148,6 +152,9 @@ pub(super) struct Add {
     /// URL of a running server, without credentials.
     #[serde(default)]
     url: Option<String>,
+    /// True for the background service of OpenCode 2 of the hub's user. It is found by its registration, and started if it does not run.
+    #[serde(default)]
+    service: bool,
     /// The user name for the server; OpenCode's default if absent.
     #[serde(default)]
     username: Option<String>,
@@ -169,6 +176,8 @@ impl Add {
             return Err(Problem::invalid("`trust` needs a `folder`"));
         }
         match (self.folder, self.url, self.username, self.password) {
+            (None, None, None, None) if self.service => Ok(NewInstance::Service(None)),
+            _ if self.service => Err(Problem::invalid("`service` takes nothing but a `name`")),
             (Some(folder), None, None, None) => Ok(NewInstance::Folder(PathBuf::from(folder))),
             (None, Some(url), username, password) => {
                 if username.is_some() && password.is_none() {
@@ -183,7 +192,7 @@ impl Add {
             (Some(_), None, ..) => Err(Problem::invalid(
                 "a `folder` takes no `username` and no `password`",
             )),
-            _ => Err(Problem::invalid("give either a `folder` or a `url`")),
+            _ => Err(Problem::invalid("give a `folder`, a `url`, or `service`")),
         }
     }
 }

@@ -624,6 +624,13 @@ impl From<AddError> for Problem {
             )
             .next("Write it as http://HOST:PORT"),
             AddError::Registry(error) => error.into(),
+            AddError::NoHome => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "no-home",
+                "The service of OpenCode 2 cannot be found",
+                error,
+            )
+            .next("Set HOME, and start Drovers again"),
         }
     }
 }

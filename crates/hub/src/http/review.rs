@@ -126,7 +126,7 @@ pub(super) fn folder(
         }
         .into()),
         (_, Origin::Folder(folder), _) => Ok(folder.to_string()),
-        (_, Origin::Url(_), _) => {
+        (_, Origin::Url(_) | Origin::Service(_), _) => {
             let server = app.hub().server(id);
             let directory = server.and_then(|server| server.directory);
             directory

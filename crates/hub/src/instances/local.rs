@@ -24,7 +24,7 @@ impl Hub {
             Some(instance.origin.clone())
         });
         let url = match origin {
-            Some(Origin::Folder(_)) => return true,
+            Some(Origin::Folder(_) | Origin::Service(_)) => return true,
             Some(Origin::Url(url)) => url,
             None => return false,
         };

@@ -1,6 +1,7 @@
 //! Implements the port to a server: one that runs elsewhere, or one that the hub runs in a folder.
 
 mod care;
+mod service;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
@@ -57,6 +58,9 @@ pub struct ServerSource {
     care: std::sync::Mutex<Care>,
     /// True once the hub ends while its servers go on.
     leaves: AtomicBool,
+    /// True until the background service was started once, and again when a person asks for a connection: a service that its user stopped
+    /// stays stopped.
+    may_start: AtomicBool,
 }
 
 /// A server that has connected.
@@ -94,6 +98,7 @@ impl ServerSource {
             linked: RwLock::new(None),
             care: std::sync::Mutex::default(),
             leaves: AtomicBool::new(false),
+            may_start: AtomicBool::new(true),
         }
     }
 
@@ -112,6 +117,7 @@ impl ServerSource {
                 let login = server.login.as_ref().map(credentials);
                 return Ok((server.url.as_url().clone(), login));
             }
+            Origin::Service(file) => return self.service(file).await,
             Origin::Folder(folder) => folder,
         };
         let mut running = self.running.lock().await;

@@ -23,7 +23,7 @@ use crate::instances::recall::InstanceHistory;
 use crate::limits;
 use crate::registry::{self, AddError, Login, Origin, RegistryError, Server, ServerUrl};
 use crate::tasks::to_the_end;
-use crate::workspace::{Folder, Untrusted, folders};
+use crate::workspace::{Folder, ServiceFile, Untrusted, folders};
 
 /// A new instance.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub enum NewInstance {
         /// The credentials.
         login: Option<Login>,
     },
+    /// The background service of OpenCode 2 with this registration; that of this user if absent.
+    Service(Option<ServiceFile>),
 }
 
 /// The result of adding an instance.
@@ -104,6 +106,9 @@ impl Instances {
         let origin = match &instance.origin {
             Origin::Folder(folder) => state::Origin::Folder(folder.as_str().into()),
             Origin::Url(server) => state::Origin::Url(server.url.as_url().as_str().into()),
+            Origin::Service(file) => {
+                state::Origin::Service(file.path().to_string_lossy().as_ref().into())
+            }
         };
         let (asks, asked) = mpsc::channel(limits::ASKS);
         let id = instance.id.clone();
@@ -284,6 +289,10 @@ impl Hub {
                 url: ServerUrl::parse(&url)?,
                 login,
             }),
+            NewInstance::Service(file) => {
+                let usual = || file.or_else(ServiceFile::of_this_user);
+                Origin::Service(usual().ok_or(AddError::NoHome)?)
+            }
         };
         let added = {
             let mut registry = self.registry();

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use url::{Host, Url};
 
 use crate::secret::Secret;
-use crate::workspace::Folder;
+use crate::workspace::{Folder, ServiceFile};
 
 /// Where an instance comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Origin {
     Folder(Folder),
     /// Somebody runs a server there.
     Url(Server),
+    /// The background service of OpenCode 2 with this registration.
+    Service(ServiceFile),
 }
 
 /// A server that somebody else runs.
@@ -135,6 +137,7 @@ impl Origin {
         match (self, other) {
             (Self::Folder(one), Self::Folder(other)) => one == other,
             (Self::Url(one), Self::Url(other)) => one.url.same_server(&other.url),
+            (Self::Service(one), Self::Service(other)) => one == other,
             _ => false,
         }
     }
@@ -147,6 +150,7 @@ impl Origin {
                 .file_name()
                 .map_or("/".to_owned(), |name| name.to_string_lossy().into_owned()),
             Self::Url(server) => server.url.authority(),
+            Self::Service(_) => "OpenCode 2".to_owned(),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! {"version": 1,
 //!  "instances": [{"id": "iabcdefgh", "name": "proj", "folder": "/home/me/proj"},
 //!                {"id": "iabcdefgi", "name": "box:4096", "url": "http://box:4096", "username": "u", "password": "p",
-//!                 "journal": false}],
+//!                 "journal": false},
+//!                {"id": "iabcdefgk", "name": "OpenCode 2", "service": "/home/me/.local/state/opencode/service.json"}],
 //!  "recent_folders": ["/home/me/proj"],
 //!  "purging": ["iabcdefgj"]}
 //! ```
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 use super::{Instance, Login, Origin, Server, ServerUrl};
 use crate::secret::Secret;
-use crate::workspace::Folder;
+use crate::workspace::{Folder, ServiceFile};
 
 /// The version written, and the only one read.
 pub(super) const VERSION: u32 = 1;
@@ -43,6 +44,8 @@ struct Entry {
     username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service: Option<ServiceFile>,
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     journal: bool,
 }
@@ -129,9 +132,12 @@ fn instance(value: Value) -> Option<Instance> {
         url,
         username,
         password,
+        service,
         journal,
     } = serde_json::from_value(value).ok()?;
     let origin = match (folder, url, username, password) {
+        (None, None, None, None) => Origin::Service(service?),
+        _ if service.is_some() => return None,
         (Some(folder), None, None, None) => Origin::Folder(folder),
         (None, Some(url), username, password) => {
             let login = match (username, password) {
@@ -184,11 +190,16 @@ fn entry(instance: &Instance) -> Entry {
         url: None,
         username: None,
         password: None,
+        service: None,
         journal: instance.journal,
     };
     match &instance.origin {
         Origin::Folder(folder) => Entry {
             folder: Some(folder.clone()),
+            ..empty
+        },
+        Origin::Service(file) => Entry {
+            service: Some(file.clone()),
             ..empty
         },
         Origin::Url(Server { url, login }) => Entry {

@@ -6,6 +6,10 @@ use std::time::Duration;
 /// 1.18 needs 1.0–3.4 s on two cores.
 pub(super) const START: Duration = Duration::from_secs(20);
 
+/// Time for OpenCode 2 to report its version, and to start its background service. After it the program is killed, and the start counts as
+/// failed.
+pub(super) const SERVICE: Duration = Duration::from_secs(30);
+
 /// Time between TERM and KILL for a server.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 

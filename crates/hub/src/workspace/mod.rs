@@ -11,6 +11,7 @@ pub mod guard;
 mod limits;
 mod output;
 pub mod server;
+pub mod service;
 mod trust;
 mod usage;
 
@@ -23,5 +24,6 @@ pub use output::Printed;
 pub use server::{
     Exit, GuardCommand, Launcher, Restarts, Running, StartError, USERNAME, own_variables,
 };
+pub use service::{ServiceError, ServiceFile};
 pub use trust::{Trust, Untrusted};
 pub use usage::{ProcessUsage, usage};

@@ -18,7 +18,7 @@ use rand::distr::Alphanumeric;
 use tokio::process::Command;
 use url::Url;
 
-use super::{BinaryError, Folder, FolderError, binary, guard, limits};
+use super::{BinaryError, Folder, FolderError, ServiceError, binary, guard, limits, service};
 use crate::secret::Secret;
 
 pub use care::Restarts;
@@ -204,6 +204,15 @@ impl Launcher {
             true => self.start_kept(folder, place).await,
             false => self.start(folder).await,
         }
+    }
+
+    /// Starts the background service of this user, if the program is OpenCode 2.
+    ///
+    /// # Errors
+    /// The program is missing or another version, or it reports an error.
+    pub async fn start_service(&self) -> Result<(), ServiceError> {
+        let program = binary::find(self.opencode.as_deref())?;
+        service::start(&program).await
     }
 
     async fn start_kept(&self, folder: &Folder, place: Place) -> Result<Running, StartError> {

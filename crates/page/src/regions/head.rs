@@ -70,7 +70,7 @@ fn mark(row: &HeadRow) -> Mark {
 fn place(row: &HeadRow) -> Markup {
     let place = match &row.origin {
         _ if !row.directory.is_empty() => &row.directory,
-        Origin::Folder(place) | Origin::Url(place) => place,
+        Origin::Folder(place) | Origin::Url(place) | Origin::Service(place) => place,
     };
     html! { (place) @if mark(row) == Mark::Recorded { " · " (t("Not live")) } }
 }

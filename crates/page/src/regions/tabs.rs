@@ -37,7 +37,7 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
     let id = row.id.as_str();
     let live = row.link.status == LinkStatus::Connected;
     let place = match &row.origin {
-        Origin::Folder(place) | Origin::Url(place) => place,
+        Origin::Folder(place) | Origin::Url(place) | Origin::Service(place) => place,
     };
     let class = if live { "tab" } else { "tab off" };
     let mark = if live || row.mark == Mark::Idle {
@@ -80,11 +80,11 @@ fn removal(name: &str, row: &TabRow) -> String {
                 name = name
             )
         }
-        (Origin::Url(_), 0, 0) => t!(
+        (Origin::Url(_) | Origin::Service(_), 0, 0) => t!(
             "Remove {name} from Drovers? Its server keeps running.",
             name = name
         ),
-        (Origin::Url(_), ..) => t!(
+        (Origin::Url(_) | Origin::Service(_), ..) => t!(
             "{name} is working or waiting for you. Its server keeps running, but its requests no longer appear here. Remove it?",
             name = name
         ),

@@ -136,10 +136,14 @@ pub(crate) const KEYS: [Key; 16] = [
 
 /// Flags of `drovers up` that are no options, each with the reason.
 #[cfg(test)]
-pub(super) const FLAGS_ONLY: [(&str, &str); 5] = [
+pub(super) const FLAGS_ONLY: [(&str, &str); 6] = [
     (
         "attach",
         "a server is added once, and stays until it is removed",
+    ),
+    (
+        "service",
+        "the service is added once, and stays until it is removed",
     ),
     (
         "trust",

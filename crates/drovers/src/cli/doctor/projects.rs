@@ -21,7 +21,7 @@ pub(super) fn check(data_dir: &Path) -> Vec<Finding> {
         .into_iter()
         .filter_map(|instance| match instance.origin {
             Origin::Folder(folder) => Some(folder),
-            Origin::Url(_) => None,
+            Origin::Url(_) | Origin::Service(_) => None,
         })
         .collect();
     if folders.is_empty() {

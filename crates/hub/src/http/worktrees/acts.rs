@@ -229,7 +229,7 @@ fn refuse_served(app: &App, tree: &Worktree) -> Result<(), Problem> {
         let mut all = state.instances.values();
         let inside = all.find(|instance| match &instance.origin {
             Origin::Folder(folder) => std::path::Path::new(&**folder).starts_with(&tree.path),
-            Origin::Url(_) => false,
+            Origin::Url(_) | Origin::Service(_) => false,
         });
         inside.map(|instance| instance.name.clone())
     });

@@ -1,6 +1,7 @@
 //! The process of a server that the hub runs: what it printed, and how often it ended by itself.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use model::state::ReasonKind;
 use tokio::time::Instant;
@@ -73,6 +74,7 @@ impl ServerSource {
     /// Lets a server start again that ended too often: a person asks for it.
     pub(in crate::instances) fn forgive(&self) {
         self.care().restarts.forgive();
+        self.may_start.store(true, Ordering::Relaxed);
     }
 
     /// Notes that the server ended although nobody stopped it.

@@ -89,7 +89,7 @@ impl Lab {
             crate::registry::Origin::Url(server) => {
                 server.url.as_url().as_str().trim_end_matches('/') == url
             }
-            crate::registry::Origin::Folder(_) => false,
+            crate::registry::Origin::Folder(_) | crate::registry::Origin::Service(_) => false,
         };
         registry
             .instances()
