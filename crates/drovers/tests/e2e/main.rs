@@ -46,6 +46,7 @@ mod reading;
 mod reading_back;
 mod review;
 mod rows;
+mod second;
 mod servers;
 mod sessions;
 mod spoken;
