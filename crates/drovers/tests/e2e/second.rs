@@ -124,7 +124,7 @@ async fn a_stream_that_is_cut_in_a_text_heals() -> Result<()> {
     page.wait_for(&format!("{LAST_TEXT}.endsWith('the end')"), PATIENCE)
         .await?;
     page.wait_for(AT_REST, PATIENCE).await?;
-    let whole = "!document.querySelector('#log').innerText.includes('Some text is missing here')";
+    let whole = "!document.querySelector('#log').innerText.includes('some text is missing here')";
     page.wait_for(whole, PATIENCE).await?;
     page.assert_clean().await?;
     let path = format!("/api/instances/{}", front.instance);
