@@ -270,7 +270,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "requests of a stopped session are rejected before its messages are read",
         file: "crates/model/src/reduce/request.rs",
-        text: "                self.instance.unproven_stops.insert(id);\n",
+        text: "        self.instance.unproven_stops = self.instance.stops.clone();\n",
         instead: "",
     },
     Mutant {
