@@ -129,8 +129,8 @@ pub struct Instance {
     pub expired: VecDeque<ExpiredRequest>,
     /// Sessions that a person stopped and that were given no prompt since; also those of before this hub that are not known yet.
     pub stops: BTreeSet<SessionId>,
-    /// Stopped sessions that ran when the hub connected and whose messages are not read yet: another client may have given them a
-    /// prompt meanwhile, so their requests are neither refused nor allowed until then.
+    /// Sessions that were stopped when the hub connected: another client may have given them a prompt meanwhile. Once one of them, or
+    /// one below it, runs or asks, its messages are read, and its requests are neither refused nor allowed until then.
     pub unproven_stops: BTreeSet<SessionId>,
     /// State of still unknown sessions that an earlier hub stored.
     pub recalled: BTreeMap<SessionId, Recalled>,

@@ -6,6 +6,9 @@
 
 mod beyond;
 mod look;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -366,6 +369,9 @@ impl Keeping<'_> {
     fn due(&mut self, look: &Look) -> Vec<Due> {
         let now = Instant::now();
         self.failed.retain(|_, again| *again > now);
+        // One that is gone before it was ever indexed is in no index that would tell of its end.
+        self.ran.retain(|key| !look.lacks(key));
+        self.read.retain(|key, _| !look.lacks(key));
         let (mut indexed, mut waiting, mut changed, mut due) = (0, 0, 0, Vec::new());
         for session in &look.sessions {
             let seen = self.known.get(&session.key).and_then(|known| known.seen);

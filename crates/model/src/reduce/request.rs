@@ -88,6 +88,7 @@ impl Fold<'_> {
                 session.ran_here = true;
                 session.end_unseen = false;
                 self.touch_row(id);
+                self.prove_stop(id);
             }
             Run::Idle | Run::Interrupted { .. } => {
                 let directory = session.info.directory.clone();
@@ -182,6 +183,7 @@ impl Fold<'_> {
         self.owners.ran.push(session.clone());
         self.touch_requests();
         self.touch_row(session);
+        self.prove_stop(session);
         true
     }
 
@@ -354,6 +356,7 @@ impl Fold<'_> {
 
     /// A person gave a session a prompt: it and those below it may ask again.
     pub(super) fn prompted(&mut self, id: &SessionId) {
+        self.stop_proven(id);
         if self.instance.stops.is_empty() {
             return;
         }
@@ -387,6 +390,7 @@ impl Fold<'_> {
     pub(super) fn hand_down_stop(&mut self, id: &SessionId) {
         let stopped = self.instance.is_stopped(id);
         self.instance.stops.remove(id);
+        self.instance.unproven_stops.remove(id);
         if !stopped {
             return;
         }
@@ -460,16 +464,46 @@ impl Fold<'_> {
         }
     }
 
-    /// Reads the messages of stopped sessions that run after a connection was made: nobody saw who gave them a prompt.
-    pub(super) fn stopped_runs(&mut self) {
-        self.instance.unproven_stops.clear();
-        for id in self.instance.stops.clone() {
-            let session = self.instance.sessions.get(&id);
-            let runs = session.is_some_and(|one| one.run.is_running() && one.info.parent.is_none());
-            if runs {
-                self.ask_messages(&id);
-                self.instance.unproven_stops.insert(id);
-            }
+    /// A connection was made: nobody saw who gave stopped sessions a prompt before.
+    pub(super) fn doubt_stops(&mut self) {
+        self.instance.unproven_stops = self.instance.stops.clone();
+    }
+
+    /// Reads the messages of doubted stops, where what was read of their sessions says that one runs or asks.
+    pub(super) fn prove_stops(&mut self) {
+        if self.instance.unproven_stops.is_empty() {
+            return;
+        }
+        let running = self.instance.sessions.values();
+        let running = running.filter(|session| session.run.is_running());
+        let running = running.map(|session| &session.info.id);
+        let permissions = self.instance.permissions.values().map(|one| &one.session);
+        let questions = self.instance.questions.values().map(|one| &one.session);
+        let at_work = running.chain(permissions).chain(questions);
+        let roots: BTreeSet<_> = at_work
+            .map(|id| self.instance.root_of(id).clone())
+            .collect();
+        for root in roots {
+            self.prove_stop(&root);
+        }
+    }
+
+    /// A session runs or asks: if a stop above it is doubted, the messages of the stopped session are read. Only a session that no
+    /// agent began takes a prompt that ends its stop.
+    pub(super) fn prove_stop(&mut self, id: &SessionId) {
+        if self.instance.unproven_stops.is_empty() {
+            return;
+        }
+        let root = self.instance.root_of(id).clone();
+        let Some(session) = self.instance.sessions.get(&root) else {
+            return;
+        };
+        if !self.instance.unproven_stops.contains(&root) {
+            return;
+        }
+        match session.info.parent {
+            Some(_) => self.stop_proven(&root),
+            None => self.ask_messages(&root),
         }
     }
 }

@@ -213,6 +213,7 @@ impl Fold<'_> {
             run.is_running(),
             session.run.is_running() && !run.is_running(),
         );
+        let began = running && !session.run.is_running();
         if running {
             session.ran_here = true;
             session.begin_turn();
@@ -226,6 +227,9 @@ impl Fold<'_> {
         }
         if running {
             self.owners.ran.push(id.clone());
+        }
+        if began {
+            self.prove_stop(id);
         }
         if ended {
             self.run_ended(id);

@@ -35,8 +35,8 @@ impl Scope {
 
 impl Fold<'_> {
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
+        self.doubt_stops();
         self.take_snapshot(snapshot, &Scope::Server);
-        self.stopped_runs();
     }
 
     pub(super) fn take_snapshot(&mut self, snapshot: Snapshot, scope: &Scope) {
@@ -96,6 +96,7 @@ impl Fold<'_> {
         self.requests(&listing, permissions, questions, scope);
         self.note_unlisted(&listing, unlisted);
         self.instance.asked.folders.extend(asked);
+        self.prove_stops();
     }
 
     /// Notes in which folders the server could not list what waits.

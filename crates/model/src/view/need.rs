@@ -149,8 +149,8 @@ pub struct ToRefuse {
     pub ended: bool,
 }
 
-/// Requests to reject on reachable servers: those of stopped sessions and those of ended runs. Requests of a session that ran when
-/// the hub connected wait until its messages are read: see [`Instance::unproven_stops`].
+/// Requests to reject on reachable servers: those of stopped sessions and those of ended runs. Requests of a session that was stopped
+/// when the hub connected wait until its messages are read: see [`Instance::unproven_stops`].
 pub fn to_refuse(state: &State) -> Vec<ToRefuse> {
     let live = state.instances.values().filter(|one| one.is_live());
     live.flat_map(|instance| {

@@ -124,10 +124,10 @@ pub const MUTANTS: &[Mutant] = &[
         instead: "            .next()",
     },
     Mutant {
-        name: "a conversation that is read again is sent as a change",
-        file: "crates/model/src/view/log.rs",
-        text: "        let anew = loaded.since > since;",
-        instead: "        let anew = false;",
+        name: "a part that changed during a gap is not sent",
+        file: "crates/model/src/reduce/read.rs",
+        text: "                    .is_some_and(|known| **known == part && !compacts(&part))",
+        instead: "                    .is_some_and(|known| known.id == part.id)",
     },
     Mutant {
         name: "an entry is skipped between memory and journal",
@@ -270,7 +270,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "requests of a stopped session are rejected before its messages are read",
         file: "crates/model/src/reduce/request.rs",
-        text: "                self.instance.unproven_stops.insert(id);\n",
+        text: "        self.instance.unproven_stops = self.instance.stops.clone();\n",
         instead: "",
     },
     Mutant {

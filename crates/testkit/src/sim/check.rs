@@ -49,8 +49,9 @@ pub(super) fn always(core: &Core, servers: &[Arc<Server>], hub: &HubLife, writte
             };
             let found = now::link(server, known)
                 .and_then(|()| now::bounds(known))
+                .and_then(|()| now::gone(server, known))
                 .and_then(|()| now::live(server, known));
-            core.count(|stats| stats.checks += 3);
+            core.count(|stats| stats.checks += 4);
             if let Err((invariant, what)) = found {
                 core.check(invariant, Some(format!("s{}: {what}", server.index)));
             }

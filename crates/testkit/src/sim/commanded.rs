@@ -10,7 +10,7 @@ use model::ids::{InstanceId, SessionId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::core::lock;
+use super::core::{Invariant, lock};
 use super::exchange::{self, Broken};
 use super::hub::instance;
 use super::server::{Inner, Server};
@@ -92,6 +92,9 @@ impl Line {
                 permission.or(question).cloned()
             };
             let session = session.ok_or(Broken::NotFound)?;
+            if about["reply"] == "reject" || kind == "question.rejected" {
+                refused(server, &session, id);
+            }
             let directory = directory(server, &session).unwrap_or_default();
             let mut about = about;
             about["sessionID"] = json!(session);
@@ -189,6 +192,16 @@ impl port::Server for Line {
         })
         .await
     }
+}
+
+/// The hub refuses a request, which it may do for few reasons.
+fn refused(server: &Server, session: &str, request: &str) {
+    let wrong = {
+        let store = lock(&server.store);
+        lock(&server.inner).must_wait(&store, session, request)
+    };
+    let wrong = wrong.map(|why| format!("s{}: {request} is refused: {why}", server.index));
+    server.core.check(Invariant::Stopped, wrong);
 }
 
 /// A session's folder.

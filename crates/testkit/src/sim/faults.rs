@@ -7,23 +7,19 @@ use hub::command::notes::Memory;
 use hub::record::journal::memory::MemoryDisk;
 use hub::record::journal::store::StoreError;
 use model::ids::SessionId;
-use model::state::{Instance, LinkStatus};
 use rand::Rng;
 use rand::rngs::StdRng;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::check;
-use super::core::{Core, Invariant, lock};
-use super::hub::{HubLife, instance};
+use super::core::{Core, lock};
+use super::hub::instance;
 use super::outbox::Outbox;
 use super::pipe::End;
 use super::server::{Server, Up};
-use super::stop::{self, Stops};
+use super::stop;
 use super::turn;
 use super::viewer::Door;
-
-/// How long it may take until the failure of an engine is reported.
-const ENGINE_FAILURE: Duration = Duration::from_secs(60);
 
 /// Everything that faults can be done to.
 pub(super) struct Chaos {
@@ -39,8 +35,6 @@ pub(super) struct Chaos {
     pub outbox: Outbox,
     /// What it notes of sessions, which outlives it as well.
     pub notes: Memory,
-    /// What people stopped.
-    pub stops: Stops,
     /// Its lives so far.
     pub lives: u64,
     /// Chance.
@@ -128,8 +122,15 @@ impl Chaos {
                 lock(&server.inner).lose += 1;
             }
             36..38 => {
-                core.trace(format_args!("{name} is to have its supervisor fail"));
-                lock(&server.inner).panics = true;
+                let reads = self.random.random_bool(0.5);
+                core.trace(format_args!(
+                    "{name} is to have a task fail; a read: {reads}"
+                ));
+                let mut inner = lock(&server.inner);
+                match reads {
+                    true => inner.read_panics = true,
+                    false => inner.panics = true,
+                }
             }
             38 => {
                 core.fault("journal panic", "");
@@ -197,78 +198,22 @@ impl Chaos {
         let running: Vec<String> = lock(&server.inner).running.keys().cloned().collect();
         let store = lock(&server.store);
         for session in running {
-            let last = store.sessions.get(&session).and_then(|kept| {
-                let mut messages = kept.messages.values().rev();
-                messages.find(|message| message.info.role == opencode::wire::Role::Assistant)
-            });
+            let last = store
+                .sessions
+                .get(&session)
+                .and_then(|kept| kept.last_answer());
             let unfinished =
                 last.is_some_and(|last| last.info.completed.is_none() && last.info.error.is_none());
+            let left_behind = last.is_some_and(|last| store.went_on_after(&session, &last.info));
             let seen = hub.engine.read(|state| {
                 let id = SessionId::new(session.as_str());
                 let known = state.session(&instance(server.index), &id);
                 known.is_some_and(|known| known.run.is_running())
             });
-            if unfinished && seen {
+            if unfinished && seen && !left_behind {
                 lock(&server.inner).cut_off.insert(session);
             }
         }
-    }
-
-    /// The hub ends, in order or at once, and begins anew.
-    async fn restart_hub(&mut self) {
-        let killed = self.random.random_bool(0.5);
-        let kind = if killed { "hub kill" } else { "hub restart" };
-        self.core.fault(kind, "");
-        if killed {
-            self.core.lose();
-        }
-        let hub = lock(&self.door).take();
-        if let Some(hub) = hub {
-            hub.end(killed).await;
-        }
-        let pause = Duration::from_millis(self.random.random_range(1..4000));
-        sleep(pause).await;
-        self.begin_hub().await;
-    }
-
-    /// The engine fails: its watchers are notified, no link is shown as one that stands, and its process ends. Another begins.
-    async fn fail_engine(&mut self) {
-        let Some(hub) = lock(&self.door).clone() else {
-            return;
-        };
-        self.core.fault("engine panic", "");
-        self.core.lose();
-        self.core.fail_engine();
-        let (of, nothing) = (instance(0), SessionId::new("ses_none"));
-        hub.engine.reviewed(of, nothing).await;
-        let failure = timeout(ENGINE_FAILURE, hub.engine.failed()).await;
-        let live =
-            |one: &Instance| matches!(one.link.status, LinkStatus::Connected | LinkStatus::Stale);
-        let shown = hub.engine.read(|state| state.instances.values().any(live));
-        let wrong = match failure {
-            Err(_) => Some("the engine failed, and nobody is notified"),
-            Ok(_) if hub.engine.failure().is_none() => Some("the engine failed, without a reason"),
-            Ok(_) if shown => Some("the engine failed, and a link is shown as one that stands"),
-            Ok(_) => None,
-        };
-        self.core.check(Invariant::Status, wrong.map(str::to_owned));
-        lock(&self.door).take();
-        hub.end(true).await;
-        self.begin_hub().await;
-    }
-
-    /// A new life of the hub.
-    pub(super) async fn begin_hub(&mut self) {
-        self.lives += 1;
-        let hub = HubLife::start(
-            &self.core,
-            &self.servers,
-            &self.disk,
-            (&self.outbox, &self.notes),
-            self.lives,
-        )
-        .await;
-        *lock(&self.door) = Some(hub);
     }
 
     /// Nothing goes wrong any more.
@@ -280,6 +225,9 @@ impl Chaos {
             let mut inner = lock(&server.inner);
             inner.rest_faults = 0;
             inner.panics = false;
+            inner.read_panics = false;
+            inner.forgets = false;
+            inner.denied.clear();
             inner.lose = 0;
             let lost = std::mem::take(&mut inner.lost);
             drop(inner);

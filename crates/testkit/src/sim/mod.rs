@@ -10,6 +10,7 @@ mod exchange;
 mod faults;
 mod hub;
 mod leave;
+mod lives;
 mod logs;
 mod outbox;
 mod pace;
@@ -17,6 +18,7 @@ mod page;
 mod people;
 mod pipe;
 mod ports;
+mod refusable;
 mod report;
 mod server;
 mod stop;
@@ -121,7 +123,6 @@ async fn story(seed: u64, print: bool) -> Outcome {
         disk: ::hub::record::journal::memory::MemoryDisk::new(),
         outbox: Outbox::new(&core),
         notes: ::hub::command::notes::Memory::default(),
-        stops: stop::Stops::default(),
         lives: 0,
         random: core.random("faults"),
         rate: random.random_range(0..60),
@@ -345,9 +346,8 @@ async fn converge(
         let mut found = check::quiet(&chaos.servers, &hub, &shown, written);
         found = found.and_then(|()| check::visited(visits, &chaos.servers));
         found = found.and_then(|()| check::purged(&chaos.servers, &chaos.disk));
-        let stops = lock(&chaos.stops).clone();
         found = found.and_then(|()| {
-            let stopped = |state: &_| check::stopped(&chaos.servers, &stops, state);
+            let stopped = |state: &_| check::stopped(&chaos.servers, state);
             hub.engine.read(stopped)
         });
         for server in &chaos.servers {

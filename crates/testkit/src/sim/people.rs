@@ -53,6 +53,7 @@ pub(super) fn finish(server: &Server) {
 }
 
 async fn act(server: &Arc<Server>) {
+    prompt_unseen(server);
     let (dice, turns, recorded) = {
         let mut inner = lock(&server.inner);
         let dice = inner.random.random_range(0..1000);
@@ -150,6 +151,34 @@ fn begin(server: &Server) {
     }
     let turn = Turn::new(&directory, "Do *this* & <that>", &mut inner.random, 0);
     inner.turns.insert(session, turn);
+}
+
+/// A person gives a stopped session a prompt while nobody listens, and its run asks for permission.
+fn prompt_unseen(server: &Server) {
+    let session = {
+        let inner = &mut *lock(&server.inner);
+        let seen = inner.connections.iter();
+        if seen.filter(|line| line.pipe.is_open()).count() > 0 || !inner.random.random_ratio(1, 3) {
+            return;
+        }
+        let stops = inner.refusable.stops.iter();
+        let idle = stops.filter(|stop| !inner.turns.contains_key(&stop.session));
+        let last = idle.filter(|stop| stop.done.is_some()).next_back();
+        last.map(|stop| stop.session.clone())
+    };
+    let Some(session) = session else { return };
+    let directory = {
+        let store = lock(&server.store);
+        let kept = store.sessions.get(&session);
+        kept.map(|kept| kept.info.directory.clone())
+    };
+    let Some(directory) = directory else { return };
+    server
+        .core
+        .trace(format_args!("s{} {session} runs unseen", server.index));
+    let turn = Turn::asking(&directory);
+    lock(&server.inner).turns.insert(session.clone(), turn);
+    while turn::advance(server, &session) {}
 }
 
 /// Someone answers what waits.

@@ -50,8 +50,13 @@ pub(super) struct Reader {
 }
 
 /// Fails as a fault of the hub would, if that is to happen.
-fn fail_if_it_is_to(server: &Server, kind: &'static str) {
-    if std::mem::take(&mut lock(&server.inner).panics) {
+fn fail_if_it_is_to(server: &Server, kind: &'static str, beside_stream: bool) {
+    let fails = {
+        let inner = &mut *lock(&server.inner);
+        std::mem::take(&mut inner.panics)
+            || (beside_stream && std::mem::take(&mut inner.read_panics))
+    };
+    if fails {
         server.core.fault(kind, format_args!("s{}", server.index));
         panic!("{SIMULATED} {kind}");
     }
@@ -127,7 +132,7 @@ impl Upstream for Port {
 
 impl EventBytes for Stream {
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
-        fail_if_it_is_to(&self.server, "supervisor panic");
+        fail_if_it_is_to(&self.server, "supervisor panic", false);
         match self.connection.pipe.receive().await {
             Ok(chunk) => {
                 self.server.taken(&self.connection, &chunk);
@@ -159,7 +164,9 @@ impl Reader {
         &self,
         read: impl FnOnce(&Inner, &Store) -> T,
     ) -> Result<T, UpstreamError> {
-        fail_if_it_is_to(&self.server, "read panic");
+        let connection = self.connection.as_ref();
+        let beside_stream = connection.is_some_and(|of| of.released.load(Ordering::SeqCst));
+        fail_if_it_is_to(&self.server, "read panic", beside_stream);
         let asked = self.now();
         let read = exchange::read(&self.server, |inner, store| {
             (read(inner, store), self.server.time())
@@ -179,7 +186,12 @@ impl Reader {
         let lies = {
             let mut inner = lock(&self.server.inner);
             let faults = inner.rest_faults;
-            inner.random.random_range(0..200) < faults
+            let denied = inner.denied.remove(session.as_str());
+            let lies = denied || inner.random.random_range(0..200) < faults;
+            if lies {
+                inner.refusable.denied(session.as_str());
+            }
+            lies
         };
         if !lies {
             return Ok(());
@@ -194,10 +206,19 @@ impl Reader {
         let server = &self.server;
         let mut inner = lock(&server.inner);
         let faults = inner.rest_faults;
-        if listed.is_empty() || inner.random.random_range(0..40) >= faults {
+        if listed.is_empty() || !inner.forgets && inner.random.random_range(0..40) >= faults {
             return listed;
         }
-        let at = inner.random.random_range(0..listed.len());
+        let mut at = inner.random.random_range(0..listed.len());
+        if std::mem::take(&mut inner.forgets) {
+            // One that waits for a person would be refused what it asks for.
+            let asks = |info: &wire::SessionInfo| {
+                let mut asked = inner.permissions.values();
+                asked.any(|asked| asked.session_id == info.id)
+            };
+            at = listed.iter().position(asks).unwrap_or(at);
+            inner.denied.insert(listed[at].id.clone());
+        }
         // Later events lead back to it, and only its own server sends them.
         let home = lock(&server.store)
             .sessions
@@ -208,6 +229,7 @@ impl Reader {
         }
         let lacks = listed.remove(at).id;
         inner.lost.insert(lacks.clone());
+        inner.refusable.lacked(&lacks);
         let stream = self.connection.as_ref().map(|connection| connection.id);
         inner.lossy.extend(stream);
         drop(inner);
@@ -327,6 +349,32 @@ impl Rest for Reader {
         session: SessionId,
         before: Option<Arc<str>>,
     ) -> Result<MessagesRead, UpstreamError> {
+        let read = self.page_of(&session, before).await;
+        if read.is_err() {
+            let unread = &mut lock(&self.server.inner).refusable.unread;
+            unread.insert(session.to_string());
+        }
+        read
+    }
+
+    async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {
+        let info = self.exchange(|_, store| {
+            let kept = store.sessions.get(session.as_str());
+            kept.map(|kept| kept.info.clone())
+        });
+        let info = info.await?.ok_or_else(missing)?;
+        self.lied_to(&session)?;
+        Ok(dialect::session(info))
+    }
+}
+
+impl Reader {
+    /// A page of a session's messages, and with the newest one its to-do list.
+    async fn page_of(
+        &self,
+        session: &SessionId,
+        before: Option<Arc<str>>,
+    ) -> Result<MessagesRead, UpstreamError> {
         let page = before.clone().map_or(ReadPage::Newest, ReadPage::Older);
         let read = async {
             let page = self
@@ -353,19 +401,9 @@ impl Rest for Reader {
                 )
             }
         };
-        self.lied_to(&session)?;
-        let read = dialect::message_page(&session, messages, page, todos, self.now());
+        self.lied_to(session)?;
+        let read = dialect::message_page(session, messages, page, todos, self.now());
         Ok(read)
-    }
-
-    async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {
-        let info = self.exchange(|_, store| {
-            let kept = store.sessions.get(session.as_str());
-            kept.map(|kept| kept.info.clone())
-        });
-        let info = info.await?.ok_or_else(missing)?;
-        self.lied_to(&session)?;
-        Ok(dialect::session(info))
     }
 }
 

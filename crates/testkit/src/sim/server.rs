@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use super::core::{Core, lock};
 use super::pipe::{End, Pipe};
+use super::refusable::Refusable;
 use super::store::Store;
 use super::turn::Turn;
 
@@ -46,6 +47,8 @@ pub(super) struct Sent {
     pub directory: Option<Arc<str>>,
     /// The part whose text it begins, and the units of a part's text that it brings.
     pub text: Option<(String, Option<Range<usize>>)>,
+    /// The session whose deletion it reports.
+    pub deletes: Option<String>,
 }
 
 /// Bytes on a stream, and the frames that end in them.
@@ -135,6 +138,10 @@ pub(super) struct Inner {
     pub taken: Vec<Arc<Sent>>,
     /// Folders that are known to this process of the hub.
     pub folders_seen: BTreeSet<String>,
+    /// Sessions whose deletion was reported to this process of the hub.
+    pub deleted: BTreeSet<String>,
+    /// Which requests the hub may refuse.
+    pub refusable: Refusable,
     /// Sessions whose run was seen by the hub of this life, and ended with the server, unfinished.
     pub cut_off: BTreeSet<String>,
     /// When the hub tried to connect, and how it ended: for the policy.
@@ -153,6 +160,12 @@ pub(super) struct Inner {
     pub recorded: VecDeque<String>,
     /// True until the hub's part that listens to it, or reads from it, fails.
     pub panics: bool,
+    /// True until a read of the hub beside its stream fails.
+    pub read_panics: bool,
+    /// True until a list of the server lacks a session.
+    pub forgets: bool,
+    /// Sessions of which the next answer is that they do not exist.
+    pub denied: BTreeSet<String>,
     next_id: u64,
     next_connection: u64,
 }
@@ -185,6 +198,8 @@ impl Server {
                 texts: BTreeMap::new(),
                 taken: Vec::new(),
                 folders_seen: BTreeSet::new(),
+                deleted: BTreeSet::new(),
+                refusable: Refusable::default(),
                 cut_off: BTreeSet::new(),
                 pace: super::pace::Pace::default(),
                 rest_faults: 0,
@@ -194,6 +209,9 @@ impl Server {
                 lossy: BTreeSet::new(),
                 recorded: VecDeque::new(),
                 panics: false,
+                read_panics: false,
+                forgets: false,
+                denied: BTreeSet::new(),
                 next_id: 0,
                 next_connection: 0,
             }),
@@ -315,6 +333,12 @@ impl Server {
             .as_ref()
             .and_then(|incoming| incoming.directory.as_deref())
             .map(Into::into);
+        let deletes = incoming
+            .as_ref()
+            .and_then(|incoming| match &incoming.event {
+                Event::SessionDeleted { session_id, .. } => Some(session_id.clone()),
+                _ => None,
+            });
         let text = incoming.and_then(|incoming| match incoming.event {
             Event::PartUpdated { part, .. } => {
                 let inner = lock(&self.inner);
@@ -333,6 +357,7 @@ impl Server {
             data: data.into(),
             directory,
             text,
+            deletes,
         })
     }
 

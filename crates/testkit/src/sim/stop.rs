@@ -1,7 +1,7 @@
 //! People who stop sessions; what they stopped outlives the hub.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -23,8 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A session that a person stopped, in times of its server.
 #[derive(Clone, Debug)]
 pub(super) struct Stop {
-    /// The server.
-    pub server: usize,
     /// The session, which is a root.
     pub session: String,
     /// When it was asked for.
@@ -32,9 +30,6 @@ pub(super) struct Stop {
     /// When it was reported as done; none while it is not, or where it failed.
     pub done: Option<i64>,
 }
-
-/// All stops, oldest first.
-pub(super) type Stops = Arc<Mutex<Vec<Stop>>>;
 
 /// The notes of one life of the hub, on a disk that outlives it. What a hub that has ended writes is lost.
 #[derive(Clone, Debug)]
@@ -92,9 +87,8 @@ pub(super) fn stop(chaos: &mut Chaos, at: usize) {
         .core
         .fault("a person stops", format_args!("s{at} {session}"));
     let nth = {
-        let mut stops = lock(&chaos.stops);
+        let stops = &mut lock(&server.inner).refusable.stops;
         stops.push(Stop {
-            server: at,
             session: session.clone(),
             asked: server.time(),
             done: None,
@@ -106,13 +100,12 @@ pub(super) fn stop(chaos: &mut Chaos, at: usize) {
         true => Duration::from_millis(1),
         false => PATIENCE,
     };
-    let stops = chaos.stops.clone();
     tokio::spawn(async move {
         let (of, id) = (instance(at), session.as_str().into());
         let by = "a person".into();
         let stopped = timeout(patience, hub.commands.stop(&of, &id, &by)).await;
         if let Ok(Ok(())) = stopped {
-            lock(&stops)[nth].done = Some(server.time());
+            lock(&server.inner).refusable.stops[nth].done = Some(server.time());
         }
     });
 }

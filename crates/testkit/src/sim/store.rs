@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use opencode::client::MessagePage;
-use opencode::wire::{Event, MessageInfo, MessageWithParts, PartInfo, SessionInfo, TodoList};
+use opencode::wire::{
+    Event, MessageInfo, MessageWithParts, PartInfo, PartKind, Role, SessionInfo, TodoList,
+};
 
 /// The store.
 #[derive(Default)]
@@ -111,6 +113,17 @@ impl Store {
             .map(|(_, message)| message)
     }
 
+    /// True if the parent of a session ended after this answer began: it went on without the session.
+    pub(super) fn went_on_after(&self, session: &str, answer: &MessageInfo) -> bool {
+        let parent = self.sessions.get(session);
+        let parent = parent.and_then(|kept| self.sessions.get(kept.info.parent_id.as_deref()?));
+        let ended = parent.and_then(|parent| parent.last_answer()?.info.completed);
+        let begun = answer.created;
+        ended
+            .zip(begun)
+            .is_some_and(|(ended, begun)| ended.0 > begun.0)
+    }
+
     /// A session and all below it, children first.
     pub(super) fn family(&self, id: &str) -> Vec<String> {
         let mut family = Vec::new();
@@ -136,6 +149,22 @@ impl Kept {
                 self.messages.insert(key, KeptMessage { info, parts });
             }
         }
+    }
+
+    /// Its last message of a model.
+    pub(super) fn last_answer(&self) -> Option<&KeptMessage> {
+        let mut messages = self.messages.values().rev();
+        messages.find(|message| message.info.role == Role::Assistant)
+    }
+
+    /// When its prompts were made, oldest first.
+    pub(super) fn prompts(&self) -> impl DoubleEndedIterator<Item = i64> {
+        let prompts = self.messages.values().filter(|message| {
+            let mut parts = message.parts.values().map(|part| &part.kind);
+            let written = parts.any(|kind| matches!(kind, PartKind::Text { .. }));
+            message.info.role == Role::User && written
+        });
+        prompts.filter_map(|message| message.info.created.map(|created| created.0))
     }
 
     /// The newest `limit` messages, or those before a cursor, which is the id of a message.

@@ -118,6 +118,29 @@ impl Turn {
             }
         }
         steps.extend([Step::Idle, Step::Late]);
+        Self::of(directory, steps)
+    }
+
+    /// A turn that asks for permission before long.
+    pub(super) fn asking(directory: &str) -> Self {
+        let steps = [
+            Step::User("run it".to_owned()),
+            Step::Busy,
+            Step::Assistant,
+            Step::RoundBegins,
+            Step::Tool("bash"),
+            Step::Ask,
+            Step::Run,
+            Step::Done { error: false },
+            Step::RoundEnds,
+            Step::Complete { last: true },
+            Step::Idle,
+            Step::Late,
+        ];
+        Self::of(directory, steps.into())
+    }
+
+    fn of(directory: &str, steps: VecDeque<Step>) -> Self {
         Self {
             directory: directory.to_owned(),
             steps,
@@ -288,6 +311,11 @@ pub(super) fn touch(server: &Server, session: &str, title: Option<&str>) {
     server.emit(&directory, "session.updated", &about);
 }
 
+fn note_asked(server: &Server, request: &str) {
+    let asked = &mut lock(&server.inner).refusable.asked;
+    asked.insert(request.to_owned(), server.time());
+}
+
 fn tokens(output: u64) -> Value {
     json!({"input": output * 3, "output": output, "reasoning": 0, "cache": {"read": 0, "write": 0}})
 }
@@ -448,6 +476,7 @@ impl Turn {
                     "always": ["ls *"], "tool": tool,
                 });
                 server.emit(&self.directory, "permission.asked", &about);
+                note_asked(server, &id);
                 self.wait = Some(Wait::Permission(id));
             }
             Step::Question => {
@@ -458,6 +487,7 @@ impl Turn {
                     "questions": [{"question": "Which?", "header": "Colour", "options": options}],
                 });
                 server.emit(&self.directory, "question.asked", &about);
+                note_asked(server, &id);
                 self.wait = Some(Wait::Question(id));
             }
             _ => {

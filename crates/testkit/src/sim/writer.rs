@@ -277,6 +277,10 @@ impl Lane {
             PermissionReply::Always => wire::PermissionReply::Always,
             PermissionReply::Reject => wire::PermissionReply::Reject,
         };
+        if reply == wire::PermissionReply::Reject {
+            let refused = &mut lock(&server.inner).refusable.by_people;
+            refused.insert(id.to_string());
+        }
         let sent = Sent::Answer(instance(server.index), id.clone(), answer);
         let counts = self.until_answered(&sent).await.is_ok();
         let took = lock(&server.inner).answered.get(id.as_str()).copied();

@@ -371,8 +371,20 @@ fn a_prompt_of_another_client_releases_and_nothing_else_does() {
     assert!(!still(prompt));
 }
 
-/// A session that a hub before this one stopped at 5, and that its server runs.
-fn stopped_before() -> Bench {
+/// A list of these sessions, of which these run.
+fn list(runs: &[&str], sessions: &[&str]) -> Snapshot {
+    let Event::Snapshot(listed) = snapshot(sessions) else {
+        panic!("it is one")
+    };
+    let runs = runs.iter().map(|id| ((*id).into(), RunStatus::Busy));
+    Snapshot {
+        statuses: runs.collect(),
+        ..listed
+    }
+}
+
+/// The session `s`, which a hub before this one stopped at 5, on a server with these sessions, of which these run.
+fn stopped_before(runs: &[&str], sessions: &[&str]) -> Bench {
     let stopped = crate::event::Recalled {
         halt: Halt::Stopped {
             after: Timestamp(5),
@@ -380,16 +392,9 @@ fn stopped_before() -> Bench {
         },
         ..crate::event::Recalled::default()
     };
-    let Event::Snapshot(listed) = snapshot(&["s"]) else {
-        panic!("it is one")
-    };
-    let running = Snapshot {
-        statuses: [("s".into(), RunStatus::Busy)].into(),
-        ..listed
-    };
     let mut bench = Bench::new();
     bench.a([Event::Recalled([("s".into(), stopped)].into())]);
-    bench.a([Event::Snapshot(running)]);
+    bench.a([Event::Snapshot(list(runs, sessions))]);
     bench
 }
 
@@ -411,7 +416,7 @@ fn a_prompt_that_was_given_while_no_hub_ran_releases_and_nothing_else_does() {
         |role, created| MessageInfo::bare("m".into(), "s".into(), role, Timestamp(created));
     let user = |created| message(Role::User, created);
     let still = |read_message, part| {
-        let mut bench = stopped_before();
+        let mut bench = stopped_before(&["s"], &["s"]);
         let asked = Effect::ReadMessages("a".into(), "s".into());
         assert!(bench.effects.contains(&asked), "{:?}", bench.effects);
         bench.a([read(vec![(read_message, vec![part])])]);
@@ -438,7 +443,7 @@ fn nothing_is_refused_before_it_is_known_whether_another_client_gave_a_prompt() 
         session: "s".into(),
     };
     let asking = || {
-        let mut bench = stopped_before();
+        let mut bench = stopped_before(&["s"], &["s"]);
         bench.a([permission("per", "s"), begun.clone()]);
         assert_eq!(refused(&bench), 0);
         assert!(matches!(bench.session("s").halt, Halt::Stopped { .. }));
@@ -456,6 +461,50 @@ fn nothing_is_refused_before_it_is_known_whether_another_client_gave_a_prompt() 
     let mut again = asking();
     again.a([stop("s")]);
     assert_eq!(refused(&again), 1);
+}
+
+/// What a stopped session asks waits for its messages, however late the hub learns that it runs.
+fn is_not_refused_unread(bench: &mut Bench) {
+    bench.a([permission("per", "s")]);
+    assert!(refused(bench).is_empty());
+    let asked = Effect::ReadMessages("a".into(), "s".into());
+    assert!(bench.effects.contains(&asked), "{:?}", bench.effects);
+    let prompt = MessageInfo::bare("m".into(), "s".into(), Role::User, Timestamp(6));
+    bench.a([read(vec![(prompt, vec![text("p", "go on", true)])])]);
+    assert!(refused(bench).is_empty());
+    assert_eq!(needs(&bench.state).len(), 1);
+}
+
+#[test]
+fn nothing_is_refused_unread_of_a_session_that_begins_to_run_after_the_hub_connected() {
+    let mut bench = stopped_before(&[], &["s"]);
+    bench.a([busy("s")]);
+    is_not_refused_unread(&mut bench);
+}
+
+#[test]
+fn nothing_is_refused_unread_of_a_session_in_a_folder_that_is_found_after_the_hub_connected() {
+    let mut bench = stopped_before(&[], &[]);
+    bench.a([
+        Event::DirectoryReadStarted("/p".into()),
+        Event::DirectoryRead {
+            directory: "/p".into(),
+            snapshot: list(&["s"], &["s"]),
+        },
+    ]);
+    is_not_refused_unread(&mut bench);
+}
+
+#[test]
+fn nothing_is_refused_unread_of_a_subagent_of_a_session_that_was_stopped_before() {
+    let mut bench = stopped_before(&[], &["s"]);
+    bench.a([Event::SessionCreated(info("c", Some("s"))), busy("c")]);
+    bench.a([permission("per", "c")]);
+    assert!(refused(&bench).is_empty());
+    let asked = Effect::ReadMessages("a".into(), "s".into());
+    assert!(bench.effects.contains(&asked), "{:?}", bench.effects);
+    bench.a([read(vec![])]);
+    assert_eq!(refused(&bench).len(), 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hub::limits;
+use model::ids::SessionId;
 use model::state::{Body, Instance, LinkStatus, Run};
 use tokio::time::Instant;
 
@@ -83,6 +84,25 @@ pub(super) fn bounds(known: &Instance) -> Found {
         }
     }
     Ok(())
+}
+
+/// No session is there whose deletion was reported.
+pub(super) fn gone(server: &Server, known: &Instance) -> Found {
+    // What arrives while a link is made applies once it is live.
+    if !known.is_live() {
+        return Ok(());
+    }
+    let store = lock(&server.store);
+    let inner = lock(&server.inner);
+    let mut gone = inner.deleted.iter();
+    let back = gone.find(|id| {
+        let there = known.sessions.contains_key(&SessionId::new(id.as_str()));
+        there && !store.sessions.contains_key(*id)
+    });
+    match back {
+        Some(id) => wrong(Invariant::State, format!("{id} was deleted, and is back")),
+        None => Ok(()),
+    }
 }
 
 /// While a link is live and nothing is under way, runs and requests are shown as they are.

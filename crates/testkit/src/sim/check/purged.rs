@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use hub::record::journal::memory::MemoryDisk;
 use hub::record::log::Payload;
-use opencode::wire::{Event, decode};
 
 use super::super::core::{Invariant, lock};
 use super::super::hub::instance;
@@ -16,14 +15,8 @@ use super::{Found, wrong};
 pub(in super::super) fn purged(servers: &[Arc<Server>], disk: &MemoryDisk) -> Found {
     let mut deleted = BTreeSet::new();
     for server in servers {
-        let inner = lock(&server.inner);
-        let reported = inner.taken.iter().filter_map(|frame| {
-            let is_deletion = frame.data.contains("session.deleted");
-            match decode(is_deletion.then_some(&*frame.data)?).ok()?.event {
-                Event::SessionDeleted { session_id, .. } => Some(session_id),
-                _ => None,
-            }
-        });
+        let reported = lock(&server.inner).deleted.clone();
+        let reported = reported.into_iter();
         deleted.extend(reported.map(|session| (instance(server.index), session)));
     }
     if deleted.is_empty() {

@@ -33,6 +33,7 @@ pub(super) fn same_state(server: &Server, state: &State) -> Found {
         return wrong(Invariant::Convergence, "the stream is behind");
     };
     clock(server, known, &connection)?;
+    reads_ended(known)?;
     let store = lock(&server.store);
     let inner = lock(&server.inner);
     let asked = lock(&connection.asked);
@@ -53,6 +54,27 @@ pub(super) fn same_state(server: &Server, state: &State) -> Found {
             }
             None => {}
         }
+    }
+    Ok(())
+}
+
+/// No read is under way, and what is read once has been.
+fn reads_ended(known: &Instance) -> Found {
+    let reads = |session: &&Session| match &session.body {
+        Body::Loading(_) => true,
+        Body::Loaded(loaded) => loaded.rereading.is_some(),
+        Body::NotLoaded | Body::Failed { .. } => false,
+    };
+    let mut sessions = known.sessions.values().map(|session| &**session);
+    if let Some(session) = sessions.find(reads) {
+        let id = &session.info.id;
+        return wrong(Invariant::Convergence, format!("{id} is being read"));
+    }
+    if let Some(folder) = known.asked.reading.keys().next() {
+        return wrong(Invariant::Convergence, format!("{folder} is being read"));
+    }
+    if known.catalog.is_none() {
+        return wrong(Invariant::Convergence, "agents and models are not known");
     }
     Ok(())
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use model::State;
 use model::ids::SessionId;
 use model::view::to_refuse;
-use opencode::wire::{PartKind, Role};
 
 use super::super::core::{Invariant, lock};
 use super::super::hub::instance;
@@ -18,25 +17,28 @@ use super::{Found, wrong};
 const LATE: i64 = 2_000;
 
 /// Nothing waits that is to be refused; each session is stopped, or not, as its last stop and its prompts say.
-pub(in super::super) fn stopped(servers: &[Arc<Server>], stops: &[Stop], state: &State) -> Found {
+pub(in super::super) fn stopped(servers: &[Arc<Server>], state: &State) -> Found {
     if let Some(one) = to_refuse(state).first() {
         return wrong(
             Invariant::Stopped,
             format!("{:?} of {} is not refused", one.request, one.session),
         );
     }
-    let last: BTreeMap<_, _> = stops
-        .iter()
-        .map(|stop| ((stop.server, stop.session.as_str()), stop))
-        .collect();
-    last.into_values()
-        .try_for_each(|stop| as_it_is(&servers[stop.server], stop, state))
+    servers.iter().try_for_each(|server| {
+        let stops = lock(&server.inner).refusable.stops.clone();
+        let last: BTreeMap<_, _> = stops
+            .iter()
+            .map(|stop| (stop.session.as_str(), stop))
+            .collect();
+        last.into_values()
+            .try_for_each(|stop| as_it_is(server, stop, state))
+    })
 }
 
 fn as_it_is(server: &Server, stop: &Stop, state: &State) -> Found {
     let Some(done) = stop.done else { return Ok(()) };
     let id = SessionId::new(stop.session.as_str());
-    let Some(known) = state.instances.get(&instance(stop.server)) else {
+    let Some(known) = state.instances.get(&instance(server.index)) else {
         return Ok(());
     };
     let store = lock(&server.store);
@@ -44,16 +46,7 @@ fn as_it_is(server: &Server, stop: &Stop, state: &State) -> Found {
     else {
         return Ok(());
     };
-    let prompted_after = |time: i64| {
-        let mut messages = kept.messages.values();
-        messages.any(|message| {
-            let written = message.parts.values();
-            let mut written = written.map(|part| &part.kind);
-            message.info.role == Role::User
-                && message.info.created.is_some_and(|created| created.0 > time)
-                && written.any(|kind| matches!(kind, PartKind::Text { .. }))
-        })
-    };
+    let prompted_after = |time: i64| kept.prompts().any(|created| created > time);
     let is_stopped = known.is_stopped(&id);
     if !prompted_after(stop.asked - LATE) && !is_stopped {
         return wrong(

@@ -68,6 +68,7 @@ impl Server {
             {
                 text.received(connection.id, units.clone());
             }
+            inner.deleted.extend(frame.deletes.clone());
             inner.taken.push(frame.clone());
         }
     }
@@ -125,6 +126,7 @@ impl Server {
                 data: data.into(),
                 directory: None,
                 text: None,
+                deletes: None,
             })
         });
         let chunk = Chunk {
@@ -140,6 +142,7 @@ impl Server {
         let mut inner = lock(&self.inner);
         inner.taken.clear();
         inner.folders_seen.clear();
+        inner.deleted.clear();
         inner.cut_off.clear();
         inner.lossy.clear();
         inner.pace = crate::sim::pace::Pace::default();
