@@ -66,9 +66,8 @@ pub use stop_all::StopOutcome;
 pub use tree_keys::{KeyedTree, TreeClaim, TreeKey, TreeStage};
 pub use verify::Verified;
 
-use self::port::{Server, ServerError, Servers, SessionFound};
+use self::port::{Capability, Incapable, Server, ServerError, Servers, SessionFound};
 use crate::engine::Handle;
-use crate::ingest::dialect::Dialect;
 use crate::limits;
 use crate::registry::AddError;
 use crate::tasks::to_the_end;
@@ -134,6 +133,14 @@ pub enum CommandError {
     /// The server only sends events and accepts no commands.
     #[error("the server of instance {0} only sends events and accepts no commands")]
     OnlyEvents(InstanceId),
+    /// The server cannot do this.
+    #[error(transparent)]
+    Incapable(#[from] Incapable),
+    /// The outcome of an earlier command under the same key is unknown.
+    #[error(
+        "session {0} may have run this command already: the connection broke before the server answered"
+    )]
+    CommandUnclear(SessionId),
     /// Another client answered first.
     #[error("{0}")]
     Answered(FirstAnswer),
@@ -251,7 +258,7 @@ impl<S: Servers> Commands<S> {
         let link = self.link(instance).await?;
         let connected = matches!(link, LinkStatus::Connected | LinkStatus::Stale);
         match self.servers.server(instance).filter(|_| connected) {
-            Some(server) if server.dialect() == Dialect::Sketch => {
+            Some(server) if server.capabilities().is_empty() => {
                 Err(CommandError::OnlyEvents(instance.clone()))
             }
             Some(server) => Ok(server),
@@ -330,6 +337,18 @@ fn unknown(instance: &InstanceId, session: &SessionId) -> CommandError {
     CommandError::UnknownSession {
         instance: instance.clone(),
         session: session.clone(),
+    }
+}
+
+/// Refuses what a server cannot do.
+fn able(server: &impl Server, what: Capability) -> Result<(), CommandError> {
+    match server.capabilities().has(what) {
+        true => Ok(()),
+        false => Err(Incapable {
+            server: server.product(),
+            what,
+        }
+        .into()),
     }
 }
 

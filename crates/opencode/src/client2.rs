@@ -25,7 +25,7 @@ use crate::json::Raw;
 use crate::limits::{MAX_REPLY_BYTES, REQUEST_TIMEOUT};
 use crate::wire::FromRaw;
 
-pub use act::{NamedAgent, NewFile, NewPrompt, NewSession, StageRevert};
+pub use act::{Mention, NamedAgent, NewCommand, NewFile, NewPrompt, NewSession, StageRevert};
 pub use error::{Error, Refusal, Tag};
 pub use probe::Found;
 pub use read::{ArchivedSessions, Body, Page, SessionFilter, Watermark};

@@ -3,8 +3,8 @@
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::state::Role;
 
-use super::port::{ChangedFile, Servers, Sessions};
-use super::{CommandError, Commands, gone};
+use super::port::{Capability, ChangedFile, Servers, Sessions};
+use super::{CommandError, Commands, able, gone};
 use crate::limits;
 
 impl<S: Servers> Commands<S>
@@ -21,6 +21,13 @@ where
         message: Option<&MessageId>,
     ) -> Result<Vec<ChangedFile>, CommandError> {
         let server = self.at_session(instance, session).await?;
+        able(
+            &server,
+            match message {
+                Some(_) => Capability::PromptChanges,
+                None => Capability::Changes,
+            },
+        )?;
         let read = server.changes(session, message).await;
         read.map_err(gone(instance, session))
     }

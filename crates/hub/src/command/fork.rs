@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outbox::{Claim, Fingerprint, Key, Sending};
-use super::port::{Folders, ServerError, SessionFound, Sessions};
+use super::port::{Capability, Folders, ServerError, SessionFound, Sessions};
 use super::prompt::checked;
 use super::session::is_an_id;
-use super::{CommandError, Commands, gone};
+use super::{CommandError, Commands, able, gone};
 use crate::limits;
 
 /// The messages that a fork copies; all of them if neither bound is given.
@@ -118,6 +118,7 @@ where
         fork: &Fork,
     ) -> Result<(S::Server, Option<MessageId>), CommandError> {
         let server = self.at_session(instance, session).await?;
+        able(&server, Capability::Fork)?;
         let before = match (&fork.before, &fork.through) {
             (Some(before), _) => {
                 known_message(&server, session, before).await?;

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fork::known_message;
-use super::port::{ModelChoice, ServerError, Servers, SessionFound, Sessions};
+use super::port::{Capability, ModelChoice, Server, ServerError, Servers, SessionFound, Sessions};
 use super::read::described;
-use super::{CommandError, Commands, gone};
+use super::{CommandError, Commands, able, gone};
 use crate::limits;
 use crate::tasks;
 
@@ -49,6 +49,7 @@ where
         let (instance, session) = (instance.clone(), session.clone());
         self.to_the_end(|commands| async move {
             let server = commands.at_resting(&instance, &session).await?;
+            able(&server, Capability::Revert)?;
             known_message(&server, &session, &revert.message).await?;
             let reverted = server.revert(&session, &revert.message).await;
             commands
@@ -70,6 +71,7 @@ where
         let (instance, session) = (instance.clone(), session.clone());
         self.to_the_end(|commands| async move {
             let server = commands.at_resting(&instance, &session).await?;
+            able(&server, Capability::Revert)?;
             let brought_back = server.unrevert(&session).await;
             commands
                 .rewritten(&instance, &session, brought_back, false)
@@ -103,15 +105,20 @@ where
         compact: Compact,
     ) -> Result<(), CommandError> {
         let server = self.at_resting(instance, session).await?;
-        let model = match compact.model.or_else(|| self.model_of(instance, session)) {
-            Some(model) => model,
-            None => last_model(&server, session)
-                .await?
-                .ok_or_else(|| CommandError::NoModel(session.clone()))?,
+        able(&server, Capability::Compact)?;
+        if compact.model.is_some() {
+            able(&server, Capability::CompactModel)?;
+        }
+        let model = match server.capabilities().has(Capability::CompactModel) {
+            true => Some(
+                self.writes_summary(&server, instance, session, compact)
+                    .await?,
+            ),
+            false => None,
         };
         let of = session.clone();
         // The request stays open for as long as the model writes the summary.
-        let written = tasks::to_the_end(async move { server.compact(&of, &model).await });
+        let written = tasks::to_the_end(async move { server.compact(&of, model.as_ref()).await });
         let runs = |state: &State| state.session(instance, session).is_none_or(runs);
         tokio::select! {
             // The request is sent before anything else.
@@ -120,6 +127,22 @@ where
                 written.unwrap_or(Ok(())).map_err(gone(instance, session))
             }
             () = self.until(limits::COMPACT_BEGINS, runs) => Ok(()),
+        }
+    }
+
+    /// The model that writes the summary: the chosen one, or the session's last.
+    async fn writes_summary(
+        &self,
+        server: &S::Server,
+        instance: &InstanceId,
+        session: &SessionId,
+        compact: Compact,
+    ) -> Result<ModelChoice, CommandError> {
+        match compact.model.or_else(|| self.model_of(instance, session)) {
+            Some(model) => Ok(model),
+            None => last_model(server, session)
+                .await?
+                .ok_or_else(|| CommandError::NoModel(session.clone())),
         }
     }
 

@@ -1,11 +1,11 @@
-//! Files, folders and agents that a prompt mentions, as parts in OpenCode's format.
+//! Files, folders and agents that a prompt mentions, as parts of a message.
 
 use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::port::{NewContent, Place};
 use super::{CommandError, Prompt};
 
 /// A mention in a prompt, written with an `@`.
@@ -34,10 +34,7 @@ pub enum MentionKind {
 ///
 /// # Errors
 /// A path leads out of the session's folder.
-pub(super) fn parts(
-    directory: &str,
-    prompt: &Prompt,
-) -> Result<Vec<Map<String, Value>>, CommandError> {
+pub(super) fn parts(directory: &str, prompt: &Prompt) -> Result<Vec<NewContent>, CommandError> {
     let kept = |one: &&Mention| one.kind != MentionKind::Agent || prompt.command.is_none();
     let mentions = prompt.mentions.iter().filter(kept);
     mentions
@@ -45,35 +42,23 @@ pub(super) fn parts(
         .collect()
 }
 
-fn part(
-    directory: &str,
-    text: &str,
-    mention: &Mention,
-) -> Result<Map<String, Value>, CommandError> {
+fn part(directory: &str, text: &str, mention: &Mention) -> Result<NewContent, CommandError> {
     let value = format!("@{}", mention.name);
     // OpenCode counts in UTF-16, as its own client does.
     let utf16 = |text: &str| text.encode_utf16().count();
     let start = text.find(&value).map_or(0, |at| utf16(&text[..at]));
-    let place = json!({"value": value, "start": start, "end": start + utf16(&value)});
+    let end = start + utf16(&value);
+    let place = Place { value, start, end };
+    let name = mention.name.clone();
     if mention.kind == MentionKind::Agent {
-        let mut part = fields([("type", "agent"), ("name", &mention.name)]);
-        part.insert("source".to_owned(), place);
-        return Ok(part);
+        return Ok(NewContent::Agent { name, place });
     }
-    let path = inside(directory, &mention.name)?;
-    let media_type = match mention.kind {
-        MentionKind::Folder => "application/x-directory",
-        _ => "text/plain",
-    };
-    let mut part = fields([
-        ("type", "file"),
-        ("mime", media_type),
-        ("filename", &mention.name),
-        ("url", path.as_str()),
-    ]);
-    let source = json!({"type": "file", "path": mention.name, "text": place});
-    part.insert("source".to_owned(), source);
-    Ok(part)
+    Ok(NewContent::File {
+        url: inside(directory, &name)?.into(),
+        path: name,
+        is_folder: mention.kind == MentionKind::Folder,
+        place,
+    })
 }
 
 /// The address of a path inside of a folder.
@@ -88,13 +73,6 @@ fn inside(directory: &str, path: &str) -> Result<Url, CommandError> {
     Url::from_file_path(Path::new(directory).join(relative)).map_err(|()| {
         CommandError::Invalid("the session's folder is not known, so that no file can be named")
     })
-}
-
-/// An object of these fields.
-pub(super) fn fields<const N: usize>(fields: [(&str, &str); N]) -> Map<String, Value> {
-    let all = fields.into_iter();
-    all.map(|(key, value)| (key.to_owned(), value.into()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -116,20 +94,28 @@ mod tests {
     #[test]
     fn a_file_is_named_by_its_place_in_the_folder_and_in_the_text() {
         let parts = parts("/home/me/a b", &prompt(MentionKind::File, "src/é.rs")).unwrap();
-        let part = Value::from(parts[0].clone());
-        assert_eq!(part["url"], "file:///home/me/a%20b/src/%C3%A9.rs");
+        let NewContent::File {
+            url,
+            is_folder,
+            place,
+            ..
+        } = &parts[0]
+        else {
+            panic!("{parts:?}")
+        };
+        assert_eq!(url, "file:///home/me/a%20b/src/%C3%A9.rs");
+        assert!(!is_folder);
         assert_eq!(
-            part["source"]["text"],
-            json!({"value": "@src/é.rs", "start": 9, "end": 18})
+            (&*place.value, place.start, place.end),
+            ("@src/é.rs", 9, 18)
         );
-        assert_eq!(part["mime"], "text/plain");
     }
 
     #[test]
     fn an_agent_is_a_part_of_its_own_and_none_of_a_command() {
         let mut prompt = prompt(MentionKind::Agent, "explore");
         let all = parts("/f", &prompt).unwrap();
-        assert_eq!(all[0]["name"], "explore");
+        assert!(matches!(&all[0], NewContent::Agent { name, .. } if name == "explore"));
         prompt.command = Some("review".to_owned());
         assert!(parts("/f", &prompt).unwrap().is_empty());
     }

@@ -1,14 +1,15 @@
-//! A prompt in OpenCode's format: a message, a command, or a shell command.
+//! A prompt with its ids, as it is sent: a message, a command, or a shell command.
 
 use std::sync::Arc;
 
 use model::ids::SessionId;
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::mention::{self, fields};
+use super::mention;
 use super::outbox::Sending;
-use super::port::{Server, ServerError};
+use super::port::{
+    Capability, NewCommand, NewContent, NewMessage, NewPart, NewShell, Server, ServerError,
+};
 use super::{CommandError, Prompt};
 use crate::limits;
 use crate::tasks::to_the_end;
@@ -25,23 +26,15 @@ pub(super) struct About {
     pub(super) agent: Option<Arc<str>>,
 }
 
-/// The route of OpenCode that accepts a prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Route {
-    /// A message; OpenCode replies at once.
-    Message,
-    /// A command; OpenCode replies when the turn has ended.
-    Command,
-    /// A shell command; OpenCode replies when it has ended.
-    Shell,
-}
-
 /// A prompt with its ids.
 #[derive(Clone, Debug)]
-pub(super) struct Outgoing {
-    route: Route,
-    message: Arc<str>,
-    body: Value,
+pub(super) enum Outgoing {
+    /// A message; the server replies at once.
+    Message(NewMessage),
+    /// A command; OpenCode 1 replies when the turn has ended.
+    Command(NewCommand),
+    /// A shell command; OpenCode 1 replies when it has ended.
+    Shell(NewShell),
 }
 
 impl Outgoing {
@@ -54,41 +47,39 @@ impl Outgoing {
         sending: &Sending,
         about: &About,
     ) -> Result<Self, CommandError> {
-        let mut body = json!({"messageID": sending.id});
-        if let Some(agent) = &prompt.agent {
-            body["agent"] = json!(agent);
+        let id = sending.id.clone();
+        let (agent, model) = (prompt.agent.clone(), prompt.model.clone());
+        if prompt.shell {
+            let agent = agent.or_else(|| about.agent.as_deref().map(str::to_owned));
+            return Ok(Self::Shell(NewShell {
+                id,
+                command: prompt.text.clone(),
+                agent: agent.unwrap_or_else(|| BUILD.to_owned()),
+                model,
+            }));
         }
-        let route = match (&prompt.command, prompt.shell) {
-            (_, true) => shell(&mut body, prompt, about),
-            (Some(command), false) => named(&mut body, prompt, command),
-            (None, false) => {
-                if let Some(model) = &prompt.model {
-                    body["model"] = json!(model);
-                }
-                Route::Message
-            }
-        };
-        if let Some(variant) = prompt.variant.as_ref().filter(|_| route != Route::Shell) {
-            body["variant"] = json!(variant);
-        }
-        let text = (route == Route::Message && !prompt.text.is_empty())
-            .then(|| fields([("type", "text"), ("text", &prompt.text)]));
-        let named = mention::parts(&about.directory, prompt)?;
-        let mut parts: Vec<_> = text
-            .into_iter()
-            .chain(prompt.parts.iter().cloned())
-            .chain(named)
-            .collect();
-        for (part, id) in parts.iter_mut().zip(&sending.parts) {
-            part.entry("id").or_insert_with(|| (**id).into());
-        }
-        if route == Route::Message || !parts.is_empty() {
-            body["parts"] = json!(parts);
-        }
-        Ok(Self {
-            route,
-            message: sending.id.clone(),
-            body,
+        let parts = parts(prompt, sending, about)?;
+        let variant = prompt.variant.clone();
+        let delivery = prompt.delivery.unwrap_or_default();
+        Ok(match &prompt.command {
+            Some(name) => Self::Command(NewCommand {
+                id,
+                name: name.clone(),
+                arguments: prompt.text.clone(),
+                parts,
+                agent,
+                model,
+                variant,
+                delivery,
+            }),
+            None => Self::Message(NewMessage {
+                id,
+                parts,
+                agent,
+                model,
+                variant,
+                delivery,
+            }),
         })
     }
 
@@ -98,20 +89,18 @@ impl Outgoing {
         server: &S,
         session: &SessionId,
     ) -> Result<(), ServerError> {
-        let Self {
-            route,
-            message,
-            body,
-        } = self;
-        if route == Route::Message {
-            return server.prompt(session, &body).await;
-        }
+        let message = match &self {
+            Self::Message(message) => return server.prompt(session, message).await,
+            Self::Command(command) => command.id.clone(),
+            Self::Shell(shell) => shell.id.clone(),
+        };
         let (running, of) = (server.clone(), session.clone());
-        // The request stays open until the run has ended, longer than the caller waits.
+        // The request may stay open until the run has ended, longer than the caller waits.
         let mut run = Box::pin(to_the_end(async move {
-            match route {
-                Route::Shell => running.shell(&of, &body).await,
-                _ => running.command(&of, &body).await,
+            match self {
+                Self::Message(message) => running.prompt(&of, &message).await,
+                Self::Command(command) => running.command(&of, &command).await,
+                Self::Shell(shell) => running.shell(&of, &shell).await,
             }
         }));
         let end = Instant::now() + limits::COMMAND_BEGINS;
@@ -121,28 +110,38 @@ impl Outgoing {
                 done = &mut run => return done.unwrap_or(Ok(())),
                 () = sleep(limits::COMMAND_LOOK) => {}
             }
-            if server.has_message(session, &message).await? || Instant::now() > end {
+            let named = server.ids().names_commands();
+            if (named && server.has_message(session, &message).await?) || Instant::now() > end {
                 return Ok(());
             }
         }
     }
 }
 
-fn shell(body: &mut Value, prompt: &Prompt, about: &About) -> Route {
-    let agent = prompt.agent.as_deref().or(about.agent.as_deref());
-    body["agent"] = json!(agent.unwrap_or(BUILD));
-    body["command"] = json!(prompt.text);
-    if let Some(model) = &prompt.model {
-        body["model"] = json!(model);
+impl Prompt {
+    /// What a server has to be able to do for this prompt.
+    pub(super) fn needs(&self) -> impl Iterator<Item = Capability> {
+        [
+            self.shell.then_some(Capability::Shell),
+            self.command.is_some().then_some(Capability::Command),
+            self.delivery.is_some().then_some(Capability::Inbox),
+        ]
+        .into_iter()
+        .flatten()
     }
-    Route::Shell
 }
 
-fn named(body: &mut Value, prompt: &Prompt, command: &str) -> Route {
-    body["command"] = json!(command);
-    body["arguments"] = json!(prompt.text);
-    if let Some(model) = &prompt.model {
-        body["model"] = json!(format!("{}/{}", model.provider_id, model.model_id));
-    }
-    Route::Command
+/// The parts of a prompt. The text of a command is its arguments.
+fn parts(prompt: &Prompt, sending: &Sending, about: &About) -> Result<Vec<NewPart>, CommandError> {
+    let is_text = prompt.command.is_none() && !prompt.text.is_empty();
+    let text = is_text.then(|| NewContent::Text(prompt.text.clone()));
+    let given = prompt.parts.iter().cloned().map(NewContent::Given);
+    let named = mention::parts(&about.directory, prompt)?;
+    let all = text.into_iter().chain(given).chain(named);
+    let mut ids = sending.parts.iter().cloned();
+    let part = |content| NewPart {
+        id: ids.next(),
+        content,
+    };
+    Ok(all.map(part).collect())
 }

@@ -1,6 +1,9 @@
 //! The port to servers for commands: what a prompt and an answer need of a server. A simulation can
 //! implement it.
 
+mod capabilities;
+mod sent;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
@@ -13,8 +16,9 @@ use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use super::server_error::ServerError;
+pub use capabilities::{Capabilities, Capability, IdForm, Incapable};
+pub use sent::{Delivery, NewCommand, NewContent, NewMessage, NewPart, NewShell, Place};
 
-use crate::ingest::dialect::Dialect;
 use crate::registry::AddError;
 use crate::workspace::Folder;
 
@@ -129,6 +133,8 @@ pub struct ChangedFile {
 /// The parameters of a new session; the folder is that of [`Server::at`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewSession {
+    /// Its id, for a server that takes one: a session of that id is given back if there is one.
+    pub id: Option<Arc<str>>,
     /// The title; chosen by the server if absent.
     pub title: Option<String>,
     /// Id of the parent session.
@@ -175,8 +181,14 @@ pub trait Servers: Clone + Send + Sync + 'static {
 /// A failed request ends with a [`ServerError`]: unless the error is a
 /// [refusal](ServerError::is_refusal), the request may have arrived.
 pub trait Server: Clone + Send + Sync + 'static {
-    /// The dialect of the server.
-    fn dialect(&self) -> Dialect;
+    /// What the server is, such as `OpenCode 1`: for sentences.
+    fn product(&self) -> &'static str;
+
+    /// What the server can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The form of the ids that it takes.
+    fn ids(&self) -> IdForm;
 
     /// The same server, scoped to another folder; to its own folder if the name is empty.
     #[must_use]
@@ -195,31 +207,32 @@ pub trait Server: Clone + Send + Sync + 'static {
         message: &str,
     ) -> impl Future<Output = Result<bool, ServerError>> + Send;
 
-    /// Sends a prompt to a session, in OpenCode's format.
+    /// Sends a message to a session, after which a run begins. The first message of an id counts.
     fn prompt(
         &self,
         session: &SessionId,
-        body: &(impl Serialize + Sync),
+        message: &NewMessage,
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
-    /// Begins a turn with a command, in OpenCode's shape, and waits until the turn has ended.
+    /// Begins a turn with a command, and waits until the server has it, or until the turn has ended.
     fn command(
         &self,
         session: &SessionId,
-        body: &(impl Serialize + Sync),
+        command: &NewCommand,
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
-    /// Runs a shell command in a session's folder, in OpenCode's shape, and waits until it has ended.
+    /// Runs a shell command in a session's folder, and waits until the server has it, or until it has ended.
     fn shell(
         &self,
         session: &SessionId,
-        body: &(impl Serialize + Sync),
+        shell: &NewShell,
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
-    /// Answers a permission request. The first answer counts; later ones fail with [not
+    /// Answers a permission request of a session. The first answer counts; later ones fail with [not
     /// found](ServerError::NotFound).
     fn reply_permission(
         &self,
+        session: &SessionId,
         id: &str,
         reply: PermissionReply,
         message: Option<&str>,
@@ -228,12 +241,17 @@ pub trait Server: Clone + Send + Sync + 'static {
     /// Answers a question, as [`reply_permission`](Self::reply_permission) does.
     fn reply_question(
         &self,
+        session: &SessionId,
         id: &str,
         answers: &[Vec<String>],
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
     /// Rejects a question, as [`reply_permission`](Self::reply_permission) does.
-    fn reject_question(&self, id: &str) -> impl Future<Output = Result<(), ServerError>> + Send;
+    fn reject_question(
+        &self,
+        session: &SessionId,
+        id: &str,
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
     /// Aborts the run of a session.
     fn abort(&self, session: &SessionId) -> impl Future<Output = Result<(), ServerError>> + Send;
@@ -319,7 +337,7 @@ pub trait Sessions: Server {
     /// Deletes a session and its children.
     fn delete(&self, session: &SessionId) -> impl Future<Output = Result<(), ServerError>> + Send;
 
-    /// Deletes a message.
+    /// Deletes a message; one that is not delivered yet is taken back.
     fn delete_message(
         &self,
         session: &SessionId,
@@ -346,10 +364,11 @@ pub trait Sessions: Server {
         session: &SessionId,
     ) -> impl Future<Output = Result<SessionFound, ServerError>> + Send;
 
-    /// Replaces a session's context by a summary. Returns once the summary is written, which may take minutes.
+    /// Replaces a session's context by a summary, written by a model where the server lets its clients choose one. Returns once the
+    /// server has the request, or once the summary is written, which may take minutes.
     fn compact(
         &self,
         session: &SessionId,
-        model: &ModelChoice,
+        model: Option<&ModelChoice>,
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
 }

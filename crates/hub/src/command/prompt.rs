@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 use super::mention::Mention;
 use super::outbox::{Claim, Fingerprint, Key, Sending};
 use super::outgoing::{About, Outgoing};
-use super::port::{ModelChoice, Server, ServerError, Servers};
-use super::{CommandError, Commands, attachments, gone};
+use super::port::{Delivery, IdForm, ModelChoice, Server, ServerError, Servers};
+use super::{CommandError, Commands, able, attachments, gone};
 use crate::limits;
 
 /// A prompt of a person to a session.
@@ -46,18 +46,27 @@ pub struct Prompt {
     /// Files, folders and agents that `text` mentions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<Mention>,
+    /// When a running session gets it: `queue` after the run, which is the default, or `steer` at its next step. For servers with the
+    /// capability `inbox`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
 }
 
 /// The result of a prompt that the server accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Prompted {
-    /// Id of the created message.
+    /// Id of the created message. Of a command on a server that chooses the id itself, an id of the hub's own.
     #[serde(rename = "messageID")]
     #[schema(value_type = String)]
     pub message_id: Arc<str>,
 }
 
 impl Prompt {
+    /// True if it is a command or a shell command.
+    fn is_command(&self) -> bool {
+        self.shell || self.command.is_some()
+    }
+
     /// Validates the prompt.
     pub(super) fn check(&self) -> Result<(), CommandError> {
         let nothing = self.text.trim().is_empty();
@@ -118,7 +127,10 @@ impl<S: Servers> Commands<S> {
         key: Option<Key>,
     ) -> Result<Prompted, CommandError> {
         let server = self.at_session(instance, session).await?;
-        let new = self.sending(instance, session, prompt);
+        for what in prompt.needs() {
+            able(&server, what)?;
+        }
+        let new = self.sending(server.ids(), instance, session, prompt);
         let about = self.about(&server, instance, session, prompt).await?;
         let Some(key) = key else {
             let outgoing = Outgoing::of(prompt, &new, &about)?;
@@ -134,6 +146,9 @@ impl<S: Servers> Commands<S> {
                 taken: Some(message_id),
                 ..
             }) => return Ok(Prompted { message_id }),
+            Claim::Known(_) if prompt.is_command() && !server.ids().names_commands() => {
+                return Err(CommandError::CommandUnclear(session.clone()));
+            }
             Claim::Known(known) => {
                 if arrived(&server, instance, session, &known.id).await? {
                     return Ok(self.prompted(key, known.id).await);
@@ -234,14 +249,20 @@ impl<S: Servers> Commands<S> {
         Prompted { message_id }
     }
 
-    fn sending(&self, instance: &InstanceId, session: &SessionId, prompt: &Prompt) -> Sending {
+    fn sending(
+        &self,
+        form: IdForm,
+        instance: &InstanceId,
+        session: &SessionId,
+        prompt: &Prompt,
+    ) -> Sending {
         let now = self.engine.now();
         let theirs = self
             .engine
             .read(|state| their_time(state, instance, session, now));
         let part = || self.ids.part(instance, theirs).into();
         Sending {
-            id: self.ids.message(instance, theirs).into(),
+            id: self.ids.message(form, instance, theirs).into(),
             parts: (0..=prompt.parts.len() + prompt.mentions.len())
                 .map(|_| part())
                 .collect(),

@@ -189,7 +189,7 @@ impl<S: Servers> Commands<S> {
         server: &S::Server,
     ) -> Result<(), CommandError> {
         self.answers.sending(answer, self.engine.now());
-        let sent = reply.send(server).await;
+        let sent = reply.send(server, &about.session).await;
         let (step, reason) = match &sent {
             Ok(()) => (Step::Taken, None),
             Err(error) => (Step::Failed, Some(error.to_string())),
@@ -357,18 +357,20 @@ impl RequestReply {
         Ok(allowed?)
     }
 
-    async fn send(&self, server: &impl Server) -> Result<(), ServerError> {
+    async fn send(&self, server: &impl Server, session: &SessionId) -> Result<(), ServerError> {
         match self {
             Self::Permission(id, answer) => {
                 let message = answer.message.as_deref();
                 server
-                    .reply_permission(id.as_str(), answer.reply, message)
+                    .reply_permission(session, id.as_str(), answer.reply, message)
                     .await
             }
             Self::Question(id, Answer::Given(answers)) => {
-                server.reply_question(id.as_str(), answers).await
+                server.reply_question(session, id.as_str(), answers).await
             }
-            Self::Question(id, Answer::Rejected) => server.reject_question(id.as_str()).await,
+            Self::Question(id, Answer::Rejected) => {
+                server.reject_question(session, id.as_str()).await
+            }
         }
     }
 

@@ -38,7 +38,7 @@ impl ServerError {
     }
 
     /// The error for a reply that arrived and cannot be used.
-    pub(super) fn invalid_reply(reason: &str) -> Self {
+    pub(crate) fn invalid_reply(reason: &str) -> Self {
         Self::Failed(format!("the server's reply is invalid: {reason}"))
     }
 }

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outbox::{Claim, Fingerprint, Key, Sending};
-use super::port::{Change, Folders, NewSession, Server as _, ServerError, SessionFound, Sessions};
+use super::port::{
+    Capability, Change, Folders, IdForm, Incapable, NewSession, Server as _, ServerError,
+    SessionFound, Sessions,
+};
 use super::prompt::checked;
 use super::read::described;
-use super::{CommandError, Commands, SESSION, gone, unknown};
+use super::{CommandError, Commands, SESSION, able, gone, unknown};
 use crate::limits;
 use crate::workspace::Folder;
 
@@ -63,8 +66,8 @@ where
     S::Server: Sessions,
 {
     /// Creates a session, and waits briefly until it is in the state. Idempotent: the same key
-    /// returns the same session, also after a failure or a restart; a mark in the session's
-    /// `metadata` shows whether an unclear attempt succeeded.
+    /// returns the same session, also after a failure or a restart; its id, or a mark in its
+    /// `metadata` where the server chooses the id, shows whether an unclear attempt succeeded.
     ///
     /// # Errors The instance or parent does not exist, the key was used for another session or
     /// cannot be stored, or the server refuses.
@@ -103,8 +106,12 @@ where
     ) -> Result<Value, CommandError> {
         let place = self.place(instance, &new).await;
         let now = self.engine.now();
+        let form = match &place {
+            Ok(place) => place.server.ids(),
+            Err(_) => IdForm::Sorted,
+        };
         let mut sending = Sending {
-            id: self.ids.mark(instance, now).into(),
+            id: self.ids.session(form, instance, now).into(),
             parts: Vec::new(),
             fingerprint: Fingerprint::of(&new),
             at: now,
@@ -175,7 +182,10 @@ where
         new: Create,
         mark: Option<&str>,
     ) -> Result<SessionFound, ServerError> {
+        let id = mark.filter(|mark| is_an_id(mark));
+        let mark = mark.filter(|_| id.is_none());
         let new = NewSession {
+            id: id.map(Into::into),
             title: new.title,
             parent: new.parent,
             metadata: mark
@@ -335,12 +345,23 @@ where
             let session = state.session(instance, session);
             session.is_some_and(|session| session.run.is_running())
         };
-        if self.engine.read(runs) {
-            return Err(CommandError::Running(session.clone()));
+        // What waits in a server's inbox can be taken back at any time; nothing else can be deleted there.
+        let can = server.capabilities();
+        if !can.has(Capability::Inbox) {
+            able(&server, Capability::DeleteMessage)?;
+            if self.engine.read(runs) {
+                return Err(CommandError::Running(session.clone()));
+            }
         }
         let dropped = server.delete_message(session, message);
         dropped.await.map_err(|error| match error {
             ServerError::NotFound(_) => CommandError::UnknownMessage(message.clone()),
+            // It was delivered.
+            ServerError::Rejected(_) if !can.has(Capability::DeleteMessage) => Incapable {
+                server: server.product(),
+                what: Capability::DeleteMessage,
+            }
+            .into(),
             error => error.into(),
         })?;
         self.until(limits::ECHO_WAIT, |state| {
@@ -391,6 +412,13 @@ struct NewSessionTarget<S> {
 impl<S: Sessions> NewSessionTarget<S> {
     /// The session that an unclear attempt created, if any.
     async fn marked(&self, mark: &str) -> Result<Option<Arc<str>>, ServerError> {
+        if is_an_id(mark) {
+            return match self.server.session(&SessionId::from(mark)).await {
+                Ok(made) => Ok(Some(made.id)),
+                Err(ServerError::NotFound(_)) => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
         let listed = self.server.newest(limits::SESSIONS).await?;
         let marked = listed.into_iter().find(|session| {
             let raw: Value = serde_json::from_str(session.raw.get()).unwrap_or_default();

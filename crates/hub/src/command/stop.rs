@@ -131,9 +131,11 @@ impl<S: Servers> Commands<S> {
         let refused = match &one.request {
             Request::Permission(id) => {
                 let reply = PermissionReply::Reject;
-                server.reply_permission(id.as_str(), reply, None).await
+                server
+                    .reply_permission(&one.session, id.as_str(), reply, None)
+                    .await
             }
-            Request::Question(id) => server.reject_question(id.as_str()).await,
+            Request::Question(id) => server.reject_question(&one.session, id.as_str()).await,
         };
         match refused {
             Ok(()) => self.audit(&about, Step::Taken, None).await,

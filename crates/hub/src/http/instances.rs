@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::app::App;
 use super::problem::Problem;
 use crate::command::CommandError;
+use crate::command::port::{Capabilities, Capability, Server as _, Servers};
 use crate::instances::{Added, NewInstance};
 use crate::limits;
 use crate::registry::Login;
@@ -79,6 +80,10 @@ pub(super) struct InstanceJson {
     clock_ahead: i64,
     /// True if its events are stored in the journal, where there is one.
     journal: bool,
+    /// What its server can do, once it has connected: `fork`, `compact`, `compact_model`, `revert`, `inbox`, `todo`, `shell`, `command`,
+    /// `delete_message`, `worktree`, `changes` and `prompt_changes`. Empty for a server that only sends events.
+    #[schema(value_type = Option<Vec<Capability>>)]
+    capabilities: Option<Capabilities>,
 }
 
 /// The status of a link.
@@ -132,6 +137,8 @@ impl InstanceJson {
             folders_cut: instance.folders_cut,
             clock_ahead: instance.clock_ahead,
             journal: !app.hub().engine().log().is_private(&instance.id),
+            capabilities: Servers::server(app.hub(), &instance.id)
+                .map(|server| server.capabilities()),
         }
     }
 }

@@ -434,6 +434,14 @@ impl From<CommandError> for Problem {
                 Self::new(StatusCode::CONFLICT, "only-events", "This server has events only", detail)
                     .next("Follow it on the page or through /api/log")
             }
+            E::Incapable(_) => {
+                Self::new(StatusCode::CONFLICT, "not-offered", "This server cannot do it", detail)
+                    .next("The instance's `capabilities` list what its server can do")
+            }
+            E::CommandUnclear(_) => {
+                Self::new(StatusCode::CONFLICT, "command-unclear", "The outcome of the command is unknown", detail)
+                    .next("Look into the session; if the command is missing, send it again with another `Idempotency-Key`")
+            }
             E::Answered(first) => {
                 let problem = Self::new(StatusCode::CONFLICT, "answered-already", "Already answered", detail)
                     .next("No action is needed: the first answer counts");

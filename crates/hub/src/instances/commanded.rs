@@ -1,17 +1,19 @@
 //! Implements the ports of commands with the hub's servers.
 
+mod bodies;
+
 use std::path::Path;
 
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::time::Timestamp;
 use opencode::client::{AgentInfo, ProviderInfo};
 use opencode::{ClientError, client, wire};
-use serde::Serialize;
 
 use super::{Hub, LinkedServer};
 use crate::command::port::{
-    AgentFound, ChangedFile, CommandFound, Folders, Lookups, MessagePage, NewSession, OlderPage,
-    PermissionReply, Server, ServerError, Servers, SessionFound, Sessions,
+    AgentFound, Capabilities, ChangedFile, CommandFound, Folders, IdForm, Lookups, MessagePage,
+    NewCommand, NewMessage, NewSession, NewShell, OlderPage, PermissionReply, Server, ServerError,
+    Servers, SessionFound, Sessions,
 };
 use crate::command::{Change, ModelChoice, ModelOffer};
 use crate::ingest::assemble;
@@ -29,8 +31,19 @@ impl Servers for Hub {
 }
 
 impl Server for LinkedServer {
-    fn dialect(&self) -> Dialect {
-        self.dialect
+    fn product(&self) -> &'static str {
+        "OpenCode 1"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match self.dialect == Dialect::Sketch {
+            true => Capabilities::NONE,
+            false => Capabilities::V1,
+        }
+    }
+
+    fn ids(&self) -> IdForm {
+        IdForm::Sorted
     }
 
     fn at(&self, directory: &str) -> Self {
@@ -51,32 +64,24 @@ impl Server for LinkedServer {
         Ok(self.client.has_message(session.as_str(), message).await?)
     }
 
-    async fn prompt(
-        &self,
-        session: &SessionId,
-        body: &(impl Serialize + Sync),
-    ) -> Result<(), ServerError> {
-        Ok(self.client.prompt_async(session.as_str(), body).await?)
+    async fn prompt(&self, session: &SessionId, message: &NewMessage) -> Result<(), ServerError> {
+        let body = bodies::message(message);
+        Ok(self.client.prompt_async(session.as_str(), &body).await?)
     }
 
-    async fn command(
-        &self,
-        session: &SessionId,
-        body: &(impl Serialize + Sync),
-    ) -> Result<(), ServerError> {
-        Ok(self.client.command(session.as_str(), body).await?)
+    async fn command(&self, session: &SessionId, command: &NewCommand) -> Result<(), ServerError> {
+        let body = bodies::command(command);
+        Ok(self.client.command(session.as_str(), &body).await?)
     }
 
-    async fn shell(
-        &self,
-        session: &SessionId,
-        body: &(impl Serialize + Sync),
-    ) -> Result<(), ServerError> {
-        Ok(self.client.shell(session.as_str(), body).await?)
+    async fn shell(&self, session: &SessionId, shell: &NewShell) -> Result<(), ServerError> {
+        let body = bodies::shell(shell);
+        Ok(self.client.shell(session.as_str(), &body).await?)
     }
 
     async fn reply_permission(
         &self,
+        _session: &SessionId,
         id: &str,
         reply: PermissionReply,
         message: Option<&str>,
@@ -85,11 +90,16 @@ impl Server for LinkedServer {
         Ok(self.client.reply_permission(id, reply, message).await?)
     }
 
-    async fn reply_question(&self, id: &str, answers: &[Vec<String>]) -> Result<(), ServerError> {
+    async fn reply_question(
+        &self,
+        _session: &SessionId,
+        id: &str,
+        answers: &[Vec<String>],
+    ) -> Result<(), ServerError> {
         Ok(self.client.reply_question(id, answers).await?)
     }
 
-    async fn reject_question(&self, id: &str) -> Result<(), ServerError> {
+    async fn reject_question(&self, _session: &SessionId, id: &str) -> Result<(), ServerError> {
         Ok(self.client.reject_question(id).await?)
     }
 
@@ -142,7 +152,7 @@ impl Sessions for LinkedServer {
     }
 
     async fn older(&self, before: Timestamp) -> Result<Option<OlderPage>, ServerError> {
-        if self.dialect == Dialect::Sketch {
+        if self.capabilities().is_empty() {
             return Ok(None);
         }
         let page = self
@@ -242,7 +252,15 @@ impl Sessions for LinkedServer {
         Ok(found(self.client.unrevert(session.as_str()).await?))
     }
 
-    async fn compact(&self, session: &SessionId, model: &ModelChoice) -> Result<(), ServerError> {
+    async fn compact(
+        &self,
+        session: &SessionId,
+        model: Option<&ModelChoice>,
+    ) -> Result<(), ServerError> {
+        let Some(model) = model else {
+            let text = "OpenCode 1 asks for the model that writes the summary";
+            return Err(ServerError::Rejected(text.to_owned()));
+        };
         let (provider, model) = (&model.provider_id, &model.model_id);
         let summary = self.client.summarize(session.as_str(), provider, model);
         Ok(summary.await?)

@@ -37,6 +37,9 @@ async fn an_instance_comes_and_goes() {
             .unwrap();
     }
 
+    let can = instance["capabilities"].as_array().unwrap();
+    assert!(can.contains(&json!("delete_message")) && !can.contains(&json!("inbox")));
+
     let again = lab.post("/api/instances", add).await;
     assert_eq!(
         (again.status.as_u16(), &again.json()["id"]),
@@ -51,6 +54,20 @@ async fn an_instance_comes_and_goes() {
     lab.get(&path).await.problem(404, "unknown-instance");
     lab.delete(&path).await.problem(404, "unknown-instance");
     assert_eq!(lab.get("/api/instances").await.good(), json!([]));
+}
+
+#[tokio::test]
+async fn what_a_server_cannot_do_is_refused_with_a_sentence() {
+    let lab = Lab::new().await;
+    let instance = lab.instance().await;
+    let session = lab.session(&instance).await;
+    let body = json!({"text": "say hi", "delivery": "steer"});
+    let refused = lab.post(&format!("{session}/prompt"), body).await;
+    let problem = refused.problem(409, "not-offered");
+    assert_eq!(
+        problem["detail"],
+        "OpenCode 1 cannot choose when a prompt is delivered"
+    );
 }
 
 #[tokio::test]

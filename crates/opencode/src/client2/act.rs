@@ -68,6 +68,9 @@ pub struct NewFile {
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Where the text mentions it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mention: Option<Mention>,
 }
 
 /// An agent that a prompt names.
@@ -75,6 +78,35 @@ pub struct NewFile {
 pub struct NamedAgent {
     /// Its name.
     pub name: String,
+    /// Where the text mentions it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mention: Option<Mention>,
+}
+
+/// Where a text mentions something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mention {
+    /// Its first character; UTF-16 is assumed, in which the official clients count.
+    pub start: usize,
+    /// The character after it.
+    pub end: usize,
+    /// The mention itself.
+    pub text: String,
+}
+
+/// A command with its text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NewCommand<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The text behind its name.
+    pub text: &'a str,
+    /// Files, which the service reads in.
+    #[serde(skip_serializing_if = "<[NewFile]>::is_empty")]
+    pub files: &'a [NewFile],
+    /// When what it makes is delivered; without it the service steers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
 }
 
 /// From where on messages are taken back.
@@ -98,6 +130,19 @@ impl<'a> NewPrompt<'a> {
             agents: &[],
             delivery,
             resume: None,
+        }
+    }
+}
+
+impl<'a> NewCommand<'a> {
+    /// A command with a text alone.
+    #[must_use]
+    pub fn of(name: &'a str, text: &'a str) -> Self {
+        Self {
+            name,
+            text,
+            files: &[],
+            delivery: None,
         }
     }
 }
@@ -371,17 +416,13 @@ impl Client {
             .await
     }
 
-    /// `POST /api/session/{id}/command`: runs a command's code at once, then sends what it makes of the text.
+    /// `POST /api/session/{id}/command`: runs a command's code at once, then sends what it makes of the text. It has no id: after an
+    /// unclear end nobody knows whether it arrived.
     ///
     /// # Errors [`Tag::CommandNotFound`](super::Tag::CommandNotFound); any [`Error`].
-    pub async fn command(&self, id: &SessionId, name: &str, text: &str) -> Result<(), Error> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            name: &'a str,
-            text: &'a str,
-        }
+    pub async fn command(&self, id: &SessionId, command: &NewCommand<'_>) -> Result<(), Error> {
         let request = self.request(Method::POST, &["session", id.as_str(), "command"]);
-        self.order(with_body(request, &Body { name, text })).await
+        self.order(with_body(request, command)).await
     }
 
     /// `GET /api/fs/find`: files of a folder by parts of their paths, as JSON.

@@ -97,7 +97,11 @@ struct Cursor {
 
 /// `location[directory]`, as which a folder is named.
 pub(super) fn at(request: RequestBuilder, directory: &str) -> RequestBuilder {
-    request.query(&[("location[directory]", directory)])
+    match directory {
+        // The folder of the process itself.
+        "" => request,
+        directory => request.query(&[("location[directory]", directory)]),
+    }
 }
 
 fn from_value<T: FromRaw>(raw: &RawValue) -> Option<T> {
@@ -175,7 +179,20 @@ impl Client {
         id: &SessionId,
         cursor: Option<&str>,
     ) -> Result<Page<Message>, Error> {
-        let mut query = vec![("limit", MESSAGES_PAGE.to_string())];
+        self.messages_up_to(id, MESSAGES_PAGE, cursor).await
+    }
+
+    /// As [`messages`](Self::messages), with this number of them at most.
+    ///
+    /// # Errors As [`messages`](Self::messages).
+    pub async fn messages_up_to(
+        &self,
+        id: &SessionId,
+        most: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<Message>, Error> {
+        let most = most.clamp(1, MESSAGES_PAGE);
+        let mut query = vec![("limit", most.to_string())];
         // A cursor excludes the order.
         query.push(match cursor {
             Some(cursor) => ("cursor", cursor.to_owned()),

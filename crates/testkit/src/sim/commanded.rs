@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hub::command::port;
-use hub::command::port::{PermissionReply, ServerError, SessionFound};
-use hub::ingest::dialect::{self, Dialect};
+use hub::command::port::{
+    Capabilities, IdForm, NewCommand, NewContent, NewMessage, NewPart, NewShell, PermissionReply,
+    ServerError, SessionFound,
+};
+use hub::ingest::dialect;
 use model::ids::{InstanceId, SessionId};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::core::{Invariant, lock};
@@ -107,8 +109,16 @@ impl Line {
 }
 
 impl port::Server for Line {
-    fn dialect(&self) -> Dialect {
-        Dialect::V1
+    fn product(&self) -> &'static str {
+        "OpenCode 1"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::V1
+    }
+
+    fn ids(&self) -> IdForm {
+        IdForm::Sorted
     }
 
     fn at(&self, _directory: &str) -> Self {
@@ -136,35 +146,25 @@ impl port::Server for Line {
         .await
     }
 
-    async fn prompt(
-        &self,
-        session: &SessionId,
-        body: &(impl Serialize + Sync),
-    ) -> Result<(), ServerError> {
-        let body = json!(body);
+    async fn prompt(&self, session: &SessionId, message: &NewMessage) -> Result<(), ServerError> {
+        let parts: Vec<Value> = message.parts.iter().map(part).collect();
+        let body = json!({"messageID": message.id, "parts": parts});
         self.exchange(|server| take(server, session.as_str(), &body))
             .await
     }
 
-    async fn command(
-        &self,
-        _session: &SessionId,
-        _body: &(impl Serialize + Sync),
-    ) -> Result<(), ServerError> {
+    async fn command(&self, _session: &SessionId, _new: &NewCommand) -> Result<(), ServerError> {
         // A simulated server has no commands.
         Err(Broken::NotFound.into())
     }
 
-    async fn shell(
-        &self,
-        _session: &SessionId,
-        _body: &(impl Serialize + Sync),
-    ) -> Result<(), ServerError> {
+    async fn shell(&self, _session: &SessionId, _new: &NewShell) -> Result<(), ServerError> {
         Err(Broken::NotFound.into())
     }
 
     async fn reply_permission(
         &self,
+        _session: &SessionId,
         id: &str,
         reply: PermissionReply,
         _message: Option<&str>,
@@ -173,12 +173,17 @@ impl port::Server for Line {
         self.answer(id, "permission.replied", about).await
     }
 
-    async fn reply_question(&self, id: &str, answers: &[Vec<String>]) -> Result<(), ServerError> {
+    async fn reply_question(
+        &self,
+        _session: &SessionId,
+        id: &str,
+        answers: &[Vec<String>],
+    ) -> Result<(), ServerError> {
         let about = json!({"answers": answers});
         self.answer(id, "question.replied", about).await
     }
 
-    async fn reject_question(&self, id: &str) -> Result<(), ServerError> {
+    async fn reject_question(&self, _session: &SessionId, id: &str) -> Result<(), ServerError> {
         self.answer(id, "question.rejected", json!({})).await
     }
 
@@ -202,6 +207,18 @@ fn refused(server: &Server, session: &str, request: &str) {
     };
     let wrong = wrong.map(|why| format!("s{}: {request} is refused: {why}", server.index));
     server.core.check(Invariant::Stopped, wrong);
+}
+
+/// A part in OpenCode's format. The simulation sends texts alone.
+fn part(part: &NewPart) -> Value {
+    let mut fields = match &part.content {
+        NewContent::Text(text) => json!({"type": "text", "text": text}),
+        NewContent::Given(fields) => json!(fields),
+        NewContent::File { url, .. } => json!({"type": "file", "url": url}),
+        NewContent::Agent { name, .. } => json!({"type": "agent", "name": name}),
+    };
+    fields["id"] = json!(part.id);
+    fields
 }
 
 /// A session's folder.

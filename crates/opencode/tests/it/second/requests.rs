@@ -1,7 +1,8 @@
 //! What the client sends, as an independent client of the same contract was recorded to send it.
 
 use opencode::client2::{
-    ArchivedSessions, Client, NewFile, NewPrompt, NewSession, SessionFilter, StageRevert,
+    ArchivedSessions, Client, NewCommand, NewFile, NewPrompt, NewSession, SessionFilter,
+    StageRevert,
 };
 use opencode::wire2::{
     AnswerValue, Decision, Delivery, FormId, FormOwner, InboxId, Location, MessageId, PermissionId,
@@ -85,6 +86,7 @@ async fn prompts_and_what_becomes_of_them() {
         [NewFile {
             uri: "data:image/png;base64,AA==".to_owned(),
             name: Some("a.png".to_owned()),
+            mention: None,
         }],
     );
     let prompt = NewPrompt {
@@ -162,6 +164,6 @@ async fn rows_and_histories() {
             => |c| c.stage_revert(&session(), &stage);
         "DELETE /api/session/ses_1" => |c| c.delete_session(&session());
         r#"POST /api/session/ses_1/shell {"command":"ls"}"# => |c| c.shell(&session(), "ls");
-        r#"POST /api/session/ses_1/command {"name":"x","text":"y"}"# => |c| c.command(&session(), "x", "y");
+        r#"POST /api/session/ses_1/command {"name":"x","text":"y"}"# => |c| c.command(&session(), &NewCommand::of("x", "y"));
     }
 }

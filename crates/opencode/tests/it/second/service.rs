@@ -1,8 +1,8 @@
 //! The client drives the scripted service through everything that it can do.
 
 use opencode::client2::{
-    ArchivedSessions, Error, Found, NewPrompt, NewSession, SessionFilter, StageRevert, Tag,
-    Watermark,
+    ArchivedSessions, Error, Found, NewCommand, NewPrompt, NewSession, SessionFilter, StageRevert,
+    Tag, Watermark,
 };
 use opencode::wire2::{
     self, AnswerValue, Decision, Delivery, Event, FormEvent, FormOwner, FormState, InboxId,
@@ -447,11 +447,14 @@ async fn rows_are_changed_and_seen() {
     );
     stage
         .client
-        .command(&session, "review", "all")
+        .command(&session, &NewCommand::of("review", "all"))
         .await
         .unwrap();
     stage.frames.end(&session).await;
-    let unknown = stage.client.command(&session, "none", "all").await;
+    let unknown = stage
+        .client
+        .command(&session, &NewCommand::of("none", "all"))
+        .await;
     assert_eq!(tag(unknown), Tag::CommandNotFound);
     stage.client.delete_session(&session).await.unwrap();
     assert_eq!(
