@@ -145,9 +145,11 @@ impl ServerSource {
         self.leaves.store(self.launcher.keeps(), Ordering::Relaxed);
     }
 
-    /// Process id of a server started by the hub, once it listens.
+    /// Process id of a server started by the hub, from when it listens until it ends.
     pub fn pid(&self) -> Option<u32> {
-        self.running.try_lock().ok()?.as_ref().map(Running::pid)
+        let running = self.running.try_lock().ok()?;
+        let alive = |server: &&Running| server.exited().now_or_never().is_none();
+        running.as_ref().filter(alive).map(Running::pid)
     }
 
     async fn client(&self) -> Result<Client, UpstreamError> {

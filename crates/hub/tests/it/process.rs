@@ -1,10 +1,13 @@
 //! The process of a server that the hub runs: its output, and what follows when it ends by itself.
 
+use std::time::Duration;
+
 use rustix::process::{Pid, Signal, kill_process};
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::lab::{Lab, launcher};
+use crate::lab::{Lab, SOON, launcher};
 
 /// A hub that runs the scripted server in a folder.
 async fn lab() -> (Lab, String, tempfile::TempDir) {
@@ -72,6 +75,32 @@ async fn a_server_that_ends_by_itself_starts_again_five_times_and_then_when_a_pe
         (&json!(5), &json!(false))
     );
     lab.reached(&instance, "connected").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_ended_is_no_more_named_as_running_while_its_connection_stands() {
+    let (lab, instance, _home) = lab().await;
+    let process = run(&lab, &instance, 1).await;
+    lab.reached(&instance, "connected").await;
+    let pid = i32::try_from(process["pid"].as_u64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    // The state of the hub does not change by this: it is asked again and again.
+    let ended = timeout(SOON, async {
+        loop {
+            let process = lab.get(&format!("{instance}/process")).await.good();
+            if process["pid"].is_null() {
+                return process;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let ended = ended.await.expect("its end is shown");
+    assert_eq!(ended["end"], "was ended by signal 9", "{ended}");
+    assert_eq!((&ended["ends"], &ended["run"]), (&json!(1), &json!(1)));
+    let lines = ended["lines"].to_string();
+    assert!(lines.contains("listening on"), "{lines}");
+    let link = lab.get(&instance).await.good();
+    assert_eq!(link["status"], "connected", "the connection goes elsewhere");
 }
 
 #[tokio::test(flavor = "multi_thread")]

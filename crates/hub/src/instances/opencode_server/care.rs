@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use futures_util::FutureExt;
 use model::state::ReasonKind;
 use tokio::time::Instant;
 
@@ -49,6 +50,8 @@ impl ServerSource {
         };
         let running = self.running.try_lock().ok();
         let running = running.as_ref().and_then(|running| running.as_ref());
+        // A server that has ended stays here until the next connection is made.
+        let unnoted = running.and_then(|server| server.exited().now_or_never());
         let care = self.care();
         let from = if run == care.run { from } else { 0 };
         let printed = match (running, &care.last) {
@@ -56,15 +59,18 @@ impl ServerSource {
             (None, Some((_, printed))) => printed.clone().from(from),
             (None, None) => Printed::default(),
         };
+        let end = match (running, unnoted, &care.last) {
+            (Some(_), exit, _) => exit,
+            (None, _, Some((exit, _))) => Some(*exit),
+            (None, _, None) => None,
+        };
+        let alive = running.filter(|_| unnoted.is_none());
         Some(ServerProcess {
-            pid: running.map(Running::pid),
-            kept: running.is_some_and(Running::is_kept),
+            pid: alive.map(Running::pid),
+            kept: alive.is_some_and(Running::is_kept),
             run: care.run,
-            ends: care.restarts.total(),
-            end: match (running, &care.last) {
-                (None, Some((exit, _))) => Some(exit.to_string()),
-                _ => None,
-            },
+            ends: care.restarts.total() + u64::from(unnoted.is_some()),
+            end: end.map(|exit| exit.to_string()),
             paused: care.restarts.paused(Instant::now()).is_some(),
             printed,
         })
