@@ -471,6 +471,7 @@ fn whole(state: &State, renderer: &Renderer, instance: &InstanceId) {
             found: &[],
             settings: &page::Settings::default(),
             inspect: false,
+            adds: true,
             drafted: None,
         };
         let seen = view::delta(state, &look, Rev(0));

@@ -112,7 +112,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("desk", &["panes.ts", "permalink.ts", "turn.ts"]),
     ("verify", &["verify.ts", "debug.ts", "output.ts"]),
     ("parallel", &["parallel.ts"]),
-    ("forms", &["forms.ts"]),
+    ("forms", &["folders.ts", "launch.ts", "forms.ts"]),
     ("changes", &["changes.ts"]),
     ("staging", &["staging.ts"]),
     ("remarks", &["remarks.ts"]),

@@ -4,9 +4,11 @@
 
 mod access;
 mod acts;
+mod folders;
 mod log;
 mod push;
 mod reports;
+mod restart;
 mod review;
 mod shapes;
 mod worktrees;
@@ -31,6 +33,7 @@ pub(crate) use acts::{
     AskedQuestion, Choices, Fork, OneQuestion, Parallel, ParallelChoice, ParallelRun,
     ParallelStart, QuestionAnswer, SessionChange, StopOutcomes,
 };
+pub(crate) use folders::{FolderLevel, InstanceChange, ListedFolder};
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use push::{NewTarget, Recipient};
 pub(crate) use reports::{
@@ -270,13 +273,6 @@ impl Api {
     pub(crate) async fn journal(&self) -> Result<JournalHealth, Fault> {
         let health: Health = self.get(&["health"], &[]).await?;
         Ok(health.journal)
-    }
-
-    /// Sets whether what an instance says is stored.
-    pub(crate) async fn set_journal(&self, instance: &str, kept: bool) -> Result<Instance, Fault> {
-        let change = serde_json::json!({"journal": kept});
-        let request = self.request(Method::PATCH, &["instances", instance]);
-        self.answer(request.json(&change)).await
     }
 
     /// Makes a session.

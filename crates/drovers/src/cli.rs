@@ -15,6 +15,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod export;
+mod folder;
 mod fork;
 mod journal;
 mod link;
@@ -32,6 +33,7 @@ mod question;
 mod remote;
 mod rename;
 mod replay;
+mod restart;
 mod resume;
 mod rm;
 mod search;
@@ -57,6 +59,7 @@ use clap_complete::env::CompleteEnv;
 use hub::datadir::DataDir;
 
 use crate::fault::{EXIT_CODES, Fault};
+use crate::serving::{self, Ended};
 use crate::{complete, limits, out};
 use configuration::{Configuration, Key, Source, Value};
 use logging::LogFormat;
@@ -176,6 +179,7 @@ enum Command {
     Show(show::ShowArgs),
     Diff(diff::DiffArgs),
     Worktree(worktree::WorktreeArgs),
+    Folder(folder::FolderArgs),
     Tail(tail::TailArgs),
     Export(export::ExportArgs),
     Journal(journal::JournalArgs),
@@ -201,6 +205,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Service(service::ServiceArgs),
+    Restart(restart::RestartArgs),
     Continue(resume::ContinueArgs),
     Check(check::CheckArgs),
     Open(open::OpenArgs),
@@ -231,6 +236,7 @@ impl Command {
 
 /// Does what the command line says.
 pub(crate) fn run() -> ExitCode {
+    serving::remember_program();
     if complete::is_asked()
         && let Some(path) = Configuration::load(None).path_of("data_dir")
     {
@@ -273,7 +279,11 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args, Cli::command()),
         Command::Open(args) => run_async(open::find(args, &setting))?.become_client(),
-        Command::Up(args) => run_async(up::run(args, &setting)),
+        Command::Up(args) => match run_async(up::run(args, &setting))? {
+            Ended::Over => Ok(()),
+            Ended::Replaced(successor) => successor.run(),
+        },
+        Command::Restart(args) => run_async(restart::run(args, &setting)),
         Command::Demo(args) => run_async(demo::run(args, &setting)),
         Command::Ls(args) => run_async(ls::run(&args, &setting)),
         Command::New(args) => run_async(new::run(args, &setting)),
@@ -281,6 +291,7 @@ fn answer(cli: Cli) -> Result<(), Fault> {
         Command::Show(args) => run_async(show::run(args, &setting)),
         Command::Diff(args) => run_async(diff::run(args, &setting)),
         Command::Worktree(args) => run_async(worktree::run(args, &setting)),
+        Command::Folder(args) => run_async(folder::run(args, &setting)),
         Command::Search(args) => run_async(search::run(args, &setting)),
         Command::Since(args) => run_async(since::run(args, &setting)),
         Command::Usage(args) => run_async(usage::run(args, &setting)),

@@ -99,3 +99,6 @@ pub(crate) const USAGE_SESSIONS: usize = 20;
 pub(crate) const BUNDLE_LINE_BYTES: u64 = 64 << 20;
 /// Time between two looks at what a server printed, with `drovers logs --follow`.
 pub(crate) const OUTPUT_AGAIN: Duration = Duration::from_millis(500);
+
+/// Time for a hub that restarts to end and to be ready again. After it the command fails and says what to do.
+pub(crate) const RESTART: Duration = Duration::from_secs(60);

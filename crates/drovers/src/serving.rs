@@ -3,6 +3,7 @@
 //! Every shutdown is graceful: viewers' streams end first, then the servers that the hub started.
 
 mod reach;
+mod successor;
 
 use std::io;
 use std::path::Path;
@@ -26,6 +27,7 @@ use crate::fault::Fault;
 use crate::{limits, out};
 use reach::Listeners;
 pub(crate) use reach::{Reach, Wanted};
+pub(crate) use successor::{Ended, RESTARTED, Successor, remember_program, restarted_at};
 
 /// The command that this program gives itself: see [`hub::workspace::guard`].
 pub(crate) const GUARD: &str = "guard";
@@ -36,6 +38,8 @@ pub(crate) struct Serving {
     url: Url,
     signals: Signals,
     cancel: CancellationToken,
+    /// Cancelled once somebody asks for a restart.
+    restart: CancellationToken,
     server: JoinHandle<io::Result<()>>,
     /// Last, so that the lock is held until all else has ended.
     dir: DataDir,
@@ -96,6 +100,17 @@ fn raise_open_files() {
     }
 }
 
+/// What a hub is to people: notices about it, and whether they can restart it.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    /// True if it can be replaced by another process.
+    pub(crate) restarts: bool,
+    /// Those that hold until the hub ends.
+    pub(crate) always: Vec<Arc<str>>,
+    /// One that holds as long as there is no instance.
+    pub(crate) while_empty: Option<Arc<str>>,
+}
+
 impl Serving {
     /// Starts a hub and tells where it listens, on one line of stdout and in its data directory.
     ///
@@ -105,7 +120,7 @@ impl Serving {
         mut dir: DataDir,
         reach: Reach,
         options: HubOptions,
-        notices: Vec<Arc<str>>,
+        notices: Notices,
         asks: Asks,
     ) -> Result<Self, Fault> {
         raise_open_files();
@@ -116,9 +131,12 @@ impl Serving {
         let address = inside.local_addr().map_err(Fault::cannot_start)?;
         let url = Url::parse(&format!("http://{address}")).map_err(Fault::cannot_start)?;
         let access = asks.access(&dir, &options)?;
+        let restart = CancellationToken::new();
         let options_of_http = Options {
             access: access.clone(),
-            notices,
+            notices: notices.always,
+            while_empty: notices.while_empty,
+            restart: notices.restarts.then(|| restart.clone()),
         };
         let hub = Hub::start(&dir, options)
             .await
@@ -134,6 +152,7 @@ impl Serving {
             url,
             signals,
             cancel,
+            restart,
             server,
             dir,
         };
@@ -165,21 +184,22 @@ impl Serving {
         Api::at(self.url.clone(), Keyring::command_line(self.dir.path()))
     }
 
-    /// Serves until a signal asks it to end, then ends. A second signal cuts the end short: what is still left of its
+    /// Serves until a signal asks it to end, or somebody to restart, then ends. A second signal cuts the end short: what is still left of its
     /// servers is then for their guards to end.
     ///
     /// # Errors
     /// The listener failed.
-    pub(crate) async fn until_asked_to_end(mut self) -> Result<(), Fault> {
+    pub(crate) async fn until_asked_to_end(mut self) -> Result<Ended, Fault> {
         let served = tokio::select! {
             () = self.signals.next() => None,
+            () = self.restart.cancelled() => None,
             served = &mut self.server => Some(served),
             why = self.hub.failed() => return self.give_up(&why).await,
         };
         if let Some(served) = served {
             self.hub.shutdown().await;
             return match served {
-                Ok(Ok(())) => Ok(()),
+                Ok(Ok(())) => Ok(Ended::Over),
                 Ok(Err(error)) => Err(Fault::failed(format!("the hub stopped serving: {error}"))),
                 Err(error) => Err(Fault::failed(format!("the hub failed: {error}"))),
             };
@@ -190,13 +210,16 @@ impl Serving {
             _ended = tokio::time::timeout(limits::END, end) => {}
             () = self.signals.next() => {}
         }
-        Ok(())
+        Ok(match self.restart.is_cancelled() {
+            true => Ended::Replaced(Successor::of(self.url)),
+            false => Ended::Over,
+        })
     }
 }
 
 impl Serving {
     /// Ends a hub after a fatal error. Viewers are notified first; servers that the hub started end with it.
-    async fn give_up(self, why: &str) -> Result<(), Fault> {
+    async fn give_up(self, why: &str) -> Result<Ended, Fault> {
         self.cancel.cancel();
         let end = async { tokio::join!(self.server, self.hub.shutdown()) };
         let _ended = tokio::time::timeout(limits::END, end).await;

@@ -14,6 +14,7 @@ mod documents;
 mod ending;
 mod export;
 mod files;
+mod folders;
 mod fragments;
 mod health;
 mod history;
@@ -37,6 +38,7 @@ mod prompts;
 mod push;
 mod questions;
 mod queue;
+mod restart;
 mod resume;
 mod review;
 mod search;
@@ -82,6 +84,10 @@ pub struct Options {
     pub access: Access,
     /// Notices about this hub for people: a fact each, and the next step.
     pub notices: Vec<Arc<str>>,
+    /// A notice of the same kind that holds as long as there is no instance.
+    pub while_empty: Option<Arc<str>>,
+    /// Is cancelled once somebody asks for a restart; `None` where nothing restarts the hub then.
+    pub restart: Option<CancellationToken>,
 }
 
 /// Serves until cancelled; then open requests may complete, for [`limits::LAST_REQUESTS`] at most.
@@ -309,12 +315,14 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(health::ready))
         .routes(routes!(metrics::read))
         .routes(routes!(discover::read))
+        .routes(routes!(restart::restart))
         .routes(routes!(settings::read, settings::change))
         .routes(routes!(index::read))
         .routes(routes!(since::read))
         .routes(routes!(search::read))
         .routes(routes!(usage::read))
         .routes(routes!(instances::list, instances::add))
+        .routes(routes!(folders::list, folders::make))
         .routes(routes!(
             instances::read,
             instances::change,

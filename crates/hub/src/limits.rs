@@ -800,3 +800,12 @@ pub const PUSH_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a token for push services is valid. Each request has a new one.
 pub const PUSH_TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Time for the disk to list a folder that a person chooses. After it the list is refused.
+pub const FOLDER_WAIT: Duration = Duration::from_secs(10);
+
+/// Earlier launch options of a folder whose values stay hidden in what its server prints. Older ones are no longer hidden.
+pub const LAUNCHES_HIDDEN: usize = 8;
+
+/// The highest place that a person gives an instance among the others. A higher one is refused.
+pub const INSTANCE_ORDER: u32 = 9999;

@@ -7,16 +7,19 @@
 mod origin;
 mod stored;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use model::ids::InstanceId;
+use model::state::{Colour, Label};
 use rand::seq::IndexedRandom;
 
 use crate::datadir::{DataDir, put_aside, write_private};
 use crate::limits;
-use crate::workspace::{Folder, FolderError, Untrusted};
+use crate::secret::Secret;
+use crate::workspace::{Folder, FolderError, LaunchError, LaunchOptions, Untrusted};
 
 pub use origin::{Login, Origin, Server, ServerUrl, ServerUrlError};
 
@@ -33,6 +36,73 @@ pub struct Instance {
     pub origin: Origin,
     /// True if its events are stored in the journal.
     pub journal: bool,
+    /// Colour that a person gave it.
+    pub colour: Option<Colour>,
+    /// Place that a person gave it: lower numbers come first, then all without one.
+    pub order: Option<u32>,
+    /// How its server is started. Empty for a server that runs elsewhere.
+    pub launch: LaunchOptions,
+}
+
+impl Instance {
+    /// What people see of it.
+    pub fn label(&self) -> Label {
+        Label {
+            name: self.name.as_str().into(),
+            colour: self.colour,
+            order: self.order,
+        }
+    }
+}
+
+/// A change of an instance. What is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct InstanceChange {
+    /// Whether its events are stored from now on.
+    pub journal: Option<bool>,
+    /// Another name; an empty one is that of its folder or address.
+    pub name: Option<String>,
+    /// Another colour, or none.
+    pub colour: Option<Option<Colour>>,
+    /// Another place, or none.
+    pub order: Option<Option<u32>>,
+    /// Variables with new values, or without one to remove them.
+    pub env: BTreeMap<String, Option<Secret>>,
+    /// Other arguments.
+    pub args: Option<Vec<String>>,
+    /// Another program, or the hub's.
+    pub opencode: Option<Option<PathBuf>>,
+}
+
+/// The reason why an instance cannot be changed. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// A server cannot be started so.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The registry cannot be saved.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl InstanceChange {
+    /// The launch options that it makes of these.
+    fn launch(&self, before: &LaunchOptions) -> LaunchOptions {
+        let mut launch = before.clone();
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => launch.env.insert(name.clone(), value.clone()),
+                None => launch.env.remove(name),
+            };
+        }
+        if let Some(args) = &self.args {
+            launch.args.clone_from(args);
+        }
+        if let Some(program) = &self.opencode {
+            launch.opencode.clone_from(program);
+        }
+        launch
+    }
 }
 
 /// The result of adding an instance.
@@ -229,6 +299,9 @@ impl Registry {
             name: self.free_name(&name),
             origin,
             journal: true,
+            colour: None,
+            order: None,
+            launch: LaunchOptions::default(),
         };
         let mut instances = self.instances.clone();
         instances.push(instance.clone());
@@ -276,19 +349,42 @@ impl Registry {
         self.commit_all(self.instances.clone(), self.recent.clone(), purging)
     }
 
-    /// Sets whether the events of an instance are stored. False if it does not exist. Blocks on the disk.
+    /// Changes an instance; gives it as it is then, or `None` if it does not exist. Blocks on the disk.
     ///
-    /// # Errors The disk reports an error.
-    pub fn set_journal(&mut self, id: &InstanceId, kept: bool) -> Result<bool, RegistryError> {
-        let mut instances = self.instances.clone();
-        let Some(instance) = instances.iter_mut().find(|instance| instance.id == *id) else {
-            return Ok(false);
+    /// # Errors A server cannot be started so, or the disk reports an error.
+    pub fn change(
+        &mut self,
+        id: &InstanceId,
+        change: &InstanceChange,
+    ) -> Result<Option<Instance>, ChangeError> {
+        let Some(at) = self.instances.iter().position(|known| known.id == *id) else {
+            return Ok(None);
         };
-        if instance.journal != kept {
-            instance.journal = kept;
+        let mut changed = self.instances[at].clone();
+        changed.journal = change.journal.unwrap_or(changed.journal);
+        changed.colour = change.colour.unwrap_or(changed.colour);
+        changed.order = change.order.unwrap_or(changed.order);
+        if let Some(name) = &change.name {
+            let name = Some(tidy(name)).filter(|name| !name.is_empty());
+            let name = name.unwrap_or_else(|| tidy(&changed.origin.default_name()));
+            if name != changed.name {
+                changed.name = self.free_name(&name);
+            }
+        }
+        let launch = change.launch(&changed.launch);
+        if launch != changed.launch {
+            if !matches!(changed.origin, Origin::Folder(_)) {
+                return Err(LaunchError::Elsewhere.into());
+            }
+            launch.check()?;
+            changed.launch = launch;
+        }
+        if changed != self.instances[at] {
+            let mut instances = self.instances.clone();
+            instances[at] = changed.clone();
             self.commit(instances, self.recent.clone())?;
         }
-        Ok(true)
+        Ok(Some(changed))
     }
 
     /// Recently used folders, newest first. They may not exist any more: see [`crate::workspace::folders::offer`].

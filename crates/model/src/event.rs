@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::facts::{
-    Catalog, Clash, Failure, Halt, LinkStatus, MessageInfo, Origin, Outcome, OverLimit, Parallel,
-    Part, Permission, PromptQueue, Question, RunStatus, SessionInfo, Todos, Usage,
+    Catalog, Clash, Failure, Halt, Label, LinkStatus, MessageInfo, Origin, Outcome, OverLimit,
+    Parallel, Part, Permission, PromptQueue, Question, RunStatus, SessionInfo, Todos, Usage,
 };
 use crate::ids::{InstanceId, MessageId, ParallelId, PartId, PermissionId, QuestionId, SessionId};
 use crate::text::{Delta, OpenText};
@@ -24,6 +24,8 @@ pub enum Event {
         /// Address or folder of the server.
         origin: Origin,
     },
+    /// A person gave an instance another name, colour or place.
+    Labelled(Label),
     /// An instance is gone, with everything under it.
     InstanceRemoved,
     /// Link event of the supervisor.

@@ -4,6 +4,7 @@ mod answered;
 mod clash;
 mod content;
 mod info;
+mod label;
 mod link;
 mod parallel;
 mod prompts;
@@ -25,6 +26,7 @@ pub use info::{
     RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState,
     UNTITLED,
 };
+pub use label::{Colour, Label};
 pub use link::{Link, LinkStatus, Reason, ReasonKind};
 pub use parallel::{Parallel, ParallelRun};
 pub use prompts::{PromptQueue, QueueHold, WaitingPrompt};

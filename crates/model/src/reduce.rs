@@ -49,6 +49,7 @@ pub fn reduce(state: &mut State, addressed: Addressed) -> Vec<Effect> {
     match event {
         Event::InstanceAdded { name, origin } => instance::add(state, rev, id, at, name, origin),
         Event::InstanceRemoved => instance::remove(state, rev, &id),
+        Event::Labelled(label) => instance::label(state, rev, &id, label),
         event => return fold(state, rev, &id, at, event),
     }
     Vec::new()
@@ -184,7 +185,7 @@ impl Fold<'_> {
         self.instance.asked.note(&event);
         self.wake_snoozed();
         match event {
-            Event::InstanceAdded { .. } | Event::InstanceRemoved => {}
+            Event::InstanceAdded { .. } | Event::InstanceRemoved | Event::Labelled(_) => {}
             Event::Link(status) => self.link(status),
             Event::Version(version) => self.version(version),
             Event::Clock { ahead } => self.clock(ahead),

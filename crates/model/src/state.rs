@@ -17,12 +17,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use crate::facts::{
-    AgentInfo, Answered, AnsweredLately, Catalog, Changes, Clash, ClashKind, Content, ErrorKind,
-    ExpiredRequest, Failure, File, Halt, Link, LinkStatus, Measure, MessageInfo, ModelInfo,
-    ModelRef, Origin, Outcome, OverLimit, Parallel, ParallelRun, Part, PartKind, Permission,
-    PermissionRequest, Picture, Piece, PromptQueue, Question, QuestionItem, QuestionOption,
-    QueueHold, Reason, ReasonKind, Request, Role, RunStatus, SessionInfo, Todo, TodoState, Todos,
-    Tokens, Tool, ToolCall, ToolEnd, ToolState, UNTITLED, Unshowable, Usage, WaitingPrompt,
+    AgentInfo, Answered, AnsweredLately, Catalog, Changes, Clash, ClashKind, Colour, Content,
+    ErrorKind, ExpiredRequest, Failure, File, Halt, Label, Link, LinkStatus, Measure, MessageInfo,
+    ModelInfo, ModelRef, Origin, Outcome, OverLimit, Parallel, ParallelRun, Part, PartKind,
+    Permission, PermissionRequest, Picture, Piece, PromptQueue, Question, QuestionItem,
+    QuestionOption, QueueHold, Reason, ReasonKind, Request, Role, RunStatus, SessionInfo, Todo,
+    TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState, UNTITLED, Unshowable, Usage,
+    WaitingPrompt,
 };
 pub use activity::{Activity, Circle, Circles, Phase, RunningTool};
 pub use asked::{DuringRead, EarlyStatus, FoldersAsked};
@@ -92,6 +93,10 @@ pub struct Instance {
     pub id: InstanceId,
     /// Shown to people.
     pub name: Arc<str>,
+    /// Colour that a person gave it.
+    pub colour: Option<Colour>,
+    /// Place that a person gave it: lower numbers come first, then all without one.
+    pub order: Option<u32>,
     /// Folder or address of the server.
     pub origin: Origin,
     /// Link to the server.
@@ -156,6 +161,11 @@ impl Instance {
     /// True while the shown state is live.
     pub fn is_live(&self) -> bool {
         self.link.status == LinkStatus::Connected
+    }
+
+    /// Its place among the others: by the number that a person gave, then by name.
+    pub fn place(&self) -> (u32, &str, &InstanceId) {
+        (self.order.unwrap_or(u32::MAX), &self.name, &self.id)
     }
 
     /// True if the server has older sessions that are not loaded.

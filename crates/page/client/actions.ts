@@ -122,7 +122,8 @@ const listed: [ActionPlace, Row[]][] = [
     ["Needs you", "g n", focusNeeds],
     ["List of keys", "?", () => openDialog("help")],
     ["Settings", ",", () => later("settings").then((own) => own.openSettings())],
-    ["Add an instance", "+", () => openDialog("add")],
+    ["Add an instance", "+", () => openDialog("add"), { applies: () => byId("add") !== null }],
+    ["Continue on phone", "", () => later("settings").then((own) => own.openPairing(location.pathname))],
     ["All instances", "I", () => menu()],
     ["Event inspector", "i", () => later("inspect").then((own) => own.toggleInspector())],
     ["Instance by its place", "1, 2, 3, 4, 5, 6, 7, 8, 9", (event) => event && instanceAt(Number(event.key)), { written: "1–9" }],
@@ -135,6 +136,7 @@ const listed: [ActionPlace, Row[]][] = [
       if (!(await own.openSince(now() - 8 * 3_600_000))) hint("Nothing happened in the last 8 hours.");
     })],
     ["Stop everything", "", () => later("forms").then((own) => own.stopEverything())],
+    ["Name, colour and start", "", () => later("forms").then((own) => own.openLaunch()), { applies: () => inInstance() && byId("add") !== null }],
     ["Remove this instance", "", removeFront, { applies: inInstance }],
     presses("Reconnect", "[data-url$='/reconnect']"),
     presses("Continue all interrupted sessions", "[data-do=continue-all]"),

@@ -10,9 +10,9 @@ import { t } from "./words";
 export function openDialog(id: string): void {
   const dialog = byId<HTMLDialogElement>(id);
   if (!dialog || dialog.open) return;
-  if (id !== "help") return dialog.showModal();
-  void later("palette").then((own) => {
-    own.listKeys();
+  const filled = id === "add" ? later("forms").then((own) => own.browseFolders(dialog)) : id === "help" ? later("palette").then((own) => own.listKeys()) : null;
+  if (!filled) return dialog.showModal();
+  void filled.then(() => {
     if (!dialog.open) dialog.showModal();
   });
 }

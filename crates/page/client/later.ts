@@ -17,7 +17,7 @@ interface Chunks {
   complete: typeof import("./complete");
   picker: typeof import("./picker");
   queue: typeof import("./queue") & typeof import("./held");
-  forms: typeof import("./forms");
+  forms: typeof import("./forms") & typeof import("./folders") & typeof import("./launch");
   beside: typeof import("./beside") & typeof import("./copying") & typeof import("./compose") & typeof import("./away");
   notify: typeof import("./notify") & typeof import("./phone") & typeof import("./push");
   parallel: typeof import("./parallel");

@@ -83,6 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             found: &[],
             settings: &page::Settings::default(),
             inspect: false,
+            adds: true,
             drafted: None,
         };
         let html = speak(language, || {

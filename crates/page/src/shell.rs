@@ -43,6 +43,8 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     /// True for the page of the event inspector.
     pub inspect: bool,
+    /// True if the reader may add instances.
+    pub adds: bool,
     /// When the draft of the prompt in front was written last: a page that has it asks for nothing. `None` without a prompt.
     pub drafted: Option<Timestamp>,
 }
@@ -104,6 +106,7 @@ pub(crate) fn document(
         recent,
         notices: context.notices,
         found: context.found,
+        adds: context.adds,
         messages,
         runs,
     };
@@ -132,7 +135,7 @@ pub(crate) fn document(
             ul #notes aria-label=(t("Notes")) aria-live="polite" hidden {}
             footer #bar aria-label=(t("Keys")) {}
             p #hint role="status" hidden {}
-            (dialogs::dialogs(recent, context.version))
+            (dialogs::dialogs(context.version, context.adds))
             (menus::menus())
             p #said.hear role="status" {}
         }
@@ -198,6 +201,7 @@ struct Page<'a> {
     recent: &'a [Arc<str>],
     notices: &'a [Notice],
     found: &'a [FoundServer],
+    adds: bool,
     messages: &'a [String],
     /// The messages of each run that is compared.
     runs: &'a [String],
@@ -216,7 +220,9 @@ impl Page<'_> {
                 a.brand href="/" aria-label=(t("Drovers: overview")) title=(t("Overview (g o)")) { "Drovers" }
                 button.icon type="button" data-do="menu" aria-expanded="false" aria-label=(t("All instances")) title=(t("All instances (I)")) { "▾" }
                 (self.region("tabs"))
-                button.icon type="button" data-do="dialog" data-dialog="add" aria-label=(t("Add an instance")) title=(t("Add an instance (+)")) { "+" }
+                @if self.adds {
+                    button.icon type="button" data-do="dialog" data-dialog="add" aria-label=(t("Add an instance")) title=(t("Add an instance (+)")) { "+" }
+                }
                 button.icon type="button" data-do="palette" aria-label=(t("Command palette")) title=(t("Command palette (Ctrl+K)")) { "⌕" }
                 button.icon type="button" data-do="settings" aria-label=(t("Settings")) title=(t("Settings (,)")) { "⚙" }
                 button.icon type="button" data-do="dialog" data-dialog="help" aria-label=(t("Keys")) title=(t("Keys (?)")) { "?" }
@@ -330,20 +336,23 @@ impl Page<'_> {
                 h1 {
                     @if unknown { (t("This instance does not exist.")) }
                     @else if rows { (t("More on this machine")) }
+                    @else if !self.adds { (t("No session yet.")) }
                     @else if any { (t("No session yet. Choose an instance above, or open a folder.")) }
                     @else { (t("Open a folder to start.")) }
                 }
-                @if !self.recent.is_empty() {
+                @if self.adds && !self.recent.is_empty() {
                     ul.folders {
                         @for folder in self.recent {
                             li { button type="button" data-do="folder" data-folder=(folder) { (folder) } }
                         }
                     }
                 }
-                (found(self.found))
-                p {
-                    button.main type="button" data-do="dialog" data-dialog="add" { (t("Open a folder or attach a server")) }
-                    " " kbd { "+" }
+                @if self.adds {
+                    (found(self.found))
+                    p {
+                        button.main type="button" data-do="dialog" data-dialog="add" { (t("Open a folder or attach a server")) }
+                        " " kbd { "+" }
+                    }
                 }
                 p.problem role="alert" hidden {}
             }

@@ -37,6 +37,7 @@ fn document(state: &State, look_at: &Viewport) -> String {
         found: &[],
         settings: &crate::Settings::default(),
         inspect: false,
+        adds: true,
         drafted: None,
     };
     Renderer::new().document(&delta(state, look_at, Rev(0)), &context)
@@ -568,6 +569,7 @@ fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
         found: &found,
         settings: &crate::Settings::default(),
         inspect: false,
+        adds: true,
         drafted: None,
     };
     let home = Renderer::new().document(

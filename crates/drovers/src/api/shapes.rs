@@ -7,6 +7,8 @@ use std::fmt;
 use opencode::Raw;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::folders::Launch;
+
 /// An object that was understood in part, and is printed whole.
 macro_rules! kept {
     ($name:ident, $known:ident) => {
@@ -68,6 +70,15 @@ pub(crate) struct KnownInstance {
     /// Milliseconds by which its server's clock is ahead of the hub's.
     #[serde(default)]
     pub(crate) clock_ahead: i64,
+    /// The colour that a person gave it.
+    #[serde(default)]
+    pub(crate) colour: Option<String>,
+    /// Its place among the others.
+    #[serde(default)]
+    pub(crate) order: Option<u32>,
+    /// How its server is started, where the hub starts it.
+    #[serde(default)]
+    pub(crate) launch: Option<Launch>,
 }
 
 /// State of the hub's link to a server.

@@ -15,13 +15,14 @@ use etcetera::BaseStrategy;
 use hub::access::Listen;
 
 use crate::fault::Fault;
+use crate::serving::RESTARTED;
 pub(crate) use keys::{KEYS, Key};
 
 /// The environment variable that names the file.
 pub(crate) const FILE_VARIABLE: &str = "DROVERS_CONFIG";
 
 /// Variables that are read and are no options.
-pub(crate) const OTHER_VARIABLES: [(&str, &str); 6] = [
+pub(crate) const OTHER_VARIABLES: [(&str, &str); 7] = [
     (
         FILE_VARIABLE,
         "path of the configuration file, as `--config`",
@@ -37,6 +38,10 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 6] = [
     (
         "DROVERS_TOKEN",
         "token to show the hub instead of the command line's own; never in a file",
+    ),
+    (
+        RESTARTED,
+        "address of the hub that this one takes the place of; set by `drovers restart` alone",
     ),
     ("RUST_LOG", "filter of the log, before `log_level`"),
     ("NO_COLOR", "no colours, if it is not empty"),

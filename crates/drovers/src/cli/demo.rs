@@ -27,7 +27,7 @@ use super::Setting;
 use super::up::StartOptions;
 use crate::api::Api;
 use crate::fault::Fault;
-use crate::serving::{self, Serving};
+use crate::serving::{self, Notices, Serving};
 use crate::{limits, out};
 use stage::Stage;
 
@@ -78,7 +78,11 @@ pub(crate) async fn run(args: DemoArgs, setting: &Setting) -> Result<(), Fault> 
         ..HubOptions::new(launcher)
     };
     let notice = "This is a demo: the agents follow a script, and everything is deleted when the demo ends. Send them any prompt";
-    let (notices, asks) = (vec![Arc::from(notice)], args.how.asks());
+    let notices = Notices {
+        always: vec![Arc::from(notice)],
+        ..Notices::default()
+    };
+    let asks = args.how.asks();
     let serving = Serving::start(stage.data_dir()?, reach, options, notices, asks).await?;
     let play = Play {
         api: serving.api()?,
@@ -94,7 +98,7 @@ pub(crate) async fn run(args: DemoArgs, setting: &Setting) -> Result<(), Fault> 
     });
     let ended = serving.until_asked_to_end().await;
     playing.abort();
-    ended
+    ended.map(drop)
 }
 
 fn program(args: &DemoArgs) -> Result<Option<PathBuf>, Fault> {

@@ -49,7 +49,8 @@ pub(crate) async fn run(args: JournalArgs, setting: &Setting) -> Result<(), Faul
     };
     match census::thing(&api, &name).await? {
         Target::Instance(instance) => {
-            let changed = api.set_journal(&instance.id, kept == Switch::On).await?;
+            let change = serde_json::json!({"journal": kept == Switch::On});
+            let changed = api.change_instance(&instance.id, &change).await?;
             if args.json {
                 return out::json(&changed);
             }

@@ -10,6 +10,7 @@ use hub::access::{HostName, Listen};
 use hub::datadir::{DataDir, DataDirError};
 use hub::record::journal::Retention;
 use hub::registry::Registry;
+use hub::workspace::browse::FolderFacts;
 use hub::workspace::{Folder, binary};
 use hub::{HubOptions, Keep};
 use opencode::ClientError;
@@ -22,11 +23,19 @@ use super::watch::Watch;
 use crate::api::{Api, Found, Instance, NewInstance};
 use crate::fault::Fault;
 use crate::places::{self, Places};
-use crate::serving::{self, Asks, Reach, Serving, Wanted};
+use crate::serving::{self, Asks, Ended, Notices, Reach, Serving, Wanted, restarted_at};
 use crate::{browser, limits, out, trust};
 
 /// Folder of the data directory with what is needed to find servers again that outlived a hub.
 const KEPT: &str = "kept";
+
+/// Why no server is started in the home folder. The page shows it as well.
+const NOT_AT_HOME: &str = "Drovers was started in your home folder, so it started no OpenCode there: an agent could read and change \
+    all of your files. Open a project on the page, or with `drovers FOLDER`";
+
+/// Why no server is started in a folder that is no project.
+const NO_PROJECT: &str = "Drovers was started in a folder that is not the top of a project, so it started no OpenCode there. Open a \
+    project on the page, or with `drovers FOLDER`; `drovers .` opens this folder all the same";
 
 /// Start the hub and show these folders and servers (the default command)
 ///
@@ -150,6 +159,22 @@ impl StartOptions {
         }
     }
 
+    /// The same for a hub that takes the place of another one: at its address, and without another browser.
+    fn restarted(self) -> Self {
+        let Some(listen) = restarted_at() else {
+            return self;
+        };
+        let is_loopback = self.listen.is_none_or(|listen| listen.is_loopback());
+        Self {
+            listen: match is_loopback && self.behind_proxy.is_empty() && self.tls_cert.is_none() {
+                true => Some(listen),
+                false => self.listen,
+            },
+            no_open: true,
+            ..self
+        }
+    }
+
     /// Where the hub listens.
     ///
     /// # Errors
@@ -196,29 +221,37 @@ fn or<T>(named: Vec<T>, configured: impl FnOnce() -> Vec<T>) -> Vec<T> {
 }
 
 /// Starts a hub, or hands over to the one that runs.
-pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
+pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<Ended, Fault> {
     let configuration = setting.configuration();
-    let how = args.how.clone().completed(configuration);
+    let how = args.how.clone().completed(configuration).restarted();
     let keeps = args.keep_servers || configuration.get("keep_servers") == Some(true);
     let named = program(&how)?;
     let reach = how.reach()?;
     let timeouts = args.watch.timeouts(configuration)?;
     let mut places = Places::read(&args.folders, &args.attach, args.service)?;
     let bare = places.is_empty();
-    if bare {
-        places.folders.extend(project_here());
-    }
+    let nothing_here = match bare {
+        true => project_here(&mut places),
+        false => None,
+    };
     let data_dir = setting.data_dir()?;
     let dir = match take(&data_dir).await? {
         PortTaken::Mine(dir) => dir,
         PortTaken::By(api) => {
             places.ask().await?;
-            return hand_over(&api, &data_dir, places, &args, &how).await;
+            let handed = hand_over(&api, &data_dir, places, &args, &how).await;
+            return handed.map(|()| Ended::Over);
         }
     };
     places.ask().await?;
     warn_without_opencode(&places, &how);
-    let first = is_first(&dir)?;
+    let mut first = is_first(&dir)?;
+    if first.nothing_known {
+        first.notices.while_empty = nothing_here.map(Arc::from);
+        if let Some(why) = nothing_here {
+            out::note(why);
+        }
+    }
     let options = HubOptions {
         timeouts,
         journal: how.keep(),
@@ -236,7 +269,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<(), Fault> {
     let hub = serving.hub().clone();
     let ended = serving.until_asked_to_end().await;
     arrange.abort();
-    if keeps {
+    if keeps && matches!(ended, Ok(Ended::Over)) {
         say_what_goes_on(hub.kept_servers());
     }
     ended
@@ -385,10 +418,17 @@ fn page(added: &[Instance]) -> String {
     }
 }
 
-fn project_here() -> Option<Folder> {
-    Folder::resolve(Path::new("."))
-        .ok()
-        .filter(Folder::is_project)
+/// Adds the current folder if it is a project. Otherwise the reason why no server is started in it.
+fn project_here(places: &mut Places) -> Option<&'static str> {
+    let here = Folder::resolve(Path::new(".")).ok()?;
+    if here.is_project() {
+        places.folders.push(here);
+        return None;
+    }
+    Some(match FolderFacts::of(&here).home {
+        true => NOT_AT_HOME,
+        false => NO_PROJECT,
+    })
 }
 
 fn warn_without_opencode(places: &Places, how: &StartOptions) {
@@ -401,7 +441,7 @@ fn warn_without_opencode(places: &Places, how: &StartOptions) {
 
 struct FirstStart {
     nothing_known: bool,
-    notices: Vec<Arc<str>>,
+    notices: Notices,
 }
 
 /// True if this hub has no instance yet.
@@ -418,7 +458,11 @@ fn is_first(dir: &DataDir) -> Result<FirstStart, Fault> {
     }
     Ok(FirstStart {
         nothing_known: registry.instances().is_empty(),
-        notices: notice.into_iter().map(Arc::from).collect(),
+        notices: Notices {
+            always: notice.into_iter().map(Arc::from).collect(),
+            while_empty: None,
+            restarts: true,
+        },
     })
 }
 

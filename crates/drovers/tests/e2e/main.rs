@@ -19,6 +19,7 @@ mod drawing;
 mod endings;
 mod faults;
 mod finding;
+mod folders;
 mod hands;
 mod hostile;
 mod inspect;

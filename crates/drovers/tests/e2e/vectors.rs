@@ -49,6 +49,7 @@ async fn document(State(played): State<Played>) -> Html<String> {
         found: &[],
         settings: &page::Settings::default(),
         inspect: false,
+        adds: true,
         drafted: None,
     };
     let html = renderer.document(&delta(&state, &Viewport::default(), Rev(0)), &context);

@@ -92,6 +92,40 @@ async fn servers_that_are_kept_outlive_every_end_of_the_hub_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_restart_keeps_the_process_the_address_and_the_servers() {
+    let home = Home::new();
+    let (mut hub, server) = with_server(&home).await;
+    hub.until(|all| all.first().is_some_and(|one| one["reason"].is_string()))
+        .await;
+    let before = hub.get("health").await["epoch"].clone();
+    for args in [&["restart"][..], &["restart", "--json"]] {
+        let said = home.run(args).await.ok();
+        assert!(
+            said.contains(&hub.pid().to_string()) && said.contains("http://127.0.0.1:"),
+            "{said}"
+        );
+        assert!(runs(server));
+    }
+    hub.read_token(&home);
+    let after = hub.get("health").await["epoch"].clone();
+    assert!(after.is_string() && after != before, "another run: {after}");
+    // It has adopted the server, and ends it with itself as before.
+    hub.until(|all| all.first().is_some_and(|one| one["reason"].is_string()))
+        .await;
+    let instances = hub.get("instances").await;
+    let process = format!("instances/{}/process", instances[0]["id"].as_str().unwrap());
+    until(async || (hub.get(&process).await["pid"] == server).then_some(())).await;
+    let now = fs::read_to_string(home.path("project").join("pid")).unwrap();
+    assert_eq!(now.trim(), server.to_string(), "no other was started");
+    hub.signal(Signal::SIGTERM);
+    assert_eq!(hub.ended().await, Some(0));
+    until(async || (!runs(server)).then_some(())).await;
+    home.run(&["restart"])
+        .await
+        .refused(3, &["no hub", "drovers"]);
+}
+
+#[tokio::test]
 async fn a_removed_instance_loses_its_stream() {
     let (home, fake) = (
         Home::new(),

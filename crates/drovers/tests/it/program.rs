@@ -158,6 +158,11 @@ impl Running {
         }
     }
 
+    /// Reads the token again, which each run of a hub makes anew.
+    pub(crate) fn read_token(&mut self, home: &Home) {
+        self.token = std::fs::read_to_string(home.data_dir().join("token")).ok();
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         self.child.id().unwrap().cast_signed()
     }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use model::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::caller::{Caller, Role};
+use super::caller::{Caller, Powers, Role};
 use super::key::{Digest, Key};
 use super::password::Password;
 use crate::clock::Clock;
@@ -131,6 +131,8 @@ pub struct PageLogin {
 pub struct Admitted {
     /// The caller.
     pub caller: Caller,
+    /// The powers that the caller has with its proof: what a page offers to do.
+    pub whole: Powers,
     /// Cancelled once the credential is invalid: every connection opened with it ends.
     pub ended: CancellationToken,
     /// True if a page presented its cookie without its proof: only reading is allowed.

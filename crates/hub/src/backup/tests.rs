@@ -19,6 +19,7 @@ fn filled(home: &Path) -> PathBuf {
     drop(DataDir::open(&path).unwrap());
     let instances = json!({"version": 1, "instances": [
         {"id": "iabcdefgh", "name": "box", "url": "http://127.0.0.1:9/", "username": "u", "password": PASSWORD},
+        {"id": "iabcdefgi", "name": "shop", "folder": "/shop", "env": {"KEY": PASSWORD}},
     ]});
     let queue = json!([
         {"instance": "iabcdefgh", "session": "ses_1", "prompts": [{"text": "go"}]},

@@ -23,7 +23,7 @@ pub struct Written {
     pub bytes: u64,
     /// Files that are there and were left out.
     pub left_out: Vec<String>,
-    /// True if passwords of servers were left out.
+    /// True if passwords of servers, or environments of folders, were left out.
     pub without_passwords: bool,
 }
 
@@ -114,7 +114,7 @@ impl Copied {
     }
 }
 
-/// The list of instances without user names and passwords; nothing of it, if it cannot be parsed.
+/// The list of instances without user names, passwords and values of environments; nothing of it, if it cannot be parsed.
 fn without_passwords(bytes: Vec<u8>) -> (Vec<u8>, bool) {
     let Ok(mut document) = serde_json::from_slice::<Value>(&bytes) else {
         return (b"{}".to_vec(), true);
@@ -125,6 +125,7 @@ fn without_passwords(bytes: Vec<u8>) -> (Vec<u8>, bool) {
         if let Some(instance) = instance.as_object_mut() {
             removed |= instance.remove("password").is_some();
             instance.remove("username");
+            removed |= instance.remove("env").is_some();
         }
     }
     match removed {

@@ -36,7 +36,10 @@ struct Inner {
     throttle: Throttle,
     attempts: Attempts,
     outside: Option<Outside>,
+    restart: Option<CancellationToken>,
     notices: Vec<Notice>,
+    /// The same, as long as there is no instance.
+    notices_while_empty: Vec<Notice>,
     viewers: Arc<Semaphore>,
     ending: CancellationToken,
     started: Timestamp,
@@ -74,13 +77,17 @@ impl App {
             Access::Keys(_) => None,
         };
         let notices = options.notices.into_iter().chain(aside).chain(open);
+        let notices: Vec<_> = notices.map(|text| Notice { text }).collect();
+        let while_empty = options.while_empty.map(|text| Notice { text });
         Self(Arc::new(Inner {
             commands,
             access: options.access,
             throttle: Throttle::default(),
             attempts: Attempts::default(),
             outside,
-            notices: notices.map(|text| Notice { text }).collect(),
+            restart: options.restart,
+            notices_while_empty: notices.iter().cloned().chain(while_empty).collect(),
+            notices,
             viewers: Arc::new(Semaphore::new(limits::VIEWERS)),
             ending,
             started: hub.engine().now(),
@@ -143,8 +150,17 @@ impl App {
         });
     }
 
+    /// What restarts the hub.
+    pub(super) fn restart(&self) -> Option<&CancellationToken> {
+        self.0.restart.as_ref()
+    }
+
     pub(super) fn notices(&self) -> &[Notice] {
-        &self.0.notices
+        let is_empty = |state: &model::State| state.instances.is_empty();
+        match self.0.hub.engine().read(is_empty) {
+            true => &self.0.notices_while_empty,
+            false => &self.0.notices,
+        }
     }
 
     /// Time at which the hub began to serve.
@@ -216,10 +232,11 @@ impl App {
             version: VERSION,
             now: engine.now(),
             recent,
-            notices: &self.0.notices,
+            notices: self.notices(),
             found,
             settings,
             inspect: false,
+            adds: true,
             drafted: None,
         }
     }

@@ -1,9 +1,11 @@
 //! The page as complete documents, with all data that is loaded.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::{FromRequestParts, Path, Query, State as Shared};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use model::State;
 use model::ids::{InstanceId, MessageId, ParallelId, SessionId};
@@ -16,10 +18,31 @@ use tokio::time::sleep;
 use super::app::App;
 use super::discover;
 use super::problem::Problem;
+use super::shield::Offered;
 use super::spoken::Spoken;
+use crate::access::Power;
 use crate::engine::Watched;
 use crate::feed::position::{self, ViewerPosition};
 use crate::limits;
+
+/// Who reads a document.
+#[derive(Clone, Copy)]
+pub(super) struct Reader {
+    language: Language,
+    /// True if the reader may add instances.
+    adds: bool,
+}
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let Spoken(language) = Spoken::from_request_parts(parts, app).await?;
+        let offered = parts.extensions.get::<Offered>();
+        let adds = offered.is_some_and(|Offered(powers)| powers.has(Power::Admin));
+        Ok(Self { language, adds })
+    }
+}
 
 /// The window of a conversation.
 #[derive(Debug, Default, Deserialize)]
@@ -47,7 +70,7 @@ pub(super) struct Peek {
 /// choose from: that leads straight to its first prompt.
 pub(super) async fn home(
     Shared(app): Shared<App>,
-    Spoken(language): Spoken,
+    reader: Reader,
     Query(peek): Query<Peek>,
 ) -> Response {
     if let Some(only) = app.hub().engine().read(only_empty_instance) {
@@ -62,7 +85,7 @@ pub(super) async fn home(
         overview: true,
         ..Viewport::default()
     };
-    document(&app, language, look, peek.before).await
+    document(&app, reader, look, peek.before).await
 }
 
 /// The only instance, if it is connected, was read, and has no session.
@@ -77,16 +100,16 @@ fn only_empty_instance(state: &State) -> Option<InstanceId> {
 /// The page with a selected instance.
 pub(super) async fn instance(
     Shared(app): Shared<App>,
-    Spoken(language): Spoken,
+    reader: Reader,
     Path(instance): Path<InstanceId>,
 ) -> Response {
-    document(&app, language, at(instance, None), None).await
+    document(&app, reader, at(instance, None), None).await
 }
 
 /// The page with a selected session.
 pub(super) async fn session(
     Shared(app): Shared<App>,
-    Spoken(language): Spoken,
+    reader: Reader,
     Path((instance, session)): Path<(InstanceId, SessionId)>,
     Query(window): Query<Window>,
 ) -> Response {
@@ -94,58 +117,59 @@ pub(super) async fn session(
         from: window.from,
         ..at(instance, Some(session))
     };
-    document(&app, language, look, window.before).await
+    document(&app, reader, look, window.before).await
 }
 
 /// The page that compares a parallel run.
 pub(super) async fn parallel(
     Shared(app): Shared<App>,
-    Spoken(language): Spoken,
+    reader: Reader,
     Path((instance, parallel)): Path<(InstanceId, ParallelId)>,
 ) -> Response {
     let look = Viewport {
         parallel: Some(parallel),
         ..at(instance, None)
     };
-    document(&app, language, look, None).await
+    document(&app, reader, look, None).await
 }
 
 /// The page that shows what changed in the folder of an instance.
 pub(super) async fn review(
     Shared(app): Shared<App>,
-    Spoken(language): Spoken,
+    reader: Reader,
     Path(instance): Path<InstanceId>,
 ) -> Response {
     let look = Viewport {
         review: true,
         ..at(instance, None)
     };
-    document(&app, language, look, None).await
+    document(&app, reader, look, None).await
 }
 
 /// The page that shows what a session changed.
 pub(super) async fn session_review(
     Shared(app): Shared<App>,
-    Spoken(language): Spoken,
+    reader: Reader,
     Path((instance, session)): Path<(InstanceId, SessionId)>,
 ) -> Response {
     let look = Viewport {
         review: true,
         ..at(instance, Some(session))
     };
-    document(&app, language, look, None).await
+    document(&app, reader, look, None).await
 }
 
 /// The page of the event inspector, which its script fills.
-pub(super) async fn inspect(Shared(app): Shared<App>, Spoken(language): Spoken) -> Response {
+pub(super) async fn inspect(Shared(app): Shared<App>, reader: Reader) -> Response {
     let live = app.hub().live();
     let look = Viewport::default();
     let seen = position::open(live, look, None).await.seen;
     let shared = app.clone();
-    let html = live.draw(language, move |renderer| {
+    let html = live.draw(reader.language, move |renderer| {
         let settings = shared.hub().settings().now();
         let context = page::Context {
             inspect: true,
+            adds: reader.adds,
             ..shared.context(&[], &[], &settings)
         };
         renderer.document(&seen, &context)
@@ -167,7 +191,7 @@ fn at(instance: InstanceId, session: Option<SessionId>) -> Viewport {
 
 async fn document(
     app: &App,
-    language: Language,
+    reader: Reader,
     look: Viewport,
     before: Option<MessageId>,
 ) -> Response {
@@ -186,11 +210,12 @@ async fn document(
         false => Vec::new(),
     };
     let shared = app.clone();
-    let html = app.hub().live().draw(language, move |renderer| {
+    let html = app.hub().live().draw(reader.language, move |renderer| {
         let recent = shared.hub().offered_folders();
         let settings = shared.hub().settings().now();
         let context = Context {
             drafted: drafted(&shared, &seen.viewport),
+            adds: reader.adds,
             ..shared.context(&recent, &found, &settings)
         };
         // Nothing is retained for a viewport that does not exist.

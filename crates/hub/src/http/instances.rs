@@ -1,5 +1,6 @@
 //! Instances: list, add, remove, reconnect. Responses never contain credentials.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use model::ids::InstanceId;
-use model::state::{Instance, LinkStatus, Origin, ReasonKind};
+use model::state::{Colour, Instance, LinkStatus, Origin, ReasonKind};
 use model::time::Timestamp;
 use opencode::Credentials;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::app::App;
 use super::problem::Problem;
@@ -20,8 +21,9 @@ use crate::command::CommandError;
 use crate::command::port::{Capabilities, Capability, Server as _, Servers};
 use crate::instances::{Added, NewInstance};
 use crate::limits;
-use crate::registry::Login;
+use crate::registry::{InstanceChange, Login};
 use crate::secret::Secret;
+use crate::workspace::LaunchOptions;
 
 /// An instance. Times are RFC 3339.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -84,6 +86,36 @@ pub(super) struct InstanceJson {
     /// `delete_message`, `worktree`, `changes` and `prompt_changes`. Empty for a server that only sends events.
     #[schema(value_type = Option<Vec<Capability>>)]
     capabilities: Option<Capabilities>,
+    /// The colour that a person gave it: `red`, `orange`, `yellow`, `green`, `teal`, `blue`, `purple` or `pink`.
+    #[schema(value_type = Option<String>)]
+    colour: Option<Colour>,
+    /// The place that a person gave it among the others: lower numbers come first, then all without one.
+    order: Option<u32>,
+    /// How its server is started; absent where the hub does not start it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    launch: Option<LaunchJson>,
+}
+
+/// How the server of a folder is started, beyond what all have in common.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct LaunchJson {
+    /// Names of its environment variables. Their values are never returned.
+    env: Vec<String>,
+    /// Arguments after `opencode serve`.
+    args: Vec<String>,
+    /// The OpenCode program; absent for the hub's.
+    opencode: Option<String>,
+}
+
+impl From<LaunchOptions> for LaunchJson {
+    fn from(options: LaunchOptions) -> Self {
+        let program = options.opencode;
+        Self {
+            env: options.env.into_keys().collect(),
+            args: options.args,
+            opencode: program.map(|path| path.to_string_lossy().into_owned()),
+        }
+    }
 }
 
 /// The status of a link.
@@ -139,7 +171,19 @@ impl InstanceJson {
             journal: !app.hub().engine().log().is_private(&instance.id),
             capabilities: Servers::server(app.hub(), &instance.id)
                 .map(|server| server.capabilities()),
+            colour: instance.colour,
+            order: instance.order,
+            launch: None,
         }
+    }
+}
+
+impl InstanceJson {
+    /// The same with how its server is started. Not to be called while the state is read: it waits for the list of instances.
+    fn with_launch(mut self, app: &App) -> Self {
+        let options = app.hub().launch_options(&self.id);
+        self.launch = options.map(LaunchJson::from);
+        self
     }
 }
 
@@ -204,18 +248,20 @@ impl Add {
     }
 }
 
-/// Lists all instances by name.
+/// Lists all instances, by the places that people gave them and by name.
 #[utoipa::path(get, path = "/api/instances", tag = "instances", responses((status = 200, body = [InstanceJson])))]
 pub(super) async fn list(State(app): State<App>) -> Json<Vec<InstanceJson>> {
     let engine = app.hub().engine();
-    let mut all: Vec<_> = engine.read(|state| {
-        let instances = state.instances.values();
+    let all: Vec<_> = engine.read(|state| {
+        let mut instances: Vec<_> = state.instances.values().collect();
+        instances.sort_by_key(|instance| instance.place());
+        let instances = instances.into_iter();
         instances
             .map(|instance| InstanceJson::of(&app, instance))
             .collect()
     });
-    all.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    Json(all)
+    let all = all.into_iter();
+    Json(all.map(|instance| instance.with_launch(&app)).collect())
 }
 
 /// Adds an instance. Idempotent: the same folder or URL is the same instance.
@@ -285,25 +331,76 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A change of an instance.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+/// A change of an instance. What is absent stays.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Change {
     /// Whether its events are stored in the journal from now on. Stored events are kept.
-    journal: bool,
+    journal: Option<bool>,
+    /// Another name; an empty one is that of its folder or address.
+    name: Option<String>,
+    /// Another colour; `null` for none.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    colour: Option<Option<Colour>>,
+    /// Another place among the others, from 1; `null` for none.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    order: Option<Option<u32>>,
+    /// Environment variables of its server, from its next start on; `null` removes one. Others stay.
+    #[schema(value_type = std::collections::HashMap<String, Option<String>>)]
+    env: BTreeMap<String, Option<String>>,
+    /// Arguments after `opencode serve`, from the next start of its server on.
+    args: Option<Vec<String>>,
+    /// The OpenCode program, from the next start of its server on; `null` for the hub's.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    opencode: Option<Option<PathBuf>>,
 }
 
-/// Changes an instance.
+/// A field that is given, even if it is `null`.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
+}
+
+impl Change {
+    fn checked(self) -> Result<InstanceChange, Problem> {
+        let too_far = |order: u32| order == 0 || order > limits::INSTANCE_ORDER;
+        if self.order.flatten().is_some_and(too_far) {
+            return Err(Problem::invalid(format!(
+                "`order` is a number from 1 to {}",
+                limits::INSTANCE_ORDER
+            )));
+        }
+        let env = self.env.into_iter();
+        Ok(InstanceChange {
+            journal: self.journal,
+            name: self.name,
+            colour: self.colour,
+            order: self.order,
+            env: env
+                .map(|(name, value)| (name, value.map(Secret::new)))
+                .collect(),
+            args: self.args,
+            opencode: self.opencode,
+        })
+    }
+}
+
+/// Changes an instance: its name, colour and place, and how its server is started.
 #[utoipa::path(
     patch, path = "/api/instances/{id}", tag = "instances", params(("id" = String, Path)), request_body = Change,
-    responses((status = 200, body = InstanceJson), (status = 404, body = Problem))
+    responses(
+        (status = 200, body = InstanceJson), (status = 404, body = Problem),
+        (status = 422, description = "A server cannot be started so", body = Problem)
+    )
 )]
 pub(super) async fn change(
     State(app): State<App>,
     Path(id): Path<InstanceId>,
     Json(change): Json<Change>,
 ) -> Result<Json<InstanceJson>, Problem> {
-    if !app.hub().set_journal(&id, change.journal).await? {
+    if !app.hub().change(&id, change.checked()?).await? {
         return Err(CommandError::UnknownInstance(id).into());
     }
     one(&app, &id).map(Json)
@@ -351,5 +448,6 @@ fn one(app: &App, id: &InstanceId) -> Result<InstanceJson, Problem> {
             .get(id)
             .map(|instance| InstanceJson::of(app, instance))
     });
+    let found = found.map(|instance| instance.with_launch(app));
     found.ok_or_else(|| CommandError::UnknownInstance(id.clone()).into())
 }

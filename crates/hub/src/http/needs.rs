@@ -87,6 +87,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/metrics", Watch),
     ("GET", "/api/openapi.json", Watch),
     ("GET", "/api/discover", Watch),
+    ("POST", "/api/restart", Admin),
     ("GET", "/api/settings", Watch),
     ("PUT", "/api/settings", Drive),
     ("GET", "/api/index", Watch),
@@ -96,6 +97,8 @@ const TABLE: &[(&str, &str, Power)] = &[
     // Instances.
     ("GET", "/api/instances", Watch),
     ("POST", "/api/instances", Admin),
+    ("GET", "/api/folders", Admin),
+    ("POST", "/api/folders", Admin),
     ("GET", "/api/instances/{id}", Watch),
     ("PATCH", "/api/instances/{id}", Admin),
     ("DELETE", "/api/instances/{id}", Admin),

@@ -22,9 +22,9 @@ use crate::command::{Answerer, CommandError, FirstAnswer, GrantError};
 use crate::git::GitError;
 use crate::limits;
 use crate::record::log::BadCursor;
-use crate::registry::AddError;
-use crate::registry::RegistryError;
+use crate::registry::{AddError, ChangeError, RegistryError};
 use crate::review::ReviewError;
+use crate::workspace::browse::MakeError;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -205,6 +205,52 @@ impl Problem {
             detail,
         )
         .next("Try again once the instance is connected")
+    }
+
+    /// The hub was not started as a program of its own.
+    pub(super) fn no_restart() -> Self {
+        let detail = "This hub was not started by `drovers up`, so that it cannot replace itself";
+        Self::new(StatusCode::CONFLICT, "no-restart", "Not restarted", detail)
+            .next("Stop it and start it again where it was started")
+    }
+
+    /// Sessions run on servers that a restart ends.
+    pub(super) fn turns_would_end(sessions: usize) -> Self {
+        let detail = match sessions {
+            1 => "1 session runs on a server that ends with this hub".to_owned(),
+            many => format!("{many} sessions run on servers that end with this hub"),
+        };
+        Self::new(
+            StatusCode::CONFLICT,
+            "turns-would-end",
+            "Not restarted",
+            detail,
+        )
+        .next("Wait until they are idle, or use `drovers restart --end-turns`")
+    }
+
+    /// A path depends on the folder that the hub was started in.
+    pub(super) fn relative_folder() -> Self {
+        let detail = "A path must begin with / or ~";
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad-folder",
+            "This folder cannot be used",
+            detail,
+        )
+        .next("Write the whole path of the folder")
+    }
+
+    /// A disk does not answer.
+    pub(super) fn slow_folder() -> Self {
+        let detail = "The disk of this folder does not answer";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "slow-folder",
+            "The folder was not read",
+            detail,
+        )
+        .next("Check whether it is a network disk that is not connected, then try again")
     }
 
     /// The link is expired or used.
@@ -640,6 +686,38 @@ impl From<AddError> for Problem {
             )
             .next("Set HOME, and start Drovers again"),
         }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Launch(error) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "bad-launch",
+                "The server cannot be started so",
+                error,
+            )
+            .next("Nothing was changed. Correct it, then try again"),
+            ChangeError::Registry(error) => error.into(),
+        }
+    }
+}
+
+impl From<MakeError> for Problem {
+    fn from(error: MakeError) -> Self {
+        let status = match error {
+            MakeError::Folder(error) => return AddError::Folder(error).into(),
+            MakeError::Exists(_) => StatusCode::CONFLICT,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(
+            status,
+            "folder-not-made",
+            "The folder was not created",
+            error,
+        )
+        .next("Choose another name or folder, then try again")
     }
 }
 

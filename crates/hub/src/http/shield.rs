@@ -20,7 +20,9 @@ use super::login;
 use super::needs::{self, Need};
 use super::problem::Problem;
 use super::spoken;
-use crate::access::{Access, Admitted, Caller, Entrance, Presented, Refusal, RequestOrigin, admit};
+use crate::access::{
+    Access, Admitted, Caller, Entrance, Powers, Presented, Refusal, RequestOrigin, admit,
+};
 
 /// Headers of every response. There is no CORS header among them, by design.
 const SHIELDS: [(HeaderName, HeaderValue); 6] = [
@@ -128,6 +130,7 @@ impl Guard {
             .flatten();
         let extensions = request.extensions_mut();
         extensions.insert(admitted.caller);
+        extensions.insert(Offered(admitted.whole));
         extensions.insert(Revocation(admitted.ended));
         Ok(cookie)
     }
@@ -161,9 +164,14 @@ fn cookie(request: &Request, entrance: Entrance) -> Option<HeaderValue> {
     }
 }
 
+/// The powers that a page may offer to use: a document is asked for without the proof that its commands carry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offered(pub(super) Powers);
+
 fn anybody() -> Admitted {
     Admitted {
         caller: Caller::anybody(),
+        whole: Powers::ALL,
         ended: CancellationToken::new(),
         unproven: false,
         renewed: false,

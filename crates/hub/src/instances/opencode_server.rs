@@ -4,7 +4,7 @@ mod care;
 mod service;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -28,7 +28,7 @@ use crate::ingest::upstream::{
 use crate::ingest::{ClockSample, reason};
 use crate::limits;
 use crate::registry::{self, Login, Origin};
-use crate::workspace::{Launcher, Running, StartError, USERNAME};
+use crate::workspace::{LaunchOptions, Launcher, Running, StartError, USERNAME};
 
 use care::Care;
 pub use care::ServerProcess;
@@ -50,6 +50,8 @@ pub struct ServerSource {
     /// Where the user's command line looks it up.
     servers: Servers,
     launcher: Launcher,
+    /// How its next process is started.
+    launch: RwLock<LaunchOptions>,
     http: Http,
     clock: Clock,
     running: Mutex<Option<Running>>,
@@ -61,6 +63,8 @@ pub struct ServerSource {
     /// True until the background service was started once, and again when a person asks for a connection: a service that its user stopped
     /// stays stopped.
     may_start: AtomicBool,
+    /// True once the hub is being replaced by the next one.
+    replaced: AtomicBool,
 }
 
 /// A server that has connected.
@@ -92,6 +96,7 @@ impl ServerSource {
             origin: instance.origin,
             servers,
             launcher,
+            launch: RwLock::new(instance.launch),
             http,
             clock,
             running: Mutex::new(None),
@@ -99,6 +104,7 @@ impl ServerSource {
             care: std::sync::Mutex::default(),
             leaves: AtomicBool::new(false),
             may_start: AtomicBool::new(true),
+            replaced: AtomicBool::new(false),
         }
     }
 
@@ -129,8 +135,9 @@ impl ServerSource {
             *running = None;
         }
         self.check_restarts()?;
-        let started = self
-            .launcher
+        let options = self.launch();
+        let launcher = self.launcher.for_options(&options);
+        let started = launcher
             .adopt_or_start(folder, self.instance.as_str())
             .await;
         let server = started.map_err(|error| {
@@ -138,7 +145,7 @@ impl ServerSource {
                 StartError::OpenCode2 { .. } => ReasonKind::OpenCode2,
                 _ => ReasonKind::NotStarted,
             };
-            UpstreamError::down(kind, error.to_string())
+            UpstreamError::down(kind, options.hide(&error.to_string()))
         })?;
         let address = own(&server);
         self.note_start();
@@ -146,14 +153,41 @@ impl ServerSource {
         Ok(address)
     }
 
+    /// How its next process is started.
+    pub(super) fn launch(&self) -> LaunchOptions {
+        let launch = self.launch.read();
+        launch.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Starts its next process so. The values of the variables until now stay hidden in what the process prints.
+    pub(super) fn set_launch(&self, options: LaunchOptions) {
+        let mut launch = self.launch.write().unwrap_or_else(PoisonError::into_inner);
+        self.retain_hidden(&launch);
+        *launch = options;
+    }
+
     /// Lets the server go on when it is released, if the hub's servers outlive it.
     pub(super) fn leave(&self) {
         self.leaves.store(self.launcher.keeps(), Ordering::Relaxed);
     }
 
-    /// Process id of a server started by the hub, once it listens.
+    /// Lets the server wait for the next hub when it is released.
+    pub(super) fn stay(&self) {
+        self.replaced.store(true, Ordering::Relaxed);
+    }
+
+    /// True if a server runs that ends when the hub is replaced, as its guard has no socket.
+    pub(super) fn ends_when_replaced(&self) -> bool {
+        let running = self.running.try_lock().ok();
+        let running = running.as_ref().and_then(|running| running.as_ref());
+        running.is_some_and(|server| !server.is_kept())
+    }
+
+    /// Process id of a server started by the hub, from when it listens until it ends.
     pub fn pid(&self) -> Option<u32> {
-        self.running.try_lock().ok()?.as_ref().map(Running::pid)
+        let running = self.running.try_lock().ok()?;
+        let alive = |server: &&Running| server.exited().now_or_never().is_none();
+        running.as_ref().filter(alive).map(Running::pid)
     }
 
     async fn client(&self) -> Result<Client, UpstreamError> {
@@ -307,8 +341,16 @@ impl Upstream for ServerSource {
     }
 
     async fn release(&self) {
-        let server = self.running.lock().await.take();
-        if self.leaves.load(Ordering::Relaxed) && server.as_ref().is_some_and(Running::is_kept) {
+        let mut server = self.running.lock().await.take();
+        let is_kept = server.as_ref().is_some_and(Running::is_kept);
+        if self.leaves.load(Ordering::Relaxed) && is_kept {
+            return;
+        }
+        if self.replaced.load(Ordering::Relaxed)
+            && is_kept
+            && let Some(staying) = server.take()
+        {
+            staying.stay().await;
             return;
         }
         self.tell(None).await;

@@ -21,9 +21,11 @@ use crate::ingest::Supervisor;
 use crate::ingest::backoff::Policy;
 use crate::instances::recall::InstanceHistory;
 use crate::limits;
-use crate::registry::{self, AddError, Login, Origin, RegistryError, Server, ServerUrl};
+use crate::registry::{
+    self, AddError, ChangeError, InstanceChange, Login, Origin, RegistryError, Server, ServerUrl,
+};
 use crate::tasks::to_the_end;
-use crate::workspace::{Folder, ServiceFile, Untrusted, folders};
+use crate::workspace::{Folder, LaunchOptions, ServiceFile, Untrusted, folders};
 
 /// A new instance.
 #[derive(Clone, Debug)]
@@ -121,6 +123,8 @@ impl Instances {
                 asks.clone(),
             )
             .await;
+        let label = Event::Labelled(instance.label());
+        feeder.tell(vec![Inbound::ours(label)]).await;
         if !before.is_empty() {
             let remembered = Event::Recalled(before);
             feeder.tell(vec![Inbound::ours(remembered)]).await;
@@ -190,6 +194,22 @@ impl Instances {
             running.source.leave();
         }
         futures_util::future::join_all(all.into_values().map(stop)).await;
+    }
+
+    /// Lets every server wait for the next hub once this one ends.
+    fn stay_all(&self) {
+        for running in self.read().values() {
+            running.source.stay();
+        }
+    }
+
+    /// Instances whose server ends when the hub is replaced.
+    fn ending_when_replaced(&self) -> Vec<InstanceId> {
+        let running = self.read();
+        let ending = running
+            .iter()
+            .filter(|(_, one)| one.source.ends_when_replaced());
+        ending.map(|(id, _)| id.clone()).collect()
     }
 
     pub(super) fn server(&self, id: &InstanceId) -> Option<LinkedServer> {
@@ -397,16 +417,44 @@ impl Hub {
         true
     }
 
-    /// Sets whether the events of an instance are stored from now on. False if the instance does not exist.
+    /// Changes an instance. False if it does not exist. How its server is started holds from its next start on. Completes even if the
+    /// caller is cancelled.
     ///
-    /// # Errors The list cannot be saved; nothing has changed then.
-    pub async fn set_journal(&self, id: &InstanceId, kept: bool) -> Result<bool, RegistryError> {
+    /// # Errors A server cannot be started so, or the list cannot be saved; nothing has changed then.
+    pub async fn change(
+        &self,
+        id: &InstanceId,
+        change: InstanceChange,
+    ) -> Result<bool, ChangeError> {
+        let (hub, id) = (self.clone(), id.clone());
+        to_the_end(async move { hub.change_whole(&id, &change).await })
+            .await
+            .unwrap_or(Err(RegistryError::Ended.into()))
+    }
+
+    async fn change_whole(
+        &self,
+        id: &InstanceId,
+        change: &InstanceChange,
+    ) -> Result<bool, ChangeError> {
         let _turn = self.0.changing.lock().await;
-        let known = self.registry().set_journal(id, kept)?;
-        if known {
-            self.engine().log().set_private(id, !kept);
+        let Some(changed) = self.registry().change(id, change)? else {
+            return Ok(false);
+        };
+        self.engine().log().set_private(id, !changed.journal);
+        if let Some(source) = self.source(id) {
+            source.set_launch(changed.launch.clone());
         }
-        Ok(known)
+        let label = Event::Labelled(changed.label());
+        self.engine().own(id.clone(), label).await;
+        Ok(true)
+    }
+
+    /// How the server of an instance is started; `None` if the hub does not start it.
+    pub fn launch_options(&self, id: &InstanceId) -> Option<LaunchOptions> {
+        let registry = self.registry();
+        let instance = registry.get(id)?;
+        matches!(instance.origin, Origin::Folder(_)).then(|| instance.launch.clone())
     }
 
     /// Reconnects at once, and starts a server that ended too often. False if the instance does not exist.
@@ -503,6 +551,21 @@ impl Hub {
     /// Number of the servers that go on once this hub has ended: a file of each is left.
     pub fn kept_servers(&self) -> usize {
         self.0.instances.options.launcher.kept_servers()
+    }
+
+    /// Lets the servers wait for the next hub, which replaces this one once it has shut down.
+    pub fn leave_servers_to_the_next(&self) {
+        self.0.instances.stay_all();
+    }
+
+    /// Number of sessions that run on servers which end with this hub even if it is replaced.
+    pub fn working_where_servers_end(&self) -> usize {
+        let ending = self.0.instances.ending_when_replaced();
+        self.engine().read(|state| {
+            let instances = ending.iter().filter_map(|id| state.instances.get(id));
+            let sessions = instances.flat_map(|instance| instance.sessions.values());
+            sessions.filter(|session| session.run.is_running()).count()
+        })
     }
 
     /// Process ids of the servers that this hub runs.

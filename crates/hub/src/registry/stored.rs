@@ -1,25 +1,35 @@
-//! `instances.json`, version 1: the registry as it stands on the disk, mode 0600, passwords in the clear.
+//! `instances.json`, version 1 or 2: the registry as it stands on the disk, mode 0600, passwords and environments in the clear.
 //!
 //! ```json
 //! {"version": 1,
 //!  "instances": [{"id": "iabcdefgh", "name": "proj", "folder": "/home/me/proj"},
 //!                {"id": "iabcdefgi", "name": "box:4096", "url": "http://box:4096", "username": "u", "password": "p",
 //!                 "journal": false},
-//!                {"id": "iabcdefgk", "name": "OpenCode 2", "service": "/home/me/.local/state/opencode/service.json"}],
+//!                {"id": "iabcdefgj", "name": "OpenCode 2", "service": "/home/me/.local/state/opencode/service.json"},
+//!                {"id": "iabcdefgk", "name": "shop", "folder": "/home/me/shop", "colour": "teal", "order": 1,
+//!                 "env": {"API_KEY": "k"}, "args": ["--print-logs"], "opencode": "/opt/opencode"}],
 //!  "recent_folders": ["/home/me/proj"],
 //!  "purging": ["iabcdefgj"]}
 //! ```
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use model::ids::InstanceId;
+use model::state::Colour;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Instance, Login, Origin, Server, ServerUrl};
 use crate::secret::Secret;
-use crate::workspace::{Folder, ServiceFile};
+use crate::workspace::{Folder, LaunchOptions, ServiceFile};
 
-/// The version written, and the only one read.
-pub(super) const VERSION: u32 = 1;
+/// The newest version that is read. It is written where something is stored that version 1 does not have, so that an earlier Drovers
+/// says that it cannot read the file rather than drop what it does not know.
+pub(super) const VERSION: u32 = 2;
+
+/// The version that is written where it can store everything.
+const FIRST: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct File {
@@ -48,6 +58,16 @@ struct Entry {
     service: Option<ServiceFile>,
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     journal: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    colour: Option<Colour>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<u32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    args: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opencode: Option<PathBuf>,
 }
 
 fn yes() -> bool {
@@ -81,7 +101,7 @@ pub(super) fn read(bytes: &[u8]) -> StoredRegistry {
         .and_then(Value::as_u64)
         .map(u32::try_from)
     {
-        Some(Ok(VERSION)) => {}
+        Some(Ok(FIRST..=VERSION)) => {}
         Some(Ok(version)) if version > VERSION => return StoredRegistry::Later(version),
         _ => return StoredRegistry::Broken,
     }
@@ -134,6 +154,11 @@ fn instance(value: Value) -> Option<Instance> {
         password,
         service,
         journal,
+        colour,
+        order,
+        env,
+        args,
+        opencode,
     } = serde_json::from_value(value).ok()?;
     let origin = match (folder, url, username, password) {
         (None, None, None, None) => Origin::Service(service?),
@@ -160,6 +185,16 @@ fn instance(value: Value) -> Option<Instance> {
         name,
         origin,
         journal,
+        colour,
+        order,
+        launch: LaunchOptions {
+            env: env
+                .into_iter()
+                .map(|(name, value)| (name, Secret::new(value)))
+                .collect(),
+            args,
+            opencode,
+        },
     })
 }
 
@@ -169,11 +204,20 @@ pub(super) fn write(
     recent: &[Folder],
     purging: &[InstanceId],
 ) -> serde_json::Result<Vec<u8>> {
+    let plain = |instance: &Instance| {
+        let is_service = matches!(instance.origin, Origin::Service(_));
+        let bare = instance.colour.is_none() && instance.order.is_none();
+        bare && instance.launch.is_empty() && !is_service
+    };
+    let version = match instances.iter().all(plain) {
+        true => FIRST,
+        false => VERSION,
+    };
     let instances = instances
         .iter()
         .map(|instance| serde_json::to_value(entry(instance)));
     let file = File {
-        version: VERSION,
+        version,
         instances: instances.collect::<Result<_, _>>()?,
         recent_folders: recent.to_vec(),
         purging: purging.to_vec(),
@@ -192,6 +236,16 @@ fn entry(instance: &Instance) -> Entry {
         password: None,
         service: None,
         journal: instance.journal,
+        colour: instance.colour,
+        order: instance.order,
+        env: instance
+            .launch
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
+            .collect(),
+        args: instance.launch.args.clone(),
+        opencode: instance.launch.opencode.clone(),
     };
     match &instance.origin {
         Origin::Folder(folder) => Entry {

@@ -204,11 +204,11 @@ fn a_broken_entry_costs_only_itself() {
 #[test]
 fn a_file_of_a_newer_version_is_left_alone() {
     let (_dir, data) = data();
-    let text = r#"{"version":2,"instances":{}}"#;
+    let text = r#"{"version":3,"instances":{}}"#;
     fs::write(data.file(FILE), text).unwrap();
     assert!(matches!(
         Registry::load(&data),
-        Err(RegistryError::Later { version: 2, .. })
+        Err(RegistryError::Later { version: 3, .. })
     ));
     assert_eq!(fs::read_to_string(data.file(FILE)).unwrap(), text);
 }
@@ -255,4 +255,81 @@ fn a_password_is_never_printed() {
     let origin = server("http://box", Some(("me", "hush")));
     assert!(!format!("{origin:?}").contains("hush"));
     assert_eq!(format!("{0} {0:?}", Secret::new("hush")), "*** ***");
+}
+
+/// A change of the launch options and what people see.
+fn whole_change() -> InstanceChange {
+    InstanceChange {
+        name: Some("Shop".to_owned()),
+        colour: Some(Some(Colour::Teal)),
+        order: Some(Some(2)),
+        env: BTreeMap::from([("KEY".to_owned(), Some(Secret::new("hush")))]),
+        args: Some(vec!["--print-logs".to_owned()]),
+        ..InstanceChange::default()
+    }
+}
+
+#[test]
+fn what_a_person_sets_for_a_folder_is_there_after_a_restart() {
+    let (dir, data) = data();
+    let mut registry = load(&data);
+    let id = new(registry.add(folder(&dir, "proj"), None).unwrap()).id;
+    let version = || fs::read_to_string(data.file(FILE)).unwrap();
+    assert!(
+        version().contains("\"version\": 1"),
+        "an earlier version reads it"
+    );
+    let changed = registry.change(&id, &whole_change()).unwrap().unwrap();
+    assert_eq!((changed.name.as_str(), changed.order), ("Shop", Some(2)));
+    assert!(version().contains("\"version\": 2"));
+    assert_eq!(load(&data).instances(), registry.instances());
+    assert!(!format!("{:?}", registry.instances()).contains("hush"));
+
+    let taken_back = InstanceChange {
+        name: Some(" ".to_owned()),
+        colour: Some(None),
+        order: Some(None),
+        env: BTreeMap::from([("KEY".to_owned(), None)]),
+        args: Some(Vec::new()),
+        ..InstanceChange::default()
+    };
+    let plain = registry.change(&id, &taken_back).unwrap().unwrap();
+    assert_eq!(plain.name, "proj");
+    assert!(plain.launch.is_empty() && plain.colour.is_none() && plain.order.is_none());
+    assert!(version().contains("\"version\": 1"));
+    assert_eq!(
+        registry.change(&"none".into(), &whole_change()).unwrap(),
+        None
+    );
+}
+
+#[test]
+fn what_cannot_be_set_changes_nothing() {
+    let (dir, data) = data();
+    let mut registry = load(&data);
+    let id = new(registry.add(folder(&dir, "proj"), None).unwrap()).id;
+    let other = new(registry.add(server("http://box", None), None).unwrap()).id;
+    let before = registry.instances().to_vec();
+    let mut change = whole_change();
+    let refused = registry.change(&other, &change);
+    assert!(matches!(
+        refused,
+        Err(ChangeError::Launch(LaunchError::Elsewhere))
+    ));
+    let own = "OPENCODE_SERVER_PASSWORD".to_owned();
+    change.env.insert(own, Some(Secret::new("x")));
+    let refused = registry.change(&id, &change);
+    assert!(matches!(
+        refused,
+        Err(ChangeError::Launch(LaunchError::Reserved { .. }))
+    ));
+    assert_eq!(registry.instances(), before);
+    let named = InstanceChange {
+        name: Some("box".to_owned()),
+        ..InstanceChange::default()
+    };
+    let renamed = registry.change(&other, &named).unwrap().unwrap();
+    assert_eq!(renamed.name, "box");
+    let renamed = registry.change(&id, &named).unwrap().unwrap();
+    assert_eq!(renamed.name, "box 2", "names are unique");
 }

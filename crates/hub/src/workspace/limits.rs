@@ -72,8 +72,38 @@ pub(super) const KEPT_LINE: u64 = 256;
 /// Time that a server runs without any hub. After it the guard stops the server.
 pub(super) const KEPT_ALONE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Interval at which a guard compares with [`KEPT_ALONE`].
-pub(super) const KEPT_LOOK: Duration = Duration::from_secs(60);
+/// Time that a server waits for the next hub while its hub restarts. After it the guard stops the server.
+pub(super) const KEPT_RESTART: Duration = Duration::from_secs(60);
+
+/// Interval at which a guard compares with [`KEPT_ALONE`] and [`KEPT_RESTART`].
+pub(super) const KEPT_LOOK: Duration = Duration::from_secs(5);
 
 /// Bytes of the path of a socket: systems take no more than this. A server with a longer path ends with the hub.
 pub(super) const SOCKET_PATH: usize = 100;
+
+/// Entries of a folder that are read to list the folders in it. The rest is left out, and the list says so.
+pub(super) const FOLDER_ENTRIES: usize = 20_000;
+
+/// Folders of a folder that are listed. Of the rest the number is given; a filter finds them.
+pub(super) const FOLDERS_LISTED: usize = 200;
+
+/// Bytes of the name of a new folder. A longer one is refused.
+pub(super) const FOLDER_NAME_BYTES: usize = 255;
+
+/// Environment variables that a person sets for the server of a folder. More are refused.
+pub(super) const ENV_NAMES: usize = 64;
+
+/// Bytes of the name of such a variable. A longer one is refused.
+pub(super) const ENV_NAME_BYTES: usize = 128;
+
+/// Bytes of the value of such a variable. A longer one is refused.
+pub(super) const ENV_BYTES: usize = 8 * 1024;
+
+/// Arguments that a person sets for the server of a folder. More are refused.
+pub(super) const ARGS: usize = 32;
+
+/// Bytes of such an argument. A longer one is refused.
+pub(super) const ARG_BYTES: usize = 4 * 1024;
+
+/// Bytes of the shortest value of a variable that is hidden in what a server prints. Shorter ones are in any text.
+pub(super) const HIDDEN_BYTES: usize = 6;

@@ -1,13 +1,15 @@
 //! Folders and processes of an instance: folders, the OpenCode servers that the hub runs in them, and those found
 //! running.
 //!
-//! Starts and stops processes and reads the process table. Never speaks HTTP (ingest probes discovered servers), never
-//! writes to a project folder, and never touches a process that it did not start.
+//! Starts and stops processes and reads the process table. Never speaks HTTP (ingest probes discovered servers), writes nothing
+//! to a project folder but a new, empty folder that a person asks for, and never touches a process that it did not start.
 
 pub mod binary;
+pub mod browse;
 pub mod discover;
 pub mod folders;
 pub mod guard;
+mod launch;
 mod limits;
 mod output;
 pub mod server;
@@ -20,6 +22,7 @@ mod tests;
 
 pub use binary::BinaryError;
 pub use folders::{Folder, FolderError};
+pub use launch::{LaunchError, LaunchOptions};
 pub use output::Printed;
 pub use server::{
     Exit, GuardCommand, Launcher, Restarts, Running, StartError, USERNAME, own_variables,

@@ -18,7 +18,9 @@ use rand::distr::Alphanumeric;
 use tokio::process::Command;
 use url::Url;
 
-use super::{BinaryError, Folder, FolderError, ServiceError, binary, guard, limits, service};
+use super::{
+    BinaryError, Folder, FolderError, LaunchOptions, ServiceError, binary, guard, limits, service,
+};
 use crate::secret::Secret;
 
 pub use care::Restarts;
@@ -76,16 +78,30 @@ impl GuardCommand {
 }
 
 /// Starts servers with one configuration.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Launcher {
     guard: GuardCommand,
     opencode: Option<PathBuf>,
     env: Vec<(OsString, OsString)>,
+    /// Arguments after `opencode serve`.
+    args: Vec<String>,
     deadline: Duration,
     /// The folder of servers that outlive the hub.
     kept: Option<PathBuf>,
     /// True if servers outlive the hub.
     keeps: bool,
+}
+
+impl std::fmt::Debug for Launcher {
+    /// Without the values of variables, which may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.env.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Launcher")
+            .field("opencode", &self.opencode)
+            .field("env", &names)
+            .field("keeps", &self.keeps)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The reason why a server could not be started. Every message names the next step, or contains the server's output.
@@ -145,6 +161,7 @@ impl Launcher {
             guard,
             opencode,
             env: Vec::new(),
+            args: Vec::new(),
             deadline: limits::START,
             kept: None,
             keeps: false,
@@ -158,6 +175,20 @@ impl Launcher {
         self
     }
 
+    /// The same launcher for the server of a folder with options of its own.
+    #[must_use]
+    pub fn for_options(&self, options: &LaunchOptions) -> Self {
+        let mut launcher = self.clone();
+        for (name, value) in &options.env {
+            launcher = launcher.with_env(name, value.reveal());
+        }
+        launcher.args.extend(options.args.iter().cloned());
+        if let Some(program) = &options.opencode {
+            launcher.opencode = Some(program.clone());
+        }
+        launcher
+    }
+
     /// Sets the deadline for servers to listen, instead of 20 s.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
@@ -165,7 +196,8 @@ impl Launcher {
         self
     }
 
-    /// Looks in `dir` for servers that outlived an earlier hub. With `keeps` the servers of this hub outlive it as well.
+    /// Starts servers so that the next hub can adopt them, and looks in `dir` for those of an earlier hub. With `keeps` the servers of
+    /// this hub outlive it however it ends; otherwise only a restart.
     #[must_use]
     pub fn with_kept(mut self, dir: &Path, keeps: bool) -> Self {
         self.kept = Some(dir.to_owned());
@@ -185,7 +217,8 @@ impl Launcher {
 
     /// The server `key` of an earlier hub if it still runs, else a new one in `folder`; waits until it listens.
     ///
-    /// A server that outlives the hub is stopped by [`Running::stop`] alone, any other also if the returned [`Running`] is dropped.
+    /// A server that outlives the hub is stopped by [`Running::stop`] alone, any other also if the returned [`Running`] is dropped
+    /// without [`Running::stay`].
     ///
     /// # Errors As [`Self::start`].
     pub async fn adopt_or_start(&self, folder: &Folder, key: &str) -> Result<Running, StartError> {
@@ -193,17 +226,14 @@ impl Launcher {
         let Some(place) = place else {
             return self.start(folder).await;
         };
-        if let Some(adopted) = place.clone().connect().await {
+        if let Some(adopted) = place.clone().connect(self.keeps).await {
             let ready = Starting::kept(adopted).ready(self.deadline, PathBuf::from("opencode"));
             if let Ok(running) = ready.await {
                 return Ok(running);
             }
         }
         place.clear();
-        match self.keeps {
-            true => self.start_kept(folder, place).await,
-            false => self.start(folder).await,
-        }
+        self.start_kept(folder, place).await
     }
 
     /// Starts the background service of this user, if the program is OpenCode 2.
@@ -230,7 +260,7 @@ impl Launcher {
         // The guard's stdin is a copy: with this one open, a hub could connect to a guard that has ended.
         drop(command);
         let lost = || StartError::Guard(io::Error::other("it does not answer"));
-        let connection = place.connect().await.ok_or_else(lost)?;
+        let connection = place.connect(self.keeps).await.ok_or_else(lost)?;
         // Waited for by the runtime, so that it does not stay as a zombie.
         drop(guard);
         Starting::kept(connection)
@@ -276,6 +306,7 @@ impl Launcher {
             .arg("--")
             .arg(opencode)
             .args(["serve", "--port", "0", "--hostname", "127.0.0.1"])
+            .args(&self.args)
             .current_dir(folder.as_path());
         for name in own_variables() {
             command.env_remove(name);

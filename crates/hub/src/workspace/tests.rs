@@ -457,6 +457,32 @@ async fn a_kept_server_outlives_the_hub_and_is_the_same_for_the_next() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_not_kept_ends_with_its_hub_unless_it_stays_for_the_next() {
+    let stage = Stage::new(&format!(
+        "echo $$ > pid; {FAMILY} {LISTEN}; exec sleep 1000"
+    ));
+    let kept = stage.dir.path().join("kept");
+    let launcher = stage.launcher().with_kept(&kept, false);
+    let first = launcher.adopt_or_start(&stage.folder(), "i1").await;
+    let first = first.unwrap();
+    let (pid, family) = (first.pid(), family(&stage));
+    assert!(first.stay().await);
+    let second = launcher.adopt_or_start(&stage.folder(), "i1").await;
+    let second = second.unwrap();
+    assert!(runs(pid) && second.pid() == pid, "the next hub has it");
+    drop(second);
+    ends("the server", pid);
+    for (name, pid) in family {
+        ends(name, pid);
+    }
+    let third = launcher.adopt_or_start(&stage.folder(), "i1").await;
+    let third = third.unwrap();
+    assert_ne!(third.pid(), pid);
+    third.stop().await;
+    assert_eq!(fs::read_dir(kept).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn a_kept_server_that_ends_by_itself_says_how_and_the_next_is_a_new_one() {
     let stage = Stage::new(&format!(
         "echo $$ > pid; {LISTEN}; while [ ! -e end ]; do sleep 0.05; done; exit 7"

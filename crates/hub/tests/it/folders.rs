@@ -164,3 +164,74 @@ async fn a_server_that_runs_elsewhere_knows_its_own_folders() {
         .await
         .problem(422, "invalid-request");
 }
+
+#[tokio::test]
+async fn an_admin_looks_for_a_folder_and_makes_one() {
+    let scene = Scene::new().await;
+    let shop = scene.folder("shop");
+    fs::create_dir_all(shop.join(".git")).unwrap();
+    fs::create_dir(shop.join("src")).unwrap();
+    let home = shop.parent().unwrap();
+    symlink(&shop, home.join("link")).unwrap();
+    let get = async |by: &Key, query: &[(&str, &str)]| {
+        let request = scene.lab.request(Method::GET, "/api/folders").query(query);
+        send(request.bearer_auth(by.reveal())).await
+    };
+    let at = home.to_str().unwrap();
+    // What is there is for those alone who may add it.
+    get(&scene.drive, &[("path", at)])
+        .await
+        .problem(403, "not-allowed");
+    let places = get(&scene.admin, &[]).await.good();
+    let places = places["folders"].as_array().unwrap();
+    let kinds: Vec<_> = places
+        .iter()
+        .filter_map(|one| one["place"].as_str())
+        .collect();
+    assert!(
+        kinds.contains(&"recent") && kinds.ends_with(&["root"]),
+        "{kinds:?}"
+    );
+
+    let listed = get(&scene.admin, &[("path", at), ("filter", "K")])
+        .await
+        .good();
+    let link = json!({"name": "link", "path": home.join("link"), "git": true, "leads_to": shop});
+    assert_eq!(listed["folders"], json!([link]));
+    let link = home.join("link");
+    let inside = get(&scene.admin, &[("path", link.to_str().unwrap())]).await;
+    let inside = inside.good();
+    assert_eq!(
+        (&inside["folder"], &inside["git"]),
+        (&json!(shop), &json!(true))
+    );
+    assert_eq!(inside["parent"], json!(home));
+    assert_eq!(
+        (&inside["folders"][0]["name"], &inside["hidden"]),
+        (&json!("src"), &json!(1))
+    );
+    for path in [home.join("none").to_str().unwrap(), "relative", "../x"] {
+        get(&scene.admin, &[("path", path)])
+            .await
+            .problem(422, "bad-folder");
+    }
+
+    let make = async |by: &Key, name: &str| {
+        scene
+            .post("/api/folders", by, json!({"path": at, "name": name}), None)
+            .await
+    };
+    make(&scene.drive, "fresh")
+        .await
+        .problem(403, "not-allowed");
+    let made = make(&scene.admin, "fresh").await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.json()["folder"], json!(home.join("fresh")));
+    assert!(home.join("fresh").is_dir());
+    make(&scene.admin, "fresh")
+        .await
+        .problem(409, "folder-not-made");
+    make(&scene.admin, "../out")
+        .await
+        .problem(422, "folder-not-made");
+}

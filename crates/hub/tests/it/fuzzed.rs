@@ -56,6 +56,8 @@ async fn any_body_and_any_query_is_understood_or_refused() {
     let options = Options {
         access: Access::Anybody,
         notices: Vec::new(),
+        while_empty: None,
+        restart: None,
     };
     let router = hub::http::router(lab.hub.clone(), options, CancellationToken::new());
     for seed in seeds("http") {

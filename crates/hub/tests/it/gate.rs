@@ -115,6 +115,8 @@ pub(crate) fn role(method: &Method, path: &str) -> Role {
         "/api/tokens",
         "/api/pages",
         "/api/links",
+        "/api/folders",
+        "/api/restart",
         "/fragment/devices",
         "/api/push/targets",
         "/api/push/test",

@@ -192,6 +192,8 @@ impl Lab {
         let options = Options {
             access: access(&data),
             notices: vec!["a notice".into()],
+            while_empty: None,
+            restart: None,
         };
         let serving = tokio::spawn(http::serve(listener, hub.clone(), options, cancel.clone()));
         Self {

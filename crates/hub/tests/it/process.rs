@@ -1,10 +1,16 @@
 //! The process of a server that the hub runs: its output, and what follows when it ends by itself.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::lab::{Lab, launcher};
+use crate::lab::{Lab, SOON, launcher, send};
 
 /// A hub that runs the scripted server in a folder.
 async fn lab() -> (Lab, String, tempfile::TempDir) {
@@ -75,6 +81,32 @@ async fn a_server_that_ends_by_itself_starts_again_five_times_and_then_when_a_pe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_ended_is_no_more_named_as_running_while_its_connection_stands() {
+    let (lab, instance, _home) = lab().await;
+    let process = run(&lab, &instance, 1).await;
+    lab.reached(&instance, "connected").await;
+    let pid = i32::try_from(process["pid"].as_u64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    // The state of the hub does not change by this: it is asked again and again.
+    let ended = timeout(SOON, async {
+        loop {
+            let process = lab.get(&format!("{instance}/process")).await.good();
+            if process["pid"].is_null() {
+                return process;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let ended = ended.await.expect("its end is shown");
+    assert_eq!(ended["end"], "was ended by signal 9", "{ended}");
+    assert_eq!((&ended["ends"], &ended["run"]), (&json!(1), &json!(1)));
+    let lines = ended["lines"].to_string();
+    assert!(lines.contains("listening on"), "{lines}");
+    let link = lab.get(&instance).await.good();
+    assert_eq!(link["status"], "connected", "the connection goes elsewhere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn output_is_read_from_a_line_on_and_a_server_elsewhere_has_none() {
     let (lab, instance, _home) = lab().await;
     let process = run(&lab, &instance, 1).await;
@@ -100,4 +132,63 @@ async fn output_is_read_from_a_line_on_and_a_server_elsewhere_has_none() {
     lab.get("/api/instances/none/process")
         .await
         .problem(404, "unknown-instance");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_has_its_own_environment_arguments_and_program() {
+    let (lab, instance, home) = lab().await;
+    let process = run(&lab, &instance, 1).await;
+    lab.reached(&instance, "connected").await;
+    let program = home.path().join("another");
+    let script = format!(
+        "#!/bin/sh\necho \"key is $API_KEY, arguments are $*\"\necho 'opencode server listening on {}'\nexec sleep 600\n",
+        lab.fake.url
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let patch =
+        async |change: Value| send(lab.request(Method::PATCH, &instance).json(&change)).await;
+    let change = json!({
+        "name": "Shop", "colour": "teal", "order": 3, "env": {"API_KEY": "open sesame"},
+        "args": ["--print-logs"], "opencode": program,
+    });
+    let changed = patch(change).await.good();
+    let launch = json!({"env": ["API_KEY"], "args": ["--print-logs"], "opencode": program});
+    assert_eq!(changed["launch"], launch);
+    assert_eq!(
+        (&changed["name"], &changed["colour"], &changed["order"]),
+        (&json!("Shop"), &json!("teal"), &json!(3))
+    );
+    for refused in [
+        json!({"env": {"OPENCODE_SERVER_PASSWORD": "x"}}),
+        json!({"args": ["--hostname=0.0.0.0"]}),
+        json!({"opencode": "/no/such/program"}),
+    ] {
+        patch(refused).await.problem(422, "bad-launch");
+    }
+    patch(json!({"order": 0}))
+        .await
+        .problem(422, "invalid-request");
+
+    kill(&lab, &process).await;
+    let process = run(&lab, &instance, 2).await;
+    let lines = process["lines"].to_string();
+    assert!(
+        lines
+            .contains("key is ***, arguments are serve --port 0 --hostname 127.0.0.1 --print-logs"),
+        "{lines}"
+    );
+    // The value is hidden in what it printed until now, too, once it is another one.
+    let changed = patch(json!({"env": {"API_KEY": null, "OTHER": "x"}, "colour": null}))
+        .await
+        .good();
+    assert_eq!(changed["launch"]["env"], json!(["OTHER"]));
+    assert_eq!(
+        (&changed["colour"], &changed["order"]),
+        (&json!(null), &json!(3))
+    );
+    for path in [format!("{instance}/process"), "/api/instances".to_owned()] {
+        let answer = lab.get(&path).await.good().to_string();
+        assert!(!answer.contains("sesame"), "{answer}");
+    }
 }

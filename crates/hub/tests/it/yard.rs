@@ -116,6 +116,8 @@ impl Yard {
         let options = Options {
             access: Access::Keys(keyring.clone()),
             notices: Vec::new(),
+            while_empty: None,
+            restart: None,
         };
         let cancel = CancellationToken::new();
         let both = Some((outer, outside));

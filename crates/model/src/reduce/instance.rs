@@ -7,8 +7,8 @@ use super::Fold;
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{
-    AnsweredLately, Body, Catalog, Counters, FoldersAsked, Instance, Link, LinkStatus, Origin,
-    ReasonKind, Rev, State, Tombstones, Usage,
+    AnsweredLately, Body, Catalog, Counters, FoldersAsked, Instance, Label, Link, LinkStatus,
+    Origin, ReasonKind, Rev, State, Tombstones, Usage,
 };
 use crate::time::Timestamp;
 
@@ -26,6 +26,8 @@ pub(super) fn add(
     let instance = Instance {
         id: id.clone(),
         name,
+        colour: None,
+        order: None,
         origin,
         link: Link {
             status: LinkStatus::Connecting { attempt: 0 },
@@ -69,6 +71,25 @@ pub(super) fn remove(state: &mut State, rev: Rev, id: &InstanceId) {
         touch_trees(state, rev);
         touch_set(state, rev);
     }
+}
+
+/// Gives an instance another name, colour or place, wherever it is shown.
+pub(super) fn label(state: &mut State, rev: Rev, id: &InstanceId, label: Label) {
+    let Some(instance) = state.instances.get_mut(id) else {
+        return;
+    };
+    let Label {
+        name,
+        colour,
+        order,
+    } = label;
+    if (&instance.name, instance.colour, instance.order) == (&name, colour, order) {
+        return;
+    }
+    (instance.name, instance.colour, instance.order) = (name, colour, order);
+    instance.rev = rev;
+    touch_trees(state, rev);
+    touch_set(state, rev);
 }
 
 /// Transfers the sessions that a removed instance owned to the first other instance that has them.

@@ -5,6 +5,7 @@ mod attention;
 mod clashes;
 mod consent;
 mod ends;
+mod labels;
 mod missed;
 mod overview;
 mod remembered;

@@ -9,8 +9,8 @@ use super::{Front, ParallelRow, attention, interrupted, need, parallel};
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{
-    AgentInfo, Body, Counters, Instance, LinkStatus, Loaded, Message, ModelInfo, ModelRef, Origin,
-    PromptQueue, Rev, Session, State, Todos, Tokens,
+    AgentInfo, Body, Colour, Counters, Instance, LinkStatus, Loaded, Message, ModelInfo, ModelRef,
+    Origin, PromptQueue, Rev, Session, State, Todos, Tokens,
 };
 use crate::time::Timestamp;
 
@@ -34,6 +34,8 @@ pub struct TabRow {
     pub id: InstanceId,
     /// Name of the instance.
     pub name: Arc<str>,
+    /// Colour that a person gave it.
+    pub colour: Option<Colour>,
     /// Folder or address of the server.
     pub origin: Origin,
     /// Link to the server.
@@ -162,37 +164,35 @@ pub(super) fn link_row(instance: &Instance) -> LinkRow {
 
 pub(super) fn tabs(state: &State) -> Vec<TabRow> {
     let (needs, cut) = (need::count(state), interrupted(state));
-    let mut tabs: Vec<TabRow> = state
-        .instances
-        .values()
-        .map(|instance| {
-            let (mut mark, mut working, mut failed, mut to_review) = (quietest(instance), 0, 0, 0);
-            for (own, session) in marks(state, instance) {
-                mark = mark.max(own);
-                working += usize::from(own.is_running());
-                // How a subagent ended is for the session that asked for it.
-                let unseen = session.unreviewed.is_some() && session.info.parent.is_none();
-                failed += usize::from(unseen && own == Mark::Failed);
-                to_review += usize::from(unseen && own == Mark::ToReview);
-            }
-            let requests = needs.get(&instance.id).copied().unwrap_or_default();
-            TabRow {
-                id: instance.id.clone(),
-                name: instance.name.clone(),
-                origin: instance.origin.clone(),
-                link: link_row(instance),
-                mark,
-                requests,
-                needs: requests + attention::urgent(state, instance),
-                working,
-                interrupted: cut.iter().filter(|row| row.instance == instance.id).count(),
-                failed,
-                to_review,
-            }
-        })
-        .collect();
-    tabs.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    tabs
+    let mut instances: Vec<&Instance> = state.instances.values().collect();
+    instances.sort_by_key(|instance| instance.place());
+    let tabs = instances.into_iter().map(|instance| {
+        let (mut mark, mut working, mut failed, mut to_review) = (quietest(instance), 0, 0, 0);
+        for (own, session) in marks(state, instance) {
+            mark = mark.max(own);
+            working += usize::from(own.is_running());
+            // How a subagent ended is for the session that asked for it.
+            let unseen = session.unreviewed.is_some() && session.info.parent.is_none();
+            failed += usize::from(unseen && own == Mark::Failed);
+            to_review += usize::from(unseen && own == Mark::ToReview);
+        }
+        let requests = needs.get(&instance.id).copied().unwrap_or_default();
+        TabRow {
+            id: instance.id.clone(),
+            name: instance.name.clone(),
+            colour: instance.colour,
+            origin: instance.origin.clone(),
+            link: link_row(instance),
+            mark,
+            requests,
+            needs: requests + attention::urgent(state, instance),
+            working,
+            interrupted: cut.iter().filter(|row| row.instance == instance.id).count(),
+            failed,
+            to_review,
+        }
+    });
+    tabs.collect()
 }
 
 /// Returns at least the stale mark for an unreachable instance.

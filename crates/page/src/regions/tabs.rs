@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use maud::html;
-use model::state::{LinkStatus, Origin};
+use model::state::{Colour, LinkStatus, Origin};
 use model::view::{Mark, TabRow, Viewport};
 
 use super::{item, list, shape};
@@ -49,7 +49,7 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
         format!("t:{id}"),
         class,
         html! {
-            a href=(words::instance_path(id)) title=(place) aria-current=[selected.then_some("page")] {
+            a href=(words::instance_path(id)) title=(place) data-colour=[row.colour.map(Colour::name)] aria-current=[selected.then_some("page")] {
                 (shape(mark)) span.name { (name) }
                 @if row.needs > 0 { span.count.need { (row.needs) } span.hear { " " (t("waiting for you")) } }
                 @if !live { span.hear { ", " (t(words::link(&row.link.status))) } }

@@ -1,7 +1,5 @@
 //! Dialogs, all native and closed until they are asked for.
 
-use std::sync::Arc;
-
 use maud::{Markup, html};
 use model::state::Instance;
 use model::view::{Difference, READ_ONLY_AGENT};
@@ -11,9 +9,9 @@ use crate::limits;
 use crate::settings::{Budget, QuietHours, Settings, word};
 use crate::words::encode;
 
-pub(super) fn dialogs(recent: &[Arc<str>], version: &str) -> Markup {
+pub(super) fn dialogs(version: &str, adds: bool) -> Markup {
     html! {
-        (add(recent))
+        @if adds { (add()) }
         (palette())
         dialog #help aria-labelledby="help-title" {
             h2 #help-title { (t("Keys")) }
@@ -318,16 +316,16 @@ fn difference(one: &Difference) -> String {
     }
 }
 
-fn add(recent: &[Arc<str>]) -> Markup {
+/// The dialog that adds an instance. The client puts the folders of the hub's machine into it.
+fn add() -> Markup {
     html! {
         dialog #add aria-labelledby="add-title" {
             h2 #add-title { (t("Add an instance")) }
             form data-do="add" {
                 label { (t("Folder, or address of an OpenCode server"))
-                    input name="place" type="text" required autocomplete="off" spellcheck="false" list="recent"
+                    input name="place" type="text" required autocomplete="off" spellcheck="false"
                         placeholder=(t("~/project or http://127.0.0.1:4096"));
                 }
-                datalist #recent { @for folder in recent { option value=(folder) {} } }
                 label { (t("Name (optional)")) input name="name" type="text" autocomplete="off"; }
                 fieldset {
                     label { (t("Server user name (optional)")) input name="username" type="text" autocomplete="off" placeholder="opencode"; }

@@ -26,6 +26,7 @@ fn an_unchanged_state_needs_no_patch() {
         found: &[],
         settings: &crate::Settings::default(),
         inspect: false,
+        adds: true,
         drafted: None,
     };
     renderer.document(&delta(&state, &at, Rev(0)), &context);

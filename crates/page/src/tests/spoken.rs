@@ -268,6 +268,7 @@ fn a_viewer_gets_changes_in_the_language_of_its_document() {
             found: &[],
             settings: &Settings::default(),
             inspect: false,
+            adds: true,
             drafted: None,
         };
         speak(language, || {

@@ -290,6 +290,7 @@ impl Viewer {
                         found: &[],
                         settings: &page::Settings::default(),
                         inspect: false,
+                        adds: true,
                         drafted: None,
                     };
                     renderer.document(&seen, &context)

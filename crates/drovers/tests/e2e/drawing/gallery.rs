@@ -153,6 +153,7 @@ fn document(state: &State, looked: &Viewport) -> String {
         found: &[],
         settings: &page::Settings::default(),
         inspect: false,
+        adds: true,
         drafted: None,
     };
     Renderer::new().document(&delta(state, looked, Rev(0)), &context)

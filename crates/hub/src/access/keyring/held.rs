@@ -62,12 +62,12 @@ impl Credential {
     /// Records a use, which extends the expiry of a page.
     pub(super) fn used(&mut self, now: Timestamp, proof: Option<Digest>) -> Admitted {
         self.used = Some(now);
-        let whole = later(now, limits::PAGE_LIFE);
-        let due = |expires: Timestamp| whole.since(expires) >= millis(limits::PAGE_RENEWED);
+        let longest = later(now, limits::PAGE_LIFE);
+        let due = |expires: Timestamp| longest.since(expires) >= millis(limits::PAGE_RENEWED);
         let is_page = matches!(self.kind, CredentialKind::Page { .. });
         let renewed = is_page && self.expires.is_some_and(due);
         if renewed {
-            self.expires = Some(whole);
+            self.expires = Some(longest);
         }
         let kept = self.kind != CredentialKind::CommandLine;
         let known = self.used_on_disk.unwrap_or_default();
@@ -77,11 +77,13 @@ impl Credential {
         }
         let unproven = is_page && (proof.is_none() || self.proof != proof);
         let mut caller = self.caller.clone();
+        let whole = caller.powers;
         if unproven {
             caller.powers = Role::Watch.powers();
         }
         Admitted {
             caller,
+            whole,
             unproven,
             ended: self.ended.clone(),
             renewed,

@@ -1,15 +1,18 @@
 //! The process of a server that the hub runs: what it printed, and how often it ended by itself.
 
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt;
 use model::state::ReasonKind;
 use tokio::time::Instant;
 
 use super::ServerSource;
 use crate::ingest::upstream::UpstreamError;
+use crate::limits;
 use crate::registry::Origin;
-use crate::workspace::{Exit, Printed, Restarts, Running};
+use crate::workspace::{Exit, LaunchOptions, Printed, Restarts, Running};
 
 /// What is known of the processes of a server since the hub started.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub(super) struct Care {
     run: u64,
     /// How the last process ended, and what it had printed.
     last: Option<(Exit, Printed)>,
+    /// Launch options of before, whose values a process may still print.
+    before: VecDeque<LaunchOptions>,
 }
 
 /// The process of a server, with lines that it printed.
@@ -50,6 +55,8 @@ impl ServerSource {
         };
         let running = self.running.try_lock().ok();
         let running = running.as_ref().and_then(|running| running.as_ref());
+        // A server that has ended stays here until the next connection is made.
+        let unnoted = running.and_then(|server| server.exited().now_or_never());
         let care = self.care();
         let from = if run == care.run { from } else { 0 };
         let printed = match (running, &care.last) {
@@ -57,18 +64,45 @@ impl ServerSource {
             (None, Some((_, printed))) => printed.clone().from(from),
             (None, None) => Printed::default(),
         };
+        let end = match (running, unnoted, &care.last) {
+            (Some(_), exit, _) => exit,
+            (None, _, Some((exit, _))) => Some(*exit),
+            (None, _, None) => None,
+        };
+        let alive = running.filter(|_| unnoted.is_none());
         Some(ServerProcess {
-            pid: running.map(Running::pid),
-            kept: running.is_some_and(Running::is_kept),
+            pid: alive.map(Running::pid),
+            kept: self.launcher.keeps() && alive.is_some_and(Running::is_kept),
             run: care.run,
-            ends: care.restarts.total(),
-            end: match (running, &care.last) {
-                (None, Some((exit, _))) => Some(exit.to_string()),
-                _ => None,
-            },
+            ends: care.restarts.total() + u64::from(unnoted.is_some()),
+            end: end.map(|exit| exit.to_string()),
             paused: care.restarts.paused(Instant::now()).is_some(),
-            printed,
+            printed: self.without_secrets(printed, &care),
         })
+    }
+
+    /// Lines without the values of variables that a person set for the server.
+    fn without_secrets(&self, mut printed: Printed, care: &Care) -> Printed {
+        let now = self.launch();
+        let all = care.before.iter().chain([&now]);
+        for options in all.filter(|options| !options.env.is_empty()) {
+            for line in &mut printed.lines {
+                *line = options.hide(line);
+            }
+        }
+        printed
+    }
+
+    /// Hides the values of these options in what the server prints from now on as well.
+    pub(super) fn retain_hidden(&self, options: &LaunchOptions) {
+        let mut care = self.care();
+        if options.env.is_empty() || care.before.contains(options) {
+            return;
+        }
+        care.before.push_back(options.clone());
+        if care.before.len() > limits::LAUNCHES_HIDDEN {
+            care.before.pop_front();
+        }
     }
 
     /// Lets a server start again that ended too often: a person asks for it.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::record::journal::memory::MemoryDisk;
-use crate::registry::Login;
+use crate::registry::{InstanceChange, Login};
 use crate::secret::Secret;
 
 /// What is asked of a hub.
@@ -168,7 +168,11 @@ impl Lab {
             }
             Ask::Journal(at, kept) => {
                 if let Some(id) = self.known(at) {
-                    leave_after(looks, hub.set_journal(&id, kept)).await;
+                    let change = InstanceChange {
+                        journal: Some(kept),
+                        ..InstanceChange::default()
+                    };
+                    leave_after(looks, hub.change(&id, change)).await;
                 }
             }
         }

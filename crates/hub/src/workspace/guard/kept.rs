@@ -2,8 +2,11 @@
 //!
 //! A hub that connects sends a line with the secret of the server. The guard answers with [`HELLO`], the retained lines and each line
 //! as it comes, `out TEXT` or `err TEXT`, and last `ended CODE`, or [`REPLACED`] when another hub has come. A hub that reads too slowly
-//! misses lines, and is never waited for. Only the line `stop` of a hub, TERM, or a long time without any
-//! hub end the server.
+//! misses lines, and is never waited for.
+//!
+//! The line `stop` of a hub ends the server, and so does TERM. What the end of the hub's connection does is the hub's choice: with
+//! [`ENDS`], as from the beginning, it ends the server; with [`OUTLIVES`] the server ends only after a long time without any hub; and
+//! after [`STAY`] it waits a short time for the next hub.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -25,6 +28,15 @@ pub(in crate::workspace) const HELLO: &str = "hello 1";
 
 /// What a hub sends to end the server.
 pub(in crate::workspace) const STOP: &str = "stop";
+
+/// What a hub sends so that the server ends with it.
+pub(in crate::workspace) const ENDS: &str = "ends";
+
+/// What a hub sends so that the server outlives it.
+pub(in crate::workspace) const OUTLIVES: &str = "outlives";
+
+/// What a hub sends that ends and is replaced by the next one at once.
+pub(in crate::workspace) const STAY: &str = "stay";
 
 /// The last line to a hub when another one has connected.
 pub(in crate::workspace) const REPLACED: &str = "replaced";
@@ -52,10 +64,34 @@ struct Shared {
     hub: Option<Hub>,
     /// Number of the newest hub.
     hubs: u64,
-    /// True once the server has ended: no hub is greeted any more.
+    /// True once the server has ended, or ends with its hub: no hub is greeted any more.
     over: bool,
     /// Since when no hub is connected.
     alone: Instant,
+    /// What follows once no hub is connected.
+    after: AfterHub,
+}
+
+/// What becomes of the server once no hub is connected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AfterHub {
+    /// It ends.
+    Ends,
+    /// It waits for the next hub for [`limits::KEPT_RESTART`]; also if no hub was there yet.
+    Stays,
+    /// It goes on for [`limits::KEPT_ALONE`].
+    Outlives,
+}
+
+impl AfterHub {
+    /// The time without a hub after which the server ends.
+    fn patience(self) -> Duration {
+        match self {
+            Self::Ends => Duration::ZERO,
+            Self::Stays => limits::KEPT_RESTART,
+            Self::Outlives => limits::KEPT_ALONE,
+        }
+    }
 }
 
 /// A connected hub. Its lines are written by a thread of its own, which ends once it is dropped.
@@ -82,6 +118,7 @@ impl Kept {
             hubs: 0,
             over: false,
             alone: Instant::now(),
+            after: AfterHub::Stays,
         })));
         let (hubs, asks) = (kept.clone(), events.clone());
         thread::spawn(move || {
@@ -167,10 +204,15 @@ impl Kept {
             let mut line = String::new();
             let read = lines.by_ref().take(limits::KEPT_LINE).read_line(&mut line);
             match read {
-                Ok(1..) if line.trim_end() == STOP => {
-                    let _ended = events.send(Event::Stop);
-                }
-                Ok(1..) => {}
+                Ok(1..) => match line.trim_end() {
+                    STOP => {
+                        let _ended = events.send(Event::Stop);
+                    }
+                    ENDS => self.choose(number, AfterHub::Ends),
+                    STAY => self.choose(number, AfterHub::Stays),
+                    OUTLIVES => self.choose(number, AfterHub::Outlives),
+                    _ => {}
+                },
                 Ok(0) | Err(_) => break,
             }
         }
@@ -178,6 +220,19 @@ impl Kept {
         if shared.hub.as_ref().is_some_and(|hub| hub.number == number) {
             shared.hub = None;
             shared.alone = Instant::now();
+            if shared.after == AfterHub::Ends {
+                // The next hub starts another one rather than adopt what ends.
+                shared.over = true;
+                let _ended = events.send(Event::Stop);
+            }
+        }
+    }
+
+    /// Does so once the hub `number` is gone, unless another one has come.
+    fn choose(&self, number: u64, after: AfterHub) {
+        let mut shared = self.lock();
+        if shared.hub.as_ref().is_some_and(|hub| hub.number == number) {
+            shared.after = after;
         }
     }
 
@@ -185,7 +240,8 @@ impl Kept {
         loop {
             thread::sleep(limits::KEPT_LOOK);
             let shared = self.lock();
-            let alone = shared.hub.is_none() && shared.alone.elapsed() > limits::KEPT_ALONE;
+            let patience = shared.after.patience();
+            let alone = shared.hub.is_none() && shared.alone.elapsed() > patience;
             drop(shared);
             if alone && events.send(Event::Stop).is_err() {
                 return;
@@ -221,6 +277,7 @@ impl Shared {
             let _full = before.lines.try_send(format!("{REPLACED}\n"));
         }
         self.hubs += 1;
+        self.after = AfterHub::Ends;
         let (lines, rest) = mpsc::sync_channel(limits::KEPT_WAITING);
         let writer = thread::spawn(move || write(stream, all, &rest));
         self.hub = Some(Hub {

@@ -1,4 +1,4 @@
-//! Servers that outlive the hub: how one is started, and how the next hub finds it again.
+//! Servers that the next hub can adopt: how one is started, and how that hub finds it again.
 //!
 //! The folder of kept servers has two files for each: `ID.sock`, the socket of the guard, and `ID.json` with the secret that a hub
 //! presents there. Both are private to the user.
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::datadir::write_private;
 use crate::secret::Secret;
-use crate::workspace::guard::kept::HELLO;
+use crate::workspace::guard::kept::{ENDS, HELLO, OUTLIVES};
 use crate::workspace::limits;
 
 const SECRET_LENGTH: usize = 48;
@@ -97,11 +97,12 @@ impl Place {
     }
 
     /// Connects to the guard of a server that an earlier hub started, or this one just now. `None` if there is none that knows the
-    /// secret.
-    pub(super) async fn connect(self) -> Option<Connection> {
+    /// secret. The server outlives this hub if that `keeps` servers, and ends with it otherwise.
+    pub(super) async fn connect(self, keeps: bool) -> Option<Connection> {
         let stored: Stored = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
         // A guard that has ended refuses at once; one that is slow on a busy machine must not get a second server beside its own.
-        let greeted = timeout(limits::START, greet(&self.socket, &stored.secret));
+        let after = if keeps { OUTLIVES } else { ENDS };
+        let greeted = timeout(limits::START, greet(&self.socket, &stored.secret, after));
         let stream = greeted.await.ok()?.ok()?;
         Some(Connection {
             stream,
@@ -131,16 +132,17 @@ pub(super) fn count(dir: &Path) -> usize {
         .count()
 }
 
-async fn greet(socket: &Path, secret: &str) -> io::Result<BufReader<UnixStream>> {
+async fn greet(socket: &Path, secret: &str, after: &str) -> io::Result<BufReader<UnixStream>> {
     let mut stream = UnixStream::connect(socket).await?;
     stream.write_all(format!("{secret}\n").as_bytes()).await?;
     let mut stream = BufReader::new(stream);
     let mut hello = String::new();
     stream.read_line(&mut hello).await?;
-    match hello.trim_end() == HELLO {
-        true => Ok(stream),
-        false => Err(io::Error::other("no guard that this version knows")),
+    if hello.trim_end() != HELLO {
+        return Err(io::Error::other("no guard that this version knows"));
     }
+    stream.write_all(format!("{after}\n").as_bytes()).await?;
+    Ok(stream)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

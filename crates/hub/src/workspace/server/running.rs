@@ -32,6 +32,9 @@ use crate::workspace::{guard, limits};
 /// What stops a kept server.
 const STOP_LINE: &[u8] = b"stop\n";
 
+/// What makes it wait for the next hub.
+const STAY_LINE: &[u8] = b"stay\n";
+
 /// The exit of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -43,7 +46,8 @@ pub enum Exit {
     Unknown,
 }
 
-/// A listening server. Dropping it stops the server and everything that it started, unless it outlives the hub.
+/// A listening server. Dropping it stops the server and everything that it started, unless it outlives the hub or stays for the next
+/// one.
 #[derive(Debug)]
 pub struct Running {
     url: Url,
@@ -78,9 +82,17 @@ impl Running {
         self.process.output.from(from)
     }
 
-    /// True if the server outlives this value.
+    /// True if the next hub can adopt the server.
     pub fn is_kept(&self) -> bool {
         matches!(self.process.lifeline, Lifeline::Socket { .. })
+    }
+
+    /// Lets go of the server, which the next hub adopts; it ends if none comes for a minute. False if it has a pipe: it ends then.
+    pub async fn stay(mut self) -> bool {
+        match &mut self.process.lifeline {
+            Lifeline::Socket { write, .. } => write.write_all(STAY_LINE).await.is_ok(),
+            Lifeline::Pipe { .. } => false,
+        }
     }
 
     /// Resolves when the server has ended. The future neither keeps the server alive nor borrows.

@@ -29,6 +29,7 @@ pub(super) fn same_page(shown: &Shown, state: &State, hub: &HubLife) -> Found {
         found: &[],
         settings: &page::Settings::default(),
         inspect: false,
+        adds: true,
         drafted: None,
     };
     let fresh = Page::of(&Renderer::new().document(&seen, &context));

@@ -1,0 +1,158 @@
+//! A person finds a folder on the hub's machine in the dialog that adds an instance, by keys and by taps.
+
+use anyhow::Result;
+use testkit::chromium::{Chromium, Page, Viewport};
+
+use crate::bench::{Bench, Drovers, PATIENCE, listed, page};
+use crate::consent::press_card;
+
+const ROWS: &str =
+    "[...document.querySelectorAll('#folders li .name')].map(one => one.textContent)";
+const FIELD: &str = "document.querySelector('#add [name=place]')";
+const OPEN: &str = "document.querySelector('#add').open && document.querySelector('#folders li')";
+
+/// Folders of a person, and a page of a hub that runs OpenCode.
+struct Scene {
+    bench: Bench,
+    drovers: Drovers,
+    code: String,
+    page: Page,
+    _browser: Chromium,
+}
+
+impl Scene {
+    async fn begin() -> Result<Self> {
+        let bench = Bench::new().await?;
+        for folder in [
+            "code/shop/.git",
+            "code/shop-old",
+            "code/api/src",
+            "code/.dots",
+        ] {
+            std::fs::create_dir_all(bench.path(folder))?;
+        }
+        let code = bench.path("code").canonicalize()?;
+        let (drovers, instance) = Drovers::in_folder(&bench).await?;
+        let browser = Chromium::start().await?;
+        let page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+        Ok(Self {
+            bench,
+            drovers,
+            code: code.to_string_lossy().into_owned(),
+            page,
+            _browser: browser,
+        })
+    }
+
+    /// Waits until the field has a path below the folder `code`.
+    async fn at(&self, below: &str) -> Result<()> {
+        let at = format!("{FIELD}.value === {:?}", format!("{}{below}", self.code));
+        self.page.wait_for(&at, PATIENCE).await
+    }
+
+    async fn says(&self, words: &str) -> Result<()> {
+        let said = format!(
+            "document.querySelector('.folders-box [role=status]').textContent.includes({words:?})"
+        );
+        self.page.wait_for(&said, PATIENCE).await
+    }
+
+    /// Trusts the folder that the dialog asks about, and waits until an instance works there.
+    async fn trusted(&self, folder: &str) -> Result<()> {
+        let asks = "document.querySelector('#confirm').open";
+        self.page.wait_for(asks, PATIENCE).await?;
+        press_card(&self.page, "#confirm button[value=yes]").await?;
+        self.page
+            .wait_for("!document.querySelector('#add').open", PATIENCE)
+            .await?;
+        let folder = format!("{}/{folder}", self.code);
+        let works = |one: &serde_json::Value| {
+            one["folder"] == folder.as_str() && one["status"] == "connected"
+        };
+        self.drovers.instance(works).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_found_and_opened_by_keys_alone() -> Result<()> {
+    let mut scene = Scene::begin().await?;
+    let page = &scene.page;
+    page.eval::<bool>("(document.activeElement.blur(), true)")
+        .await?;
+    page.press("+").await?;
+    page.wait_for(OPEN, PATIENCE).await?;
+    let home = scene.bench.path("home").canonicalize()?;
+    let first: String = page.eval(&format!("{ROWS}[0]")).await?;
+    assert_eq!(first, home.to_string_lossy(), "the home folder is first");
+    page.write(&format!("{}/", scene.code)).await?;
+    listed(page, ROWS, &["..", "api", "shop", "shop-old"]).await?;
+    scene.says("1 hidden").await?;
+    // A part of a name filters; Tab completes as far as all that match agree.
+    page.write("SH").await?;
+    listed(page, ROWS, &["..", "shop", "shop-old"]).await?;
+    page.press("Tab").await?;
+    scene.at("/shop").await?;
+    listed(page, ROWS, &["..", "shop", "shop-old"]).await?;
+    let git = "document.querySelectorAll('#folders li')[1].textContent.includes('git')";
+    assert!(page.eval::<bool>(git).await?);
+    for _ in 0..2 {
+        page.press("ArrowDown").await?;
+    }
+    page.press("Enter").await?;
+    scene.at("/shop/").await?;
+    scene.says("is a git repository").await?;
+    // With nothing chosen in the list, Enter opens the folder of the field.
+    page.press("Enter").await?;
+    scene.trusted("shop").await?;
+    scene.page.assert_clean_but(&["status of 409"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_made_and_opened_with_a_thumb() -> Result<()> {
+    let mut scene = Scene::begin().await?;
+    let page = &scene.page;
+    page.viewport(Viewport::PHONE).await?;
+    page.tap(page.spot("header.top [data-dialog=add]").await?)
+        .await?;
+    page.wait_for(OPEN, PATIENCE).await?;
+    page.fill("#add [name=place]", &format!("{}/", scene.code))
+        .await?;
+    listed(page, ROWS, &["..", "api", "shop", "shop-old"]).await?;
+    let tap = async |selector: &str| page.tap(page.spot(selector).await?).await;
+    let small = "[...document.querySelectorAll('#folders li, .folders-box button')]
+        .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 44).length";
+    assert_eq!(page.eval::<u32>(small).await?, 0);
+    assert!(
+        page.eval::<bool>("document.documentElement.scrollWidth <= innerWidth")
+            .await?
+    );
+
+    tap("#folders li:nth-child(2)").await?;
+    scene.at("/api/").await?;
+    listed(page, ROWS, &["..", "src"]).await?;
+    scene.says("not the top of a project").await?;
+    tap("#folders li:first-child").await?;
+    scene.at("/").await?;
+    listed(page, ROWS, &["..", "api", "shop", "shop-old"]).await?;
+    tap(".folders-box .check").await?;
+    listed(page, ROWS, &["..", ".dots", "api", "shop", "shop-old"]).await?;
+
+    tap(".folders-box .tools button:nth-of-type(2)").await?;
+    page.fill(".folders-box .fresh input", "../out").await?;
+    tap(".folders-box .fresh button").await?;
+    let refused =
+        "document.querySelector('#add .problem').innerText.includes('not the name of a folder')";
+    page.wait_for(refused, PATIENCE).await?;
+    page.fill(".folders-box .fresh input", "fresh").await?;
+    tap(".folders-box .fresh button").await?;
+    scene.at("/fresh/").await?;
+    scene.says("There are no folders in it").await?;
+    assert!(scene.bench.path("code/fresh").is_dir());
+    tap("#add button[type=submit]").await?;
+    scene.trusted("fresh").await?;
+    scene
+        .page
+        .assert_clean_but(&["status of 409", "status of 422"])
+        .await
+}
