@@ -136,7 +136,7 @@ const listed: [ActionPlace, Row[]][] = [
       if (!(await own.openSince(now() - 8 * 3_600_000))) hint("Nothing happened in the last 8 hours.");
     })],
     ["Stop everything", "", () => later("forms").then((own) => own.stopEverything())],
-    ["Name, colour and start", "", () => later("forms").then((own) => own.openLaunch()), { applies: () => inInstance() && byId("add") !== null }],
+    ["Name, colour and start", "", () => later("settings").then((own) => own.openLaunch()), { applies: () => inInstance() && byId("add") !== null }],
     ["Remove this instance", "", removeFront, { applies: inInstance }],
     presses("Reconnect", "[data-url$='/reconnect']"),
     presses("Continue all interrupted sessions", "[data-do=continue-all]"),

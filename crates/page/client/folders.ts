@@ -246,7 +246,7 @@ function buildPicker(field: HTMLInputElement): Picker {
   const picker: Picker = { field, list, state, hidden, level: null, typed: "", rows: [], active: -1, asked: 0 };
   const fresh = newFolderRow(picker);
   const tools = document.createElement("div");
-  tools.className = "tools";
+  tools.className = "folder-tools";
   const check = document.createElement("label");
   check.className = "check";
   check.append(hidden, t("Hidden folders"));

@@ -138,7 +138,7 @@ async fn a_folder_is_made_and_opened_with_a_thumb() -> Result<()> {
     tap(".folders-box .check").await?;
     listed(page, ROWS, &["..", ".dots", "api", "shop", "shop-old"]).await?;
 
-    tap(".folders-box .tools button:nth-of-type(2)").await?;
+    tap(".folder-tools button:nth-of-type(2)").await?;
     page.fill(".folders-box .fresh input", "../out").await?;
     tap(".folders-box .fresh button").await?;
     let refused =
@@ -155,4 +155,41 @@ async fn a_folder_is_made_and_opened_with_a_thumb() -> Result<()> {
         .page
         .assert_clean_but(&["status of 409", "status of 422"])
         .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_gets_a_name_a_colour_and_an_environment() -> Result<()> {
+    let mut scene = Scene::begin().await?;
+    let page = &scene.page;
+    page.eval::<bool>("(document.activeElement.blur(), true)")
+        .await?;
+    page.press(":").await?;
+    page.wait_for("document.querySelector('#palette').open", PATIENCE)
+        .await?;
+    page.write("Name, colour").await?;
+    page.wait_for(
+        "document.querySelector('#found [aria-selected=true]')?.innerText.includes('Name, colour and start')",
+        PATIENCE,
+    )
+    .await?;
+    page.press("Enter").await?;
+    page.wait_for("document.querySelector('#launch[open]')", PATIENCE)
+        .await?;
+    page.fill("#launch [name=name]", "Shop").await?;
+    page.eval::<bool>("(document.querySelector('#launch [name=colour]').value = 'teal', true)")
+        .await?;
+    page.fill("#launch [name=variable]", "DROVERS_X").await?;
+    page.fill("#launch [name=value]", "open sesame").await?;
+    page.click("#launch button[type=submit]").await?;
+    let refused = "document.querySelector('#launch .problem').innerText.includes('sets for its servers itself')";
+    page.wait_for(refused, PATIENCE).await?;
+    page.fill("#launch [name=variable]", "API_KEY").await?;
+    page.click("#launch button[type=submit]").await?;
+    let shown = "document.querySelector('[data-k=tabs] a[data-colour=teal] .name')?.textContent === 'Shop' \
+        && !document.querySelector('#launch')";
+    page.wait_for(shown, PATIENCE).await?;
+    let instances = scene.drovers.get("/api/instances").await?;
+    assert_eq!(instances[0]["launch"]["env"][0], "API_KEY");
+    assert!(!instances.to_string().contains("sesame"), "{instances}");
+    scene.page.assert_clean_but(&["status of 422"]).await
 }
