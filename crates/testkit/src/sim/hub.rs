@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hub::command::notes::{self, Notes};
 use hub::command::{Commands, audit};
@@ -22,6 +23,7 @@ use model::state::Origin;
 use page::Renderer;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::commanded::Commanded;
 use super::core::{Core, lock};
@@ -157,8 +159,16 @@ impl HubLife {
             if killed {
                 supervisor.abort();
             }
-            while !supervisor.is_finished() {
-                tokio::task::yield_now().await;
+            for turn in 0.. {
+                if supervisor.is_finished() {
+                    break;
+                }
+                // One that waits for the first event of a silent server ends once that is too late: time has to pass.
+                if turn < super::SETTLE {
+                    tokio::task::yield_now().await;
+                } else {
+                    sleep(Duration::from_millis(1)).await;
+                }
             }
         }
         if !killed {
