@@ -5,8 +5,10 @@
 mod beside;
 mod commanded;
 mod deleted;
+mod linked;
 mod local;
 mod making;
+mod opencode2_server;
 mod opencode_server;
 mod radar;
 pub mod recall;
@@ -26,8 +28,10 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use linked::LinkedRest;
 pub use making::{MakeError, NewWorktree, Plan};
 pub use opencode_server::{LinkedServer, Server, ServerProcess, ServerSource};
+pub use opencode2_server::LinkedService;
 pub use running::{Added, NewInstance};
 
 use crate::clock::Clock;

@@ -32,6 +32,7 @@ mod queue;
 mod reasons;
 mod review;
 mod reviewed;
+mod service;
 mod sessions;
 mod told;
 mod upstreams;

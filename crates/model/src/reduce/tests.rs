@@ -7,6 +7,7 @@ mod consent;
 mod ends;
 mod missed;
 mod overview;
+mod pieces;
 mod remembered;
 mod requests;
 mod room;
@@ -129,6 +130,7 @@ fn message(id: &str) -> MessageInfo {
 
 fn text(id: &str, text: &str, ended: bool) -> Part {
     Part {
+        place: Default::default(),
         id: id.into(),
         message: "m".into(),
         session: "s".into(),
