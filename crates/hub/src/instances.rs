@@ -4,6 +4,8 @@
 
 mod beside;
 mod commanded;
+mod commanded2;
+mod commanded_linked;
 mod deleted;
 mod linked;
 mod local;
@@ -406,9 +408,14 @@ impl Hub {
         self.0.put_aside.as_ref()
     }
 
-    /// The server of an instance, once it has connected.
+    /// The server of an instance, once it has connected, if it is one of version 1.
     pub fn server(&self, instance: &InstanceId) -> Option<LinkedServer> {
         self.0.instances.server(instance)
+    }
+
+    /// The server of an instance, of either version, once it has connected.
+    pub fn linked(&self, instance: &InstanceId) -> Option<LinkedRest> {
+        self.0.instances.linked(instance)
     }
 
     /// Closes every stream, stops every server that the hub started, and closes the journal last.

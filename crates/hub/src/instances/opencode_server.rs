@@ -116,7 +116,8 @@ impl ServerSource {
         }
     }
 
-    fn last_linked(&self) -> Option<LinkedRest> {
+    /// Either of both, as of its last connection.
+    pub(super) fn last_linked(&self) -> Option<LinkedRest> {
         let linked = self.linked.read();
         let linked = linked.unwrap_or_else(|poisoned| poisoned.into_inner());
         linked.clone()

@@ -22,6 +22,7 @@ mod journal;
 mod lab;
 mod making;
 mod metrics;
+mod opencode2;
 mod outbox;
 mod pages;
 mod parallel;
