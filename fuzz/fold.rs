@@ -139,6 +139,7 @@ impl Script<'_> {
 
     fn part(&mut self) -> Part {
         Part {
+            place: Default::default(),
             id: self.pick(&PARTS).into(),
             message: self.pick(&MESSAGES).into(),
             session: self.session(),

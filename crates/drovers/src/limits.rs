@@ -42,6 +42,10 @@ pub(crate) fn workers(cores: usize) -> usize {
 
 /// Default timeout of `check` for an answer.
 pub(crate) const CHECK_SECONDS: u64 = 120;
+/// How long `check --wire` waits for a stream, and for what comes on it: heartbeats come every 15 s.
+pub(crate) const WIRE_STREAM: Duration = Duration::from_secs(20);
+/// How long `check --wire --prompt` waits for the ends of its turns.
+pub(crate) const WIRE_TURNS: Duration = Duration::from_secs(120);
 /// Candidates listed when a name is ambiguous. The rest is counted.
 pub(crate) const CANDIDATES: usize = 10;
 /// Interval at which a session is polled while its answer is awaited: some ends have no event.

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use hub::registry::{Login, ServerUrl};
 use hub::secret::Secret;
 use hub::workspace::{Folder, FolderError, binary};
+use opencode::client2::{self, Found};
 use opencode::{Client, ClientError, Credentials, Http};
 use tokio::time::timeout;
 
@@ -150,7 +151,8 @@ pub(crate) async fn probe(
     url: url::Url,
     credentials: Option<Credentials>,
 ) -> Result<(), ClientError> {
-    let client = Client::new(Http::new()?, url, credentials)?;
+    let http = Http::new()?;
+    let client = Client::new(http.clone(), url.clone(), credentials.clone())?;
     let server = client.base().to_string();
     let late = |after: Duration| ClientError::Timeout {
         server: server.clone(),
@@ -159,7 +161,15 @@ pub(crate) async fn probe(
     let spoken = timeout(limits::PROBE, client.probe(limits::PROBE)).await;
     match spoken.map_err(|_| late(limits::PROBE))?? {
         opencode::SpokenDialect::V2NotSpoken { version } => {
-            Err(ClientError::V2NotSpoken { server, version })
+            let given = credentials.is_some();
+            let service = client2::Client::new(http, url, credentials)?;
+            let found = timeout(limits::PROBE, service.probe(limits::PROBE)).await;
+            match found.map_err(|_| late(limits::PROBE))? {
+                Ok(Found::V2(_)) => Ok(()),
+                Ok(Found::Locked { .. }) => Err(ClientError::Unauthorized { server, given }),
+                Err(client2::Error::Client(error)) => Err(error),
+                Ok(_) | Err(_) => Err(ClientError::V2NotSpoken { server, version }),
+            }
         }
         opencode::SpokenDialect::V1 { .. } | opencode::SpokenDialect::Sketch => Ok(()),
     }

@@ -4,9 +4,13 @@
 
 mod beside;
 mod commanded;
+mod commanded2;
+mod commanded_linked;
 mod deleted;
+mod linked;
 mod local;
 mod making;
+mod opencode2_server;
 mod opencode_server;
 mod radar;
 pub mod recall;
@@ -26,8 +30,10 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use linked::LinkedRest;
 pub use making::{MakeError, NewWorktree, Plan};
 pub use opencode_server::{LinkedServer, Server, ServerProcess, ServerSource};
+pub use opencode2_server::LinkedService;
 pub use running::{Added, NewInstance};
 
 use crate::clock::Clock;
@@ -402,9 +408,14 @@ impl Hub {
         self.0.put_aside.as_ref()
     }
 
-    /// The server of an instance, once it has connected.
+    /// The server of an instance, once it has connected, if it is one of version 1.
     pub fn server(&self, instance: &InstanceId) -> Option<LinkedServer> {
         self.0.instances.server(instance)
+    }
+
+    /// The server of an instance, of either version, once it has connected.
+    pub fn linked(&self, instance: &InstanceId) -> Option<LinkedRest> {
+        self.0.instances.linked(instance)
     }
 
     /// Closes every stream, stops every server that the hub started, and closes the journal last.

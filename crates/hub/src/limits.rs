@@ -48,6 +48,21 @@ pub const REQUEST_BYTES: usize = 1 << 20;
 pub const ANSWERS_ON_OFFER: usize = 500;
 /// Agents and models of a server, each. Those beyond are not offered; the menu shows their number.
 pub const CATALOG: usize = 2000;
+/// Sessions of OpenCode 2 of which the stream remembers what is open. Beyond it all are forgotten, and their conversations are read
+/// again as they go on.
+pub const SESSIONS_2: usize = 4096;
+/// Calls of one step, items of one inbox and commands of one session of OpenCode 2 that are remembered as open.
+pub const OPEN_2: usize = 256;
+/// Files and agents of one prompt, and files of one call, of OpenCode 2. The others are left out.
+pub const PROMPT_PARTS_2: usize = 256;
+/// Sessions read of OpenCode 2, of all folders: the newest, and as many of the archive. Older ones are not shown until they have an event.
+pub const SERVICE_SESSIONS: usize = 10_000;
+/// Folders of OpenCode 2 in which is read what waits, of those whose services are up; and those that its stream remembers.
+pub const SERVICE_FOLDERS: usize = 256;
+/// How often a conversation of OpenCode 2 is read until nothing was written meanwhile. What the last read misses, the stream has.
+pub const BODY_TRIES: usize = 2;
+/// As [`NUDGE_PROOF`] for OpenCode 2, whose heartbeats come every 15 s.
+pub const NUDGE_PROOF_2: Duration = Duration::from_secs(17);
 /// Sessions read of a directory in one request, and as many roots again where there are more. Older ones are read when a
 /// person requests them.
 pub const SESSIONS: usize = 1000;

@@ -56,6 +56,7 @@ fn writing(sessions: usize) -> State {
         ended: false,
     };
     let part = Part {
+        place: Default::default(),
         id: PartId::from("p"),
         message,
         session,

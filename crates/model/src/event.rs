@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::facts::{
     Catalog, Clash, Failure, Halt, Label, LinkStatus, MessageInfo, Origin, Outcome, OverLimit,
-    Parallel, Part, Permission, PromptQueue, Question, RunStatus, SessionInfo, Todos, Usage,
+    Parallel, Part, Permission, PromptQueue, Question, RunStatus, SessionChange, SessionInfo,
+    Todos, Usage,
 };
 use crate::ids::{InstanceId, MessageId, ParallelId, PartId, PermissionId, QuestionId, SessionId};
 use crate::text::{Delta, OpenText};
@@ -196,6 +197,20 @@ pub enum Event {
     SessionCreated(SessionInfo),
     /// A session was created or changed.
     Session(SessionInfo),
+    /// One thing changed in the row of a session.
+    SessionChanged {
+        /// Id of the session.
+        session: SessionId,
+        /// What is new in it.
+        change: SessionChange,
+        /// When it changed, if that counts as a change of the session.
+        at: Option<Timestamp>,
+    },
+    /// Something changed in a conversation that this event does not tell: it is to be read again, if it is kept.
+    ConversationDoubted {
+        /// Id of the session.
+        session: SessionId,
+    },
     /// A session is gone.
     SessionDeleted(SessionId),
     /// The server answered a read that it does not know a session. Something between may have answered in its place, so
@@ -268,6 +283,8 @@ pub enum Event {
     },
     /// The server disposed a directory: every run in it has ended.
     DirectoryDisposed(Arc<str>),
+    /// The server dropped whatever waits in a directory; the runs there go on.
+    RequestsVoid(Arc<str>),
     /// An event that this build does not use; only counted.
     Unknown {
         /// Type of the event.

@@ -93,7 +93,7 @@ pub fn messages(session: &Session) -> Vec<RestMessage<'_>> {
 fn message(message: &Message) -> RestMessage<'_> {
     RestMessage {
         info: &message.info.raw,
-        parts: message.parts.values().map(|part| &part.raw).collect(),
+        parts: message.in_order().map(|part| &part.raw).collect(),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Facts that servers report: sessions, messages, parts, requests and links, as values independent of their storage.
 
 mod answered;
+mod change;
 mod clash;
 mod content;
+pub mod described;
+mod failure;
 mod info;
 mod label;
 mod link;
@@ -18,11 +21,13 @@ use crate::ids::MessageId;
 use crate::time::Timestamp;
 
 pub use answered::{Answered, AnsweredLately, ExpiredRequest, Outcome, Request};
+pub use change::{OrderKey, Place, SessionChange};
 pub use clash::{Clash, ClashKind};
 pub use content::{Content, Piece, Unshowable};
+pub use failure::{ErrorKind, Failure};
 pub use info::{
-    AgentInfo, Catalog, Changes, ErrorKind, Failure, File, MessageInfo, ModelInfo, ModelRef, Part,
-    PartKind, Permission, PermissionRequest, Picture, Question, QuestionItem, QuestionOption, Role,
+    AgentInfo, Catalog, Changes, File, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
+    Permission, PermissionRequest, Picture, Question, QuestionItem, QuestionOption, Role,
     RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState,
     UNTITLED,
 };
@@ -59,15 +64,4 @@ pub enum Halt {
     },
     /// A person gave it a prompt after it, or one above it, was stopped.
     Released,
-}
-
-impl Failure {
-    /// A failure that is no abort.
-    pub fn failed(name: impl Into<Arc<str>>, message: impl Into<Arc<str>>) -> Self {
-        Self {
-            kind: ErrorKind::Failed,
-            name: name.into(),
-            message: message.into(),
-        }
-    }
 }

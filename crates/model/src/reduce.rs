@@ -235,6 +235,12 @@ impl Fold<'_> {
             Event::RequestsDoubted { session } => self.requests_doubted(&session),
             Event::SessionCreated(info) => self.session_created(info),
             Event::Session(info) => self.session_updated(info),
+            Event::SessionChanged {
+                session,
+                change,
+                at,
+            } => self.row_changed(&session, change, at),
+            Event::ConversationDoubted { session } => self.conversation_doubted(&session),
             Event::SessionDeleted(session) => self.session_deleted(session),
             Event::SessionNotFound(session) => self.session_not_found(session),
             Event::FoldersCut { read } => self.folders_cut(read),
@@ -248,6 +254,7 @@ impl Fold<'_> {
             Event::QuestionAsked(question) => self.question_asked(question),
             Event::QuestionClosed(id, outcome) => self.question_closed(&id, outcome),
             Event::DirectoryDisposed(directory) => self.directory_disposed(&directory),
+            Event::RequestsVoid(directory) => self.requests_void(&directory),
             Event::Unknown { kind } => Counters::count(&mut self.instance.counters.unknown, kind),
             Event::Malformed { kind } => {
                 Counters::count(&mut self.instance.counters.malformed, kind)

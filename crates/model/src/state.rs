@@ -19,11 +19,11 @@ use serde::Serialize;
 pub use crate::facts::{
     AgentInfo, Answered, AnsweredLately, Catalog, Changes, Clash, ClashKind, Colour, Content,
     ErrorKind, ExpiredRequest, Failure, File, Halt, Label, Link, LinkStatus, Measure, MessageInfo,
-    ModelInfo, ModelRef, Origin, Outcome, OverLimit, Parallel, ParallelRun, Part, PartKind,
-    Permission, PermissionRequest, Picture, Piece, PromptQueue, Question, QuestionItem,
-    QuestionOption, QueueHold, Reason, ReasonKind, Request, Role, RunStatus, SessionInfo, Todo,
-    TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState, UNTITLED, Unshowable, Usage,
-    WaitingPrompt,
+    ModelInfo, ModelRef, OrderKey, Origin, Outcome, OverLimit, Parallel, ParallelRun, Part,
+    PartKind, Permission, PermissionRequest, Picture, Piece, Place, PromptQueue, Question,
+    QuestionItem, QuestionOption, QueueHold, Reason, ReasonKind, Request, Role, RunStatus,
+    SessionChange, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState,
+    UNTITLED, Unshowable, Usage, WaitingPrompt,
 };
 pub use activity::{Activity, Circle, Circles, Phase, RunningTool};
 pub use asked::{DuringRead, EarlyStatus, FoldersAsked};

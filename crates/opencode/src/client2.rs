@@ -65,6 +65,12 @@ impl Client {
         self.inner.base()
     }
 
+    /// The last reply with the service's time.
+    #[must_use]
+    pub fn dated(&self) -> Option<client::TimedReply> {
+        self.inner.dated()
+    }
+
     fn request(&self, method: Method, segments: &[&str]) -> RequestBuilder {
         let path: Vec<_> = ["api"].iter().chain(segments).copied().collect();
         let request = self.inner.request(method, &path);

@@ -469,6 +469,7 @@ fn session(id: &str, parent: Option<&str>, title: &str, minutes: i64) -> Session
 
 fn message(session: &str, id: &str, role: Role, nth: i64) -> MessageInfo {
     MessageInfo {
+        tie: 0,
         id: MessageId::from(id),
         session: session.into(),
         role,
@@ -495,6 +496,7 @@ pub(crate) fn part_in(session: &str, message: &str, id: &str, mut kind: PartKind
         tool.call = format!("call_{id}").into();
     }
     Part {
+        place: Default::default(),
         id: PartId::from(id),
         message: message.into(),
         session: session.into(),

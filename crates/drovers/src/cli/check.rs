@@ -1,8 +1,11 @@
 //! `drovers check`: proves that an instance answers, and that its events arrive.
 
+mod wire;
+
 use std::time::Duration;
 
 use clap::Args;
+use opencode::Url;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
@@ -20,11 +23,23 @@ const TITLE: &str = "Drovers check";
 ///
 /// The exit code is 0 if the answer is complete, and 1 if it fails or times out. The session stays, under the
 /// title "Drovers check".
+///
+/// With `--wire` it goes through what Drovers assumes of an OpenCode 2 service, and prints what holds: by reading alone, or with
+/// `--prompt` also by prompts in a session of its own, which is deleted. The password is taken from OPENCODE_PASSWORD.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  drovers check shop && echo \"it answers\"")]
+#[command(
+    after_help = "Examples:\n  drovers check shop && echo \"it answers\"\n  drovers check --wire http://127.0.0.1:49374"
+)]
 pub(crate) struct CheckArgs {
     /// Id of the instance, a prefix of it, or its name
-    instance: String,
+    #[arg(required_unless_present = "wire")]
+    instance: Option<String>,
+    /// Address of an OpenCode 2 service, of which what Drovers assumes is checked instead
+    #[arg(long, value_name = "URL", conflicts_with_all = ["instance", "json", "timeout"])]
+    wire: Option<Url>,
+    /// With --wire: also send the text, twice, in a session that is deleted afterwards
+    #[arg(long, requires = "wire")]
+    prompt: bool,
     /// Text of the prompt
     #[arg(long, default_value = "Say hello in one short sentence.")]
     text: String,
@@ -50,8 +65,16 @@ struct End<'a> {
 
 /// Makes a session, sends, and shows what comes.
 pub(crate) async fn run(args: &CheckArgs, setting: &Setting) -> Result<(), Fault> {
+    let name = match (&args.wire, &args.instance) {
+        (Some(address), _) => {
+            let text = args.prompt.then_some(&*args.text);
+            return wire::run(address, text).await;
+        }
+        (None, Some(name)) => name,
+        (None, None) => return Err(Fault::failed("name an instance")),
+    };
     let api = Api::of(&setting.data_dir()?)?;
-    let instance = census::instance(&api, &args.instance).await?;
+    let instance = census::instance(&api, name).await?;
     let begun = Instant::now();
     let mut arrived = 0_u64;
     let check = async {

@@ -84,16 +84,16 @@ impl Speech {
         match self {
             Self::V1 => Dialect::V1,
             Self::Sketch => Dialect::Sketch,
-            Self::Auto if is_sketch(beginning) => Dialect::Sketch,
-            Self::Auto => Dialect::V1,
+            Self::Auto => dialect_of(beginning).unwrap_or(Dialect::V1),
         }
     }
 }
 
-fn is_sketch(beginning: &[u8]) -> bool {
-    let mut found = false;
+/// The dialect that one of the first events tells.
+fn dialect_of(beginning: &[u8]) -> Option<Dialect> {
+    let mut found = None;
     sse::Parser::default().feed(beginning, |frame| {
-        found |= Dialect::of_frame(frame.data) == Some(Dialect::Sketch);
+        found = found.or_else(|| Dialect::of_frame(frame.data));
     });
     found
 }

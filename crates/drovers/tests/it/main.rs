@@ -22,3 +22,4 @@ mod replay;
 mod service;
 mod sessions;
 mod starting;
+mod wired;

@@ -324,7 +324,7 @@ fn their_time(
     let session = instance.sessions.get(session);
     let loaded = session.and_then(|session| session.loaded());
     let newest = loaded.and_then(|loaded| loaded.order.last());
-    newest.map_or(theirs, |(at, _)| {
+    newest.map_or(theirs, |(at, ..)| {
         theirs.max(Timestamp(at.0.saturating_add(1)))
     })
 }

@@ -42,7 +42,7 @@ struct Server {
     pid: u32,
     /// The folder it was started in.
     folder: Option<String>,
-    /// The reason why it cannot be an instance and the next step, if it is OpenCode 2.
+    /// The reason why it cannot be an instance and the next step, if it is an OpenCode 2 that is too old.
     #[serde(skip_serializing_if = "Option::is_none")]
     unusable: Option<String>,
 }

@@ -161,10 +161,8 @@ async fn trim<R: Rest>(rest: &R, feeder: &Feeder, session: SessionId) {
             older: Some(older),
             ..
         }) => {
-            let oldest = messages
-                .into_iter()
-                .map(|(info, _)| (info.created, info.id));
-            if let Some((_, begins)) = oldest.min() {
+            let oldest = messages.into_iter().map(|(info, _)| info.order_key());
+            if let Some((.., begins)) = oldest.min() {
                 let trimmed = Event::BodyTrimmed {
                     session,
                     begins,

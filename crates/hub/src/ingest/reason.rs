@@ -2,6 +2,7 @@
 
 use model::state::{Reason, ReasonKind};
 use opencode::ClientError;
+use opencode::client2;
 
 use crate::workspace::binary;
 
@@ -13,6 +14,21 @@ pub(crate) fn of(error: &ClientError) -> Reason {
         None => error.to_string(),
     };
     Reason::new(kind, text)
+}
+
+/// The reason for a request that a service of OpenCode 2 refused.
+pub(crate) fn of_service(error: &client2::Error) -> Reason {
+    use client2::Tag;
+    let kind = match error {
+        client2::Error::Client(error) => return of(error),
+        client2::Error::NoRoute { .. } => ReasonKind::BadAnswer,
+        client2::Error::Refused(refusal) => match &refusal.tag {
+            Tag::Unauthorized | Tag::Forbidden => ReasonKind::Unauthorized,
+            _ if refusal.status >= 500 => ReasonKind::ServerError,
+            _ => ReasonKind::BadAnswer,
+        },
+    };
+    Reason::new(kind, error.to_string())
 }
 
 /// The reason why a server's state could not be read although its stream is open. A reason that the server is

@@ -12,7 +12,7 @@ use model::state::{LinkStatus, ReasonKind};
 use opencode::sse;
 use tokio::time::timeout;
 
-use super::dialect::Translator;
+use super::dialect::{Dialect, Translator};
 use super::upstream::{Connection, EventBytes, UpstreamError};
 use crate::clock::Clock;
 use crate::engine::{Feeder, Inbound};
@@ -31,7 +31,9 @@ pub(super) struct LiveFrames<S> {
     directories: BTreeSet<Arc<str>>,
     /// Folders that appeared on this stream.
     seen: BTreeSet<Arc<str>>,
-    /// True once it is reported that there are more folders than are read.
+    /// Folders that are remembered.
+    room: usize,
+    /// True once it is reported that there are more folders than are read, or where all are.
     cut: bool,
 }
 
@@ -53,12 +55,16 @@ impl<S: EventBytes> LiveFrames<S> {
             stream: connection.stream,
             parser: sse::Parser::new(opencode::limits::MAX_EVENT_BYTES),
             translator: Translator::new(connection.dialect),
+            room: match connection.dialect {
+                Dialect::V2 => limits::SERVICE_FOLDERS,
+                Dialect::V1 | Dialect::Sketch => limits::DIRECTORIES,
+            },
             feeder,
             clock,
             held: Some(HeldFrames::default()),
             directories,
             seen: BTreeSet::new(),
-            cut: false,
+            cut: connection.dialect == Dialect::V2,
         }
     }
 
@@ -91,7 +97,7 @@ impl<S: EventBytes> LiveFrames<S> {
 
     /// Parses bytes and sends their events. Not cancel safe: must run to completion.
     pub(super) async fn take(&mut self, chunk: &[u8]) -> Result<(), UpstreamError> {
-        let at = self.clock.now();
+        let (at, room) = (self.clock.now(), self.room);
         let (translator, directories, seen, cut) = (
             &mut self.translator,
             &mut self.directories,
@@ -103,7 +109,8 @@ impl<S: EventBytes> LiveFrames<S> {
             let translated = translator.frame(frame.data, at);
             let directory = translated.directory.as_ref();
             let new = directory.filter(|directory| !seen.contains(*directory));
-            let new = new.map(|directory| (directory.clone(), remember(directories, directory)));
+            let new =
+                new.map(|directory| (directory.clone(), remember(directories, directory, room)));
             frames.push(translated.for_engine(frame.data));
             match new {
                 Some((directory, Remembered::Yes)) => {
@@ -148,14 +155,14 @@ impl<S: EventBytes> LiveFrames<S> {
 }
 
 /// Adds a folder to the known ones, up to the limit. Events of the whole server have no folder, or `global`.
-fn remember(known: &mut BTreeSet<Arc<str>>, directory: &Arc<str>) -> Remembered {
+fn remember(known: &mut BTreeSet<Arc<str>>, directory: &Arc<str>, room: usize) -> Remembered {
     if known.contains(directory) {
         return Remembered::Yes;
     }
     if **directory == *"global" {
         return Remembered::NoFolder;
     }
-    if known.len() >= limits::DIRECTORIES {
+    if known.len() >= room {
         return Remembered::NoRoom;
     }
     known.insert(directory.clone());

@@ -171,14 +171,14 @@ impl<U: Upstream> Supervisor<U> {
         let rest = connection.rest.clone();
         let directories = mem::take(&mut self.directories);
         let seen = directories.iter().cloned().collect();
-        let offers_models = connection.dialect == Dialect::V1;
+        let dialect = connection.dialect;
         let mut live = LiveFrames::new(
             connection,
             self.feeder.clone(),
             self.clock.clone(),
             directories,
         );
-        let followed = self.follow(&mut live, rest, seen, offers_models);
+        let followed = self.follow(&mut live, rest, seen, dialect);
         // What the stream has received so far is kept, even where following it panics.
         let end = tasks::caught(followed).await.unwrap_or_else(|why| {
             tracing::error!(instance = %self.instance, reason = %why, "a supervisor failed while reading a stream");
@@ -198,7 +198,7 @@ impl<U: Upstream> Supervisor<U> {
         live: &mut LiveFrames<U::Stream>,
         rest: U::Rest,
         seen: Vec<Arc<str>>,
-        offers_models: bool,
+        dialect: Dialect,
     ) -> ConnectionEnd {
         if let Err(error) = live.first_event().await {
             return ConnectionEnd::Lost(error);
@@ -207,7 +207,7 @@ impl<U: Upstream> Supervisor<U> {
         tokio::pin!(reading);
         let mut reads = Reads::new(rest.clone(), self.feeder.clone());
         let mut clock = ServerClock::default();
-        let mut silence = Silence::new(self.timeouts, Instant::now());
+        let mut silence = Silence::new(self.timeouts, proof_after(dialect), Instant::now());
         // Every byte postpones the deadline: the timer is reset when it fires too early, not with every byte.
         let alarm = sleep_until(silence.due(false));
         tokio::pin!(alarm);
@@ -237,7 +237,7 @@ impl<U: Upstream> Supervisor<U> {
                         self.follow_clock(&mut clock, &rest).await;
                         reads.branches(snapshot.asked.clone());
                         live.release(snapshot).await;
-                        if offers_models {
+                        if dialect != Dialect::Sketch {
                             reads.catalog();
                         }
                     }
@@ -321,6 +321,14 @@ impl<U: Upstream> Supervisor<U> {
         if !inbound.is_empty() {
             self.feeder.tell(inbound).await;
         }
+    }
+}
+
+/// How long a stream may be silent after a nudge: longer than between two heartbeats.
+fn proof_after(dialect: Dialect) -> Duration {
+    match dialect {
+        Dialect::V2 => limits::NUDGE_PROOF_2,
+        Dialect::V1 | Dialect::Sketch => limits::NUDGE_PROOF,
     }
 }
 

@@ -65,6 +65,8 @@ pub(super) struct Silence {
     stale: bool,
     /// Deadline for the next byte, because the machine slept or its network changed.
     proof: Option<Instant>,
+    /// Time until that deadline.
+    proof_after: Duration,
 }
 
 /// The meaning of a silence.
@@ -77,9 +79,14 @@ pub(super) enum Verdict {
 }
 
 impl Silence {
-    pub(super) fn new(timeouts: Timeouts, now: Instant) -> Self {
+    pub(super) fn new(timeouts: Timeouts, proof_after: Duration, now: Instant) -> Self {
         Self {
-            timeouts,
+            proof_after,
+            // A server that is silent for as long between two heartbeats is not stale by that.
+            timeouts: Timeouts {
+                stale: timeouts.stale.max(proof_after),
+                dead: timeouts.dead.max(proof_after),
+            },
             last_received: now,
             stale: false,
             proof: None,
@@ -95,7 +102,7 @@ impl Silence {
 
     /// The connection may be lost without notice: it must receive bytes soon.
     pub(super) fn doubt(&mut self, now: Instant) {
-        self.proof.get_or_insert(now + limits::NUDGE_PROOF);
+        self.proof.get_or_insert(now + self.proof_after);
     }
 
     /// The time at which the silence changes its meaning. Staleness applies only to a link that is `shown` as
@@ -116,7 +123,7 @@ impl Silence {
         }
         if self.proof.is_some_and(|proof| now >= proof) {
             let cause = " after this machine woke or its network changed";
-            return Some(Verdict::Dead(silent(limits::NUDGE_PROOF, cause)));
+            return Some(Verdict::Dead(silent(self.proof_after, cause)));
         }
         if shown && !self.stale && now >= self.last_received + self.timeouts.stale {
             self.stale = true;
@@ -162,7 +169,7 @@ mod tests {
     #[test]
     fn silence_is_stale_then_dead_and_bytes_break_it() {
         let began = Instant::now();
-        let mut silence = Silence::new(Timeouts::default(), began);
+        let mut silence = Silence::new(Timeouts::default(), limits::NUDGE_PROOF, began);
         assert_eq!(silence.due(true), began + s(25));
         assert_eq!(silence.passed(began + s(24), true), None);
         assert_eq!(silence.passed(began + s(25), true), Some(Verdict::Stale));
@@ -177,7 +184,7 @@ mod tests {
     #[test]
     fn before_it_is_shown_a_link_is_not_stale_but_may_die() {
         let began = Instant::now();
-        let mut silence = Silence::new(Timeouts::default(), began);
+        let mut silence = Silence::new(Timeouts::default(), limits::NUDGE_PROOF, began);
         assert_eq!(silence.due(false), began + s(45));
         assert_eq!(silence.passed(began + s(30), false), None);
         assert!(matches!(
@@ -189,7 +196,7 @@ mod tests {
     #[test]
     fn a_doubted_link_has_to_be_heard_soon() {
         let began = Instant::now();
-        let mut silence = Silence::new(Timeouts::default(), began);
+        let mut silence = Silence::new(Timeouts::default(), limits::NUDGE_PROOF, began);
         silence.doubt(began + s(1));
         silence.doubt(began + s(9));
         assert_eq!(silence.due(true), began + s(13));

@@ -230,11 +230,10 @@ impl Describer {
     }
 
     fn is_unknown(&mut self, entry: &Entry, text: &str) -> bool {
-        if Dialect::of_frame(text) == Some(Dialect::Sketch) {
-            let sketch = || Translator::new(Dialect::Sketch);
+        if let Some(other) = Dialect::of_frame(text) {
             self.others
                 .entry(entry.instance.clone())
-                .or_insert_with(sketch);
+                .or_insert_with(|| Translator::new(other));
         }
         let events = match self.others.get_mut(&entry.instance) {
             Some(translator) => translator.frame(text, entry.at).events,

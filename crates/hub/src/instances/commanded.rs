@@ -4,7 +4,7 @@ mod bodies;
 
 use std::path::Path;
 
-use model::ids::{InstanceId, MessageId, SessionId};
+use model::ids::{MessageId, SessionId};
 use model::time::Timestamp;
 use opencode::client::{AgentInfo, ProviderInfo};
 use opencode::{ClientError, client, wire};
@@ -13,7 +13,7 @@ use super::{Hub, LinkedServer};
 use crate::command::port::{
     AgentFound, Capabilities, ChangedFile, CommandFound, Folders, IdForm, Lookups, MessagePage,
     NewCommand, NewMessage, NewSession, NewShell, OlderPage, PermissionReply, Server, ServerError,
-    Servers, SessionFound, Sessions,
+    SessionFound, Sessions,
 };
 use crate::command::{Change, ModelChoice, ModelOffer};
 use crate::ingest::assemble;
@@ -21,14 +21,6 @@ use crate::ingest::dialect::{self, Dialect};
 use crate::limits;
 use crate::registry::AddError;
 use crate::workspace::Folder;
-
-impl Servers for Hub {
-    type Server = LinkedServer;
-
-    fn server(&self, instance: &InstanceId) -> Option<LinkedServer> {
-        Self::server(self, instance)
-    }
-}
 
 impl Server for LinkedServer {
     fn product(&self) -> &'static str {

@@ -14,6 +14,7 @@ use model::ids::{InstanceId, SessionId};
 use model::state::{Catalog, ReasonKind, SessionInfo};
 use model::time::Timestamp;
 use opencode::client::MessagePage;
+use opencode::client2::{self, Tag};
 use opencode::{Client, ClientError, Credentials, EventStream, Http, SpokenDialect, Url};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -30,6 +31,8 @@ use crate::limits;
 use crate::registry::{self, Login, Origin};
 use crate::workspace::{LaunchOptions, Launcher, Running, StartError, USERNAME};
 
+use super::linked::{LinkedRest, sampled};
+use super::opencode2_server::LinkedService;
 use care::Care;
 pub use care::ServerProcess;
 
@@ -55,7 +58,7 @@ pub struct ServerSource {
     http: Http,
     clock: Clock,
     running: Mutex<Option<Running>>,
-    linked: RwLock<Option<LinkedServer>>,
+    linked: RwLock<Option<LinkedRest>>,
     /// What became of its processes.
     care: std::sync::Mutex<Care>,
     /// True once the hub ends while its servers go on.
@@ -108,12 +111,32 @@ impl ServerSource {
         }
     }
 
-    /// The server as of its last connection; `None` before the first.
+    /// The server as of its last connection; `None` before the first, and for a service of version 2.
     pub fn linked(&self) -> Option<LinkedServer> {
-        self.linked
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        match self.last_linked()? {
+            LinkedRest::Server(server) => Some(server),
+            LinkedRest::Service(_) => None,
+        }
+    }
+
+    /// The service of version 2 as of its last connection; `None` before the first, and for a server of version 1.
+    pub fn linked_service(&self) -> Option<LinkedService> {
+        match self.last_linked()? {
+            LinkedRest::Service(service) => Some(service),
+            LinkedRest::Server(_) => None,
+        }
+    }
+
+    /// Either of both, as of its last connection.
+    pub(super) fn last_linked(&self) -> Option<LinkedRest> {
+        let linked = self.linked.read();
+        let linked = linked.unwrap_or_else(|poisoned| poisoned.into_inner());
+        linked.clone()
+    }
+
+    fn link(&self, rest: LinkedRest) {
+        let linked = self.linked.write();
+        *linked.unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(rest);
     }
 
     /// Its address, once known. A server started by the hub gets a new one with each start.
@@ -211,6 +234,10 @@ impl ServerSource {
     async fn answers(&self) -> Result<(), UpstreamError> {
         let client = self.client().await?;
         let health = client.health().await;
+        if let Err(ClientError::V2NotSpoken { version, .. }) = health {
+            let (service, _) = self.service(&self.address().await?, version).await?;
+            return service.answers().await;
+        }
         if matches!(health, Err(ClientError::NotOpenCode { .. })) {
             // A server with events only has no health or state. If its dialect is known, any response is sufficient;
             // otherwise its events must identify it.
@@ -233,6 +260,89 @@ impl ServerSource {
         )
         .await?;
         Ok(())
+    }
+
+    /// The service of version 2 at an address, and its version. `version` is what the address reported: one that is too old reports
+    /// nothing else.
+    async fn service(
+        &self,
+        (url, login): &Server,
+        version: Option<String>,
+    ) -> Result<(LinkedService, String), UpstreamError> {
+        let client = client2::Client::new(self.http.clone(), url.clone(), login.clone())?;
+        let server = client.base().to_string();
+        let info = match client.info().await {
+            Ok(info) => info,
+            Err(error) if error.tag() == Some(&Tag::Unauthorized) => {
+                let given = login.is_some();
+                return Err(ClientError::Unauthorized { server, given }.into());
+            }
+            Err(
+                client2::Error::NoRoute { .. }
+                | client2::Error::Client(
+                    ClientError::BadJson { .. }
+                    | ClientError::Empty { .. }
+                    | ClientError::ContentType { .. },
+                ),
+            ) => return Err(ClientError::V2NotSpoken { server, version }.into()),
+            Err(error) => return Err(error.into()),
+        };
+        let service = LinkedService {
+            client,
+            directory: None,
+            clock: self.clock.clone(),
+        };
+        Ok((service, info.version))
+    }
+
+    /// Connects to a service of version 2: one stream for all of its folders.
+    async fn connect_service(
+        &self,
+        server: &Server,
+        version: Option<String>,
+    ) -> Result<Connection<EventStream, LinkedRest>, UpstreamError> {
+        let (service, version) = self.service(server, version).await?;
+        let stream = service.client.events(limits::FIRST_ANSWER).await?;
+        Ok(Connection {
+            dialect: Dialect::V2,
+            version: Some(dialect::version(&version)),
+            stream,
+            rest: LinkedRest::Service(service),
+        })
+    }
+
+    /// Connects to a server of version 1, or one that only sends events.
+    async fn connect_server(
+        &self,
+        client: Client,
+        dialect: Dialect,
+        version: Option<Arc<str>>,
+    ) -> Result<Connection<EventStream, LinkedRest>, UpstreamError> {
+        let (stream, directory) = match dialect {
+            Dialect::Sketch => (client.sketch_events(limits::FIRST_ANSWER).await?, None),
+            Dialect::V1 | Dialect::V2 => {
+                // Requested first: a server that does not answer this must not be left with a stream that ended.
+                let directory = client.path().await?.directory;
+                if directory.len() > limits::PATH_BYTES {
+                    let text = "the path of its folder is longer than any";
+                    return Err(UpstreamError::down(ReasonKind::BadAnswer, text));
+                }
+                let stream = client.global_events(limits::FIRST_ANSWER).await?;
+                (stream, Some(directory.into()))
+            }
+        };
+        let rest = LinkedRest::Server(LinkedServer {
+            client,
+            dialect,
+            directory,
+            clock: self.clock.clone(),
+        });
+        Ok(Connection {
+            dialect,
+            version,
+            stream,
+            rest,
+        })
     }
 
     fn speaks(&self, dialect: Dialect) -> bool {
@@ -287,49 +397,24 @@ fn own(server: &Running) -> Server {
 
 impl Upstream for ServerSource {
     type Stream = EventStream;
-    type Rest = LinkedServer;
+    type Rest = LinkedRest;
 
-    async fn connect(&self) -> Result<Connection<EventStream, LinkedServer>, UpstreamError> {
+    async fn connect(&self) -> Result<Connection<EventStream, LinkedRest>, UpstreamError> {
         let server = self.address().await?;
         let client = Client::new(self.http.clone(), server.0.clone(), server.1.clone())?;
-        let (dialect, version) = match self.spoken(&client).await? {
-            SpokenDialect::V1 { version } => (Dialect::V1, Some(dialect::version(&version))),
-            SpokenDialect::Sketch => (Dialect::Sketch, None),
+        let connection = match self.spoken(&client).await? {
+            SpokenDialect::V1 { version } => {
+                let version = Some(dialect::version(&version));
+                self.connect_server(client, Dialect::V1, version).await?
+            }
+            SpokenDialect::Sketch => self.connect_server(client, Dialect::Sketch, None).await?,
             SpokenDialect::V2NotSpoken { version } => {
-                let server = client.base().to_string();
-                return Err(ClientError::V2NotSpoken { server, version }.into());
+                self.connect_service(&server, version).await?
             }
         };
-        let (stream, directory) = match dialect {
-            Dialect::V1 => {
-                // Requested first: a server that does not answer this must not be left with a stream that ended.
-                let directory = client.path().await?.directory;
-                if directory.len() > limits::PATH_BYTES {
-                    let text = "the path of its folder is longer than any";
-                    return Err(UpstreamError::down(ReasonKind::BadAnswer, text));
-                }
-                let stream = client.global_events(limits::FIRST_ANSWER).await?;
-                (stream, Some(directory.into()))
-            }
-            Dialect::Sketch => (client.sketch_events(limits::FIRST_ANSWER).await?, None),
-        };
-        let rest = LinkedServer {
-            client,
-            dialect,
-            directory,
-            clock: self.clock.clone(),
-        };
-        *self
-            .linked
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(rest.clone());
+        self.link(connection.rest.clone());
         self.tell(Some(server)).await;
-        Ok(Connection {
-            dialect,
-            version,
-            stream,
-            rest,
-        })
+        Ok(connection)
     }
 
     async fn is_healthy(&self) -> bool {
@@ -368,17 +453,7 @@ impl EventBytes for EventStream {
 
 impl Rest for LinkedServer {
     fn dated(&self) -> Option<ClockSample> {
-        let dated = self.client.dated()?;
-        let now = self.clock.now();
-        let ago = |moment: std::time::Instant| {
-            let millis = i64::try_from(moment.elapsed().as_millis()).unwrap_or(i64::MAX);
-            Timestamp(now.0.saturating_sub(millis))
-        };
-        Some(ClockSample {
-            date: Timestamp(dated.seconds.saturating_mul(1000)),
-            asked: ago(dated.asked),
-            answered: ago(dated.answered),
-        })
+        sampled(&self.client.dated()?, &self.clock)
     }
 
     async fn snapshot(&self, seen: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
@@ -457,7 +532,7 @@ impl LinkedServer {
     /// An error for a server that only sends events.
     fn readable(&self) -> Result<(), UpstreamError> {
         match self.dialect {
-            Dialect::V1 => Ok(()),
+            Dialect::V1 | Dialect::V2 => Ok(()),
             Dialect::Sketch => {
                 let text =
                     "its server has no REST, and the events of this session are no longer stored";

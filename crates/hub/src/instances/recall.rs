@@ -36,6 +36,8 @@ struct RecallState {
     state: State,
     /// The previous entry.
     last: Option<(Arc<str>, u64)>,
+    /// Streams of services of OpenCode 2, with what is open in them.
+    services: BTreeMap<InstanceId, Translator>,
 }
 
 impl RecallState {
@@ -59,8 +61,17 @@ impl RecallState {
         }
         match &entry.payload {
             Payload::Upstream(text) | Payload::Names(text) => {
-                // Only a server of this dialect reports statuses; others cannot be evaluated.
-                let translated = Translator::new(Dialect::V1).frame(text, entry.at);
+                // Only a server of these dialects reports statuses; others cannot be evaluated.
+                if Dialect::of_frame(text) == Some(Dialect::V2) {
+                    let service = || Translator::new(Dialect::V2);
+                    self.services
+                        .entry(instance.clone())
+                        .or_insert_with(service);
+                }
+                let translated = match self.services.get_mut(instance) {
+                    Some(service) => service.frame(text, entry.at),
+                    None => Translator::new(Dialect::V1).frame(text, entry.at),
+                };
                 for event in translated.events {
                     self.event(instance, entry, event);
                 }

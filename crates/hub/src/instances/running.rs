@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Hub, HubOptions, LinkedServer, ServerSource};
+use super::{Hub, HubOptions, LinkedRest, LinkedServer, ServerSource};
 use crate::datadir::Servers;
 use crate::engine::{Handle, Inbound, SupervisorCommand};
 use crate::ingest::Supervisor;
@@ -214,6 +214,10 @@ impl Instances {
 
     pub(super) fn server(&self, id: &InstanceId) -> Option<LinkedServer> {
         self.read().get(id)?.source.linked()
+    }
+
+    pub(super) fn linked(&self, id: &InstanceId) -> Option<LinkedRest> {
+        self.read().get(id)?.source.last_linked()
     }
 
     pub(super) fn source(&self, id: &InstanceId) -> Option<Arc<ServerSource>> {

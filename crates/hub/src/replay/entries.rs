@@ -59,10 +59,10 @@ impl EntryFold {
     pub fn events(&mut self, entry: &Entry) -> Vec<Event> {
         match &entry.payload {
             Payload::Upstream(text) | Payload::Names(text) => {
-                if Dialect::of_frame(text) == Some(Dialect::Sketch)
-                    && matches!(self.translator, Translator::V1)
+                if matches!(self.translator, Translator::V1)
+                    && let Some(other) = Dialect::of_frame(text)
                 {
-                    self.translator = Translator::new(Dialect::Sketch);
+                    self.translator = Translator::new(other);
                 }
                 self.translator.frame(text, entry.at).events
             }

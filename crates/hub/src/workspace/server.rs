@@ -128,7 +128,8 @@ pub enum StartError {
     },
     /// The program is OpenCode 2; the server was stopped.
     #[error(
-        "{} is OpenCode 2, and Drovers supports only version 1. {}",
+        "{} is OpenCode 2, and Drovers starts only version 1. A service of version 2 that runs can be attached, by `drovers up --attach` and \
+         its address. {}",
         program.display(),
         binary::INSTALL_V1
     )]

@@ -161,14 +161,14 @@ const CASES: [(&str, Answer, &str, &str, usize); 18] = [
     (
         "OpenCode 2",
         |path| match path {
-            "/api/info" => reply(
+            "/api/status" => reply(
                 "200 OK\r\nContent-Type: application/json",
-                r#"{"version":"2.1.2","pid":1}"#,
+                r#"{"version":"2.0.6","pid":1}"#,
             ),
             _ => reply("200 OK\r\nContent-Type: text/html", "<p>"),
         },
         "opencode2",
-        "is OpenCode 2.1.2, and Drovers supports only version 1. `npx -y opencode-ai@1 serve --port 4097`",
+        "is OpenCode 2.0.6, and Drovers supports version 1, and 2.1 or newer. `npx -y opencode-ai@1 serve --port 4097`",
         0,
     ),
     (
@@ -331,7 +331,14 @@ async fn what_is_found_is_asked_whether_it_can_be_an_instance() {
         )
     };
     let v1: Answer = |_| reply("401 Unauthorized", "");
-    for (answer, usable) in [(v2, false), (v1, true), (healthy, true)] {
+    let older: Answer = |path| match path {
+        "/api/health" => reply(
+            "200 OK\r\nContent-Type: application/json",
+            r#"{"healthy":true}"#,
+        ),
+        _ => reply("404 Not Found", ""),
+    };
+    for (answer, usable) in [(v2, true), (older, false), (v1, true), (healthy, true)] {
         let peer = Peer::start(answer, false).await;
         let url = format!("http://127.0.0.1:{}", peer.port).parse().unwrap();
         let http = opencode::Http::new().unwrap();

@@ -19,7 +19,7 @@ pub fn messages_so_far(session: &Session) -> Vec<(MessageInfo, Vec<Part>)> {
 }
 
 fn so_far(session: &Session, message: &Message) -> (MessageInfo, Vec<Part>) {
-    let parts = message.parts.values().map(|part| {
+    let parts = message.in_order().map(|part| {
         let open = session.open.get(&part.id);
         let open = open.filter(|_| part.kind.is_open_text());
         open.map_or_else(|| Part::clone(part), |open| part_so_far(part, open))
@@ -65,6 +65,7 @@ mod tests {
     fn part(text: &str) -> Part {
         let json = json!({"id": "prt_1", "type": "text", "text": text, "time": {"start": 1}, "new": {"kept": true}});
         Part {
+            place: Default::default(),
             id: "prt_1".into(),
             message: "msg_1".into(),
             session: "ses_1".into(),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::change::Place;
 use super::content::{Content, RequestSource};
+use super::failure::Failure;
 use crate::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
 use crate::json::Json;
 use crate::time::Timestamp;
@@ -147,26 +149,8 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
-}
-
-/// Kinds of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// Someone stopped it.
-    Aborted,
-    /// Anything else.
-    Failed,
-}
-
-/// The failure of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Kind of the failure.
-    pub kind: ErrorKind,
-    /// OpenCode's name for it.
-    pub name: Arc<str>,
-    /// Message for a person.
-    pub message: Arc<str>,
+    /// Nobody: an entry of the server between the two, such as changed instructions.
+    Note,
 }
 
 /// A message as its server describes it.
@@ -182,6 +166,8 @@ pub struct MessageInfo {
     pub parent: Option<MessageId>,
     /// Time of creation.
     pub created: Timestamp,
+    /// Its place among the messages of the same time, where its server's ids say nothing of it.
+    pub tie: u32,
     /// Time of its end.
     pub completed: Option<Timestamp>,
     /// Failure of the message, if it failed.
@@ -212,6 +198,7 @@ impl MessageInfo {
             role,
             parent: None,
             created: at,
+            tie: 0,
             completed: None,
             failure: None,
             finish: None,
@@ -233,6 +220,8 @@ pub struct Part {
     pub message: MessageId,
     /// Session of the part.
     pub session: SessionId,
+    /// Its place among the parts of its message.
+    pub place: Place,
     /// Kind and content of the part.
     pub kind: PartKind,
     /// The JSON of the server, unchanged.

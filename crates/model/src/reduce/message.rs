@@ -7,10 +7,10 @@ use crate::event::Event;
 use crate::ids::{MessageId, PartId, SessionId};
 use crate::limits;
 use crate::state::{
-    Body, Circle, Held, Loaded, Message, MessageInfo, Part, PartKind, Rev, Role, Session,
+    Body, Circle, Held, Loaded, Message, MessageInfo, OrderKey, Part, PartKind, Place, Rev, Role,
+    Session,
 };
 use crate::text::{Delta, OpenText};
-use crate::time::Timestamp;
 
 impl Fold<'_> {
     /// Something in a session's conversation changed: to the streaming texts at once, to the messages if they are kept.
@@ -130,7 +130,7 @@ pub(super) struct PromptFacts {
     /// The last answer.
     last: Option<MessageInfo>,
     /// The place in the order up to which prompts are answered.
-    to: Option<(Timestamp, MessageId)>,
+    to: Option<OrderKey>,
 }
 
 impl PromptFacts {
@@ -166,14 +166,14 @@ impl Loaded {
 
     /// Stamps the prompts after a place in the order: all of them, if none is given. One that is queued may stand before
     /// the last answer, which goes on in a message of its own after each of its tools.
-    fn touch_prompts_after(&mut self, rev: Rev, place: Option<(Timestamp, MessageId)>) {
+    fn touch_prompts_after(&mut self, rev: Rev, place: Option<OrderKey>) {
         let place = place.map_or(Bound::Unbounded, Bound::Excluded);
         let after = self.order.range((place, Bound::Unbounded));
         let is_prompt = |id: &&MessageId| {
             let message = self.messages.get(*id);
             message.is_some_and(|message| message.info.role == Role::User)
         };
-        let prompts = after.map(|(_, id)| id).filter(is_prompt);
+        let prompts = after.map(|(.., id)| id).filter(is_prompt);
         let prompts: Vec<_> = prompts.cloned().collect();
         for id in prompts {
             if let Some(message) = self.messages.get_mut(&id) {
@@ -235,16 +235,17 @@ impl Loaded {
                 return false;
             }
             self.bytes = self.bytes + info.raw.get().len() - message.info.raw.get().len();
-            if message.info.created != info.created {
-                self.order.remove(&(message.info.created, id.clone()));
-                self.order.insert((info.created, id));
+            let (before, place) = (message.info.order_key(), info.order_key());
+            if before != place {
+                self.order.remove(&before);
+                self.order.insert(place);
                 self.list_rev = rev;
             }
             message.info = info;
             message.touch(rev);
             return true;
         }
-        self.order.insert((info.created, id.clone()));
+        self.order.insert(info.order_key());
         self.list_rev = rev;
         let mut message = Message::new(rev, info);
         let waiting: Vec<_> = self
@@ -264,7 +265,7 @@ impl Loaded {
     fn remove_message(&mut self, rev: Rev, id: &MessageId) -> bool {
         let removed = self.messages.remove(id);
         if let Some(message) = &removed {
-            self.order.remove(&(message.info.created, id.clone()));
+            self.order.remove(&message.info.order_key());
             self.list_rev = rev;
             self.bytes -= message.bytes();
         }
@@ -323,6 +324,7 @@ impl Message {
     }
 
     pub(super) fn put_part(&mut self, rev: Rev, part: Part) -> bool {
+        let part = self.placed(part);
         if self
             .parts
             .get(&part.id)
@@ -336,6 +338,25 @@ impl Message {
             self.touch(rev);
         }
         true
+    }
+}
+
+impl Message {
+    /// The part, with its place among the others.
+    fn placed(&self, part: Part) -> Part {
+        if part.place != Place::Last {
+            return part;
+        }
+        let known = self.parts.get(&part.id).map(|known| known.place);
+        let next = || {
+            let places = self.parts.values().filter_map(|part| match part.place {
+                Place::At(place) => Some(place.saturating_add(1)),
+                Place::ById | Place::Last => None,
+            });
+            Place::At(places.max().unwrap_or(0))
+        };
+        let place = known.unwrap_or_else(next);
+        Part { place, ..part }
     }
 }
 

@@ -28,6 +28,14 @@ impl Fold<'_> {
         self.changed = true;
     }
 
+    /// A conversation changed, and how is not known.
+    pub(super) fn conversation_doubted(&mut self, id: &SessionId) {
+        let session = self.instance.sessions.get(id);
+        if session.is_some_and(|session| !matches!(session.body, Body::NotLoaded)) {
+            self.ask_messages(id);
+        }
+    }
+
     pub(super) fn read_failed(&mut self, id: &SessionId, reason: Arc<str>) {
         let rev = self.rev;
         self.stop_proven(id);
@@ -303,9 +311,9 @@ impl Loaded {
             return false;
         };
         let answered = PromptFacts::of(self);
-        let kept = self.order.split_off(&(message.info.created, first.clone()));
+        let kept = self.order.split_off(&message.info.order_key());
         let dropped = mem::replace(&mut self.order, kept);
-        for (_, id) in &dropped {
+        for (.., id) in &dropped {
             self.messages.remove(id);
         }
         if dropped.is_empty() {
@@ -345,8 +353,7 @@ impl Loaded {
             message.part_revs.insert(part.id.clone(), part_rev);
             message.parts.insert(part.id.clone(), Box::new(part));
         }
-        self.order
-            .insert((message.info.created, message.info.id.clone()));
+        self.order.insert(message.info.order_key());
         self.messages.insert(message.info.id.clone(), message);
     }
 }

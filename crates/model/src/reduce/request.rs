@@ -522,7 +522,7 @@ fn is_written(part: &Part) -> bool {
 impl Loaded {
     /// When the newest message was made, by its server's clock.
     fn newest_created(&self) -> Option<Timestamp> {
-        self.order.last().map(|(created, _)| *created)
+        self.order.last().map(|(created, ..)| *created)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ids::{ParallelId, SessionId};
 use crate::limits;
 use crate::state::{
     Body, Clash, ErrorKind, Failure, LastAnswer, Loaded, OverLimit, Parallel, PromptQueue, Rev,
-    Run, RunStatus, Session, SessionInfo, Todos, Usage,
+    Run, RunStatus, Session, SessionChange, SessionInfo, Todos, Usage,
 };
 use crate::time::Timestamp;
 
@@ -68,6 +68,19 @@ impl Fold<'_> {
         if renamed && self.instance.has_requests() {
             // A request is shown with its root, and that one's title.
             self.touch_requests();
+        }
+    }
+
+    /// One thing changed in a row. The row of a session that is not known is read.
+    pub(super) fn row_changed(
+        &mut self,
+        id: &SessionId,
+        change: SessionChange,
+        at: Option<Timestamp>,
+    ) {
+        if let Some(session) = self.known(id) {
+            let info = session.info.clone().changed(change, at);
+            self.session_changed(info);
         }
     }
 
@@ -501,6 +514,11 @@ impl Fold<'_> {
         for id in ended {
             self.end_unseen(&id);
         }
+        self.requests_void(directory);
+    }
+
+    /// Nothing waits in a directory any more.
+    pub(super) fn requests_void(&mut self, directory: &Arc<str>) {
         let there: BTreeSet<_> = self
             .instance
             .sessions

@@ -8,6 +8,7 @@ mod ends;
 mod labels;
 mod missed;
 mod overview;
+mod pieces;
 mod remembered;
 mod requests;
 mod room;
@@ -130,6 +131,7 @@ fn message(id: &str) -> MessageInfo {
 
 fn text(id: &str, text: &str, ended: bool) -> Part {
     Part {
+        place: Default::default(),
         id: id.into(),
         message: "m".into(),
         session: "s".into(),

@@ -77,6 +77,9 @@ impl DuringRead {
             Event::SessionCreated(info) | Event::Session(info) => {
                 self.rows.insert(info.id.clone());
             }
+            Event::SessionChanged { session, .. } => {
+                self.rows.insert(session.clone());
+            }
             Event::SessionDeleted(session) | Event::SessionNotFound(session) => {
                 self.rows.insert(session.clone());
                 self.statuses.insert(session.clone());
@@ -96,7 +99,11 @@ impl DuringRead {
             Event::QuestionClosed(id, _) => {
                 self.requests.insert(id.as_str().into());
             }
-            Event::DirectoryDisposed(disposed) if disposed == folder => self.overtaken = true,
+            Event::DirectoryDisposed(disposed) | Event::RequestsVoid(disposed)
+                if disposed == folder =>
+            {
+                self.overtaken = true
+            }
             _ => {}
         }
         let noted = self.rows.len() + self.statuses.len() + self.requests.len();

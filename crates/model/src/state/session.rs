@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::ending::speaks;
 use super::{
     Activity, ChangesOverTime, Clash, Edits, ErrorKind, Failure, Halt, LastAnswer, MessageInfo,
-    OverLimit, Part, Rev, Role, SessionInfo, Todos,
+    OrderKey, OverLimit, Part, Rev, Role, SessionInfo, Todos,
 };
 use crate::event::Event;
 use crate::ids::{MessageId, PartId};
@@ -145,8 +145,8 @@ pub struct Held {
 pub struct Loaded {
     /// Messages by id.
     pub messages: BTreeMap<MessageId, Message>,
-    /// Their order: by time, then id.
-    pub order: BTreeSet<(Timestamp, MessageId)>,
+    /// Their order: by time, then place, then id.
+    pub order: BTreeSet<OrderKey>,
     /// Cursor of the next older page; absent when the first message is here.
     pub older: Option<Arc<str>>,
     /// Parts whose message is not announced yet.
@@ -166,7 +166,7 @@ impl Loaded {
     pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Message> {
         self.order
             .iter()
-            .filter_map(|(_, id)| self.messages.get(id))
+            .filter_map(|(.., id)| self.messages.get(id))
     }
 
     /// Recomputes the stored size.
@@ -183,12 +183,12 @@ impl Loaded {
 
     /// The place in the order up to which prompts are answered, or their answer was begun: that of the prompt which the
     /// last answer is for, or of that answer, where its prompt is not kept.
-    pub fn answered_to(&self) -> Option<(Timestamp, MessageId)> {
+    pub fn answered_to(&self) -> Option<OrderKey> {
         let last = &self.last_assistant()?.info;
         let asked = last.parent.as_ref();
         let asked = asked.and_then(|asked| self.messages.get(asked));
         let asked = asked.map_or(last, |asked| &asked.info);
-        Some((asked.created, asked.id.clone()))
+        Some(asked.order_key())
     }
 }
 
@@ -197,7 +197,7 @@ impl Loaded {
 pub struct Message {
     /// As its server describes it.
     pub info: MessageInfo,
-    /// Parts of the message, in order of their ids. Boxed, as nodes of a map have room for eleven and most messages have three.
+    /// Parts of the message, in order of their ids; see [`Message::in_order`]. Boxed, as nodes of a map have room for eleven and most messages have three.
     pub parts: BTreeMap<PartId, Box<Part>>,
     /// Revision at which each part last changed, its streaming text included.
     pub part_revs: BTreeMap<PartId, Rev>,
@@ -208,6 +208,14 @@ pub struct Message {
 }
 
 impl Message {
+    /// The parts in order.
+    pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Part> {
+        let mut parts: Vec<&Part> = self.parts.values().map(Box::as_ref).collect();
+        // Sorted by id already, and stable.
+        parts.sort_by_key(|part| part.place);
+        parts.into_iter()
+    }
+
     /// Failure of the message, if it failed.
     pub fn bad_end(&self) -> Option<Failure> {
         let mut parts = self.parts.values();
@@ -291,7 +299,7 @@ impl Session {
         match (&info.failure, info.role, info.completed) {
             (Some(failure), ..) if failure.kind == ErrorKind::Aborted => MessageStatus::Aborted,
             (Some(_), ..) => MessageStatus::Error,
-            (None, Role::User, _) | (None, _, Some(_)) => MessageStatus::Complete,
+            (None, Role::User | Role::Note, _) | (None, _, Some(_)) => MessageStatus::Complete,
             (None, Role::Assistant, None) => match &self.run {
                 run if run.is_running() && is_last => MessageStatus::Streaming,
                 Run::Interrupted { .. } => MessageStatus::Interrupted,

@@ -14,8 +14,8 @@ use crate::json::Json;
 use crate::limits;
 use crate::plain;
 use crate::state::{
-    Instance, Loaded, Message, MessageInfo, Part, PartKind, Run, RunStatus, Session, SessionInfo,
-    Tool,
+    Instance, Loaded, Message, MessageInfo, OrderKey, Part, PartKind, Run, RunStatus, Session,
+    SessionInfo, Tool,
 };
 
 /// The state of a session on its server.
@@ -202,20 +202,14 @@ impl Found {
 
     /// Of the messages those are compared that both have a page of: the newest, from the later of both beginnings on.
     fn messages(&mut self, here: &Loaded, server: &MessagesRead) {
-        let begins =
-            |cut: bool, first: Option<(crate::time::Timestamp, MessageId)>| first.filter(|_| cut);
+        let begins = |cut: bool, first: Option<OrderKey>| first.filter(|_| cut);
         let first_here = here.order.first().cloned();
-        let places = server
-            .messages
-            .iter()
-            .map(|(info, _)| (info.created, info.id.clone()));
+        let places = server.messages.iter().map(|(info, _)| info.order_key());
         let first_there = places.min();
         let from = begins(here.older.is_some(), first_here)
             .max(begins(server.older.is_some(), first_there));
-        let within = |info: &MessageInfo| {
-            from.as_ref()
-                .is_none_or(|from| (info.created, info.id.clone()) >= *from)
-        };
+        let within =
+            |info: &MessageInfo| from.as_ref().is_none_or(|from| info.order_key() >= *from);
         let there: BTreeMap<_, _> = server
             .messages
             .iter()

@@ -8,7 +8,7 @@ use super::queued::{Compacted, Queued, compacted, queued};
 use super::{Front, WINDOW, reason};
 use crate::ids::{MessageId, PartId, PermissionId, SessionId};
 use crate::state::{
-    Body, Loaded, Message, MessageInfo, MessageStatus, PartKind, Rev, Role, Run, Session,
+    Body, Loaded, Message, MessageInfo, MessageStatus, OrderKey, PartKind, Rev, Role, Run, Session,
 };
 use crate::text::OpenText;
 use crate::time::Timestamp;
@@ -179,7 +179,7 @@ impl Front<'_> {
             failed: message.bad_end().map(|failure| reason::failure(&failure)),
             reverted: reverted.is_some_and(|from| order_key(message) >= order_key(from)),
             head_changed: message.rev > since || since == Rev(0),
-            order: message.parts.keys().cloned().collect(),
+            order: message.in_order().map(|part| part.id.clone()).collect(),
             parts: part_rows(
                 (session, loaded),
                 message,
@@ -373,16 +373,19 @@ fn empty(id: &SessionId, state: LogState, session: Option<&Session>) -> LogRows 
     }
 }
 
-fn order_key(message: &Message) -> (Timestamp, &MessageId) {
-    (message.info.created, &message.info.id)
+fn order_key(message: &Message) -> (Timestamp, u32, &MessageId) {
+    (message.info.created, message.info.tie, &message.info.id)
 }
 
-fn key((at, id): &(Timestamp, MessageId)) -> (Timestamp, &MessageId) {
-    (*at, id)
+fn key((at, tie, id): &OrderKey) -> (Timestamp, u32, &MessageId) {
+    (*at, *tie, id)
 }
 
 /// Position of the first message of a window; `None` if there is no message.
-fn first<'a>(loaded: &'a Loaded, from: Option<&MessageId>) -> Option<(Timestamp, &'a MessageId)> {
+fn first<'a>(
+    loaded: &'a Loaded,
+    from: Option<&MessageId>,
+) -> Option<(Timestamp, u32, &'a MessageId)> {
     let before_last = loaded.order.len().min(WINDOW).checked_sub(1)?;
     let newest = loaded.order.iter().rev().nth(before_last).map(key)?;
     let from = from.and_then(|id| loaded.messages.get(id)).map(order_key);
@@ -400,8 +403,7 @@ fn part_rows(
 ) -> Vec<PartRow> {
     let over = status != MessageStatus::Streaming;
     message
-        .parts
-        .values()
+        .in_order()
         .filter_map(|part| {
             let rev = message
                 .part_revs

@@ -217,7 +217,7 @@ fn title(title: &Arc<str>, model: &str) -> Arc<str> {
 /// The changed lines by file, as the server counts them for the session's tools, in the order of the first change.
 fn files(session: &Session, loaded: &Loaded) -> Vec<FileChange> {
     let mut all: Vec<FileChange> = Vec::new();
-    let parts = loaded.in_order().flat_map(|message| message.parts.values());
+    let parts = loaded.in_order().flat_map(|message| message.in_order());
     for part in parts {
         let PartKind::Tool(tool) = &part.kind else {
             continue;

@@ -45,7 +45,7 @@ pub(super) fn queued(session: &Session, loaded: &Loaded, message: &Message) -> O
         return None;
     }
     let last = loaded.last_assistant().map(|last| &last.info);
-    if loaded.answered_to() >= Some((info.created, info.id.clone())) {
+    if loaded.answered_to() >= Some(info.order_key()) {
         return None;
     }
     match &session.run {

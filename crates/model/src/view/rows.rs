@@ -150,7 +150,7 @@ pub struct SideRow {
 fn last_with_tokens(loaded: &Loaded) -> Option<&Message> {
     let tell = |message: &&Message| message.info.tokens.total() > 0;
     let messages = loaded.messages.values().filter(tell);
-    messages.max_by_key(|message| (message.info.created, &message.info.id))
+    messages.max_by_key(|message| (message.info.created, message.info.tie, &message.info.id))
 }
 
 pub(super) fn link_row(instance: &Instance) -> LinkRow {

@@ -166,7 +166,7 @@ pub enum ClientError {
         server: String,
     },
     /// The server is OpenCode 2, which has another protocol.
-    #[error("the server at {server} is OpenCode {}, and Drovers supports only version 1", version.as_deref().unwrap_or("2"))]
+    #[error("the server at {server} is OpenCode {}, and Drovers supports version 1, and 2.1 or newer", version.as_deref().unwrap_or("2"))]
     V2NotSpoken {
         /// Its address.
         server: String,

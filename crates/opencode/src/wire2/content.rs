@@ -20,6 +20,8 @@ pub enum Content {
     Reasoning {
         /// The text.
         text: String,
+        /// When it began.
+        created: Option<Millis>,
         /// When it was done.
         completed: Option<Millis>,
     },
@@ -120,6 +122,7 @@ struct TextWire {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct TimeWire {
+    created: Option<Millis>,
     ran: Option<Millis>,
     completed: Option<Millis>,
 }
@@ -182,6 +185,7 @@ impl Content {
                 let wire: TextWire = serde_json::from_str(json)?;
                 Self::Reasoning {
                     text: wire.text,
+                    created: wire.time.created,
                     completed: wire.time.completed,
                 }
             }

@@ -21,6 +21,7 @@ pub(crate) fn message(look: &Viewport, row: &MessageRow) -> Fragment {
     let role = match row.info.role {
         Role::User => "user",
         Role::Assistant => "assistant",
+        Role::Note => "note",
     };
     let reverted = if row.reverted { " reverted" } else { "" };
     let tag = format!(
@@ -79,6 +80,7 @@ fn who(row: &MessageRow) -> Markup {
     html! {
         @match info.role {
             Role::User => span.hear { (t("You")) },
+            Role::Note => "OpenCode",
             Role::Assistant => {
                 @if info.summary { (t("Summary")) } @else { (info.agent.as_deref().unwrap_or(t("Assistant"))) }
                 @if let Some(model) = &info.model { " · " (model.model) }

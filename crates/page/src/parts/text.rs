@@ -21,7 +21,7 @@ pub(super) fn prose(
     memo: Option<&Memo>,
     whole: bool,
 ) -> Fragment {
-    let user = place.message.info.role == Role::User;
+    let user = place.message.info.role != Role::Assistant;
     let key = format!("p:{}", row.id);
     if !user {
         let (blocks, memo) = blocks(place, row, memo, whole);

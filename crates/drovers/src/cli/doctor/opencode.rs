@@ -68,7 +68,7 @@ fn judge(program: &Path, printed: Result<&str, &String>) -> Finding {
     match version(printed) {
         Some((2.., _, version)) => Finding::problem(
             CHECK,
-            format!("{at} is OpenCode {version}, and Drovers supports only version 1"),
+            format!("{at} is OpenCode {version}, and Drovers starts only version 1"),
             binary::INSTALL_V1,
         ),
         Some((major, minor, version)) if (major, minor) < OLDEST => Finding::warning(

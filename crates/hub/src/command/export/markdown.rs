@@ -65,7 +65,7 @@ impl Document {
         }
         self.answering = match info.role {
             Role::Assistant => info.parent.clone(),
-            Role::User => None,
+            Role::User | Role::Note => None,
         };
         for part in parts {
             self.part(part, info.role);
@@ -91,7 +91,7 @@ impl Document {
         match &part.kind {
             PartKind::Text {
                 text, synthetic, ..
-            } if !(*synthetic && role == Role::User) => self.block(text.trim()),
+            } if !(*synthetic && role != Role::Assistant) => self.block(text.trim()),
             PartKind::Reasoning { text, .. } if !text.trim().is_empty() => {
                 self.block(&format!("> *Reasoning*\n>\n{}", quoted(text.trim())));
             }
@@ -152,6 +152,7 @@ impl Document {
 fn heading(info: &MessageInfo) -> String {
     let author = match info.role {
         Role::User => "You".to_owned(),
+        Role::Note => "OpenCode".to_owned(),
         Role::Assistant => {
             let model = info.model.as_ref().map(|model| &*model.model);
             let names = info.agent.as_deref().into_iter().chain(model);

@@ -164,6 +164,7 @@ fn message() -> MessageInfo {
 
 fn text() -> Part {
     Part {
+        place: Default::default(),
         id: "p".into(),
         message: "m".into(),
         session: "s".into(),

@@ -9,7 +9,7 @@ use model::ids::{MessageId, SessionId};
 use model::json::Json;
 use model::plain;
 use model::state::{
-    Failure, MessageInfo, Part, Permission, Question, RunStatus, SessionInfo, Todos,
+    Failure, MessageInfo, Part, Permission, Question, RunStatus, SessionChange, SessionInfo, Todos,
 };
 use serde_json::json;
 
@@ -56,6 +56,15 @@ pub(super) fn event(event: Event) -> Event {
         Event::Malformed { .. } => "of a long name",
         event if !ids(event) => "with an id that is none",
         Event::SessionCreated(info) | Event::Session(info) if !is_session(info) => "session",
+        Event::SessionChanged {
+            change: SessionChange::Directory(directory),
+            ..
+        } if !is_directory(directory) => "session.moved",
+        Event::SessionChanged {
+            change: SessionChange::RevertedFrom(Some(id)),
+            ..
+        } if !is_id(id.as_str()) => "session.revert",
+        Event::RequestsVoid(directory) if !is_directory(directory) => "location.shutdown",
         Event::PermissionAsked(request) if !is_permission(request) => "permission.asked",
         Event::QuestionAsked(request) if !is_question(request) => "question.asked",
         Event::Todos { todos, .. } if !is_todos(todos) => "todo.updated",
@@ -78,6 +87,8 @@ fn ids(event: &Event) -> bool {
         Event::SessionDeleted(id) => session(id),
         Event::Status { session: id, .. }
         | Event::Durable { session: id, .. }
+        | Event::SessionChanged { session: id, .. }
+        | Event::ConversationDoubted { session: id }
         | Event::Todos { session: id, .. } => session(id),
         Event::SessionError { session: id, .. } => id.as_ref().is_none_or(session),
         Event::Message(info) => is_message(info),

@@ -88,6 +88,7 @@ pub(super) fn message(info: wire::MessageInfo, at: Timestamp) -> ours::MessageIn
         },
         parent: info.parent_id.map(MessageId::new),
         created: info.created.map_or(at, time),
+        tie: 0,
         completed: info.completed.map(time),
         failure: info.error.map(failure),
         finish: text(info.finish),
@@ -106,6 +107,7 @@ pub(super) fn part(info: wire::PartInfo) -> ours::Part {
         id: PartId::new(info.id),
         message: MessageId::new(info.message_id),
         session: SessionId::new(info.session_id),
+        place: ours::Place::ById,
         kind: part_kind(info.kind),
         raw: json(info.raw),
     }
@@ -455,7 +457,7 @@ pub fn catalog(agents: Vec<AgentInfo>, providers: Providers, config: ConfigInfo)
 }
 
 /// Cuts a list of a catalog to its bound, and returns how many were cut off.
-fn cut<T>(listed: &mut Vec<T>) -> usize {
+pub(super) fn cut<T>(listed: &mut Vec<T>) -> usize {
     let more = listed.len().saturating_sub(limits::CATALOG);
     listed.truncate(limits::CATALOG);
     more

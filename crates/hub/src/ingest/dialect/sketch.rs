@@ -6,7 +6,9 @@ use std::sync::Arc;
 use model::Event;
 use model::ids::{MessageId, PartId, SessionId};
 use model::json::Json;
-use model::state::{ErrorKind, Failure, MessageInfo, Part, PartKind, Role, RunStatus, SessionInfo};
+use model::state::{
+    ErrorKind, Failure, MessageInfo, Part, PartKind, Place, Role, RunStatus, SessionInfo,
+};
 use model::time::Timestamp;
 use opencode::sketch::{self, SketchEvent, SketchPart, SketchSession};
 use serde_json::json;
@@ -165,6 +167,7 @@ fn part(session: &str, message: &str, at: usize, sketched: SketchPart, streaming
         id: PartId::new(id),
         message: MessageId::new(message),
         session: SessionId::new(session),
+        place: Place::ById,
         kind: match sketched.kind.as_str() {
             "text" => PartKind::Text {
                 text: text.into(),

@@ -28,6 +28,7 @@ fn of_call_in(session: &str, id: &str, call: &str) -> Permission {
 
 fn call(call: &str, state: ToolState, input: &serde_json::Value) -> Part {
     Part {
+        place: Default::default(),
         id: "prt_call".into(),
         message: "m".into(),
         session: "s".into(),
@@ -335,6 +336,7 @@ fn a_prompt_of_another_client_releases_and_nothing_else_does() {
     };
     let said = |message: &str, session: &str, synthetic| {
         Event::Part(Part {
+            place: Default::default(),
             id: format!("prt_{message}").as_str().into(),
             message: message.into(),
             session: session.into(),

@@ -1,0 +1,231 @@
+//! Implements the port to a service of OpenCode 2: one for all folders. Its stream and its state are those of all of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::{try_join, try_join3};
+use futures_util::{StreamExt, stream};
+use model::event::{MessagesRead, ReadPage, Snapshot};
+use model::ids::SessionId;
+use model::state::{Catalog, ReasonKind, SessionInfo};
+use opencode::client2::{ArchivedSessions, Body, Client, Error, SessionFilter, Tag};
+use opencode::wire2;
+
+use crate::clock::Clock;
+use crate::ingest::dialect::{self, Asked, ServiceState};
+use crate::ingest::upstream::{Rest, UpstreamError};
+use crate::ingest::{ClockSample, reason};
+use crate::limits;
+
+use super::linked::sampled;
+
+/// A service that has connected.
+#[derive(Clone, Debug)]
+pub struct LinkedService {
+    /// Client of the service.
+    pub client: Client,
+    /// The folder that requests are scoped to; a service has none of its own.
+    pub directory: Option<Arc<str>>,
+    /// The time of day.
+    pub clock: Clock,
+}
+
+impl From<Error> for UpstreamError {
+    fn from(error: Error) -> Self {
+        let error = match error {
+            Error::Client(error) => return error.into(),
+            error => error,
+        };
+        let reason = reason::of_service(&error);
+        match error.tag() {
+            Some(Tag::SessionNotFound | Tag::MessageNotFound | Tag::LocationNotFound) => {
+                Self::NotFound(reason)
+            }
+            _ => Self::Down(reason),
+        }
+    }
+}
+
+/// A list of sessions, as far as it was read.
+#[derive(Default)]
+struct Listed {
+    sessions: Vec<wire2::SessionInfo>,
+    malformed: usize,
+    cut: bool,
+}
+
+impl LinkedService {
+    /// Reads a little of everything that a connection reads.
+    pub(super) async fn answers(&self) -> Result<(), UpstreamError> {
+        try_join3(
+            self.client.info(),
+            self.client.active(),
+            self.client.sessions(&SessionFilter::default(), None),
+        )
+        .await?;
+        Ok(())
+    }
+
+    fn id(session: &SessionId) -> Result<wire2::SessionId, UpstreamError> {
+        dialect::service_session_id(session).ok_or_else(|| {
+            let text = "a service of OpenCode 2 has no session of such an id";
+            UpstreamError::NotFound(model::state::Reason::new(ReasonKind::BadAnswer, text))
+        })
+    }
+
+    /// The sessions of a folder, or of all of them.
+    async fn listed(&self, directory: Option<&str>) -> Result<ServiceState, UpstreamError> {
+        let (mut listed, archived) = try_join(
+            self.pages(directory, ArchivedSessions::Without),
+            self.pages(directory, ArchivedSessions::Only),
+        )
+        .await?;
+        listed.sessions.extend(archived.sessions);
+        // A service may list both kinds, whatever it was asked.
+        let mut known = std::collections::BTreeSet::new();
+        listed
+            .sessions
+            .retain(|session| known.insert(session.id.as_str().to_owned()));
+        Ok(ServiceState {
+            sessions: listed.sessions,
+            malformed: listed.malformed + archived.malformed,
+            cut: listed.cut || archived.cut,
+            active: self.client.active().await?,
+            folders: BTreeMap::new(),
+        })
+    }
+
+    async fn pages(
+        &self,
+        directory: Option<&str>,
+        archived: ArchivedSessions,
+    ) -> Result<Listed, UpstreamError> {
+        let filter = SessionFilter {
+            roots: false,
+            archived: Some(archived),
+            directory: directory.map(str::to_owned),
+        };
+        let mut listed = Listed::default();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = self.client.sessions(&filter, cursor.as_deref()).await?;
+            let got = page.items.len() + page.malformed;
+            listed.sessions.extend(page.items);
+            listed.malformed += page.malformed;
+            // A full last page has a cursor as well, and the page behind it is empty.
+            match page.next.filter(|_| got > 0) {
+                None => return Ok(listed),
+                Some(_) if listed.sessions.len() >= limits::SERVICE_SESSIONS => {
+                    listed.cut = true;
+                    return Ok(listed);
+                }
+                next => cursor = next,
+            }
+        }
+    }
+
+    /// The folders whose services are up. Only there something can wait, and reading another one would start its services.
+    async fn loaded(&self) -> Result<Vec<Arc<str>>, UpstreamError> {
+        let folders = self.client.loaded_folders().await?;
+        let folders = folders.into_iter().map(|folder| folder.directory.into());
+        let folders = folders.filter(|folder: &Arc<str>| folder.len() <= limits::PATH_BYTES);
+        Ok(folders.take(limits::SERVICE_FOLDERS).collect())
+    }
+
+    /// What waits in these folders; `None` where that cannot be read.
+    async fn waiting(&self, folders: Vec<Arc<str>>) -> BTreeMap<Arc<str>, Option<Asked>> {
+        let reads = folders.into_iter().map(|folder| async move {
+            let read = try_join(self.client.permissions(&folder), self.client.forms(&folder));
+            let read = read.await.inspect_err(|error| {
+                tracing::warn!(%error, directory = %folder, "OpenCode cannot list what waits in a folder");
+            });
+            let asked = read.ok().map(|(permissions, forms)| Asked { permissions, forms });
+            (folder, asked)
+        });
+        stream::iter(reads)
+            .buffered(limits::READS_AT_ONCE)
+            .collect()
+            .await
+    }
+
+    /// Inbox and newest messages, read again while something is written.
+    async fn body(&self, id: &wire2::SessionId) -> Result<Body, UpstreamError> {
+        let mut body = self.client.body(id).await?;
+        for _ in 1..limits::BODY_TRIES {
+            if body.proven().is_some() || body.before == opencode::client2::Watermark::Unknown {
+                break;
+            }
+            body = self.client.body(id).await?;
+        }
+        Ok(body)
+    }
+}
+
+impl Rest for LinkedService {
+    fn dated(&self) -> Option<ClockSample> {
+        sampled(&self.client.dated()?, &self.clock)
+    }
+
+    async fn snapshot(&self, _seen: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
+        let (mut state, loaded) = try_join(self.listed(None), self.loaded()).await?;
+        state.folders = self.waiting(loaded).await;
+        Ok(state.snapshot(None, self.clock.now()))
+    }
+
+    async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
+        let (mut state, loaded) = try_join(self.listed(Some(&directory)), self.loaded()).await?;
+        if loaded.contains(&directory) {
+            state.folders = self.waiting(vec![directory.clone()]).await;
+        }
+        Ok(state.snapshot(Some(&directory), self.clock.now()))
+    }
+
+    /// The stream has it, and nothing else that is read here: a failure changes nothing of what is known.
+    async fn branch(&self, _directory: Arc<str>) -> Result<Option<Arc<str>>, UpstreamError> {
+        let text = "the branches of a service of OpenCode 2 come on its stream";
+        Err(UpstreamError::down(ReasonKind::BadAnswer, text))
+    }
+
+    /// The choices of a folder that is up. Each folder has its own; one stands for all.
+    async fn catalog(&self) -> Result<Catalog, UpstreamError> {
+        let loaded = self.loaded().await?;
+        let Some(directory) = loaded.first() else {
+            return Ok(Catalog::default());
+        };
+        let (agents, models) = try_join(
+            self.client.catalog("agent", directory),
+            self.client.catalog("model", directory),
+        )
+        .await?;
+        Ok(dialect::service_catalog(&agents.value, &models.value))
+    }
+
+    async fn messages(
+        &self,
+        session: SessionId,
+        before: Option<Arc<str>>,
+    ) -> Result<MessagesRead, UpstreamError> {
+        let id = Self::id(&session)?;
+        Ok(match before {
+            None => {
+                let Body {
+                    inbox, messages, ..
+                } = self.body(&id).await?;
+                dialect::service_messages(&id, messages, &inbox.value, ReadPage::Newest)
+            }
+            Some(before) => {
+                let messages = self.client.messages(&id, Some(&before)).await?;
+                dialect::service_messages(&id, messages, &[], ReadPage::Older(before))
+            }
+        })
+    }
+
+    async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {
+        let read = self.client.session(&Self::id(&session)?).await?;
+        let read = dialect::service_session(&read);
+        read.filter(|info| info.id == session).ok_or_else(|| {
+            let text = "its server answers with another one, or with one that cannot be taken";
+            UpstreamError::down(ReasonKind::BadAnswer, text)
+        })
+    }
+}
