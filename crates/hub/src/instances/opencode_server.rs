@@ -146,7 +146,7 @@ impl ServerSource {
                 let login = server.login.as_ref().map(credentials);
                 return Ok((server.url.as_url().clone(), login));
             }
-            Origin::Service(file) => return self.service(file).await,
+            Origin::Service(file) => return self.service_address(file).await,
             Origin::Folder(folder) => folder,
         };
         let mut running = self.running.lock().await;

@@ -11,7 +11,10 @@ use crate::workspace::{ServiceError, ServiceFile, USERNAME};
 
 impl ServerSource {
     /// Reads the address and the password of the service. Starts it first where it does not run, once for each request of a person.
-    pub(super) async fn service(&self, file: &ServiceFile) -> Result<Server, UpstreamError> {
+    pub(super) async fn service_address(
+        &self,
+        file: &ServiceFile,
+    ) -> Result<Server, UpstreamError> {
         let mut found = read(file).await;
         if found.as_ref().is_err_and(ServiceError::is_ended)
             && self.may_start.swap(false, Ordering::Relaxed)
