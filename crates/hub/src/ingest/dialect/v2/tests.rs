@@ -259,6 +259,12 @@ fn requests_and_forms_are_what_waits() {
         ("bash", "ls", "ls *")
     );
     assert_eq!(&*asked.tool.as_ref().unwrap().call, "c");
+    let raw = asked.raw.value();
+    assert_eq!(
+        (&raw["permission"], &raw["action"]),
+        (&json!("bash"), &json!("shell"))
+    );
+    assert_eq!(raw["tool"]["callID"], "c");
     let replied = bench.frame(
         1,
         "permission.replied",
@@ -299,6 +305,10 @@ fn requests_and_forms_are_what_waits() {
             ("B", false, false, 2),
             ("T", true, false, 1)
         ]
+    );
+    assert_eq!(
+        question.raw.value()["questions"][0]["options"][0]["label"],
+        "one"
     );
     assert_eq!(bench.frame(3, "form.created", form("global")), []);
     let closed = bench.frame(4, "form.cancelled", json!({"id": "frm"}));
