@@ -244,6 +244,7 @@ fn runs_end_as_they_do() {
 }
 
 #[test]
+// Longer than 70 lines: each kind of what waits, from its coming to its end.
 fn requests_and_forms_are_what_waits() {
     let mut bench = Bench::new();
     let asked = json!({
