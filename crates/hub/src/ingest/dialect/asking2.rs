@@ -1,11 +1,14 @@
 //! What waits for a person in OpenCode 2: requests for permission, and forms as questions.
 
 use model::ids::{PermissionId, QuestionId};
+use model::json::Json;
 use model::state as ours;
 use model::time::Timestamp;
+use opencode::Raw;
 use opencode::wire2::{
     CallRef, FieldKind, FormField, FormInfo, FormOption, FormOwner, FormState, PermissionRequest,
 };
+use serde_json::Value;
 
 use super::pieces2::{json, message_id, session_id};
 
@@ -22,6 +25,10 @@ pub(super) fn permission(request: &PermissionRequest, at: Timestamp) -> ours::Pe
         "subagent" => "task",
         action => action,
     };
+    let tool = request.source.as_ref().map(tool_call);
+    let more = serde_json::json!({
+        "permission": action, "patterns": request.resources, "always": request.save, "tool": described_call(tool.as_ref()),
+    });
     ours::Permission::new(ours::PermissionRequest {
         id: PermissionId::new(request.id.as_str()),
         session: session_id(&request.session_id),
@@ -32,9 +39,9 @@ pub(super) fn permission(request: &PermissionRequest, at: Timestamp) -> ours::Pe
             .map(|one| one.as_str().into())
             .collect(),
         always: request.save.iter().map(|one| one.as_str().into()).collect(),
-        tool: request.source.as_ref().map(tool_call),
+        tool,
         asked: at,
-        raw: json(&request.raw),
+        raw: extended(&request.raw, more),
     })
 }
 
@@ -43,6 +50,35 @@ fn tool_call(call: &CallRef) -> ours::ToolCall {
         message: message_id(&call.message_id),
         call: call.call_id.as_str().into(),
     }
+}
+
+/// An object as its server sent it, with what version 1 has in its place: our API has one shape for all servers.
+fn extended(raw: &Raw, more: Value) -> Json {
+    match (serde_json::from_str(raw.get()), more) {
+        (Ok(Value::Object(mut fields)), Value::Object(more)) => {
+            fields.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+            Json::of(&fields.into())
+        }
+        _ => json(raw),
+    }
+}
+
+fn described_call(call: Option<&ours::ToolCall>) -> Value {
+    call.map_or(
+        Value::Null,
+        |call| serde_json::json!({ "messageID": call.message, "callID": call.call }),
+    )
+}
+
+fn described_item(item: &ours::QuestionItem) -> Value {
+    let options = item.options.iter();
+    let options: Vec<_> = options
+        .map(|one| serde_json::json!({ "label": one.label, "description": one.description }))
+        .collect();
+    serde_json::json!({
+        "header": item.header, "question": item.question, "options": options, "multiple": item.multiple,
+        "custom": item.custom,
+    })
 }
 
 /// True for a form that nobody has settled.
@@ -75,13 +111,16 @@ pub(super) fn question(form: &FormInfo, at: Timestamp) -> Option<ours::Question>
             custom: false,
         });
     }
+    let tool = call_of(form);
+    let questions: Vec<_> = items.iter().map(described_item).collect();
+    let more = serde_json::json!({ "questions": questions, "tool": described_call(tool.as_ref()) });
     Some(ours::Question {
         id: QuestionId::new(form.id.as_str()),
         session: session_id(session),
         items,
-        tool: call_of(form),
+        tool,
         asked: at,
-        raw: json(&form.raw),
+        raw: extended(&form.raw, more),
     })
 }
 

@@ -244,6 +244,7 @@ fn runs_end_as_they_do() {
 }
 
 #[test]
+// Longer than 70 lines: each kind of what waits, from its coming to its end.
 fn requests_and_forms_are_what_waits() {
     let mut bench = Bench::new();
     let asked = json!({
@@ -259,6 +260,12 @@ fn requests_and_forms_are_what_waits() {
         ("bash", "ls", "ls *")
     );
     assert_eq!(&*asked.tool.as_ref().unwrap().call, "c");
+    let raw = asked.raw.value();
+    assert_eq!(
+        (&raw["permission"], &raw["action"]),
+        (&json!("bash"), &json!("shell"))
+    );
+    assert_eq!(raw["tool"]["callID"], "c");
     let replied = bench.frame(
         1,
         "permission.replied",
@@ -299,6 +306,10 @@ fn requests_and_forms_are_what_waits() {
             ("B", false, false, 2),
             ("T", true, false, 1)
         ]
+    );
+    assert_eq!(
+        question.raw.value()["questions"][0]["options"][0]["label"],
+        "one"
     );
     assert_eq!(bench.frame(3, "form.created", form("global")), []);
     let closed = bench.frame(4, "form.cancelled", json!({"id": "frm"}));
