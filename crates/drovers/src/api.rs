@@ -58,7 +58,7 @@ const START_ONE: &str = "Start one with `drovers`";
 /// Result of adding an instance.
 pub(crate) enum Added {
     /// The instance was added.
-    Instance(Instance),
+    Instance(Box<Instance>),
     /// The folder is not trusted yet; holds the hub's explanation.
     Untrusted(String),
 }
@@ -230,7 +230,8 @@ impl Api {
         let response = request.timeout(limits::ANSWER).send().await;
         let response = response.map_err(|error| self.lost(&error))?;
         if response.status().is_success() {
-            return self.read(response).await.map(Added::Instance);
+            let added = self.read(response).await?;
+            return Ok(Added::Instance(Box::new(added)));
         }
         let refused = self.refused(response).await;
         Ok(

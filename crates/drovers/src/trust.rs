@@ -13,7 +13,7 @@ const NEXT: &str = "Look at it, then name it again with `--trust`";
 /// The hub refuses, or the folder is not trusted.
 pub(crate) async fn add(api: &Api, mut new: NewInstance) -> Result<Instance, Fault> {
     let why = match api.add(&new).await? {
-        Added::Instance(instance) => return Ok(instance),
+        Added::Instance(instance) => return Ok(*instance),
         Added::Untrusted(why) => why,
     };
     let question = format!("{why}. Trust this folder from now on?");
@@ -24,7 +24,7 @@ pub(crate) async fn add(api: &Api, mut new: NewInstance) -> Result<Instance, Fau
         *trust = true;
     }
     match api.add(&new).await? {
-        Added::Instance(instance) => Ok(instance),
+        Added::Instance(instance) => Ok(*instance),
         Added::Untrusted(why) => Err(Fault::failed(format!("{why}. {NEXT}"))),
     }
 }

@@ -105,13 +105,7 @@ impl Instances {
             clock,
             ..
         } = self.options.clone();
-        let origin = match &instance.origin {
-            Origin::Folder(folder) => state::Origin::Folder(folder.as_str().into()),
-            Origin::Url(server) => state::Origin::Url(server.url.as_url().as_str().into()),
-            Origin::Service(file) => {
-                state::Origin::Service(file.path().to_string_lossy().as_ref().into())
-            }
-        };
+        let origin = shown_origin(&instance.origin);
         let (asks, asked) = mpsc::channel(limits::ASKS);
         let id = instance.id.clone();
         let feeder = self
@@ -262,6 +256,17 @@ impl Instances {
         self.running
             .write()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The origin of an instance as the state has it, without credentials.
+fn shown_origin(origin: &Origin) -> state::Origin {
+    match origin {
+        Origin::Folder(folder) => state::Origin::Folder(folder.as_str().into()),
+        Origin::Url(server) => state::Origin::Url(server.url.as_url().as_str().into()),
+        Origin::Service(file) => {
+            state::Origin::Service(file.path().to_string_lossy().as_ref().into())
+        }
     }
 }
 

@@ -78,9 +78,7 @@ pub enum MakeError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// The name is not the name of one folder.
-    #[error(
-        "{0:?} is not the name of a folder. Use a name without `/` that is neither `.` nor `..`"
-    )]
+    #[error("{0} is not the name of a folder. Use a name without `/` that is neither `.` nor `..`")]
     Name(String),
     /// It exists.
     #[error("{0} exists already. Open it instead")]

@@ -270,12 +270,17 @@ async fn what_waits_is_shown_and_goes_with_its_answer() {
     let session = stage.session().await;
     stage.prompt(&session, "msg_1", "permission").await;
     let request = stage.permission(&session).await;
-    stage.lab.hub.engine().read(|state| {
-        let all = state.instances[&stage.instance].permissions.values();
-        let asked: Vec<_> = all.collect();
-        assert_eq!(&*asked[0].permission, "bash");
-        assert!(asked[0].content.is_whole(), "{:?}", asked[0].content);
-    });
+    // Its content is whole once the call that asks was read.
+    let shown = async || {
+        stage.lab.hub.engine().read(|state| {
+            let mut all = state.instances[&stage.instance].permissions.values();
+            all.next()
+                .filter(|asked| asked.content.is_whole())
+                .map(|asked| asked.permission.to_string())
+        })
+    };
+    let permission = stage.lab.eventually("the request is whole", shown).await;
+    assert_eq!(permission, "bash");
     let (decision, client) = (Decision::Once, &stage.client);
     let answered = client.reply_permission(&session.id, &request, &decision, None);
     answered.await.unwrap();

@@ -186,8 +186,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a disposed folder leaves its runs running",
         file: "crates/model/src/reduce/session.rs",
-        text: "        for id in ended {\n            self.end_unseen(&id);\n        }\n        let there",
-        instead: "        drop(ended);\n        let there",
+        text: "        for id in ended {\n            self.end_unseen(&id);\n        }\n        self.requests_void(directory);",
+        instead: "        drop(ended);\n        self.requests_void(directory);",
     },
     Mutant {
         name: "a supervisor that panics is not restarted",

@@ -162,8 +162,8 @@ fn prompt_unseen(server: &Server) {
             return;
         }
         let stops = inner.refusable.stops.iter();
-        let idle = stops.filter(|stop| !inner.turns.contains_key(&stop.session));
-        let last = idle.filter(|stop| stop.done.is_some()).next_back();
+        let mut idle = stops.filter(|stop| !inner.turns.contains_key(&stop.session));
+        let last = idle.rfind(|stop| stop.done.is_some());
         last.map(|stop| stop.session.clone())
     };
     let Some(session) = session else { return };
