@@ -351,10 +351,13 @@ pub(crate) enum NewInstance {
 }
 
 /// A session to be made.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct NewSession {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) title: Option<String>,
+    /// Its folder; that of the instance if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<String>,
 }
 
 /// Prompt to a session.

@@ -83,6 +83,7 @@ pub(crate) async fn run(args: &CheckArgs, setting: &Setting) -> Result<(), Fault
                 &instance.id,
                 &NewSession {
                     title: Some(TITLE.to_owned()),
+                    ..NewSession::default()
                 },
             )
             .await?;

@@ -5,6 +5,7 @@
 
 mod acts;
 mod repository;
+mod service;
 mod stage;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use crate::api::Api;
 use crate::fault::Fault;
 use crate::serving::{self, Notices, Serving};
 use crate::{limits, out};
+use acts::Place;
 use stage::Stage;
 
 /// Tokens a second: a pace that can be read along.
@@ -46,6 +48,9 @@ pub(crate) struct DemoArgs {
     /// Use the built-in imitation of OpenCode even if the real one is installed
     #[arg(long, conflicts_with = "opencode")]
     fake: bool,
+    /// Use the built-in imitation of OpenCode 2, which is written from its contract (2.1.2): one service for all folders
+    #[arg(long, conflicts_with_all = ["opencode", "fake"])]
+    v2: bool,
 }
 
 /// Starts a hub in a temporary folder, and the scripted agents.
@@ -91,8 +96,13 @@ pub(crate) async fn run(args: DemoArgs, setting: &Setting) -> Result<(), Fault> 
         how: args.how,
     };
     // Beside the hub, so that it can be asked to end at any time.
+    let is_second = args.v2;
     let playing = tokio::spawn(async move {
-        if let Err(fault) = play.run(model).await {
+        let played = match is_second {
+            true => play.run_service().await,
+            false => play.run(model).await,
+        };
+        if let Err(fault) = played {
             out::note(&fault.to_string());
         }
     });
@@ -102,7 +112,7 @@ pub(crate) async fn run(args: DemoArgs, setting: &Setting) -> Result<(), Fault> 
 }
 
 fn program(args: &DemoArgs) -> Result<Option<PathBuf>, Fault> {
-    match (&args.how.opencode, args.fake) {
+    match (&args.how.opencode, args.fake || args.v2) {
         (_, true) => Ok(None),
         (Some(named), false) => binary::find(Some(named)).map(Some).map_err(Fault::usage),
         (None, false) => Ok(binary::find(None).ok()),
@@ -209,7 +219,8 @@ impl Play {
         Ok(added.id().clone())
     }
 
-    async fn begin(&self, ids: &[InstanceId]) -> Result<(), Fault> {
+    /// Waits until instances are connected.
+    async fn live(&self, ids: &[InstanceId]) {
         let live = |state: &model::State| {
             ids.iter().all(|id| {
                 let instance = state.instances.get(id);
@@ -217,8 +228,15 @@ impl Play {
             })
         };
         self.hub.engine().until(live).await;
-        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        acts::play(&self.api, &ids).await
+    }
+
+    async fn begin(&self, ids: &[InstanceId]) -> Result<(), Fault> {
+        self.live(ids).await;
+        let places = ids.iter().map(|id| Place {
+            instance: id.to_string(),
+            directory: None,
+        });
+        acts::play(&self.api, &places.collect::<Vec<_>>()).await
     }
 
     async fn go_on(&self) -> Result<(), Fault> {

@@ -87,7 +87,10 @@ pub(crate) async fn run(args: NewArgs, setting: &Setting) -> Result<(), Fault> {
         let how = (args.allow_setup, args.wait, args.json);
         return in_worktree(&api, &instance.id, new, how).await;
     }
-    let new = NewSession { title: args.title };
+    let new = NewSession {
+        title: args.title,
+        ..NewSession::default()
+    };
     let session = api.create(&instance.id, &new).await?;
     let how = send::How {
         wait: args.wait,

@@ -18,10 +18,25 @@ const INSTRUCTIONS: u64 = 2390;
 /// Why a model may stop.
 const FINISHES: [&str; 4] = ["stop", "length", "content-filter", "error"];
 
+/// The tool of version 1's to-do lists. Version 2 has none, so a script's calls of it are left out.
+const TO_DO_LIST: &str = "todowrite";
+
+/// True of a step that does nothing but write a to-do list.
+fn is_to_do_list(statements: &[Statement]) -> bool {
+    match statements {
+        [Statement::Call(calls)] => calls.iter().all(|call| call.name == TO_DO_LIST),
+        _ => false,
+    }
+}
+
 impl World<'_> {
     pub(super) fn next_step(&mut self, run: &mut Run) {
-        let statements = run.script.step(run.step);
+        let mut statements = run.script.step(run.step);
         run.step += 1;
+        while is_to_do_list(&statements) {
+            statements = run.script.step(run.step);
+            run.step += 1;
+        }
         run.attempt = 0;
         self.fresh(run);
         run.acts.push_back(Act::Attempt(statements));
@@ -150,7 +165,8 @@ fn plan(statements: Vec<Statement>, rate: f64) -> Vec<Act> {
                 acts.push(Act::Broken(statements.collect()));
                 return acts;
             }
-            Statement::Call(calls) => {
+            Statement::Call(mut calls) => {
+                calls.retain(|call| call.name != TO_DO_LIST);
                 acts.push(Act::Close);
                 let count = calls.len();
                 acts.push(Act::Calls(calls));

@@ -106,14 +106,23 @@ const fn act(folder: usize, title: &'static str, prompt: &'static str, after: u6
     }
 }
 
-/// Begins every session at its time. `instances` are those of [`FOLDERS`].
-pub(super) async fn play(api: &Api, instances: &[String]) -> Result<(), Fault> {
+/// Where the sessions of a folder are made.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Its instance.
+    pub(super) instance: String,
+    /// The folder, for an instance that serves several.
+    pub(super) directory: Option<String>,
+}
+
+/// Begins every session at its time. `places` are those of [`FOLDERS`].
+pub(super) async fn play(api: &Api, places: &[Place]) -> Result<(), Fault> {
     let first = ACTS.iter().filter(|act| act.after == 0);
-    try_join_all(first.map(|act| begin(api, instances, act))).await?;
-    let (api, instances) = (api.clone(), instances.to_vec());
+    try_join_all(first.map(|act| begin(api, places, act))).await?;
+    let (api, places) = (api.clone(), places.to_vec());
     tokio::spawn(async move {
         let later = ACTS.iter().filter(|act| act.after > 0);
-        let all = later.map(|act| begin(&api, &instances, act));
+        let all = later.map(|act| begin(&api, &places, act));
         if let Err(fault) = try_join_all(all).await {
             crate::out::note(&fault.to_string());
         }
@@ -121,13 +130,20 @@ pub(super) async fn play(api: &Api, instances: &[String]) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn begin(api: &Api, instances: &[String], act: &Act) -> Result<(), Fault> {
+async fn begin(api: &Api, places: &[Place], act: &Act) -> Result<(), Fault> {
     sleep(Duration::from_secs(act.after)).await;
-    let Some(instance) = instances.get(act.folder) else {
+    let Some(Place {
+        instance,
+        directory,
+    }) = places.get(act.folder)
+    else {
         return Ok(());
     };
-    let title = Some(act.title.to_owned());
-    let session = api.create(instance, &NewSession { title }).await?;
+    let new = NewSession {
+        title: Some(act.title.to_owned()),
+        directory: directory.clone(),
+    };
+    let session = api.create(instance, &new).await?;
     turn::send(api, instance, &session.id, &Prompt::text(act.prompt))
         .await
         .map(drop)
