@@ -93,7 +93,7 @@ impl Fold<'_> {
         if early.disposed.contains(&session.info.directory) {
             self.end_unseen(id);
         } else {
-            self.status(id, early.status);
+            self.status_read(id, early.status);
         }
     }
 

@@ -170,15 +170,31 @@ impl Fold<'_> {
                 continue;
             }
             match reported {
-                Some(status) => self.status(&id, status),
+                Some(status) => self.status_read(&id, status),
                 None => self.not_named(asked, &id, scope),
             }
         }
         // What runs and is not listed, as one of very many sessions may not be, is read by its id.
         for (id, status) in statuses {
             if !scope.has_newer_status(&id) {
-                self.status(&id, status);
+                self.status_read(&id, status);
             }
+        }
+    }
+
+    /// A status of a run whose begin was not seen, or may not have been: parts of its answer may be missing.
+    pub(super) fn status_read(&mut self, id: &SessionId, status: RunStatus) {
+        let runs = |fold: &Self| {
+            let session = fold.instance.sessions.get(id);
+            session.is_some_and(|session| session.run.is_running())
+        };
+        let ran = runs(self);
+        self.status(id, status);
+        if !ran
+            && runs(self)
+            && let Some(session) = self.instance.sessions.get_mut(id)
+        {
+            session.answer.miss();
         }
     }
 

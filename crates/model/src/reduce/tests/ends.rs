@@ -154,6 +154,22 @@ fn nothing_is_called_empty_of_which_something_may_be_missing() {
     assert_eq!(reason(&bench).0, Mark::ToReview);
 }
 
+/// A hub that connects in the middle of a run did not see what its answer said before.
+#[test]
+fn an_answer_that_began_before_the_connection_is_not_called_empty() {
+    let Event::Snapshot(listed) = snapshot(&["s"]) else {
+        panic!("it is one")
+    };
+    let running = Event::Snapshot(Snapshot {
+        statuses: [("s".into(), RunStatus::Busy)].into(),
+        ..listed
+    });
+    let mut bench = Bench::new();
+    bench.a([running, busy("s")]);
+    bench.a([Event::Message(ended(Some("stop"), None)), idle("s")]);
+    assert_eq!(reason(&bench).0, Mark::ToReview);
+}
+
 #[test]
 fn an_error_without_an_answer_is_told_in_the_conversation() {
     for kept in [true, false] {
