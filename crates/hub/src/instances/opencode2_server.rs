@@ -186,12 +186,11 @@ impl Rest for LinkedService {
         Err(UpstreamError::down(ReasonKind::BadAnswer, text))
     }
 
-    /// The choices of a folder that is up. Each folder has its own; one stands for all.
+    /// The choices of a folder that is up. Each folder has its own; one stands for all. Where none is up, those of the service's own folder,
+    /// in which a first session is created: without choices nobody could send a prompt.
     async fn catalog(&self) -> Result<Catalog, UpstreamError> {
         let loaded = self.loaded().await?;
-        let Some(directory) = loaded.first() else {
-            return Ok(Catalog::default());
-        };
+        let directory = loaded.first().map_or("", |directory| &**directory);
         let (agents, models) = try_join(
             self.client.catalog("agent", directory),
             self.client.catalog("model", directory),

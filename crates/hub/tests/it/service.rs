@@ -179,6 +179,17 @@ fn all_same<T: PartialEq + std::fmt::Debug>(here: &[T], there: &[T]) {
     assert_eq!(here.len(), there.len(), "{here:#?}\n{there:#?}");
 }
 
+/// Without models nobody could send the first prompt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_sessions_offers_its_models() {
+    let stage = Stage::new().await;
+    let offered = |state: &State| {
+        let catalog = state.instances[&stage.instance].catalog.as_ref();
+        catalog.is_some_and(|catalog| !catalog.models.is_empty())
+    };
+    stage.lab.until("models", offered).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_is_attached_with_the_sessions_of_all_folders() {
     let stage = Stage::new().await;
