@@ -129,6 +129,17 @@ function chosenScope(): string {
 let reading = 0;
 let shownFor = "";
 
+/** Draws the list. A dialog in which a person writes a commit stays as it is: out of its place it would close. */
+function drawBoard(place: HTMLElement, fresh: DocumentFragment): void {
+  const open = place.querySelector("dialog[open]");
+  const [old, board] = [open?.parentElement, fresh.firstElementChild];
+  if (!open || !old || !board || old.parentElement !== place) return place.replaceChildren(fresh);
+  board.querySelector(`#${open.id}`)?.remove();
+  for (const child of [...old.childNodes]) if (child !== open) child.remove();
+  for (const { name, value } of board.attributes) old.setAttribute(name, value);
+  open.before(...board.childNodes);
+}
+
 /** Reads the list. Files that stay keep what they show until their lines are here anew. */
 export async function readReview(): Promise<void> {
   const place = reviewPlace();
@@ -146,7 +157,7 @@ export async function readReview(): Promise<void> {
   shownFor = url;
   if (same) for (const file of files()) before.set(file.dataset.path ?? "", file);
   const at = cursor ?? document.body;
-  place.replaceChildren(fresh);
+  drawBoard(place, fresh);
   for (const file of files()) {
     const old = before.get(file.dataset.path ?? "");
     const body = old?.querySelector<HTMLElement>(".body[data-loaded]");

@@ -405,3 +405,45 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
     one.assert_clean().await?;
     other.assert_clean().await
 }
+
+/// The list of changes comes late, and counts that it was drawn.
+const LATE_LIST: &str =
+    "(window.lists = 0, window.realFetch = fetch, window.fetch = async (...of) => {
+    const answer = await realFetch(...of);
+    if (String(of[0]).startsWith(document.querySelector('#review').dataset.url + '?')) {
+        await new Promise(done => setTimeout(done, 1500));
+        setTimeout(() => { lists += 1; }, 200);
+    }
+    return answer;
+}, true)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_being_written_stays_when_the_list_comes_anew() -> Result<()> {
+    let bench = Bench::new().await?;
+    let folder = bench.path("proj");
+    repository(&folder, &[("a.txt", "one\n")])?;
+    fs::write(folder.join("a.txt"), "one\ntwo\n")?;
+    let (drovers, instance) = Drovers::in_folder(&bench).await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    prompt(&page, "say hello").await?;
+    page.wait_for(&format!("{LAST_TEXT} === 'hello'"), PATIENCE)
+        .await?;
+    let session: String = page.eval("location.pathname.split('/s/')[1]").await?;
+    on_review(&page, &drovers, &instance, &session).await?;
+    page.eval::<bool>(LATE_LIST).await?;
+    page.eval::<bool>("(document.querySelector('#review').focus(), true)")
+        .await?;
+    pause(&page, A_WHILE).await?;
+    page.press("r").await?;
+    page.press("m").await?;
+    page.wait_for("document.querySelector('#commit:modal')", PATIENCE)
+        .await?;
+    page.fill("#commit textarea", "Say two").await?;
+    page.wait_for("lists === 1", PATIENCE).await?;
+    let stays = "document.querySelector('#commit:modal textarea') === document.activeElement
+        && document.activeElement.value === 'Say two' && document.querySelectorAll('#commit').length === 1
+        && document.querySelectorAll('#review .file').length === 1";
+    page.wait_for(stays, PATIENCE).await?;
+    page.assert_clean().await
+}
