@@ -12,6 +12,14 @@ use crate::state::{
 };
 use crate::text::{Delta, OpenText};
 
+/// True for a person's message that the conversation does not have yet.
+fn is_new_prompt(session: &Session, event: &Event) -> bool {
+    let (Event::Message(info), Some(loaded)) = (event, session.loaded()) else {
+        return false;
+    };
+    info.role == Role::User && !loaded.messages.contains_key(&info.id)
+}
+
 impl Fold<'_> {
     /// Something in a session's conversation changed: to the streaming texts at once, to the messages if they are kept.
     pub(super) fn conversation(&mut self, id: SessionId, event: Event) {
@@ -21,6 +29,9 @@ impl Fold<'_> {
         };
         session.follow_open_text(&event);
         session.answer.note(&event);
+        if is_new_prompt(session, &event) {
+            session.answer.ask();
+        }
         let stood = session.stands();
         let active = session.run.is_running() && session.activity.note(at, &event);
         let moved = stood != session.stands();

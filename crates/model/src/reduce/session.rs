@@ -230,6 +230,8 @@ impl Fold<'_> {
         if running {
             session.ran_here = true;
             session.begin_turn();
+        } else {
+            session.answer.settle();
         }
         session.end_unseen = false;
         session.reported_running = false;

@@ -26,6 +26,8 @@ pub struct LastAnswer {
     missed: bool,
     /// True if the server reported that someone stopped the answer.
     aborted: bool,
+    /// True if a person's message came, and the run that answers it has not begun.
+    asked: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +58,22 @@ impl LastAnswer {
     /// Pieces may be missing from here on.
     pub(crate) fn miss(&mut self) {
         self.missed = true;
+        self.asked = false;
+    }
+
+    /// A person's message came.
+    pub(crate) fn ask(&mut self) {
+        self.asked = true;
+    }
+
+    /// The server reports that nothing runs.
+    pub(crate) fn settle(&mut self) {
+        self.asked = false;
+    }
+
+    /// True if a person's message came, and the run that answers it has not begun.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked
     }
 
     /// Failure of the answer, as far as it is known.

@@ -80,6 +80,8 @@ pub(super) fn compacted(session: &Session, loaded: &Loaded, asked: &Message) -> 
         Some(info) if info.failure.is_some() => Compacted::Failed,
         Some(info) if info.completed.is_some() => Compacted::Done,
         _ if session.run.is_running() => Compacted::Running,
+        // The server reports the request before the run.
+        None if session.run == Run::Idle && session.answer.is_asked() => Compacted::Running,
         _ => Compacted::Stopped,
     }
 }

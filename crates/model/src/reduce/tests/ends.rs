@@ -472,6 +472,13 @@ fn a_summary_is_shown_as_far_as_it_is() {
         failure,
         ..summary()
     };
+    let mut bench = Bench::new();
+    let info = MessageInfo::bare("u".into(), "s".into(), Role::User, Timestamp(1));
+    bench.a([created("s"), idle("s"), Event::Message(info)]);
+    bench.a([Event::Part(asked())]);
+    assert_eq!(compacted(&bench), Compacted::Running, "before its run");
+    bench.a([Event::StreamLost]);
+    assert_ne!(compacted(&bench), Compacted::Running, "nobody knows");
     let mut bench = begin();
     assert_eq!(compacted(&bench), Compacted::Running);
     let news = bench.news([idle("s")]);
