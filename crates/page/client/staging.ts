@@ -197,10 +197,8 @@ export async function commitStaged(form: HTMLFormElement): Promise<void> {
   if (!isGood(reply)) return complain(form, whyReviewFailed(reply));
   complain(form, "");
   const said = String(reply.json.output ?? "");
-  if (pressed === "commit") {
-    form.reset();
-    form.closest("dialog")?.close();
-  }
+  if (pressed === "commit") form.reset();
+  form.closest("dialog")?.close();
   unsentMessage = form.isConnected ? (form.querySelector("textarea")?.value ?? "") : "";
   const { note } = await later("session");
   note({ text: said === "" ? t("Done.") : said.slice(-1_000) });

@@ -200,7 +200,12 @@ async fn a_password_lets_a_browser_in_where_it_wanted_to_go() -> Result<()> {
     page.click("#login button").await?;
     page.wait_for(ONLINE, PATIENCE).await?;
     assert_eq!(page.eval::<String>("location.pathname").await?, path);
-    // It may do everything, until it logs out.
+    // It may do everything, until it logs out. Keys work once the page's script is there.
+    page.wait_for(
+        "document.documentElement.dataset.beat !== undefined",
+        PATIENCE,
+    )
+    .await?;
     page.press(",").await?;
     page.wait_for("document.querySelector('#settings')?.open", PATIENCE)
         .await?;
