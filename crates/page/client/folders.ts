@@ -176,6 +176,8 @@ function completeFolder(picker: Picker): boolean {
 
 function onFolderKey(picker: Picker, event: KeyboardEvent): void {
   if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey) return;
+  // A key that is held may have opened a folder or created one: it does not add an instance as well.
+  if (event.repeat && event.key === "Enter") return event.preventDefault();
   const { rows } = picker;
   const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
   if (by !== 0 && rows.length > 0) {
@@ -205,9 +207,14 @@ function newFolderRow(picker: Picker): { row: HTMLElement; open: () => void } {
   name.autocomplete = "off";
   name.spellcheck = false;
   name.ariaLabel = name.placeholder = t("Name of the new folder");
+  let creates = false;
   const create = async (): Promise<void> => {
+    // Once, by a double click as well.
+    if (creates) return;
+    creates = true;
     const path = picker.level?.folder ?? partsOf(picker.field.value.trim())?.path ?? "";
     const made = await send(row, "POST", "/api/folders", { path: path === "" ? "~" : path, name: name.value.trim() });
+    creates = false;
     if (typeof made?.folder !== "string") return name.focus();
     name.value = "";
     row.hidden = true;
@@ -223,7 +230,7 @@ function newFolderRow(picker: Picker): { row: HTMLElement; open: () => void } {
     }
     if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
-    void create();
+    if (!event.repeat) void create();
   });
   row.append(name, button("Create", () => void create()));
   const open = (): void => {

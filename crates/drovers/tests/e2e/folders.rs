@@ -4,7 +4,7 @@ use anyhow::Result;
 use testkit::chromium::{Chromium, Page, Viewport};
 
 use crate::bench::{Bench, Drovers, PATIENCE, listed, page};
-use crate::consent::press_card;
+use crate::consent::{A_WHILE, pause, press_card};
 
 const ROWS: &str =
     "[...document.querySelectorAll('#folders li .name')].map(one => one.textContent)";
@@ -192,4 +192,33 @@ async fn a_folder_gets_a_name_a_colour_and_an_environment() -> Result<()> {
     assert_eq!(instances[0]["launch"]["env"][0], "API_KEY");
     assert!(!instances.to_string().contains("sesame"), "{instances}");
     scene.page.assert_clean_but(&["status of 422"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_key_creates_one_folder_and_adds_no_instance() -> Result<()> {
+    let mut scene = Scene::begin().await?;
+    let page = &scene.page;
+    page.eval::<bool>("(document.activeElement.blur(), true)")
+        .await?;
+    page.press("+").await?;
+    page.wait_for(OPEN, PATIENCE).await?;
+    page.write(&format!("{}/", scene.code)).await?;
+    listed(page, ROWS, &["..", "api", "shop", "shop-old"]).await?;
+    page.eval::<bool>("([...document.querySelectorAll('.folder-tools button')][1].focus(), true)")
+        .await?;
+    page.press("Enter").await?;
+    page.write("fresh").await?;
+    page.hold("Enter", 15).await?;
+    scene.at("/fresh/").await?;
+    pause(page, A_WHILE).await?;
+    let open = "document.querySelector('#add').open";
+    assert!(page.eval::<bool>(open).await?, "the dialog stays");
+    assert!(
+        !page
+            .eval::<bool>("document.querySelector('#confirm')?.open ?? false")
+            .await?
+    );
+    let instances = scene.drovers.get("/api/instances").await?;
+    assert_eq!(instances.as_array().map(Vec::len), Some(1));
+    scene.page.assert_clean().await
 }
