@@ -160,7 +160,7 @@ pub(crate) async fn probe(
     };
     let spoken = timeout(limits::PROBE, client.probe(limits::PROBE)).await;
     match spoken.map_err(|_| late(limits::PROBE))?? {
-        opencode::SpokenDialect::V2NotSpoken { version } => {
+        opencode::SpokenDialect::V2 { version } => {
             let given = credentials.is_some();
             let service = client2::Client::new(http, url, credentials)?;
             let found = timeout(limits::PROBE, service.probe(limits::PROBE)).await;

@@ -57,6 +57,8 @@ pub const OPEN_2: usize = 256;
 pub const PROMPT_PARTS_2: usize = 256;
 /// Sessions read of OpenCode 2, of all folders: the newest, and as many of the archive. Older ones are not shown until they have an event.
 pub const SERVICE_SESSIONS: usize = 10_000;
+/// Messages of a session of OpenCode 2 that are read for one request which names no number. Older ones are behind the cursor of the answer.
+pub const SERVICE_MESSAGES: usize = 10_000;
 /// Folders of OpenCode 2 in which is read what waits, of those whose services are up; and those that its stream remembers.
 pub const SERVICE_FOLDERS: usize = 256;
 /// How often a conversation of OpenCode 2 is read until nothing was written meanwhile. What the last read misses, the stream has.

@@ -254,7 +254,8 @@ impl Sessions for LinkedService {
             messages = read.messages;
             messages.extend(newer);
             cursor = read.older.as_deref().map(str::to_owned);
-            if limit.is_some() || cursor.is_none() {
+            let is_full = messages.len() + malformed >= limits::SERVICE_MESSAGES;
+            if limit.is_some() || cursor.is_none() || is_full {
                 break;
             }
         }

@@ -115,7 +115,7 @@ impl LinkedService {
             // A full last page has a cursor as well, and the page behind it is empty.
             match page.next.filter(|_| got > 0) {
                 None => return Ok(listed),
-                Some(_) if listed.sessions.len() >= limits::SERVICE_SESSIONS => {
+                Some(_) if listed.sessions.len() + listed.malformed >= limits::SERVICE_SESSIONS => {
                     listed.cut = true;
                     return Ok(listed);
                 }

@@ -408,9 +408,7 @@ impl Upstream for ServerSource {
                 self.connect_server(client, Dialect::V1, version).await?
             }
             SpokenDialect::Sketch => self.connect_server(client, Dialect::Sketch, None).await?,
-            SpokenDialect::V2NotSpoken { version } => {
-                self.connect_service(&server, version).await?
-            }
+            SpokenDialect::V2 { version } => self.connect_service(&server, version).await?,
         };
         self.link(connection.rest.clone());
         self.tell(Some(server)).await;

@@ -3,7 +3,7 @@
 //! The hub never stops and never replaces it. Its address, its password and its process change with each start, so the registration is read
 //! again for each connection. The password is given out only while the process of the registration listens at its address.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -123,15 +123,22 @@ impl ServiceFile {
             path: self.0.clone(),
             error,
         };
-        let file = match File::open(&self.0) {
+        let found = match fs::metadata(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(ServiceError::NotRunning);
             }
-            file => file.map_err(disk)?,
+            found => found.map_err(disk)?,
         };
+        let not_private = || ServiceError::NotPrivate {
+            path: self.0.clone(),
+        };
+        // Before it is opened, which may take for ever where it is no file.
+        if !found.is_file() {
+            return Err(not_private());
+        }
+        let file = File::open(&self.0).map_err(disk)?;
         if !is_private(&file.metadata().map_err(disk)?) {
-            let path = self.0.clone();
-            return Err(ServiceError::NotPrivate { path });
+            return Err(not_private());
         }
         // One byte more than a registration may have, which its parser refuses.
         let most = opencode::limits::REGISTRATION_BYTES as u64 + 1;
@@ -202,7 +209,7 @@ async fn run(program: &Path, arguments: &[&str]) -> Result<(bool, String), Servi
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::fs::{self, Permissions};
+    use std::fs::Permissions;
     use std::net::TcpListener;
     use std::os::unix::fs::PermissionsExt;
 

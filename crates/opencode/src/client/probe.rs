@@ -19,8 +19,8 @@ pub enum SpokenDialect {
     },
     /// The [`sketch`](crate::sketch) dialect: `/events` and no REST.
     Sketch,
-    /// OpenCode 2, whose protocol is not supported.
-    V2NotSpoken {
+    /// OpenCode 2, which [`client2`](crate::client2) speaks.
+    V2 {
         /// Version such as `2.1.2`, if known.
         version: Option<String>,
     },
@@ -84,13 +84,13 @@ impl Client {
     pub async fn probe(&self, timeouts: Duration) -> Result<SpokenDialect, ClientError> {
         let answer = match self.within(timeouts, self.answer()).await {
             Err(ClientError::V2NotSpoken { version, .. }) => {
-                return Ok(SpokenDialect::V2NotSpoken { version });
+                return Ok(SpokenDialect::V2 { version });
             }
             answer => answer?,
         };
         if let ProbeAnswer::Healthy(Health { version, .. }) = answer {
             return Ok(match is_v2(&version) {
-                true => SpokenDialect::V2NotSpoken {
+                true => SpokenDialect::V2 {
                     version: Some(shown(&version)),
                 },
                 false => SpokenDialect::V1 { version },
@@ -98,7 +98,7 @@ impl Client {
         }
         if let Some(info) = self.within(timeouts, self.v2_info()).await? {
             let version = info.version.as_deref().map(shown);
-            return Ok(SpokenDialect::V2NotSpoken { version });
+            return Ok(SpokenDialect::V2 { version });
         }
         if matches!(answer, ProbeAnswer::Page) {
             return Err(self.other());

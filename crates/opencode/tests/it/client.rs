@@ -322,7 +322,7 @@ async fn opencode_2_is_told_from_everything_else() {
         let spoken = client(&server).probe(PATIENCE).await;
         assert_eq!(
             spoken,
-            Ok(SpokenDialect::V2NotSpoken {
+            Ok(SpokenDialect::V2 {
                 version: version.clone()
             })
         );

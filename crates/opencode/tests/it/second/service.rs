@@ -91,9 +91,7 @@ async fn the_first_versions_client_knows_it_as_another_one() {
     let first =
         opencode::Client::new(Http::new().unwrap(), server.url().parse().unwrap(), None).unwrap();
     let found = first.probe(PATIENCE).await.unwrap();
-    assert!(
-        matches!(found, SpokenDialect::V2NotSpoken { version: Some(version) } if version == "2.1.2")
-    );
+    assert!(matches!(found, SpokenDialect::V2 { version: Some(version) } if version == "2.1.2"));
 }
 
 #[tokio::test]
