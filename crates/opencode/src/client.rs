@@ -16,6 +16,7 @@ pub(crate) mod parse;
 mod probe;
 mod read;
 pub(crate) mod stream;
+mod trust;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,19 +4,17 @@
 //! connection, whose buffer must not stay as large as the largest event (`docs/adr/0015-bounded-streams.md`). Both use
 //! the system's trusted certificates.
 
-use std::sync::Arc;
-
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use reqwest::header::{HeaderValue, USER_AGENT};
 use reqwest::{Body, Request, RequestBuilder, Response, ResponseBuilderExt};
 use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
 
 use super::ClientError;
 use super::error::{self, Failure};
+use super::trust::trust;
 use crate::limits;
 
 const NAME: &str = concat!("drovers/", env!("CARGO_PKG_VERSION"));
@@ -32,9 +30,9 @@ impl Http {
     /// No proxies, no redirects, gzip for replies, HTTP/1.1.
     ///
     /// # Errors
-    /// [`ClientError::Setup`] when the machine's TLS roots cannot be read.
+    /// [`ClientError::Setup`] when TLS cannot be set up.
     pub fn new() -> Result<Self, ClientError> {
-        let trust = trust()?;
+        let trust = trust().map_err(|error| setup(&error))?;
         let replies = reqwest::Client::builder()
             .tls_backend_preconfigured(trust.clone())
             .no_proxy()
@@ -86,14 +84,6 @@ impl Http {
 
 fn outgoing(request: Request) -> Result<http::Request<Body>, reqwest::Error> {
     request.try_into()
-}
-
-fn trust() -> Result<ClientConfig, ClientError> {
-    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(ConfigBuilderExt::try_with_platform_verifier)
-        .map(|config| config.with_no_client_auth())
-        .map_err(|error| setup(&error))
 }
 
 fn setup(error: &(dyn std::error::Error + 'static)) -> ClientError {
