@@ -62,6 +62,59 @@ async fn nothing_widens_a_page() -> Result<()> {
     Ok(())
 }
 
+/// Texts that are drawn over one another; empty if none are. What an opaque element covers is not drawn.
+const OVERLAID: &str = "(() => {
+    const texts = [];
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+        const of = text.parentElement;
+        if (!text.data.trim() || !of.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        for (const box of range.getClientRects()) texts.push({ of, words: text.data.trim().slice(0, 40), box });
+    }
+    const opaque = element => {
+        const colour = getComputedStyle(element).backgroundColor;
+        return colour.startsWith('rgb(') || colour.startsWith('color(') && !colour.includes('/');
+    };
+    // Whether a text is what is drawn at a point, or lies below nothing but transparent elements.
+    const shows = (of, stack) => {
+        const at = stack.findIndex(element => element === of || of.contains(element));
+        return at >= 0 && !stack.slice(0, at).some(above => !above.contains(of) && opaque(above));
+    };
+    const found = [];
+    texts.forEach((one, index) => {
+        for (const other of texts.slice(index + 1)) {
+            const left = Math.max(one.box.left, other.box.left), right = Math.min(one.box.right, other.box.right);
+            const top = Math.max(one.box.top, other.box.top), bottom = Math.min(one.box.bottom, other.box.bottom);
+            if (right - left < 3 || bottom - top < 3) continue;
+            const stack = document.elementsFromPoint((left + right) / 2, (top + bottom) / 2);
+            if (shows(one.of, stack) && shows(other.of, stack)) found.push(`“${one.words}” over “${other.words}”`);
+        }
+    });
+    return found.slice(0, 5).join('; ');
+})()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_text_is_drawn_over_another() -> Result<()> {
+    let gallery = Gallery::screens().await?;
+    let browser = Chromium::start().await?;
+    let page = browser.page().await?;
+    let mut overlaid = Vec::new();
+    for name in &gallery.names {
+        gallery.show(&page, name).await?;
+        for screen in screens() {
+            page.viewport(screen).await?;
+            let found: String = page.eval(OVERLAID).await?;
+            if !found.is_empty() {
+                overlaid.push(format!("{name} on {screen:?}: {found}"));
+            }
+        }
+    }
+    ensure!(overlaid.is_empty(), "{}", overlaid.join("\n"));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_conversation_has_half_of_a_page_that_is_four_times_as_large() -> Result<()> {
     let gallery = Gallery::open(&[30]).await?;

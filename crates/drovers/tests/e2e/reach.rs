@@ -150,22 +150,10 @@ const NOTE: &str = "(() => {
     return true;
 })()";
 
+/// Shows a screen that sends nothing.
 async fn shown(page: &Page, gallery: &Gallery, name: &str) -> Result<()> {
-    page.goto(&gallery.url(name)).await?;
-    page.wait_for(
-        "document.body.matches('.door') || [...document.querySelectorAll('link[rel=stylesheet]')].filter(link => link.sheet).length === 2",
-        PATIENCE,
-    )
-    .await?;
+    gallery.show(page, name).await?;
     page.eval::<bool>(NOTE).await?;
-    page.wait_for(
-        "!document.querySelector('#review') || document.querySelector('#review [data-loaded]')",
-        PATIENCE,
-    )
-    .await?;
-    // Nothing serves the gallery's live feed, which the page says.
-    page.eval::<bool>("(document.querySelector('#offline')?.remove(), true)")
-        .await?;
     Ok(())
 }
 

@@ -21,6 +21,9 @@ use model::time::Timestamp;
 use model::view::{Viewport, delta};
 use page::{CSP, Context, Renderer, assets};
 use serde::Deserialize;
+use testkit::chromium::Page;
+
+use crate::bench::PATIENCE;
 
 /// A picture of one dark point.
 const POINT: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
@@ -55,7 +58,14 @@ impl Gallery {
         documents.extend([
             ("overview".to_owned(), overview(&acts, None)),
             ("peek".to_owned(), overview(&acts, Some("ses_parse"))),
-            ("review".to_owned(), reviewed(&sample::state())),
+            (
+                "review".to_owned(),
+                reviewed(&sample::state(), review::REVIEW.1),
+            ),
+            (
+                "review-interrupted".to_owned(),
+                reviewed(&acts, "ses_failed"),
+            ),
             ("no-instance".to_owned(), overview(&State::default(), None)),
             ("door".to_owned(), page::locked(false)),
         ]);
@@ -96,6 +106,20 @@ impl Gallery {
     pub(crate) fn url(&self, name: &str) -> String {
         format!("http://{}/{name}", self.address)
     }
+
+    /// Opens a document, with all of its styles and with what it fetches. Nothing serves its live feed, and it does not say so.
+    pub(crate) async fn show(&self, page: &Page, name: &str) -> Result<()> {
+        page.goto(&self.url(name)).await?;
+        let styled = "document.body.matches('.door')
+            || [...document.querySelectorAll('link[rel=stylesheet]')].filter(link => link.sheet).length === 2";
+        page.wait_for(styled, PATIENCE).await?;
+        let loaded =
+            "!document.querySelector('#review') || document.querySelector('#review [data-loaded]')";
+        page.wait_for(loaded, PATIENCE).await?;
+        page.eval::<bool>("(document.querySelector('#offline')?.remove(), true)")
+            .await?;
+        Ok(())
+    }
 }
 
 /// What a fragment is asked for with.
@@ -108,10 +132,10 @@ struct Fragment {
 }
 
 /// The review of a session.
-fn reviewed(state: &State) -> String {
+fn reviewed(state: &State, session: &str) -> String {
     let looked = Viewport {
         instance: Some(review::REVIEW.0.into()),
-        session: Some(review::REVIEW.1.into()),
+        session: Some(session.into()),
         review: true,
         ..Viewport::default()
     };
