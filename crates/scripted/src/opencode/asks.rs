@@ -109,9 +109,7 @@ impl World {
 
     /// Whether a command needs asking: that of the configured rule, and any that the script says does.
     pub(super) fn must_ask(&self, command: &str, description: &str) -> bool {
-        let asking = command.starts_with(script::ASKING_COMMAND)
-            || description == script::ASKING_DESCRIPTION;
-        asking && !self.approved.contains(&always(command))
+        script::is_asking(command, description) && !self.approved.contains(&always(command))
     }
 
     /// Answers a permission request. A second reply finds nothing.

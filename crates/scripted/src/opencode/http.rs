@@ -41,7 +41,7 @@ pub(super) fn router(shared: Handle) -> Router {
         .route("/config/providers", get(async || Json(shapes::providers())))
         .route("/command", get(async || Json(json!([]))))
         .route("/find/file", get(async || Json(json!([]))))
-        .route("/vcs", get(async || Json(json!({ "branch": "main" }))))
+        .route("/vcs", get(branch))
         .route("/session", get(list).post(create))
         .route("/experimental/session", get(list))
         .route("/session/status", get(status))
@@ -147,6 +147,19 @@ fn directory(filter: &Filter, headers: &HeaderMap, shared: &Handle) -> String {
         .clone()
         .or_else(|| header.map(str::to_owned));
     named.unwrap_or_else(|| shared.options.directory.clone())
+}
+
+/// The branch that is checked out in a folder, `main` where the folder is no repository.
+async fn branch(
+    State(shared): State<Handle>,
+    Query(filter): Query<Filter>,
+    headers: HeaderMap,
+) -> Json<Value> {
+    let folder = directory(&filter, &headers, &shared);
+    let head = std::path::Path::new(&folder).join(".git/HEAD");
+    let head = tokio::fs::read_to_string(head).await.unwrap_or_default();
+    let branch = head.trim().strip_prefix("ref: refs/heads/");
+    Json(json!({ "branch": branch.unwrap_or("main") }))
 }
 
 async fn health() -> Json<Value> {

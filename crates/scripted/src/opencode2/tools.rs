@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::machine::World;
 use super::run::{Act, Boundary, Run};
 use crate::limits;
-use crate::script::{ASKING_COMMAND, ASKING_DESCRIPTION, Arguments, ToolCall, seconds};
+use crate::script::{Arguments, ToolCall, is_asking, seconds};
 
 /// A call of a step.
 #[derive(Debug, Clone)]
@@ -124,7 +124,8 @@ impl World<'_> {
         match call.name.as_str() {
             "shell" => {
                 let command = input["command"].as_str().unwrap_or_default();
-                let asks = command == ASKING_COMMAND || input["description"] == ASKING_DESCRIPTION;
+                let description = input["description"].as_str().unwrap_or_default();
+                let asks = is_asking(command, description);
                 if asks && !self.is_saved("shell", command) {
                     let request = self.ask(id, &message, &call.id, command);
                     run.waits = Some((request, at));

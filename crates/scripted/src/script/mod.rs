@@ -29,7 +29,7 @@ use serde_json::Value;
 
 pub(crate) use parse::seconds;
 pub(crate) use text::{Channel, Flow, Piece, Utf16};
-pub(crate) use tools::{ASKING_COMMAND, ASKING_DESCRIPTION, todo};
+pub(crate) use tools::{is_asking, todo};
 
 /// What one prompt makes the model say, step by step.
 #[derive(Debug, Clone, PartialEq)]

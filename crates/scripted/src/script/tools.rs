@@ -20,10 +20,17 @@ const TOOLS: [&str; 12] = [
 ];
 
 /// The command that an OpenCode configured for scripts asks about.
-pub(crate) const ASKING_COMMAND: &str = "echo needs-permission";
+const ASKING_COMMAND: &str = "echo needs-permission";
 
 /// How the verb `permission` describes its command.
-pub(crate) const ASKING_DESCRIPTION: &str = "Needs permission";
+const ASKING_DESCRIPTION: &str = "Needs permission";
+
+/// Whether a command needs permission: that of the configured rule, whatever the verb `permission` runs, and every push.
+pub(crate) fn is_asking(command: &str, description: &str) -> bool {
+    command.starts_with(ASKING_COMMAND)
+        || command.starts_with("git push")
+        || description == ASKING_DESCRIPTION
+}
 
 pub(super) fn is_tool(verb: &str) -> bool {
     TOOLS.contains(&verb)
@@ -35,7 +42,7 @@ pub(super) fn calls(source: &str) -> Vec<ToolCall> {
     match verb {
         "par" => parse::braces(rest).into_iter().flat_map(calls).collect(),
         "tool" => any(rest),
-        "bash" => vec![call("bash", bash(rest, "Runs a scripted command"))],
+        "bash" => vec![call("bash", bash(rest, &format!("Run {rest}")))],
         "permission" => {
             let command = if rest.is_empty() {
                 ASKING_COMMAND
@@ -157,7 +164,7 @@ fn task(rest: &str) -> ToolCall {
     let description = if is_script {
         "Scripted subtask".to_owned()
     } else {
-        let words: Vec<_> = prompt.split_whitespace().take(4).collect();
+        let words: Vec<_> = prompt.split_whitespace().take(8).collect();
         words.join(" ").trim_end_matches(['.', ',']).to_owned()
     };
     call(

@@ -49,7 +49,7 @@ pub(super) const BOOK: [(&str, &str); 11] = [
     (
         PUSH,
         "reason 60 ;; bash ./check 3 ;; say The notes are complete. ;; \
-         tool bash {\"command\": \"git push origin v0.2.0\", \"description\": \"Needs permission\"} ;; say The tag is pushed.",
+         tool bash {\"command\": \"git push origin v0.2.0\", \"description\": \"Publish the tag of the release\"} ;; say The tag is pushed.",
     ),
     (
         CHECKOUT,
