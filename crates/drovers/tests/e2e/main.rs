@@ -31,6 +31,7 @@ mod login;
 mod main_job;
 mod many;
 mod needing;
+mod nowhere;
 mod outage;
 mod outbox;
 mod overview;
