@@ -57,7 +57,13 @@ impl Gallery {
             ("peek".to_owned(), overview(&acts, Some("ses_parse"))),
             ("review".to_owned(), reviewed(&sample::state())),
             ("no-instance".to_owned(), overview(&State::default(), None)),
-            ("door".to_owned(), page::locked(false)),
+            (
+                "door".to_owned(),
+                page::locked(page::Ways {
+                    password: true,
+                    passkey: true,
+                }),
+            ),
         ]);
         Self::serve(documents).await
     }
@@ -154,6 +160,7 @@ fn document(state: &State, looked: &Viewport) -> String {
         settings: &page::Settings::default(),
         inspect: false,
         adds: true,
+        lacks: &[],
         drafted: None,
     };
     Renderer::new().document(&delta(state, looked, Rev(0)), &context)
