@@ -4,6 +4,7 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 use testkit::authenticator::Authenticator;
+use testkit::axe;
 use testkit::chromium::{Chromium, Page};
 
 use crate::bench::{AWAY, PATIENCE};
@@ -100,6 +101,8 @@ async fn a_passkey_logs_a_browser_in_until_it_is_revoked() -> Result<()> {
         PATIENCE,
     )
     .await?;
+    let barriers = axe::violations(&page).await?;
+    assert!(barriers.is_empty(), "{barriers:?}");
     page.click("#passkeys form[method=dialog] button").await?;
 
     // A thief with a copy of it, in another browser.
