@@ -473,6 +473,7 @@ fn whole(state: &State, renderer: &Renderer, instance: &InstanceId) {
             settings: &page::Settings::default(),
             inspect: false,
             adds: true,
+            lacks: &[],
             drafted: None,
         };
         let seen = view::delta(state, &look, Rev(0));

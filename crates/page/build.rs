@@ -60,6 +60,9 @@ const MODULES: &[&str] = &[
 /// The script of the page that lets a browser in, which runs before it may see anything else.
 const ENTER: &[&str] = &["enter.ts"];
 
+/// The script of that page where a passkey lets a browser in.
+const PASSKEY: &[&str] = &["base64.ts", "passkey.ts"];
+
 /// The script of the page that is shown while the hub is away.
 const OFFLINE: &[&str] = &["offline.ts"];
 
@@ -101,7 +104,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
         ],
     ),
     ("settings", &["settings.ts", "devices.ts", "launch.ts"]),
-    ("notify", &["push.ts", "notify.ts", "phone.ts"]),
+    ("notify", &["base64.ts", "push.ts", "notify.ts", "phone.ts"]),
     ("session", &["undo.ts", "session.ts"]),
     ("complete", &["complete.ts"]),
     ("queue", &["queue.ts", "held.ts"]),
@@ -112,7 +115,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("desk", &["panes.ts", "permalink.ts", "turn.ts"]),
     ("verify", &["verify.ts", "debug.ts", "output.ts"]),
     ("parallel", &["parallel.ts"]),
-    ("forms", &["folders.ts", "forms.ts"]),
+    ("forms", &["forms.ts"]),
     ("changes", &["changes.ts"]),
     ("staging", &["staging.ts"]),
     ("remarks", &["remarks.ts"]),
@@ -121,6 +124,8 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("inspect", &["inspect.ts"]),
     ("frames", &["frames.ts", "charts.ts"]),
     ("travel", &["detail.ts", "travel.ts"]),
+    ("passkeys", &["base64.ts", "passkeys.ts"]),
+    ("folders", &["folders.ts", "several.ts"]),
 ];
 
 /// Languages beside English: the name of their catalogue in `words/`, and the number of their plural forms.
@@ -192,6 +197,10 @@ fn main() {
     assets.add("icon-192", "png", "image/png", &small);
     let offline = script("", OFFLINE, &BTreeSet::new());
     assets.add("offline", "js", SCRIPT, offline.as_bytes());
+    let passkey = script("", PASSKEY, &BTreeSet::new());
+    assets.add("passkey", "js", SCRIPT, passkey.as_bytes());
+    let roles = style(&read("roles.css"));
+    assets.add("roles", "css", STYLE_SHEET, roles.as_bytes());
     fs::write(assets.out.join("sw.js"), worker(&assets)).expect("OUT_DIR can be written");
     fs::write(assets.out.join("words.rs"), tables(&catalogs)).expect("OUT_DIR can be written");
     fs::write(assets.out.join("assets.rs"), assets.list + "]").expect("OUT_DIR can be written");
@@ -429,7 +438,8 @@ fn check_modules() {
     for file in files {
         let path = file.expect("client can be read").path();
         let chunks = CHUNKS.iter().flat_map(|(_, modules)| *modules);
-        let apart = ENTER.iter().chain(OFFLINE).chain(WORKER).chain([&SHELF]);
+        let apart = ENTER.iter().chain(OFFLINE).chain(PASSKEY).chain(WORKER);
+        let apart = apart.chain([&SHELF]);
         let mut modules = MODULES.iter().chain(apart).chain(chunks);
         let listed = modules.any(|name| path.ends_with(name));
         let script = path.extension().is_some_and(|kind| kind == "ts");

@@ -209,6 +209,11 @@ impl Api {
         self.delete(&["pages", page]).await
     }
 
+    /// Revokes a passkey.
+    pub(crate) async fn revoke_passkey(&self, id: &str) -> Result<(), Fault> {
+        self.delete(&["passkeys", id]).await
+    }
+
     /// OpenCode servers and folders that can be added.
     pub(crate) async fn discover(&self) -> Result<Discovered, Fault> {
         self.get(&["discover"], &[]).await

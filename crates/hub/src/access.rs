@@ -13,7 +13,9 @@ mod key;
 mod keyring;
 mod listen;
 mod outside;
+mod passkey;
 mod password;
+mod site;
 mod throttle;
 mod tls;
 
@@ -23,11 +25,17 @@ pub use door::{Entrance, Hosts, Refusal, RequestOrigin, admit};
 pub use hosts::{HostName, NoHostName, machine_addresses};
 pub use key::{Digest, Key};
 pub use keyring::{
-    Admitted, CredentialKind, Keyring, KeyringError, Listed, NewToken, PageLogin, Presented,
+    Admitted, CredentialKind, Keyring, KeyringError, Listed, ListedPasskey, NewPasskey, NewToken,
+    PageLogin, Presented,
 };
 pub use listen::{DEFAULT_PORT, Listen, ListenError};
 pub use outside::{Outside, Protection};
+pub use passkey::{
+    ALGORITHMS, Assertion, Attestation, Challenge, CredentialId, NoPasskeyName, PasskeyError,
+    PasskeyName, Shown, UserHandle,
+};
 pub use password::{Password, PasswordError};
+pub use site::Site;
 pub use throttle::Throttle;
 pub use tls::{Authority, CertificateFacts, Certificates, TlsError};
 

@@ -30,6 +30,7 @@ mod metrics;
 mod needs;
 mod pairing;
 mod parallel;
+mod passkeys;
 mod peer;
 mod permissions;
 mod problem;
@@ -62,7 +63,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -185,7 +186,7 @@ pub fn router(hub: Hub, options: Options, cancel: CancellationToken) -> Router {
 }
 
 /// The page's documents and fragments, in the order of [`pages`].
-pub const PAGES: [&str; 29] = [
+pub const PAGES: [&str; 30] = [
     "/",
     "/i/{instance}",
     "/i/{instance}/s/{session}",
@@ -196,6 +197,7 @@ pub const PAGES: [&str; 29] = [
     "/fragment/settings",
     "/fragment/devices",
     "/fragment/pair",
+    "/fragment/passkeys",
     "/fragment/parallel/{instance}",
     "/fragment/archived/{instance}",
     "/fragment/since",
@@ -229,6 +231,7 @@ fn pages(spec: &OpenApi) -> [MethodRouter<App>; PAGES.len()] {
         get(settings::dialog),
         get(pairing::devices),
         get(pairing::dialog),
+        get(passkeys::dialog),
         get(parallel::dialog),
         get(fragments::archived),
         get(since::panel),
@@ -306,6 +309,9 @@ fn doors() -> OpenApiRouter<App> {
         .routes(routes!(tokens::link))
         .routes(routes!(pairing::access))
         .routes(routes!(pairing::pair))
+        .routes(routes!(passkeys::list, passkeys::add))
+        .routes(routes!(passkeys::begin))
+        .routes(routes!(passkeys::rename, passkeys::revoke))
 }
 
 fn api() -> (Router<App>, OpenApi) {
@@ -391,6 +397,7 @@ fn routes(app: App) -> Router {
         .merge(pages)
         .merge(assets::routes())
         .route(needs::ENTER, get(login::page).post(login::enter))
+        .route(needs::ENTER_PASSKEY, post(passkeys::challenge))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn(problem::explain))
         .layer(middleware::from_fn_with_state(app.clone(), spoken::word))

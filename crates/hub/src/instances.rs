@@ -51,7 +51,7 @@ use crate::engine::{self, Handle};
 use crate::feed::{Drawing, LiveShared};
 use crate::ingest::backoff::Policy;
 use crate::ingest::{Timeouts, wake};
-use crate::push::{self, Book};
+use crate::push::{self, Book, Contact};
 use crate::record::journal::sqlite::{self, SqliteFile};
 use crate::record::journal::store::Medium;
 use crate::record::journal::{self, Journal, Retention};
@@ -81,6 +81,8 @@ pub struct HubOptions {
     pub journal: Keep,
     /// Whether the page offers servers of this machine that are no instances.
     pub offers_servers: bool,
+    /// Whom push services may ask about the hub's requests.
+    pub push_contact: Contact,
 }
 
 /// The storage of the log.
@@ -104,6 +106,7 @@ impl HubOptions {
             clock: Clock::system(),
             journal: Keep::File(Retention::default()),
             offers_servers: true,
+            push_contact: Contact::default(),
         }
     }
 }
@@ -206,7 +209,11 @@ impl Hub {
             .with_marks(reviews.marks());
         let (clock, offers_servers) = (options.clock.clone(), options.offers_servers);
         let http = opencode::Http::new()?;
-        let push = Book::load(dir.file(push::FILE), http.clone().into_replies());
+        let push = Book::load(
+            dir.file(push::FILE),
+            http.clone().into_replies(),
+            options.push_contact.clone(),
+        );
         let instances = Instances::new(engine.clone(), http, options, servers);
         let hub = Self(Arc::new(Inner {
             engine,

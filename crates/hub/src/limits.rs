@@ -428,6 +428,22 @@ pub const PASSWORDS_WAITING: usize = 2;
 pub const PASSWORDS_AT_ONCE: usize = 2;
 /// Addresses whose failed passwords are counted. Beyond it the one that failed longest ago is forgotten.
 pub const PASSWORD_ADDRESSES: usize = 1024;
+/// Passkeys. Another one is refused.
+pub const PASSKEYS: usize = 32;
+/// Characters of a passkey's name. A longer one is refused.
+pub const PASSKEY_NAME: usize = 64;
+/// Bytes of one field of what a browser shows of a passkey. A longer one is refused.
+pub const PASSKEY_BYTES: usize = 8 << 10;
+/// Bytes of the identifier of a passkey's credential, by the standard. A longer one is refused.
+pub const CREDENTIAL_ID: usize = 1023;
+/// Levels of what an authenticator writes. A deeper one is refused.
+pub const CBOR_DEPTH: usize = 8;
+/// Time to answer a challenge for a passkey. After it another one is needed.
+pub const CHALLENGE_LIFE: Duration = Duration::from_secs(3 * 60);
+/// Challenges that wait for their answers. Beyond it the oldest becomes invalid.
+pub const CHALLENGES: usize = 256;
+/// Challenges of one address that wait. Beyond it its oldest becomes invalid, so that one address alone cannot keep others out.
+pub const CHALLENGES_OF_ONE: usize = 16;
 /// Shortest interval between two writes of the last use of a browser or token.
 pub const USED_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Interval at which expired browsers and tokens are found. Their open connections last this much longer at most.
@@ -814,6 +830,9 @@ pub const PUSH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a push service keeps a message for a device that it cannot reach. After it the message is dropped.
 pub const PUSH_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Bytes of the contact that push services are given. A longer one is refused.
+pub const CONTACT: usize = 256;
 
 /// How long a token for push services is valid. Each request has a new one.
 pub const PUSH_TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);

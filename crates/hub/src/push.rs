@@ -4,6 +4,7 @@
 //! wherever it was sent. A device gets it encrypted for itself (RFC 8291), from its push service, which sees its size and time only.
 
 mod book;
+mod contact;
 mod encrypt;
 mod message;
 mod post;
@@ -12,6 +13,7 @@ mod rounds;
 mod vapid;
 
 pub use book::Book;
+pub use contact::{Contact, NoContact};
 pub use recipients::{Listed, NewDevice, NewTarget, RecipientError, TargetKind, Trial};
 
 /// The file's name in the data directory.

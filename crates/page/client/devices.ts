@@ -6,7 +6,7 @@ import { hint } from "./hint";
 import { t } from "./words";
 
 /** Fetches a dialog, and opens it in place of the one before. */
-async function openDialog(id: string): Promise<HTMLDialogElement | null> {
+export async function openFetched(id: string): Promise<HTMLDialogElement | null> {
   // Who may come in is shown to the page itself, and not to whoever has its cookie alone.
   const headers = { "x-drovers-proof": localStorage.getItem("proof") ?? "" };
   const answer = await fetch(`/fragment/${id}`, { headers }).catch(() => null);
@@ -27,7 +27,8 @@ async function openDialog(id: string): Promise<HTMLDialogElement | null> {
   return dialog;
 }
 
-async function revoke(dialog: HTMLDialogElement, button: HTMLButtonElement): Promise<void> {
+/** Revokes what a button is beside of. */
+export async function revoke(dialog: HTMLDialogElement, button: HTMLButtonElement): Promise<void> {
   if (button.ariaBusy === "true") return;
   button.ariaBusy = "true";
   const reply = await exchange("DELETE", button.dataset.url ?? "");
@@ -42,7 +43,7 @@ async function revoke(dialog: HTMLDialogElement, button: HTMLButtonElement): Pro
 
 /** Opens the list of devices. */
 export async function openDevices(): Promise<void> {
-  const dialog = await openDialog("devices");
+  const dialog = await openFetched("devices");
   dialog?.addEventListener("click", ({ target }) => {
     const button = target instanceof Element ? target.closest<HTMLButtonElement>("[data-act]") : null;
     if (button?.dataset.act === "revoke") void revoke(dialog, button);
@@ -78,7 +79,7 @@ async function pair(dialog: HTMLDialogElement, page: string): Promise<void> {
 
 /** Opens the dialog with the code of a link that leads to a page of the hub. */
 export async function openPairing(page: string): Promise<void> {
-  const dialog = await openDialog("pair");
+  const dialog = await openFetched("pair");
   if (!dialog?.querySelector("#pair-code")) return;
   dialog.addEventListener("change", () => void pair(dialog, page));
   // Enter in the field of the link sends nothing.

@@ -2,6 +2,7 @@
 
 import { exchange, inWords, isGood, send } from "./api";
 import { say } from "./dom";
+import { buildSeveral, forgetAdded, isMarked, type Several, toggleMark } from "./several";
 import { t, tn } from "./words";
 
 interface ListedFolder {
@@ -30,6 +31,8 @@ interface FolderRow {
   detail: string;
   /** What stands in the field once it is opened. */
   opens: string;
+  /** Path of the folder, which can be marked; none of the way up. */
+  path?: string;
 }
 
 /** Debounce of requests while a person types, in milliseconds. */
@@ -47,6 +50,7 @@ interface Picker {
   rows: FolderRow[];
   active: number;
   asked: number;
+  several: Several;
   timer?: number;
 }
 
@@ -64,9 +68,9 @@ const placeWords: Record<string, string> = { home: "home folder", recent: "recen
 
 function rowsOf({ folder, parent, folders }: FolderLevel): FolderRow[] {
   const up = { name: "..", detail: parent ?? t("Home and recent folders"), opens: parent === null ? "" : inside(parent) };
-  const rows = folders.map(({ name, path, git, leads_to: target, place }) => {
+  const rows: FolderRow[] = folders.map(({ name, path, git, leads_to: target, place }) => {
     const facts = [place === undefined ? "" : t(placeWords[place] ?? place), git ? t("git repository") : "", target === undefined ? "" : `→ ${target}`];
-    return { name: place === undefined ? name : path, detail: facts.filter(Boolean).join(" · "), opens: inside(path) };
+    return { name: place === undefined ? name : path, detail: facts.filter(Boolean).join(" · "), opens: inside(path), path };
   });
   return folder === null ? rows : [up, ...rows];
 }
@@ -86,13 +90,26 @@ function stateOf({ folder, git, project, home, folders, more, hidden, cut }: Fol
   return said.join(" ");
 }
 
+/** The box of a row that marks its folder. Screen readers have it from the row. */
+function markBox(): HTMLElement {
+  const box = document.createElement("span");
+  box.className = "mark";
+  box.ariaHidden = "true";
+  box.title = t("Mark, to add several (Space)");
+  return box;
+}
+
 function drawFolders(picker: Picker): void {
-  const { list, field, rows, active } = picker;
-  const items = rows.map(({ name, detail }, at) => {
+  const { list, field, rows, active, several } = picker;
+  const items = rows.map(({ name, detail, path }, at) => {
     const item = document.createElement("li");
     item.id = `folder-${at}`;
     item.role = "option";
     item.ariaSelected = String(at === active);
+    if (path !== undefined) {
+      item.ariaChecked = String(isMarked(several, path));
+      item.append(markBox());
+    }
     for (const [className, text] of [["name", name], ["quiet", detail]] as const) {
       const span = document.createElement("span");
       span.className = className;
@@ -174,6 +191,13 @@ function completeFolder(picker: Picker): boolean {
   return true;
 }
 
+/** Marks the folder of a row, or takes its mark away. False: the row has none, and a space is what a person types. */
+function markRow({ several }: Picker, row?: FolderRow): boolean {
+  if (row?.path === undefined) return false;
+  toggleMark(several, row.path, row.name);
+  return true;
+}
+
 function onFolderKey(picker: Picker, event: KeyboardEvent): void {
   if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey) return;
   // A key that is held may have opened a folder or created one: it does not add an instance as well.
@@ -184,6 +208,8 @@ function onFolderKey(picker: Picker, event: KeyboardEvent): void {
     event.preventDefault();
     picker.active = picker.active < 0 && by < 0 ? rows.length - 1 : (picker.active + by + rows.length) % rows.length;
     drawFolders(picker);
+  } else if (event.key === " " && markRow(picker, rows[picker.active])) {
+    event.preventDefault();
   } else if ((event.key === "Enter" && enterFolder(picker)) || (event.key === "Tab" && !event.shiftKey && completeFolder(picker))) {
     event.preventDefault();
   }
@@ -250,7 +276,7 @@ function buildPicker(field: HTMLInputElement): Picker {
   state.role = "status";
   const hidden = document.createElement("input");
   hidden.type = "checkbox";
-  const picker: Picker = { field, list, state, hidden, level: null, typed: "", rows: [], active: -1, asked: 0 };
+  const picker: Picker = { field, list, state, hidden, level: null, typed: "", rows: [], active: -1, asked: 0, several: buildSeveral(() => drawFolders(picker)) };
   const fresh = newFolderRow(picker);
   const tools = document.createElement("div");
   tools.className = "folder-tools";
@@ -263,7 +289,7 @@ function buildPicker(field: HTMLInputElement): Picker {
   const shown = document.createElement("div");
   shown.className = "shown";
   shown.append(list, state);
-  box.append(shown, tools, fresh.row);
+  box.append(shown, tools, fresh.row, picker.several.box);
   field.closest("label")?.after(box);
   for (const [name, value] of [["role", "combobox"], ["aria-controls", "folders"], ["aria-autocomplete", "list"]] as const) field.setAttribute(name, value);
   field.addEventListener("input", () => {
@@ -277,7 +303,7 @@ function buildPicker(field: HTMLInputElement): Picker {
   list.addEventListener("click", (event) => {
     const item = (event.target as Element).closest("li");
     const row = item ? picker.rows[[...list.children].indexOf(item)] : undefined;
-    if (row) openRow(picker, row.opens);
+    if (row && !((event.target as Element).closest(".mark") && markRow(picker, row))) openRow(picker, row.opens);
   });
   return picker;
 }
@@ -285,8 +311,10 @@ function buildPicker(field: HTMLInputElement): Picker {
 let folderPicker: Picker | null = null;
 
 /** Shows folders in the dialog that adds an instance. They take their room before it opens, so that nothing in it moves. */
-export function browseFolders(dialog: HTMLElement): void {
+export function listFolders(dialog: HTMLElement): void {
   const field = dialog.querySelector<HTMLInputElement>("[name=place]");
   if (field) folderPicker ??= buildPicker(field);
-  if (folderPicker) void readFolders(folderPicker);
+  if (!folderPicker) return;
+  forgetAdded(folderPicker.several);
+  void readFolders(folderPicker);
 }

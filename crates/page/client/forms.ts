@@ -57,6 +57,9 @@ async function add(at: Element, body: { url?: string; folder?: string; service?:
   return known === "";
 }
 
+/** Shows folders in the dialog that adds an instance. */
+export const browseFolders = (dialog: HTMLElement): Promise<void> => later("folders").then((own) => own.listFolders(dialog));
+
 export async function openFolder(button: HTMLElement): Promise<void> {
   const { folder, server, service } = button.dataset;
   await add(button, service !== undefined ? { service: true } : server === undefined ? { folder: folder ?? "" } : { url: server });

@@ -17,13 +17,15 @@ interface Chunks {
   complete: typeof import("./complete");
   picker: typeof import("./picker");
   queue: typeof import("./queue") & typeof import("./held");
-  forms: typeof import("./forms") & typeof import("./folders");
+  folders: typeof import("./folders");
+  forms: typeof import("./forms");
   beside: typeof import("./beside") & typeof import("./copying") & typeof import("./compose") & typeof import("./away");
   notify: typeof import("./notify") & typeof import("./phone") & typeof import("./push");
   parallel: typeof import("./parallel");
   palette: typeof import("./palette") & typeof import("./find");
   session: typeof import("./session") & typeof import("./undo");
   settings: typeof import("./settings") & typeof import("./devices") & typeof import("./launch");
+  passkeys: typeof import("./passkeys");
   sort: typeof import("./sort");
   worktrees: typeof import("./worktrees");
 }

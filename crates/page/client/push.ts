@@ -1,6 +1,7 @@
 // Notifications on this device while no page is open: the browser's subscription, and what the hub knows of it.
 
 import { exchange, inWords, isGood } from "./api";
+import { base64Url } from "./base64";
 import { root } from "./dom";
 import { t } from "./words";
 
@@ -11,11 +12,6 @@ const pushIdKey = "push-id";
 export const isPushOn = (): boolean => localStorage.getItem(pushChoiceKey) !== null;
 const hasButtons = (): boolean => localStorage.getItem(pushChoiceKey) === "buttons";
 const canPush = (): boolean => "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
-
-function base64Url(bytes: ArrayBuffer): string {
-  const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
 
 /** Gives the worker the proof of this page, without which it cannot answer; or takes it away. */
 function shareProof(proof: string | null): Promise<void> {

@@ -96,6 +96,10 @@ function bindSettings(dialog: HTMLDialogElement): void {
     dialog.close();
     void openDevices();
   });
+  form.querySelector("[data-do=passkeys]")?.addEventListener("click", () => {
+    dialog.close();
+    void later("passkeys").then((own) => own.openPasskeys());
+  });
   form.querySelector("[data-do=log-out]")?.addEventListener("click", () => void logOut(form));
   showLeave(form, "Notification" in window ? Notification.permission : "missing");
   void later("notify").then((own) => own.bindPush(form));

@@ -84,6 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             settings: &page::Settings::default(),
             inspect: false,
             adds: true,
+            lacks: &[],
             drafted: None,
         };
         let html = speak(language, || {

@@ -31,7 +31,7 @@ pub(crate) mod asset {
 }
 
 /// Scripts that the page loads when they are needed: names, and places in [`assets`].
-pub(crate) const CHUNKS: [(&str, usize); 23] = [
+pub(crate) const CHUNKS: [(&str, usize); 25] = [
     ("palette", 8),
     ("beside", 9),
     ("settings", 10),
@@ -55,6 +55,8 @@ pub(crate) const CHUNKS: [(&str, usize); 23] = [
     ("inspect", 28),
     ("frames", 29),
     ("travel", 30),
+    ("passkeys", 31),
+    ("folders", 32),
 ];
 
 /// Scripts whose addresses only the panel of the event inspector has: the first paint of a page needs none of them.
@@ -76,7 +78,7 @@ pub(crate) fn client_words(language: Language) -> Option<usize> {
     }
 }
 
-static ASSETS: [Asset; 35] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: [Asset; 39] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {

@@ -1,9 +1,12 @@
-//! Who may come in, as a dialog; and the dialog with the code that lets another device in.
+//! Who may come in, as a dialog; the dialog with the code that lets another device in; and that of passkeys.
+
+mod passkeys;
 
 use maud::{Markup, html};
 
 use crate::language::{key, m, t};
 use crate::words::encode;
+pub use passkeys::{PasskeyPlace, PasskeyRow, passkeys_dialog};
 
 /// A browser or a script that may come in.
 #[derive(Clone, Debug)]
@@ -44,6 +47,15 @@ fn role(name: &str) -> &'static str {
     })
 }
 
+/// The same for all roles of a device.
+fn roles(names: &[&str]) -> String {
+    let roles = match names {
+        ["answer", "drive"] => vec![role("answer,drive")],
+        _ => names.iter().map(|name| role(name)).collect(),
+    };
+    roles.join(t(", "))
+}
+
 /// The dialog with every device. The page fetches it when it is opened.
 pub fn devices_dialog(devices: &[DeviceRow]) -> String {
     html! {
@@ -62,17 +74,13 @@ pub fn devices_dialog(devices: &[DeviceRow]) -> String {
 }
 
 fn row(device: &DeviceRow) -> Markup {
-    let roles = match device.roles[..] {
-        ["answer", "drive"] => vec![role("answer,drive")],
-        _ => device.roles.iter().map(|name| role(name)).collect(),
-    };
     html! {
         li {
             div {
                 strong dir="auto" { bdi { (device.name) } }
                 @if device.is_this { " " span.quiet { (t("this browser")) } }
                 p.quiet {
-                    (roles.join(t(", "))) " · "
+                    (roles(&device.roles)) " · "
                     (m!("since {day}", day = html! { (device.made) })) " · "
                     @match &device.used {
                         Some(day) => (m!("last used {day}", day = html! { (day) })),

@@ -7,6 +7,15 @@ use maud::{DOCTYPE, Markup, html};
 use crate::assets::{asset, asset_path, named};
 use crate::language::{current, m, t};
 
+/// How a browser that is not known can come in, beside a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// True if a password is set.
+    pub password: bool,
+    /// True if there is a passkey of this site.
+    pub passkey: bool,
+}
+
 /// The page that a link opens: its script takes the key out of the address and shows it to the hub.
 pub fn enter() -> String {
     let inside = html! {
@@ -17,10 +26,12 @@ pub fn enter() -> String {
     around(&inside).into_string()
 }
 
-/// The page for a browser that shows no key, or one that is good no more; with a form where the hub has a password.
-pub fn locked(takes_password: bool) -> String {
+/// The page for a browser that shows no key, or one that is good no more; with a button where the hub has a passkey, and a form
+/// where it has a password.
+pub fn locked(ways: Ways) -> String {
     let inside = html! {
-        @if takes_password { (password()) }
+        @if ways.passkey { (passkey()) }
+        @if ways.password { (password(!ways.passkey)) }
         p { (t("Drovers does not recognize this browser.")) }
         p { (m!("In a terminal on the machine where Drovers runs, run {command} and open the address it prints. The address works once, within ten minutes. Drovers then remembers this browser.",
             command = html! { code { "drovers link" } })) }
@@ -30,13 +41,24 @@ pub fn locked(takes_password: bool) -> String {
     around(&inside).into_string()
 }
 
-fn password() -> Markup {
+fn passkey() -> Markup {
+    html! {
+        div.passkey {
+            button #passkey.main type="button" autofocus { (t("Log in with a passkey")) }
+            p #passkey-said role="alert" data-failed=(t("Drovers does not answer. Try again.")) data-cancelled=(t("No passkey was used. Try again, or come in another way."))
+                data-missing=(t("This browser has no passkeys here. Come in another way.")) {}
+        }
+        script type="module" src=(named("passkey")) {}
+    }
+}
+
+fn password(is_first: bool) -> Markup {
     html! {
         form #login {
             // Password managers look for a name.
             input type="text" name="username" value="drovers" autocomplete="username" hidden;
-            label { (t("Password")) input type="password" name="password" autocomplete="current-password" maxlength="256" required autofocus; }
-            button.main type="submit" { (t("Log in")) }
+            label { (t("Password")) input type="password" name="password" autocomplete="current-password" maxlength="256" required autofocus[is_first]; }
+            button.main[is_first] type="submit" { (t("Log in")) }
             p #said role="alert" data-failed=(t("Drovers does not answer. Try again.")) {}
         }
         script type="module" src=(asset_path(asset::ENTER)) {}
@@ -80,15 +102,19 @@ mod tests {
 
     #[test]
     fn what_a_stranger_sees_says_how_to_get_in_and_has_no_inline_script() {
-        let page = locked(false);
+        let page = locked(Ways::default());
         assert!(
             page.contains("drovers link") && !page.contains("<script") && !page.contains("<form")
         );
-        for page in [enter(), locked(true)] {
+        let [password, passkey] = [(true, false), (false, true)]
+            .map(|(password, passkey)| locked(Ways { password, passkey }));
+        for page in [enter(), password.clone()] {
             assert_eq!(page.matches("<script").count(), 1);
             assert!(page.contains(asset_path(asset::ENTER)));
         }
-        assert!(locked(true).contains("current-password"));
+        assert!(password.contains("current-password") && !password.contains("id=\"passkey\""));
+        assert_eq!(passkey.matches("<script").count(), 1);
+        assert!(passkey.contains("/assets/passkey-") && !passkey.contains("<form"));
         let page = offline();
         assert_eq!(page.matches("<script").count(), 1);
         assert!(page.contains("/assets/offline-"), "{page}");

@@ -33,8 +33,11 @@ mod worktrees;
 mod sample;
 
 pub use assets::{Asset, CSP, WORKER, assets};
-pub use devices::{DeviceRow, Reach, credential_url, devices_dialog, pair_dialog};
-pub use door::{enter, locked, offline};
+pub use devices::{
+    DeviceRow, PasskeyPlace, PasskeyRow, Reach, credential_url, devices_dialog, pair_dialog,
+    passkeys_dialog,
+};
+pub use door::{Ways, enter, locked, offline};
 pub use inspect::{NearFrame, NearStep, PastMoment, inspect_panel};
 pub use language::{Language, sentence, speak};
 pub use process::{Process, process_dialog, process_part};

@@ -45,6 +45,8 @@ pub struct Context<'a> {
     pub inspect: bool,
     /// True if the reader may add instances.
     pub adds: bool,
+    /// Names of the roles whose powers the reader lacks: `answer`, `drive` and `admin`.
+    pub lacks: &'a [&'static str],
     /// When the draft of the prompt in front was written last: a page that has it asks for nothing. `None` without a prompt.
     pub drafted: Option<Timestamp>,
 }
@@ -107,6 +109,7 @@ pub(crate) fn document(
         notices: context.notices,
         found: context.found,
         adds: context.adds,
+        lacks: context.lacks,
         messages,
         runs,
     };
@@ -125,6 +128,7 @@ pub(crate) fn document(
             link rel="manifest" href=(asset_path(asset::MANIFEST));
             // The script puts the other sheet in front of this one, whose rules for small screens hold over it.
             link rel="stylesheet" href=(asset_path(asset::STYLE)) data-later=(asset_path(asset::LATER_STYLE));
+            @if !context.lacks.is_empty() { link rel="stylesheet" href=(named("roles")); }
             @if let Some(words) = client_words(current()) { script type="module" src=(asset_path(words)) {} }
             script type="module" src=(asset_path(asset::SCRIPT)) {}
         }
@@ -162,6 +166,7 @@ fn html_tag(seen: &ViewDelta, context: &Context<'_>) -> Markup {
     let mut tag = html! {
         html lang=(language.tag()) dir=(language.direction()) data-epoch=(context.epoch) data-rev=(seen.rev.0) data-version=(VERSION) data-link-pages=(limits::LINK_PAGES) data-now=(context.now.0)
             data-instance=[look.instance.as_ref()] data-session=[look.session.as_ref()] data-from=[look.from.as_ref()] data-parallel=[look.parallel.as_ref()] data-overview[look.overview] data-review[look.review] data-inspect[context.inspect]
+            data-lacks=[(!context.lacks.is_empty()).then(|| context.lacks.join(" "))]
             data-drafted=[context.drafted.map(|at| at.0)] data-settings=(settings.revision) data-theme=(word(settings.theme)) data-density=(word(settings.density))
             data-size=(word(settings.size)) data-enter=(word(settings.busy_enter)) data-bar[settings.key_bar.0]
             data-settings-json=(serde_json::to_string(settings).unwrap_or_default()) {}
@@ -202,6 +207,7 @@ struct Page<'a> {
     notices: &'a [Notice],
     found: &'a [FoundServer],
     adds: bool,
+    lacks: &'a [&'static str],
     messages: &'a [String],
     /// The messages of each run that is compared.
     runs: &'a [String],
@@ -241,6 +247,7 @@ impl Page<'_> {
             }
             (split("left", t("Width of the left pane"), 288))
             main #main tabindex="-1" {
+                @if let Some(why) = lacking(self.lacks) { p.notice data-role { (why) } }
                 @for notice in self.notices { p.notice { (sentence(&notice.text)) } }
                 (self.region("notices"))
                 @if overview { (self.board(front)) }
@@ -358,6 +365,23 @@ impl Page<'_> {
             }
         }
     }
+}
+
+/// Why a reader does not see what others do. Whoever may answer and drive misses little, and is told where it is missed.
+fn lacking(lacks: &[&str]) -> Option<&'static str> {
+    let has = |role| !lacks.contains(&role);
+    Some(match (has("answer"), has("drive")) {
+        (true, true) => return None,
+        (false, false) => t(
+            "This browser may only watch: what it may not do is not shown. A code from Devices of another browser can give it more.",
+        ),
+        (true, false) => t(
+            "This browser may watch and answer requests: what it may not do is not shown. A code from Devices of another browser can give it more.",
+        ),
+        (false, true) => t(
+            "This browser may not answer requests, so their buttons are not shown. A code from Devices of another browser can give it more.",
+        ),
+    })
 }
 
 /// The edge of a pane, by which a person resizes it: the client gives it its width, in pixels.

@@ -38,6 +38,7 @@ fn document(state: &State, look_at: &Viewport) -> String {
         settings: &crate::Settings::default(),
         inspect: false,
         adds: true,
+        lacks: &[],
         drafted: None,
     };
     Renderer::new().document(&delta(state, look_at, Rev(0)), &context)
@@ -570,6 +571,7 @@ fn what_runs_on_this_machine_is_offered_where_nothing_is_in_front() {
         settings: &crate::Settings::default(),
         inspect: false,
         adds: true,
+        lacks: &[],
         drafted: None,
     };
     let home = Renderer::new().document(

@@ -4,6 +4,7 @@
 //! Missing tools are installed once per checkout into `.testenv/` (OpenCode, ripgrep, axe-core, the TypeScript compiler, through
 //! npm; a client of OpenCode 2, through pip) or on the machine (Chromium and WebKitGTK, through apt when root). Where that is impossible the error names the next step.
 
+pub mod authenticator;
 pub mod axe;
 pub mod captures;
 pub mod chromium;

@@ -15,6 +15,19 @@ pub(super) struct LinkPath {
 pub(crate) struct AccessList {
     pub(crate) tokens: Vec<Token>,
     pub(crate) pages: Vec<Page>,
+    #[serde(default)]
+    pub(crate) passkeys: Vec<Passkey>,
+}
+
+/// A passkey.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Passkey {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) site: String,
+    pub(crate) roles: Vec<String>,
+    pub(crate) made: String,
+    pub(crate) used: Option<String>,
 }
 
 /// A token.

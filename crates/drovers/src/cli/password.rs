@@ -28,13 +28,13 @@ pub(crate) struct PasswordArgs {
 enum PasswordCommand {
     /// Set the password: asks for it twice, or reads one line of standard input
     Set {
-        /// Log all browsers out, so that each has to log in again
+        /// Log all browsers out and revoke all passkeys, so that each browser has to log in again
         #[arg(long)]
         log_out: bool,
     },
     /// Remove the password: nobody logs in by it any more
     Remove {
-        /// Log all browsers out, so that each has to log in again
+        /// Log all browsers out and revoke all passkeys, so that each browser has to log in again
         #[arg(long)]
         log_out: bool,
     },

@@ -10,7 +10,7 @@ use crate::api::{Api, NewToken};
 use crate::fault::Fault;
 use crate::out::{self, one_line};
 
-/// Create, list and revoke tokens for scripts and access of pages
+/// Create, list and revoke tokens for scripts, and revoke pages and passkeys
 ///
 /// A script sends its token as `Authorization: Bearer TOKEN`; this program reads it from DROVERS_TOKEN. Grant only the
 /// roles that the script needs: `watch` reads, `answer` reads and answers permissions and questions, `drive` reads, prompts and
@@ -37,20 +37,23 @@ enum TokenCommand {
         #[arg(long, value_name = "TIME")]
         expires: Option<Span>,
     },
-    /// List tokens and pages
+    /// List tokens, pages and passkeys
     Ls {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a token or the access of a page; open connections end at once
+    /// Revoke a token, a page or a passkey; open connections end at once
     Revoke {
         /// The token's name
-        #[arg(required_unless_present = "page")]
+        #[arg(required_unless_present_any = ["page", "passkey"])]
         name: Option<String>,
-        /// A page's id, as `drovers token ls` lists it
+        /// A page's id, as `drovers token ls` lists it; passkeys that it registered are revoked as well
         #[arg(long, value_name = "ID", conflicts_with = "name")]
         page: Option<String>,
+        /// A passkey's id, as `drovers token ls` lists it
+        #[arg(long, value_name = "ID", conflicts_with_all = ["name", "page"])]
+        passkey: Option<String>,
     },
 }
 
@@ -101,6 +104,10 @@ pub(crate) async fn run(args: TokenArgs, setting: &Setting) -> Result<(), Fault>
         TokenCommand::Revoke {
             page: Some(page), ..
         } => api.send_away(&page).await,
+        TokenCommand::Revoke {
+            passkey: Some(passkey),
+            ..
+        } => api.revoke_passkey(&passkey).await,
         TokenCommand::Revoke { name, .. } => api.revoke_token(&name.unwrap_or_default()).await,
     }
 }
@@ -123,7 +130,17 @@ async fn list(api: &Api, json: bool) -> Result<(), Fault> {
         );
         (what, &page.made, &page.used, &page.expires)
     });
-    for (what, made, used, expires) in tokens.chain(pages) {
+    let passkeys = known.passkeys.iter().map(|passkey| {
+        let what = format!(
+            "passkey {}: {}, {}, {}",
+            passkey.id,
+            passkey.name,
+            passkey.site,
+            passkey.roles.join(", ")
+        );
+        (what, &passkey.made, &passkey.used, &None)
+    });
+    for (what, made, used, expires) in tokens.chain(pages).chain(passkeys) {
         let day = |time: &str| time.get(..10).unwrap_or(time).to_owned();
         let or = |time: &Option<String>, none: &str| time.as_deref().map_or(none.to_owned(), day);
         out::line(&one_line(&format!(

@@ -8,6 +8,7 @@ use clap::Args;
 use futures_util::future::join_all;
 use hub::access::{HostName, Listen};
 use hub::datadir::{DataDir, DataDirError};
+use hub::push::Contact;
 use hub::record::journal::Retention;
 use hub::registry::Registry;
 use hub::workspace::browse::FolderFacts;
@@ -90,6 +91,9 @@ pub(crate) struct StartOptions {
     /// The OpenCode program to run [default: `opencode` in PATH]
     #[arg(long, value_name = "PATH")]
     pub(crate) opencode: Option<PathBuf>,
+    /// Whom push services may ask about notifications of this hub: mailto:you@example.org, or an https:// address [default: mailto:nobody@example.com]
+    #[arg(long, value_name = "URL")]
+    push_contact: Option<Contact>,
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_open: bool,
@@ -128,6 +132,7 @@ impl StartOptions {
             || !self.behind_proxy.is_empty()
             || !self.name.is_empty()
             || self.opencode.is_some()
+            || self.push_contact.is_some()
             || self.journal_size.is_some()
             || self.journal_days.is_some()
             || self.no_journal
@@ -151,6 +156,9 @@ impl StartOptions {
             behind_proxy: or(self.behind_proxy, || configuration.all("behind_proxy")),
             name: or(self.name, || configuration.all("name")),
             opencode: self.opencode.or_else(|| configuration.opencode()),
+            push_contact: self
+                .push_contact
+                .or_else(|| configuration.get("push_contact")),
             no_open: self.no_open || off("open"),
             no_auth: self.no_auth,
             journal_size: size.or_else(|| configuration.get("journal_size")),
@@ -255,6 +263,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<Ended, Fault>
     let options = HubOptions {
         timeouts,
         journal: how.keep(),
+        push_contact: how.push_contact.clone().unwrap_or_default(),
         ..HubOptions::new(serving::launcher(named)?.with_kept(&dir.file(KEPT), keeps))
     };
     let serving = Serving::start(dir, reach, options, first.notices, how.asks()).await?;
@@ -328,7 +337,7 @@ async fn hand_over(
 ) -> Result<(), Fault> {
     if args.how.is_for_a_new_hub() || args.keep_servers || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub is already running at {}: --listen, --tls-…, --behind-proxy, --name, --opencode, --journal-…, --no-auth, --keep-servers, --stale-after and --dead-after have no effect. \
+            "a hub is already running at {}: --listen, --tls-…, --behind-proxy, --name, --opencode, --push-contact, --journal-…, --no-auth, --keep-servers, --stale-after and --dead-after have no effect. \
              Stop it first if they should",
             api.url()
         ));

@@ -60,6 +60,28 @@ impl Guarded {
         Drovers::of(self.command(&args)).await
     }
 
+    /// The binary, which listens on another address than that of this machine's own programs, and so with TLS.
+    pub(crate) async fn outside(&self) -> Result<Command> {
+        let (certificate, key) = (self.path("own.crt"), self.path("own.key"));
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
+            .args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=127.0.0.2", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .await?;
+        ensure!(made.status.success(), "{made:?}");
+        let mut command = self.command(&["up", "--no-open", "--listen", "127.0.0.2:0"]);
+        command
+            .arg("--tls-cert")
+            .arg(&certificate)
+            .arg("--tls-key")
+            .arg(&key);
+        Ok(command)
+    }
+
     /// A link that lets a browser in, to the page of the one instance.
     pub(crate) async fn link(&self) -> Result<String> {
         let listed: Value = serde_json::from_str(&self.run(&["ls", "--json"]).await?)?;

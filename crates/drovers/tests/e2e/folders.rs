@@ -222,3 +222,114 @@ async fn a_held_key_creates_one_folder_and_adds_no_instance() -> Result<()> {
     assert_eq!(instances.as_array().map(Vec::len), Some(1));
     scene.page.assert_clean().await
 }
+
+/// Names of the folders that were to be added, and what became of each.
+const FATES: &str = "[...document.querySelectorAll('.several li')].map(row => row.querySelector('bdi').textContent + ' ' + row.dataset.fate)";
+
+#[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one act, with every result that a folder can have.
+async fn several_folders_are_marked_and_added_by_one_act() -> Result<()> {
+    let mut scene = Scene::begin().await?;
+    let page = &scene.page;
+    page.eval::<bool>("(document.activeElement.blur(), true)")
+        .await?;
+    page.press("+").await?;
+    page.wait_for(OPEN, PATIENCE).await?;
+    page.write(&format!("{}/", scene.code)).await?;
+    listed(page, ROWS, &["..", "api", "shop", "shop-old"]).await?;
+    // The way up cannot be marked: there a space is a space.
+    page.press("ArrowDown").await?;
+    page.press(" ").await?;
+    scene.at("/ ").await?;
+    listed(page, ROWS, &[".."]).await?;
+    page.press("Backspace").await?;
+    listed(page, ROWS, &["..", "api", "shop", "shop-old"]).await?;
+    for _ in 0..2 {
+        page.press("ArrowDown").await?;
+    }
+    page.press(" ").await?;
+    page.press("ArrowDown").await?;
+    page.press(" ").await?;
+    page.click("#folders li:nth-child(4) .mark").await?;
+    scene.at("/").await?;
+    let marks = "[...document.querySelectorAll('#folders li')].map(row => row.ariaChecked).join()";
+    let marked: String = page.eval(marks).await?;
+    assert_eq!(marked, ",true,true,true");
+    // A mark stays while other folders are looked at, and goes as it came.
+    page.write("api/").await?;
+    listed(page, ROWS, &["..", "src"]).await?;
+    page.click("#folders li:nth-child(2) .mark").await?;
+    listed(
+        page,
+        FATES,
+        &["api marked", "shop marked", "shop-old marked", "src marked"],
+    )
+    .await?;
+    page.click("#folders li:nth-child(2) .mark").await?;
+    listed(
+        page,
+        FATES,
+        &["api marked", "shop marked", "shop-old marked"],
+    )
+    .await?;
+    let button = "document.querySelector('.several button').textContent";
+    assert_eq!(page.eval::<String>(button).await?, "Add 3 marked folders");
+
+    std::fs::remove_dir(scene.bench.path("code/shop-old"))?;
+    page.click(".several button").await?;
+    let asks = |folder: &str| {
+        let path = format!("{}/{folder}", scene.code);
+        format!(
+            "document.querySelector('#confirm').open && document.querySelector('#confirm-text').textContent.includes({path:?})"
+        )
+    };
+    page.wait_for(&asks("api"), PATIENCE).await?;
+    press_card(page, "#confirm button[value=yes]").await?;
+    page.wait_for(&asks("shop"), PATIENCE).await?;
+    press_card(page, "#confirm button[value=no]").await?;
+    listed(
+        page,
+        FATES,
+        &["api added", "shop failed", "shop-old failed"],
+    )
+    .await?;
+    let results: Vec<String> = page
+        .eval("[...document.querySelectorAll('.several li')].map(row => row.innerText)")
+        .await?;
+    assert!(results[1].contains("you do not trust it"), "{results:?}");
+    assert!(results[2].contains("shop-old"), "{results:?}");
+    let works = |folder: &str| {
+        let folder = format!("{}/{folder}", scene.code);
+        move |one: &serde_json::Value| {
+            one["folder"] == folder.as_str() && one["status"] == "connected"
+        }
+    };
+    scene.drovers.instance(works("api")).await?;
+    let instances = scene.drovers.get("/api/instances").await?;
+    assert_eq!(instances.as_array().map(Vec::len), Some(2));
+
+    // What failed is tried again, and nothing else.
+    std::fs::create_dir(scene.bench.path("code/shop-old"))?;
+    assert_eq!(page.eval::<String>(button).await?, "Add 2 marked folders");
+    page.click(".several button").await?;
+    for folder in ["shop", "shop-old"] {
+        page.wait_for(&asks(folder), PATIENCE).await?;
+        press_card(page, "#confirm button[value=yes]").await?;
+        scene.drovers.instance(works(folder)).await?;
+    }
+    listed(page, FATES, &["api added", "shop added", "shop-old added"]).await?;
+    assert!(
+        page.eval::<bool>("document.querySelector('.several button').hidden")
+            .await?
+    );
+    page.click(".several li:first-child a").await?;
+    page.wait_for(
+        "location.pathname.startsWith('/i/') && !document.querySelector('#add').open",
+        PATIENCE,
+    )
+    .await?;
+    scene
+        .page
+        .assert_clean_but(&["status of 409", "status of 422"])
+        .await
+}

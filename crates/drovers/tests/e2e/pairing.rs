@@ -54,25 +54,7 @@ async fn continue_on_phone(page: &Page) -> Result<()> {
 // Longer than 70 lines: one device, from its code to its end.
 async fn a_phone_goes_on_where_the_desktop_is_and_is_revoked() -> Result<()> {
     let guarded = Guarded::new().await?;
-    // Another address than that of this machine's own programs, and so with TLS.
-    let args = ["up", "--no-open", "--listen", "127.0.0.2:0"];
-    let (certificate, key) = (guarded.path("own.crt"), guarded.path("own.key"));
-    let made = tokio::process::Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
-        .args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=127.0.0.2", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .await?;
-    ensure!(made.status.success(), "{made:?}");
-    let mut command = guarded.command(&args);
-    command
-        .arg("--tls-cert")
-        .arg(&certificate)
-        .arg("--tls-key")
-        .arg(&key);
+    let mut command = guarded.outside().await?;
     command.args(["--attach", &guarded.fake.url]);
     let drovers = Drovers::of(command).await?;
     let path = session(&guarded, &drovers).await?;

@@ -50,6 +50,7 @@ async fn document(State(played): State<Played>) -> Html<String> {
         settings: &page::Settings::default(),
         inspect: false,
         adds: true,
+        lacks: &[],
         drafted: None,
     };
     let html = renderer.document(&delta(&state, &Viewport::default(), Rev(0)), &context);

@@ -149,7 +149,7 @@ impl Count {
 }
 
 /// The network of one customer: an IPv6 address is one of very many that they have.
-fn network(ip: IpAddr) -> IpAddr {
+pub(super) fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => {
             let [a, b, c, d, ..] = ip.segments();

@@ -33,7 +33,7 @@ impl Hosts<'_> {
         matches!(self, Self::Named { .. })
     }
 
-    fn scheme(self) -> (&'static str, u16) {
+    pub(super) fn scheme(self) -> (&'static str, u16) {
         match self {
             Self::Loopback => ("http://", 80),
             Self::Named { .. } => ("https://", 443),

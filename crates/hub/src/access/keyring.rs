@@ -1,4 +1,4 @@
-//! The keyring: pages that entered by a link, tokens of scripts, and the user's own command line.
+//! The keyring: pages that entered by a link, tokens of scripts, passkeys, and the user's own command line.
 //!
 //! Only the digest of a secret is stored, in `access.json` (mode 0600) of the data directory; the command line's token
 //! is generated at each start and stored in the file `token` next to it. Revocation or expiry of a credential ends
@@ -6,6 +6,7 @@
 
 mod held;
 mod pairing;
+mod passkeys;
 mod stored;
 
 use std::collections::BTreeSet;
@@ -19,10 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::caller::{Caller, Powers, Role};
 use super::key::{Digest, Key};
+use super::passkey::{PasskeyError, Pending};
 use super::password::Password;
 use crate::clock::Clock;
 use crate::datadir::{DataDir, put_aside, write_private};
 use crate::limits;
+use passkeys::Passkey;
+pub use passkeys::{ListedPasskey, NewPasskey};
 
 /// File name of the stored credentials.
 const FILE: &str = "access.json";
@@ -46,6 +50,8 @@ struct Inner {
 struct Held {
     credentials: Vec<Credential>,
     links: Vec<Link>,
+    passkeys: Vec<Passkey>,
+    pending: Pending,
 }
 
 /// The kind of a credential.
@@ -84,6 +90,8 @@ struct Credential {
     used_on_disk: Option<Timestamp>,
     /// Name of the caller that paired this page and may not do everything: the page ends with that caller.
     parent: Option<Arc<str>>,
+    /// Id of the passkey that this page came in by: the page ends with it.
+    passkey: Option<Arc<str>>,
     caller: Caller,
     ended: CancellationToken,
 }
@@ -204,6 +212,18 @@ pub enum KeyringError {
         limits::TOKENS
     )]
     Full,
+    /// The number of passkeys is at its limit.
+    #[error(
+        "there are already {} passkeys, which is the limit. Revoke one first",
+        limits::PASSKEYS
+    )]
+    FullOfPasskeys,
+    /// Only a browser has passkeys.
+    #[error("only a page that is logged in can register a passkey. Do it in its settings")]
+    NoPage,
+    /// The passkey is not what was asked for.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
 }
 
 impl Keyring {
@@ -218,17 +238,17 @@ impl Keyring {
             path: path.to_owned(),
             source,
         };
-        let mut credentials = match fs::read(&file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        let (mut credentials, passkeys) = match fs::read(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
             read => match stored::read(&read.map_err(|error| disk(&file, error))?) {
-                Some(credentials) => credentials,
+                Some(known) => known,
                 None => {
                     let aside = put_aside(&file, &[]).map_err(|error| disk(&file, error))?;
                     tracing::warn!(
                         "who may come in could not be read and was put aside as {}: pages and tokens are to be let in anew",
                         aside.display()
                     );
-                    Vec::new()
+                    Default::default()
                 }
             },
         };
@@ -243,6 +263,8 @@ impl Keyring {
             held: Mutex::new(Held {
                 credentials,
                 links: Vec::new(),
+                passkeys,
+                pending: Pending::default(),
             }),
             disk: Mutex::default(),
         })))
@@ -330,30 +352,38 @@ impl Keyring {
         self.revoke(|kind| is_token(kind, name))
     }
 
-    /// Revokes a page. False if there is none with this id. Blocks on the disk.
+    /// Revokes a page, and the passkeys that it registered. False if there is none with this id. Blocks on the disk.
     ///
     /// # Errors As for [`Keyring::revoke_token`].
     pub fn revoke_page(&self, id: &str) -> Result<bool, KeyringError> {
-        self.revoke(|kind| matches!(kind, CredentialKind::Page { id: known, .. } if known == id))
+        self.revoke(|kind| is_page(kind, id))
     }
 
-    /// Revokes the page that a caller is. False if it is none. Blocks on the disk.
+    /// Logs the page out that a caller is: passkeys that it registered stay. False if it is none. Blocks on the disk.
     ///
     /// # Errors As for [`Keyring::revoke_token`].
-    pub fn revoke_page_of(&self, caller: &Caller) -> Result<bool, KeyringError> {
-        let listed = self.list().into_iter();
-        let mut own = listed.filter(|listed| listed.name == caller.name);
-        match own.next().map(|listed| listed.kind) {
-            Some(CredentialKind::Page { id, .. }) => self.revoke_page(&id),
-            _ => Ok(false),
+    pub fn log_out(&self, caller: &Caller) -> Result<bool, KeyringError> {
+        let known = {
+            let mut held = self.held();
+            let id = held.page(caller).map(|page| page.id.to_owned());
+            id.is_ok_and(|id| held.end(|kind| is_page(kind, &id)))
+        };
+        if known {
+            self.store()?;
         }
+        Ok(known)
     }
 
-    /// Revokes every page. False if there is none. Blocks on the disk.
+    /// Revokes every page and every passkey. False if there is none. Blocks on the disk.
     ///
     /// # Errors As for [`Keyring::revoke_token`].
     pub fn revoke_pages(&self) -> Result<bool, KeyringError> {
-        self.revoke(|kind| matches!(kind, CredentialKind::Page { .. }))
+        let passkeys = std::mem::take(&mut self.held().passkeys);
+        let pages = self.revoke(|kind| matches!(kind, CredentialKind::Page { .. }))?;
+        if !pages && !passkeys.is_empty() {
+            self.store()?;
+        }
+        Ok(pages || !passkeys.is_empty())
     }
 
     /// The password of this hub, which is kept beside the credentials.
@@ -400,12 +430,16 @@ impl Keyring {
             path: self.0.file.clone(),
             source,
         };
-        let bytes = stored::write(&self.held().credentials).map_err(|bad| disk(bad.into()))?;
+        let bytes = {
+            let held = self.held();
+            stored::write(&held.credentials, &held.passkeys)
+        };
+        let bytes = bytes.map_err(|bad| disk(bad.into()))?;
         write_private(&self.0.file, &bytes).map_err(disk)
     }
 
     fn revoke(&self, which: impl Fn(&CredentialKind) -> bool) -> Result<bool, KeyringError> {
-        let known = self.held().end(which);
+        let known = self.held().revoke(which);
         if known {
             self.store()?;
         }
@@ -419,6 +453,10 @@ impl Keyring {
 
 fn is_token(kind: &CredentialKind, name: &str) -> bool {
     matches!(kind, CredentialKind::Token { name: known, .. } if known == name)
+}
+
+fn is_page(kind: &CredentialKind, id: &str) -> bool {
+    matches!(kind, CredentialKind::Page { id: known, .. } if known == id)
 }
 
 fn is_name(name: &str) -> bool {

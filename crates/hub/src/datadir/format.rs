@@ -21,7 +21,7 @@ const FILE: &str = "format.json";
 
 /// Documents with a version of their own at the top, and the newest one that is known.
 const DOCUMENTS: [(&str, u64); 4] = [
-    ("access.json", 2),
+    ("access.json", 3),
     ("tls.json", 1),
     ("instances.json", 1),
     ("trusted.json", 1),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::time::Timestamp;
-use page::{Context, FoundServer, Notice, Settings};
+use page::{Context, FoundServer, Notice, Settings, Ways};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use super::compared::Comparisons;
 use super::compressor::SharedCompressor;
 use super::problem::Problem;
 use super::session_changes::SessionChanges;
+use super::shield::PasskeySite;
 use crate::access::{Access, Attempts, Outside, Throttle};
 use crate::command::Commands;
 use crate::inspect::{Inspections, PageErrors};
@@ -35,6 +36,7 @@ struct Inner {
     access: Access,
     throttle: Throttle,
     attempts: Attempts,
+    passkey_attempts: Attempts,
     outside: Option<Outside>,
     restart: Option<CancellationToken>,
     notices: Vec<Notice>,
@@ -84,6 +86,7 @@ impl App {
             access: options.access,
             throttle: Throttle::default(),
             attempts: Attempts::default(),
+            passkey_attempts: Attempts::default(),
             outside,
             restart: options.restart,
             notices_while_empty: notices.iter().cloned().chain(while_empty).collect(),
@@ -123,6 +126,11 @@ impl App {
         &self.0.attempts
     }
 
+    /// The rate limit of passkeys. It is apart from that of passwords: who guesses those keeps no passkey out.
+    pub(super) fn passkey_attempts(&self) -> &Attempts {
+        &self.0.passkey_attempts
+    }
+
     /// The listener for other machines, if there is one.
     pub(super) fn outside(&self) -> Option<&Outside> {
         self.0.outside.as_ref()
@@ -133,6 +141,18 @@ impl App {
         match &self.0.access {
             Access::Keys(keyring) => keyring.password().is_set(),
             Access::Anybody => false,
+        }
+    }
+
+    /// The ways in for a browser that is not known, at this site.
+    pub(super) fn ways(&self, PasskeySite(site): &PasskeySite) -> Ways {
+        let passkey = match (&self.0.access, site) {
+            (Access::Keys(keyring), Some(site)) => keyring.has_passkey(site),
+            _ => false,
+        };
+        Ways {
+            password: self.takes_password(),
+            passkey,
         }
     }
 
@@ -237,6 +257,7 @@ impl App {
             settings,
             inspect: false,
             adds: true,
+            lacks: &[],
             drafted: None,
         }
     }

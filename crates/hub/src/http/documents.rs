@@ -20,7 +20,7 @@ use super::discover;
 use super::problem::Problem;
 use super::shield::Offered;
 use super::spoken::Spoken;
-use crate::access::Power;
+use crate::access::{Power, Powers};
 use crate::engine::Watched;
 use crate::feed::position::{self, ViewerPosition};
 use crate::limits;
@@ -29,8 +29,8 @@ use crate::limits;
 #[derive(Clone, Copy)]
 pub(super) struct Reader {
     language: Language,
-    /// True if the reader may add instances.
-    adds: bool,
+    /// What the reader may do with its proof.
+    powers: Powers,
 }
 
 impl FromRequestParts<App> for Reader {
@@ -39,8 +39,22 @@ impl FromRequestParts<App> for Reader {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
         let Spoken(language) = Spoken::from_request_parts(parts, app).await?;
         let offered = parts.extensions.get::<Offered>();
-        let adds = offered.is_some_and(|Offered(powers)| powers.has(Power::Admin));
-        Ok(Self { language, adds })
+        let powers = offered.map_or(Powers::NONE, |Offered(powers)| *powers);
+        Ok(Self { language, powers })
+    }
+}
+
+impl Reader {
+    /// True if the reader may add instances.
+    fn adds(self) -> bool {
+        self.powers.has(Power::Admin)
+    }
+
+    /// Names of the roles whose powers the reader lacks.
+    fn lacks(self) -> Vec<&'static str> {
+        let all = [Power::Answer, Power::Drive, Power::Admin];
+        let lacking = all.into_iter().filter(|power| !self.powers.has(*power));
+        lacking.map(|power| power.role().name()).collect()
     }
 }
 
@@ -167,9 +181,11 @@ pub(super) async fn inspect(Shared(app): Shared<App>, reader: Reader) -> Respons
     let shared = app.clone();
     let html = live.draw(reader.language, move |renderer| {
         let settings = shared.hub().settings().now();
+        let lacks = reader.lacks();
         let context = page::Context {
             inspect: true,
-            adds: reader.adds,
+            adds: reader.adds(),
+            lacks: &lacks,
             ..shared.context(&[], &[], &settings)
         };
         renderer.document(&seen, &context)
@@ -213,9 +229,11 @@ async fn document(
     let html = app.hub().live().draw(reader.language, move |renderer| {
         let recent = shared.hub().offered_folders();
         let settings = shared.hub().settings().now();
+        let lacks = reader.lacks();
         let context = Context {
             drafted: drafted(&shared, &seen.viewport),
-            adds: reader.adds,
+            adds: reader.adds(),
+            lacks: &lacks,
             ..shared.context(&recent, &found, &settings)
         };
         // Nothing is retained for a viewport that does not exist.

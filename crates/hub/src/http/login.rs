@@ -2,6 +2,7 @@
 //! posts the key or the password, and the browser gets a cookie.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -13,18 +14,27 @@ use serde::Deserialize;
 
 use super::app::App;
 use super::problem::Problem;
-use super::shield::ClientAddress;
+use super::shield::{ClientAddress, PasskeySite};
 use super::spoken::Spoken;
-use crate::access::{Access, Entrance, Keyring, PageLogin};
+use crate::access::{Access, Assertion, Entrance, Keyring, PageLogin, Site};
 use crate::command::audit::{Entry, Step};
 use crate::limits;
 
-/// What a browser shows to come in: a link's key or the password.
+/// What a browser shows to come in: a link's key, the password or a passkey.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, untagged)]
 pub(super) enum LoginRequest {
     Link { key: String },
     Password { password: String },
+    Passkey { passkey: Box<Assertion> },
+}
+
+/// How a browser tried to come in, as the audit log has it.
+struct Attempt {
+    way: String,
+    entered: Result<PageLogin, Problem>,
+    /// Why not, where the browser does not learn it.
+    why: Option<String>,
 }
 
 /// The header with a page's proof.
@@ -60,10 +70,11 @@ pub(super) async fn page(Spoken(language): Spoken) -> Html<String> {
     Html(speak(language, page::enter))
 }
 
-/// Exchanges a link's key or the password for a cookie of the browser and a proof of its page.
+/// Exchanges a link's key, the password or a passkey for a cookie of the browser and a proof of its page.
 pub(super) async fn enter(
     State(app): State<App>,
     Extension(entrance): Extension<Entrance>,
+    Extension(PasskeySite(site)): Extension<PasskeySite>,
     Extension(ClientAddress(from)): Extension<ClientAddress>,
     headers: HeaderMap,
     Json(shown): Json<LoginRequest>,
@@ -72,25 +83,26 @@ pub(super) async fn enter(
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let browser = browser(&headers);
-    let (way, entered) = match shown {
-        LoginRequest::Link { key } => match keyring.enter(&key, browser) {
-            Some(entered) => ("link", Ok(entered)),
-            None if app.throttle().wrong().await => ("link", Err(Problem::spent())),
-            None => return Err(Problem::guessing()),
-        },
+    let made = match shown {
+        LoginRequest::Link { key } => by_link(&app, keyring, &key, browser).await?,
         LoginRequest::Password { password } => {
             let entered = by_password(&app, keyring, from, password, browser).await?;
-            ("password", entered.ok_or_else(Problem::wrong_password))
+            Attempt {
+                way: "password".to_owned(),
+                entered: entered.ok_or_else(Problem::wrong_password),
+                why: None,
+            }
+        }
+        LoginRequest::Passkey { passkey } => {
+            let site = site.ok_or_else(Problem::no_site)?;
+            by_passkey(&app, keyring, from, (site, passkey), browser).await?
         }
     };
     // A link that is used twice is common, and tells nothing of who tried.
-    if entered.is_ok() || way == "password" {
-        let who = entered
-            .as_ref()
-            .map_or("a browser", |entered| &*entered.name);
-        note(&app, who, way, from, entered.is_ok()).await;
+    if made.entered.is_ok() || made.way != "link" {
+        note(&app, &made, from).await;
     }
-    let entered = entered?;
+    let entered = made.entered?;
     app.store_keys();
     let cookie = set_cookie(entrance, entered.cookie.reveal());
     let cookie = cookie.ok_or_else(|| Problem::internal("The cookie cannot be made"))?;
@@ -98,6 +110,57 @@ pub(super) async fn enter(
         proof: entered.proof.reveal(),
     });
     Ok(([(SET_COOKIE, cookie)], kept).into_response())
+}
+
+async fn by_link(
+    app: &App,
+    keyring: &Keyring,
+    key: &str,
+    browser: &'static str,
+) -> Result<Attempt, Problem> {
+    let entered = match keyring.enter(key, browser) {
+        Some(entered) => Ok(entered),
+        None if app.throttle().wrong().await => Err(Problem::spent()),
+        None => return Err(Problem::guessing()),
+    };
+    Ok(Attempt {
+        way: "link".to_owned(),
+        entered,
+        why: None,
+    })
+}
+
+/// The page of a person whose passkey was verified. Each failure makes the next attempt of its address wait longer.
+async fn by_passkey(
+    app: &App,
+    keyring: &Keyring,
+    from: Option<IpAddr>,
+    (site, shown): (Site, Box<Assertion>),
+    browser: &'static str,
+) -> Result<Attempt, Problem> {
+    let mut why = None;
+    let look = async {
+        match keyring.enter_by_passkey(&site, &shown, browser) {
+            Ok(entered) => Some(entered),
+            Err(error) => {
+                why = Some(error.to_string());
+                None
+            }
+        }
+    };
+    let made = app.passkey_attempts().make(from, look).await;
+    Ok(match made.ok_or_else(Problem::guessing)? {
+        Some((entered, name)) => Attempt {
+            way: format!("passkey {}", name.as_ref()),
+            entered: Ok(entered),
+            why,
+        },
+        None => Attempt {
+            way: "passkey".to_owned(),
+            entered: Err(Problem::wrong_passkey()),
+            why,
+        },
+    })
 }
 
 /// The page of a person who gave the password; `None` for a wrong one.
@@ -120,22 +183,52 @@ async fn by_password(
 }
 
 /// Writes an entry of the audit log. Who comes in does not depend on it.
-async fn note(app: &App, who: &str, way: &str, from: Option<IpAddr>, entered: bool) {
-    let from = from.map_or("this machine".to_owned(), |ip| ip.to_string());
-    let entry = Entry {
-        at: app.hub().engine().now().0,
-        by: who.into(),
-        instance: "".into(),
-        session: "".into(),
-        request: "login".into(),
-        about: format!("by {way}, from {from}"),
-        fingerprint: None,
-        answer: if entered { "entered" } else { "refused" }.into(),
-        step: if entered { Step::Taken } else { Step::Denied },
-        reason: None,
+async fn note(app: &App, made: &Attempt, from: Option<IpAddr>) {
+    let entered = made.entered.as_ref();
+    let (answer, step) = match entered.is_ok() {
+        true => ("entered", Step::Taken),
+        false => ("refused", Step::Denied),
     };
-    if let Err(error) = app.hub().audit().add(entry).await {
-        tracing::warn!(%error, "a login is not in the audit log");
+    let noted = Noted {
+        by: entered.map_or("a browser".into(), |entered| entered.name.clone()),
+        request: "login",
+        about: format!("by {}", made.way),
+        answer,
+        step,
+        why: made.why.clone(),
+    };
+    noted.write(app, from).await;
+}
+
+/// What the audit log says of who may come in.
+pub(super) struct Noted {
+    pub(super) by: Arc<str>,
+    pub(super) request: &'static str,
+    pub(super) about: String,
+    pub(super) answer: &'static str,
+    pub(super) step: Step,
+    pub(super) why: Option<String>,
+}
+
+impl Noted {
+    /// Writes the entry. What it tells of was done already.
+    pub(super) async fn write(self, app: &App, from: Option<IpAddr>) {
+        let from = from.map_or("this machine".to_owned(), |ip| ip.to_string());
+        let entry = Entry {
+            at: app.hub().engine().now().0,
+            by: self.by,
+            instance: "".into(),
+            session: "".into(),
+            request: self.request.into(),
+            about: format!("{}, from {from}", self.about),
+            fingerprint: None,
+            answer: self.answer.into(),
+            step: self.step,
+            reason: self.why,
+        };
+        if let Err(error) = app.hub().audit().add(entry).await {
+            tracing::warn!(%error, "a change of who may come in is not in the audit log");
+        }
     }
 }
 

@@ -33,9 +33,10 @@ impl Need {
 
 /// Routes without authentication: login, health probes, the service worker and the document that it shows while the hub is
 /// away. The page's static files are public as well: see [`super::assets`].
-pub(super) const PUBLIC: [(&str, &str); 6] = [
+pub(super) const PUBLIC: [(&str, &str); 7] = [
     ("GET", ENTER),
     ("POST", ENTER),
+    ("POST", ENTER_PASSKEY),
     ("GET", "/api/health/live"),
     ("GET", "/api/health/ready"),
     ("GET", WORKER_PATH),
@@ -44,6 +45,9 @@ pub(super) const PUBLIC: [(&str, &str); 6] = [
 
 /// The path of login links.
 pub(super) const ENTER: &str = "/enter";
+
+/// The path where a browser asks for what a passkey has to sign.
+pub(super) const ENTER_PASSKEY: &str = "/enter/passkey";
 
 /// Every other route: its method, its path in the router, and the required power.
 #[rustfmt::skip]
@@ -192,10 +196,27 @@ const TABLE: &[(&str, &str, Power)] = &[
     // A device gets roles that the caller has, and ends with it: the handler looks.
     ("POST", "/api/pairings", Watch),
     ("POST", "/api/logout", Watch),
+    // A passkey gets the roles of the page that registers it. The handlers look whose one is changed.
+    ("GET", "/fragment/passkeys", Watch),
+    ("GET", "/api/passkeys", Watch),
+    ("POST", "/api/passkeys/challenge", Watch),
+    ("POST", "/api/passkeys", Watch),
+    ("PATCH", "/api/passkeys/{id}", Watch),
+    ("DELETE", "/api/passkeys/{id}", Watch),
 ];
 
-/// Routes for callers that watch, and that a page's cookie alone does not open: they let others in, or the page out.
-const PROVEN: [(&str, &str); 2] = [("POST", "/api/pairings"), ("POST", "/api/logout")];
+/// Routes for callers that watch, and that a page's cookie alone does not open: they let others in, or the page out, or show who
+/// may come in.
+const PROVEN: [(&str, &str); 8] = [
+    ("POST", "/api/pairings"),
+    ("POST", "/api/logout"),
+    ("GET", "/fragment/passkeys"),
+    ("GET", "/api/passkeys"),
+    ("POST", "/api/passkeys/challenge"),
+    ("POST", "/api/passkeys"),
+    ("PATCH", "/api/passkeys/{id}"),
+    ("DELETE", "/api/passkeys/{id}"),
+];
 
 /// True if a page needs its proof for a route whatever power that requires.
 pub(super) fn wants_proof(method: &Method, path: Option<&str>) -> bool {

@@ -290,6 +290,30 @@ impl Problem {
         .next("Try again, or run `drovers link` and open the link that it prints")
     }
 
+    /// A passkey lets nobody in. Why is in the audit log alone.
+    pub(super) fn wrong_passkey() -> Self {
+        let detail = "This passkey does not let you in: it may be revoked";
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "wrong-passkey",
+            "Not logged in",
+            detail,
+        )
+        .next("Try again, or run `drovers link` and open the link that it prints")
+    }
+
+    /// Browsers take no passkeys at this address.
+    pub(super) fn no_site() -> Self {
+        let detail = "Browsers have passkeys for names only: for `localhost`, and for names over TLS. This address is a number";
+        Self::new(
+            StatusCode::CONFLICT,
+            "no-passkeys-here",
+            "No passkeys at this address",
+            detail,
+        )
+        .next("Open Drovers as `localhost`, or by its name: see `--name`")
+    }
+
     /// There is no such token or page.
     pub(super) fn unknown_credential(what: &str) -> Self {
         let detail = format!("There is no such {what}");
@@ -760,6 +784,13 @@ impl From<KeyringError> for Problem {
                 detail,
             )
             .next("GET /api/tokens lists the existing tokens"),
+            E::FullOfPasskeys | E::NoPage | E::Passkey(_) => Self::new(
+                StatusCode::CONFLICT,
+                "no-passkey",
+                "The passkey is not registered",
+                detail,
+            )
+            .next("GET /api/passkeys lists those that are"),
         }
     }
 }

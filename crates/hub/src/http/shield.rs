@@ -11,7 +11,7 @@ use axum::http::header::{
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use page::{Language, speak};
+use page::{Language, Ways, speak};
 use tokio_util::sync::CancellationToken;
 
 use super::app::App;
@@ -21,7 +21,7 @@ use super::needs::{self, Need};
 use super::problem::Problem;
 use super::spoken;
 use crate::access::{
-    Access, Admitted, Caller, Entrance, Powers, Presented, Refusal, RequestOrigin, admit,
+    Access, Admitted, Caller, Entrance, Powers, Presented, Refusal, RequestOrigin, Site, admit,
 };
 
 /// Headers of every response. There is no CORS header among them, by design.
@@ -59,6 +59,10 @@ pub(super) struct Revocation(pub(super) CancellationToken);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClientAddress(pub(super) Option<IpAddr>);
 
+/// The site of a request, where browsers take passkeys. Every admitted request has one, as an extension.
+#[derive(Clone, Debug)]
+pub(super) struct PasskeySite(pub(super) Option<Site>);
+
 /// Admits or rejects a request, and adds the security headers to its response.
 pub(super) async fn guard(
     State(guard): State<Guard>,
@@ -93,9 +97,11 @@ impl Guard {
     /// gets the cookie with the response.
     async fn admit(&self, request: &mut Request) -> Result<Option<HeaderValue>, Box<Response>> {
         let refused = |problem: Problem| Box::new(problem.into_response());
-        let (entrance, client) = entrance(request).map_err(|refusal| refused(refusal.into()))?;
+        let arrived = entrance(request).map_err(|refusal| refused(refusal.into()))?;
+        let (entrance, client, site) = arrived;
         request.extensions_mut().insert(entrance);
         request.extensions_mut().insert(client);
+        request.extensions_mut().insert(site.clone());
         let route = request.extensions().get::<MatchedPath>();
         let route = route.map(MatchedPath::as_str);
         let need = needs::of(request.method(), route);
@@ -107,7 +113,7 @@ impl Guard {
             Ok(admitted) => admitted,
             Err(shows) => {
                 let language = spoken::language(&self.app, request.headers());
-                let answer = stranger(request, language, self.app.takes_password());
+                let answer = stranger(request, language, self.app.ways(&site));
                 return Err(Box::new(match shows {
                     Attempt::Nothing => answer,
                     Attempt::Wrong if self.app.throttle().wrong().await => answer,
@@ -215,7 +221,7 @@ fn shown<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<Presented<'a
 }
 
 /// The response to an unauthenticated request: a page for a browser, else a problem. Both explain how to get access.
-fn stranger(request: &Request, language: Language, takes_password: bool) -> Response {
+fn stranger(request: &Request, language: Language, ways: Ways) -> Response {
     let path = request.uri().path();
     let is_document = !path.starts_with("/api/") && !path.starts_with("/fragment/");
     let accepts = request.headers().get(header::ACCEPT);
@@ -225,7 +231,7 @@ fn stranger(request: &Request, language: Language, takes_password: bool) -> Resp
     let mut response = if is_document && shows {
         (
             StatusCode::UNAUTHORIZED,
-            Html(speak(language, || page::locked(takes_password))),
+            Html(speak(language, || page::locked(ways))),
         )
             .into_response()
     } else {
@@ -236,14 +242,15 @@ fn stranger(request: &Request, language: Language, takes_password: bool) -> Resp
     response
 }
 
-/// The address by which a request reached the hub, and that of its client.
-fn entrance(request: &Request) -> Result<(Entrance, ClientAddress), Refusal> {
+/// The address by which a request reached the hub, that of its client, and the site for passkeys.
+fn entrance(request: &Request) -> Result<(Entrance, ClientAddress, PasskeySite), Refusal> {
     let here = Arrival::default();
     let arrival = request.extensions().get::<Arrival>().unwrap_or(&here);
     let client = arrival.client(request.headers())?;
     let visit = visit(request, client.host).ok_or(Refusal::Host)?;
     let entrance = admit(visit, arrival.hosts())?;
-    Ok((entrance, ClientAddress(client.address)))
+    let site = Site::of(visit, arrival.hosts());
+    Ok((entrance, ClientAddress(client.address), PasskeySite(site)))
 }
 
 /// The origin headers of a request, with the host that a proxy reports; `None` if a header is repeated.

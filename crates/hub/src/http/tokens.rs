@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::app::App;
 use super::instances::rfc3339;
 use super::needs::ENTER;
+use super::passkeys::PasskeyJson;
 use super::problem::Problem;
 use crate::access::{
     Access, Caller, CredentialKind, Key, Keyring, KeyringError, Listed, NewToken, Role,
@@ -24,8 +25,10 @@ use crate::limits;
 pub(super) struct AccessJson {
     /// Tokens of scripts.
     tokens: Vec<TokenJson>,
-    /// Pages that entered by a link or the password.
+    /// Pages that entered by a link, the password or a passkey.
     pages: Vec<PageJson>,
+    /// Passkeys.
+    passkeys: Vec<PasskeyJson>,
 }
 
 /// A token.
@@ -96,16 +99,22 @@ pub(super) struct LinkJson {
     expires_in: u64,
 }
 
-/// Lists tokens and pages.
+/// Lists tokens, pages and passkeys.
 #[utoipa::path(get, path = "/api/tokens", tag = "access", responses((status = 200, body = AccessJson)))]
-pub(super) async fn list(State(app): State<App>) -> Json<AccessJson> {
+pub(super) async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+) -> Json<AccessJson> {
     let mut known = AccessJson {
         tokens: Vec::new(),
         pages: Vec::new(),
+        passkeys: Vec::new(),
     };
     let Access::Keys(keyring) = app.access() else {
         return Json(known);
     };
+    let passkeys = keyring.passkeys(&caller).into_iter();
+    known.passkeys = passkeys.map(PasskeyJson::from).collect();
     for listed in keyring.list() {
         let Listed {
             kind,
@@ -177,7 +186,7 @@ pub(super) async fn revoke(
     }
 }
 
-/// Revokes a page: its socket ends at once, and it must log in again.
+/// Revokes a page: its socket ends at once, it must log in again, and passkeys that it registered are revoked.
 #[utoipa::path(
     delete, path = "/api/pages/{id}", tag = "access", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem))
@@ -193,7 +202,7 @@ pub(super) async fn send_away(
     }
 }
 
-/// Revokes every page: all browsers must log in again. Tokens are not revoked.
+/// Revokes every page and every passkey: all browsers must log in again. Tokens are not revoked.
 #[utoipa::path(delete, path = "/api/pages", tag = "access", responses((status = 204)))]
 pub(super) async fn send_all_away(State(app): State<App>) -> Result<StatusCode, Problem> {
     let keyring = keys(&app)?;
@@ -201,7 +210,8 @@ pub(super) async fn send_all_away(State(app): State<App>) -> Result<StatusCode, 
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Logs the page of this request out: its socket ends at once. Another caller has nothing to log out of.
+/// Logs the page of this request out: its socket ends at once. Passkeys that it registered stay. Another caller has nothing to log
+/// out of.
 #[utoipa::path(
     post, path = "/api/logout", tag = "access",
     responses((status = 204), (status = 404, body = Problem))
@@ -211,7 +221,7 @@ pub(super) async fn log_out(
     Extension(caller): Extension<Caller>,
 ) -> Result<StatusCode, Problem> {
     let keyring = keys(&app)?;
-    match blocking(move || keyring.revoke_page_of(&caller)).await? {
+    match blocking(move || keyring.log_out(&caller)).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::unknown_credential("page")),
     }
@@ -236,7 +246,7 @@ pub(super) fn keys(app: &App) -> Result<Keyring, Problem> {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
 ) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;

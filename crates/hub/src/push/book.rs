@@ -13,6 +13,7 @@ use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::contact::Contact;
 use super::recipients::{Device, Listed, NewDevice, NewTarget, RecipientError, Target};
 use super::vapid::Signer;
 use crate::datadir::{put_aside, write_private};
@@ -26,6 +27,7 @@ pub struct Book(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     client: reqwest::Client,
+    contact: Contact,
     /// `None` if the system has no random numbers.
     signer: Option<Signer>,
     held: Mutex<Stored>,
@@ -66,7 +68,7 @@ pub(super) struct Recipients {
 
 impl Book {
     /// Reads the file. One that is damaged is put aside: devices subscribe again when their page is opened. Blocks on the disk.
-    pub fn load(path: PathBuf, client: reqwest::Client) -> Self {
+    pub fn load(path: PathBuf, client: reqwest::Client, contact: Contact) -> Self {
         let mut stored = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Stored::default(),
             read => read
@@ -92,11 +94,17 @@ impl Book {
         Self(Arc::new(Inner {
             path,
             client,
+            contact,
             signer,
             held: Mutex::new(stored),
             disk: Mutex::default(),
             changed: watch::Sender::new(0),
         }))
+    }
+
+    /// Whom push services may ask about the hub's requests.
+    pub(super) fn contact(&self) -> &Contact {
+        &self.0.contact
     }
 
     /// The public key that browsers subscribe with. `None` if the system has no random numbers.

@@ -49,7 +49,9 @@ impl Book {
             return None;
         }
         let sealed = device.seal(&notice.for_device(device, needs))?;
-        let authorization = self.signer()?.authorization(&device.endpoint, now)?;
+        let authorization = self
+            .signer()?
+            .authorization(&device.endpoint, now, self.contact())?;
         let request = self
             .client()
             .post(device.endpoint.clone())

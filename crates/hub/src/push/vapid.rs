@@ -8,10 +8,8 @@ use model::time::Timestamp;
 use serde_json::json;
 use url::Url;
 
+use super::contact::Contact;
 use crate::limits;
-
-/// Whom a push service may ask about the requests. A hub has no address that others could write to.
-const SUBJECT: &str = "mailto:nobody@example.com";
 
 /// The hub's key pair for push services.
 #[derive(Debug)]
@@ -37,12 +35,17 @@ impl Signer {
     }
 
     /// The header `Authorization` of a request to a push service. `None` if it cannot be signed.
-    pub(super) fn authorization(&self, endpoint: &Url, now: Timestamp) -> Option<String> {
+    pub(super) fn authorization(
+        &self,
+        endpoint: &Url,
+        now: Timestamp,
+        contact: &Contact,
+    ) -> Option<String> {
         let life = i64::try_from(limits::PUSH_TOKEN_LIFE.as_secs()).ok()?;
         let claims = json!({
             "aud": endpoint.origin().ascii_serialization(),
             "exp": now.0 / 1000 + life,
-            "sub": SUBJECT,
+            "sub": contact.to_string(),
         });
         let head = json!({ "typ": "JWT", "alg": "ES256" });
         let encoded = |value: &serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
@@ -64,8 +67,9 @@ mod tests {
     fn a_push_service_can_check_who_sends_for_whom_and_until_when() {
         let signer = Signer::open(&Signer::generate().unwrap()).unwrap();
         let endpoint = Url::parse("https://push.example:8443/send/secret").unwrap();
+        let contact = "mailto:ops@example.org".parse().unwrap();
         let header = signer
-            .authorization(&endpoint, Timestamp(1_000_000_000))
+            .authorization(&endpoint, Timestamp(1_000_000_000), &contact)
             .unwrap();
         let (token, key) = header
             .strip_prefix("vapid t=")
@@ -82,6 +86,7 @@ mod tests {
         let claims: serde_json::Value =
             serde_json::from_slice(&decode(signed.split_once('.').unwrap().1)).unwrap();
         assert_eq!(claims["aud"], "https://push.example:8443");
+        assert_eq!(claims["sub"], "mailto:ops@example.org");
         // No push service takes one that lives longer than a day.
         let life = claims["exp"].as_i64().unwrap() - 1_000_000;
         assert!((1..=24 * 60 * 60).contains(&life), "{life}");

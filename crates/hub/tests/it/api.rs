@@ -1,4 +1,5 @@
 //! Instances, sessions, prompts, permissions and questions.
+//! Longer than 600 lines: it has the list of all routes.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -460,6 +461,7 @@ async fn every_route_is_described() {
         "delete /api/instances/{id}/sessions/{sid}/snooze",
         "delete /api/pages",
         "delete /api/pages/{id}",
+        "delete /api/passkeys/{id}",
         "delete /api/push/devices/{did}",
         "delete /api/push/targets/{tid}",
         "delete /api/tokens/{name}",
@@ -499,6 +501,7 @@ async fn every_route_is_described() {
         "get /api/instances/{id}/worktrees/plan",
         "get /api/live",
         "get /api/log",
+        "get /api/passkeys",
         "get /api/push",
         "get /api/push/targets",
         "get /api/review/next",
@@ -512,6 +515,7 @@ async fn every_route_is_described() {
         "patch /api/instances/{id}/sessions/{sid}",
         "patch /api/instances/{id}/sessions/{sid}/queue",
         "patch /api/instances/{id}/sessions/{sid}/queue/{qid}",
+        "patch /api/passkeys/{id}",
         "post /api/continue",
         "post /api/folders",
         "post /api/inspect/bundles",
@@ -545,6 +549,8 @@ async fn every_route_is_described() {
         "post /api/logout",
         "post /api/page-errors",
         "post /api/pairings",
+        "post /api/passkeys",
+        "post /api/passkeys/challenge",
         "post /api/push/devices",
         "post /api/push/targets",
         "post /api/push/test",

@@ -30,13 +30,13 @@ const CLASSES: [(Role, &str); 9] = [
 ];
 
 /// What a browser shows after it came in.
-struct Browser {
+pub(crate) struct Browser {
     cookie: String,
     proof: String,
 }
 
 impl Browser {
-    fn of(entered: &Raw) -> Self {
+    pub(crate) fn of(entered: &Raw) -> Self {
         assert_eq!(entered.status, 200, "{entered:?}");
         let cookie = entered.header("set-cookie");
         Self {
@@ -45,17 +45,21 @@ impl Browser {
         }
     }
 
-    fn headers(&self) -> String {
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
+    pub(crate) fn headers(&self) -> String {
         format!("Cookie: {}\nX-Drovers-Proof: {}", self.cookie, self.proof)
     }
 }
 
-fn key_of(link: &str) -> String {
+pub(crate) fn key_of(link: &str) -> String {
     let (_, rest) = link.split_once('#').unwrap();
     rest.split('/').next().unwrap().to_owned()
 }
 
-async fn enter(yard: &Yard, key: &str) -> Raw {
+pub(crate) async fn enter(yard: &Yard, key: &str) -> Raw {
     let body = json!({"key": key}).to_string();
     yard.ask(&with("POST /enter", "Accept: */*", &body)).await
 }
@@ -65,7 +69,7 @@ async fn log_in(yard: &Yard, password: &str) -> Raw {
     yard.ask(&with("POST /enter", "Accept: */*", &body)).await
 }
 
-fn kind(answer: &Raw) -> String {
+pub(crate) fn kind(answer: &Raw) -> String {
     let json: Value = serde_json::from_str(answer.body()).unwrap_or_default();
     let kind = json["type"].as_str().unwrap_or_default();
     kind.trim_start_matches("urn:drovers:problem:").to_owned()

@@ -90,8 +90,15 @@ impl Gate {
 /// Routes of the API that say yes or no to anybody.
 pub(crate) const OPEN: [&str; 2] = ["/api/health/live", "/api/health/ready"];
 
-/// Routes for everybody who came in, that let others in or the caller out.
-pub(crate) const PROVEN: [&str; 2] = ["/api/pairings", "/api/logout"];
+/// Routes for everybody who came in, that let others in or the caller out, or show who may come in.
+pub(crate) const PROVEN: [&str; 6] = [
+    "/api/pairings",
+    "/api/logout",
+    "/api/passkeys",
+    "/api/passkeys/challenge",
+    "/api/passkeys/none",
+    "/fragment/passkeys",
+];
 
 /// The routes of an API, by its own description, apart from those.
 pub(crate) fn described(spec: &Value) -> Vec<(Method, String, Role)> {
@@ -136,7 +143,7 @@ pub(crate) fn role(method: &Method, path: &str) -> Role {
         // A page that may only look on has errors, too; they change nothing.
         "/api/page-errors" => Role::Watch,
         // A device gets roles that the caller has, and whoever came in may go.
-        path if PROVEN.contains(&path) => Role::Watch,
+        path if PROVEN.contains(&filled(path).as_str()) => Role::Watch,
         _ => Role::Drive,
     }
 }

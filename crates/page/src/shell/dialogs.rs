@@ -104,6 +104,7 @@ pub fn settings_dialog(settings: &Settings, instances: &[(String, String)]) -> S
                 (budget(&settings.budget))
                 p {
                     button type="button" data-do="devices" { (t("Devices")) } " "
+                    button type="button" data-do="passkeys" { (t("Passkeys")) } " "
                     button type="button" data-do="log-out" { (t("Log out")) }
                 }
                 p.problem role="alert" hidden {}

@@ -27,6 +27,7 @@ fn an_unchanged_state_needs_no_patch() {
         settings: &crate::Settings::default(),
         inspect: false,
         adds: true,
+        lacks: &[],
         drafted: None,
     };
     renderer.document(&delta(&state, &at, Rev(0)), &context);

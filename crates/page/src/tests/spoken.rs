@@ -55,8 +55,15 @@ fn screens() -> Vec<(String, String)> {
         "compared".to_owned(),
         crate::comparison_dialog("i1", "s", 2, &[]),
     ));
-    all.push(("locked".to_owned(), crate::locked(true)));
+    all.push((
+        "locked".to_owned(),
+        crate::locked(crate::Ways {
+            password: true,
+            passkey: true,
+        }),
+    ));
     all.extend(devices());
+    all.extend(passkeys());
     all.push(("enter".to_owned(), crate::enter()));
     all.push(("offline".to_owned(), crate::offline()));
     all
@@ -87,6 +94,35 @@ fn devices() -> [(String, String); 3] {
             crate::pair_dialog(&roles, &closed),
         ),
     ]
+}
+
+/// The dialog of passkeys, where there are some and where there are none.
+fn passkeys() -> Vec<(String, String)> {
+    let row = crate::PasskeyRow {
+        name: "drovers".to_owned(),
+        url: "/api/passkeys/1".to_owned(),
+        site: "localhost".to_owned(),
+        roles: vec!["watch"],
+        made: "2026-11-30".to_owned(),
+        used: None,
+        is_this: true,
+    };
+    let used = crate::PasskeyRow {
+        used: Some("2026-11-30".to_owned()),
+        is_this: false,
+        ..row.clone()
+    };
+    let places = [
+        crate::PasskeyPlace::Here,
+        crate::PasskeyPlace::Name,
+        crate::PasskeyPlace::Localhost("http://localhost:7878".to_owned()),
+        crate::PasskeyPlace::Nowhere,
+    ];
+    let rows = [row, used];
+    let drawn = places
+        .iter()
+        .map(|place| crate::passkeys_dialog(&rows, place));
+    drawn.map(|html| ("passkeys".to_owned(), html)).collect()
 }
 
 /// What the samples are made of: names, titles, texts of models and servers.
@@ -269,6 +305,7 @@ fn a_viewer_gets_changes_in_the_language_of_its_document() {
             settings: &Settings::default(),
             inspect: false,
             adds: true,
+            lacks: &[],
             drafted: None,
         };
         speak(language, || {

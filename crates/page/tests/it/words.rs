@@ -13,7 +13,7 @@ use catalog::Entry;
 const LANGUAGES: [(&str, usize); 2] = [("de", 2), ("zh", 1)];
 
 /// Sources outside of the page all of whose sentences a page shows.
-const SENTENCES: [&str; 29] = [
+const SENTENCES: [&str; 30] = [
     "model/src/view/mark.rs",
     "model/src/view/doing.rs",
     "model/src/view/reason.rs",
@@ -21,6 +21,7 @@ const SENTENCES: [&str; 29] = [
     "model/src/facts/usage.rs",
     "page/src/settings.rs",
     "hub/src/http/problem.rs",
+    "hub/src/access/passkey.rs",
     "hub/src/command.rs",
     "hub/src/command/grant.rs",
     "hub/src/command/port/capabilities.rs",

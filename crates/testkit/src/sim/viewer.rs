@@ -291,6 +291,7 @@ impl Viewer {
                         settings: &page::Settings::default(),
                         inspect: false,
                         adds: true,
+                        lacks: &[],
                         drafted: None,
                     };
                     renderer.document(&seen, &context)

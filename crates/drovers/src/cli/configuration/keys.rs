@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hub::access::{HostName, Listen};
+use hub::push::Contact;
 
 use super::super::LogFormat;
 use super::super::bytes::Bytes;
@@ -67,7 +68,7 @@ impl Key {
 pub(super) const NONE: &str = "none";
 
 /// Every option.
-pub(crate) const KEYS: [Key; 16] = [
+pub(crate) const KEYS: [Key; 17] = [
     key(
         "data_dir",
         "data-dir",
@@ -123,6 +124,13 @@ pub(crate) const KEYS: [Key; 16] = [
         "45s",
         Kind::Text,
         parsed::<Time>,
+    ),
+    key(
+        "push_contact",
+        "push-contact",
+        Contact::DEFAULT,
+        Kind::Text,
+        parsed::<Contact>,
     ),
     key("log_level", "verbose", "warn", Kind::Text, level),
     key(

@@ -67,7 +67,13 @@ impl Gallery {
                 reviewed(&acts, "ses_failed"),
             ),
             ("no-instance".to_owned(), overview(&State::default(), None)),
-            ("door".to_owned(), page::locked(false)),
+            (
+                "door".to_owned(),
+                page::locked(page::Ways {
+                    password: true,
+                    passkey: true,
+                }),
+            ),
         ]);
         Self::serve(documents).await
     }
@@ -178,6 +184,7 @@ fn document(state: &State, looked: &Viewport) -> String {
         settings: &page::Settings::default(),
         inspect: false,
         adds: true,
+        lacks: &[],
         drafted: None,
     };
     Renderer::new().document(&delta(state, looked, Rev(0)), &context)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Admitted, Credential, CredentialKind, Held, Presented, later, millis};
+use super::{Admitted, Credential, CredentialKind, Held, Presented, is_page, later, millis};
 use crate::access::caller::{Caller, Powers, Role};
 use crate::access::key::{Digest, hex};
 use crate::limits;
@@ -37,6 +37,7 @@ impl Credential {
             used: None,
             used_on_disk: None,
             parent: None,
+            passkey: None,
             caller,
             ended: CancellationToken::new(),
         }
@@ -55,6 +56,13 @@ impl Credential {
     pub(super) fn token(&self) -> Option<&str> {
         match &self.kind {
             CredentialKind::Token { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    pub(super) fn page(&self) -> Option<&str> {
+        match &self.kind {
+            CredentialKind::Page { id, .. } => Some(id),
             _ => None,
         }
     }
@@ -93,15 +101,44 @@ impl Credential {
 }
 
 impl Held {
-    /// Revokes the selected credentials, and what they paired. Returns true if there were any.
+    /// Ends the selected credentials, and what they paired. Returns true if there were any.
     pub(super) fn end(&mut self, which: impl Fn(&CredentialKind) -> bool) -> bool {
         let gone = self
             .credentials
             .extract_if(.., |credential| which(&credential.kind));
-        let gone: Vec<_> = gone.collect();
-        gone.iter().for_each(|credential| credential.ended.cancel());
+        let gone = gone.map(|credential| credential.ended.cancel()).count();
         self.end_orphans();
-        !gone.is_empty()
+        gone > 0
+    }
+
+    /// Ends the selected credentials, what they paired, and the passkeys that any of them registered: whoever is not trusted
+    /// any more may not come back by such a one. Returns true if there were any.
+    pub(super) fn revoke(&mut self, which: impl Fn(&CredentialKind) -> bool) -> bool {
+        let gone = self
+            .credentials
+            .extract_if(.., |credential| which(&credential.kind));
+        let gone: Vec<_> = gone.collect();
+        let known = !gone.is_empty();
+        self.end_with_passkeys(gone);
+        known
+    }
+
+    /// The same for a passkey and the pages that came in by it.
+    pub(super) fn revoke_passkey(&mut self, id: &str) -> bool {
+        let before = self.passkeys.len();
+        self.passkeys.retain(|passkey| &*passkey.id != id);
+        let gone = self.take_orphans();
+        self.end_with_passkeys(gone);
+        self.passkeys.len() < before
+    }
+
+    fn end_with_passkeys(&mut self, mut gone: Vec<Credential>) {
+        while !gone.is_empty() {
+            gone.iter().for_each(|credential| credential.ended.cancel());
+            let ids: Vec<_> = gone.iter().filter_map(Credential::page).collect();
+            self.passkeys.retain(|passkey| !ids.contains(&&*passkey.by));
+            gone = self.take_orphans();
+        }
     }
 
     pub(super) fn end_what_is_over(&mut self, now: Timestamp) {
@@ -112,23 +149,36 @@ impl Held {
         self.end_orphans();
     }
 
-    /// Revokes pages and links whose parent is gone, and what those paired.
+    /// Ends pages, links and passkeys whose parent is gone, and what those paired.
     fn end_orphans(&mut self) {
         loop {
-            let names: Vec<_> = self.names().collect();
-            let orphan = |parent: &Option<Arc<str>>| {
-                let parent = parent.as_ref();
-                parent.is_some_and(|parent| !names.contains(parent))
-            };
-            self.links.retain(|link| !orphan(&link.parent));
-            let gone = self
-                .credentials
-                .extract_if(.., |credential| orphan(&credential.parent));
-            let gone = gone.map(|credential| credential.ended.cancel()).count();
-            if gone == 0 {
+            let gone = self.take_orphans();
+            if gone.is_empty() {
                 return;
             }
+            gone.iter().for_each(|credential| credential.ended.cancel());
         }
+    }
+
+    /// Removes links, passkeys and pages whose parent is gone, and pages whose passkey is. The pages are to be ended; what they
+    /// paired is found by the next call.
+    fn take_orphans(&mut self) -> Vec<Credential> {
+        let names: Vec<_> = self.names().collect();
+        let orphan = |parent: &Option<Arc<str>>| {
+            let parent = parent.as_ref();
+            parent.is_some_and(|parent| !names.contains(parent))
+        };
+        self.links.retain(|link| !orphan(&link.parent));
+        self.passkeys.retain(|passkey| !orphan(&passkey.parent));
+        let passkeys = &self.passkeys;
+        let locked_out = |passkey: &Option<Arc<str>>| {
+            let passkey = passkey.as_ref();
+            passkey.is_some_and(|id| !passkeys.iter().any(|known| known.id == *id))
+        };
+        let gone = self.credentials.extract_if(.., |credential| {
+            orphan(&credential.parent) || locked_out(&credential.passkey)
+        });
+        gone.collect()
     }
 
     fn names(&self) -> impl Iterator<Item = Arc<str>> {
@@ -159,14 +209,15 @@ impl Held {
         pages.sort();
         let many = (pages.len() + 1).saturating_sub(limits::PAGES);
         for (_, oldest) in pages.into_iter().take(many) {
-            self.end(|kind| matches!(kind, CredentialKind::Page { id, .. } if *id == oldest));
+            self.end(|kind| is_page(kind, &oldest));
         }
     }
 
     pub(super) fn free_id(&self) -> String {
         let taken = |id: &String| {
-            let same = |one: &Credential| matches!(&one.kind, CredentialKind::Page { id: known, .. } if known == id);
-            self.credentials.iter().any(same)
+            // A passkey names the page that registered it, also after that one has logged out.
+            self.credentials.iter().any(|one| is_page(&one.kind, id))
+                || self.passkeys.iter().any(|passkey| *passkey.by == **id)
         };
         loop {
             let id = hex(&rand::random::<[u8; 2]>());

@@ -1,4 +1,4 @@
-//! How pages come in: by a single-use link, or by the password.
+//! How pages come in: by a single-use link, by the password, or by a passkey.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl Keyring {
         self.let_in(&mut self.held(), browser, vec![Role::Admin], None)
     }
 
-    fn let_in(
+    pub(super) fn let_in(
         &self,
         held: &mut Held,
         browser: &str,

@@ -314,7 +314,7 @@ fn a_paired_device_has_its_roles_over_a_restart_and_ends_with_its_parent() {
     let by = proven(&again, &page).unwrap().caller;
     let link = again.pair(&by, vec![Role::Drive]).unwrap();
     let phone = again.enter(link.reveal(), "Safari").unwrap();
-    assert!(again.revoke_page_of(&by).unwrap() && !again.revoke_page_of(&by).unwrap());
+    assert!(again.log_out(&by).unwrap() && !again.log_out(&by).unwrap());
     assert!(proven(&again, &phone).is_some());
     assert!(again.revoke_pages().unwrap() && proven(&again, &phone).is_none());
 }

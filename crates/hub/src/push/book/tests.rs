@@ -20,7 +20,11 @@ fn device(nth: usize) -> NewDevice {
 }
 
 fn book(dir: &tempfile::TempDir) -> Book {
-    Book::load(dir.path().join("push.json"), reqwest::Client::new())
+    Book::load(
+        dir.path().join("push.json"),
+        reqwest::Client::new(),
+        Contact::default(),
+    )
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(super) fn same_page(shown: &Shown, state: &State, hub: &HubLife) -> Found {
         settings: &page::Settings::default(),
         inspect: false,
         adds: true,
+        lacks: &[],
         drafted: None,
     };
     let fresh = Page::of(&Renderer::new().document(&seen, &context));
