@@ -283,6 +283,8 @@ fn what_a_person_sets_for_a_folder_is_there_after_a_restart() {
     assert_eq!((changed.name.as_str(), changed.order), ("Shop", Some(2)));
     assert!(version().contains("\"version\": 2"));
     assert_eq!(load(&data).instances(), registry.instances());
+    // The next hub starts on it.
+    assert_eq!(crate::datadir::format::check(data.path()), Ok(()));
     assert!(!format!("{:?}", registry.instances()).contains("hush"));
 
     let taken_back = InstanceChange {
