@@ -308,6 +308,7 @@ fn doors() -> OpenApiRouter<App> {
         .routes(routes!(pairing::pair))
 }
 
+// Longer than 70 lines: one line for each route.
 fn api() -> (Router<App>, OpenApi) {
     OpenApiRouter::with_openapi(spec::about())
         .routes(routes!(health::read))
@@ -329,6 +330,7 @@ fn api() -> (Router<App>, OpenApi) {
             instances::remove
         ))
         .routes(routes!(instances::reconnect))
+        .routes(routes!(process::restart))
         .routes(routes!(process::read))
         .routes(routes!(instances::older_sessions))
         .routes(routes!(sessions::list, sessions::create))

@@ -37,7 +37,7 @@ pub use devices::{DeviceRow, Reach, credential_url, devices_dialog, pair_dialog}
 pub use door::{enter, locked, offline};
 pub use inspect::{NearFrame, NearStep, PastMoment, inspect_panel};
 pub use language::{Language, sentence, speak};
-pub use process::{Process, process_dialog, process_part};
+pub use process::{Process, Restarted, process_dialog, process_part};
 pub use pushed::{Pushed, PushedAnswer};
 pub use regions::found::{
     FoundHit, FoundKind, Lacking, search_dialog, search_hits, search_refused,

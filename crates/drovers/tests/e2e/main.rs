@@ -45,6 +45,7 @@ mod queueing;
 mod reach;
 mod reading;
 mod reading_back;
+mod replaced;
 mod review;
 mod rows;
 mod second;

@@ -102,6 +102,12 @@ pub(super) const ENV_BYTES: usize = 8 * 1024;
 /// Arguments that a person sets for the server of a folder. More are refused.
 pub(super) const ARGS: usize = 32;
 
+/// Bytes of the least memory that a server may be limited to. A smaller limit is refused.
+pub(super) const MEMORY_LEAST: u64 = 1 << 20;
+
+/// Bytes of the most memory that a server may be limited to. A larger limit is refused.
+pub(super) const MEMORY_MOST: u64 = 1 << 44;
+
 /// Bytes of such an argument. A longer one is refused.
 pub(super) const ARG_BYTES: usize = 4 * 1024;
 
