@@ -32,11 +32,22 @@ pub(crate) struct HubProcess {
 }
 
 impl HubProcess {
-    /// The process of the hub of a data directory, if one runs. Blocks on the disk.
+    /// The process of the hub of a data directory, if one runs. A process that is just ending has the lock and no open files for a moment:
+    /// it is waited for.
     ///
     /// # Errors
     /// A hub runs, and its process is not known: it runs in another container, for example.
-    pub(crate) fn of(data_dir: &Path) -> Result<Option<Self>, Fault> {
+    pub(crate) async fn of(data_dir: &Path) -> Result<Option<Self>, Fault> {
+        let deadline = Instant::now() + limits::HUB_ENDING;
+        loop {
+            match Self::look(data_dir) {
+                Err(_unclear) if Instant::now() < deadline => sleep(limits::LOOK_AGAIN).await,
+                found => return found,
+            }
+        }
+    }
+
+    fn look(data_dir: &Path) -> Result<Option<Self>, Fault> {
         let Some(runtime) = DataDir::running(data_dir) else {
             return Ok(None);
         };
@@ -159,15 +170,15 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_hub_is_the_process_that_has_the_lock_open() {
+    #[tokio::test]
+    async fn a_hub_is_the_process_that_has_the_lock_open() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("data");
-        assert!(HubProcess::of(&path).unwrap().is_none());
+        assert!(HubProcess::of(&path).await.unwrap().is_none());
         let mut held = DataDir::open(&path).unwrap();
         let url = Url::parse("http://127.0.0.1:1").unwrap();
         held.publish_runtime(&url).unwrap();
-        let found = HubProcess::of(&path).unwrap().unwrap();
+        let found = HubProcess::of(&path).await.unwrap().unwrap();
         assert_eq!(found.runtime.pid, std::process::id());
 
         // Another process than that of the file has the lock.
@@ -182,12 +193,12 @@ mod tests {
         let other = format!("\"pid\":{}", child.id());
         fs::write(&runtime, text.replace(&own, &other)).unwrap();
         if cfg!(target_os = "linux") {
-            let refused = HubProcess::of(&path).unwrap_err().to_string();
+            let refused = HubProcess::of(&path).await.unwrap_err().to_string();
             assert!(refused.contains("is not it"), "{refused}");
         }
         child.kill().unwrap();
         child.wait().unwrap();
         drop(held);
-        assert!(HubProcess::of(&path).unwrap().is_none());
+        assert!(HubProcess::of(&path).await.unwrap().is_none());
     }
 }

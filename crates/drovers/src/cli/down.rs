@@ -45,7 +45,7 @@ struct Down {
 /// Stops the hub and its servers.
 pub(crate) async fn run(args: DownArgs, setting: &Setting) -> Result<(), Fault> {
     let data_dir = setting.data_dir()?;
-    let process = HubProcess::of(&data_dir)?;
+    let process = HubProcess::of(&data_dir).await?;
     let mut servers = 0;
     if let Some(process) = &process {
         if !args.end_turns {

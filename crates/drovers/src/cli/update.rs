@@ -80,7 +80,7 @@ pub(crate) async fn run(args: UpdateArgs, setting: &Setting) -> Result<(), Fault
     if args.can_read {
         return format::check(&data_dir).map_err(Fault::failed);
     }
-    let hub = HubProcess::of(&data_dir)?;
+    let hub = HubProcess::of(&data_dir).await?;
     let installed = Installed::find(hub.as_ref())?;
     let candidate = match &args.file {
         None => installed.previous_as_candidate()?,

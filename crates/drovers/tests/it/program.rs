@@ -116,8 +116,13 @@ impl Drop for Home {
             .args(["down", "--end-turns", "--data-dir"])
             .arg(self.data_dir())
             .stdin(Stdio::null())
-            .output();
-        drop(ended);
+            .output()
+            .unwrap();
+        // A failure here would hide the one of the test.
+        assert!(
+            ended.status.success() || std::thread::panicking(),
+            "{ended:?}"
+        );
     }
 }
 

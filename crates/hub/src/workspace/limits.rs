@@ -19,7 +19,8 @@ pub(super) const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
 /// Time that the guard waits for killed processes, which may hang in the kernel. After it the guard ends.
 pub(super) const KILL_WAIT: Duration = Duration::from_secs(2);
 
-/// Interval at which the guard looks for children of killed processes, which only then become its own.
+/// Interval at which the guard looks for children of killed processes, which only then become its own, and at which the end of a guard is
+/// looked for.
 pub(super) const KILL_ROUND: Duration = Duration::from_millis(50);
 
 /// Time for a guard to end: the sum of its own waits, and a second. After it the guard is killed with its group.

@@ -16,7 +16,7 @@ use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::datadir::write_private;
 use crate::secret::Secret;
@@ -166,7 +166,8 @@ async fn end_one(place: Place) -> Option<bool> {
         return None;
     }
     let Some(Connection { mut stream, .. }) = place.clone().connect(true).await else {
-        return Some(false);
+        // One that ends with its hub takes no other.
+        return Some(refuses_until_its_end(&place).await);
     };
     if stream
         .write_all(format!("{STOP}\n").as_bytes())
@@ -191,6 +192,20 @@ async fn end_one(place: Place) -> Option<bool> {
         place.clear();
     }
     Some(is_over)
+}
+
+/// Waits for the end of a guard that refused us. False if it goes on.
+async fn refuses_until_its_end(place: &Place) -> bool {
+    let gone = async {
+        while UnixStream::connect(&place.socket).await.is_ok() {
+            sleep(limits::KILL_ROUND).await;
+        }
+    };
+    let is_over = timeout(limits::STOP, gone).await.is_ok();
+    if is_over {
+        place.clear();
+    }
+    is_over
 }
 
 async fn greet(socket: &Path, secret: &str, after: &str) -> io::Result<BufReader<UnixStream>> {
