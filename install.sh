@@ -53,7 +53,12 @@ if [ "$uninstall" = 1 ]; then
   if [ -e "${XDG_CONFIG_HOME:-${HOME:-}/.config}/systemd/user/drovers.service" ] && [ -x "$bin/drovers" ]; then
     run "$bin/drovers" service remove || say "the service is still installed: \`systemctl --user disable --now drovers\`"
   fi
-  run rm -f "$bin/drovers" "$bash/drovers" "$zsh/_drovers" "$fish/drovers.fish" "$apps/drovers.desktop" "$icons/drovers.svg"
+  # A program that does not run any more cannot end servers either.
+  if "$bin/drovers" --version >/dev/null 2>&1 && ! run "$bin/drovers" down; then
+    echo "install.sh: stop the servers first, which ends the turns on them: $bin/drovers down --end-turns" >&2
+    exit 1
+  fi
+  run rm -f "$bin/drovers" "$bin/drovers.previous" "$bash/drovers" "$zsh/_drovers" "$fish/drovers.fish" "$apps/drovers.desktop" "$icons/drovers.svg"
   for page in "$man"/drovers.1 "$man"/drovers-*.1; do
     [ -e "$page" ] && run rm -f "$page"
   done

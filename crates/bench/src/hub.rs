@@ -59,7 +59,9 @@ impl Program {
     /// # Errors
     /// The program cannot be started, ends, or prints something else first.
     pub async fn start(command: &mut Command) -> Result<Self> {
+        // No server outlives what is measured.
         let mut process = command
+            .env("DROVERS_KEEP_SERVERS", "false")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -14,6 +14,7 @@ mod configuration;
 mod demo;
 mod diff;
 mod doctor;
+mod down;
 mod export;
 mod folder;
 mod fork;
@@ -45,6 +46,7 @@ mod stop;
 mod tail;
 mod token;
 mod up;
+mod update;
 mod usage;
 mod verify;
 mod wait;
@@ -206,6 +208,8 @@ enum Command {
     Restore(backup::RestoreArgs),
     Service(service::ServiceArgs),
     Restart(restart::RestartArgs),
+    Down(down::DownArgs),
+    Update(update::UpdateArgs),
     Continue(resume::ContinueArgs),
     Check(check::CheckArgs),
     Open(open::OpenArgs),
@@ -260,6 +264,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+// Longer than 70 lines: one line for each command.
 fn answer(cli: Cli) -> Result<(), Fault> {
     let Cli {
         setting,
@@ -284,6 +289,8 @@ fn answer(cli: Cli) -> Result<(), Fault> {
             Ended::Replaced(successor) => successor.run(),
         },
         Command::Restart(args) => run_async(restart::run(args, &setting)),
+        Command::Down(args) => run_async(down::run(args, &setting)),
+        Command::Update(args) => run_async(update::run(args, &setting)),
         Command::Demo(args) => run_async(demo::run(args, &setting)),
         Command::Ls(args) => run_async(ls::run(&args, &setting)),
         Command::New(args) => run_async(new::run(args, &setting)),

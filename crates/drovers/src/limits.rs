@@ -104,5 +104,18 @@ pub(crate) const BUNDLE_LINE_BYTES: u64 = 64 << 20;
 /// Time between two looks at what a server printed, with `drovers logs --follow`.
 pub(crate) const OUTPUT_AGAIN: Duration = Duration::from_millis(500);
 
+/// Bytes of a program that `drovers update` installs. A larger one is refused.
+pub(crate) const PROGRAM_BYTES: u64 = 1 << 30;
+
+/// Bytes of a list of checksums beside an archive. The rest is not read.
+pub(crate) const CHECKSUMS_BYTES: u64 = 64 << 10;
+
+/// Time for which a process that has the lock of a data directory and no open files is taken for a hub that is ending. After it the command
+/// fails.
+pub(crate) const HUB_ENDING: Duration = Duration::from_secs(2);
+
+/// Time for a hub to end after a signal. After it `drovers down` sends a second one, which cuts the end short, and then kills it.
+pub(crate) const DOWN: Duration = Duration::from_secs(15);
+
 /// Time for a hub that restarts to end and to be ready again. After it the command fails and says what to do.
 pub(crate) const RESTART: Duration = Duration::from_secs(60);

@@ -14,6 +14,7 @@ mod limits;
 mod out;
 mod pick;
 mod places;
+mod running;
 mod serving;
 mod trust;
 mod turn;

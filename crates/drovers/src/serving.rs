@@ -1,6 +1,6 @@
 //! A hub in this process: from its data directory to its last request.
 //!
-//! Every shutdown is graceful: viewers' streams end first, then the servers that the hub started.
+//! Every shutdown is graceful: viewers' streams end first, then the servers that the hub started, if they do not outlive it.
 
 mod reach;
 mod successor;
@@ -31,6 +31,9 @@ pub(crate) use successor::{Ended, RESTARTED, Successor, remember_program, restar
 
 /// The command that this program gives itself: see [`hub::workspace::guard`].
 pub(crate) const GUARD: &str = "guard";
+
+/// Folder of the data directory with what is needed to find servers again that outlived a hub.
+pub(crate) const KEPT: &str = "kept";
 
 /// A hub that listens.
 pub(crate) struct Serving {
@@ -218,7 +221,7 @@ impl Serving {
 }
 
 impl Serving {
-    /// Ends a hub after a fatal error. Viewers are notified first; servers that the hub started end with it.
+    /// Ends a hub after a fatal error. Viewers are notified first; servers that the hub started end with it if they do not outlive it.
     async fn give_up(self, why: &str) -> Result<Ended, Fault> {
         self.cancel.cancel();
         let end = async { tokio::join!(self.server, self.hub.shutdown()) };
@@ -241,17 +244,17 @@ pub(crate) fn announce(url: &Url) -> Result<(), Fault> {
 pub(crate) fn print_link(link: &str, data_dir: &Path) -> Result<(), Fault> {
     say(&format!(
         "open {link} (works once, within ten minutes; `{}` prints another)",
-        link_command(data_dir)
+        command_for("drovers link", data_dir)
     ))
 }
 
-/// The command that prints a link to the hub of a data directory, which is named where it is not the usual one.
-fn link_command(data_dir: &Path) -> String {
+/// A command for the hub of a data directory, which is named where it is not the usual one.
+pub(crate) fn command_for(command: &str, data_dir: &Path) -> String {
     let usual = DataDir::default_path().is_ok_and(|usual| usual == data_dir);
     match usual {
-        true => "drovers link".to_owned(),
+        true => command.to_owned(),
         false => format!(
-            "drovers link --data-dir {}",
+            "{command} --data-dir {}",
             plain::argument(&data_dir.to_string_lossy())
         ),
     }

@@ -10,10 +10,12 @@ mod deleted;
 mod linked;
 mod local;
 mod making;
+mod memory;
 mod opencode2_server;
 mod opencode_server;
 mod radar;
 pub mod recall;
+mod restart;
 mod running;
 mod unfinished;
 mod upkeep;
@@ -32,8 +34,10 @@ use tokio::task::JoinSet;
 
 pub use linked::LinkedRest;
 pub use making::{MakeError, NewWorktree, Plan};
-pub use opencode_server::{LinkedServer, Server, ServerProcess, ServerSource};
+pub use memory::MemoryUse;
+pub use opencode_server::{LinkedServer, Server, ServerProcess, ServerSource, WantedRestart};
 pub use opencode2_server::LinkedService;
+pub use restart::ServerRestartError;
 pub use running::{Added, NewInstance};
 
 use crate::clock::Clock;

@@ -840,6 +840,15 @@ pub const PUSH_TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 /// Time for the disk to list a folder that a person chooses. After it the list is refused.
 pub const FOLDER_WAIT: Duration = Duration::from_secs(10);
 
+/// Interval at which the memory of servers is compared with their limits.
+pub const MEMORY_LOOK: Duration = Duration::from_secs(5);
+
+/// Time without any run on a server over its memory limit. After it the server is restarted.
+pub const MEMORY_IDLE: Duration = Duration::from_secs(15);
+
+/// Shortest interval between two restarts of a server because of its memory: its limit may be less than it needs.
+pub const MEMORY_AGAIN: Duration = Duration::from_secs(600);
+
 /// Earlier launch options of a folder whose values stay hidden in what its server prints. Older ones are no longer hidden.
 pub const LAUNCHES_HIDDEN: usize = 8;
 

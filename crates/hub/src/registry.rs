@@ -72,6 +72,8 @@ pub struct InstanceChange {
     pub args: Option<Vec<String>>,
     /// Another program, or the hub's.
     pub opencode: Option<Option<PathBuf>>,
+    /// Another limit of memory in bytes, or none.
+    pub memory: Option<Option<u64>>,
 }
 
 /// The reason why an instance cannot be changed. Nothing was changed then.
@@ -101,6 +103,7 @@ impl InstanceChange {
         if let Some(program) = &self.opencode {
             launch.opencode.clone_from(program);
         }
+        launch.memory = self.memory.unwrap_or(launch.memory);
         launch
     }
 }

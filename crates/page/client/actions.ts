@@ -137,6 +137,7 @@ const listed: [ActionPlace, Row[]][] = [
     })],
     ["Stop everything", "", () => later("forms").then((own) => own.stopEverything())],
     ["Name, colour and start", "", () => later("settings").then((own) => own.openLaunch()), { applies: () => inInstance() && byId("add") !== null }],
+    ["Restart the server", "", () => later("verify").then((own) => own.restartServer()), { applies: inInstance }],
     ["Remove this instance", "", removeFront, { applies: inInstance }],
     presses("Reconnect", "[data-url$='/reconnect']"),
     presses("Continue all interrupted sessions", "[data-do=continue-all]"),

@@ -9,8 +9,11 @@ interface LaunchFacts {
   name: string;
   colour: string | null;
   order: number | null;
-  launch?: { env: string[]; args: string[]; opencode: string | null };
+  launch?: { env: string[]; args: string[]; opencode: string | null; memory_limit: number | null };
 }
+
+/** A limit of memory as the form has it, in MB. */
+const megabytes = (bytes: number | null): string => (bytes === null ? "" : String(Math.round(bytes / 1e6)));
 
 const instanceColours = ["red", "orange", "yellow", "green", "teal", "blue", "purple", "pink"];
 
@@ -56,6 +59,7 @@ function changeOf(form: HTMLFormElement, before: LaunchFacts): Record<string, un
   const args = field("args").split("\n").map((line) => line.trim()).filter(Boolean);
   if (args.join("\n") !== before.launch.args.join("\n")) change.args = args;
   if (field("opencode") !== (before.launch.opencode ?? "")) change.opencode = field("opencode") || null;
+  if (field("memory") !== megabytes(before.launch.memory_limit)) change.memory_limit = field("memory") === "" ? null : Number(field("memory")) * 1e6;
   const env: Record<string, string | null> = Object.fromEntries(data.getAll("unset").map((name) => [String(name), null]));
   if (field("variable") !== "") env[field("variable")] = String(data.get("value") ?? "");
   if (Object.keys(env).length > 0) change.env = env;
@@ -65,6 +69,8 @@ function changeOf(form: HTMLFormElement, before: LaunchFacts): Record<string, un
 function launchFields(launch: NonNullable<LaunchFacts["launch"]>): HTMLElement[] {
   const args = document.createElement("textarea");
   Object.assign(args, { name: "args", rows: 2, value: launch.args.join("\n"), spellcheck: false });
+  const memory = textField("memory", megabytes(launch.memory_limit), "number");
+  Object.assign(memory, { min: "2", step: "1" });
   const note = document.createElement("p");
   note.className = "quiet";
   note.textContent = t("Used at the next start of the server. Values of variables are stored on the machine of Drovers and never shown.");
@@ -75,6 +81,7 @@ function launchFields(launch: NonNullable<LaunchFacts["launch"]>): HTMLElement[]
     labelled("Arguments, one on each line", args),
     labelled("OpenCode program (empty: the usual one)", textField("opencode", launch.opencode ?? "")),
     note,
+    labelled("Limit of memory in MB; beyond it the server restarts when nothing works there (empty: none)", memory),
   ];
 }
 

@@ -1,5 +1,7 @@
 // The dialog of a server that the hub runs: its process, and its output as it comes.
 
+import { exchange, inWords, isGood, type Problem, type Reply } from "./api";
+import { confirmed } from "./dialogs";
 import { byId, parse, root } from "./dom";
 import { hint } from "./hint";
 import { t } from "./words";
@@ -34,7 +36,26 @@ export async function openServer(): Promise<void> {
       () => hint("The browser does not allow copying."),
     );
   });
+  dialog.querySelector(".restarts")?.addEventListener("click", () => void restartServer());
   follow(dialog);
+}
+
+/** True of an answer that work would end. */
+const endsTurns = ({ json }: Reply): boolean => json.type === "urn:drovers:problem:turns-would-end";
+
+/** Restarts the server of the instance in front; asks first if turns would be interrupted. */
+export async function restartServer(): Promise<void> {
+  const { instance } = root.dataset;
+  if (instance === undefined) return hint("Open an instance first.");
+  const url = `/api/instances/${encodeURIComponent(instance)}/restart`;
+  let reply = await exchange("POST", url, {});
+  if (endsTurns(reply)) {
+    const ask = `${(reply.json as Problem).detail ?? ""}. ${t("Restart the server all the same?")}`;
+    if (!(await confirmed(ask, "Restart", "Cancel"))) return;
+    reply = await exchange("POST", url, { end_turns: true });
+  }
+  if (isGood(reply)) return hint("The server restarts.");
+  hint(reply.status === 0 ? "Drovers did not answer. Try again." : inWords(reply.json, reply.status));
 }
 
 /** Appends what the server prints, until the dialog is closed. */
@@ -69,6 +90,8 @@ async function append(dialog: HTMLDialogElement): Promise<void> {
   if (more !== "") output.append(more);
   while ((output.textContent?.length ?? 0) > outputChars && output.firstChild !== output.lastChild) output.firstChild?.remove();
   state.textContent = fresh.querySelector(".state")?.textContent ?? "";
+  for (const old of shown.querySelectorAll(".quiet")) old.remove();
+  state.after(...fresh.querySelectorAll(".quiet"));
   dialog.querySelector<HTMLElement>(".process .empty")?.toggleAttribute("hidden", output.textContent !== "");
   shown.dataset.run = fresh.dataset.run ?? run;
   shown.dataset.line = fresh.dataset.line ?? line;

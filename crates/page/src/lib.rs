@@ -40,7 +40,7 @@ pub use devices::{
 pub use door::{Ways, enter, locked, offline};
 pub use inspect::{NearFrame, NearStep, PastMoment, inspect_panel};
 pub use language::{Language, sentence, speak};
-pub use process::{Process, process_dialog, process_part};
+pub use process::{Process, Restarted, process_dialog, process_part};
 pub use pushed::{Pushed, PushedAnswer};
 pub use regions::found::{
     FoundHit, FoundKind, Lacking, search_dialog, search_hits, search_refused,

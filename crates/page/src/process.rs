@@ -2,7 +2,7 @@
 //!
 //! Output is anybody's: it is escaped, and what hides or turns text around in it is shown.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::language::{sentence, t};
 use crate::words::{self, encode};
@@ -28,6 +28,10 @@ pub struct Process<'a> {
     pub end: Option<&'a str>,
     /// True if only a person starts it again.
     pub paused: bool,
+    /// Bytes of memory beyond which it is restarted when it is idle.
+    pub memory_limit: Option<u64>,
+    /// The last restart that was wanted.
+    pub restarted: Option<Restarted>,
     /// Number of the process, and of the line after the last one.
     pub next: (u64, u64),
     /// True if lines before the first were dropped.
@@ -36,11 +40,20 @@ pub struct Process<'a> {
     pub lines: &'a [String],
 }
 
+/// A restart of a server that a person or its memory caused.
+#[derive(Clone, Copy, Debug)]
+pub struct Restarted {
+    /// Milliseconds since then.
+    pub ago: u64,
+    /// Bytes of memory that it used, and the limit, if that was the reason.
+    pub memory: Option<(u64, u64)>,
+}
+
 /// The dialog of the server of an instance. `None`: the hub does not run it.
 pub fn process_dialog(instance: &str, name: &str, process: Option<&Process<'_>>) -> String {
     html! {
         dialog #process aria-labelledby="process-title" data-url={ "/fragment/process/" (encode(instance)) } {
-            h2 #process-title { (t!("Server of {name}", name = words::visible(name))) }
+            h2 #process-title { (PreEscaped(t!("Server of {name}", name = words::visible(name)))) }
             @match process {
                 None => p { (t("Drovers did not start this server. Its output is where it was started.")) },
                 Some(process) => (part(process)),
@@ -48,6 +61,7 @@ pub fn process_dialog(instance: &str, name: &str, process: Option<&Process<'_>>)
             div.row {
                 @if process.is_some() {
                     button.copies type="button" { (t("Copy the output")) }
+                    button.restarts type="button" { (t("Restart the server")) }
                 }
                 button type="button" data-do="close" { (t("Close")) }
             }
@@ -69,21 +83,35 @@ fn part(process: &Process<'_>) -> Markup {
             @if process.paused {
                 p.problem { (t("It ended too often, and is not started by itself for some minutes. Retry now starts it.")) }
             }
+            @if let Some(limit) = process.memory_limit.filter(|limit| process.memory.is_some_and(|used| used > *limit)) {
+                p.quiet { (t!("It uses more than its limit of {limit}, and is restarted once nothing works there.", limit = words::bytes(limit))) }
+            }
+            @if let Some(restarted) = process.restarted { p.quiet { (why(&restarted)) } }
             @if process.cut { p.cut { (t("Older lines are not stored.")) } }
-            pre tabindex="0" aria-label=(t("Output")) { @for line in process.lines { (words::visible(line)) "\n" } }
+            pre tabindex="0" aria-label=(t("Output")) { @for line in process.lines { (PreEscaped(words::visible(line))) "\n" } }
             p.empty hidden[!process.lines.is_empty()] { (t("It printed nothing yet.")) }
         }
+    }
+}
+
+/// Why it was restarted, and when.
+fn why(restarted: &Restarted) -> String {
+    let time = words::duration(restarted.ago);
+    match restarted.memory {
+        Some((used, limit)) => t!(
+            "Restarted {time} ago, as it used {used} of memory and its limit is {limit}.",
+            time = time,
+            used = words::bytes(used),
+            limit = words::bytes(limit)
+        ),
+        None => t!("Restarted {time} ago, as a person asked.", time = time),
     }
 }
 
 /// What is known of the process, in one line.
 fn state(process: &Process<'_>) -> String {
     let mut facts = Vec::new();
-    facts.extend(
-        process
-            .version
-            .map(|version| format!("OpenCode {}", words::visible(version))),
-    );
+    facts.extend(process.version.map(|version| format!("OpenCode {version}")));
     match (process.pid, process.end) {
         (Some(pid), _) => facts.push(t!("process {pid}", pid = pid)),
         (None, Some(end)) => facts.push(t!("OpenCode {exit}", exit = sentence(end))),
@@ -131,6 +159,11 @@ mod tests {
             memory: Some(210_000_000),
             cpu: Some(3_200),
             ends: 2,
+            memory_limit: Some(200_000_000),
+            restarted: Some(Restarted {
+                ago: 3_600_000,
+                memory: Some((450_000_000, 200_000_000)),
+            }),
             next: (3, 12),
             cut: true,
             lines: &lines,
@@ -145,6 +178,10 @@ mod tests {
             end: Some("was ended by signal 9"),
             paused: true,
             ends: 5,
+            restarted: Some(Restarted {
+                ago: 90_000,
+                memory: None,
+            }),
             ..Process::default()
         };
         insta::assert_snapshot!(process_dialog("i1", "shop", Some(&process)));

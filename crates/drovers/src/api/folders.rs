@@ -43,6 +43,9 @@ pub(crate) struct Launch {
     pub(crate) args: Vec<String>,
     #[serde(default)]
     pub(crate) opencode: Option<String>,
+    /// Bytes of memory beyond which it is restarted when idle.
+    #[serde(default)]
+    pub(crate) memory_limit: Option<u64>,
 }
 
 /// A change of an instance. What is absent stays; an inner `None` removes.
@@ -60,6 +63,8 @@ pub(crate) struct InstanceChange {
     pub(crate) args: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) opencode: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_limit: Option<Option<u64>>,
 }
 
 impl Api {

@@ -15,6 +15,10 @@ pub(crate) struct Process {
     pub(crate) ends: u64,
     pub(crate) end: Option<String>,
     pub(crate) paused: bool,
+    #[serde(default)]
+    pub(crate) memory_limit: Option<u64>,
+    #[serde(default)]
+    pub(crate) restarted: Option<serde_json::Value>,
     pub(crate) run: u64,
     pub(crate) first: u64,
     pub(crate) lines: Vec<String>,

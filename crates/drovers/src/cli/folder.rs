@@ -9,6 +9,7 @@ use hub::workspace::Folder;
 use model::state::Colour;
 
 use super::Setting;
+use super::bytes::Bytes;
 use crate::api::{Api, FolderLevel, Instance, InstanceChange, ListedFolder};
 use crate::fault::Fault;
 use crate::out::{self, one_line};
@@ -52,7 +53,7 @@ enum FolderCommand {
         /// The folder; the one above it must exist
         path: PathBuf,
     },
-    /// Show name, colour, place, environment variables, arguments and program of a folder
+    /// Show name, colour, place, environment variables, arguments, program and limit of memory of a folder
     ///
     /// Values of variables are never shown.
     Show {
@@ -100,6 +101,12 @@ struct SetArgs {
     /// Use the hub's OpenCode program again
     #[arg(long, conflicts_with = "opencode")]
     hub_opencode: bool,
+    /// Memory, such as 2G, beyond which the server of the folder is restarted once no session works there
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Bytes>,
+    /// Remove the limit of memory
+    #[arg(long, conflicts_with = "memory")]
+    no_memory_limit: bool,
 }
 
 fn colours() -> Vec<&'static str> {
@@ -230,13 +237,18 @@ fn change(args: SetArgs) -> Result<InstanceChange, Fault> {
             true => Some(None),
             false => program.map(Some),
         },
+        memory_limit: match args.no_memory_limit {
+            true => Some(None),
+            false => args.memory.map(|size| Some(size.0)),
+        },
     };
     let nothing = change.name.is_none()
         && change.colour.is_none()
         && change.order.is_none()
         && change.env.is_empty()
         && change.args.is_none()
-        && change.opencode.is_none();
+        && change.opencode.is_none()
+        && change.memory_limit.is_none();
     match nothing {
         true => Err(Fault::usage(
             "name what to set, such as --name NAME. `drovers folder set --help` lists it",
@@ -263,7 +275,12 @@ fn facts(instance: &Instance) -> Vec<String> {
     fact("environment", list(launch.env));
     fact("arguments", list(launch.args));
     fact("program", launch.opencode);
+    fact("limit of memory", launch.memory_limit.map(mebibytes));
     facts
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
 /// A path that does not depend on the folder of this process.

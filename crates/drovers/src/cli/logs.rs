@@ -20,7 +20,7 @@ pub(crate) struct LogsArgs {
     /// Go on with what it prints, also after it was started again
     #[arg(short, long)]
     follow: bool,
-    /// Print {"own", "pid", "version", "kept", "started", "memory", "cpu", "ends", "end", "paused", "run", "first", "lines"} as JSON
+    /// Print {"own", "pid", "version", "kept", "started", "memory", "cpu", "ends", "end", "paused", "memory_limit", "restarted", "run", "first", "lines"} as JSON
     #[arg(long, conflicts_with = "follow")]
     json: bool,
 }
@@ -73,6 +73,11 @@ fn about(process: &Process) -> String {
         process
             .memory
             .map(|bytes| format!("{} MB of memory", bytes / 1_000_000)),
+    );
+    facts.extend(
+        process
+            .memory_limit
+            .map(|bytes| format!("limit {} MB", bytes / 1_000_000)),
     );
     facts.extend(
         process

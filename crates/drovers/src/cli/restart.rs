@@ -10,20 +10,23 @@ use tokio::time::{Instant, sleep};
 use super::Setting;
 use crate::api::Api;
 use crate::fault::Fault;
-use crate::{limits, out};
+use crate::{census, complete, limits, out};
 
-/// Restart the running hub, for example after an update of Drovers
+/// Restart the running hub, for example after an update of Drovers, or the server of one instance
 ///
 /// The hub ends and starts again as a new process of its program, with the same options and at the same address, whether a terminal or
 /// a service started it. The OpenCode servers of folders go on, and so do their turns; pages connect again by themselves. The command
-/// ends once the new hub is ready.
+/// ends once the new hub is ready. With an INSTANCE the hub goes on, and the OpenCode server of that folder ends and starts again.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  drovers restart")]
+#[command(after_help = "Examples:\n  drovers restart\n  drovers restart shop")]
 pub(crate) struct RestartArgs {
-    /// Restart even if sessions run on servers that cannot go on without this hub
+    /// Restart the server of this instance instead: its id, a prefix of it, or its name
+    #[arg(add = complete::instances())]
+    instance: Option<String>,
+    /// Restart even if sessions run on servers that cannot go on without this hub, or on the server of the instance
     #[arg(long)]
     end_turns: bool,
-    /// Print {"url", "pid", "version", "servers"} as JSON
+    /// Print {"url", "pid", "version", "servers"} as JSON; of an instance {"instance", "pid"}
     #[arg(long)]
     json: bool,
 }
@@ -42,6 +45,9 @@ struct Restarted {
 pub(crate) async fn run(args: RestartArgs, setting: &Setting) -> Result<(), Fault> {
     let data_dir = setting.data_dir()?;
     let api = Api::of(&data_dir)?;
+    if let Some(which) = &args.instance {
+        return server(&api, which, &args).await;
+    }
     let before = DataDir::running(&data_dir).map(|running| running.version);
     if !args.json {
         let version = before.unwrap_or_default();
@@ -71,6 +77,29 @@ pub(crate) async fn run(args: RestartArgs, setting: &Setting) -> Result<(), Faul
         "the hub at {} is ready (version {}, process {}){servers}",
         restarted.url, restarted.version, restarted.pid
     ))
+}
+
+/// Restarts the server of an instance, and waits until the next one runs.
+async fn server(api: &Api, which: &str, args: &RestartArgs) -> Result<(), Fault> {
+    let instance = census::instance(api, which).await?;
+    let (id, name) = (&instance.id, out::one_line(&instance.name));
+    let before = api.process(id, 0, 0).await?.run;
+    api.restart_server(id, args.end_turns).await?;
+    let deadline = Instant::now() + limits::RESTART;
+    while Instant::now() < deadline {
+        let process = api.process(id, 0, 0).await?;
+        if let Some(pid) = process.pid.filter(|_| process.run > before) {
+            return match args.json {
+                true => out::json(&serde_json::json!({"instance": id, "pid": pid})),
+                false => out::line(&format!("the server of {name} runs again (process {pid})")),
+            };
+        }
+        sleep(limits::LOOK_AGAIN).await;
+    }
+    Err(Fault::failed(format!(
+        "the server of {name} ended, and does not run again after {} s. `drovers ls` shows why, `drovers logs` what it printed",
+        limits::RESTART.as_secs()
+    )))
 }
 
 /// The hub of a data directory, once it is ready and another one than that of an epoch.

@@ -3,16 +3,19 @@
 mod launchd;
 mod systemd;
 
+pub(super) use systemd::UNIT;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand, ValueEnum};
 use hub::datadir::{DataDir, write_private};
-use hub::workspace::own_variables;
+use hub::workspace::{kept_servers, own_variables};
 
 use super::Setting;
 use crate::fault::Fault;
 use crate::out;
+use crate::serving::{KEPT, command_for};
 
 /// The line that marks a file as written by this command.
 const MARK: &str = "Written by `drovers service install`";
@@ -112,7 +115,7 @@ pub(crate) fn run(args: &ServiceArgs, setting: &Setting) -> Result<(), Fault> {
     };
     match args.what {
         ServiceCommand::Install { force, .. } => install(&plan, how, force, &setting.data_dir()?),
-        ServiceCommand::Remove { .. } => remove(&plan, how),
+        ServiceCommand::Remove { .. } => remove(&plan, how, &setting.data_dir()?),
         ServiceCommand::Status { .. } => status(&plan, how),
     }
 }
@@ -205,7 +208,7 @@ fn install(plan: &Plan, how: &How, force: bool, data_dir: &Path) -> Result<(), F
     out::line(plan.advice)
 }
 
-fn remove(plan: &Plan, how: &How) -> Result<(), Fault> {
+fn remove(plan: &Plan, how: &How, data_dir: &Path) -> Result<(), Fault> {
     if how.dry_run {
         return show(plan, &plan.remove, how.json, false);
     }
@@ -233,10 +236,18 @@ fn remove(plan: &Plan, how: &How) -> Result<(), Fault> {
     for command in after.into_iter().flatten() {
         execute(command)?;
     }
-    match how.json {
+    let printed = match how.json {
         true => report(plan, false),
         false => out::line("the service is removed; the data directory stays"),
+    };
+    printed?;
+    if kept_servers(&data_dir.join(KEPT)) > 0 {
+        let down = command_for("drovers down", data_dir);
+        out::note(&format!(
+            "its OpenCode servers keep running: `{down}` ends them"
+        ));
     }
+    Ok(())
 }
 
 fn status(plan: &Plan, how: &How) -> Result<(), Fault> {

@@ -27,9 +27,6 @@ use crate::places::{self, Places};
 use crate::serving::{self, Asks, Ended, Notices, Reach, Serving, Wanted, restarted_at};
 use crate::{browser, limits, out, trust};
 
-/// Folder of the data directory with what is needed to find servers again that outlived a hub.
-const KEPT: &str = "kept";
-
 /// Why no server is started in the home folder. The page shows it as well.
 const NOT_AT_HOME: &str = "Drovers was started in your home folder, so it started no OpenCode there: an agent could read and change \
     all of your files. Open a project on the page, or with `drovers FOLDER`";
@@ -61,8 +58,11 @@ pub(crate) struct UpArgs {
     /// Trust the folders: OpenCode runs the commands in their configuration (otherwise Drovers asks once per folder)
     #[arg(long)]
     trust: bool,
-    /// Let the servers of the folders go on when the hub ends, however it ends; the next hub continues with them
-    #[arg(long)]
+    /// End the servers of the folders when the hub ends, however it ends; otherwise they keep running, and the next hub takes them over
+    #[arg(long, conflicts_with = "keep_servers")]
+    end_servers: bool,
+    /// Let the servers of the folders keep running when the hub ends, even if the configuration says otherwise (the default)
+    #[arg(long, hide = true)]
     keep_servers: bool,
     #[command(flatten)]
     watch: Watch,
@@ -232,7 +232,7 @@ fn or<T>(named: Vec<T>, configured: impl FnOnce() -> Vec<T>) -> Vec<T> {
 pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<Ended, Fault> {
     let configuration = setting.configuration();
     let how = args.how.clone().completed(configuration).restarted();
-    let keeps = args.keep_servers || configuration.get("keep_servers") == Some(true);
+    let keeps = args.keeps_servers(configuration);
     let named = program(&how)?;
     let reach = how.reach()?;
     let timeouts = args.watch.timeouts(configuration)?;
@@ -264,7 +264,7 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<Ended, Fault>
         timeouts,
         journal: how.keep(),
         push_contact: how.push_contact.clone().unwrap_or_default(),
-        ..HubOptions::new(serving::launcher(named)?.with_kept(&dir.file(KEPT), keeps))
+        ..HubOptions::new(serving::launcher(named)?.with_kept(&dir.file(serving::KEPT), keeps))
     };
     let serving = Serving::start(dir, reach, options, first.notices, how.asks()).await?;
     let api = serving.api()?;
@@ -278,21 +278,30 @@ pub(crate) async fn run(args: UpArgs, setting: &Setting) -> Result<Ended, Fault>
     let hub = serving.hub().clone();
     let ended = serving.until_asked_to_end().await;
     arrange.abort();
-    if keeps && matches!(ended, Ok(Ended::Over)) {
-        say_what_goes_on(hub.kept_servers());
+    if keeps && !matches!(ended, Ok(Ended::Replaced(_))) {
+        say_what_goes_on(hub.kept_servers(), &data_dir);
     }
     ended
 }
 
+impl UpArgs {
+    /// True if the servers of this hub outlive it.
+    fn keeps_servers(&self, configuration: &Configuration) -> bool {
+        let configured = configuration.get("keep_servers") != Some(false);
+        !self.end_servers && (self.keep_servers || configured)
+    }
+}
+
 /// Says how many servers outlive the hub, and how they are ended.
-fn say_what_goes_on(servers: usize) {
-    let (count, it) = match servers {
+fn say_what_goes_on(servers: usize, data_dir: &Path) {
+    let (count, them) = match servers {
         0 => return,
-        1 => ("1 OpenCode server goes".to_owned(), "it"),
-        more => (format!("{more} OpenCode servers go"), "them"),
+        1 => ("1 OpenCode server keeps".to_owned(), "it"),
+        more => (format!("{more} OpenCode servers keep"), "them"),
     };
     out::note(&format!(
-        "{count} on without the hub. `drovers --keep-servers` continues with {it}; to end {it}, start and end `drovers` without that option"
+        "{count} running: the next `drovers up` takes {them} over, and `{}` ends {them}",
+        serving::command_for("drovers down", data_dir)
     ));
 }
 
@@ -335,9 +344,9 @@ async fn hand_over(
     args: &UpArgs,
     how: &StartOptions,
 ) -> Result<(), Fault> {
-    if args.how.is_for_a_new_hub() || args.keep_servers || args.watch != Watch::default() {
+    if args.how.is_for_a_new_hub() || args.end_servers || args.watch != Watch::default() {
         out::note(&format!(
-            "a hub is already running at {}: --listen, --tls-…, --behind-proxy, --name, --opencode, --push-contact, --journal-…, --no-auth, --keep-servers, --stale-after and --dead-after have no effect. \
+            "a hub is already running at {}: --listen, --tls-…, --behind-proxy, --name, --opencode, --push-contact, --journal-…, --no-auth, --end-servers, --stale-after and --dead-after have no effect. \
              Stop it first if they should",
             api.url()
         ));

@@ -43,7 +43,7 @@ impl Watch {
 
 /// A time as people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Time(Duration);
+pub(crate) struct Time(pub(super) Duration);
 
 impl FromStr for Time {
     type Err = &'static str;

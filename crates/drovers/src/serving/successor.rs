@@ -61,7 +61,7 @@ impl Successor {
         command.env(RESTARTED, format!("{host}:{port}"));
         let error = command.exec();
         Err(Fault::cannot_start(format!(
-            "{} cannot be run: {error}. Install Drovers again, then start it with `drovers`: servers in folders wait for it for a minute",
+            "{} cannot be run: {error}. Install Drovers again, then start it with `drovers`, which takes the servers in folders over",
             program.display()
         )))
     }

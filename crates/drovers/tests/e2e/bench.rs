@@ -31,7 +31,26 @@ pub(crate) const AWAY: [&str; 4] = [
 /// A model, a home for servers, and room for data.
 pub(crate) struct Bench {
     pub(crate) model: Model,
+    /// Before the folder that it is in.
+    _ending: Ending,
     pub(crate) dir: TempDir,
+}
+
+/// Ends what a test that failed may have left: a server that outlives its hub.
+struct Ending(PathBuf);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let left = std::fs::read_dir(self.0.join("kept"));
+        if left.is_ok_and(|mut entries| entries.next().is_some()) {
+            let down = std::process::Command::new(env!("CARGO_BIN_EXE_drovers"))
+                .args(["down", "--end-turns", "--data-dir"])
+                .arg(&self.0)
+                .stdin(Stdio::null())
+                .output();
+            drop(down);
+        }
+    }
 }
 
 impl Bench {
@@ -40,9 +59,11 @@ impl Bench {
             rate: 30.0,
             ..ModelOptions::default()
         };
+        let dir = TempDir::new()?;
         Ok(Self {
             model: Model::start(options).await?,
-            dir: TempDir::new()?,
+            _ending: Ending(dir.path().join("data")),
+            dir,
         })
     }
 
@@ -141,7 +162,9 @@ impl Drovers {
 
     /// Runs a command, and waits for the line that says where it listens.
     pub(crate) async fn of(mut command: Command) -> Result<Self> {
+        // No server outlives a test; `--keep-servers` precedes this.
         let mut process = command
+            .env("DROVERS_KEEP_SERVERS", "false")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -184,12 +184,14 @@ async fn a_folder_gets_a_name_a_colour_and_an_environment() -> Result<()> {
     let refused = "document.querySelector('#launch .problem').innerText.includes('sets for its servers itself')";
     page.wait_for(refused, PATIENCE).await?;
     page.fill("#launch [name=variable]", "API_KEY").await?;
+    page.fill("#launch [name=memory]", "900").await?;
     page.click("#launch button[type=submit]").await?;
     let shown = "document.querySelector('[data-k=tabs] a[data-colour=teal] .name')?.textContent === 'Shop' \
         && !document.querySelector('#launch')";
     page.wait_for(shown, PATIENCE).await?;
     let instances = scene.drovers.get("/api/instances").await?;
     assert_eq!(instances[0]["launch"]["env"][0], "API_KEY");
+    assert_eq!(instances[0]["launch"]["memory_limit"], 900_000_000);
     assert!(!instances.to_string().contains("sesame"), "{instances}");
     scene.page.assert_clean_but(&["status of 422"]).await
 }

@@ -47,6 +47,7 @@ mod queueing;
 mod reach;
 mod reading;
 mod reading_back;
+mod replaced;
 mod review;
 mod roles;
 mod rows;

@@ -154,7 +154,7 @@ async fn a_removed_instance_loses_its_tab_and_its_server() -> Result<()> {
 }
 
 /// A hub whose servers outlive it, with a folder whose server is connected; and the instance.
-async fn keeping(bench: &Bench) -> Result<(Drovers, String)> {
+pub(crate) async fn keeping(bench: &Bench) -> Result<(Drovers, String)> {
     let mut command = bench.drovers_in("proj", &bench.path("log")).await?;
     command.arg("--keep-servers");
     let drovers = Drovers::of(command).await?;
@@ -165,7 +165,7 @@ async fn keeping(bench: &Bench) -> Result<(Drovers, String)> {
 }
 
 /// The servers that run.
-fn servers(bench: &Bench) -> Vec<Process> {
+pub(crate) fn servers(bench: &Bench) -> Vec<Process> {
     let mut all = census::of_home(&bench.path("home"));
     all.retain(Process::is_server);
     all
@@ -226,7 +226,7 @@ async fn turns_go_on_while_the_hub_is_killed_and_replaced() -> Result<()> {
     assert_eq!(drovers.ended().await?, Some(0));
     assert_eq!(ids(&servers(&bench)), before, "it goes on");
 
-    // A hub without the option ends what it found.
+    // A hub that ends its servers ends what it found.
     let mut last = Drovers::of(bench.drovers_in("proj", &bench.path("log")).await?).await?;
     last.instance(|instance| instance["status"] == "connected")
         .await?;

@@ -1,4 +1,4 @@
-//! How a hub ends, and what it leaves behind: nothing.
+//! How a hub ends, and what it leaves behind: nothing, where its servers end with it.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -56,39 +56,6 @@ async fn a_hub_that_dies_leaves_no_server_behind() {
         assert_eq!(hub.ended().await, None, "{signal}");
         until(async || (!runs(server)).then_some(())).await;
     }
-}
-
-#[tokio::test]
-async fn servers_that_are_kept_outlive_every_end_of_the_hub_and_no_other() {
-    let home = Home::new();
-    let folder = home.folder("project");
-    let opencode = stand_in(&home.path("opencode"));
-    let hub = async |keeps: bool| {
-        let mut args = vec!["--opencode", opencode.to_str().unwrap()];
-        args.extend(keeps.then_some("--keep-servers"));
-        args.push(folder.to_str().unwrap());
-        let hub = home.start(&args).await;
-        // The hub has the server once it tries to connect to it.
-        hub.until(|all| all.first().is_some_and(|one| one["reason"].is_string()))
-            .await;
-        let server = fs::read_to_string(folder.join("pid")).unwrap();
-        (hub, server.trim().parse::<i32>().unwrap())
-    };
-    let (mut first, server) = hub(true).await;
-    for signal in [Signal::SIGKILL, Signal::SIGTERM] {
-        first.signal(signal);
-        first.ended().await;
-        let (next, same) = hub(true).await;
-        assert!(runs(server) && same == server, "{signal}");
-        first = next;
-    }
-    first.signal(Signal::SIGINT);
-    assert_eq!(first.ended().await, Some(0));
-    let (mut last, same) = hub(false).await;
-    assert!(runs(server) && same == server);
-    last.signal(Signal::SIGTERM);
-    assert_eq!(last.ended().await, Some(0));
-    until(async || (!runs(server)).then_some(())).await;
 }
 
 #[tokio::test]

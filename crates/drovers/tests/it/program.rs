@@ -56,7 +56,12 @@ impl Home {
 
     /// The program with these arguments.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drovers"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_drovers")), args)
+    }
+
+    /// A program with these arguments, in the same home.
+    pub(crate) fn command_of(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .env_clear()
@@ -64,9 +69,19 @@ impl Home {
             .env("PATH", "/usr/bin:/bin")
             .env("TMPDIR", self.root.path())
             .env("DROVERS_DATA_DIR", self.data_dir())
+            // No server outlives a test; `--keep-servers` precedes this.
+            .env("DROVERS_KEEP_SERVERS", "false")
             .current_dir(self.root.path())
             .stdin(Stdio::null())
             .kill_on_drop(true);
+        command
+    }
+
+    /// A hub on a free port, not yet started, whose servers outlive it.
+    pub(crate) fn keeping(&self, args: &[&str]) -> Command {
+        let listen = ["up", "--no-open", "--trust", "--listen", "127.0.0.1:0"];
+        let mut command = self.command(&[&listen[..], args].concat());
+        command.env_remove("DROVERS_KEEP_SERVERS");
         command
     }
 
@@ -87,6 +102,27 @@ impl Home {
             ),
         )
         .await
+    }
+}
+
+impl Drop for Home {
+    /// Ends what a test that failed may have left: a server that outlives its hub, and a hub that was started again.
+    fn drop(&mut self) {
+        let left = std::fs::read_dir(self.data_dir().join("kept"));
+        if !left.is_ok_and(|mut entries| entries.next().is_some()) {
+            return;
+        }
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_drovers"))
+            .args(["down", "--end-turns", "--data-dir"])
+            .arg(self.data_dir())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        // A failure here would hide the one of the test.
+        assert!(
+            ended.status.success() || std::thread::panicking(),
+            "{ended:?}"
+        );
     }
 }
 

@@ -23,7 +23,7 @@ const FILE: &str = "format.json";
 const DOCUMENTS: [(&str, u64); 4] = [
     ("access.json", 3),
     ("tls.json", 1),
-    ("instances.json", 1),
+    ("instances.json", 2),
     ("trusted.json", 1),
 ];
 

@@ -105,6 +105,8 @@ struct LaunchJson {
     args: Vec<String>,
     /// The OpenCode program; absent for the hub's.
     opencode: Option<String>,
+    /// Bytes of memory beyond which the server is restarted when it is idle; absent for no limit.
+    memory_limit: Option<u64>,
 }
 
 impl From<LaunchOptions> for LaunchJson {
@@ -114,6 +116,7 @@ impl From<LaunchOptions> for LaunchJson {
             env: options.env.into_keys().collect(),
             args: options.args,
             opencode: program.map(|path| path.to_string_lossy().into_owned()),
+            memory_limit: options.memory,
         }
     }
 }
@@ -356,6 +359,10 @@ pub(super) struct Change {
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     opencode: Option<Option<PathBuf>>,
+    /// Bytes of memory beyond which its server is restarted when it is idle, at once in effect; `null` for no limit.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<u64>)]
+    memory_limit: Option<Option<u64>>,
 }
 
 /// A field that is given, even if it is `null`.
@@ -383,6 +390,7 @@ impl Change {
                 .collect(),
             args: self.args,
             opencode: self.opencode,
+            memory: self.memory_limit,
         })
     }
 }
@@ -441,7 +449,7 @@ pub(super) async fn older_sessions(
     one(&app, &id).map(Json)
 }
 
-fn one(app: &App, id: &InstanceId) -> Result<InstanceJson, Problem> {
+pub(super) fn one(app: &App, id: &InstanceId) -> Result<InstanceJson, Problem> {
     let found = app.hub().engine().read(|state| {
         state
             .instances

@@ -107,6 +107,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("PATCH", "/api/instances/{id}", Admin),
     ("DELETE", "/api/instances/{id}", Admin),
     ("POST", "/api/instances/{id}/reconnect", Drive),
+    ("POST", "/api/instances/{id}/restart", Drive),
     // Sessions.
     ("GET", "/api/instances/{id}/sessions", Watch),
     ("POST", "/api/instances/{id}/sessions", Drive),

@@ -229,6 +229,24 @@ impl Problem {
         .next("Wait until they are idle, or use `drovers restart --end-turns`")
     }
 
+    /// Sessions run on a server that is to be restarted.
+    pub(super) fn turns_would_be_interrupted(sessions: usize) -> Self {
+        let detail = match sessions {
+            1 => "1 session works there, and its turn would be interrupted".to_owned(),
+            many => format!("{many} sessions work there, and their turns would be interrupted"),
+        };
+        let title = "Not restarted";
+        Self::new(StatusCode::CONFLICT, "turns-would-end", title, detail)
+            .next("Wait until they are idle, or restart it with `end_turns`")
+    }
+
+    /// The hub did not start a server.
+    pub(super) fn not_our_server() -> Self {
+        let detail = "Drovers did not start this server";
+        Self::new(StatusCode::CONFLICT, "elsewhere", "Not restarted", detail)
+            .next("Restart it where it was started")
+    }
+
     /// A path depends on the folder that the hub was started in.
     pub(super) fn relative_folder() -> Self {
         let detail = "A path must begin with / or ~";

@@ -2,16 +2,18 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::Html;
 use model::ids::InstanceId;
 use page::speak;
 use serde::{Deserialize, Serialize};
 
 use super::app::App;
+use super::instances::{InstanceJson, one, rfc3339};
 use super::problem::Problem;
 use super::spoken::Spoken;
 use crate::command::CommandError;
-use crate::instances::ServerProcess;
+use crate::instances::{ServerProcess, ServerRestartError, WantedRestart};
 use crate::workspace::{ProcessUsage, usage};
 
 /// The process of a server, with lines of its output.
@@ -35,6 +37,10 @@ pub(super) struct ProcessJson {
     ends: u64,
     /// How it ended; absent while it runs.
     end: Option<String>,
+    /// Bytes of memory beyond which it is restarted when it is idle; absent for no limit.
+    memory_limit: Option<u64>,
+    /// The last restart that a person or the limit of memory caused.
+    restarted: Option<RestartedJson>,
     /// True if it ended 5 times within 10 minutes: `POST …/reconnect` starts it.
     paused: bool,
     /// Number of the process since the hub started. Lines are numbered in each.
@@ -43,6 +49,64 @@ pub(super) struct ProcessJson {
     first: u64,
     /// The lines.
     lines: Vec<String>,
+}
+
+/// A restart that was wanted.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct RestartedJson {
+    /// Its time (RFC 3339).
+    at: String,
+    /// `asked`: a person asked; or `memory`: it used more than its limit.
+    reason: &'static str,
+    /// Bytes of memory that it used, with the reason `memory`.
+    used: Option<u64>,
+    /// The limit of that time.
+    limit: Option<u64>,
+}
+
+impl RestartedJson {
+    fn of(wanted: WantedRestart) -> Self {
+        Self {
+            at: rfc3339(wanted.at),
+            reason: match wanted.memory {
+                Some(_) => "memory",
+                None => "asked",
+            },
+            used: wanted.memory.map(|memory| memory.used),
+            limit: wanted.memory.map(|memory| memory.limit),
+        }
+    }
+}
+
+/// How a server is restarted.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RestartServer {
+    /// True to restart although sessions run there: their turns are interrupted.
+    end_turns: bool,
+}
+
+/// Restarts the server of a folder. Its sessions stay; turns that run are interrupted, and can be continued.
+#[utoipa::path(
+    post, path = "/api/instances/{id}/restart", tag = "instances", params(("id" = String, Path)), request_body = RestartServer,
+    responses(
+        (status = 202, body = InstanceJson), (status = 404, body = Problem),
+        (status = 409, description = "Sessions run there, or Drovers did not start the server", body = Problem)
+    )
+)]
+pub(super) async fn restart(
+    State(app): State<App>,
+    Path(id): Path<InstanceId>,
+    Json(how): Json<RestartServer>,
+) -> Result<(StatusCode, Json<InstanceJson>), Problem> {
+    let restarted = app.hub().restart_server(&id, how.end_turns).await;
+    restarted.map_err(|error| match error {
+        ServerRestartError::Unknown => CommandError::UnknownInstance(id.clone()).into(),
+        ServerRestartError::Working(sessions) => Problem::turns_would_be_interrupted(sessions),
+        ServerRestartError::Elsewhere => Problem::not_our_server(),
+        ServerRestartError::Ended => Problem::internal(error),
+    })?;
+    Ok((StatusCode::ACCEPTED, Json(one(&app, &id)?)))
 }
 
 /// The lines that are asked for.
@@ -117,6 +181,8 @@ pub(super) async fn read(
         ends: process.ends,
         end: process.end,
         paused: process.paused,
+        memory_limit: process.memory_limit,
+        restarted: process.wanted.map(RestartedJson::of),
         run: process.run,
         first: process.printed.first,
         lines: process.printed.lines,
@@ -136,7 +202,8 @@ pub(super) async fn dialog(
         name,
         version,
     } = look(&app, &id, &from).await?;
-    let seconds = app.hub().engine().now().0 / 1000;
+    let now = app.hub().engine().now();
+    let seconds = now.0 / 1000;
     let view = process.as_ref().map(|process| page::Process {
         pid: process.pid,
         version: version.as_deref(),
@@ -147,6 +214,11 @@ pub(super) async fn dialog(
         ends: process.ends,
         end: process.end.as_deref(),
         paused: process.paused,
+        memory_limit: process.memory_limit,
+        restarted: process.wanted.map(|wanted| page::Restarted {
+            ago: now.since(wanted.at),
+            memory: wanted.memory.map(|memory| (memory.used, memory.limit)),
+        }),
         next: (
             process.run,
             process.printed.first + process.printed.lines.len() as u64,

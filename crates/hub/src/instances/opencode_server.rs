@@ -34,7 +34,7 @@ use crate::workspace::{LaunchOptions, Launcher, Running, StartError, USERNAME};
 use super::linked::{LinkedRest, sampled};
 use super::opencode2_server::LinkedService;
 use care::Care;
-pub use care::ServerProcess;
+pub use care::{ServerProcess, WantedRestart};
 
 impl From<ClientError> for UpstreamError {
     fn from(error: ClientError) -> Self {

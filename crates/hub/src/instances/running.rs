@@ -25,7 +25,7 @@ use crate::registry::{
     self, AddError, ChangeError, InstanceChange, Login, Origin, RegistryError, Server, ServerUrl,
 };
 use crate::tasks::to_the_end;
-use crate::workspace::{Folder, LaunchOptions, ServiceFile, Untrusted, folders};
+use crate::workspace::{Folder, LaunchOptions, Launcher, ServiceFile, Untrusted, folders};
 
 /// A new instance.
 #[derive(Clone, Debug)]
@@ -191,14 +191,14 @@ impl Instances {
     }
 
     /// Lets every server wait for the next hub once this one ends.
-    fn stay_all(&self) {
+    pub(super) fn stay_all(&self) {
         for running in self.read().values() {
             running.source.stay();
         }
     }
 
     /// Instances whose server ends when the hub is replaced.
-    fn ending_when_replaced(&self) -> Vec<InstanceId> {
+    pub(super) fn ending_when_replaced(&self) -> Vec<InstanceId> {
         let running = self.read();
         let ending = running
             .iter()
@@ -216,6 +216,19 @@ impl Instances {
 
     pub(super) fn source(&self, id: &InstanceId) -> Option<Arc<ServerSource>> {
         Some(self.read().get(id)?.source.clone())
+    }
+
+    /// The sources of all servers.
+    pub(super) fn sources(&self) -> Vec<(InstanceId, Arc<ServerSource>)> {
+        let running = self.read();
+        let all = running.iter();
+        all.map(|(id, one)| (id.clone(), one.source.clone()))
+            .collect()
+    }
+
+    /// What starts servers.
+    pub(super) fn launcher(&self) -> &Launcher {
+        &self.options.launcher
     }
 
     pub(super) fn asks(&self, id: &InstanceId) -> Option<mpsc::Sender<SupervisorCommand>> {
@@ -555,26 +568,6 @@ impl Hub {
     /// The HTTP client of all servers.
     pub(crate) fn http(&self) -> &Http {
         self.0.instances.http()
-    }
-
-    /// Number of the servers that go on once this hub has ended: a file of each is left.
-    pub fn kept_servers(&self) -> usize {
-        self.0.instances.options.launcher.kept_servers()
-    }
-
-    /// Lets the servers wait for the next hub, which replaces this one once it has shut down.
-    pub fn leave_servers_to_the_next(&self) {
-        self.0.instances.stay_all();
-    }
-
-    /// Number of sessions that run on servers which end with this hub even if it is replaced.
-    pub fn working_where_servers_end(&self) -> usize {
-        let ending = self.0.instances.ending_when_replaced();
-        self.engine().read(|state| {
-            let instances = ending.iter().filter_map(|id| state.instances.get(id));
-            let sessions = instances.flat_map(|instance| instance.sessions.values());
-            sessions.filter(|session| session.run.is_running()).count()
-        })
     }
 
     /// Process ids of the servers that this hub runs.

@@ -37,6 +37,11 @@ impl Hub {
             async move { all.keep_index(&search).await }
         });
         let hub = self.clone();
+        self.keep("watching the memory of servers", ending, move || {
+            let hub = hub.clone();
+            async move { hub.keep_memory().await }
+        });
+        let hub = self.clone();
         self.keep(
             "looking for sessions that change the same",
             ending,

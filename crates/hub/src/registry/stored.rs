@@ -7,7 +7,7 @@
 //!                 "journal": false},
 //!                {"id": "iabcdefgj", "name": "OpenCode 2", "service": "/home/me/.local/state/opencode/service.json"},
 //!                {"id": "iabcdefgk", "name": "shop", "folder": "/home/me/shop", "colour": "teal", "order": 1,
-//!                 "env": {"API_KEY": "k"}, "args": ["--print-logs"], "opencode": "/opt/opencode"}],
+//!                 "env": {"API_KEY": "k"}, "args": ["--print-logs"], "opencode": "/opt/opencode", "memory": 2147483648}],
 //!  "recent_folders": ["/home/me/proj"],
 //!  "purging": ["iabcdefgj"]}
 //! ```
@@ -68,6 +68,8 @@ struct Entry {
     args: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     opencode: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory: Option<u64>,
 }
 
 fn yes() -> bool {
@@ -159,6 +161,7 @@ fn instance(value: Value) -> Option<Instance> {
         env,
         args,
         opencode,
+        memory,
     } = serde_json::from_value(value).ok()?;
     let origin = match (folder, url, username, password) {
         (None, None, None, None) => Origin::Service(service?),
@@ -194,6 +197,7 @@ fn instance(value: Value) -> Option<Instance> {
                 .collect(),
             args,
             opencode,
+            memory,
         },
     })
 }
@@ -246,6 +250,7 @@ fn entry(instance: &Instance) -> Entry {
             .collect(),
         args: instance.launch.args.clone(),
         opencode: instance.launch.opencode.clone(),
+        memory: instance.launch.memory,
     };
     match &instance.origin {
         Origin::Folder(folder) => Entry {

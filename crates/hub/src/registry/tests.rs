@@ -265,6 +265,7 @@ fn whole_change() -> InstanceChange {
         order: Some(Some(2)),
         env: BTreeMap::from([("KEY".to_owned(), Some(Secret::new("hush")))]),
         args: Some(vec!["--print-logs".to_owned()]),
+        memory: Some(Some(2 << 30)),
         ..InstanceChange::default()
     }
 }
@@ -283,6 +284,8 @@ fn what_a_person_sets_for_a_folder_is_there_after_a_restart() {
     assert_eq!((changed.name.as_str(), changed.order), ("Shop", Some(2)));
     assert!(version().contains("\"version\": 2"));
     assert_eq!(load(&data).instances(), registry.instances());
+    // The next hub starts on it.
+    assert_eq!(crate::datadir::format::check(data.path()), Ok(()));
     assert!(!format!("{:?}", registry.instances()).contains("hush"));
 
     let taken_back = InstanceChange {
@@ -291,6 +294,7 @@ fn what_a_person_sets_for_a_folder_is_there_after_a_restart() {
         order: Some(None),
         env: BTreeMap::from([("KEY".to_owned(), None)]),
         args: Some(Vec::new()),
+        memory: Some(None),
         ..InstanceChange::default()
     };
     let plain = registry.change(&id, &taken_back).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What a person wants different for the server of one folder: its environment, its arguments, and the OpenCode program.
+//! What a person wants different for the server of one folder: its environment, its arguments, its memory, and the OpenCode program.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,6 +36,8 @@ pub struct LaunchOptions {
     pub args: Vec<String>,
     /// The OpenCode program, instead of the hub's.
     pub opencode: Option<PathBuf>,
+    /// Bytes of memory beyond which the server is restarted when it is idle.
+    pub memory: Option<u64>,
 }
 
 /// The reason why launch options are refused.
@@ -78,6 +80,13 @@ pub enum LaunchError {
         limits::ARG_BYTES
     )]
     Arg,
+    /// The limit of memory is too small or too large.
+    #[error(
+        "a limit of memory is at least {} MiB and at most {} TiB. Servers use some 300 MB",
+        limits::MEMORY_LEAST >> 20,
+        limits::MEMORY_MOST >> 40
+    )]
+    Memory,
     /// There are too many.
     #[error(
         "a folder has at most {} variables and {} arguments. Leave some out",
@@ -90,7 +99,7 @@ pub enum LaunchError {
     Binary(#[from] BinaryError),
     /// Somebody else starts the server.
     #[error(
-        "Drovers does not start this server, so it has no environment, arguments or program to set. Set them where it is started"
+        "Drovers does not start this server, so it has no environment, arguments, program or limit of memory to set. Set them where it is started"
     )]
     Elsewhere,
 }
@@ -113,6 +122,10 @@ impl LaunchOptions {
         }
         for arg in &self.args {
             check_argument(arg)?;
+        }
+        let range = limits::MEMORY_LEAST..=limits::MEMORY_MOST;
+        if self.memory.is_some_and(|bytes| !range.contains(&bytes)) {
+            return Err(LaunchError::Memory);
         }
         if let Some(program) = &self.opencode {
             binary::find(Some(program))?;
@@ -215,6 +228,13 @@ mod tests {
             ..LaunchOptions::default()
         };
         assert!(matches!(missing.check(), Err(LaunchError::Binary(_))));
+        let limited = |memory| LaunchOptions {
+            memory: Some(memory),
+            ..LaunchOptions::default()
+        };
+        assert_eq!(limited(0).check(), Err(LaunchError::Memory));
+        assert_eq!(limited(u64::MAX).check(), Err(LaunchError::Memory));
+        assert_eq!(limited(2 << 30).check(), Ok(()));
         assert_eq!(with_env("ANTHROPIC_API_KEY", "k").check(), Ok(()));
         assert_eq!(with_arg("--print-logs").check(), Ok(()));
     }

@@ -19,7 +19,8 @@ pub(super) const LEFTOVER_GRACE: Duration = Duration::from_secs(1);
 /// Time that the guard waits for killed processes, which may hang in the kernel. After it the guard ends.
 pub(super) const KILL_WAIT: Duration = Duration::from_secs(2);
 
-/// Interval at which the guard looks for children of killed processes, which only then become its own.
+/// Interval at which the guard looks for children of killed processes, which only then become its own, and at which the end of a guard is
+/// looked for.
 pub(super) const KILL_ROUND: Duration = Duration::from_millis(50);
 
 /// Time for a guard to end: the sum of its own waits, and a second. After it the guard is killed with its group.
@@ -101,6 +102,12 @@ pub(super) const ENV_BYTES: usize = 8 * 1024;
 
 /// Arguments that a person sets for the server of a folder. More are refused.
 pub(super) const ARGS: usize = 32;
+
+/// Bytes of the least memory that a server may be limited to. A smaller limit is refused.
+pub(super) const MEMORY_LEAST: u64 = 1 << 20;
+
+/// Bytes of the most memory that a server may be limited to. A larger limit is refused.
+pub(super) const MEMORY_MOST: u64 = 1 << 44;
 
 /// Bytes of such an argument. A longer one is refused.
 pub(super) const ARG_BYTES: usize = 4 * 1024;

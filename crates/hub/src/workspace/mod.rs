@@ -25,7 +25,8 @@ pub use folders::{Folder, FolderError};
 pub use launch::{LaunchError, LaunchOptions};
 pub use output::Printed;
 pub use server::{
-    Exit, GuardCommand, Launcher, Restarts, Running, StartError, USERNAME, own_variables,
+    Exit, GuardCommand, KeptEnd, Launcher, Restarts, Running, StartError, USERNAME, end_kept,
+    kept_servers, own_variables,
 };
 pub use service::{ServiceError, ServiceFile};
 pub use trust::{Trust, Untrusted};

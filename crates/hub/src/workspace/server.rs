@@ -24,6 +24,7 @@ use super::{
 use crate::secret::Secret;
 
 pub use care::Restarts;
+pub use kept::{KeptEnd, end_kept, kept_servers};
 pub use running::{Exit, Running};
 
 use kept::Place;
@@ -211,9 +212,9 @@ impl Launcher {
         self.keeps
     }
 
-    /// Number of servers of which a file says that they outlive the hub. Blocks on the disk.
+    /// Number of servers that run and that the next hub can adopt. Blocks on the disk.
     pub fn kept_servers(&self) -> usize {
-        self.kept.as_deref().map_or(0, kept::count)
+        self.kept.as_deref().map_or(0, kept_servers)
     }
 
     /// The server `key` of an earlier hub if it still runs, else a new one in `folder`; waits until it listens.

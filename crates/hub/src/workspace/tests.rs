@@ -457,6 +457,32 @@ async fn a_kept_server_outlives_the_hub_and_is_the_same_for_the_next() {
 }
 
 #[tokio::test]
+async fn a_hub_that_is_killed_right_after_its_greeting_ends_nothing() {
+    use std::io::Write;
+    let stage = Stage::new(&format!("echo $$ > pid; {LISTEN}; exec sleep 1000"));
+    let first = keeping(&stage).adopt_or_start(&stage.folder(), "i1").await;
+    let first = first.unwrap();
+    let pid = first.pid();
+    drop(first);
+    let kept = stage.dir.path().join("kept");
+    let stored: serde_json::Value =
+        serde_json::from_slice(&fs::read(kept.join("i1.json")).unwrap()).unwrap();
+    let mut killed = std::os::unix::net::UnixStream::connect(kept.join("i1.sock")).unwrap();
+    let secret = stored["secret"].as_str().unwrap();
+    write!(killed, "{secret}\noutlives\n").unwrap();
+    drop(killed);
+    let next = keeping(&stage).adopt_or_start(&stage.folder(), "i1").await;
+    let next = next.unwrap();
+    assert!(runs(pid) && next.pid() == pid);
+    drop(next);
+    // The command that ends all servers of a folder.
+    let ended = super::end_kept(&kept).await;
+    assert_eq!((ended.ended, ended.left), (1, 0));
+    ends("the server", pid);
+    assert_eq!(fs::read_dir(kept).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_kept_ends_with_its_hub_unless_it_stays_for_the_next() {
     let stage = Stage::new(&format!(
         "echo $$ > pid; {FAMILY} {LISTEN}; exec sleep 1000"

@@ -526,6 +526,7 @@ async fn every_route_is_described() {
         "post /api/instances/{id}/permissions/{pid}",
         "post /api/instances/{id}/questions/{qid}",
         "post /api/instances/{id}/reconnect",
+        "post /api/instances/{id}/restart",
         "post /api/instances/{id}/review/comments",
         "post /api/instances/{id}/review/git",
         "post /api/instances/{id}/review/send",

@@ -80,6 +80,91 @@ async fn a_server_that_ends_by_itself_starts_again_five_times_and_then_when_a_pe
     lab.reached(&instance, "connected").await;
 }
 
+/// The process, once it is so. The state of the hub does not change by what is looked for.
+async fn once(lab: &Lab, instance: &str, so: impl Fn(&Value) -> bool) -> Value {
+    let looked = timeout(Duration::from_secs(60), async {
+        loop {
+            let process = lab.get(&format!("{instance}/process")).await.good();
+            if so(&process) {
+                return process;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    looked.await.expect("it becomes so")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_restarts_a_server_and_is_asked_where_sessions_work() {
+    let (lab, instance, _home) = lab().await;
+    run(&lab, &instance, 1).await;
+    lab.reached(&instance, "connected").await;
+    let restart = format!("{instance}/restart");
+    let answer = lab.post(&restart, json!({})).await;
+    assert_eq!(answer.status, 202);
+    let process = run(&lab, &instance, 2).await;
+    assert_eq!(process["restarted"]["reason"], "asked", "{process}");
+    assert!(process["restarted"]["at"].is_string() && process["ends"] == 0);
+    lab.reached(&instance, "connected").await;
+
+    let sessions = format!("{instance}/sessions");
+    let made = lab.post(&sessions, json!({})).await.good();
+    let session = format!("{sessions}/{}", made["id"].as_str().unwrap());
+    let prompt = json!({"text": "echo 100000 rate=20"});
+    lab.post(&format!("{session}/prompt"), prompt).await.good();
+    lab.eventually("it works", async || {
+        let status = lab.get(&session).await.good()["status"].clone();
+        (status["type"] == "busy").then_some(())
+    })
+    .await;
+    let refused = lab.post(&restart, json!({})).await;
+    let problem = refused.problem(409, "turns-would-end");
+    assert!(problem.to_string().contains("1 session works there"));
+    assert_eq!(
+        run(&lab, &instance, 2).await["pid"],
+        once(&lab, &instance, |_| true).await["pid"]
+    );
+    lab.post(&restart, json!({"end_turns": true})).await.good();
+    run(&lab, &instance, 3).await;
+
+    let fake = FakeServer::start(FakeOptions::default()).await.unwrap();
+    let elsewhere = lab.add(&fake.url).await;
+    lab.post(&format!("{elsewhere}/restart"), json!({}))
+        .await
+        .problem(409, "elsewhere");
+    lab.post("/api/instances/none/restart", json!({}))
+        .await
+        .problem(404, "unknown-instance");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_over_its_limit_of_memory_is_restarted_once_it_is_idle() {
+    let (lab, instance, _home) = lab().await;
+    run(&lab, &instance, 1).await;
+    lab.reached(&instance, "connected").await;
+    let patch =
+        async |change: Value| send(lab.request(Method::PATCH, &instance).json(&change)).await;
+    patch(json!({"memory_limit": 0}))
+        .await
+        .problem(422, "bad-launch");
+    // Less than any process uses.
+    let limit = 1_u64 << 20;
+    let changed = patch(json!({"memory_limit": limit})).await.good();
+    assert_eq!(changed["launch"]["memory_limit"], limit);
+    let before = once(&lab, &instance, |_| true).await;
+    assert_eq!(before["memory_limit"], limit);
+    let over = before["memory"].as_u64().unwrap() > limit;
+    assert!(over && before["restarted"].is_null(), "{before}");
+    let process = once(&lab, &instance, |process| process["run"] == 2).await;
+    let restarted = &process["restarted"];
+    assert_eq!(restarted["reason"], "memory", "{process}");
+    assert_eq!(restarted["limit"], limit);
+    assert!(restarted["used"].as_u64().unwrap() > limit);
+    lab.reached(&instance, "connected").await;
+    let changed = patch(json!({"memory_limit": null})).await.good();
+    assert!(changed["launch"]["memory_limit"].is_null());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_ended_is_no_more_named_as_running_while_its_connection_stands() {
     let (lab, instance, _home) = lab().await;
@@ -153,7 +238,9 @@ async fn a_folder_has_its_own_environment_arguments_and_program() {
         "args": ["--print-logs"], "opencode": program,
     });
     let changed = patch(change).await.good();
-    let launch = json!({"env": ["API_KEY"], "args": ["--print-logs"], "opencode": program});
+    let launch = json!({
+        "env": ["API_KEY"], "args": ["--print-logs"], "opencode": program, "memory_limit": null,
+    });
     assert_eq!(changed["launch"], launch);
     assert_eq!(
         (&changed["name"], &changed["colour"], &changed["order"]),

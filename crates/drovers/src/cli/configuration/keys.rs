@@ -95,13 +95,7 @@ pub(crate) const KEYS: [Key; 17] = [
     key("name", "name", NONE, Kind::Text, all::<HostName>),
     key("opencode", "opencode", "opencode", Kind::Text, program),
     key("open", "no-open", "true", Kind::Switch, switch),
-    key(
-        "keep_servers",
-        "keep-servers",
-        "false",
-        Kind::Switch,
-        switch,
-    ),
+    key("keep_servers", "end-servers", "true", Kind::Switch, switch),
     key("journal", "no-journal", "true", Kind::Switch, switch),
     key(
         "journal_size",
@@ -144,7 +138,7 @@ pub(crate) const KEYS: [Key; 17] = [
 
 /// Flags of `drovers up` that are no options, each with the reason.
 #[cfg(test)]
-pub(super) const FLAGS_ONLY: [(&str, &str); 6] = [
+pub(super) const FLAGS_ONLY: [(&str, &str); 7] = [
     (
         "attach",
         "a server is added once, and stays until it is removed",
@@ -160,6 +154,10 @@ pub(super) const FLAGS_ONLY: [(&str, &str); 6] = [
     (
         "no-auth",
         "for tests: a file must not open the hub to everybody",
+    ),
+    (
+        "keep-servers",
+        "the default; it precedes `keep_servers = false`",
     ),
     ("config", "names the file"),
     ("help", "no option"),

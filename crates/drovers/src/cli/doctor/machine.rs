@@ -16,7 +16,7 @@ use crate::{browser, limits};
 ///
 /// # Errors
 /// It cannot be run, fails, or does not end within [`limits::PROGRAM_VERSION`].
-pub(super) async fn output(program: &Path, args: &[&str]) -> Result<String, String> {
+pub(in crate::cli) async fn output(program: &Path, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     for name in own_variables() {
         command.env_remove(name);

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use hub::access::{DEFAULT_PORT, Listen};
 use hub::datadir::{DataDir, Runtime};
+use hub::workspace::kept_servers;
 
 use super::Finding;
 use crate::api::Api;
 use crate::limits;
+use crate::serving::KEPT;
 
 const CHECK: &str = "hub";
 
@@ -19,6 +21,12 @@ pub(super) async fn hub(data_dir: &Path) -> Vec<Finding> {
         let text = match data_dir.join("runtime.json").exists() {
             true => "no hub is running: the last one was killed",
             false => "no hub is running",
+        };
+        let text = match kept_servers(&data_dir.join(KEPT)) {
+            0 => text.to_owned(),
+            left => format!(
+                "{text}; OpenCode servers that keep running: {left}. `drovers up` takes them over, `drovers down` ends them"
+            ),
         };
         return vec![Finding::note(CHECK, text)];
     };

@@ -5,7 +5,8 @@ use etcetera::BaseStrategy;
 use super::{MARK, Plan, Program, words};
 use crate::fault::Fault;
 
-const UNIT: &str = "drovers.service";
+/// The name of the unit.
+pub(in crate::cli) const UNIT: &str = "drovers.service";
 
 /// The unit, and the commands of `systemctl`.
 pub(super) fn plan(program: &Program) -> Result<Plan, Fault> {
@@ -50,7 +51,8 @@ Environment={search}
 Restart=on-failure
 RestartSec=5
 TimeoutStopSec=20
-# Servers of the hub end with their guards. An agent that takes too much memory does not end the hub.
+# Servers of the hub outlive it, so that their turns go on while it restarts: `drovers down` ends them. An agent that takes too much memory
+# does not end the hub.
 KillMode=process
 OOMPolicy=continue
 LimitNOFILE=16384

@@ -6,10 +6,12 @@ use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use model::state::ReasonKind;
+use model::time::Timestamp;
 use tokio::time::Instant;
 
 use super::ServerSource;
 use crate::ingest::upstream::UpstreamError;
+use crate::instances::MemoryUse;
 use crate::limits;
 use crate::registry::Origin;
 use crate::workspace::{Exit, LaunchOptions, Printed, Restarts, Running};
@@ -22,8 +24,19 @@ pub(super) struct Care {
     run: u64,
     /// How the last process ended, and what it had printed.
     last: Option<(Exit, Printed)>,
+    /// The last restart that was wanted.
+    wanted: Option<WantedRestart>,
     /// Launch options of before, whose values a process may still print.
     before: VecDeque<LaunchOptions>,
+}
+
+/// A restart of a server that was wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WantedRestart {
+    /// Its time.
+    pub at: Timestamp,
+    /// The memory that the server used, if that was the reason; otherwise a person asked.
+    pub memory: Option<MemoryUse>,
 }
 
 /// The process of a server, with lines that it printed.
@@ -41,6 +54,10 @@ pub struct ServerProcess {
     pub end: Option<String>,
     /// True if it ended so often that only a person starts it again.
     pub paused: bool,
+    /// The last restart that was wanted.
+    pub wanted: Option<WantedRestart>,
+    /// Bytes of memory that it may use; beyond it is restarted when idle.
+    pub memory_limit: Option<u64>,
     /// Lines of its output.
     pub printed: Printed,
 }
@@ -77,6 +94,8 @@ impl ServerSource {
             ends: care.restarts.total() + u64::from(unnoted.is_some()),
             end: end.map(|exit| exit.to_string()),
             paused: care.restarts.paused(Instant::now()).is_some(),
+            wanted: care.wanted,
+            memory_limit: self.launch().memory,
             printed: self.without_secrets(printed, &care),
         })
     }
@@ -102,6 +121,22 @@ impl ServerSource {
         care.before.push_back(options.clone());
         if care.before.len() > limits::LAUNCHES_HIDDEN {
             care.before.pop_front();
+        }
+    }
+
+    /// Ends the process, so that the next connection starts another one; `memory` is the reason where no person asked. `let_go` is awaited
+    /// before, while nobody can start one: it ends the connection.
+    pub(in crate::instances) async fn end_process(
+        &self,
+        memory: Option<MemoryUse>,
+        let_go: impl Future<Output = ()>,
+    ) {
+        let mut running = self.running.lock().await;
+        let_go.await;
+        if let Some(server) = running.take() {
+            server.stop().await;
+            let at = self.clock.now();
+            self.care().wanted = Some(WantedRestart { at, memory });
         }
     }
 

@@ -16,11 +16,11 @@ use rand::distr::Alphanumeric;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::datadir::write_private;
 use crate::secret::Secret;
-use crate::workspace::guard::kept::{ENDS, HELLO, OUTLIVES};
+use crate::workspace::guard::kept::{ENDED, ENDS, HELLO, OUTLIVES, STOP};
 use crate::workspace::limits;
 
 const SECRET_LENGTH: usize = 48;
@@ -121,27 +121,104 @@ impl Place {
     }
 }
 
-/// Number of kept servers with files in a folder.
-pub(super) fn count(dir: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return 0;
+/// Places of a folder, by their sockets. Blocks on the disk.
+fn places(dir: &Path) -> Vec<Place> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let sockets = entries.map(|entry| entry.path());
+    let sockets = sockets.filter(|path| path.extension().is_some_and(|end| end == "sock"));
+    let mut places: Vec<Place> = sockets
+        .filter_map(|path| Place::new(dir, path.file_stem()?.to_str()?))
+        .collect();
+    places.sort_by(|one, other| one.socket.cmp(&other.socket));
+    places
+}
+
+/// Number of servers of a folder whose guards listen: they run, and the next hub can adopt them. Blocks on the disk.
+pub fn kept_servers(dir: &Path) -> usize {
+    let listens = |place: &Place| std::os::unix::net::UnixStream::connect(&place.socket).is_ok();
+    places(dir).iter().filter(|place| listens(place)).count()
+}
+
+/// The end of the servers in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptEnd {
+    /// Number of servers that ended.
+    pub ended: usize,
+    /// Number of guards that listen and did not end their server: they do not know the secret, or are too slow.
+    pub left: usize,
+}
+
+/// Stops every server in a folder whose guard knows the secret beside its socket, and waits for their ends. No process is signalled: what
+/// does not know the secret is none of ours, and left alone.
+pub async fn end_kept(dir: &Path) -> KeptEnd {
+    let ends = places(dir).into_iter().map(end_one);
+    let ends = futures_util::future::join_all(ends).await;
+    KeptEnd {
+        ended: ends.iter().filter(|end| **end == Some(true)).count(),
+        left: ends.iter().filter(|end| **end == Some(false)).count(),
+    }
+}
+
+/// Stops one server. `None` if its guard has ended already.
+async fn end_one(place: Place) -> Option<bool> {
+    if UnixStream::connect(&place.socket).await.is_err() {
+        place.clear();
+        return None;
+    }
+    let Some(Connection { mut stream, .. }) = place.clone().connect(true).await else {
+        // One that ends with its hub takes no other.
+        return Some(refuses_until_its_end(&place).await);
     };
-    let files = entries.flatten().map(|entry| entry.path());
-    files
-        .filter(|path| path.extension().is_some_and(|end| end == "sock"))
-        .count()
+    if stream
+        .write_all(format!("{STOP}\n").as_bytes())
+        .await
+        .is_err()
+    {
+        return Some(false);
+    }
+    let over = timeout(limits::STOP, async {
+        let mut line = Vec::new();
+        while let Ok(1..) = stream.read_until(b'\n', &mut line).await {
+            if line.starts_with(ENDED.as_bytes()) {
+                return true;
+            }
+            line.clear();
+        }
+        // A guard that was killed says nothing, and its server dies with it.
+        true
+    });
+    let is_over = over.await.unwrap_or(false);
+    if is_over {
+        place.clear();
+    }
+    Some(is_over)
+}
+
+/// Waits for the end of a guard that refused us. False if it goes on.
+async fn refuses_until_its_end(place: &Place) -> bool {
+    let gone = async {
+        while UnixStream::connect(&place.socket).await.is_ok() {
+            sleep(limits::KILL_ROUND).await;
+        }
+    };
+    let is_over = timeout(limits::STOP, gone).await.is_ok();
+    if is_over {
+        place.clear();
+    }
+    is_over
 }
 
 async fn greet(socket: &Path, secret: &str, after: &str) -> io::Result<BufReader<UnixStream>> {
     let mut stream = UnixStream::connect(socket).await?;
-    stream.write_all(format!("{secret}\n").as_bytes()).await?;
+    // Sent at once: a hub that is killed right after its greeting does not leave the guard without its wish.
+    let greeting = format!("{secret}\n{after}\n");
+    stream.write_all(greeting.as_bytes()).await?;
     let mut stream = BufReader::new(stream);
     let mut hello = String::new();
     stream.read_line(&mut hello).await?;
     if hello.trim_end() != HELLO {
         return Err(io::Error::other("no guard that this version knows"));
     }
-    stream.write_all(format!("{after}\n").as_bytes()).await?;
     Ok(stream)
 }
 

@@ -1,0 +1,236 @@
+//! `drovers update`: another program in the place of the installed one, and back where it does not come up.
+
+mod installed;
+mod offered;
+mod started;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use hub::datadir::{DataDir, Runtime, format};
+use rustix::process::Signal;
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use super::Setting;
+use super::watch::Time;
+use crate::api::Api;
+use crate::fault::Fault;
+use crate::running::HubProcess;
+use crate::{limits, out};
+use installed::{Candidate, Installed};
+use started::Started;
+
+/// Update Drovers in place from a program or an archive on this machine, and go back if the new one does not come up
+///
+/// The program is checked first: its checksum, that it runs here, and that it can read the data directory. It takes the place of the
+/// installed one, which is kept beside it as `drovers.previous`. A running hub restarts with it, as with `drovers restart`: servers, turns
+/// and prompts go on. If the new hub is not ready in time, the previous program is put back and started again. Nothing is downloaded.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  drovers update drovers-0.2.0-x86_64-unknown-linux-gnu.tar.gz\n  drovers update --back"
+)]
+pub(crate) struct UpdateArgs {
+    /// A program, or an archive of a release
+    #[arg(value_name = "FILE", required_unless_present_any = ["back", "can_read"], conflicts_with = "back")]
+    file: Option<PathBuf>,
+    /// SHA-256 checksum of the file [default: that of SHA256SUMS beside it, if there is one]
+    #[arg(long, value_name = "SHA256", value_parser = offered::checksum, conflicts_with = "back")]
+    checksum: Option<String>,
+    /// Return to the program of before the last update; the one of now is kept in its place
+    #[arg(long)]
+    back: bool,
+    /// Time for the new hub to be ready; after it the previous program is put back [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    wait: Option<Time>,
+    /// Update even if sessions run on servers that cannot go on without this hub
+    #[arg(long)]
+    end_turns: bool,
+    /// Print {"program", "version", "previous", "hub"} as JSON, with {"url", "pid", "version", "servers"} of the hub if one runs
+    #[arg(long)]
+    json: bool,
+    /// Only check that this program can use the data directory; for `drovers update` of another version
+    #[arg(long, hide = true)]
+    can_read: bool,
+}
+
+/// What an update came to.
+#[derive(Serialize)]
+struct Updated {
+    program: String,
+    version: String,
+    previous: String,
+    hub: Option<Restarted>,
+}
+
+/// The hub that runs now.
+#[derive(Serialize)]
+struct Restarted {
+    url: String,
+    pid: u32,
+    version: String,
+    /// Number of servers that went on.
+    servers: usize,
+}
+
+/// Updates the program.
+pub(crate) async fn run(args: UpdateArgs, setting: &Setting) -> Result<(), Fault> {
+    let data_dir = setting.data_dir()?;
+    if args.can_read {
+        return format::check(&data_dir).map_err(Fault::failed);
+    }
+    let hub = HubProcess::of(&data_dir).await?;
+    let installed = Installed::find(hub.as_ref())?;
+    let candidate = match &args.file {
+        None => installed.previous_as_candidate()?,
+        Some(file) => {
+            if same_file(file, installed.path()) {
+                return Err(Fault::usage(format!(
+                    "{} is the installed program itself. Name another one, or an archive of a release",
+                    file.display()
+                )));
+            }
+            let candidate = Candidate::at(installed.candidate());
+            offered::unpack(file, args.checksum.as_deref(), candidate.path())?;
+            candidate
+        }
+    };
+    let version = candidate.check(setting).await?;
+    installed.replace(candidate.path())?;
+    let restarted = match &hub {
+        Some(hub) => Some(restart(hub, &data_dir, &installed, &args).await?),
+        None => None,
+    };
+    let updated = Updated {
+        program: installed.path().display().to_string(),
+        version,
+        previous: installed.previous().display().to_string(),
+        hub: restarted,
+    };
+    match args.json {
+        true => out::json(&updated),
+        false => say(&updated),
+    }
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    whole(one).is_some() && whole(one) == whole(other)
+}
+
+fn say(updated: &Updated) -> Result<(), Fault> {
+    out::line(&format!(
+        "{} is version {} now; `drovers update --back` returns to the one before",
+        updated.program, updated.version
+    ))?;
+    let Some(hub) = &updated.hub else {
+        return Ok(());
+    };
+    let servers = match hub.servers {
+        0 => String::new(),
+        1 => "; 1 server went on".to_owned(),
+        many => format!("; {many} servers went on"),
+    };
+    out::line(&format!(
+        "the hub at {} is ready (version {}, process {}){servers}",
+        hub.url,
+        out::one_line(&hub.version),
+        hub.pid
+    ))
+}
+
+/// Restarts the hub with the program that is installed by now, and puts the previous one back where that fails.
+async fn restart(
+    hub: &HubProcess,
+    data_dir: &Path,
+    installed: &Installed,
+    args: &UpdateArgs,
+) -> Result<Restarted, Fault> {
+    let started = Started::of(hub, data_dir);
+    let asked = async {
+        let api = Api::of(data_dir)?;
+        let epoch = api.epoch().await?;
+        api.restart(args.end_turns)
+            .await
+            .map(|asked| (asked, epoch))
+    };
+    let (restarting, epoch) = match asked.await {
+        Ok(asked) => asked,
+        Err(refused) => {
+            installed.put_back(args.back)?;
+            return Err(refused);
+        }
+    };
+    let patience = args.wait.map_or(limits::RESTART, |time| time.0);
+    let Some(running) = ready(data_dir, &epoch, Some(hub), patience).await else {
+        return Err(go_back(hub, data_dir, installed, started, args).await?);
+    };
+    Ok(Restarted {
+        url: running.url.as_str().trim_end_matches('/').to_owned(),
+        pid: running.pid,
+        version: running.version,
+        servers: restarting.servers,
+    })
+}
+
+/// Puts the previous program back, and starts the hub again. Returns the failure of the update.
+async fn go_back(
+    hub: &HubProcess,
+    data_dir: &Path,
+    installed: &Installed,
+    started: Started,
+    args: &UpdateArgs,
+) -> Result<Fault, Fault> {
+    let gone = hub.is_gone();
+    let what = match gone {
+        true => "ended before it was ready",
+        false => "was not ready in time",
+    };
+    installed.put_back(args.back)?;
+    for signal in [Signal::TERM, Signal::KILL] {
+        hub.signal(signal);
+        if hub.has_gone(limits::DOWN).await {
+            break;
+        }
+    }
+    started.start(installed.path())?;
+    let back = ready(data_dir, "", None, limits::RESTART).await;
+    Ok(Fault::failed(match back {
+        Some(running) => format!(
+            "the new hub {what}: see what it printed where the hub was started. The previous program is back, and its hub runs at {} (process \
+             {}); servers and their turns went on",
+            running.url.as_str().trim_end_matches('/'),
+            running.pid
+        ),
+        None => format!(
+            "the new hub {what}, and the previous one, which is back, is not ready either. Start it with `drovers` to see why; servers and \
+             their turns go on"
+        ),
+    }))
+}
+
+/// The hub of a data directory, once it is ready and another one than that of an epoch. `None` after the time, or once the process of the
+/// hub has ended.
+async fn ready(
+    data_dir: &Path,
+    epoch: &str,
+    process: Option<&HubProcess>,
+    patience: Duration,
+) -> Option<Runtime> {
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        if let Some(running) = DataDir::running(data_dir)
+            && let Ok(api) = Api::of(data_dir)
+            && api.is_ready().await
+            && api.epoch().await.is_ok_and(|now| now != epoch)
+        {
+            return Some(running);
+        }
+        if process.is_some_and(HubProcess::is_gone) {
+            return None;
+        }
+        sleep(limits::LOOK_AGAIN).await;
+    }
+    None
+}
