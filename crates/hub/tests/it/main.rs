@@ -6,6 +6,7 @@ mod admission;
 mod api;
 mod attack;
 mod bad_input;
+mod capable;
 mod consent;
 mod door;
 mod ends;
