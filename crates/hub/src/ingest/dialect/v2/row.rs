@@ -126,6 +126,8 @@ impl V2 {
             Some(Waiting::Other) => Vec::new(),
             None => {
                 known.prompt = Some(home.message);
+                // It has a place although it is read: what follows in the same millisecond stands behind it.
+                known.tie(head.at);
                 vec![doubted(session)]
             }
         }
