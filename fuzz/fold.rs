@@ -286,6 +286,7 @@ impl Script<'_> {
                 ReadPage::Older(self.pick(&MESSAGES).into())
             },
             todos: None,
+            proven: self.maybe(|script| Watermark::At(script.byte().into())),
         }
     }
 

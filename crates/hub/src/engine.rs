@@ -343,6 +343,11 @@ impl Engine {
                     log.redact_all(mem::take(&mut forgotten));
                     log.unredact(&instance, &session);
                 }
+                Effect::ReadWatermark(instance, session) => {
+                    if self.is_watched(&instance, &session) {
+                        self.ask(&instance, SupervisorCommand::Watermark(session));
+                    }
+                }
                 Effect::ReadSession(instance, session) => {
                     let key = (instance.clone(), session.clone());
                     if !self.fetching.contains(&key)

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::facts::{
     Catalog, Clash, Failure, Halt, Label, LinkStatus, MessageInfo, Origin, Outcome, OverLimit,
-    Parallel, Part, Permission, PromptQueue, Question, RunStatus, SessionChange, SessionInfo,
-    Todos, Usage,
+    Parallel, Part, Permission, PromptQueue, Question, RunStatus, ServerKind, SessionChange,
+    SessionInfo, Todos, Usage, Watermark,
 };
 use crate::ids::{InstanceId, MessageId, ParallelId, PartId, PermissionId, QuestionId, SessionId};
 use crate::text::{Delta, OpenText};
@@ -33,6 +33,8 @@ pub enum Event {
     Link(LinkStatus),
     /// The server reported its version.
     Version(Arc<str>),
+    /// The kind of the server that was connected to.
+    Server(ServerKind),
     /// The server's clock is so many milliseconds ahead of ours; behind it, where less than zero.
     Clock {
         /// Milliseconds.
@@ -100,6 +102,20 @@ pub enum Event {
         /// Sequence number of the event.
         seq: u64,
     },
+    /// The number of the events before this one in its session's history, where numbers have lawful holes: nothing is proven by one.
+    Numbered {
+        /// Session that the number belongs to.
+        session: SessionId,
+        /// The number.
+        seq: u64,
+    },
+    /// The server sent the number up to which it has written something in a session.
+    Watermark {
+        /// Id of the session.
+        session: SessionId,
+        /// Up to where.
+        upto: Watermark,
+    },
     /// The messages of a session are evicted.
     BodyDropped {
         /// Session whose messages are evicted.
@@ -142,6 +158,8 @@ pub enum Event {
         session: SessionId,
         /// True if nothing differs.
         same: bool,
+        /// The number up to which the server's conversation was compared, where its server proves that.
+        proven: Option<Watermark>,
     },
     /// A session passed a limit of cost or time that a person set, or the notice of that is over.
     OverLimit {
@@ -360,6 +378,8 @@ pub struct MessagesRead {
     pub page: ReadPage,
     /// The to-do list, where it was read with it.
     pub todos: Option<Todos>,
+    /// The number up to which this is what the server has, where its server proves that.
+    pub proven: Option<Watermark>,
 }
 
 /// The position of a page of messages.

@@ -1,6 +1,7 @@
 //! Facts that servers report: sessions, messages, parts, requests and links, as values independent of their storage.
 
 mod answered;
+mod capability;
 mod change;
 mod clash;
 mod content;
@@ -11,6 +12,7 @@ mod label;
 mod link;
 mod parallel;
 mod prompts;
+mod proof;
 mod usage;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::ids::MessageId;
 use crate::time::Timestamp;
 
 pub use answered::{Answered, AnsweredLately, ExpiredRequest, Outcome, Request};
+pub use capability::{Capabilities, Capability, Incapable, ServerKind};
 pub use change::{OrderKey, Place, SessionChange};
 pub use clash::{Clash, ClashKind};
 pub use content::{Content, Piece, Unshowable};
@@ -35,6 +38,7 @@ pub use label::{Colour, Label};
 pub use link::{Link, LinkStatus, Reason, ReasonKind};
 pub use parallel::{Parallel, ParallelRun};
 pub use prompts::{PromptQueue, QueueHold, WaitingPrompt};
+pub use proof::{Proof, Sameness, Watermark};
 pub use usage::{Measure, OverLimit, Usage};
 
 /// Address or folder of a server.

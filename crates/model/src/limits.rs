@@ -64,6 +64,11 @@ pub const NEWS: usize = 64;
 pub const RUNNING_TOOLS: usize = 32;
 /// Characters of the command, path or pattern by which a running tool call is named. The rest is cut off.
 pub const SUBJECT_CHARS: usize = 120;
+/// Folders that are offered for a new session on a server that has none of its own. Any other can be typed.
+pub const FOLDER_CHOICES: usize = 50;
+/// How often a server that numbers what happens is asked whether a conversation at rest that somebody looks at is still the same, in
+/// milliseconds.
+pub const PROOF_EVERY_MS: i64 = 60_000;
 /// Resolution of the time of a session's last event, in milliseconds, so that a streaming text does not change rows with
 /// each word.
 pub const ACTIVITY_STEP_MS: i64 = 10_000;

@@ -6,6 +6,7 @@
 mod directory;
 mod instance;
 mod message;
+mod proof;
 mod read;
 mod remembered;
 mod request;
@@ -34,6 +35,8 @@ pub enum Effect {
     Unforget(InstanceId, SessionId),
     /// The run status of the sessions of a folder must be read again.
     ReadDirectory(InstanceId, Arc<str>),
+    /// A session is at rest: its server should tell up to which number it has written something, if somebody looks at it.
+    ReadWatermark(InstanceId, SessionId),
 }
 
 /// Folds one event into the state.
@@ -188,6 +191,7 @@ impl Fold<'_> {
             Event::InstanceAdded { .. } | Event::InstanceRemoved | Event::Labelled(_) => {}
             Event::Link(status) => self.link(status),
             Event::Version(version) => self.version(version),
+            Event::Server(kind) => self.server(kind),
             Event::Clock { ahead } => self.clock(ahead),
             Event::Branch { directory, branch } => self.branch(directory, branch),
             Event::Catalog(catalog) => self.catalog(catalog),
@@ -212,6 +216,8 @@ impl Fold<'_> {
             } => self.older_sessions(directory, sessions, older),
             Event::SessionRead(info) => self.session_read(info),
             Event::Durable { session, seq } => self.durable(&session, seq),
+            Event::Numbered { session, seq } => self.numbered(&session, seq),
+            Event::Watermark { session, upto } => self.watermark(&session, upto),
             Event::BodyDropped { session } => self.body_dropped(&session),
             Event::BodyTrimmed {
                 session,
@@ -222,7 +228,11 @@ impl Fold<'_> {
             Event::Unreviewed { session } => self.unreviewed(&session),
             Event::Dismissed { session } => self.dismissed(&session),
             Event::Snoozed { session, until } => self.snoozed(session, until),
-            Event::Verified { session, same } => self.verified(&session, same),
+            Event::Verified {
+                session,
+                same,
+                proven,
+            } => self.verified(&session, same, proven),
             Event::OverLimit { session, over } => self.over_limit(&session, over),
             Event::Clashes { session, clashes } => self.clashes(&session, clashes),
             Event::Used { today } => self.used(today),

@@ -17,13 +17,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use crate::facts::{
-    AgentInfo, Answered, AnsweredLately, Catalog, Changes, Clash, ClashKind, Colour, Content,
-    ErrorKind, ExpiredRequest, Failure, File, Halt, Label, Link, LinkStatus, Measure, MessageInfo,
-    ModelInfo, ModelRef, OrderKey, Origin, Outcome, OverLimit, Parallel, ParallelRun, Part,
-    PartKind, Permission, PermissionRequest, Picture, Piece, Place, PromptQueue, Question,
-    QuestionItem, QuestionOption, QueueHold, Reason, ReasonKind, Request, Role, RunStatus,
-    SessionChange, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState,
-    UNTITLED, Unshowable, Usage, WaitingPrompt,
+    AgentInfo, Answered, AnsweredLately, Capabilities, Capability, Catalog, Changes, Clash,
+    ClashKind, Colour, Content, ErrorKind, ExpiredRequest, Failure, File, Halt, Incapable, Label,
+    Link, LinkStatus, Measure, MessageInfo, ModelInfo, ModelRef, OrderKey, Origin, Outcome,
+    OverLimit, Parallel, ParallelRun, Part, PartKind, Permission, PermissionRequest, Picture,
+    Piece, Place, PromptQueue, Proof, Question, QuestionItem, QuestionOption, QueueHold, Reason,
+    ReasonKind, Request, Role, RunStatus, Sameness, ServerKind, SessionChange, SessionInfo, Todo,
+    TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState, UNTITLED, Unshowable, Usage,
+    WaitingPrompt, Watermark,
 };
 pub use activity::{Activity, Circle, Circles, Phase, RunningTool};
 pub use asked::{DuringRead, EarlyStatus, FoldersAsked};
@@ -103,6 +104,8 @@ pub struct Instance {
     pub link: Link,
     /// Version of the server, once reported.
     pub version: Option<Arc<str>>,
+    /// Kind of the server, once it has connected.
+    pub server: Option<ServerKind>,
     /// By how many milliseconds its clock is ahead of ours, behind it where less than zero; zero until it is known. What the
     /// server tells keeps the server's times: [`Self::ours`] reads them.
     pub clock_ahead: i64,
@@ -161,6 +164,25 @@ impl Instance {
     /// True while the shown state is live.
     pub fn is_live(&self) -> bool {
         self.link.status == LinkStatus::Connected
+    }
+
+    /// True if its server can do this. Before it has connected nothing is known, and a command says what is wrong.
+    pub fn can(&self, what: Capability) -> bool {
+        self.server.is_none_or(|server| server.can.has(what))
+    }
+
+    /// True if its server can prove that a conversation is its own.
+    pub fn proves(&self) -> bool {
+        self.server
+            .is_some_and(|server| server.can.has(Capability::Proof))
+    }
+
+    /// True if its server has no folder of its own: each session names one, by which sessions are grouped and named.
+    pub fn has_many_folders(&self) -> bool {
+        let known = self
+            .server
+            .map(|server| server.can.has(Capability::ManyFolders));
+        known.unwrap_or(matches!(self.origin, Origin::Service(_)))
     }
 
     /// Its place among the others: by the number that a person gave, then by name.

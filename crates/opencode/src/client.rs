@@ -39,7 +39,7 @@ pub use catalog::{
 pub use credentials::Credentials;
 pub use dated::TimedReply;
 pub use error::ClientError;
-pub use http::Http;
+pub use http::{Carried, CarriedReply, CarriedRequest, Carrier, Http, carried_reply};
 pub use probe::{Health, SpokenDialect};
 pub use read::{ChangedFile, MessagePage, Tolerant};
 pub use stream::EventStream;
@@ -298,7 +298,8 @@ impl Client {
 
     async fn sent(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let asked = Instant::now();
-        let response = request.send().await.map_err(|error| self.failed(error))?;
+        let response = self.http.send(request).await;
+        let response = response.map_err(|failure| self.failed(failure))?;
         if let Some(dated) = TimedReply::read(response.headers(), asked) {
             *self.last_date() = Some(dated);
         }

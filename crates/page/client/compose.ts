@@ -2,7 +2,7 @@
 
 import { attachAgain, attachedHere, attachFiles, attachFrom, drawAttached, forgetAttached, promptForm } from "./attach";
 import { ofComposition } from "./composing";
-import { root } from "./dom";
+import { byId, root } from "./dom";
 import { area } from "./drafts";
 import { hint } from "./hint";
 import { later } from "./later";
@@ -34,7 +34,7 @@ function plainPrompt(written: string): Prepared {
   const files = attachedHere();
   const parts = files.map(({ name, mime, url }) => ({ type: "file", mime, filename: name, url }));
   const mentions = namedIn(written);
-  const more = { ...(parts.length > 0 ? { parts } : {}), ...(mentions.length > 0 ? { mentions } : {}) };
+  const more = { ...(parts[0] && { parts }), ...(mentions[0] && { mentions }) };
   return { shown: text, text, more, weight: files.reduce((sum, { url }) => sum + url.length, 0) };
 }
 
@@ -144,6 +144,7 @@ export function beginComposing(): void {
   const shown = (): void => {
     completion?.closeCompletion();
     drawAttached();
+    if (byId("place")) void later("queue").then((own) => own.fillPlace());
     void readDraftNow();
   };
   useComposer({ prepare, sent, restore, shown });

@@ -39,6 +39,13 @@ function writeDraft(text: string): void {
   area.focus();
 }
 
+/** Fills in the folder of a new session: that of the session that was in front before, else the newest. */
+export function fillPlace(): void {
+  const field = byId<HTMLInputElement>("place");
+  if (field?.value !== "") return;
+  field.value = localStorage.getItem(`place:${root.dataset.instance ?? ""}`) ?? field.list?.querySelector("option")?.value ?? "";
+}
+
 /** One at a time: a second press finds the first still under way. */
 async function oneAtATime(control: HTMLElement, act: () => Promise<void>): Promise<void> {
   const row = control.parentElement;
@@ -68,7 +75,9 @@ export function sendHeld(control: HTMLElement): Promise<void> {
     const before = byId<HTMLTextAreaElement>("text")?.value ?? "";
     if (instance === undefined || session === undefined || !(await takeBack(control, text))) return;
     const written = before === "" ? text : `${before}\n\n${text}`;
-    if (keep({ kind: "prompt", instance, session, body: body(text), text })) return unwriteDraft(written, before);
+    // What waits in a server's inbox goes to the run that is under way.
+    const steers = byId("prompt")?.querySelector("[data-inbox][data-running]") ? { delivery: "steer" } : {};
+    if (keep({ kind: "prompt", instance, session, body: { ...body(text), ...steers }, text })) return unwriteDraft(written, before);
     complain(byId("text") ?? control, tooMany);
   });
 }

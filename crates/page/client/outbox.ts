@@ -22,6 +22,8 @@ export interface Kept {
   body: Record<string, unknown>;
   /** Text for the person who wrote it. */
   text: string;
+  /** Folder of the new session, where the person named one. */
+  place?: string | undefined;
   /** Characters of the attached files. */
   weight?: number;
   /** True if the entry is too large for localStorage and is lost on a reload. */
@@ -111,7 +113,7 @@ export function forget(kept: Kept): void {
 }
 
 /** Queues an entry and sends it as soon as possible. Returns false if the queue is full. */
-export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | "body" | "text" | "weight">): boolean {
+export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | "body" | "text" | "weight" | "place">): boolean {
   const all = allKept();
   const lengthOf = ({ text, weight = 0 }: Pick<Kept, "text" | "weight">): number => text.length + weight;
   const sum = (some: Kept[]): number => some.reduce((total, kept) => total + lengthOf(kept), lengthOf(what));
@@ -216,7 +218,7 @@ async function deliver(kept: Kept): Promise<boolean> {
   const sessions = `/api/instances/${encodeURIComponent(kept.instance)}/sessions`;
   let mine = kept;
   if (mine.session === undefined) {
-    const made = await exchange("POST", sessions, {}, headers);
+    const made = await exchange("POST", sessions, { directory: mine.place || undefined }, headers);
     if (!isGood(made) || typeof made.json.id !== "string") return settle(mine, made, offline);
     mine = changeKept(mine, { session: made.json.id });
   }

@@ -79,6 +79,12 @@ export const composerShown = (): void => composer?.shown();
 /** Restores the attachments of a prompt for editing. */
 export const restoreKept = (kept: Kept): void => composer?.restore(kept);
 
+const hasInbox = (): boolean => controls()?.dataset.inbox !== undefined;
+
+/** When a server with an inbox delivers a prompt to a session that runs. */
+const delivery = (queued: boolean, more: Record<string, unknown>): object =>
+  hasInbox() && isBusy() && !more.shell && more.command === undefined ? { delivery: queued ? "queue" : "steer" } : {};
+
 const isBusy = (): boolean => controls()?.dataset.running !== undefined;
 
 /** The action of Enter while the session runs. */
@@ -90,8 +96,9 @@ function deliverPrompt(form: HTMLFormElement, pressed: string, { shown, text: pr
   if (instance === undefined || empty || controls()?.dataset.blocked !== undefined) return false;
   const queued = isBusy() && session !== undefined && (more.shell === true || (pressed || enterMeans()) === "later");
   const sessions = `/api/instances/${encodeURIComponent(instance)}/sessions`;
-  const url = queued ? `${sessions}/${encodeURIComponent(session)}/queue` : undefined;
-  const kept = keep({ kind: "prompt", instance, session, url, body: { ...body(prompt), ...more }, text: shown, weight });
+  // A server with an inbox keeps what waits; else the hub does.
+  const url = queued && !hasInbox() ? `${sessions}/${encodeURIComponent(session)}/queue` : undefined;
+  const kept = keep({ kind: "prompt", instance, session, url, body: { ...body(prompt), ...delivery(queued, more), ...more }, text: shown, weight, place: byId<HTMLInputElement>("place")?.value });
   complain(form, kept ? "" : tooMany);
   return kept;
 }

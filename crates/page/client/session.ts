@@ -241,6 +241,9 @@ function rename(of: MenuTarget): void {
   };
 }
 
+/** The tab of an instance, which says what its server lacks. */
+const tabOf = (instance: string): HTMLElement | null => document.querySelector<HTMLElement>(`.tab a[href="/i/${CSS.escape(encodeURIComponent(instance))}"]`);
+
 const lines = (menu: HTMLElement): HTMLElement[] =>
   [...menu.querySelectorAll<HTMLElement>("[role=menuitem]")].filter((line) => !line.hidden);
 
@@ -276,6 +279,12 @@ function open(menu: HTMLElement, of: MenuTarget): void {
   }
   const taken = menu.querySelector<HTMLElement>("[data-act=unrevert]");
   if (taken) taken.hidden = !isFront(of) || document.querySelector(".turn.reverted") === null;
+  const { lacks = "", product = "" } = tabOf(of.instance)?.dataset ?? {};
+  for (const line of menu.querySelectorAll<HTMLElement>("[data-needs]")) {
+    const isLacking = lacks.split(" ").includes(line.dataset.needs ?? "");
+    line.ariaDisabled = isLacking ? "true" : null;
+    line.title = isLacking ? t("{product} cannot do this.", { product }) : "";
+  }
   watch(menu);
   menu.showPopover();
   position(menu, of.at);
@@ -317,6 +326,7 @@ function watch(menu: HTMLElement): void {
     const line = (event.target as Element).closest<HTMLElement>("[role=menuitem]");
     if (!line || !target) return;
     const of = target;
+    if (line.ariaDisabled === "true") return hint(line.title);
     close();
     of.at.focus();
     void acts[line.dataset.act ?? ""]?.(of);

@@ -30,7 +30,12 @@ const treeList = (): HTMLElement | null => document.querySelector<HTMLElement>("
 const treeRows = (): HTMLElement[] => [...(treeList()?.children ?? [])] as HTMLElement[];
 const linkOf = (row: Element): HTMLAnchorElement | null => row.querySelector<HTMLAnchorElement>(":scope > a");
 const field = (): HTMLInputElement | null => byId<HTMLInputElement>("tree-filter");
-const grouped = (): boolean => localStorage.getItem(foldersKey) !== null && byId("tree-folders") !== null;
+/** Whether sessions stand by folder: as the person chose, else as the hub draws the button. */
+const grouped = (): boolean => {
+  const button = byId("tree-folders");
+  const chosen = localStorage.getItem(foldersKey) ?? (button?.dataset.grouped === undefined ? "off" : "on");
+  return button !== null && chosen === "on";
+};
 
 let folded = new Set<string>();
 
@@ -162,7 +167,8 @@ function showRows(rows: HTMLElement[]): void {
     set(link, "aria-expanded", parents.has(key) ? String(!isFolded) : null);
     const first = byFolder && !row.hidden && link.ariaLevel === "1" && link.dataset.folder !== folder;
     if (first) folder = link.dataset.folder ?? "";
-    set(row, "data-folder", first ? folder : null);
+    const { branch } = link.dataset;
+    set(row, "data-folder", first ? folder + (branch === undefined ? "" : ` · ${branch}`) : null);
   }
   const none = byId("tree-none");
   if (none) none.hidden = any || words.length === 0;
@@ -198,6 +204,9 @@ function updateTree(force = false): void {
   showRows(rows);
   markUnread(rows, updateTree);
   showCursor();
+  // Where a new session is begun, unless the person names another folder.
+  const { directory } = treeList()?.querySelector<HTMLElement>("a[aria-current]")?.dataset ?? {};
+  if (directory !== undefined) localStorage.setItem(`place:${root.dataset.instance ?? ""}`, directory);
   void showArchive();
   keepHint();
 }
@@ -283,8 +292,7 @@ function onTreeClick(event: MouseEvent): void {
   const caret = target.closest(".caret");
   const link = caret?.closest<HTMLAnchorElement>("[data-k=tree-list] li > a");
   if (target.id === "tree-folders") {
-    if (grouped()) localStorage.removeItem(foldersKey);
-    else localStorage.setItem(foldersKey, "on");
+    localStorage.setItem(foldersKey, grouped() ? "off" : "on");
     return updateTree(true);
   }
   if (!link) return;

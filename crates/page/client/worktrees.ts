@@ -56,8 +56,18 @@ async function openTreeDialog(id: string, path: string): Promise<HTMLDialogEleme
   return dialog;
 }
 
+/** Says that the server of an instance has no further folders, if that is so. */
+function refusesTrees(): boolean {
+  const { instance = "" } = treePlace();
+  const { lacks = "", product = "" } = document.querySelector<HTMLElement>(`.tab a[href="/i/${CSS.escape(encodeURIComponent(instance))}"]`)?.dataset ?? {};
+  const refuses = lacks.split(" ").includes("worktree");
+  if (refuses) hint(t("{product} cannot do this.", { product }));
+  return refuses;
+}
+
 /** Opens the dialog of a new session in its own work tree, with the prompt that is being written. */
 export async function openNewTree(): Promise<void> {
+  if (refusesTrees()) return;
   const dialog = await openTreeDialog("worktree", "/new");
   const form = dialog?.querySelector("form");
   const area = form?.querySelector("textarea");

@@ -18,6 +18,7 @@ pub mod wire;
 
 mod inspect;
 mod markdown;
+mod offers;
 mod parts;
 mod process;
 mod pushed;

@@ -202,6 +202,7 @@ impl World<'_> {
         self.tell(
             instance,
             Event::MessagesRead(MessagesRead {
+                proven: None,
                 session: session.into(),
                 messages,
                 older: Some("cursor".into()),

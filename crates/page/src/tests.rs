@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod drawn;
+mod offered;
 mod patches;
 mod spoken;
 

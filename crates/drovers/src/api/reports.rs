@@ -30,6 +30,9 @@ pub(crate) struct Comparison {
     pub(crate) same: bool,
     pub(crate) at: i64,
     pub(crate) messages: usize,
+    /// The number of the newest event up to which both are the same, where the server proves that.
+    #[serde(default)]
+    pub(crate) proven: Option<u64>,
     pub(crate) differences: Vec<Difference>,
 }
 

@@ -70,6 +70,12 @@ pub(crate) struct KnownInstance {
     /// Milliseconds by which its server's clock is ahead of the hub's.
     #[serde(default)]
     pub(crate) clock_ahead: i64,
+    /// What its server can do, once it has connected.
+    #[serde(default)]
+    pub(crate) capabilities: Option<Vec<String>>,
+    /// The folders in which it has sessions, where it has no folder of its own.
+    #[serde(default)]
+    pub(crate) folders: Vec<FolderOfService>,
     /// The colour that a person gave it.
     #[serde(default)]
     pub(crate) colour: Option<String>,
@@ -79,6 +85,23 @@ pub(crate) struct KnownInstance {
     /// How its server is started, where the hub starts it.
     #[serde(default)]
     pub(crate) launch: Option<Launch>,
+}
+
+/// A folder in which an instance without one of its own has sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct FolderOfService {
+    pub(crate) directory: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) branch: Option<String>,
+}
+
+impl KnownInstance {
+    /// True if its server has no folder of its own: each session names one.
+    pub(crate) fn has_many_folders(&self) -> bool {
+        let can = self.capabilities.iter().flatten();
+        can.into_iter().any(|one| one == "many_folders")
+    }
 }
 
 /// State of the hub's link to a server.
@@ -105,6 +128,9 @@ pub(crate) struct KnownSession {
     pub(crate) id: String,
     #[serde(default)]
     pub(crate) title: String,
+    /// The folder that it works in.
+    #[serde(default)]
+    pub(crate) directory: String,
     #[serde(rename = "parentID", default)]
     pub(crate) parent: Option<String>,
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! `drovers ls`: instances, their sessions as a tree, and what waits for a person.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
@@ -18,8 +19,10 @@ use crate::out::{self, Colour};
 ///
 /// At a terminal, lines are cut to its width.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  drovers ls\n  drovers ls --watch\n  \
-    drovers ls --json | jq '.instances[].sessions[] | select(.mark.state == \"needs_you\") | .title'")]
+#[command(
+    after_help = "Examples:\n  drovers ls\n  drovers ls --watch\n  drovers ls --folder ~/code/shop\n  \
+    drovers ls --json | jq '.instances[].sessions[] | select(.mark.state == \"needs_you\") | .title'"
+)]
 pub(crate) struct LsArgs {
     /// Include idle sessions of any age
     #[arg(long, short)]
@@ -30,6 +33,9 @@ pub(crate) struct LsArgs {
     /// List archived sessions only
     #[arg(long, conflicts_with_all = ["all", "older"])]
     archived: bool,
+    /// Only sessions that work in this folder: a path, or the name of a folder of a service
+    #[arg(long, short, value_name = "FOLDER")]
+    folder: Option<String>,
     /// Keep running, and update the list on every change
     #[arg(long, short, conflicts_with = "older")]
     watch: bool,
@@ -66,7 +72,7 @@ pub(crate) async fn run(args: &LsArgs, setting: &Setting) -> Result<(), Fault> {
         return watch(&api, args).await;
     }
     let (counted, discovered) = tokio::join!(census::take(&api), api.discover());
-    let counted = counted?;
+    let counted = within(counted?, args);
     // Only a hint: the page reports why servers cannot be discovered.
     let terminals = discovered.map(|found| found.terminals).unwrap_or_default();
     if args.json {
@@ -95,7 +101,7 @@ async fn watch(api: &Api, args: &LsArgs) -> Result<(), Fault> {
     let mut changes = Changes::open(api).await?;
     let mut shown = Vec::new();
     loop {
-        let counted = census::take(api).await?;
+        let counted = within(census::take(api).await?, args);
         if args.json {
             json(&counted, &[])?;
         } else {
@@ -124,6 +130,28 @@ fn fitted(lines: Vec<String>, size: Option<(usize, usize)>) -> Vec<String> {
     let left = count - fitted.len();
     fitted.push(format!("… {left} more lines"));
     fitted
+}
+
+/// What is to be listed: all, or the instances with sessions in the folder that is named, and these.
+fn within(mut counted: Vec<Counted>, args: &LsArgs) -> Vec<Counted> {
+    let Some(folder) = &args.folder else {
+        return counted;
+    };
+    let path = Path::new(folder);
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for one in &mut counted {
+        let named = one.instance.folders.iter();
+        let named: Vec<_> = named
+            .filter(|known| known.name == *folder)
+            .map(|known| known.directory.clone())
+            .collect();
+        one.sessions.retain(|session| {
+            let directory = &session.directory;
+            Path::new(directory) == path || directory == folder || named.contains(directory)
+        });
+    }
+    counted.retain(|one| !one.sessions.is_empty());
+    counted
 }
 
 /// Every instance with its sessions, the one with the most urgent session first.
@@ -223,11 +251,18 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
             )
         })
         .collect();
-    lines.extend(
-        out::columns(&rows)
-            .into_iter()
-            .map(|line| format!("  {line}")),
-    );
+    let roots = tree
+        .iter()
+        .zip(&shown)
+        .scan("", |root, ((depth, session), shown)| {
+            if *depth == 0 {
+                *root = &session.directory;
+            }
+            Some(shown.then_some(*root))
+        });
+    let roots: Vec<_> = roots.flatten().collect();
+    let drawn = out::columns(&rows);
+    lines.extend(grouped(&counted.instance, &roots, drawn));
     if hidden > 0 {
         lines.push(format!("  … and {hidden} idle: `drovers ls --all`"));
     }
@@ -240,6 +275,34 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Rows below the names of their folders, where the instance has no folder of its own. `roots` has the folder of each row's root.
+fn grouped(instance: &Instance, roots: &[&str], rows: Vec<String>) -> Vec<String> {
+    if instance.folders.is_empty() {
+        return rows.into_iter().map(|line| format!("  {line}")).collect();
+    }
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for (root, row) in roots.iter().zip(rows) {
+        match groups.iter_mut().find(|(of, _)| of == root) {
+            Some((_, group)) => group.push(row),
+            None => groups.push((root, vec![row])),
+        }
+    }
+    let titled = groups.into_iter().flat_map(|(root, group)| {
+        let known = instance.folders.iter().find(|one| one.directory == root);
+        let name = known.map_or(root, |one| &one.name);
+        let branch = known.and_then(|one| one.branch.as_deref());
+        let branch = branch.map(|branch| format!("  {}", out::one_line(branch)));
+        let title = format!(
+            "  {}{}",
+            out::paint(Colour::Bold, &out::one_line(name)),
+            out::paint(Colour::Dim, &branch.unwrap_or_default())
+        );
+        let group = group.into_iter().map(|line| format!("    {line}"));
+        [title].into_iter().chain(group)
+    });
+    titled.collect()
 }
 
 /// The shown sessions of a tree: those with a state that matters, their ancestors, and the first [`QUIET`] of the other roots.
@@ -415,110 +478,4 @@ fn tree(sessions: &[Session]) -> Vec<(usize, &Session)> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn session(id: &str, parent: Option<&str>, updated: u32) -> Session {
-        let json = serde_json::json!({"id": id, "parentID": parent, "time": {"updated": updated}});
-        serde_json::from_str(&json.to_string()).unwrap()
-    }
-
-    #[test]
-    fn sessions_stand_below_their_parents_and_none_is_lost() {
-        let sessions = [
-            session("old", None, 1),
-            session("new", None, 9),
-            session("child", Some("old"), 5),
-            session("grandchild", Some("child"), 2),
-            session("stray", Some("gone"), 3),
-            session("ring1", Some("ring2"), 1),
-            session("ring2", Some("ring1"), 1),
-        ];
-        let drawn: Vec<_> = tree(&sessions)
-            .into_iter()
-            .map(|(depth, session)| (depth, session.id.as_str()))
-            .collect();
-        assert_eq!(
-            drawn,
-            [
-                (0, "new"),
-                (0, "stray"),
-                (0, "old"),
-                (1, "child"),
-                (2, "grandchild"),
-                (0, "ring2"),
-                (0, "ring1")
-            ]
-        );
-    }
-
-    #[test]
-    fn the_most_urgent_root_stands_first_then_the_newest() {
-        let marked = |id: &str, updated: u32, state: &str| -> Session {
-            let mark = serde_json::json!({"state": state});
-            let json = serde_json::json!({"id": id, "time": {"updated": updated}, "mark": mark});
-            serde_json::from_str(&json.to_string()).unwrap()
-        };
-        let sessions = [
-            marked("idle", 9, "idle"),
-            marked("working", 8, "working"),
-            marked("asks", 1, "needs_you"),
-            marked("asked later", 2, "needs_you"),
-            marked("failed", 3, "failed"),
-        ];
-        let drawn = tree(&sessions);
-        let drawn: Vec<_> = drawn
-            .iter()
-            .map(|(_, session)| session.id.as_str())
-            .collect();
-        assert_eq!(drawn, ["asked later", "asks", "failed", "working", "idle"]);
-    }
-
-    #[test]
-    fn a_list_is_cut_to_its_terminal_and_says_so() {
-        let lines: Vec<String> = (0..9).map(|n| format!("line {n}")).collect();
-        assert_eq!(fitted(lines.clone(), None), lines);
-        assert_eq!(fitted(lines.clone(), Some((80, 10))), lines);
-        let cut = fitted(lines, Some((5, 4)));
-        assert_eq!(cut, ["line…", "line…", "… 7 more lines"]);
-    }
-
-    #[test]
-    fn what_matters_is_shown_with_all_above_it_and_no_root_is_cut_for_a_child() {
-        let mut sessions = vec![
-            session("busy", Some("child"), 90),
-            session("child", Some("root"), 91),
-        ];
-        sessions.push(session("root", None, 1));
-        for n in 0..9_u32 {
-            sessions.push(session(&format!("quiet{n}"), None, 50 + n));
-            sessions.push(session(
-                &format!("below{n}"),
-                Some(&format!("quiet{n}")),
-                70 + n,
-            ));
-        }
-        let tree = tree(&sessions);
-        let shown = shown(&tree, false, |session| session.id == "busy");
-        let names: Vec<_> = tree
-            .iter()
-            .zip(&shown)
-            .filter(|(_, shown)| **shown)
-            .map(|((_, session), _)| session.id.as_str())
-            .collect();
-        let quiet = ["quiet8", "quiet7", "quiet6", "quiet5", "quiet4"];
-        assert_eq!(names[..QUIET], quiet);
-        assert_eq!(names[QUIET..], ["root", "child", "busy"]);
-        assert!(
-            super::shown(&tree, true, |_| false)
-                .iter()
-                .all(|shown| *shown)
-        );
-    }
-
-    #[test]
-    fn ages_are_short() {
-        let ages = [-5.0, 59_999.0, 60_000.0, 3_600_000.0, 200_000_000.0].map(age);
-        assert_eq!(ages, ["0s", "59s", "1m", "1h", "2d"]);
-    }
-}
+mod tests;

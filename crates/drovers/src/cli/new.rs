@@ -22,13 +22,13 @@ use crate::{census, out, trust};
 #[command(
     after_help = "Examples:\n  drovers new \"Explain this repository\" --wait\n  \
     drovers new ~/code/shop \"Fix the login\" --agent build --model anthropic/claude-sonnet-4\n  \
-    drovers new ~/code/shop \"Fix the login\" --worktree"
+    drovers new ~/code/shop \"Fix the login\" --worktree\n  drovers new ~/code/shop \"Fix the login\" --on \"OpenCode 2\""
 )]
 pub(crate) struct NewArgs {
     /// Folder [default: the current one], and text of the prompt; `-` reads standard input
     #[arg(required = true, num_args = 1..=2, value_names = ["FOLDER", "PROMPT"])]
     words: Vec<String>,
-    /// Start it on this instance instead of in a folder: its id, a prefix of it, or its name
+    /// Start it on this instance: its id, a prefix of it, or its name. One that serves many folders works in the one that is named
     #[arg(long, value_name = "INSTANCE", add = complete::instances())]
     on: Option<String>,
     /// Title of the session [default: the server generates one]
@@ -66,7 +66,7 @@ pub(crate) struct NewArgs {
 /// Creates the session, and sends the prompt.
 pub(crate) async fn run(args: NewArgs, setting: &Setting) -> Result<(), Fault> {
     let api = Api::of(&setting.data_dir()?)?;
-    let (folder, text) = folder_and_text(&args.words, args.on.as_deref())?;
+    let (folder, text) = folder_and_text(&args.words, None)?;
     let prompt = Prompt {
         text,
         agent: args.agent,
@@ -75,7 +75,9 @@ pub(crate) async fn run(args: NewArgs, setting: &Setting) -> Result<(), Fault> {
     if prompt.text.trim().is_empty() {
         return Err(Fault::usage("the prompt is empty: no session was made"));
     }
-    let instance = place(&api, folder, args.on.as_deref(), args.trust).await?;
+    let of_folder = folder.filter(|_| args.on.is_none());
+    let instance = place(&api, of_folder, args.on.as_deref(), args.trust).await?;
+    let directory = on_service(&instance, folder, args.on.is_some())?;
     if args.worktree {
         let new = NewTree {
             prompt: Some(prompt),
@@ -89,7 +91,7 @@ pub(crate) async fn run(args: NewArgs, setting: &Setting) -> Result<(), Fault> {
     }
     let new = NewSession {
         title: args.title,
-        ..NewSession::default()
+        directory,
     };
     let session = api.create(&instance.id, &new).await?;
     let how = send::How {
@@ -142,6 +144,33 @@ async fn in_worktree(
         (false, None) => out::line(&out::one_line(made.session.as_deref().unwrap_or_default()))?,
     }
     parallel::outcome(runs, &ended)
+}
+
+/// The folder of a session on an instance that is named: of one without a folder of its own the named folder, else the current one.
+fn on_service(
+    instance: &Instance,
+    folder: Option<&str>,
+    named: bool,
+) -> Result<Option<String>, Fault> {
+    if !named {
+        return Ok(None);
+    }
+    match (instance.has_many_folders(), folder) {
+        (true, folder) => {
+            let path = Path::new(folder.unwrap_or("."));
+            match Folder::resolve(path) {
+                Ok(folder) => Ok(Some(folder.as_str().to_owned())),
+                // Its server may run on another machine.
+                Err(_) if path.is_absolute() => Ok(folder.map(str::to_owned)),
+                Err(error) => Err(Fault::usage(error)),
+            }
+        }
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(Fault::usage(format!(
+            "{} works in a folder of its own: name a folder, or an instance by `--on`, not both",
+            out::one_line(&instance.name)
+        ))),
+    }
 }
 
 /// The folder, if one is named, and the text of the prompt. `on` is the instance that is named instead of a folder.

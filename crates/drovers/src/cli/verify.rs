@@ -23,7 +23,7 @@ pub(crate) struct VerifyArgs {
     /// If something differs, read the session again from its server, and compare once more
     #[arg(long)]
     heal: bool,
-    /// Print {"same", "at", "messages", "differences": [{"words", "message", "part", "field", "here", "server"}]} as JSON
+    /// Print {"same", "at", "messages", "proven", "differences": [{"words", "message", "part", "field", "here", "server"}]} as JSON
     #[arg(long)]
     json: bool,
 }
@@ -48,8 +48,11 @@ pub(crate) async fn run(args: VerifyArgs, setting: &Setting) -> Result<(), Fault
             1 => "1 message".to_owned(),
             many => format!("{many} messages"),
         };
+        let proven = compared.proven;
+        let proven = proven.map(|seq| format!(", proven up to number {seq}"));
         out::line(&format!(
-            "the same as its server: {many}, status and requests"
+            "the same as its server: {many}, status and requests{}",
+            proven.unwrap_or_default()
         ))?;
     } else {
         print(&compared.differences)?;

@@ -1,12 +1,16 @@
 //! The page on a service of OpenCode 2: scripted, spoken from its contract.
 
+mod acts;
+mod folders;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use scripted::opencode2::{Options, Server};
+use serde_json::{Value, json};
 use testkit::chromium::{Chromium, Page};
 
 use crate::bench::{AWAY, Bench, Drovers, LAST_TEXT, PATIENCE, page, prompt, session};
@@ -55,6 +59,42 @@ impl Front {
             _browser: browser,
             _bench: bench,
         })
+    }
+
+    /// Asks the service itself, beside the hub.
+    async fn ask(&self, method: reqwest::Method, path: &str, body: Value) -> Result<Value> {
+        let url = format!("{}/api/{path}", self.service.url().trim_end_matches('/'));
+        let mut request = reqwest::Client::new().request(method, url);
+        request = request.basic_auth("opencode", Some("hush"));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?.error_for_status()?.text().await?;
+        Ok(serde_json::from_str(&answer).unwrap_or_default())
+    }
+
+    /// A session of a folder that another client begins with a prompt. Gives its id.
+    async fn begun(&self, title: &str, directory: &str, text: &str) -> Result<String> {
+        let new = json!({"title": title, "location": {"directory": directory}});
+        let made = self.ask(reqwest::Method::POST, "session", new).await?;
+        let id = made["data"]["id"].as_str().context("an id")?.to_owned();
+        let path = format!("session/{id}/prompt");
+        self.ask(reqwest::Method::POST, &path, json!({"text": text}))
+            .await?;
+        self.drovers.path_of(&self.instance, &id).await?;
+        Ok(id)
+    }
+
+    /// A session as the service has it.
+    async fn theirs(&self, id: &str) -> Result<Value> {
+        let path = format!("session/{id}");
+        let row = self.ask(reqwest::Method::GET, &path, Value::Null).await?;
+        Ok(row["data"].clone())
+    }
+
+    /// Goes to a page of the hub.
+    async fn goto(&self, path: &str) -> Result<()> {
+        self.page.goto(&format!("{}{path}", self.drovers.url)).await
     }
 }
 

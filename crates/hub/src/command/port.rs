@@ -16,7 +16,7 @@ use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use super::server_error::ServerError;
-pub use capabilities::{Capabilities, Capability, IdForm, Incapable};
+pub use capabilities::{Capabilities, Capability, IdForm, Incapable, ServerKind};
 pub use sent::{Delivery, NewCommand, NewContent, NewMessage, NewPart, NewShell, Place};
 
 use crate::registry::AddError;
@@ -181,11 +181,18 @@ pub trait Servers: Clone + Send + Sync + 'static {
 /// A failed request ends with a [`ServerError`]: unless the error is a
 /// [refusal](ServerError::is_refusal), the request may have arrived.
 pub trait Server: Clone + Send + Sync + 'static {
+    /// What kind of server it is.
+    fn kind(&self) -> ServerKind;
+
     /// What the server is, such as `OpenCode 1`: for sentences.
-    fn product(&self) -> &'static str;
+    fn product(&self) -> &'static str {
+        self.kind().product
+    }
 
     /// What the server can do.
-    fn capabilities(&self) -> Capabilities;
+    fn capabilities(&self) -> Capabilities {
+        self.kind().can
+    }
 
     /// The form of the ids that it takes.
     fn ids(&self) -> IdForm;
@@ -252,6 +259,11 @@ pub trait Server: Clone + Send + Sync + 'static {
         session: &SessionId,
         id: &str,
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
+
+    /// Notes for all clients of the server that a person has seen how the last run of a session ended.
+    fn viewed(&self, _session: &SessionId) -> impl Future<Output = Result<(), ServerError>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Aborts the run of a session.
     fn abort(&self, session: &SessionId) -> impl Future<Output = Result<(), ServerError>> + Send;

@@ -394,11 +394,27 @@ where
                 let (instance, session) = (instance.clone(), session.clone());
                 commands.engine.dismissed(instance, session).await;
             }
-            commands.engine.reviewed(instance, session).await;
+            commands
+                .engine
+                .reviewed(instance.clone(), session.clone())
+                .await;
             commands.keep_notes().await;
+            commands.share_mark(&instance, &session).await;
             Ok(())
         })
         .await
+    }
+
+    /// Tells the server that a person has seen the end of a run, for its other clients. A server that does not take it changes nothing here.
+    async fn share_mark(&self, instance: &InstanceId, session: &SessionId) {
+        let server = self.servers.server(instance);
+        let Some(server) = server.filter(|server| server.capabilities().has(Capability::Marks))
+        else {
+            return;
+        };
+        if let Err(error) = server.viewed(session).await {
+            tracing::debug!(%error, %session, "other clients do not know that it was looked at");
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use futures_util::future::try_join3;
 use model::event::Event;
 use model::ids::{InstanceId, SessionId};
-use model::state::Loaded;
+use model::state::{Loaded, Watermark};
 use model::time::Timestamp;
 use model::view::{Difference, ServerSays, differences, lasting};
 use tokio::time::{sleep, timeout};
@@ -24,6 +24,8 @@ pub struct Verified {
     pub at: Timestamp,
     /// Number of messages that were compared.
     pub messages: usize,
+    /// The number up to which both are the same, where the server proves that.
+    pub proven: Option<Watermark>,
     /// What differs; empty if the session is the same.
     pub differences: Vec<Difference>,
 }
@@ -54,10 +56,11 @@ where
     ) -> Result<Verified, CommandError> {
         let _cached = self.cached(instance, session).await?;
         let (mut before, mut differences): (Option<Vec<Difference>>, _) = (None, Vec::new());
-        let (mut messages, mut at) = (0, self.engine.now());
+        let (mut messages, mut at, mut proven) = (0, self.engine.now(), None);
         for _time in 0..limits::VERIFY_TIMES {
             let says = self.server_says(instance, session).await?;
             (messages, at) = (says.messages.messages.len(), self.engine.now());
+            proven = says.messages.proven;
             let found = self.differs(instance, session, &says)?;
             if found.is_empty() {
                 break;
@@ -73,11 +76,13 @@ where
         let compared = Event::Verified {
             session: session.clone(),
             same: differences.is_empty(),
+            proven,
         };
         self.engine.own(instance.clone(), compared).await;
         Ok(Verified {
             at,
             messages,
+            proven: proven.filter(|_| differences.is_empty()),
             differences,
         })
     }

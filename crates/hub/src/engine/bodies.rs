@@ -3,7 +3,7 @@
 use model::Event;
 use model::event::MessagesRead;
 use model::ids::{InstanceId, SessionId};
-use model::state::{Body, State};
+use model::state::{Body, Instance, Session, State};
 
 use super::{Engine, HistoryDepth, Reading, SupervisorCommand, lacks_messages};
 use crate::limits;
@@ -21,7 +21,18 @@ impl Engine {
         };
         if lacking {
             self.read(instance, session);
+        } else if self.can_be_proven(&instance, &session) {
+            self.ask(&instance, SupervisorCommand::Watermark(session));
         }
+    }
+
+    /// True for a kept conversation at rest whose server tells by a number whether it is still the same.
+    fn can_be_proven(&self, instance: &InstanceId, session: &SessionId) -> bool {
+        let state = self.shared.read();
+        let proves = state.instances.get(instance).is_some_and(Instance::proves);
+        let session = state.session(instance, session);
+        let rests = |session: &Session| session.loaded().is_some() && !session.run.is_running();
+        proves && session.is_some_and(rests)
     }
 
     pub(super) fn unwatch(
@@ -47,7 +58,7 @@ impl Engine {
         }
     }
 
-    fn is_watched(&self, instance: &InstanceId, session: &SessionId) -> bool {
+    pub(super) fn is_watched(&self, instance: &InstanceId, session: &SessionId) -> bool {
         let of_instance = self.watched.get(instance);
         of_instance.is_some_and(|sessions| sessions.contains_key(session))
     }

@@ -133,6 +133,8 @@ pub enum SupervisorCommand {
     Trim(SessionId),
     /// Read one session by id.
     Session(SessionId),
+    /// Ask up to which number something was written in a session.
+    Watermark(SessionId),
     /// Check whether a session exists that no list named.
     Verify(SessionId),
     /// Read a page of a folder's sessions that last changed before this server time.

@@ -76,6 +76,7 @@ fn snapshot(ids: &[&str]) -> Event {
 
 fn read(page: ReadPage) -> Event {
     Event::MessagesRead(MessagesRead {
+        proven: None,
         session: "s".into(),
         messages: vec![],
         older: Some("cursor".into()),

@@ -12,13 +12,14 @@ use axum::response::{IntoResponse, Response};
 use model::ids::InstanceId;
 use model::state::{Colour, Instance, LinkStatus, Origin, ReasonKind};
 use model::time::Timestamp;
+use model::view::{FolderRow, folders};
 use opencode::Credentials;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::app::App;
 use super::problem::Problem;
 use crate::command::CommandError;
-use crate::command::port::{Capabilities, Capability, Server as _, Servers};
+use crate::command::port::{Capabilities, Server as _, Servers};
 use crate::instances::{Added, NewInstance};
 use crate::limits;
 use crate::registry::{InstanceChange, Login};
@@ -83,9 +84,12 @@ pub(super) struct InstanceJson {
     /// True if its events are stored in the journal, where there is one.
     journal: bool,
     /// What its server can do, once it has connected: `fork`, `compact`, `compact_model`, `revert`, `inbox`, `todo`, `shell`, `command`,
-    /// `delete_message`, `worktree`, `changes` and `prompt_changes`. Empty for a server that only sends events.
-    #[schema(value_type = Option<Vec<Capability>>)]
+    /// `delete_message`, `worktree`, `changes`, `prompt_changes`, `many_folders`, `proof` and `marks`. Empty for a server that only sends events.
+    #[schema(value_type = Option<Vec<String>>)]
     capabilities: Option<Capabilities>,
+    /// The folders in which it has sessions, that of the session that changed last first, 256 at most; empty for an instance that has a
+    /// folder of its own.
+    folders: Vec<FolderJson>,
     /// The colour that a person gave it: `red`, `orange`, `yellow`, `green`, `teal`, `blue`, `purple` or `pink`.
     #[schema(value_type = Option<String>)]
     colour: Option<Colour>,
@@ -94,6 +98,33 @@ pub(super) struct InstanceJson {
     /// How its server is started; absent where the hub does not start it.
     #[serde(skip_serializing_if = "Option::is_none")]
     launch: Option<LaunchJson>,
+}
+
+/// A folder in which an instance without one of its own has sessions.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct FolderJson {
+    /// Its path.
+    #[schema(value_type = String)]
+    directory: Arc<str>,
+    /// Its name: the last part of its path, and more where that is not enough to tell two apart.
+    #[schema(value_type = String)]
+    name: Arc<str>,
+    /// The branch that is checked out there, where known.
+    #[schema(value_type = Option<String>)]
+    branch: Option<Arc<str>>,
+    /// How many sessions work there that are not archived.
+    sessions: usize,
+}
+
+impl From<FolderRow> for FolderJson {
+    fn from(row: FolderRow) -> Self {
+        Self {
+            directory: row.directory,
+            name: row.name,
+            branch: row.branch,
+            sessions: row.sessions,
+        }
+    }
 }
 
 /// How the server of a folder is started, beyond what all have in common.
@@ -174,6 +205,11 @@ impl InstanceJson {
             journal: !app.hub().engine().log().is_private(&instance.id),
             capabilities: Servers::server(app.hub(), &instance.id)
                 .map(|server| server.capabilities()),
+            folders: folders(instance)
+                .into_iter()
+                .take(limits::SERVICE_FOLDERS)
+                .map(FolderJson::from)
+                .collect(),
             colour: instance.colour,
             order: instance.order,
             launch: None,

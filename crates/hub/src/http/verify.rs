@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Html;
+use model::state::Watermark;
 use model::view::Difference;
 use page::speak;
 use serde::Serialize;
@@ -23,6 +24,8 @@ pub(super) struct Comparison {
     at: i64,
     /// Number of messages that were compared.
     messages: usize,
+    /// The number of the newest event up to which both are the same, where the server proves that.
+    proven: Option<u64>,
     /// The differences, at most 100.
     differences: Vec<DifferenceJson>,
 }
@@ -52,6 +55,7 @@ pub(super) async fn compare(
     let Verified {
         at,
         messages,
+        proven,
         differences,
     } = app.commands().verify(&id, &session).await?;
     let differences = differences.into_iter().map(|of| DifferenceJson {
@@ -63,8 +67,17 @@ pub(super) async fn compare(
         same: differences.is_empty(),
         at: at.0,
         messages,
+        proven: proven.and_then(number),
         differences,
     }))
+}
+
+/// The number of a watermark; none of a session in which nothing has a number yet.
+fn number(upto: Watermark) -> Option<u64> {
+    match upto {
+        Watermark::At(seq) => Some(seq),
+        Watermark::Empty => None,
+    }
 }
 
 /// Reads a session again from its server, whatever Drovers has of it.

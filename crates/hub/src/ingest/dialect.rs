@@ -13,13 +13,15 @@ mod v1;
 mod v2;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::Event;
+use model::state::ServerKind;
 use model::time::Timestamp;
 use opencode::sketch::SketchEvent;
 
-use crate::engine;
 use crate::record::keep;
+use crate::{engine, limits};
 
 pub use asking2::{NO, YES, asked_fields, shown};
 pub use rest::{
@@ -58,6 +60,31 @@ impl Dialect {
             Ok(SketchEvent::MessageUpdated { .. } | SketchEvent::SessionUpdated(_))
         );
         sketch.then_some(Self::Sketch)
+    }
+
+    /// What kind of server speaks it.
+    pub fn kind(self) -> ServerKind {
+        match self {
+            Self::V1 => ServerKind::V1,
+            Self::V2 => ServerKind::V2,
+            Self::Sketch => ServerKind::EVENTS_ONLY,
+        }
+    }
+
+    /// How long a stream may be silent after a nudge: longer than between two heartbeats.
+    pub(super) fn proof_after(self) -> Duration {
+        match self {
+            Self::V2 => limits::NUDGE_PROOF_2,
+            Self::V1 | Self::Sketch => limits::NUDGE_PROOF,
+        }
+    }
+
+    /// The folders of a stream that are remembered.
+    pub(super) fn folders(self) -> usize {
+        match self {
+            Self::V2 => limits::SERVICE_FOLDERS,
+            Self::V1 | Self::Sketch => limits::DIRECTORIES,
+        }
     }
 }
 

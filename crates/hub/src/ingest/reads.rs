@@ -52,6 +52,7 @@ impl<R: Rest> Reads<R> {
                 SupervisorCommand::Trim(session) => trim(&rest, &feeder, session).await,
                 SupervisorCommand::Session(id) => session(&rest, &feeder, id).await,
                 SupervisorCommand::Verify(id) => verify(&rest, &feeder, id).await,
+                SupervisorCommand::Watermark(id) => watermark(&rest, &feeder, id).await,
                 SupervisorCommand::OlderSessions(directory, before) => {
                     older_sessions(&rest, &feeder, directory, before).await
                 }
@@ -243,6 +244,18 @@ async fn session<R: Rest>(rest: &R, feeder: &Feeder, id: SessionId) {
         Err(error) => tracing::warn!(%error, session = %id, "a session could not be read"),
     }
     feeder.session_unread(id).await;
+}
+
+/// Reports up to which number a server has written something in a session, if it tells.
+async fn watermark<R: Rest>(rest: &R, feeder: &Feeder, session: SessionId) {
+    match rest.watermark(session.clone()).await {
+        Ok(Some(upto)) => {
+            let read = Event::Watermark { session, upto };
+            feeder.tell(vec![Inbound::ours(read)]).await;
+        }
+        Ok(None) => {}
+        Err(error) => tracing::debug!(%error, %session, "what was written there is not proven"),
+    }
 }
 
 /// Reports that a session does not exist, where its server says so. Of one that exists nothing is reported: it may be one of thousands

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::Event;
 use model::event::Snapshot;
-use model::state::{LinkStatus, ReasonKind};
+use model::state::{Capability, LinkStatus, ReasonKind};
 use opencode::sse;
 use tokio::time::timeout;
 
-use super::dialect::{Dialect, Translator};
+use super::dialect::Translator;
 use super::upstream::{Connection, EventBytes, UpstreamError};
 use crate::clock::Clock;
 use crate::engine::{Feeder, Inbound};
@@ -55,16 +55,13 @@ impl<S: EventBytes> LiveFrames<S> {
             stream: connection.stream,
             parser: sse::Parser::new(opencode::limits::MAX_EVENT_BYTES),
             translator: Translator::new(connection.dialect),
-            room: match connection.dialect {
-                Dialect::V2 => limits::SERVICE_FOLDERS,
-                Dialect::V1 | Dialect::Sketch => limits::DIRECTORIES,
-            },
+            room: connection.dialect.folders(),
             feeder,
             clock,
             held: Some(HeldFrames::default()),
             directories,
             seen: BTreeSet::new(),
-            cut: connection.dialect == Dialect::V2,
+            cut: connection.dialect.kind().can.has(Capability::ManyFolders),
         }
     }
 

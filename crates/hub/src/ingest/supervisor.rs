@@ -152,9 +152,9 @@ impl<U: Upstream> Supervisor<U> {
             Ok(connection) => connection,
             Err(error) => return (ConnectionEnd::Lost(error), false),
         };
-        if let Some(version) = connection.version.clone() {
-            self.say([Event::Version(version)]).await;
-        }
+        let kind = Event::Server(connection.dialect.kind());
+        let version = connection.version.clone().map(Event::Version);
+        self.say(version.into_iter().chain([kind])).await;
         let opened = Instant::now();
         let (end, was_live) = self.listen(connection).await;
         if was_live && opened.elapsed() >= limits::HEALTHY_AFTER {
@@ -207,7 +207,7 @@ impl<U: Upstream> Supervisor<U> {
         tokio::pin!(reading);
         let mut reads = Reads::new(rest.clone(), self.feeder.clone());
         let mut clock = ServerClock::default();
-        let mut silence = Silence::new(self.timeouts, proof_after(dialect), Instant::now());
+        let mut silence = Silence::new(self.timeouts, dialect.proof_after(), Instant::now());
         // Every byte postpones the deadline: the timer is reset when it fires too early, not with every byte.
         let alarm = sleep_until(silence.due(false));
         tokio::pin!(alarm);
@@ -324,14 +324,6 @@ impl<U: Upstream> Supervisor<U> {
     }
 }
 
-/// How long a stream may be silent after a nudge: longer than between two heartbeats.
-fn proof_after(dialect: Dialect) -> Duration {
-    match dialect {
-        Dialect::V2 => limits::NUDGE_PROOF_2,
-        Dialect::V1 | Dialect::Sketch => limits::NUDGE_PROOF,
-    }
-}
-
 /// The reason for an internal failure of the hub.
 fn failed(why: &str) -> Reason {
     let text = format!(
@@ -381,6 +373,7 @@ async fn idle_asks(asks: &mut mpsc::Receiver<SupervisorCommand>, feeder: &Feeder
             Some(
                 SupervisorCommand::Trim(_)
                 | SupervisorCommand::Verify(_)
+                | SupervisorCommand::Watermark(_)
                 | SupervisorCommand::OlderSessions(..),
             ) => {}
             Some(SupervisorCommand::Session(session)) => feeder.session_unread(session).await,

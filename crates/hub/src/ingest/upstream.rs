@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
-use model::state::{Catalog, Reason, ReasonKind, SessionInfo};
+use model::state::{Catalog, Reason, ReasonKind, SessionInfo, Watermark};
 use model::time::Timestamp;
 
 use super::dialect::Dialect;
@@ -132,6 +132,14 @@ pub trait Rest: Clone + Send + Sync + 'static {
         session: SessionId,
         before: Option<Arc<str>>,
     ) -> impl Future<Output = Result<MessagesRead, UpstreamError>> + Send;
+
+    /// The number up to which something was written in a session. None where the server has no numbers, or does not tell them.
+    fn watermark(
+        &self,
+        _session: SessionId,
+    ) -> impl Future<Output = Result<Option<Watermark>, UpstreamError>> + Send {
+        std::future::ready(Ok(None))
+    }
 
     /// One session.
     fn session(

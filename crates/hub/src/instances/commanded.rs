@@ -11,27 +11,20 @@ use opencode::{ClientError, client, wire};
 
 use super::{Hub, LinkedServer};
 use crate::command::port::{
-    AgentFound, Capabilities, ChangedFile, CommandFound, Folders, IdForm, Lookups, MessagePage,
-    NewCommand, NewMessage, NewSession, NewShell, OlderPage, PermissionReply, Server, ServerError,
+    AgentFound, ChangedFile, CommandFound, Folders, IdForm, Lookups, MessagePage, NewCommand,
+    NewMessage, NewSession, NewShell, OlderPage, PermissionReply, Server, ServerError, ServerKind,
     SessionFound, Sessions,
 };
 use crate::command::{Change, ModelChoice, ModelOffer};
 use crate::ingest::assemble;
-use crate::ingest::dialect::{self, Dialect};
+use crate::ingest::dialect;
 use crate::limits;
 use crate::registry::AddError;
 use crate::workspace::Folder;
 
 impl Server for LinkedServer {
-    fn product(&self) -> &'static str {
-        "OpenCode 1"
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        match self.dialect == Dialect::Sketch {
-            true => Capabilities::NONE,
-            false => Capabilities::V1,
-        }
+    fn kind(&self) -> ServerKind {
+        self.dialect.kind()
     }
 
     fn ids(&self) -> IdForm {

@@ -15,12 +15,12 @@ use opencode::wire2::{self, Decision, FormId, FormOwner, InboxId, Location, Perm
 
 use super::LinkedService;
 use crate::command::port::{
-    AgentFound, Capabilities, ChangedFile, CommandFound, IdForm, Lookups, MessagePage, NewCommand,
-    NewMessage, NewSession, NewShell, OlderPage, PermissionReply, Server, ServerError,
+    AgentFound, ChangedFile, CommandFound, IdForm, Lookups, MessagePage, NewCommand, NewMessage,
+    NewSession, NewShell, OlderPage, PermissionReply, Server, ServerError, ServerKind,
     SessionFound, Sessions,
 };
 use crate::command::{Change, ModelChoice, ModelOffer};
-use crate::ingest::dialect;
+use crate::ingest::dialect::{self, Dialect};
 use crate::limits;
 
 use bodies::{Choice, Sent};
@@ -56,12 +56,8 @@ impl LinkedService {
 }
 
 impl Server for LinkedService {
-    fn product(&self) -> &'static str {
-        "OpenCode 2"
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::V2
+    fn kind(&self) -> ServerKind {
+        Dialect::V2.kind()
     }
 
     fn ids(&self) -> IdForm {
@@ -78,6 +74,16 @@ impl Server for LinkedService {
 
     async fn session(&self, id: &SessionId) -> Result<SessionFound, ServerError> {
         self.found(&session_id(id)?).await
+    }
+
+    async fn viewed(&self, session: &SessionId) -> Result<(), ServerError> {
+        let id = session_id(session)?;
+        let row = self.client.session(&id).await?;
+        // The mark is sent as it came: a rounded one would leave the session unread.
+        match row.time.idle.filter(|_| row.is_unread()) {
+            Some(idle) => Ok(self.client.view(&id, idle).await?),
+            None => Ok(()),
+        }
     }
 
     async fn has_message(&self, session: &SessionId, message: &str) -> Result<bool, ServerError> {

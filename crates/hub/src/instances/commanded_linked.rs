@@ -5,8 +5,8 @@ use model::time::Timestamp;
 
 use super::{Hub, LinkedRest};
 use crate::command::port::{
-    AgentFound, Capabilities, ChangedFile, CommandFound, IdForm, Lookups, MessagePage, NewCommand,
-    NewMessage, NewSession, NewShell, OlderPage, PermissionReply, Server, ServerError, Servers,
+    AgentFound, ChangedFile, CommandFound, IdForm, Lookups, MessagePage, NewCommand, NewMessage,
+    NewSession, NewShell, OlderPage, PermissionReply, Server, ServerError, ServerKind, Servers,
     SessionFound, Sessions,
 };
 use crate::command::{Change, ModelChoice, ModelOffer};
@@ -30,18 +30,15 @@ macro_rules! either {
 }
 
 impl Server for LinkedRest {
-    fn product(&self) -> &'static str {
+    fn kind(&self) -> ServerKind {
         match self {
-            Self::Server(server) => server.product(),
-            Self::Service(service) => service.product(),
+            Self::Server(server) => server.kind(),
+            Self::Service(service) => service.kind(),
         }
     }
 
-    fn capabilities(&self) -> Capabilities {
-        match self {
-            Self::Server(server) => server.capabilities(),
-            Self::Service(service) => service.capabilities(),
-        }
+    async fn viewed(&self, session: &SessionId) -> Result<(), ServerError> {
+        either!(self, Server::viewed(session))
     }
 
     fn ids(&self) -> IdForm {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
-use model::state::{Catalog, SessionInfo};
+use model::state::{Catalog, SessionInfo, Watermark};
 use model::time::Timestamp;
 use opencode::client::TimedReply;
 
@@ -82,6 +82,10 @@ impl Rest for LinkedRest {
         before: Option<Arc<str>>,
     ) -> Result<MessagesRead, UpstreamError> {
         either!(self, linked => linked.messages(session, before).await)
+    }
+
+    async fn watermark(&self, session: SessionId) -> Result<Option<Watermark>, UpstreamError> {
+        either!(self, linked => linked.watermark(session).await)
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {

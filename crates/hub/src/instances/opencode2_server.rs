@@ -7,8 +7,8 @@ use futures_util::future::{try_join, try_join3};
 use futures_util::{StreamExt, stream};
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::SessionId;
-use model::state::{Catalog, ReasonKind, SessionInfo};
-use opencode::client2::{ArchivedSessions, Body, Client, Error, SessionFilter, Tag};
+use model::state::{Catalog, ReasonKind, SessionInfo, Watermark};
+use opencode::client2::{self, ArchivedSessions, Body, Client, Error, SessionFilter, Tag};
 use opencode::wire2;
 
 use crate::clock::Clock;
@@ -43,6 +43,15 @@ impl From<Error> for UpstreamError {
             }
             _ => Self::Down(reason),
         }
+    }
+}
+
+/// The number that a service sent; absent if it has none.
+fn watermark(sent: client2::Watermark) -> Option<Watermark> {
+    match sent {
+        client2::Watermark::At(seq) => Some(Watermark::At(seq.0)),
+        client2::Watermark::Empty => Some(Watermark::Empty),
+        client2::Watermark::Unknown => None,
     }
 }
 
@@ -152,7 +161,7 @@ impl LinkedService {
     async fn body(&self, id: &wire2::SessionId) -> Result<Body, UpstreamError> {
         let mut body = self.client.body(id).await?;
         for _ in 1..limits::BODY_TRIES {
-            if body.proven().is_some() || body.before == opencode::client2::Watermark::Unknown {
+            if body.proven().is_some() || body.before == client2::Watermark::Unknown {
                 break;
             }
             body = self.client.body(id).await?;
@@ -207,16 +216,24 @@ impl Rest for LinkedService {
         let id = Self::id(&session)?;
         Ok(match before {
             None => {
+                let body = self.body(&id).await?;
+                let proven = body.proven().and_then(watermark);
                 let Body {
                     inbox, messages, ..
-                } = self.body(&id).await?;
-                dialect::service_messages(&id, messages, &inbox.value, ReadPage::Newest)
+                } = body;
+                let read = dialect::service_messages(&id, messages, &inbox.value, ReadPage::Newest);
+                MessagesRead { proven, ..read }
             }
             Some(before) => {
                 let messages = self.client.messages(&id, Some(&before)).await?;
                 dialect::service_messages(&id, messages, &[], ReadPage::Older(before))
             }
         })
+    }
+
+    async fn watermark(&self, session: SessionId) -> Result<Option<Watermark>, UpstreamError> {
+        let sent = self.client.watermark(&Self::id(&session)?).await?;
+        Ok(watermark(sent))
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {

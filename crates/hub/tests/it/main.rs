@@ -7,6 +7,7 @@ mod api;
 mod attack;
 mod authenticator;
 mod bad_input;
+mod capable;
 mod consent;
 mod door;
 mod ends;

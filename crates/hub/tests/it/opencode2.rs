@@ -112,7 +112,7 @@ impl Stage {
     }
 }
 
-async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+pub(super) async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask().await {
@@ -443,7 +443,7 @@ async fn a_prompt_brings_its_agent_model_and_files() {
 }
 
 /// A hub that has connected to a scripted service, with the path of the instance.
-async fn linked() -> (Lab, Server, String) {
+pub(super) async fn linked() -> (Lab, Server, String) {
     let (lab, server) = (Lab::new().await, scripted().await);
     let instance = lab.instance_at(server.url()).await;
     (lab, server, instance)

@@ -8,7 +8,7 @@ use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{
     AnsweredLately, Body, Catalog, Counters, FoldersAsked, Instance, Label, Link, LinkStatus,
-    Origin, ReasonKind, Rev, State, Tombstones, Usage,
+    Origin, ReasonKind, Rev, ServerKind, State, Tombstones, Usage,
 };
 use crate::time::Timestamp;
 
@@ -36,6 +36,7 @@ pub(super) fn add(
             refused: false,
         },
         version: None,
+        server: None,
         clock_ahead: 0,
         catalog: None,
         listed: false,
@@ -154,6 +155,14 @@ impl Fold<'_> {
         if self.instance.version.as_ref() != Some(&version) {
             self.instance.version = Some(version);
             self.touch_tab();
+        }
+    }
+
+    pub(super) fn server(&mut self, kind: ServerKind) {
+        if self.instance.server.replace(kind) != Some(kind) {
+            // What may be done in its sessions, and how they are grouped.
+            self.touch_tab();
+            self.touch_tree();
         }
     }
 

@@ -58,6 +58,7 @@ impl Fold<'_> {
         if let Some(session) = self.instance.sessions.get_mut(id) {
             session.body = Body::NotLoaded;
             session.verified = None;
+            session.proof = None;
             session.body_rev = rev;
             if !session.run.is_running() {
                 session.open.clear();
@@ -91,6 +92,7 @@ impl Fold<'_> {
             older,
             page,
             todos,
+            proven,
         } = read;
         let Some(session) = self.instance.sessions.get_mut(&id) else {
             return;
@@ -99,6 +101,7 @@ impl Fold<'_> {
         let overflowed = match page {
             ReadPage::Newest => {
                 session.verified = Some(at);
+                session.prove(proven, at);
                 session.replace_body(rev, messages, older)
             }
             ReadPage::Older(before) => {

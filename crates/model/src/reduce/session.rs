@@ -357,17 +357,6 @@ impl Fold<'_> {
         }
     }
 
-    /// The cached conversation of a session was compared with its server.
-    pub(super) fn verified(&mut self, id: &SessionId, same: bool) {
-        let at = self.at;
-        if let Some(session) = self.instance.sessions.get_mut(id)
-            && session.loaded().is_some()
-        {
-            session.verified = same.then_some(at);
-            self.touch_row(id);
-        }
-    }
-
     /// The state of a session is done.
     pub(super) fn dismissed(&mut self, id: &SessionId) {
         let at = self.at;
@@ -427,6 +416,7 @@ impl Fold<'_> {
             self.touch_activity(&id);
             self.touch_row(&id);
         }
+        self.prove_what_rests();
     }
 
     /// Replaces the prompt queue of a session.

@@ -9,6 +9,7 @@ mod labels;
 mod missed;
 mod overview;
 mod pieces;
+mod proof;
 mod remembered;
 mod requests;
 mod room;
@@ -196,6 +197,7 @@ fn snapshot(ids: &[&str]) -> Event {
 
 fn read(messages: Vec<(MessageInfo, Vec<Part>)>) -> Event {
     Event::MessagesRead(MessagesRead {
+        proven: None,
         session: "s".into(),
         messages,
         older: None,
@@ -335,6 +337,7 @@ fn a_list_that_is_told_during_a_read_is_newer_than_the_read() {
     };
     let read = |list| {
         Event::MessagesRead(MessagesRead {
+            proven: None,
             session: "s".into(),
             messages: Vec::new(),
             older: None,

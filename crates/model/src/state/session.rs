@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::ending::speaks;
 use super::{
     Activity, ChangesOverTime, Clash, Edits, ErrorKind, Failure, Halt, LastAnswer, MessageInfo,
-    OrderKey, OverLimit, Part, Rev, Role, SessionInfo, Todos,
+    OrderKey, OverLimit, Part, Proof, Rev, Role, SessionInfo, Todos,
 };
 use crate::event::Event;
 use crate::ids::{MessageId, PartId};
@@ -91,6 +91,12 @@ pub struct Session {
     /// When its conversation was last the same as on its server: read from it, or compared with it. Absent while it is not cached, and
     /// once a comparison found a difference.
     pub verified: Option<Timestamp>,
+    /// Up to which number its conversation was the same as its server's, where that is proven.
+    pub proof: Option<Proof>,
+    /// True if its stream left out a number since then: what stands there may have changed the conversation.
+    pub hole: bool,
+    /// When its server was last asked up to which number it has written something.
+    pub proof_asked: Option<Timestamp>,
     /// When a person marked its state as done. It is lost with the hub, and its state shown again then.
     pub dismissed: Option<Timestamp>,
     /// The lines that it had changed over time.
@@ -272,6 +278,9 @@ impl Session {
             over: None,
             over_at: None,
             verified: None,
+            proof: None,
+            hole: false,
+            proof_asked: None,
             dismissed: None,
             changed: ChangesOverTime::default(),
             todos: None,

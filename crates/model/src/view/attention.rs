@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::folders::FolderNames;
 use super::lineage::{BelowInterrupted, Roots, TreeRoots};
 use super::mark::FailureRow;
 use super::reason;
@@ -155,6 +156,7 @@ fn rows_of(state: &State, instance: &Instance) -> Vec<AttentionRow> {
     let mut rows: Vec<_> = link(instance).into_iter().collect();
     let (mut shown, mut roots) = (TreeRoots::of(state, instance), Roots::of(instance));
     let mut below = BelowInterrupted::of(instance);
+    let names = FolderNames::of(instance);
     for session in instance.sessions.values() {
         let Some((at, kind)) = of_session(instance, session) else {
             continue;
@@ -171,6 +173,7 @@ fn rows_of(state: &State, instance: &Instance) -> Vec<AttentionRow> {
             .filter(|root| root.info.id != *id);
         rows.push(AttentionRow {
             session: Some(id.clone()),
+            instance_name: names.of_instance(instance, &session.info.directory),
             title: session.info.title().into(),
             root: root.map(|root| root.info.title().into()),
             at,

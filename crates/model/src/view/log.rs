@@ -8,7 +8,8 @@ use super::queued::{Compacted, Queued, compacted, queued};
 use super::{Front, WINDOW, reason};
 use crate::ids::{MessageId, PartId, PermissionId, SessionId};
 use crate::state::{
-    Body, Loaded, Message, MessageInfo, MessageStatus, OrderKey, PartKind, Rev, Role, Run, Session,
+    Body, Capability, Loaded, Message, MessageInfo, MessageStatus, OrderKey, PartKind, Rev, Role,
+    Run, Session,
 };
 use crate::text::OpenText;
 use crate::time::Timestamp;
@@ -171,11 +172,13 @@ impl Front<'_> {
             reverted,
             waiting,
         } = whole;
+        let server = self.instance.server;
+        let inbox = server.is_some_and(|server| server.can.has(Capability::Inbox));
         let is_last = last.is_none_or(|last| *last == message.info.id);
         let status = session.message_status(&message.info, is_last);
         MessageRow {
             status,
-            queued: queued(session, loaded, message),
+            queued: queued(session, loaded, message, inbox),
             failed: message.bad_end().map(|failure| reason::failure(&failure)),
             reverted: reverted.is_some_and(|from| order_key(message) >= order_key(from)),
             head_changed: message.rev > since || since == Rev(0),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::attention;
+use super::folders::FolderNames;
 use super::lineage::{Roots, Stops};
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
@@ -72,6 +73,7 @@ pub fn needs_of(state: &State, instance: &Instance) -> Vec<NeedRow> {
         .chain(questions)
         .filter(|(session, ..)| state.shows(&instance.id, session));
     let (mut roots, mut stops) = (Roots::of(instance), Stops::of(instance));
+    let names = FolderNames::of(instance);
     shown
         .filter(|(session, ..)| {
             instance.snoozes.is_empty() || !instance.snoozes.contains_key(roots.root_of(session))
@@ -82,6 +84,7 @@ pub fn needs_of(state: &State, instance: &Instance) -> Vec<NeedRow> {
             stopped: stops.stopped(session),
             ..row(
                 instance,
+                &names,
                 session,
                 roots.root_of(session).clone(),
                 asked,
@@ -93,6 +96,7 @@ pub fn needs_of(state: &State, instance: &Instance) -> Vec<NeedRow> {
 
 fn row(
     instance: &Instance,
+    names: &FolderNames,
     session: &SessionId,
     root: SessionId,
     asked: Timestamp,
@@ -103,16 +107,17 @@ fn row(
         session.map_or("Untitled", |session| session.info.title())
     };
     let info = instance.sessions.get(session).map(|session| &session.info);
+    let directory = info.map_or_else(|| "".into(), |info| info.directory.clone());
     NeedRow {
         instance: instance.id.clone(),
-        instance_name: instance.name.clone(),
+        instance_name: names.of_instance(instance, &directory),
         live: instance.is_live(),
         session: session.clone(),
         title: title(&root).into(),
         way: way(instance, session, &root),
         root,
         agent: info.and_then(|info| info.agent.clone()),
-        directory: info.map_or_else(|| "".into(), |info| info.directory.clone()),
+        directory,
         stopped: false,
         asked,
         kind,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::attention;
 use super::doing::{Doing, doing, since};
+use super::folders::FolderNames;
 use super::lineage::{Roots, TreeRoots};
 use super::mark::{Mark, MarkWithReason, Marks};
 use crate::ids::{InstanceId, SessionId};
@@ -82,6 +83,8 @@ pub struct OverviewRow {
     pub title: Arc<str>,
     /// The folder that it works in.
     pub directory: Arc<str>,
+    /// The name of that folder, where its instance has none of its own.
+    pub folder: Option<Arc<str>>,
     /// The branch that is checked out in that folder, where known.
     pub branch: Option<Arc<str>>,
     /// Its agent and model, where known.
@@ -161,6 +164,7 @@ pub fn overview(state: &State) -> Overview {
 pub(super) struct SingleRows<'a> {
     instance: &'a Instance,
     marks: Marks<'a>,
+    names: FolderNames,
 }
 
 impl<'a> SingleRows<'a> {
@@ -168,6 +172,7 @@ impl<'a> SingleRows<'a> {
         Self {
             instance,
             marks: Marks::of(state, instance),
+            names: FolderNames::of(instance),
         }
     }
 
@@ -180,7 +185,7 @@ impl<'a> SingleRows<'a> {
             .into_iter()
             .chain(below.map(Box::as_ref))
             .collect();
-        row(self.instance, &self.marks, session, &family)
+        row(self.instance, &self.marks, &self.names, session, &family)
     }
 }
 
@@ -194,16 +199,23 @@ fn rows_of(state: &State, instance: &Instance) -> Vec<OverviewRow> {
         }
     }
     let marks = Marks::of(state, instance);
+    let names = FolderNames::of(instance);
     families
         .into_iter()
         .filter_map(|(root, family)| {
             let root = family.iter().find(|session| session.info.id == *root)?;
-            Some(row(instance, &marks, root, &family))
+            Some(row(instance, &marks, &names, root, &family))
         })
         .collect()
 }
 
-fn row(instance: &Instance, marks: &Marks<'_>, root: &Session, family: &[&Session]) -> OverviewRow {
+fn row(
+    instance: &Instance,
+    marks: &Marks<'_>,
+    names: &FolderNames,
+    root: &Session,
+    family: &[&Session],
+) -> OverviewRow {
     let mark = marks.with_reason(root);
     let asks = family
         .iter()
@@ -225,6 +237,7 @@ fn row(instance: &Instance, marks: &Marks<'_>, root: &Session, family: &[&Sessio
         session: root.info.id.clone(),
         title: root.info.title().into(),
         directory: root.info.directory.clone(),
+        folder: names.name(&root.info.directory).cloned(),
         branch: instance.branches.get(&root.info.directory).cloned(),
         agent: root.info.agent.clone(),
         model: root.info.model.as_ref().map(|model| model.model.clone()),

@@ -12,6 +12,11 @@ pub enum Queued {
         /// True if the prompt is plain text, which can be edited.
         text: bool,
     },
+    /// The server keeps it until the end of the run. Until then it can be taken back.
+    Inbox {
+        /// True if the prompt is plain text, which can be edited.
+        text: bool,
+    },
 }
 
 /// Progress of a summary of the conversation.
@@ -28,7 +33,12 @@ pub enum Compacted {
 }
 
 /// State of a user's message, if it is queued.
-pub(super) fn queued(session: &Session, loaded: &Loaded, message: &Message) -> Option<Queued> {
+pub(super) fn queued(
+    session: &Session,
+    loaded: &Loaded,
+    message: &Message,
+    inbox: bool,
+) -> Option<Queued> {
     let info = &message.info;
     let mut parts = message.parts.values();
     let prompt = info.role == Role::User
@@ -44,6 +54,10 @@ pub(super) fn queued(session: &Session, loaded: &Loaded, message: &Message) -> O
     if !prompt || session.info.reverted_from.is_some() {
         return None;
     }
+    let is_text = || {
+        let mut parts = message.parts.values();
+        parts.all(|part| matches!(part.kind, PartKind::Text { .. }))
+    };
     let last = loaded.last_assistant().map(|last| &last.info);
     if loaded.answered_to() >= Some(info.order_key()) {
         return None;
@@ -52,14 +66,17 @@ pub(super) fn queued(session: &Session, loaded: &Loaded, message: &Message) -> O
         run if run.is_running() => {
             let last = last?;
             let busy = last.completed.is_none() || last.finish.as_deref() == Some("tool-calls");
-            busy.then_some(Queued::Waits)
+            let waits = match inbox {
+                true => Queued::Inbox { text: is_text() },
+                false => Queued::Waits,
+            };
+            busy.then_some(waits)
         }
         Run::Idle => {
             let aborted = last.and_then(|last| last.failure.as_ref());
             let aborted = aborted.is_some_and(|failure| failure.kind == ErrorKind::Aborted);
             let held = aborted || matches!(session.halt, Halt::Stopped { .. });
-            let mut parts = message.parts.values();
-            let text = parts.all(|part| matches!(part.kind, PartKind::Text { .. }));
+            let text = is_text();
             held.then_some(Queued::Held { text })
         }
         _ => None,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::doing::{Standing, standing};
+use super::folders::folders;
 use super::mark::{Mark, MarkWithReason, mark_of};
 use super::tree::marks;
 use super::{Front, ParallelRow, attention, interrupted, need, parallel};
@@ -10,7 +11,7 @@ use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{
     AgentInfo, Body, Colour, Counters, Instance, LinkStatus, Loaded, Message, ModelInfo, ModelRef,
-    Origin, PromptQueue, Rev, Session, State, Todos, Tokens,
+    Origin, PromptQueue, Rev, Sameness, ServerKind, Session, State, Todos, Tokens,
 };
 use crate::time::Timestamp;
 
@@ -40,6 +41,8 @@ pub struct TabRow {
     pub origin: Origin,
     /// Link to the server.
     pub link: LinkRow,
+    /// Kind of the server, once it has connected.
+    pub server: Option<ServerKind>,
     /// The loudest state of its sessions.
     pub mark: Mark,
     /// Requests that wait in it.
@@ -103,6 +106,12 @@ pub struct ComposerRow {
     pub running: bool,
     /// True if the session in front is known.
     pub session_known: bool,
+    /// The folders in which a new session can be begun, that of the newest session first; empty where the instance has one of its own.
+    pub folders: Vec<Arc<str>>,
+    /// Kind of the server, once it has connected.
+    pub server: Option<ServerKind>,
+    /// True if a new session has to be given a folder.
+    pub names_folder: bool,
     /// Agents on offer.
     pub agents: Vec<AgentInfo>,
     /// Models on offer.
@@ -126,6 +135,8 @@ pub struct SideRow {
     pub session: Option<SessionId>,
     /// When the conversation was last read from the server or compared with it.
     pub verified: Option<Timestamp>,
+    /// Up to where it was the same, where its server can prove that.
+    pub sameness: Option<Sameness>,
     /// To-do list.
     pub todos: Option<Todos>,
     /// US dollars.
@@ -183,6 +194,7 @@ pub(super) fn tabs(state: &State) -> Vec<TabRow> {
             colour: instance.colour,
             origin: instance.origin.clone(),
             link: link_row(instance),
+            server: instance.server,
             mark,
             requests,
             needs: requests + attention::urgent(state, instance),
@@ -308,6 +320,16 @@ impl Front<'_> {
             live: self.instance.is_live(),
             running: session.is_some_and(|session| session.run.is_running()),
             session_known: session.is_some(),
+            folders: match session {
+                None => {
+                    let known = folders(self.instance).into_iter();
+                    let known = known.map(|folder| folder.directory);
+                    known.take(limits::FOLDER_CHOICES).collect()
+                }
+                Some(_) => Vec::new(),
+            },
+            server: self.instance.server,
+            names_folder: session.is_none() && self.instance.has_many_folders(),
             agents: catalog
                 .map(|catalog| catalog.agents.clone())
                 .unwrap_or_default(),
@@ -340,6 +362,9 @@ impl Front<'_> {
             instance: self.instance.id.clone(),
             session: session.map(|session| session.info.id.clone()),
             verified: session.and_then(|session| session.verified),
+            sameness: session
+                .filter(|_| self.instance.proves())
+                .map(Session::sameness),
             todos: session.and_then(|session| session.todos.clone()),
             cost: session.map_or(0.0, |session| session.info.cost),
             tokens: session

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::folders::FolderNames;
 use super::lineage::TreeRoots;
 use super::mark::{Mark, Marks, own_marks};
 use crate::ids::SessionId;
@@ -33,6 +34,8 @@ pub struct SessionRow {
     pub parent: Option<SessionId>,
     /// The folder that it works in.
     pub directory: Arc<str>,
+    /// The name of that folder, where its instance has none of its own.
+    pub folder: Option<Arc<str>>,
     /// The branch that is checked out in that folder, where known.
     pub branch: Option<Arc<str>>,
     /// Time of creation.
@@ -85,7 +88,7 @@ pub fn strip(state: &State, instance: &Instance, front: Option<&SessionId>) -> V
     let family = Family::of(state, instance);
     let front_root = front.map(|front| instance.root_of(front));
     let mut rows = Vec::new();
-    for root in &family.roots {
+    for root in &family.by_folder() {
         let mut group = Vec::new();
         family.draw(root, &mut group);
         if front_root == Some(*root) {
@@ -170,6 +173,7 @@ struct Family<'a> {
     roots: Vec<&'a SessionId>,
     children: BTreeMap<&'a SessionId, Vec<&'a SessionId>>,
     marks: Marks<'a>,
+    names: FolderNames,
 }
 
 impl<'a> Family<'a> {
@@ -204,7 +208,23 @@ impl<'a> Family<'a> {
             roots,
             children,
             marks: Marks::of(state, instance),
+            names: FolderNames::of(instance),
         }
+    }
+
+    /// The roots, those of one folder together where the instance has none of its own; the folder of the newest session is first.
+    fn by_folder(&self) -> Vec<&'a SessionId> {
+        let folder = |root: &SessionId| {
+            let session = self.instance.sessions.get(root)?;
+            self.names.name(&session.info.directory)
+        };
+        let mut first: BTreeMap<Option<&Arc<str>>, usize> = BTreeMap::new();
+        for (at, root) in self.roots.iter().enumerate() {
+            first.entry(folder(root)).or_insert(at);
+        }
+        let mut roots = self.roots.clone();
+        roots.sort_by_key(|root| first.get(&folder(root)).copied());
+        roots
     }
 
     /// Draws a session and what is below it. Sessions may be nested as deep as a server likes, so no call is.
@@ -223,6 +243,7 @@ impl<'a> Family<'a> {
             rows.push(SessionRow {
                 parent: above.cloned().flatten(),
                 branch: self.instance.branches.get(&session.info.directory).cloned(),
+                folder: self.names.name(&session.info.directory).cloned(),
                 ..row(&self.marks, session, depth)
             });
             parents.push(parent);
@@ -250,6 +271,7 @@ fn row(marks: &Marks<'_>, session: &Session, depth: usize) -> SessionRow {
         needs: marks.needs(&session.info.id),
         parent: None,
         directory: session.info.directory.clone(),
+        folder: None,
         branch: None,
         created: marks.ours(session.info.created),
         updated,

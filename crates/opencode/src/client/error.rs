@@ -264,6 +264,17 @@ impl From<legacy::Error> for Failure {
     }
 }
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self {
+            nameless: false,
+            late: error.kind() == io::ErrorKind::TimedOut,
+            connecting: error.kind() == io::ErrorKind::ConnectionRefused,
+            error: error.into(),
+        }
+    }
+}
+
 impl From<http::Error> for Failure {
     fn from(error: http::Error) -> Self {
         Self {

@@ -136,6 +136,17 @@ fn waits(look: &Viewport, row: &MessageRow, queued: Queued) -> Markup {
     );
     html! {
         @match queued {
+            Queued::Inbox { text } => {
+                p.quiet { span aria-hidden="true" { "○ " } (t("Queued: its server delivers it at the end of this run.")) }
+                div.row.if-live {
+                    @if text {
+                        button.main type="button" data-do="send-held" data-url=(url) { (t("Send now")) }
+                        button type="button" data-do="edit-held" data-url=(url) { (t("Edit")) }
+                    }
+                    button type="button" data-do="drop-held" data-url=(url) { (t("Delete")) }
+                }
+                p.problem role="alert" hidden {}
+            },
             Queued::Waits => p.quiet { span aria-hidden="true" { "○ " } (t("Queued: the model answers this after its current work.")) },
             Queued::Held { text } => {
                 p.quiet { span aria-hidden="true" { "○ " } (t("Queued: you stopped the session, so this prompt is on hold.")) }

@@ -1,6 +1,7 @@
 //! The controls of the prompt. The text that is being written is the person's own and not part of it.
 
 use maud::{Markup, html};
+use model::state::Capability;
 use model::view::{ComposerRow, Models, Viewport};
 
 use super::list;
@@ -11,7 +12,7 @@ use crate::words::encode;
 pub(super) fn composer(look: &Viewport, row: &ComposerRow) -> Fragment {
     let blocked = blocked(look, row);
     let mut tag = html! {
-        div.controls data-k="composer" data-blocked[blocked.is_some()] data-running[row.running]
+        div.controls data-k="composer" data-blocked[blocked.is_some()] data-running[row.running] data-inbox[row.server.is_some_and(|server| server.can.has(Capability::Inbox))]
             data-known[row.session_known] data-session=[look.session.as_ref()] data-instance=[look.instance.as_ref()] {}
     }
     .into_string();
@@ -23,10 +24,26 @@ pub(super) fn composer(look: &Viewport, row: &ComposerRow) -> Fragment {
     let open = why.into_string() + "<div class=\"row\" data-k=\"composer-list\">";
     let menus = html! { (attach()) (agents(look, row)) (models(look, row)) (parallel(row)) };
     let buttons = html! { span.grow {} (buttons(look, row, blocked.is_some())) };
-    let blocks = vec![block("menus", menus), block("buttons", buttons)];
+    let mut blocks = vec![block("menus", menus), block("buttons", buttons)];
+    if row.names_folder {
+        blocks.insert(0, block("place", place(row)));
+    }
     Fragment {
         tag,
         ..list("composer", open, blocks, "</div></div>")
+    }
+}
+
+/// The folder of a new session, where the server has none of its own: one of those that it knows, or any other. The client fills in the
+/// one that was looked at last.
+fn place(row: &ComposerRow) -> Markup {
+    html! {
+        label.place {
+            span { (t("Folder")) }
+            input #place type="text" list="places" autocomplete="off" spellcheck="false" autocapitalize="off"
+                placeholder=(t("Path of a folder; empty for that of the server")) title=(t("The folder in which the new session works"));
+        }
+        datalist #places { @for folder in &row.folders { option value=(folder) {} } }
     }
 }
 
@@ -62,6 +79,9 @@ fn buttons(look: &Viewport, row: &ComposerRow, blocked: bool) -> Markup {
 
 /// Why nothing can be sent, and what to do.
 fn blocked(look: &Viewport, row: &ComposerRow) -> Option<Markup> {
+    if row.server.is_some_and(|server| server.can.is_empty()) {
+        return Some(html! { (t("This server only sends events and takes no prompts.")) });
+    }
     if !row.live && look.session.is_some() && !row.session_known {
         return Some(html! { (t("The server is unreachable. Your draft is saved.")) });
     }
@@ -90,7 +110,7 @@ fn parallel(row: &ComposerRow) -> Markup {
         _ => 0,
     };
     html! {
-        @if models > 1 || row.agents.len() > 1 {
+        @if (models > 1 || row.agents.len() > 1) && !row.names_folder {
             button.icon.parallel type="button" data-do="parallel" aria-haspopup="dialog" aria-label=(t("Run in parallel")) title=(t("Run in parallel")) {
                 (icon(COLUMNS))
             }

@@ -86,7 +86,7 @@ fn block(viewport: &Viewport, row: &OverviewRow) -> Block {
                 data-search=(search(row)) aria-current=[peeked.then_some("true")] {
                 (shape(row.mark.mark))
                 span.name { (words::title(&row.title)) }
-                span.where { (row.instance_name) @if let Some(branch) = &row.branch { " · " (branch) } }
+                span.where { (row.folder.as_ref().unwrap_or(&row.instance_name)) @if let Some(branch) = &row.branch { " · " (branch) } }
                 span.doing.(words::colour(row.mark.mark)) { (evidence(row)) (doing(row.mark.mark, &row.doing)) }
                 span.age { (ago(row.since)) }
                 span.lines { @if let Some(changes) = row.changes {
@@ -160,11 +160,17 @@ fn peek_url(instance: &str, session: &str) -> String {
 fn search(row: &OverviewRow) -> String {
     let model = row.model.as_deref().unwrap_or_default();
     let agent = row.agent.as_deref().unwrap_or_default();
-    format!(
+    let mut words = format!(
         "{} {model} {agent} {}",
         t(row.group.word()),
         plain::line(&row.directory, limits::TITLE_CHARS)
-    )
+    );
+    // It is shown unless a folder stands in its place.
+    if row.folder.is_some() {
+        words.push(' ');
+        words.push_str(&row.instance_name);
+    }
+    words
 }
 
 /// The title in full, why the session is as it is, and who changes the same.

@@ -32,9 +32,14 @@ pub(super) fn strip(look: &Viewport, rows: &[SessionRow]) -> Fragment {
     );
     let mut folded = None;
     let mut tabs = Vec::with_capacity(rows.len());
+    let mut folder = None;
     for row in rows {
         if row.depth == 0 {
             tabs.extend(folded.take());
+            if let Some(of) = row.folder.as_ref().filter(|of| folder != Some(*of)) {
+                tabs.push(place(of, row));
+                folder = Some(of);
+            }
             folded = (row.folded > 0).then(|| more(row));
         }
         tabs.push(tab(look, id, row));
@@ -56,6 +61,15 @@ fn more(root: &SessionRow) -> Block {
         html! {
             button type="button" data-do="sessions" title=(these) { (t!("+{n} more", "+{n} more", n = root.folded)) }
         },
+    )
+}
+
+/// The name of a folder before the tabs of its sessions, where the instance has no folder of its own.
+fn place(folder: &str, row: &SessionRow) -> Block {
+    item(
+        format!("xf:{}", row.directory),
+        "place",
+        html! { span title=(row.directory) { (folder) @if let Some(branch) = &row.branch { " · " (branch) } } },
     )
 }
 

@@ -1,7 +1,7 @@
 //! Facts beside a conversation: what is to be done, what it cost, how the link is.
 
 use maud::{Markup, html};
-use model::state::{Counters, TodoState, Todos};
+use model::state::{Counters, Sameness, TodoState, Todos, Watermark};
 use model::view::SideRow;
 
 use crate::fragment::Fragment;
@@ -56,8 +56,35 @@ fn verified(row: &SideRow) -> Markup {
                     None => (t("Not verified")),
                 }
             }
+            @if let (Some(sameness), Some(_)) = (row.sameness, row.verified) { p.quiet data-proof=(proof(sameness)) { (proven(sameness)) } }
             button type="button" data-do="verify" { (t("Verify now")) }
         }
+    }
+}
+
+/// Name of what is proven, for programs.
+fn proof(sameness: Sameness) -> &'static str {
+    match sameness {
+        Sameness::AsOfStream => "stream",
+        Sameness::Proven { more: false, .. } => "proven",
+        Sameness::Proven { more: true, .. } => "before",
+    }
+}
+
+/// Up to where the conversation is proven to be the server's.
+fn proven(sameness: Sameness) -> String {
+    let Sameness::Proven { upto, more } = sameness else {
+        return t("As of the stream: its server tells no number that proves it.").to_owned();
+    };
+    match (upto, more) {
+        (Watermark::Empty, _) => {
+            t("Proven: its server has written nothing with a number there.").to_owned()
+        }
+        (Watermark::At(seq), false) => t!("Proven up to number {seq}.", seq = seq),
+        (Watermark::At(seq), true) => t!(
+            "Proven up to number {seq}; what came since is as of the stream.",
+            seq = seq
+        ),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use maud::html;
-use model::state::{Colour, LinkStatus, Origin};
+use model::state::{Capability, Colour, LinkStatus, Origin};
 use model::view::{Mark, TabRow, Viewport};
 
 use super::{item, list, shape};
 use crate::fragment::{Block, Fragment};
 use crate::language::t;
+use crate::offers::is_offered;
 use crate::words;
 
 pub(super) fn tabs(look: &Viewport, rows: &[TabRow]) -> Fragment {
@@ -49,7 +50,7 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
         format!("t:{id}"),
         class,
         html! {
-            a href=(words::instance_path(id)) title=(place) data-colour=[row.colour.map(Colour::name)] aria-current=[selected.then_some("page")] {
+            a href=(words::instance_path(id)) title=(place) data-colour=[row.colour.map(Colour::name)] data-lacks=[lacks(row)] data-product=[lacks(row).and(row.server).map(|server| server.product)] aria-current=[selected.then_some("page")] {
                 (shape(mark)) span.name { (name) }
                 @if row.needs > 0 { span.count.need { (row.needs) } span.hear { " " (t("waiting for you")) } }
                 @if !live { span.hear { ", " (t(words::link(&row.link.status))) } }
@@ -61,6 +62,17 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
                 aria-label=(t!("Remove {name}", name = name)) title=(t!("Remove {name}", name = name)) { "×" }
         },
     )
+}
+
+/// What the menus offer and this server cannot do, by the names of capabilities.
+fn lacks(row: &TabRow) -> Option<String> {
+    let server = row.server?;
+    let missing = server.can.missing();
+    let names: Vec<_> = missing
+        .filter(|one| is_offered(*one))
+        .map(Capability::name)
+        .collect();
+    (!names.is_empty()).then(|| names.join(" "))
 }
 
 /// Question of the dialog before an instance is removed: which work ends with it.

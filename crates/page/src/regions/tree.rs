@@ -34,7 +34,7 @@ pub(super) fn tree(seen: &ViewDelta, rows: &[SessionRow]) -> Fragment {
         "<nav class=\"tree\" data-k=\"tree\" data-instance=\"{}\" aria-label=\"{}\">{}<ul data-k=\"tree-list\"{}>",
         encode(id),
         t("Sessions"),
-        head(seen, id, rows.is_empty(), folders.are_several()).into_string(),
+        head(seen, id, rows.is_empty(), &folders).into_string(),
         // A tree without items is none.
         if rows.is_empty() {
             String::new()
@@ -61,7 +61,7 @@ pub(super) fn tree(seen: &ViewDelta, rows: &[SessionRow]) -> Fragment {
     list("tree", open, drawn, &close)
 }
 
-fn head(seen: &ViewDelta, id: &str, empty: bool, several_folders: bool) -> Markup {
+fn head(seen: &ViewDelta, id: &str, empty: bool, folders: &Folders) -> Markup {
     html! {
         header {
             h2 { (t("Sessions")) }
@@ -73,8 +73,9 @@ fn head(seen: &ViewDelta, id: &str, empty: bool, several_folders: bool) -> Marku
             select #tree-order aria-label=(t("Order of sessions")) title=(t("Order of sessions")) {
                 @for (name, label) in ORDERS { option value=(name) { (t(label)) } }
             }
-            @if several_folders {
-                button #tree-folders type="button" aria-pressed="false" title=(t("Group sessions by folder")) { (t("Folders")) }
+            @if folders.are_several() {
+                // Of a server without a folder of its own they are groups unless a person wants it otherwise.
+                button #tree-folders type="button" aria-pressed=(folders.named) data-grouped[folders.named] title=(t("Group sessions by folder")) { (t("Folders")) }
             }
         }
         p #tree-none.quiet role="status" hidden { (t("No session matches. Esc shows all.")) }
@@ -88,6 +89,8 @@ struct Folders {
     /// Bytes that the names of all of them have in common, up to a separator.
     common: usize,
     several: bool,
+    /// True if the server has no folder of its own: then each has a name, and is shown even if it is the only one.
+    named: bool,
 }
 
 impl Folders {
@@ -96,8 +99,10 @@ impl Folders {
             return Self {
                 common: 0,
                 several: false,
+                named: false,
             };
         };
+        let named = rows.iter().any(|row| row.folder.is_some());
         let shared = |directory: &str| {
             let same = directory.bytes().zip(first.bytes());
             same.take_while(|(a, b)| a == b).count()
@@ -112,7 +117,8 @@ impl Folders {
         let cut = cut.rposition(|byte| matches!(byte, b'/' | b'\\'));
         Self {
             common: cut.map_or(0, |at| at + 1),
-            several,
+            several: several || named,
+            named,
         }
     }
 
@@ -120,8 +126,12 @@ impl Folders {
         self.several
     }
 
-    /// The name of a folder without what all of them have in common; absent where there is only one.
-    fn name(&self, directory: &str) -> Option<String> {
+    /// The name of a session's folder: its own, else its path without what all of them have in common; absent where there is only one.
+    fn name(&self, row: &SessionRow) -> Option<String> {
+        if let Some(folder) = &row.folder {
+            return Some(plain::line(folder, limits::TITLE_CHARS));
+        }
+        let directory = &*row.directory;
         let rest = directory.get(self.common..).unwrap_or(directory);
         let rest = if rest.is_empty() { directory } else { rest };
         self.several.then(|| plain::line(rest, limits::TITLE_CHARS))
@@ -183,7 +193,8 @@ fn link(
         a href=(session_path(instance, row.id.as_str())) role="treeitem" aria-level=(row.depth + 1)
             aria-expanded=[is_parent.then_some("true")] aria-current=[selected.then_some("page")] title=(hint(row))
             data-parent=[row.parent.as_ref()] data-rank=(words::urgency(row.mark)) data-made=(row.created.0) data-output=(row.output.0)
-            data-folder=[folders.name(&row.directory)] data-search=(search(row)) {
+            data-folder=[folders.name(row)] data-branch=[row.folder.as_ref().and(row.branch.as_ref())]
+            data-directory=[row.folder.as_ref().map(|_| &row.directory)] data-search=(search(row)) {
             (shape(row.mark)) span.name { (words::title(&row.title)) } span.hear.fresh { " " (t("new output")) " " }
             @if is_parent { span.caret aria-hidden="true" {} }
             @if !row.clashes.is_empty() { span.clash.need { (t("conflict")) } }

@@ -2,7 +2,10 @@
 
 use maud::{Markup, html};
 
+use model::state::Capability;
+
 use crate::language::{key, t};
+use crate::offers;
 
 /// Lines of a session's menu that do something: the act's name for the client, and its words.
 const SESSION: [(&str, &str); 13] = [
@@ -50,5 +53,6 @@ pub(super) fn menus() -> Markup {
 }
 
 fn line(act: &str, words: &str) -> Markup {
-    html! { button.line type="button" role="menuitem" tabindex="-1" data-act=(act) { (words) } }
+    let needs = offers::needed(act).map(Capability::name);
+    html! { button.line type="button" role="menuitem" tabindex="-1" data-act=(act) data-needs=[needs] { (words) } }
 }

@@ -24,7 +24,7 @@ const SENTENCES: [&str; 30] = [
     "hub/src/access/passkey.rs",
     "hub/src/command.rs",
     "hub/src/command/grant.rs",
-    "hub/src/command/port/capabilities.rs",
+    "model/src/facts/capability.rs",
     "hub/src/registry/origin.rs",
     "hub/src/workspace/folders.rs",
     "hub/src/ingest/reason.rs",
@@ -48,7 +48,8 @@ const SENTENCES: [&str; 30] = [
 
 /// Their literals that are no sentences of their own: words that are looked for in what a server says, values, messages of commits, and
 /// what is in the hub's own log or for programs alone.
-const NAMES: [&str; 35] = [
+const NAMES: [&str; 36] = [
+    "This server",
     "api key",
     "no such model",
     "too long",

@@ -11,6 +11,7 @@ mod http;
 mod lists;
 mod machine;
 mod project;
+mod rehearsal;
 mod run;
 mod shapes;
 mod shared;
@@ -35,6 +36,7 @@ use crate::model::DefaultReply;
 use crate::net;
 
 use machine::{Machine, Manner, Timer};
+pub use rehearsal::{Rehearsal, SessionTruth, Truth};
 use shared::Shared;
 use store::Store;
 
@@ -120,12 +122,7 @@ impl Server {
     /// # Errors
     /// When the port cannot be had.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let store = Store {
-            persist: options.persist,
-            legacy_total: options.legacy.len(),
-            legacy: options.legacy.clone(),
-            ..Store::default()
-        };
+        let store = database(&options);
         let pid = options.pid.unwrap_or(FIRST_PID);
         Self::on(options, Arc::new(Mutex::new(store)), pid).await
     }
@@ -142,26 +139,10 @@ impl Server {
     async fn on(options: Options, store: Arc<Mutex<Store>>, pid: u32) -> io::Result<Self> {
         let listener = net::bind(options.port).await?;
         let addr = listener.local_addr()?;
-        let manner = Manner {
-            directory: options.directory.clone(),
-            rate: options.rate,
-            voice: options.voice,
-            retry: millis(options.retry),
-            migration: millis(options.migration),
-        };
-        // Processes on one database make different ids; the first one's are the seed's alone.
-        let before = store
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .processes();
-        let mut machine = Machine::new(manner, options.seed.wrapping_add(before));
-        let unfinished = store.lock().unwrap_or_else(PoisonError::into_inner);
-        if !unfinished.legacy.is_empty() {
-            machine.timers.push((0, Timer::Migrate));
-        }
-        drop(unfinished);
+        let machine = process(&options, &store);
         let url = format!("http://{addr}");
-        let shared = Arc::new(Shared::new(&options, machine, store, pid, url));
+        let clock = Arc::new(shared::now);
+        let shared = Arc::new(Shared::new(&options, machine, store, pid, url, clock));
         let router = http::router(&shared);
         let stopped = shared.stop.clone().cancelled_owned();
         let serving = async move {
@@ -247,12 +228,7 @@ impl Server {
 
     /// Ends as a service does that is stopped or replaced: runs are interrupted, which events say, and streams end.
     pub async fn stop(&self) {
-        self.shared.with(|world| {
-            let running: Vec<_> = world.machine.runs.keys().cloned().collect();
-            for session in running {
-                world.abort(&session, "shutdown");
-            }
-        });
+        self.shared.interrupt_all();
         self.shared.end_streams();
         self.end().await;
     }
@@ -305,6 +281,35 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stop.cancel();
         self.shared.cut_streams();
+    }
+}
+
+/// A new process on a database.
+fn process(options: &Options, store: &Mutex<Store>) -> Machine {
+    let manner = Manner {
+        directory: options.directory.clone(),
+        rate: options.rate,
+        voice: options.voice,
+        retry: millis(options.retry),
+        migration: millis(options.migration),
+    };
+    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    // Processes on one database make different ids; the first one's are the seed's alone.
+    let before = store.processes();
+    let mut machine = Machine::new(manner, options.seed.wrapping_add(before));
+    if !store.legacy.is_empty() {
+        machine.timers.push((0, Timer::Migrate));
+    }
+    machine
+}
+
+/// A new database.
+fn database(options: &Options) -> Store {
+    Store {
+        persist: options.persist,
+        legacy_total: options.legacy.len(),
+        legacy: options.legacy.clone(),
+        ..Store::default()
     }
 }
 

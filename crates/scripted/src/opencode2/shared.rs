@@ -32,7 +32,11 @@ pub(super) struct Shared {
     inner: Mutex<Inner>,
     cut: Mutex<CancellationToken>,
     wake: Notify,
+    clock: Clock,
 }
+
+/// Milliseconds of the Unix epoch.
+pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 struct Inner {
     machine: Machine,
@@ -46,8 +50,10 @@ impl Shared {
         store: Arc<Mutex<Store>>,
         pid: u32,
         url: String,
+        clock: Clock,
     ) -> Self {
         Self {
+            clock,
             store,
             password: options.password.clone(),
             pid,
@@ -80,7 +86,7 @@ impl Shared {
         let mut inner = lock(&self.inner);
         let mut store = lock(&self.store);
         let Inner { machine, streams } = &mut *inner;
-        machine.set_now(now());
+        machine.set_now((self.clock)());
         let result = change(&mut World {
             machine,
             store: &mut store,
@@ -113,6 +119,16 @@ impl Shared {
             .retain(|stream| stream.try_send(frame.clone()).is_ok());
     }
 
+    /// Interrupts all runs, as a process does that ends in order.
+    pub(super) fn interrupt_all(&self) {
+        self.with(|world| {
+            let running: Vec<_> = world.machine.runs.keys().cloned().collect();
+            for session in running {
+                world.abort(&session, "shutdown");
+            }
+        });
+    }
+
     /// Ends all streams, as a process does that ends.
     pub(super) fn end_streams(&self) {
         lock(&self.inner).streams.clear();
@@ -143,7 +159,9 @@ impl Shared {
             });
             let due = async {
                 match due {
-                    Some(due) => sleep(Duration::from_millis(due.saturating_sub(now()))).await,
+                    Some(due) => {
+                        sleep(Duration::from_millis(due.saturating_sub((self.clock)()))).await
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -168,7 +186,8 @@ impl Drop for Open {
     }
 }
 
-fn now() -> u64 {
+/// The time of day of this machine.
+pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }

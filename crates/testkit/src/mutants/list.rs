@@ -285,4 +285,28 @@ pub const MUTANTS: &[Mutant] = &[
         text: "        let ahead = if holds(0) { 0 } else { low.midpoint(high) };",
         instead: "        let ahead = 0;",
     },
+    Mutant {
+        name: "a number that the stream left out is overlooked",
+        file: "crates/model/src/reduce/proof.rs",
+        text: "        session.hole |= !follows;",
+        instead: "        session.hole |= false & follows;",
+    },
+    Mutant {
+        name: "a conversation is proven by any number",
+        file: "crates/model/src/reduce/proof.rs",
+        text: "session.proof.is_some() && !session.hole && session.newest() == Some(upto)",
+        instead: "session.proof.is_some()",
+    },
+    Mutant {
+        name: "a read during which something was written is called proven",
+        file: "crates/hub/src/instances/opencode2_server.rs",
+        text: "                let proven = body.proven().and_then(watermark);",
+        instead: "                let proven = watermark(body.after);",
+    },
+    Mutant {
+        name: "requests of a run that ended stay",
+        file: "crates/model/src/reduce/session.rs",
+        text: "            self.requests_end(|session| session == id);",
+        instead: "            self.requests_end(|_| false);",
+    },
 ];

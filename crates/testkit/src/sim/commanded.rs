@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hub::command::port;
 use hub::command::port::{
-    Capabilities, IdForm, NewCommand, NewContent, NewMessage, NewPart, NewShell, PermissionReply,
-    ServerError, SessionFound,
+    IdForm, NewCommand, NewContent, NewMessage, NewPart, NewShell, PermissionReply, ServerError,
+    ServerKind, SessionFound,
 };
 use hub::ingest::dialect;
 use model::ids::{InstanceId, SessionId};
@@ -109,12 +109,8 @@ impl Line {
 }
 
 impl port::Server for Line {
-    fn product(&self) -> &'static str {
-        "OpenCode 1"
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::V1
+    fn kind(&self) -> ServerKind {
+        ServerKind::V1
     }
 
     fn ids(&self) -> IdForm {

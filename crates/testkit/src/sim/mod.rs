@@ -1,4 +1,5 @@
-//! The whole hub, simulated: every seed is another story of servers, viewers, people and faults, and always the same one.
+//! The whole hub, simulated: every seed is another story of servers, viewers, people and faults, and always the same one. Some seeds are
+//! stories of a service of version 2 (`second`).
 //!
 //! One runtime on one thread with paused time runs one seed. Nothing in it opens a file or a socket, reads a clock, or
 //! draws chance that does not come from the seed.
@@ -20,6 +21,7 @@ mod pipe;
 mod ports;
 mod refusable;
 mod report;
+mod second;
 mod server;
 mod stop;
 mod store;
@@ -113,6 +115,10 @@ fn hush() {
 // Longer than 70 lines: one story, from its beginning to its end.
 async fn story(seed: u64, print: bool) -> Outcome {
     let core = Core::new(seed, print);
+    if second::is_second(&core) {
+        second::story(&core).await;
+        return outcome(&core, seed, 0);
+    }
     let mut random = core.random("story");
     let servers = servers(&core, random.random_range(1..5));
     let viewers = random.random_range(0..7);
@@ -176,6 +182,11 @@ async fn story(seed: u64, print: bool) -> Outcome {
             break;
         }
     }
+    outcome(&core, seed, viewers)
+}
+
+/// What a story came to.
+fn outcome(core: &Core, seed: u64, viewers: usize) -> Outcome {
     Outcome {
         seed,
         hash: core.trace_hash(),

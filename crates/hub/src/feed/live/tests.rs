@@ -487,6 +487,7 @@ async fn what_a_viewer_showed_before_a_gap_is_read_again() {
     let mut bench = bench().await;
     bench
         .tell([Event::MessagesRead(MessagesRead {
+            proven: None,
             session: "s".into(),
             messages: vec![(message(), vec![])],
             older: Some("cursor".into()),
@@ -522,6 +523,7 @@ async fn a_conversation_that_was_let_go_of_comes_back_whole() {
         ..message()
     };
     let read = MessagesRead {
+        proven: None,
         session: "s".into(),
         messages: vec![(completed, vec![text()])],
         older: None,

@@ -87,6 +87,7 @@ fn ids(event: &Event) -> bool {
         Event::SessionDeleted(id) => session(id),
         Event::Status { session: id, .. }
         | Event::Durable { session: id, .. }
+        | Event::Numbered { session: id, .. }
         | Event::SessionChanged { session: id, .. }
         | Event::ConversationDoubted { session: id }
         | Event::Todos { session: id, .. } => session(id),

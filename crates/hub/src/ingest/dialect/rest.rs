@@ -384,6 +384,7 @@ pub fn message_page(
     at: Timestamp,
 ) -> MessagesRead {
     MessagesRead {
+        proven: None,
         session: session.clone(),
         messages: read
             .messages

@@ -318,6 +318,7 @@ pub fn service_messages(
             .map(Into::into),
         page,
         todos: None,
+        proven: None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Translation of OpenCode 2's events. They tell pieces of objects: what a piece belongs to is remembered from its beginning on, and where
 //! that was before the stream, the conversation is read again.
 //!
-//! Numbers of durable events are not followed: those of a stream have lawful holes.
+//! Numbers of durable events prove no loss, as those of a stream have lawful holes. They are passed on, as the number up to which a
+//! conversation was read comes from the service, too.
 
 mod memory;
 mod row;
@@ -65,6 +66,7 @@ impl V2 {
         let Ok(incoming) = wire2::decode(data) else {
             return malformed("not an event");
         };
+        let number = number(&incoming);
         let directory = incoming.location.map(|location| location.directory);
         let directory: Option<Arc<str>> = directory.map(Into::into);
         let session = incoming.event.session().map(|id| Arc::from(id.as_str()));
@@ -73,7 +75,8 @@ impl V2 {
             at: incoming.created.map_or(at, time),
             directory: directory.as_ref(),
         };
-        let events = self.event(incoming.event, &head, at);
+        let mut events = self.event(incoming.event, &head, at);
+        events.extend(number);
         Translated {
             events,
             directory,
@@ -158,6 +161,16 @@ impl V2 {
         let events = failure.into_iter().chain([status, touched(&id, head)]);
         events.collect()
     }
+}
+
+/// The place of an event in its session's history. One that is not understood has none: what it changed is missing here, as in a hole.
+fn number(incoming: &wire2::Incoming<'_>) -> Option<Event> {
+    let durable = incoming.durable.as_ref()?;
+    let of = incoming.event.session()?;
+    durable.aggregate.is(of).then(|| Event::Numbered {
+        session: session_id(of),
+        seq: durable.seq.0,
+    })
 }
 
 /// Why a run ended before its end, where a person has to know.

@@ -38,6 +38,7 @@ fn recording(name: &str) -> Recording {
         };
         recording.sessions.push(info);
         recording.reads.push(MessagesRead {
+            proven: None,
             session: SessionId::new(id.as_str()),
             messages: state["messages"]
                 .as_array()
@@ -163,7 +164,10 @@ impl Replay {
                         snapshot,
                     });
                 }
-                Effect::ReadSession(..) | Effect::Forget(..) | Effect::Unforget(..) => {}
+                Effect::ReadSession(..)
+                | Effect::ReadWatermark(..)
+                | Effect::Forget(..)
+                | Effect::Unforget(..) => {}
             }
         }
     }

@@ -300,6 +300,7 @@ fn read_of(session: &str) -> Event {
         ..message(&format!("m_{session}"))
     };
     Event::MessagesRead(crate::event::MessagesRead {
+        proven: None,
         session: session.into(),
         messages: vec![(info, vec![])],
         older: None,

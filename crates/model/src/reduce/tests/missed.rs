@@ -390,6 +390,7 @@ fn unfinished(session: &str) -> Event {
         Timestamp(1),
     );
     Event::MessagesRead(MessagesRead {
+        proven: None,
         session: session.into(),
         messages: vec![(message, vec![])],
         older: None,

@@ -93,6 +93,7 @@ fn parts_stand_where_they_began_and_not_by_their_ids() {
         },
         Event::Part(at("n", Place::Last)),
         Event::MessagesRead(MessagesRead {
+            proven: None,
             session: "s".into(),
             messages: vec![(message("m"), read.to_vec())],
             older: None,

@@ -162,6 +162,7 @@ fn an_older_page_never_leaves_a_hole() {
     let mut bench = Bench::new();
     let page = |id: &str, page, older: &str| {
         Event::MessagesRead(MessagesRead {
+            proven: None,
             session: "s".into(),
             messages: vec![(message(id), vec![])],
             older: Some(older.into()),

@@ -41,6 +41,7 @@ fn messages_before_one_are_let_go_of_and_can_be_read_again() {
     assert_eq!(loaded.older.as_deref(), Some("cursor"));
     assert!(loaded.bytes < before);
     let older = MessagesRead {
+        proven: None,
         session: "s".into(),
         messages: vec![(
             MessageInfo {

@@ -43,10 +43,11 @@ impl V2 {
                 }];
             }
             // Its row is read, as one that is not known.
-            RowChange::Forked { .. }
-            | RowChange::Metadata(_)
-            | RowChange::Permissions(_)
-            | RowChange::Viewed(_) => SessionChange::Touched,
+            RowChange::Forked { .. } | RowChange::Metadata(_) | RowChange::Permissions(_) => {
+                SessionChange::Touched
+            }
+            // In any client: nobody has to look again.
+            RowChange::Viewed(_) => return vec![Event::Reviewed { session: id }],
             RowChange::Renamed(title) => SessionChange::Title(bounds::words(&title)),
             RowChange::Agent(agent) => SessionChange::Agent(bounds::words(&agent)),
             RowChange::Model(model) => SessionChange::Model(rest2::model_ref(&model)),
@@ -125,6 +126,8 @@ impl V2 {
             Some(Waiting::Other) => Vec::new(),
             None => {
                 known.prompt = Some(home.message);
+                // It has a place although it is read: what follows in the same millisecond stands behind it.
+                known.tie(head.at);
                 vec![doubted(session)]
             }
         }
