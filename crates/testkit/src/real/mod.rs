@@ -25,6 +25,9 @@ const START: Duration = Duration::from_secs(60);
 /// How long one probe of a starting server waits: it swallows connections just after it listens.
 const PROBE: Duration = Duration::from_secs(1);
 
+/// Free ports that are tried.
+const PORTS: usize = 3;
+
 /// How to run a real OpenCode.
 #[derive(Debug, Clone)]
 pub struct RealOptions {
@@ -63,14 +66,29 @@ pub struct RealServer {
 }
 
 impl RealServer {
-    /// Starts a server and waits for its first answer, installing OpenCode if needed.
+    /// Starts a server and waits for its first answer, installing OpenCode if needed. Another program may take a free port before
+    /// OpenCode does: then another one is tried.
     ///
     /// # Errors
     /// When OpenCode cannot be had, or does not answer in a minute.
     pub async fn start(options: RealOptions) -> Result<Self> {
         let binary = tokio::task::spawn_blocking(install::binary).await??;
-        let port = options.port.map_or_else(free_port, Ok)?;
         isolate::prepare(&options).await?;
+        for _ in 1..PORTS {
+            let port = options.port.map_or_else(free_port, Ok)?;
+            let started = Self::start_at(port, options.clone(), binary.clone()).await;
+            if started.is_ok()
+                || options.port.is_some()
+                || TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+            {
+                return started;
+            }
+        }
+        let port = options.port.map_or_else(free_port, Ok)?;
+        Self::start_at(port, options, binary).await
+    }
+
+    async fn start_at(port: u16, options: RealOptions, binary: PathBuf) -> Result<Self> {
         let url = format!("http://127.0.0.1:{port}");
         let mut server = Self {
             url,

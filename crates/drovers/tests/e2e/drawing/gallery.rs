@@ -58,14 +58,7 @@ impl Gallery {
         documents.extend([
             ("overview".to_owned(), overview(&acts, None)),
             ("peek".to_owned(), overview(&acts, Some("ses_parse"))),
-            (
-                "review".to_owned(),
-                reviewed(&sample::state(), review::REVIEW.1),
-            ),
-            (
-                "review-interrupted".to_owned(),
-                reviewed(&acts, "ses_failed"),
-            ),
+            ("review".to_owned(), reviewed(&sample::state())),
             ("no-instance".to_owned(), overview(&State::default(), None)),
             (
                 "door".to_owned(),
@@ -138,10 +131,10 @@ struct Fragment {
 }
 
 /// The review of a session.
-fn reviewed(state: &State, session: &str) -> String {
+fn reviewed(state: &State) -> String {
     let looked = Viewport {
         instance: Some(review::REVIEW.0.into()),
-        session: Some(session.into()),
+        session: Some(review::REVIEW.1.into()),
         review: true,
         ..Viewport::default()
     };

@@ -33,7 +33,7 @@ pub(super) fn always(truth: &Truth, state: &State, ledger: &Ledger) -> Found {
     };
     let waiting: BTreeSet<&str> = truth.waiting.keys().map(String::as_str).collect();
     for (id, session) in requests(known) {
-        let runs = truth.running.iter().any(|one| *one == session);
+        let runs = truth.running.contains(&session);
         if !waiting.contains(id.as_str()) && !runs {
             return wrong(
                 Invariant::Needs,
