@@ -99,9 +99,25 @@ impl LinkedService {
             sessions: listed.sessions,
             malformed: listed.malformed + archived.malformed,
             cut: listed.cut || archived.cut,
-            active: self.client.active().await?,
+            active: Vec::new(),
             folders: BTreeMap::new(),
         })
+    }
+
+    /// The state of a folder, or of all of them.
+    ///
+    /// What runs is read after what waits: a run that began between the two would have a request and not run, and the hub rejects what is
+    /// left of a run that has ended.
+    async fn state(&self, only: Option<&Arc<str>>) -> Result<ServiceState, UpstreamError> {
+        let waiting = async {
+            let mut folders = self.loaded().await?;
+            folders.retain(|folder| only.is_none_or(|only| only == folder));
+            Ok(self.waiting(folders).await)
+        };
+        let (mut state, folders) = try_join(self.listed(only.map(|only| &**only)), waiting).await?;
+        state.folders = folders;
+        state.active = self.client.active().await?;
+        Ok(state)
     }
 
     async fn pages(
@@ -176,16 +192,11 @@ impl Rest for LinkedService {
     }
 
     async fn snapshot(&self, _seen: Vec<Arc<str>>) -> Result<Snapshot, UpstreamError> {
-        let (mut state, loaded) = try_join(self.listed(None), self.loaded()).await?;
-        state.folders = self.waiting(loaded).await;
-        Ok(state.snapshot(None, self.clock.now()))
+        Ok(self.state(None).await?.snapshot(None, self.clock.now()))
     }
 
     async fn directory(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
-        let (mut state, loaded) = try_join(self.listed(Some(&directory)), self.loaded()).await?;
-        if loaded.contains(&directory) {
-            state.folders = self.waiting(vec![directory.clone()]).await;
-        }
+        let state = self.state(Some(&directory)).await?;
         Ok(state.snapshot(Some(&directory), self.clock.now()))
     }
 

@@ -565,15 +565,19 @@ impl LinkedServer {
         }
     }
 
+    /// The state of a folder.
+    ///
+    /// What runs is read after what waits: a run that began between the two would have a request and not run, and the hub rejects what is
+    /// left of a run that has ended.
     async fn directory_state(&self, directory: Arc<str>) -> Result<Snapshot, UpstreamError> {
         let client = self.client.at(&directory);
-        let (sessions, statuses, permissions, questions) = try_join4(
+        let (sessions, permissions, questions) = try_join3(
             client.sessions(Some(limits::SESSIONS)),
-            client.status(),
             client.permissions().map(may_fail),
             client.questions().map(may_fail),
         )
         .await?;
+        let statuses = client.status().await?;
         let cut = sessions.value.len() + sessions.malformed >= limits::SESSIONS;
         // Recently active children must not displace roots.
         let roots = match cut {

@@ -221,6 +221,7 @@ async fn no_password_is_ever_stored() {
     let instance = lab.instance().await;
     let session = lab.session(&instance).await;
     lab.turn(&session, "say words-to-find").await;
+    stored(&lab, "words-to-find").await;
     // A server that refuses us, and one that is not there, say why.
     let bad = json!({"url": format!("{}/", lab.fake.url.replace("127.0.0.1", "localhost")), "password": "wr0ng-pa55"});
     lab.post("/api/instances", bad).await.good();

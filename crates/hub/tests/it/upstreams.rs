@@ -1,7 +1,8 @@
 //! Servers that are not as they should be: one that loses an answer, and one that has events only.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,10 +13,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
+use scripted::opencode2::{Options, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
-use crate::lab::{Lab, ids, send};
+use crate::lab::{Lab, PASSWORD, ids, send};
 
 pub(crate) async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -33,20 +36,80 @@ struct Forgetful {
 }
 
 async fn pass(State(proxy): State<Forgetful>, request: Request) -> Response {
+    let is_prompt = request.uri().path().contains("prompt_async");
+    let reply = forward(&proxy.client, &proxy.server, request).await;
+    if is_prompt && proxy.prompts.fetch_add(1, Ordering::SeqCst) == 0 {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    reply
+}
+
+async fn forward(client: &reqwest::Client, server: &str, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let mut headers = parts.headers;
     headers.remove("host");
-    let passed = proxy
-        .client
-        .request(parts.method, format!("{}{path}", proxy.server));
+    let passed = client.request(parts.method, format!("{server}{path}"));
     let answer = passed.headers(headers).body(body).send().await.unwrap();
-    if path.contains("prompt_async") && proxy.prompts.fetch_add(1, Ordering::SeqCst) == 0 {
-        return StatusCode::BAD_GATEWAY.into_response();
-    }
     let (status, headers) = (answer.status(), answer.headers().clone());
     (status, headers, Body::from_stream(answer.bytes_stream())).into_response()
+}
+
+/// Passes everything on to a server, is slow to list what waits there, and notes in which order lists are read.
+#[derive(Clone)]
+struct Slow {
+    server: String,
+    client: reqwest::Client,
+    reads: Arc<Mutex<Vec<&'static str>>>,
+}
+
+async fn pass_slowly(State(proxy): State<Slow>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let note = |read| proxy.reads.lock().unwrap().push(read);
+    if path.ends_with("/session/status") || path.ends_with("/session/active") {
+        note("what runs is asked for");
+    }
+    let waits = path == "/permission" || path.ends_with("/permission/request");
+    if waits {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let reply = forward(&proxy.client, &proxy.server, request).await;
+    if waits {
+        note("what waits is known");
+    }
+    reply
+}
+
+/// Else a request of a run that began in between would be rejected as one of a run that has ended.
+#[tokio::test]
+async fn what_runs_is_read_after_what_waits() {
+    let lab = Lab::new().await;
+    lab.session(&lab.instance().await).await;
+    let options = Options {
+        password: Some(PASSWORD.to_owned()),
+        ..Options::default()
+    };
+    let service = Server::start(options).await.unwrap();
+    let made = reqwest::Client::new()
+        .post(format!("{}/api/session", service.url()))
+        .basic_auth("opencode", Some(PASSWORD))
+        .json(&json!({}));
+    assert!(made.send().await.unwrap().status().is_success());
+    for server in [&lab.fake.url, service.url()] {
+        let proxy = Slow {
+            server: server.trim_end_matches('/').to_owned(),
+            client: reqwest::Client::builder().no_gzip().build().unwrap(),
+            reads: Arc::default(),
+        };
+        let router = Router::new()
+            .fallback(pass_slowly)
+            .with_state(proxy.clone());
+        lab.instance_at(&serve(router).await).await;
+        let reads = proxy.reads.lock().unwrap().clone();
+        assert!(reads.contains(&"what waits is known"), "{reads:?}");
+        assert_eq!(reads.last(), Some(&"what runs is asked for"), "{reads:?}");
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use futures_util::future::{try_join, try_join4};
+use futures_util::future::{try_join, try_join3};
 use hub::ingest::ClockSample;
 use hub::ingest::assemble::{self, FolderAnswers};
 use hub::ingest::dialect::{self, Dialect};
@@ -276,8 +276,9 @@ impl Reader {
                 .cloned()
                 .collect()
         });
-        let (sessions, statuses, permissions, questions) =
-            try_join4(sessions, statuses, permissions, questions).await?;
+        let (sessions, permissions, questions) =
+            try_join3(sessions, permissions, questions).await?;
+        let statuses = statuses.await?;
         let sessions = self.lacking(sessions);
         let answers = FolderAnswers {
             sessions: Tolerant {
