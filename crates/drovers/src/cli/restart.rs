@@ -1,6 +1,7 @@
 //! `drovers restart`: a running hub in a new process.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use hub::datadir::{DataDir, Runtime};
@@ -10,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::Setting;
 use crate::api::Api;
 use crate::fault::Fault;
+use crate::running::HubProcess;
 use crate::{census, complete, limits, out};
 
 /// Restart the running hub, for example after an update of Drovers, or the server of one instance
@@ -31,14 +33,40 @@ pub(crate) struct RestartArgs {
     json: bool,
 }
 
-/// What a restart came to.
+/// The hub that runs after a restart.
 #[derive(Serialize)]
-struct Restarted {
+pub(super) struct Restarted {
     url: String,
     pid: u32,
     version: String,
     /// Number of servers that went on.
     servers: usize,
+}
+
+impl Restarted {
+    pub(super) fn new(running: Runtime, servers: usize) -> Self {
+        Self {
+            url: running.url.as_str().trim_end_matches('/').to_owned(),
+            pid: running.pid,
+            version: running.version,
+            servers,
+        }
+    }
+
+    /// Prints one line for a person.
+    pub(super) fn print(&self) -> Result<(), Fault> {
+        let servers = match self.servers {
+            0 => String::new(),
+            1 => "; 1 server went on".to_owned(),
+            many => format!("; {many} servers went on"),
+        };
+        out::line(&format!(
+            "the hub at {} is ready (version {}, process {}){servers}",
+            self.url,
+            out::one_line(&self.version),
+            self.pid
+        ))
+    }
 }
 
 /// Restarts the hub.
@@ -58,25 +86,19 @@ pub(crate) async fn run(args: RestartArgs, setting: &Setting) -> Result<(), Faul
         ))?;
     }
     let restarting = api.restart(args.end_turns).await?;
-    let running = new_hub(&data_dir, &restarting.epoch).await?;
-    let restarted = Restarted {
-        url: running.url.as_str().trim_end_matches('/').to_owned(),
-        pid: running.pid,
-        version: running.version,
-        servers: restarting.servers,
-    };
-    if args.json {
-        return out::json(&restarted);
+    let next = next_hub(&data_dir, &restarting.epoch, None, limits::RESTART).await;
+    let running = next.ok_or_else(|| {
+        Fault::failed(format!(
+            "the new hub is not ready after {} s. Look at what it printed where the hub was started (of a service: `drovers service \
+             status`), then start it with `drovers`",
+            limits::RESTART.as_secs()
+        ))
+    })?;
+    let restarted = Restarted::new(running, restarting.servers);
+    match args.json {
+        true => out::json(&restarted),
+        false => restarted.print(),
     }
-    let servers = match restarted.servers {
-        0 => String::new(),
-        1 => "; 1 server went on".to_owned(),
-        many => format!("; {many} servers went on"),
-    };
-    out::line(&format!(
-        "the hub at {} is ready (version {}, process {}){servers}",
-        restarted.url, restarted.version, restarted.pid
-    ))
 }
 
 /// Restarts the server of an instance, and waits until the next one runs.
@@ -102,21 +124,27 @@ async fn server(api: &Api, which: &str, args: &RestartArgs) -> Result<(), Fault>
     )))
 }
 
-/// The hub of a data directory, once it is ready and another one than that of an epoch.
-async fn new_hub(data_dir: &Path, epoch: &str) -> Result<Runtime, Fault> {
-    let deadline = Instant::now() + limits::RESTART;
+/// The hub of a data directory, once it is ready and its epoch is another one than `epoch`. `None` after `patience`, or once `process`
+/// has ended.
+pub(super) async fn next_hub(
+    data_dir: &Path,
+    epoch: &str,
+    process: Option<&HubProcess>,
+    patience: Duration,
+) -> Option<Runtime> {
+    let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
         if let Some(running) = DataDir::running(data_dir)
             && let Ok(api) = Api::of(data_dir)
+            && api.is_ready().await
             && api.epoch().await.is_ok_and(|now| now != epoch)
         {
-            return Ok(running);
+            return Some(running);
+        }
+        if process.is_some_and(HubProcess::is_gone) {
+            return None;
         }
         sleep(limits::LOOK_AGAIN).await;
     }
-    Err(Fault::failed(format!(
-        "the new hub is not ready after {} s. Look at what it printed where the hub was started (of a service: `drovers service status`), \
-         then start it with `drovers`",
-        limits::RESTART.as_secs()
-    )))
+    None
 }

@@ -5,15 +5,14 @@ mod offered;
 mod started;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
-use hub::datadir::{DataDir, Runtime, format};
+use hub::datadir::format;
 use rustix::process::Signal;
 use serde::Serialize;
-use tokio::time::{Instant, sleep};
 
 use super::Setting;
+use super::restart::{Restarted, next_hub};
 use super::watch::Time;
 use crate::api::Api;
 use crate::fault::Fault;
@@ -62,16 +61,6 @@ struct Updated {
     version: String,
     previous: String,
     hub: Option<Restarted>,
-}
-
-/// The hub that runs now.
-#[derive(Serialize)]
-struct Restarted {
-    url: String,
-    pid: u32,
-    version: String,
-    /// Number of servers that went on.
-    servers: usize,
 }
 
 /// Updates the program.
@@ -127,17 +116,7 @@ fn say(updated: &Updated) -> Result<(), Fault> {
     let Some(hub) = &updated.hub else {
         return Ok(());
     };
-    let servers = match hub.servers {
-        0 => String::new(),
-        1 => "; 1 server went on".to_owned(),
-        many => format!("; {many} servers went on"),
-    };
-    out::line(&format!(
-        "the hub at {} is ready (version {}, process {}){servers}",
-        hub.url,
-        out::one_line(&hub.version),
-        hub.pid
-    ))
+    hub.print()
 }
 
 /// Restarts the hub with the program that is installed by now, and puts the previous one back where that fails.
@@ -148,14 +127,8 @@ async fn restart(
     args: &UpdateArgs,
 ) -> Result<Restarted, Fault> {
     let started = Started::of(hub, data_dir);
-    let asked = async {
-        let api = Api::of(data_dir)?;
-        let epoch = api.epoch().await?;
-        api.restart(args.end_turns)
-            .await
-            .map(|asked| (asked, epoch))
-    };
-    let (restarting, epoch) = match asked.await {
+    let asked = async { Api::of(data_dir)?.restart(args.end_turns).await };
+    let restarting = match asked.await {
         Ok(asked) => asked,
         Err(refused) => {
             installed.put_back(args.back)?;
@@ -163,15 +136,10 @@ async fn restart(
         }
     };
     let patience = args.wait.map_or(limits::RESTART, |time| time.0);
-    let Some(running) = ready(data_dir, &epoch, Some(hub), patience).await else {
-        return Err(go_back(hub, data_dir, installed, started, args).await?);
-    };
-    Ok(Restarted {
-        url: running.url.as_str().trim_end_matches('/').to_owned(),
-        pid: running.pid,
-        version: running.version,
-        servers: restarting.servers,
-    })
+    match next_hub(data_dir, &restarting.epoch, Some(hub), patience).await {
+        Some(running) => Ok(Restarted::new(running, restarting.servers)),
+        None => Err(go_back(hub, data_dir, installed, started, args).await?),
+    }
 }
 
 /// Puts the previous program back, and starts the hub again. Returns the failure of the update.
@@ -195,7 +163,7 @@ async fn go_back(
         }
     }
     started.start(installed.path())?;
-    let back = ready(data_dir, "", None, limits::RESTART).await;
+    let back = next_hub(data_dir, "", None, limits::RESTART).await;
     Ok(Fault::failed(match back {
         Some(running) => format!(
             "the new hub {what}: see what it printed where the hub was started. The previous program is back, and its hub runs at {} (process \
@@ -208,29 +176,4 @@ async fn go_back(
              their turns go on"
         ),
     }))
-}
-
-/// The hub of a data directory, once it is ready and another one than that of an epoch. `None` after the time, or once the process of the
-/// hub has ended.
-async fn ready(
-    data_dir: &Path,
-    epoch: &str,
-    process: Option<&HubProcess>,
-    patience: Duration,
-) -> Option<Runtime> {
-    let deadline = Instant::now() + patience;
-    while Instant::now() < deadline {
-        if let Some(running) = DataDir::running(data_dir)
-            && let Ok(api) = Api::of(data_dir)
-            && api.is_ready().await
-            && api.epoch().await.is_ok_and(|now| now != epoch)
-        {
-            return Some(running);
-        }
-        if process.is_some_and(HubProcess::is_gone) {
-            return None;
-        }
-        sleep(limits::LOOK_AGAIN).await;
-    }
-    None
 }

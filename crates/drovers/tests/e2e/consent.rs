@@ -139,6 +139,15 @@ pub(crate) async fn ready(page: &Page, control: &str) -> Result<()> {
     .await
 }
 
+/// Rejects the request that keys answer, with a reason. The card has to take keys already.
+pub(crate) async fn reject_by_key(page: &Page, reason: &str) -> Result<()> {
+    page.press("x").await?;
+    page.wait_for("document.querySelector('#reject').open", PATIENCE)
+        .await?;
+    page.write(reason).await?;
+    page.press("Enter").await
+}
+
 /// Clicks a control of a card, once that takes input.
 pub(crate) async fn press_card(page: &Page, control: &str) -> Result<()> {
     // All of the request has to be in sight, and then the control.

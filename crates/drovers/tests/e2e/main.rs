@@ -30,6 +30,7 @@ mod links;
 mod login;
 mod main_job;
 mod many;
+mod menu;
 mod needing;
 mod nowhere;
 mod outage;

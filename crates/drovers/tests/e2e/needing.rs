@@ -6,7 +6,7 @@ use testkit::chromium::{Page, Viewport};
 use testkit::real::RealServer;
 
 use crate::bench::{PATIENCE, Stage, listed, named, page, run, until};
-use crate::consent::{A_WHILE, NOTE, pause, press_card, ready};
+use crate::consent::{A_WHILE, NOTE, pause, press_card, ready, reject_by_key};
 
 /// Titles of the cards, in order.
 const TITLES: &str = "[...document.querySelectorAll('[data-k=needs] li.card')].map(card => card.dataset.title ?? '=')";
@@ -282,11 +282,7 @@ async fn keys_answer_equal_requests_and_reject_them_with_a_reason() -> Result<()
     )
     .await?;
     pause(&page, A_WHILE).await?;
-    page.press("x").await?;
-    page.wait_for("document.querySelector('#reject').open", PATIENCE)
-        .await?;
-    page.write("use another way").await?;
-    page.press("Enter").await?;
+    reject_by_key(&page, "use another way").await?;
     page.wait_for(
         "!document.querySelector('[data-k=needs] button[value=reject]')",
         PATIENCE,

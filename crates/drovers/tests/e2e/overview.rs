@@ -4,7 +4,7 @@ use anyhow::Result;
 use testkit::chromium::{Page, Spot, Viewport};
 
 use crate::bench::{Bench, Drovers, PATIENCE, Stage, elsewhere, listed, named, page, run};
-use crate::consent::{A_WHILE, pause, ready};
+use crate::consent::{A_WHILE, pause, ready, reject_by_key};
 
 /// Titles of the rows under each title of a group, as a person reads them.
 const GROUPS: &str = "[...document.querySelectorAll('[data-k=overview-list] > li')]
@@ -322,11 +322,7 @@ async fn keys_reject_with_a_reason_and_allow_always_after_a_question() -> Result
             .await?
     );
     pause(&page, A_WHILE).await?;
-    page.press("x").await?;
-    page.wait_for("document.querySelector('#reject').open", PATIENCE)
-        .await?;
-    page.write("use another way").await?;
-    page.press("Enter").await?;
+    reject_by_key(&page, "use another way").await?;
     page.wait_for(
         "document.querySelector('#log').innerText.includes('use another way')",
         PATIENCE,

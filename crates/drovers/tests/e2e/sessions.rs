@@ -5,11 +5,9 @@ use serde_json::{Value, json};
 use testkit::chromium::{Page, Viewport};
 
 use crate::bench::{Bench, Drovers, Front, LAST_TEXT, PATIENCE, created, prompt, session, until};
+use crate::menu::{LINE, MENU_OPEN, choose};
 
-const MENU_OPEN: &str = "document.querySelector('.menu:popover-open')";
 const AT_REST: &str = "!document.querySelector('[data-k=composer][data-running]')";
-/// The line of an open menu that has the focus.
-const LINE: &str = "document.activeElement.matches('.menu:popover-open [role=menuitem]') && document.activeElement.innerText";
 
 /// A session as its server has it; none once it is gone.
 async fn theirs(front: &Front, id: &str) -> Result<Option<Value>> {
@@ -40,22 +38,6 @@ async fn two_turns() -> Result<(Front, String)> {
     }
     front.page.press("Escape").await?;
     Ok((front, id))
-}
-
-/// Opens the menu by its key, goes to the line that begins so by its letter, and presses Enter.
-async fn choose(page: &Page, letter: &str, line: &str) -> Result<()> {
-    page.press(".").await?;
-    page.wait_for(&format!("({LINE}) === 'Rename'"), PATIENCE)
-        .await?;
-    for _ in 0..6 {
-        if page.eval::<String>(LINE).await? == line {
-            break;
-        }
-        page.press(letter).await?;
-    }
-    ensure!(page.eval::<String>(LINE).await? == line, "no line {line}");
-    page.press("Enter").await?;
-    page.wait_for(&format!("!{MENU_OPEN}"), PATIENCE).await
 }
 
 fn row(id: &str) -> String {

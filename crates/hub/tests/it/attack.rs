@@ -1,7 +1,6 @@
 //! Whoever reaches a hub from another machine without what they need gets nothing: every refused thing, against a hub that
 //! listens with TLS or behind a proxy. The same on loopback, for every route, is in `door.rs` and `admission.rs`.
 
-use futures_util::StreamExt;
 use hub::access::{Key, Role};
 use hub::command::audit;
 use hub::limits;
@@ -10,10 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::lab::SOON;
+use crate::lab::{SOON, close_code};
 use crate::yard::{NAME, Raw, Yard, with};
 
 /// One route of each class: what it needs.
@@ -464,16 +462,7 @@ async fn revocation_ends_what_is_open_over_tls() {
         .unwrap()
         .unwrap();
     yard.keyring.revoke_token("phone").unwrap();
-    let closed = async {
-        loop {
-            match socket.next().await {
-                Some(Ok(Message::Close(frame))) => return frame.unwrap().code,
-                Some(Ok(_)) => {}
-                end => panic!("{end:?}"),
-            }
-        }
-    };
-    assert_eq!(u16::from(timeout(SOON, closed).await.unwrap()), 1008);
+    assert_eq!(close_code(&mut socket).await, 1008);
     // The stream ends; its connection may go on for another request.
     let mut rest = Vec::new();
     let end = async {

@@ -11,11 +11,11 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::gate::{Gate, OPEN, PROVEN, bearer, page, token};
-use crate::lab::{Lab, SOON, send};
+use crate::lab::{Lab, SOON, close_code, send};
 
 #[tokio::test]
 async fn no_route_lets_anybody_in_without_a_key() {
@@ -413,16 +413,7 @@ async fn revoking_ends_open_sockets_and_streams_at_once() {
     let began = Instant::now();
     let revoke = |path: String| bearer(lab.request(Method::DELETE, &path), &gate.admin);
     assert_eq!(send(revoke("/api/tokens/watch".into())).await.status, 204);
-    let closed = async {
-        loop {
-            match script.next().await {
-                Some(Ok(Message::Close(frame))) => return frame.unwrap().code,
-                Some(Ok(_)) => {}
-                end => panic!("{end:?}"),
-            }
-        }
-    };
-    assert_eq!(u16::from(timeout(SOON, closed).await.unwrap()), 1008);
+    assert_eq!(close_code(&mut script).await, 1008);
     while timeout(SOON, log.chunk()).await.unwrap().unwrap().is_some() {}
     let listed = send(bearer(lab.request(Method::GET, "/api/tokens"), &gate.admin))
         .await

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use hub::access::{Access, Keyring};
 use hub::clock::Clock;
 use hub::datadir::DataDir;
@@ -19,9 +20,12 @@ use model::state::LinkStatus;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use scripted::opencode::{FakeOptions, FakeServer};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 /// What must happen soon has this long on a busy machine.
@@ -372,4 +376,21 @@ pub(crate) fn ids(session: &str) -> (InstanceId, SessionId) {
     let mut parts = session.split('/').skip(3);
     let instance = parts.next().unwrap().into();
     (instance, parts.nth(1).unwrap().into())
+}
+
+/// The code with which the hub closes a live feed, whatever it sends before.
+pub(crate) async fn close_code<S>(feed: &mut WebSocketStream<S>) -> u16
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let closed = async {
+        loop {
+            match feed.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.unwrap().code,
+                Some(Ok(_)) => {}
+                end => panic!("{end:?}"),
+            }
+        }
+    };
+    timeout(SOON, closed).await.unwrap().into()
 }

@@ -1,19 +1,16 @@
 //! Passkeys over the wire: whoever has none, or shows one in a wrong way, gets nothing; and whoever came in by one is out when it
 //! is revoked. What is wrong with an answer in detail is tried in the unit tests of `access::passkey`.
 
-use futures_util::StreamExt;
 use hub::access::Role;
 use hub::command::audit::Step;
 use hub::limits;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::attack::{Browser, enter, key_of, kind};
 use crate::authenticator::{Signer, Soft};
-use crate::lab::SOON;
+use crate::lab::close_code;
 use crate::yard::{NAME, Raw, Yard, with};
 
 /// The origin of the hub's pages.
@@ -121,16 +118,7 @@ async fn a_passkey_lets_a_browser_in_with_its_roles_and_ends_it() {
         yard.by(&admin, &format!("DELETE {url}"), "").await.status,
         204
     );
-    let closed = async {
-        loop {
-            match socket.next().await {
-                Some(Ok(Message::Close(frame))) => return frame.unwrap().code,
-                Some(Ok(_)) => {}
-                end => panic!("{end:?}"),
-            }
-        }
-    };
-    assert_eq!(u16::from(timeout(SOON, closed).await.unwrap()), 1008);
+    assert_eq!(close_code(&mut socket).await, 1008);
     assert_eq!(yard.ask(&get("GET /")).await.status, 401);
     let revoked = show(&yard, &soft.signed(&challenge(&yard).await)).await;
     assert_eq!(

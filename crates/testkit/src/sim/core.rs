@@ -249,6 +249,29 @@ impl Core {
         }
     }
 
+    /// Judges a state that has to converge: true once it has, or is too late. `found` is what is wrong after `took`.
+    pub(super) fn has_converged(
+        &self,
+        found: Result<(), (Invariant, String)>,
+        took: Duration,
+    ) -> bool {
+        match found {
+            Ok(()) => {
+                self.trace(format_args!("all is shown after {took:?}"));
+                self.count(|stats| {
+                    stats.checks += 1;
+                    stats.convergence = stats.convergence.max(took);
+                });
+                true
+            }
+            Err((invariant, what)) if took > super::CONVERGENCE => {
+                self.check(invariant, Some(what));
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     /// The first invariant that did not hold.
     pub(super) fn violation(&self) -> Option<Violation> {
         lock(&self.violation).clone()

@@ -57,6 +57,23 @@ pub(super) fn instance(server: usize) -> InstanceId {
     InstanceId::new(format!("i{server}"))
 }
 
+/// Starts the engine of a hub's life over the journal that a disk has.
+pub(super) async fn engine_over(core: &Arc<Core>, disk: &MemoryDisk, life: u64) -> Handle {
+    core.trace(format_args!("hub begins its life {life}"));
+    let names = AtomicU64::new(0);
+    let journal = Journal::open(journal::Options {
+        medium: Arc::new(disk.clone()),
+        retention: Retention::default(),
+        clock: core.clock(),
+        names: Arc::new(move || {
+            let name = names.fetch_add(1, Ordering::SeqCst);
+            format!("log{life}x{name}").into()
+        }),
+    })
+    .await;
+    engine::start_with(core.engine_clock(), format!("life{life}").into(), journal)
+}
+
 impl HubLife {
     /// Starts a hub that knows these servers.
     pub(super) async fn start(
@@ -66,19 +83,7 @@ impl HubLife {
         (outbox, noted): (&Outbox, &notes::Memory),
         life: u64,
     ) -> Arc<Self> {
-        core.trace(format_args!("hub begins its life {life}"));
-        let names = AtomicU64::new(0);
-        let journal = Journal::open(journal::Options {
-            medium: Arc::new(disk.clone()),
-            retention: Retention::default(),
-            clock: core.clock(),
-            names: Arc::new(move || {
-                let name = names.fetch_add(1, Ordering::SeqCst);
-                format!("log{life}x{name}").into()
-            }),
-        })
-        .await;
-        let engine = engine::start_with(core.engine_clock(), format!("life{life}").into(), journal);
+        let engine = engine_over(core, disk, life).await;
         let ended = Arc::<AtomicBool>::default();
         let notes = Notes::new(Arc::new(NotesOfLife::new(noted, &ended)));
         let mut noted = notes.load().await;

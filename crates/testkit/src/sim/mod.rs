@@ -366,21 +366,8 @@ async fn converge(
                 found = check::same_log(server, &hub).await;
             }
         }
-        match found {
-            Ok(()) => {
-                let took = began.elapsed();
-                core.trace(format_args!("all is shown after {took:?}"));
-                core.count(|stats| {
-                    stats.checks += 1;
-                    stats.convergence = stats.convergence.max(took);
-                });
-                return;
-            }
-            Err((invariant, what)) if began.elapsed() > CONVERGENCE => {
-                core.check(invariant, Some(what));
-                return;
-            }
-            Err(_) => {}
+        if core.has_converged(found, began.elapsed()) {
+            return;
         }
     }
 }

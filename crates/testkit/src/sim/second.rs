@@ -25,7 +25,7 @@ use self::line::Line;
 use self::people::{Ledger, People};
 use super::core::{Core, lock};
 use super::outbox::Outbox;
-use super::{CONVERGENCE, LOOK, settle};
+use super::{LOOK, settle};
 
 /// One of so many seeds is a story of version 2.
 const SHARE: u32 = 4;
@@ -263,24 +263,11 @@ async fn converge(chaos: &Chaos, ledger: &Ledger) {
             continue;
         };
         let truth = service.truth();
-        match hub
+        let found = hub
             .engine
-            .read(|state| check::quiet(&truth, state, ledger, &chaos.beside))
-        {
-            Ok(()) => {
-                let took = began.elapsed();
-                core.trace(format_args!("all is known after {took:?}"));
-                core.count(|stats| {
-                    stats.checks += 1;
-                    stats.convergence = stats.convergence.max(took);
-                });
-                return;
-            }
-            Err((invariant, what)) if began.elapsed() > CONVERGENCE => {
-                core.check(invariant, Some(what));
-                return;
-            }
-            Err(_) => {}
+            .read(|state| check::quiet(&truth, state, ledger, &chaos.beside));
+        if core.has_converged(found, began.elapsed()) {
+            return;
         }
     }
 }

@@ -345,8 +345,8 @@ impl Lane {
     }
 }
 
-/// True if it may have been done, or can be done later: what `page/client/outbox.ts` tries again.
-fn is_unclear(error: &CommandError) -> bool {
+/// True if the command may have taken effect, or may later: the errors after which `page/client/outbox.ts` tries again.
+pub(super) fn is_unclear(error: &CommandError) -> bool {
     match error {
         CommandError::NotConnected { .. }
         | CommandError::NotRemembered(_)

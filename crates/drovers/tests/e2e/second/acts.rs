@@ -7,12 +7,9 @@ use testkit::chromium::{Page, Viewport};
 
 use super::{AT_REST, Front};
 use crate::bench::{LAST_TEXT, PATIENCE, listed, prompt, session, until};
-use crate::consent::{A_WHILE, pause, press_card};
+use crate::consent::{A_WHILE, pause, press_card, reject_by_key};
+use crate::menu::{MENU_OPEN, choose};
 use crate::prompting::loaded;
-
-const MENU_OPEN: &str = "document.querySelector('.menu:popover-open')";
-/// The line of an open menu that has the focus.
-const LINE: &str = "document.activeElement.matches('.menu:popover-open [role=menuitem]') && document.activeElement.innerText";
 
 /// Titles of the rows under each title of a group, as a person reads them.
 const GROUPS: &str = "[...document.querySelectorAll('[data-k=overview-list] > li')]
@@ -38,22 +35,6 @@ async fn two_turns() -> Result<(Front, String)> {
     answered(&front.page, "two").await?;
     front.page.press("Escape").await?;
     Ok((front, id))
-}
-
-/// Opens the menu by its key, goes to the line that begins so by its letter, and presses Enter.
-async fn choose(page: &Page, letter: &str, line: &str) -> Result<()> {
-    page.press(".").await?;
-    page.wait_for(&format!("({LINE}) === 'Rename'"), PATIENCE)
-        .await?;
-    for _ in 0..6 {
-        if page.eval::<String>(LINE).await? == line {
-            break;
-        }
-        page.press(letter).await?;
-    }
-    ensure!(page.eval::<String>(LINE).await? == line, "no line {line}");
-    page.press("Enter").await?;
-    page.wait_for(&format!("!{MENU_OPEN}"), PATIENCE).await
 }
 
 /// The card that keys answer, once it has been in sight for long enough.
@@ -123,11 +104,7 @@ async fn the_overview_is_moved_through_and_requests_are_answered_by_keys() -> Re
         .await?;
     let page = &front.page;
     marked(page).await?;
-    page.press("x").await?;
-    page.wait_for("document.querySelector('#reject').open", PATIENCE)
-        .await?;
-    page.write("use another way").await?;
-    page.press("Enter").await?;
+    reject_by_key(page, "use another way").await?;
     page.wait_for(
         "!document.querySelector('[data-k=needs] button[value=reject]')",
         PATIENCE,

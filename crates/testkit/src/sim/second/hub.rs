@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hub::command::notes::{self, Notes};
 use hub::command::{Commands, audit, port};
-use hub::engine::{self, Handle, Inbound, SupervisorCommand};
+use hub::engine::{Handle, Inbound, SupervisorCommand};
 use hub::ingest::backoff::Policy;
 use hub::ingest::dialect::Dialect;
 use hub::ingest::upstream::{Connection, Upstream, UpstreamError};
@@ -16,7 +16,6 @@ use hub::ingest::{Supervisor, Timeouts};
 use hub::instances::LinkedService;
 use hub::limits;
 use hub::record::journal::memory::MemoryDisk;
-use hub::record::journal::{self, Journal, Retention};
 use hub::registry::AddError;
 use hub::workspace::Folder;
 use model::Event;
@@ -29,6 +28,7 @@ use tokio::time::sleep;
 
 use super::super::SETTLE;
 use super::super::core::Core;
+use super::super::hub::engine_over;
 use super::super::outbox::Outbox;
 use super::super::stop::NotesOfLife;
 use super::line::Line;
@@ -113,19 +113,7 @@ impl Upstream for Port {
 impl HubLife {
     /// Starts a hub that knows the service.
     pub(super) async fn start(core: &Arc<Core>, line: &Line, disk: &Disk, life: u64) -> Arc<Self> {
-        core.trace(format_args!("hub begins its life {life}"));
-        let names = AtomicU64::new(0);
-        let journal = Journal::open(journal::Options {
-            medium: Arc::new(disk.journal.clone()),
-            retention: Retention::default(),
-            clock: core.clock(),
-            names: Arc::new(move || {
-                let name = names.fetch_add(1, Ordering::SeqCst);
-                format!("log{life}x{name}").into()
-            }),
-        })
-        .await;
-        let engine = engine::start_with(core.engine_clock(), format!("life{life}").into(), journal);
+        let engine = engine_over(core, &disk.journal, life).await;
         let ended = Arc::<AtomicBool>::default();
         let service = LinkedService {
             client: line.client(),

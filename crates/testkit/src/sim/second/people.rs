@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hub::command::port::{Delivery, PermissionReply};
-use hub::command::{CommandError, Create, GrantError, PermissionAnswer, Prompt};
+use hub::command::{Create, PermissionAnswer, Prompt};
 use hub::engine::{HistoryDepth, Watched};
 use model::ids::{PermissionId, SessionId};
 use opencode::client2::{Client, NewPrompt};
@@ -17,6 +17,7 @@ use scripted::opencode2::Truth;
 use tokio::time::{sleep, timeout};
 
 use super::super::core::{Core, lock};
+use super::super::writer::is_unclear;
 use super::hub::{Door, HubLife, instance};
 use super::line::Line;
 
@@ -371,19 +372,5 @@ async fn deliver(
         ))
         .await;
         wait = (wait * 2).min(LAST_AGAIN);
-    }
-}
-
-/// True if it may have been done, or can be done later.
-fn is_unclear(error: &CommandError) -> bool {
-    match error {
-        CommandError::NotConnected { .. }
-        | CommandError::NotRemembered(_)
-        | CommandError::Grant(
-            GrantError::NotProven | GrantError::NotRead | GrantError::NotAudited(_),
-        )
-        | CommandError::Ended => true,
-        CommandError::Upstream(error) => !error.is_refusal(),
-        _ => false,
     }
 }
