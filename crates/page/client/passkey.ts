@@ -60,3 +60,9 @@ passkeyButton?.addEventListener("click", () => {
     passkeyButton.ariaBusy = null;
   });
 });
+
+if (passkeyButton) {
+  // A button that nothing listens to is not offered: a key pressed before this line is not lost.
+  passkeyButton.disabled = false;
+  passkeyButton.focus();
+}

@@ -15,9 +15,10 @@ pub struct Asset {
     pub etag: &'static str,
 }
 
-/// The policy to send with every document: nothing inline, nothing from elsewhere, nothing framed.
+/// The policy to send with every document: nothing inline, nothing from elsewhere, nothing framed, and no form that a browser sends by
+/// itself, since one that is sent before its script has loaded would put what was typed into the address.
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Places in [`assets`], in the order in which the build script writes them.
 pub(crate) mod asset {

@@ -44,7 +44,7 @@ pub fn locked(ways: Ways) -> String {
 fn passkey() -> Markup {
     html! {
         div.passkey {
-            button #passkey.main type="button" autofocus { (t("Log in with a passkey")) }
+            button #passkey.main type="button" disabled { (t("Log in with a passkey")) }
             p #passkey-said role="alert" data-failed=(t("Drovers does not answer. Try again.")) data-cancelled=(t("No passkey was used. Try again, or come in another way."))
                 data-missing=(t("This browser has no passkeys here. Come in another way.")) {}
         }
