@@ -50,15 +50,15 @@ say() { printf '%s\n' "$*"; }
 run() { if [ "$dry" = 1 ]; then say "would run: $*"; else "$@"; fi; }
 
 if [ "$uninstall" = 1 ]; then
+  # A program that does not run any more cannot end servers either. Servers of other data directories than the usual one go on.
+  if "$bin/drovers" --version >/dev/null 2>&1 && ! run "$bin/drovers" down; then
+    echo "install.sh: nothing was removed, as Drovers could not be stopped (see above). Where sessions work: $bin/drovers down --end-turns ends their turns" >&2
+    exit 1
+  fi
   if [ -e "${XDG_CONFIG_HOME:-${HOME:-}/.config}/systemd/user/drovers.service" ] && [ -x "$bin/drovers" ]; then
     run "$bin/drovers" service remove || say "the service is still installed: \`systemctl --user disable --now drovers\`"
   fi
-  # A program that does not run any more cannot end servers either.
-  if "$bin/drovers" --version >/dev/null 2>&1 && ! run "$bin/drovers" down; then
-    echo "install.sh: stop the servers first, which ends the turns on them: $bin/drovers down --end-turns" >&2
-    exit 1
-  fi
-  run rm -f "$bin/drovers" "$bin/drovers.previous" "$bash/drovers" "$zsh/_drovers" "$fish/drovers.fish" "$apps/drovers.desktop" "$icons/drovers.svg"
+  run rm -f "$bin/drovers" "$bin/drovers.previous" "$bin/drovers.new" "$bin/drovers.old" "$bin/drovers.earlier" "$bash/drovers" "$zsh/_drovers" "$fish/drovers.fish" "$apps/drovers.desktop" "$icons/drovers.svg"
   for page in "$man"/drovers.1 "$man"/drovers-*.1; do
     [ -e "$page" ] && run rm -f "$page"
   done

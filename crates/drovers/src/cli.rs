@@ -30,6 +30,7 @@ mod open;
 mod pair;
 mod parallel;
 mod password;
+mod programs;
 mod question;
 mod remote;
 mod rename;

@@ -72,7 +72,7 @@ pub(crate) const REAL_OPENCODE: Duration = Duration::from_millis(4200);
 
 /// Bytes of the configuration file. A larger one is refused.
 pub(crate) const CONFIGURATION_BYTES: u64 = 64 << 10;
-/// Timeout of a program that `doctor` asks for its version. After it the program counts as broken, and is ended.
+/// Timeout of a program that `doctor` or `update` runs for its version or a check. After it the program counts as broken, and is ended.
 pub(crate) const PROGRAM_VERSION: Duration = Duration::from_secs(10);
 /// Bytes read of what such a program prints. The rest is not read.
 pub(crate) const PROGRAM_OUTPUT: u64 = 4096;
@@ -107,6 +107,9 @@ pub(crate) const OUTPUT_AGAIN: Duration = Duration::from_millis(500);
 /// Bytes of a program that `drovers update` installs. A larger one is refused.
 pub(crate) const PROGRAM_BYTES: u64 = 1 << 30;
 
+/// Unpacked bytes of an archive that are read to find the program in it. The rest of a larger one is not read.
+pub(crate) const ARCHIVE_BYTES: u64 = 2 << 30;
+
 /// Bytes of a list of checksums beside an archive. The rest is not read.
 pub(crate) const CHECKSUMS_BYTES: u64 = 64 << 10;
 
@@ -114,8 +117,9 @@ pub(crate) const CHECKSUMS_BYTES: u64 = 64 << 10;
 /// fails.
 pub(crate) const HUB_ENDING: Duration = Duration::from_secs(2);
 
-/// Time for a hub to end after a signal. After it `drovers down` sends a second one, which cuts the end short, and then kills it.
+/// Time for a hub to end after a signal. After it `drovers down` sends a second one, which cuts the end short, and then kills the hub;
+/// `drovers update`, going back, kills it at once.
 pub(crate) const DOWN: Duration = Duration::from_secs(15);
 
-/// Time for a hub that restarts to end and to be ready again. After it the command fails and says what to do.
+/// Time for a hub that restarts to be ready again. After it `drovers restart` fails and says what to do, and `drovers update` goes back.
 pub(crate) const RESTART: Duration = Duration::from_secs(60);

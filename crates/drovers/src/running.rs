@@ -82,9 +82,15 @@ impl HubProcess {
             let _ended = rustix::process::pidfd_send_signal(handle, signal);
             return;
         }
-        if self.handle.is_none() {
+        if self.handle.is_none() && self.is_still_the_hub() {
             let _ended = rustix::process::kill_process(self.pid, signal);
         }
+    }
+
+    /// True if the data directory is locked and its hub is this process: the last proof where the system has no handles of processes.
+    fn is_still_the_hub(&self) -> bool {
+        let named = DataDir::running(&self.data_dir).is_some_and(|now| now.pid == self.runtime.pid);
+        named && has_open(self.pid, &self.data_dir.join(LOCK))
     }
 
     /// The file or folder of the process in `/proc`, where there is one.

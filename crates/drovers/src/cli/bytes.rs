@@ -32,6 +32,11 @@ impl FromStr for Bytes {
     }
 }
 
+/// A number of bytes for people, in mebibytes.
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,7 +41,7 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 7] = [
     ),
     (
         RESTARTED,
-        "address of the hub that this one takes the place of; set by `drovers restart` alone",
+        "address of the hub that this one takes the place of; set by `drovers restart` and `drovers update` alone",
     ),
     ("RUST_LOG", "filter of the log, before `log_level`"),
     ("NO_COLOR", "no colours, if it is not empty"),

@@ -3,7 +3,7 @@
 //! Changes nothing: it reads files, asks a running hub for its health, and runs programs for their version only.
 
 mod data;
-pub(super) mod machine;
+mod machine;
 mod opencode;
 mod projects;
 mod running;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use hub::datadir::{DataDir, DataDirError};
-use hub::workspace::{KeptEnd, end_kept};
+use hub::workspace::{KeptEnd, end_kept, kept_servers};
 use rustix::process::Signal;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -47,14 +47,17 @@ pub(crate) async fn run(args: DownArgs, setting: &Setting) -> Result<(), Fault> 
     let data_dir = setting.data_dir()?;
     let process = HubProcess::of(&data_dir).await?;
     let mut servers = 0;
-    if let Some(process) = &process {
-        if !args.end_turns {
-            confirm(&data_dir).await?;
+    let kept = data_dir.join(KEPT);
+    if !args.end_turns {
+        match &process {
+            Some(_) => confirm(&data_dir).await?,
+            None => confirm_without_a_hub(kept_servers(&kept)).await?,
         }
+    }
+    if let Some(process) = &process {
         servers = servers_of(&data_dir).await;
         end(process).await?;
     }
-    let kept = data_dir.join(KEPT);
     if kept.exists() {
         // No hub starts while its servers end.
         let _held = take(&data_dir).await?;
@@ -94,11 +97,12 @@ fn sentence(down: &Down) -> String {
 
 /// Asks the person before turns end.
 async fn confirm(data_dir: &Path) -> Result<(), Fault> {
-    // A hub that does not answer is stopped all the same.
-    let Ok(api) = Api::of(data_dir) else {
-        return Ok(());
-    };
-    let counted = census::take(&api).await.unwrap_or_default();
+    let counted = async { census::take(&Api::of(data_dir)?).await };
+    let counted = counted.await.map_err(|error| {
+        Fault::failed(format!(
+            "the hub does not say whether sessions work, so nothing was stopped: {error}. Use `drovers down --end-turns` to stop it all the same"
+        ))
+    })?;
     let own = counted.iter().filter(|one| one.instance.folder.is_some());
     let sessions: BTreeMap<_, _> = own
         .flat_map(|one| &one.sessions)
@@ -115,6 +119,23 @@ async fn confirm(data_dir: &Path) -> Result<(), Fault> {
     }
     Err(Fault::failed(format!(
         "{count}, so nothing was stopped. Wait until they are idle, or use `drovers down --end-turns`"
+    )))
+}
+
+/// Asks the person before servers end of which no hub knows whether they work.
+async fn confirm_without_a_hub(servers: usize) -> Result<(), Fault> {
+    let (count, they) = match servers {
+        0 => return Ok(()),
+        1 => ("1 OpenCode server runs".to_owned(), "its sessions may"),
+        many => (format!("{many} OpenCode servers run"), "their sessions may"),
+    };
+    let question =
+        format!("{count} without a hub, and {they} work. Stop all the same, so that turns end?");
+    if yes::ask(&question).await? {
+        return Ok(());
+    }
+    Err(Fault::failed(format!(
+        "{count} without a hub, so nothing was stopped. `drovers up` shows whether sessions work; `drovers down --end-turns` ends them"
     )))
 }
 

@@ -9,7 +9,7 @@ use hub::workspace::Folder;
 use model::state::Colour;
 
 use super::Setting;
-use super::bytes::Bytes;
+use super::bytes::{Bytes, mebibytes};
 use crate::api::{Api, FolderLevel, Instance, InstanceChange, ListedFolder};
 use crate::fault::Fault;
 use crate::out::{self, one_line};
@@ -277,10 +277,6 @@ fn facts(instance: &Instance) -> Vec<String> {
     fact("program", launch.opencode);
     fact("limit of memory", launch.memory_limit.map(mebibytes));
     facts
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
 /// A path that does not depend on the folder of this process.

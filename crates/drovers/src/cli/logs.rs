@@ -4,6 +4,7 @@ use clap::Args;
 use tokio::time::sleep;
 
 use super::Setting;
+use super::bytes::mebibytes;
 use crate::api::{Api, Process};
 use crate::fault::Fault;
 use crate::{census, limits, out};
@@ -72,12 +73,12 @@ fn about(process: &Process) -> String {
     facts.extend(
         process
             .memory
-            .map(|bytes| format!("{} MB of memory", bytes / 1_000_000)),
+            .map(|bytes| format!("{} of memory", mebibytes(bytes))),
     );
     facts.extend(
         process
             .memory_limit
-            .map(|bytes| format!("limit {} MB", bytes / 1_000_000)),
+            .map(|bytes| format!("limit {}", mebibytes(bytes))),
     );
     facts.extend(
         process

@@ -10,6 +10,7 @@ use clap::Args;
 use hub::datadir::format;
 use rustix::process::Signal;
 use serde::Serialize;
+use tokio::signal::unix::{self as signal, SignalKind};
 
 use super::Setting;
 use super::restart::{Restarted, next_hub};
@@ -71,6 +72,7 @@ pub(crate) async fn run(args: UpdateArgs, setting: &Setting) -> Result<(), Fault
     }
     let hub = HubProcess::of(&data_dir).await?;
     let installed = Installed::find(hub.as_ref())?;
+    let _locked = installed.lock()?;
     let candidate = match &args.file {
         None => installed.previous_as_candidate()?,
         Some(file) => {
@@ -81,16 +83,22 @@ pub(crate) async fn run(args: UpdateArgs, setting: &Setting) -> Result<(), Fault
                 )));
             }
             let candidate = Candidate::at(installed.candidate());
-            offered::unpack(file, args.checksum.as_deref(), candidate.path())?;
+            if !offered::unpack(file, args.checksum.as_deref(), candidate.path())? {
+                out::note(
+                    "the file was not checked: give its checksum by --checksum, or put the SHA256SUMS of the release beside it",
+                );
+            }
             candidate
         }
     };
     let version = candidate.check(setting).await?;
+    let _held = hold_signals()?;
     installed.replace(candidate.path())?;
     let restarted = match &hub {
         Some(hub) => Some(restart(hub, &data_dir, &installed, &args).await?),
         None => None,
     };
+    installed.settle()?;
     let updated = Updated {
         program: installed.path().display().to_string(),
         version,
@@ -101,6 +109,21 @@ pub(crate) async fn run(args: UpdateArgs, setting: &Setting) -> Result<(), Fault
         true => out::json(&updated),
         false => say(&updated),
     }
+}
+
+/// Keeps Ctrl-C, SIGTERM and a terminal that closes from ending this command, until the value is dropped: between the replacement of the
+/// program and the new hub, this command alone can put the previous program back.
+///
+/// # Errors
+/// The system refuses a handler.
+fn hold_signals() -> Result<Vec<signal::Signal>, Fault> {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let held = kinds.into_iter().map(signal::signal);
+    held.collect::<Result<_, _>>().map_err(Fault::failed)
 }
 
 fn same_file(one: &Path, other: &Path) -> bool {
@@ -167,13 +190,13 @@ async fn go_back(
     Ok(Fault::failed(match back {
         Some(running) => format!(
             "the new hub {what}: see what it printed where the hub was started. The previous program is back, and its hub runs at {} (process \
-             {}); servers and their turns went on",
+             {}); servers that outlive a hub went on with their turns",
             running.url.as_str().trim_end_matches('/'),
             running.pid
         ),
         None => format!(
-            "the new hub {what}, and the previous one, which is back, is not ready either. Start it with `drovers` to see why; servers and \
-             their turns go on"
+            "the new hub {what}, and the previous one, which is back, is not ready either. Start it with `drovers` to see why; servers \
+             that outlive a hub go on with their turns"
         ),
     }))
 }

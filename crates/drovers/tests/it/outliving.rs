@@ -153,8 +153,12 @@ async fn down_stops_the_hub_and_its_servers_also_where_no_hub_runs() {
     hub.signal(Signal::SIGKILL);
     hub.ended().await;
     assert!(runs(server));
-    let down = place.home.run(&["down", "--json"]).await.json();
-    assert_eq!(down, json!({"hub": null, "servers": 1}));
+    // Nobody knows whether its sessions work, and without a terminal nobody is asked.
+    let refused = place.home.run(&["down"]).await;
+    refused.refused(1, &["1 OpenCode server runs without a hub", "--end-turns"]);
+    assert!(runs(server));
+    let down = place.home.run(&["down", "--end-turns", "--json"]).await;
+    assert_eq!(down.json(), json!({"hub": null, "servers": 1}));
     ends(server).await;
     let again = place.home.run(&["down", "--json"]).await.json();
     assert_eq!(again, json!({"hub": null, "servers": 0}));
@@ -178,10 +182,11 @@ async fn a_guard_that_does_not_know_the_secret_is_left_alone() {
     let mut other: Value = serde_json::from_str(&known).unwrap();
     other["secret"] = json!("another");
     fs::write(&file, other.to_string()).unwrap();
-    place.home.run(&["down"]).await.refused(1, &["did not end"]);
+    let down = ["down", "--end-turns"];
+    place.home.run(&down).await.refused(1, &["did not end"]);
     assert!(runs(server), "it is not ours to end");
     fs::write(&file, known).unwrap();
-    place.home.run(&["down"]).await.ok();
+    place.home.run(&down).await.ok();
     ends(server).await;
 }
 

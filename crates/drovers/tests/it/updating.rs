@@ -84,7 +84,7 @@ impl Stage {
     fn candidates(&self) -> usize {
         let entries = fs::read_dir(self.installed.parent().unwrap()).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.contains(".new-")).count()
+        names.filter(|name| name.ends_with(".new")).count()
     }
 }
 
@@ -164,7 +164,7 @@ async fn comes_back(script: &str, words: &str) {
     })
     .await;
     until(async || (!runs(again)).then_some(())).await;
-    stage.home.run(&["down"]).await.ok();
+    stage.home.run(&["down", "--end-turns"]).await.ok();
     until(async || (!runs(server)).then_some(())).await;
 }
 
@@ -193,7 +193,11 @@ async fn what_is_not_a_newer_drovers_is_refused_and_changes_nothing() {
     let sum = "0".repeat(64);
     for (args, code, words) in [
         (vec![&*other], 1, "is not Drovers"),
-        (vec![&*old], 1, "version 0.0.1 cannot use"),
+        (
+            vec![&*old],
+            1,
+            "version 0.0.1 does not confirm that it can use",
+        ),
         (vec![&*dead], 1, "does not run on this machine"),
         (vec![&*old, "--checksum", &*sum], 1, "checksum"),
         (vec![&*old, "--checksum", "abc"], 2, "64 hexadecimal digits"),

@@ -2,51 +2,13 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::process::Stdio;
 
-use hub::workspace::{binary, own_variables};
+use hub::workspace::binary;
 use rustix::process::{Resource, getrlimit};
-use tokio::io::AsyncReadExt;
-use tokio::process::Command;
 
+use super::super::programs::output;
 use super::Finding;
 use crate::{browser, limits};
-
-/// Runs a program outside of any project and returns the first [`limits::PROGRAM_OUTPUT`] bytes that it prints.
-///
-/// # Errors
-/// It cannot be run, fails, or does not end within [`limits::PROGRAM_VERSION`].
-pub(in crate::cli) async fn output(program: &Path, args: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(program);
-    for name in own_variables() {
-        command.env_remove(name);
-    }
-    let command = command
-        .args(args)
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let mut printed = Vec::new();
-    let run = async {
-        if let Some(out) = child.stdout.take() {
-            let mut out = out.take(limits::PROGRAM_OUTPUT);
-            out.read_to_end(&mut printed).await?;
-        }
-        child.wait().await
-    };
-    match tokio::time::timeout(limits::PROGRAM_VERSION, run).await {
-        Ok(Ok(status)) if status.success() => Ok(String::from_utf8_lossy(&printed).into_owned()),
-        Ok(Ok(status)) => Err(status.to_string()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_late) => Err(format!(
-            "it does not end within {} s",
-            limits::PROGRAM_VERSION.as_secs()
-        )),
-    }
-}
 
 /// git shows what agents changed.
 pub(super) async fn git() -> Finding {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use hub::workspace::binary;
 
+use super::super::programs::output;
 use super::Finding;
-use super::machine::output;
 
 const CHECK: &str = "opencode";
 

@@ -1,11 +1,14 @@
 //! The installed program, the one before it, and the one that is to take its place.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hub::datadir::remove_if_there;
+
 use super::super::Setting;
-use super::super::doctor::machine::output;
+use super::super::programs::output;
 use crate::fault::Fault;
 use crate::running::HubProcess;
 
@@ -14,6 +17,9 @@ const REPLACED: &str = " (deleted)";
 
 /// The end of the name of the program before the installed one.
 const PREVIOUS: &str = ".previous";
+
+/// The end of the name of the program before the previous one, while it is not settled that an update stays.
+const EARLIER: &str = ".earlier";
 
 /// The installed program.
 #[derive(Clone, Debug)]
@@ -65,7 +71,24 @@ impl Installed {
 
     /// A path beside it, for a program that is not installed yet.
     pub(super) fn candidate(&self) -> PathBuf {
-        self.beside(&format!(".new-{}", std::process::id()))
+        self.beside(".new")
+    }
+
+    /// Locks the folder of the program until the value is dropped, so that one update at a time changes it.
+    ///
+    /// # Errors
+    /// Another update runs, or the folder cannot be opened.
+    pub(super) fn lock(&self) -> Result<fs::File, Fault> {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        let folder = fs::File::open(folder).map_err(|error| self.failed(&error))?;
+        match folder.try_lock() {
+            Ok(()) => Ok(folder),
+            Err(fs::TryLockError::Error(error)) => Err(self.failed(&error)),
+            Err(fs::TryLockError::WouldBlock) => Err(Fault::failed(format!(
+                "another `drovers update` is replacing {}. Try again once it has ended",
+                self.path.display()
+            ))),
+        }
     }
 
     fn beside(&self, end: &str) -> PathBuf {
@@ -73,17 +96,22 @@ impl Installed {
         self.path.with_file_name(format!("{name}{end}"))
     }
 
-    /// Puts a candidate in its place; the installed program is the previous one then. At no moment there is none. Blocks on the disk.
+    /// Puts a candidate in the place of the installed program, with the same permissions; the installed one is the previous one then. At
+    /// no moment there is none. Blocks on the disk.
     ///
     /// # Errors
     /// The folder cannot be written; what was installed still is.
     pub(super) fn replace(&self, candidate: &Path) -> Result<(), Fault> {
         let old = self.beside(".old");
-        let replaced = remove(&old)
+        let permissions = fs::metadata(&self.path).map(|known| known.permissions());
+        let replaced = permissions
+            .and_then(|permissions| fs::set_permissions(candidate, permissions))
+            .and_then(|()| remove_if_there(&old))
             .and_then(|()| fs::hard_link(&self.path, &old))
+            .and_then(|()| move_if_there(&self.previous(), &self.beside(EARLIER)))
             .and_then(|()| fs::rename(&old, self.previous()))
             // A rename onto the same file leaves both names.
-            .and_then(|()| remove(&old))
+            .and_then(|()| remove_if_there(&old))
             .and_then(|()| fs::rename(candidate, &self.path));
         replaced.map_err(|error| self.failed(&error))
     }
@@ -101,22 +129,34 @@ impl Installed {
             )));
         }
         let candidate = Candidate(self.candidate());
-        let linked =
-            remove(candidate.path()).and_then(|()| fs::hard_link(&previous, candidate.path()));
+        let linked = remove_if_there(candidate.path())
+            .and_then(|()| fs::hard_link(&previous, candidate.path()));
         linked.map_err(|error| self.failed(&error))?;
         Ok(candidate)
     }
 
-    /// Puts the previous program back. With `swap` the one that was installed is the previous one then. Blocks on the disk.
+    /// Puts the previous program back, and the one before it in its place. With `swap` the one that was installed is the previous one then.
+    /// Blocks on the disk.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub(super) fn put_back(&self, swap: bool) -> Result<(), Fault> {
         if swap {
             let candidate = self.previous_as_candidate()?;
-            return self.replace(candidate.path());
+            self.replace(candidate.path())?;
+            return self.settle();
         }
-        fs::rename(self.previous(), &self.path).map_err(|error| self.failed(&error))
+        fs::rename(self.previous(), &self.path)
+            .and_then(|()| move_if_there(&self.beside(EARLIER), &self.previous()))
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// Removes the program before the previous one: the update stays. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(super) fn settle(&self) -> Result<(), Fault> {
+        remove_if_there(&self.beside(EARLIER)).map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &io::Error) -> Fault {
@@ -134,7 +174,7 @@ pub(super) struct Candidate(PathBuf);
 impl Candidate {
     /// A candidate that is written to this path.
     pub(super) fn at(path: PathBuf) -> Self {
-        // Left by a process of the same id that was killed.
+        // Left by an update that was killed.
         let _none = fs::remove_file(&path);
         Self(path)
     }
@@ -161,16 +201,22 @@ impl Candidate {
             Fault::failed("the program is not Drovers. Name a program or an archive of a release")
         })?;
         let data_dir = setting.data_dir()?;
-        let data_dir = data_dir.to_string_lossy();
-        let mut args = vec!["update", "--can-read", "--data-dir", &*data_dir];
+        let mut args: Vec<OsString> = ["update", "--can-read", "--data-dir"]
+            .map(Into::into)
+            .into();
+        args.push(data_dir.as_os_str().into());
         let named = setting.named_configuration();
         let named = named.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
-        let named = named.map(|path| path.to_string_lossy().into_owned());
-        args.extend(named.iter().flat_map(|path| ["--config", path.as_str()]));
-        output(&self.0, &args).await.map_err(|_| {
+        args.extend(
+            named
+                .into_iter()
+                .flat_map(|path| [OsString::from("--config"), path.into()]),
+        );
+        output(&self.0, &args).await.map_err(|error| {
             Fault::failed(format!(
-                "version {version} cannot use {data_dir}: it does not know the format of a file there, or an option of the \
-                 configuration. Nothing was changed. Take a newer version"
+                "version {version} does not confirm that it can use {} ({error}): it may not know the format of a file there, an option of \
+                 the configuration, or `drovers update`. Nothing was changed. Take another version",
+                data_dir.display()
             ))
         })?;
         Ok(version.to_owned())
@@ -184,8 +230,9 @@ impl Drop for Candidate {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+/// Moves a file, if it is there.
+fn move_if_there(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -224,9 +271,25 @@ mod tests {
         assert_eq!(now(), ("one".to_owned(), "two".to_owned()));
         install(&installed, "broken");
         installed.put_back(false).unwrap();
-        assert_eq!(now(), ("one".to_owned(), String::new()));
+        assert_eq!(now(), ("one".to_owned(), "two".to_owned()));
+        install(&installed, "three");
+        installed.settle().unwrap();
+        assert_eq!(now(), ("three".to_owned(), "one".to_owned()));
         let left = fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(left, 1, "no candidate stays");
+        assert_eq!(
+            left, 2,
+            "neither a candidate stays nor the program before the previous one"
+        );
+    }
+
+    #[test]
+    fn one_update_at_a_time_changes_a_program() {
+        let (_dir, installed) = stage();
+        let held = installed.lock().unwrap();
+        let refused = installed.lock().unwrap_err().to_string();
+        assert!(refused.contains("another `drovers update`"), "{refused}");
+        drop(held);
+        assert!(installed.lock().is_ok());
     }
 
     #[test]

@@ -25,11 +25,13 @@ const DIGITS: usize = 64;
 
 /// Copies the program in a file to `to`, once the file is shown to be the one that was meant. Blocks on the disk.
 ///
-/// The checksum is the given one, else that of the list beside the file, if it names the file.
+/// The checksum is the given one, else that of the list beside the file. Without either the file is not checked.
+///
+/// Returns whether it was checked.
 ///
 /// # Errors
 /// The file cannot be read, is another one, or has no program; or `to` cannot be written.
-pub(super) fn unpack(from: &Path, checksum: Option<&str>, to: &Path) -> Result<(), Fault> {
+pub(super) fn unpack(from: &Path, checksum: Option<&str>, to: &Path) -> Result<bool, Fault> {
     let shown = from.display();
     let unreadable = |error: io::Error| {
         Fault::usage(format!(
@@ -44,8 +46,9 @@ pub(super) fn unpack(from: &Path, checksum: Option<&str>, to: &Path) -> Result<(
     }
     let expected = match checksum {
         Some(given) => Some(given.to_owned()),
-        None => listed(from),
+        None => listed(from)?,
     };
+    let is_checked = expected.is_some();
     if let Some(expected) = expected {
         let found = hash(&mut file).map_err(unreadable)?;
         if !found.eq_ignore_ascii_case(expected.trim()) {
@@ -59,9 +62,10 @@ pub(super) fn unpack(from: &Path, checksum: Option<&str>, to: &Path) -> Result<(
     let read = file.read(&mut first).map_err(unreadable)?;
     file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
     match first[..read] == GZIP {
-        true => from_archive(file, from, to),
-        false => copy(file, to),
+        true => from_archive(file, from, to)?,
+        false => copy(file, to)?,
     }
+    Ok(is_checked)
 }
 
 /// Checks the form of a checksum, for the command line.
@@ -77,18 +81,35 @@ pub(super) fn checksum(text: &str) -> Result<String, String> {
     }
 }
 
-/// The checksum of a file in the list beside it.
-fn listed(file: &Path) -> Option<String> {
-    let name = file.file_name()?.to_str()?;
-    let list = File::open(file.with_file_name(CHECKSUMS)).ok()?;
+/// The checksum of a file in the list beside it. `None` if there is no list.
+///
+/// # Errors
+/// The list cannot be read, or does not name the file.
+fn listed(file: &Path) -> Result<Option<String>, Fault> {
+    let path = file.with_file_name(CHECKSUMS);
+    let failed = |why: &str| {
+        Fault::failed(format!(
+            "{} {why}. Give the checksum of {} by --checksum, or move the list away",
+            path.display(),
+            file.display()
+        ))
+    };
+    let unreadable = |error: io::Error| failed(&format!("cannot be read: {error}"));
+    let list = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        list => list.map_err(unreadable)?,
+    };
     let mut text = String::new();
-    list.take(limits::CHECKSUMS_BYTES)
-        .read_to_string(&mut text)
-        .ok()?;
+    let mut list = list.take(limits::CHECKSUMS_BYTES);
+    list.read_to_string(&mut text).map_err(unreadable)?;
+    let name = file.file_name().and_then(|name| name.to_str());
     let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-    lines
-        .find(|(_, rest)| rest.trim_start_matches([' ', '*']) == name)
-        .map(|(sum, _)| sum.to_owned())
+    let found = lines.find(|(_, rest)| {
+        let rest = rest.trim_start_matches([' ', '*']);
+        Some(rest.strip_prefix("./").unwrap_or(rest)) == name
+    });
+    let found = found.ok_or_else(|| failed("does not name the file"))?;
+    Ok(Some(found.0.to_owned()))
 }
 
 fn hash(file: &mut File) -> io::Result<String> {
@@ -111,7 +132,7 @@ fn from_archive(file: File, from: &Path, to: &Path) -> Result<(), Fault> {
             "{shown} cannot be unpacked: {error}. Get it again, or unpack it yourself and name the program in it"
         ))
     };
-    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    let mut archive = tar::Archive::new(GzDecoder::new(file).take(limits::ARCHIVE_BYTES));
     for entry in archive.entries().map_err(damaged)? {
         let entry = entry.map_err(damaged)?;
         let path = entry.path().map_err(damaged)?.into_owned();
@@ -193,6 +214,16 @@ mod tests {
         assert!(unpack(&from, None, &to).is_err());
         fs::write(&list, format!("{other}  another\n{HELLO}  drovers\n")).unwrap();
         unpack(&from, None, &to).unwrap();
+        fs::remove_file(&to).unwrap();
+        fs::write(&list, format!("{HELLO} *./drovers\n")).unwrap();
+        unpack(&from, None, &to).unwrap();
+        fs::remove_file(&to).unwrap();
+        // A list that names other files, or that is none, lets nothing pass unchecked.
+        for text in [&b"aa  another\n"[..], &[0xff, 0xfe]] {
+            fs::write(&list, text).unwrap();
+            let refused = unpack(&from, None, &to).unwrap_err().to_string();
+            assert!(refused.contains("--checksum") && !to.exists(), "{refused}");
+        }
         assert!(checksum(HELLO).is_ok() && checksum("abc").is_err());
     }
 

@@ -15,8 +15,7 @@ use crate::fault::Fault;
 use crate::running::HubProcess;
 use crate::serving::RESTARTED;
 
-/// How a hub was started.
-#[derive(Debug)]
+/// How a hub was started. It has no `Debug`: the environment holds secrets.
 pub(super) struct Started {
     args: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,

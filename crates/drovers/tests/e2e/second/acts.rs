@@ -159,7 +159,7 @@ async fn a_prompt_waits_in_the_inbox_or_steers_the_run() -> Result<()> {
     page.click("#text").await?;
     page.write("say later").await?;
     page.press("Alt+Enter").await?;
-    let waits = "[...document.querySelectorAll('.turn.user')].at(-1).innerText.includes('delivers it at the end')";
+    let waits = "[...document.querySelectorAll('.turn.user')].at(-1).innerText.includes('has not delivered it yet')";
     page.wait_for(waits, PATIENCE).await?;
     ensure!(delivery(&front).await? == ["queue say later"]);
     let page = &front.page;
