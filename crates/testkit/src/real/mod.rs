@@ -74,18 +74,15 @@ impl RealServer {
     pub async fn start(options: RealOptions) -> Result<Self> {
         let binary = tokio::task::spawn_blocking(install::binary).await??;
         isolate::prepare(&options).await?;
-        for _ in 1..PORTS {
+        for left in (0..PORTS).rev() {
             let port = options.port.map_or_else(free_port, Ok)?;
             let started = Self::start_at(port, options.clone(), binary.clone()).await;
-            if started.is_ok()
-                || options.port.is_some()
-                || TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-            {
+            let is_free = || TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+            if started.is_ok() || options.port.is_some() || left == 0 || is_free() {
                 return started;
             }
         }
-        let port = options.port.map_or_else(free_port, Ok)?;
-        Self::start_at(port, options, binary).await
+        bail!("no port was tried")
     }
 
     async fn start_at(port: u16, options: RealOptions, binary: PathBuf) -> Result<Self> {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::ids::SessionId;
-use model::state::{Body, Instance, PartKind, Role, Run, Sameness, Session, State, Watermark};
+use model::state::{
+    Body, Instance, PartKind, Role, Run, Sameness, Session, State, ToolState, Watermark,
+};
 use scripted::opencode2::{SessionTruth, Truth};
 use serde_json::Value;
 
@@ -19,7 +21,7 @@ fn wrong<T>(invariant: Invariant, what: impl Into<String>) -> Result<T, (Invaria
 }
 
 /// One message as both sides have it: its id, who wrote it, and its pieces.
-type Shown = (String, &'static str, Vec<String>);
+type Shown = (String, &'static str, Option<Vec<String>>);
 
 /// What must hold at every moment.
 pub(super) fn always(truth: &Truth, state: &State, ledger: &Ledger) -> Found {
@@ -71,7 +73,7 @@ fn proven(session: &Session, truth: &SessionTruth) -> Found {
         .map_err(|(kind, what)| (kind, format!("{what}, and is called proven at {upto:?}")))
 }
 
-/// What must hold once nothing goes wrong any more and there was time. Of sessions in `beside` another process changed the row.
+/// What must hold once nothing goes wrong any more and there was time. Of sessions in `beside` another process changed the title.
 pub(super) fn quiet(
     truth: &Truth,
     state: &State,
@@ -101,9 +103,7 @@ pub(super) fn quiet(
         let Some(session) = known.sessions.get(&SessionId::new(id.as_str())) else {
             return wrong(Invariant::State, format!("{id} is not known"));
         };
-        if !beside.contains(id) {
-            same_row(session, truth_of)?;
-        }
+        same_row(session, truth_of, !beside.contains(id))?;
         let runs = truth.running.contains(id);
         if session.run.is_running() != runs {
             let run = &session.run;
@@ -148,12 +148,12 @@ fn requests(known: &Instance) -> Vec<(String, String)> {
     permissions.chain(questions).collect()
 }
 
-fn same_row(session: &Session, truth: &SessionTruth) -> Found {
+fn same_row(session: &Session, truth: &SessionTruth, titled: bool) -> Found {
     let info = &session.info;
     let title = truth.info["title"].as_str().unwrap_or_default();
     let directory = truth.info["location"]["directory"].as_str();
     let archived = truth.info["time"]["archived"].is_number();
-    let same = (title.is_empty() || *info.title == *title)
+    let same = (!titled || title.is_empty() || *info.title == *title)
         && directory == Some(&*info.directory)
         && archived == info.archived.is_some();
     match same {
@@ -177,33 +177,51 @@ fn here(session: &Session) -> Option<Vec<Shown>> {
         let parts = message.in_order().map(|part| match &part.kind {
             PartKind::Text { text, .. } => format!("text {text}"),
             PartKind::Reasoning { text, .. } => format!("reasoning {text}"),
-            PartKind::Tool(tool) => format!("tool {} {}", tool.call, tool.end.is_some()),
+            PartKind::Tool(tool) => format!("tool {} {}", tool.call, outcome(&tool.state)),
             other => format!("{other:?}").chars().take(20).collect(),
         });
-        (message.info.id.to_string(), role, parts.collect())
+        (message.info.id.to_string(), role, Some(parts.collect()))
     });
     Some(shown.collect())
 }
 
-/// The same as the service has it. Pieces are those of steps alone: what a person wrote is compared by its text.
+/// How a call ended, in the service's words; or that it is open.
+fn outcome(state: &ToolState) -> &'static str {
+    match state {
+        ToolState::Pending | ToolState::Running { .. } => "open",
+        ToolState::Completed { .. } => "completed",
+        ToolState::Error { .. } => "error",
+    }
+}
+
+/// The same as the service has it. Pieces of summaries and notes are not compared.
 fn there(truth: &SessionTruth) -> Vec<Shown> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let messages = truth.messages.iter().filter_map(|message| {
         let id = text(&message["id"]);
         match message["type"].as_str()? {
-            "user" => Some((id, "user", Vec::new())),
+            "user" => {
+                let words = format!("text {}", text(&message["text"]));
+                Some((id, "user", Some(vec![words])))
+            }
             "assistant" => {
                 let pieces = message["content"].as_array()?.iter().map(|piece| {
                     let kind = piece["type"].as_str().unwrap_or_default();
                     match kind {
-                        "tool" => format!("tool {}", text(&piece["id"])),
+                        "tool" => {
+                            let outcome = match piece["state"]["status"].as_str() {
+                                Some(ended @ ("completed" | "error")) => ended,
+                                _ => "open",
+                            };
+                            format!("tool {} {outcome}", text(&piece["id"]))
+                        }
                         kind => format!("{kind} {}", text(&piece["text"])),
                     }
                 });
-                Some((id, "assistant", pieces.collect()))
+                Some((id, "assistant", Some(pieces.collect())))
             }
-            "compaction" => Some((id, "assistant", Vec::new())),
-            "synthetic" | "system" | "skill" | "shell" => Some((id, "note", Vec::new())),
+            "compaction" => Some((id, "assistant", None)),
+            "synthetic" | "system" | "skill" | "shell" => Some((id, "note", None)),
             _ => None,
         }
     });
@@ -258,7 +276,7 @@ fn same_body(session: &Session, truth: &SessionTruth) -> Found {
                 ),
             );
         }
-        same_pieces(&own.2, &truly.2)
+        same_pieces(own.2.as_ref(), truly.2.as_ref())
             .map_err(|what| (Invariant::Text, format!("{id} {}: {what}", own.0)))?;
     }
     Ok(())
@@ -292,14 +310,16 @@ fn ids(messages: &[Shown]) -> Vec<String> {
         .collect()
 }
 
-/// Pieces of a step. One whose text the service has not yet, or never, got is empty there.
-fn same_pieces(own: &[String], truly: &[String]) -> Result<(), String> {
+/// Pieces of a message. One whose text the service has not yet, or never, got is empty there.
+fn same_pieces(own: Option<&Vec<String>>, truly: Option<&Vec<String>>) -> Result<(), String> {
+    let (Some(own), Some(truly)) = (own, truly) else {
+        return Ok(());
+    };
     let same = |(own, truly): (&String, &String)| {
         let open = matches!(truly.as_str(), "text " | "reasoning ");
-        own == truly || own.starts_with(truly.as_str()) && (open || truly.starts_with("tool "))
+        own == truly || open && own.starts_with(truly.as_str())
     };
-    let all = truly.is_empty() || own.len() == truly.len();
-    match all && own.iter().zip(truly).all(same) {
+    match own.len() == truly.len() && own.iter().zip(truly).all(same) {
         true => Ok(()),
         false => Err(format!("has {own:?}, and truly {truly:?}")),
     }
@@ -353,6 +373,12 @@ fn arrived(truth: &Truth, ledger: &Ledger) -> Found {
                 return wrong(
                     Invariant::Sent,
                     format!("{text:?} was taken, and is there {times} times"),
+                );
+            }
+            Reported::Refused if times != 0 => {
+                return wrong(
+                    Invariant::Sent,
+                    format!("{text:?} was refused, and is there {times} times"),
                 );
             }
             Reported::Taken | Reported::Refused => {}

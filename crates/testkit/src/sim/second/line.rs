@@ -94,7 +94,7 @@ impl Line {
     /// A client at this end of the line.
     pub(super) fn client(&self) -> Client {
         static HTTP: OnceLock<Http> = OnceLock::new();
-        let http = HTTP.get_or_init(|| Http::new().expect("the machine has its certificates"));
+        let http = HTTP.get_or_init(|| Http::new().expect("TLS can be set up"));
         let http = http.clone().carried_by(Arc::new(self.clone()));
         let base = "http://127.0.0.1:1".parse().expect("an address");
         Client::new(http, base, None).expect("an http address")
