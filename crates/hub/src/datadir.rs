@@ -213,10 +213,17 @@ impl DataDir {
     }
 
     fn forget_runtime(&self) -> io::Result<()> {
-        match fs::remove_file(self.file(RUNTIME)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        remove_if_there(&self.file(RUNTIME))
+    }
+}
+
+/// Removes a file, if it is there. Blocks on the disk.
+///
+/// # Errors The file is there and cannot be removed.
+pub fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -357,6 +357,7 @@ fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(messages::list))
         .routes(routes!(files::read))
         .routes(routes!(messages::drop))
+        .routes(routes!(messages::steer))
         .routes(routes!(prompts::send).layer(DefaultBodyLimit::max(limits::PROMPT_BYTES)))
         .routes(
             routes!(queue::list, queue::add, queue::order)

@@ -430,6 +430,8 @@ pub const PASSWORDS_AT_ONCE: usize = 2;
 pub const PASSWORD_ADDRESSES: usize = 1024;
 /// Passkeys. Another one is refused.
 pub const PASSKEYS: usize = 32;
+/// Passkeys of pages without the role `admin`. Another one is refused, so that there is room for those of administrators.
+pub const PASSKEYS_OF_OTHERS: usize = 24;
 /// Characters of a passkey's name. A longer one is refused.
 pub const PASSKEY_NAME: usize = 64;
 /// Bytes of one field of what a browser shows of a passkey. A longer one is refused.
@@ -832,7 +834,7 @@ pub const PUSH_PATIENCE: Duration = Duration::from_secs(10);
 pub const PUSH_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Bytes of the contact that push services are given. A longer one is refused.
-pub const CONTACT: usize = 256;
+pub const PUSH_CONTACT_BYTES: usize = 256;
 
 /// How long a token for push services is valid. Each request has a new one.
 pub const PUSH_TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);

@@ -119,3 +119,9 @@ pub const CLASH_SESSIONS: usize = 8;
 pub const CLASH_PATHS: usize = 8;
 /// Characters of a title or path in a sentence about it. The rest is cut off.
 pub const CLASH_CHARS: usize = 120;
+
+/// Parts of a path that the name of a folder has at most. Where more are needed to tell folders apart, the whole path is the name.
+pub const FOLDER_NAME_PARTS: usize = 8;
+
+/// Characters of the name of a folder. The rest of a longer one is not shown.
+pub const FOLDER_NAME_CHARS: usize = 200;

@@ -19,7 +19,9 @@ async function takeBack(control: HTMLElement, text: string): Promise<boolean> {
   const written = byId<HTMLTextAreaElement>("text")?.value;
   const reply = await exchange("DELETE", control.dataset.url ?? "");
   const done = answered(control, reply) !== null;
-  if (!done && reply.status !== 0 && text !== "") unwriteDraft(written, before);
+  // Without a clear refusal the prompt may be gone: its text stays in the draft.
+  const refused = reply.status >= 400 && reply.status < 500;
+  if (refused && text !== "") unwriteDraft(written, before);
   return done;
 }
 
@@ -68,6 +70,14 @@ export function editHeld(control: HTMLElement): Promise<void> {
   });
 }
 
+/** Delivers a prompt that waits in its server's inbox to the run that is under way. */
+export function steerHeld(control: HTMLElement): Promise<void> {
+  return oneAtATime(control, async () => {
+    complain(control, "");
+    answered(control, await exchange("POST", `${control.dataset.url ?? ""}/steer`));
+  });
+}
+
 export function sendHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
     const { instance, session } = root.dataset;
@@ -75,9 +85,7 @@ export function sendHeld(control: HTMLElement): Promise<void> {
     const before = byId<HTMLTextAreaElement>("text")?.value ?? "";
     if (instance === undefined || session === undefined || !(await takeBack(control, text))) return;
     const written = before === "" ? text : `${before}\n\n${text}`;
-    // What waits in a server's inbox goes to the run that is under way.
-    const steers = byId("prompt")?.querySelector("[data-inbox][data-running]") ? { delivery: "steer" } : {};
-    if (keep({ kind: "prompt", instance, session, body: { ...body(text), ...steers }, text })) return unwriteDraft(written, before);
+    if (keep({ kind: "prompt", instance, session, body: body(text), text })) return unwriteDraft(written, before);
     complain(byId("text") ?? control, tooMany);
   });
 }

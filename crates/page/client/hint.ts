@@ -8,6 +8,13 @@ const shownHint = 5_000;
 
 let hiding: number | undefined;
 
+/** Why the server of an instance cannot do something; empty if it can. */
+export function incapacity(instance: string, need: string): string {
+  const tab = document.querySelector<HTMLElement>(`.tab a[href="/i/${CSS.escape(encodeURIComponent(instance))}"]`);
+  const { incapable = "", product = "" } = tab?.dataset ?? {};
+  return incapable.split(" ").includes(need) ? t("{product} cannot do this.", { product }) : "";
+}
+
 export function hint(text: string): void {
   const line = byId("hint");
   if (!line) return;

@@ -83,6 +83,7 @@ const clicks: Record<string, (control: HTMLElement) => unknown> = {
   "drop-held": (control) => later("queue").then((own) => own.dropHeld(control)),
   "edit-held": (control) => later("queue").then((own) => own.editHeld(control)),
   "send-held": (control) => later("queue").then((own) => own.sendHeld(control)),
+  "steer-held": (control) => later("queue").then((own) => own.steerHeld(control)),
   parallel: () => later("parallel").then((own) => own.openParallel()),
   keep: (control) => later("parallel").then((own) => own.keepRun(control)),
   unkeep: (control) => later("parallel").then((own) => own.unkeepRuns(control)),

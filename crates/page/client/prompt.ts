@@ -83,7 +83,7 @@ const hasInbox = (): boolean => controls()?.dataset.inbox !== undefined;
 
 /** When a server with an inbox delivers a prompt to a session that runs. */
 const delivery = (queued: boolean, more: Record<string, unknown>): object =>
-  hasInbox() && isBusy() && !more.shell && more.command === undefined ? { delivery: queued ? "queue" : "steer" } : {};
+  hasInbox() && isBusy() && !more.shell ? { delivery: queued ? "queue" : "steer" } : {};
 
 const isBusy = (): boolean => controls()?.dataset.running !== undefined;
 
@@ -96,8 +96,8 @@ function deliverPrompt(form: HTMLFormElement, pressed: string, { shown, text: pr
   if (instance === undefined || empty || controls()?.dataset.blocked !== undefined) return false;
   const queued = isBusy() && session !== undefined && (more.shell === true || (pressed || enterMeans()) === "later");
   const sessions = `/api/instances/${encodeURIComponent(instance)}/sessions`;
-  // A server with an inbox keeps what waits; else the hub does.
-  const url = queued && !hasInbox() ? `${sessions}/${encodeURIComponent(session)}/queue` : undefined;
+  // A server's inbox keeps prompts and commands; shell commands, and what waits for a server without one, wait in the hub.
+  const url = queued && (more.shell === true || !hasInbox()) ? `${sessions}/${encodeURIComponent(session)}/queue` : undefined;
   const kept = keep({ kind: "prompt", instance, session, url, body: { ...body(prompt), ...delivery(queued, more), ...more }, text: shown, weight, place: byId<HTMLInputElement>("place")?.value });
   complain(form, kept ? "" : tooMany);
   return kept;

@@ -4,7 +4,7 @@ import { exchange, inWords, isGood, type Reply } from "./api";
 import { confirmed } from "./dialogs";
 import { byId, focusNeighbour, root, say } from "./dom";
 import { addToDraft } from "./drafts";
-import { hint } from "./hint";
+import { hint, incapacity } from "./hint";
 import { later } from "./later";
 import { go } from "./navigate";
 import { note } from "./undo";
@@ -241,9 +241,6 @@ function rename(of: MenuTarget): void {
   };
 }
 
-/** The tab of an instance, which says what its server lacks. */
-const tabOf = (instance: string): HTMLElement | null => document.querySelector<HTMLElement>(`.tab a[href="/i/${CSS.escape(encodeURIComponent(instance))}"]`);
-
 const lines = (menu: HTMLElement): HTMLElement[] =>
   [...menu.querySelectorAll<HTMLElement>("[role=menuitem]")].filter((line) => !line.hidden);
 
@@ -279,11 +276,9 @@ function open(menu: HTMLElement, of: MenuTarget): void {
   }
   const taken = menu.querySelector<HTMLElement>("[data-act=unrevert]");
   if (taken) taken.hidden = !isFront(of) || document.querySelector(".turn.reverted") === null;
-  const { lacks = "", product = "" } = tabOf(of.instance)?.dataset ?? {};
   for (const line of menu.querySelectorAll<HTMLElement>("[data-needs]")) {
-    const isLacking = lacks.split(" ").includes(line.dataset.needs ?? "");
-    line.ariaDisabled = isLacking ? "true" : null;
-    line.title = isLacking ? t("{product} cannot do this.", { product }) : "";
+    line.title = incapacity(of.instance, line.dataset.needs ?? "");
+    line.ariaDisabled = line.title === "" ? null : "true";
   }
   watch(menu);
   menu.showPopover();

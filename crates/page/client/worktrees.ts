@@ -3,7 +3,7 @@
 import { complain, exchange, inWords, isGood, type Problem, type Reply } from "./api";
 import { confirmed } from "./dialogs";
 import { byId, parse, root } from "./dom";
-import { hint } from "./hint";
+import { hint, incapacity } from "./hint";
 import { later } from "./later";
 import { go } from "./navigate";
 import { body } from "./prompt";
@@ -58,11 +58,9 @@ async function openTreeDialog(id: string, path: string): Promise<HTMLDialogEleme
 
 /** Says that the server of an instance has no further folders, if that is so. */
 function refusesTrees(): boolean {
-  const { instance = "" } = treePlace();
-  const { lacks = "", product = "" } = document.querySelector<HTMLElement>(`.tab a[href="/i/${CSS.escape(encodeURIComponent(instance))}"]`)?.dataset ?? {};
-  const refuses = lacks.split(" ").includes("worktree");
-  if (refuses) hint(t("{product} cannot do this.", { product }));
-  return refuses;
+  const lacking = incapacity(treePlace().instance ?? "", "worktree");
+  if (lacking !== "") hint(lacking);
+  return lacking !== "";
 }
 
 /** Opens the dialog of a new session in its own work tree, with the prompt that is being written. */

@@ -214,8 +214,9 @@ pub enum KeyringError {
     Full,
     /// The number of passkeys is at its limit.
     #[error(
-        "there are already {} passkeys, which is the limit. Revoke one first",
-        limits::PASSKEYS
+        "there are already {} passkeys, or {} of pages without the role admin, which is the limit. Revoke one first",
+        limits::PASSKEYS,
+        limits::PASSKEYS_OF_OTHERS
     )]
     FullOfPasskeys,
     /// Only a browser has passkeys.

@@ -356,6 +356,13 @@ pub trait Sessions: Server {
         message: &MessageId,
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
+    /// Delivers a prompt that waits in the server's inbox to the run that is under way. Rejected if the prompt waits no more.
+    fn steer(
+        &self,
+        session: &SessionId,
+        message: &MessageId,
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
+
     /// Copies a session: the messages before `before`, or all of them.
     fn fork(
         &self,

@@ -373,6 +373,22 @@ where
         Ok(())
     }
 
+    /// Delivers a prompt that waits in its server's inbox to the run that is under way, by one request: it is never sent twice.
+    ///
+    /// # Errors The server has no inbox, or the prompt does not wait there any more.
+    pub async fn steer_message(
+        &self,
+        instance: &InstanceId,
+        session: &SessionId,
+        message: &MessageId,
+    ) -> Result<(), CommandError> {
+        let server = self.at_session(instance, session).await?;
+        able(&server, Capability::Inbox)?;
+        let (of, which) = (session.clone(), message.clone());
+        self.to_the_end(|_| async move { Ok(server.steer(&of, &which).await?) })
+            .await
+    }
+
     /// Records that a person has seen the end of a session's run. With `done` the present state needs no person any more.
     ///
     /// # Errors The session does not exist.

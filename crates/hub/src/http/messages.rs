@@ -81,3 +81,18 @@ pub(super) async fn drop(
     app.commands().drop_message(&id, &session, &message).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+/// Delivers a prompt that waits in its server's inbox to the run that is under way. Fails if the prompt does not wait any more.
+#[utoipa::path(
+    post, path = "/api/instances/{id}/sessions/{sid}/messages/{mid}/steer", tag = "sessions",
+    params(("id" = String, Path), ("sid" = String, Path), ("mid" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem))
+)]
+pub(super) async fn steer(
+    State(app): State<App>,
+    Path((id, session, message)): Path<(InstanceId, SessionId, MessageId)>,
+) -> Result<StatusCode, Problem> {
+    let steered = app.commands().steer_message(&id, &session, &message);
+    steered.await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -133,6 +133,7 @@ const TABLE: &[(&str, &str, Power)] = &[
     ("GET", "/api/instances/{id}/sessions/{sid}/messages", Watch),
     ("GET", "/api/instances/{id}/sessions/{sid}/messages/{mid}/parts/{pid}/files/{nth}", Watch),
     ("DELETE", "/api/instances/{id}/sessions/{sid}/messages/{mid}", Drive),
+    ("POST", "/api/instances/{id}/sessions/{sid}/messages/{mid}/steer", Drive),
     ("POST", "/api/instances/{id}/sessions/{sid}/prompt", Drive),
     ("GET", "/api/instances/{id}/sessions/{sid}/queue", Watch),
     ("POST", "/api/instances/{id}/sessions/{sid}/queue", Drive),

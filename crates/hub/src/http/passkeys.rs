@@ -23,6 +23,7 @@ use crate::access::{
 };
 use crate::command::audit::Step;
 use crate::limits;
+use crate::tasks::to_the_end;
 
 /// A passkey.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -189,8 +190,12 @@ pub(super) async fn add(
         attestation: made.attestation,
     };
     let by = caller.clone();
-    let added = blocking(move || keyring.add_passkey(&by, &site, &made)).await?;
-    noted(&caller, &added, "registered").write(&app, from).await;
+    let added = async move {
+        let added = blocking(move || keyring.add_passkey(&by, &site, &made)).await?;
+        noted(&caller, &added, "registered").write(&app, from).await;
+        Ok(added)
+    };
+    let added = whole(added).await?;
     Ok((StatusCode::CREATED, Json(added.into())))
 }
 
@@ -207,10 +212,13 @@ pub(super) async fn rename(
     Json(Named { name }): Json<Named>,
 ) -> Result<StatusCode, Problem> {
     let (keyring, by) = (keys(&app)?, caller.clone());
-    let renamed = blocking(move || keyring.rename_passkey(&by, &id, name)).await?;
-    let renamed = renamed.ok_or_else(|| Problem::unknown_credential("passkey"))?;
-    noted(&caller, &renamed, "renamed").write(&app, from).await;
-    Ok(StatusCode::NO_CONTENT)
+    let renamed = async move {
+        let renamed = blocking(move || keyring.rename_passkey(&by, &id, name)).await?;
+        let renamed = renamed.ok_or_else(|| Problem::unknown_credential("passkey"))?;
+        noted(&caller, &renamed, "renamed").write(&app, from).await;
+        Ok(StatusCode::NO_CONTENT)
+    };
+    whole(renamed).await
 }
 
 /// Revokes a passkey: every page that came in by it ends at once.
@@ -225,10 +233,21 @@ pub(super) async fn revoke(
     Path(id): Path<Arc<str>>,
 ) -> Result<StatusCode, Problem> {
     let (keyring, by) = (keys(&app)?, caller.clone());
-    let revoked = blocking(move || keyring.revoke_passkey(&by, &id)).await?;
-    let revoked = revoked.ok_or_else(|| Problem::unknown_credential("passkey"))?;
-    noted(&caller, &revoked, "revoked").write(&app, from).await;
-    Ok(StatusCode::NO_CONTENT)
+    let revoked = async move {
+        let revoked = blocking(move || keyring.revoke_passkey(&by, &id)).await?;
+        let revoked = revoked.ok_or_else(|| Problem::unknown_credential("passkey"))?;
+        noted(&caller, &revoked, "revoked").write(&app, from).await;
+        Ok(StatusCode::NO_CONTENT)
+    };
+    whole(revoked).await
+}
+
+/// Runs a change to its end with its entry in the audit log, also if the caller disconnects.
+async fn whole<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let ended = || Problem::internal("the hub shut down before the command completed");
+    to_the_end(change).await.ok_or_else(ended)?
 }
 
 fn noted(caller: &Caller, passkey: &ListedPasskey, answer: &'static str) -> Noted {

@@ -213,6 +213,11 @@ impl Sessions for LinkedServer {
         Ok(self.client.delete_message(session, message).await?)
     }
 
+    async fn steer(&self, _session: &SessionId, _message: &MessageId) -> Result<(), ServerError> {
+        let text = "OpenCode 1 has no inbox of prompts";
+        Err(ServerError::Rejected(text.to_owned()))
+    }
+
     async fn fork(
         &self,
         session: &SessionId,

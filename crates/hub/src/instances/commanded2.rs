@@ -10,6 +10,7 @@ use std::sync::Arc;
 use model::event::ReadPage;
 use model::ids::{MessageId, SessionId};
 use model::time::Timestamp;
+use opencode::client2::Tag;
 use opencode::client2::{self, NewPrompt, SessionFilter, StageRevert};
 use opencode::wire2::{self, Decision, FormId, FormOwner, InboxId, Location, PermissionId};
 
@@ -331,11 +332,25 @@ impl Sessions for LinkedService {
         let id = session_id(session)?;
         let item = InboxId::parse(message.as_str()).map_err(unknown)?;
         let inbox = self.client.inbox(&id).await?.value;
-        if inbox.iter().any(|entry| entry.id == item) {
-            return Ok(self.client.cancel(&id, &item).await?);
+        let waited = inbox.iter().any(|entry| entry.id == item);
+        if waited {
+            self.client.cancel(&id, &item).await?;
         }
-        self.client.message(&id, &item.message()).await?;
-        Err(errors::cannot("delete a message"))
+        // A service says the same of an item that is gone: this one may have been delivered since the inbox was read.
+        match self.client.message(&id, &item.message()).await {
+            Ok(_) => Err(errors::cannot("delete a message")),
+            Err(error) if waited && error.tag() == Some(&Tag::MessageNotFound) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn steer(&self, session: &SessionId, message: &MessageId) -> Result<(), ServerError> {
+        let id = session_id(session)?;
+        let item = InboxId::parse(message.as_str()).map_err(unknown)?;
+        let moved = self
+            .client
+            .set_delivery(&id, &item, &wire2::Delivery::Steer);
+        Ok(moved.await?)
     }
 
     async fn fork(

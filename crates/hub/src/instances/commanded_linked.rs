@@ -171,6 +171,10 @@ impl Sessions for LinkedRest {
         either!(self, Sessions::delete_message(session, message))
     }
 
+    async fn steer(&self, session: &SessionId, message: &MessageId) -> Result<(), ServerError> {
+        either!(self, Sessions::steer(session, message))
+    }
+
     async fn fork(
         &self,
         session: &SessionId,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::ids::InstanceId;
+use model::state::LinkStatus;
 use tokio::time::{Instant, sleep};
 
 use super::{Hub, ServerSource};
@@ -91,7 +92,12 @@ impl Hub {
     }
 
     async fn restart_if_due(&self, watch: &mut MemoryWatch, id: &InstanceId, memory: MemoryUse) {
-        let is_idle = self.working_in(id) == 0;
+        // What runs is known of a connected server alone.
+        let is_connected = self.engine().read(|state| {
+            let instance = state.instances.get(id);
+            instance.is_some_and(|instance| instance.link.status == LinkStatus::Connected)
+        });
+        let is_idle = is_connected && self.working_in(id) == 0;
         if !watch.look(id, is_idle, Instant::now()) {
             return;
         }

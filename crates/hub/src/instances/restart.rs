@@ -1,7 +1,7 @@
 //! Servers and the end of what they depend on: the hub that is replaced, and a server that is to be started anew.
 
 use model::ids::InstanceId;
-use model::state::Instance;
+use model::state::{Instance, Run, Session};
 
 use super::{Hub, MemoryUse};
 use crate::engine::SupervisorCommand;
@@ -99,7 +99,11 @@ impl Hub {
     }
 }
 
+/// Number of sessions that run, or that ran when their server was read last and were not read since.
 fn working(instance: &Instance) -> usize {
     let sessions = instance.sessions.values();
-    sessions.filter(|session| session.run.is_running()).count()
+    let works = |session: &&Box<Session>| {
+        session.run.is_running() || (session.run == Run::Unknown && session.reported_running)
+    };
+    sessions.filter(works).count()
 }

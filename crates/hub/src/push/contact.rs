@@ -12,11 +12,11 @@ use crate::limits;
 pub struct Contact(Box<str>);
 
 /// The text is no contact.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no contact. Write mailto:you@example.org or an address that begins with https://"
+    "this is no contact. Write mailto:you@example.org, or an address that begins with https:// and has no user name"
 )]
-pub struct NoContact(String);
+pub struct NoContact;
 
 impl Contact {
     /// The contact where none is set: an address of a domain that is reserved for documents, so that no stranger gets mail.
@@ -39,12 +39,11 @@ impl FromStr for Contact {
     type Err = NoContact;
 
     fn from_str(text: &str) -> Result<Self, NoContact> {
-        let refused = || NoContact(text.chars().take(limits::CONTACT).collect());
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !plain || text.len() > limits::CONTACT {
-            return Err(refused());
+        if !plain || text.len() > limits::PUSH_CONTACT_BYTES {
+            return Err(NoContact);
         }
-        let url = Url::parse(text).map_err(|_| refused())?;
+        let url = Url::parse(text).map_err(|_| NoContact)?;
         let fits = match url.scheme() {
             "mailto" => is_mail(url.path()) && url.query().is_none() && url.fragment().is_none(),
             "https" => url.username().is_empty() && url.password().is_none(),
@@ -52,7 +51,7 @@ impl FromStr for Contact {
         };
         match fits {
             true => Ok(Self(url.as_str().into())),
-            false => Err(refused()),
+            false => Err(NoContact),
         }
     }
 }
@@ -82,7 +81,10 @@ mod tests {
             assert_eq!(text.parse::<Contact>().unwrap().to_string(), text);
         }
         assert_eq!(Contact::DEFAULT.parse(), Ok(Contact::default()));
-        let long = format!("https://example.org/{}", "x".repeat(limits::CONTACT));
+        let long = format!(
+            "https://example.org/{}",
+            "x".repeat(limits::PUSH_CONTACT_BYTES)
+        );
         for text in [
             "",
             "ops@example.org",

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::server::OWN;
 use super::{BinaryError, binary, limits};
 use crate::secret::Secret;
-
-/// Prefix of the variables of this program, which no server inherits.
-const OWN: &str = "DROVERS_";
 
 /// Variables that the hub sets for its servers.
 const SET_BY_US: [&str; 2] = ["OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME"];

@@ -40,7 +40,7 @@ const LISTENING: &str = "opencode server listening on ";
 const LISTENING_V2: &str = "server listening on ";
 
 /// Prefix of all environment variables of this program.
-const OWN: &str = "DROVERS_";
+pub(super) const OWN: &str = "DROVERS_";
 
 const PASSWORD_LENGTH: usize = 32;
 

@@ -535,6 +535,7 @@ async fn every_route_is_described() {
         "post /api/instances/{id}/sessions/{sid}/compact",
         "post /api/instances/{id}/sessions/{sid}/continue",
         "post /api/instances/{id}/sessions/{sid}/fork",
+        "post /api/instances/{id}/sessions/{sid}/messages/{mid}/steer",
         "post /api/instances/{id}/sessions/{sid}/prompt",
         "post /api/instances/{id}/sessions/{sid}/queue",
         "post /api/instances/{id}/sessions/{sid}/queue/{qid}/send",

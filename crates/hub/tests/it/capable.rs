@@ -64,6 +64,7 @@ fn acts(message: &str) -> Vec<(Capability, reqwest::Method, String, Value)> {
     let post = |what, path: &str, body| (what, Method::POST, path.to_owned(), body);
     let model = json!({"providerID": "p", "modelID": "m"});
     let drop = format!("messages/{message}");
+    let steer = format!("messages/{message}/steer");
     vec![
         post(Capability::Fork, "fork", json!({})),
         post(Capability::CompactModel, "compact", json!({"model": model})),
@@ -75,6 +76,7 @@ fn acts(message: &str) -> Vec<(Capability, reqwest::Method, String, Value)> {
             "prompt",
             json!({"text": "say one", "delivery": "steer"}),
         ),
+        post(Capability::Inbox, &steer, json!({})),
         post(
             Capability::Shell,
             "prompt",

@@ -23,7 +23,8 @@ pub struct Proof {
 /// What is known of whether a conversation is its server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sameness {
-    /// It was read from the server or compared with it, and what came since is from its stream. The server tells no numbers.
+    /// It was read from the server or compared with it, and what came since is from its stream. No number proves it: the server tells none,
+    /// wrote during the read, or a comparison found a difference.
     AsOfStream,
     /// It was the same as the server's up to a number.
     Proven {

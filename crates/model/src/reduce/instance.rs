@@ -236,6 +236,8 @@ impl Fold<'_> {
             // A step that ended meanwhile would be shown for as long as the run goes on.
             session.activity.end();
             session.activity_rev = rev;
+            // Without the last number nobody knows whether more came after the proof.
+            session.hole |= session.newest() > session.proof.map(|proof| proof.upto);
             session.seq = None;
         }
         self.notices |= !self.instance.asked.unlisted.is_empty();

@@ -19,7 +19,7 @@ impl Session {
     }
 
     /// The newest number that is known.
-    fn newest(&self) -> Option<Watermark> {
+    pub(super) fn newest(&self) -> Option<Watermark> {
         let streamed = self.seq.map(Watermark::At);
         streamed.max(self.proof.map(|proof| proof.upto))
     }
@@ -30,7 +30,7 @@ impl Session {
             None => Sameness::AsOfStream,
             Some(Proof { upto, .. }) => Sameness::Proven {
                 upto,
-                more: self.newest() > Some(upto),
+                more: self.hole || self.newest() > Some(upto),
             },
         }
     }
@@ -105,7 +105,9 @@ impl Fold<'_> {
             let rests = !session.run.is_running()
                 && session.loaded().is_some_and(|one| one.rereading.is_none());
             let last = session.proof.map(|proof| proof.at).max(session.proof_asked);
-            let due = last.is_none_or(|last| at.0 - last.0 >= limits::PROOF_EVERY_MS);
+            // A time that is still to come is one of before the clock was set back.
+            let due =
+                last.is_none_or(|last| !(0..limits::PROOF_EVERY_MS).contains(&(at.0 - last.0)));
             if rests && due {
                 session.proof_asked = Some(at);
                 let effect = Effect::ReadWatermark(id.clone(), session.info.id.clone());

@@ -93,7 +93,7 @@ pub struct Session {
     pub verified: Option<Timestamp>,
     /// Up to which number its conversation was the same as its server's, where that is proven.
     pub proof: Option<Proof>,
-    /// True if its stream left out a number since then: what stands there may have changed the conversation.
+    /// True if events may have been missed since the proof: its stream left out a number, or more came while the conversation was read.
     pub hole: bool,
     /// When its server was last asked up to which number it has written something.
     pub proof_asked: Option<Timestamp>,

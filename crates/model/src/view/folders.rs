@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::state::Instance;
 use crate::time::Timestamp;
+use crate::{limits, plain};
 
 /// Short names of the folders in which an instance has sessions: the last part of the path, and as many before it as it takes to tell
 /// two apart.
@@ -50,14 +51,19 @@ impl From<BTreeSet<Arc<str>>> for FolderNames {
         while !left.is_empty() {
             let mut same: BTreeMap<&str, Vec<&Arc<str>>> = BTreeMap::new();
             for directory in &left {
-                same.entry(last(directory, parts))
-                    .or_default()
-                    .push(directory);
+                let name = match parts > limits::FOLDER_NAME_PARTS {
+                    true => directory,
+                    false => last(directory, parts),
+                };
+                same.entry(name).or_default().push(directory);
             }
             let (mut named, mut again) = (Vec::new(), Vec::new());
             for (name, of) in same {
                 match of.as_slice() {
-                    [one] => named.push(((*one).clone(), Arc::from(name))),
+                    [one] => named.push((
+                        (*one).clone(),
+                        plain::line(name, limits::FOLDER_NAME_CHARS).into(),
+                    )),
                     several => again.extend(several.iter().map(|one| (*one).clone())),
                 }
             }
@@ -142,5 +148,10 @@ mod tests {
         assert_eq!(named(&paths), ["a/shop", "b/shop", "blog", "/", "site"]);
         assert_eq!(named(&["/shop", "/a/shop/"]), ["/shop", "a/shop"]);
         assert_eq!(named(&["shop", "shop/"]), ["shop", "shop/"]);
+        // A server's path is one bounded line, and equal ends are followed for some parts only.
+        assert_eq!(named(&["/w/a\u{202e}\nb"]), ["a\\u{202e} b"]);
+        let ends = "/a".repeat(limits::FOLDER_NAME_PARTS);
+        let (one, two) = (format!("/one{ends}"), format!("/two{ends}"));
+        assert_eq!(named(&[&one, &two]), [one, two]);
     }
 }

@@ -34,17 +34,19 @@ pub(super) fn trust() -> Result<ClientConfig, Error> {
 /// The system's verifier of certificates, made when it is first used.
 struct System {
     provider: Arc<CryptoProvider>,
-    verifier: OnceLock<Result<Verifier, Error>>,
+    verifier: OnceLock<Verifier>,
 }
 
 impl System {
     /// # Errors
     /// The system's certificates cannot be read.
     fn verifier(&self) -> Result<&Verifier, Error> {
-        self.verifier
-            .get_or_init(|| Verifier::new(Arc::clone(&self.provider)))
-            .as_ref()
-            .map_err(Clone::clone)
+        if let Some(known) = self.verifier.get() {
+            return Ok(known);
+        }
+        // A failure is not stored: the next handshake tries again.
+        let read = Verifier::new(Arc::clone(&self.provider))?;
+        Ok(self.verifier.get_or_init(|| read))
     }
 }
 

@@ -137,10 +137,10 @@ fn waits(look: &Viewport, row: &MessageRow, queued: Queued) -> Markup {
     html! {
         @match queued {
             Queued::Inbox { text } => {
-                p.quiet { span aria-hidden="true" { "○ " } (t("Queued: its server delivers it at the end of this run.")) }
+                p.quiet { span aria-hidden="true" { "○ " } (t("Queued: its server has not delivered it yet.")) }
                 div.row.if-live {
+                    button.main type="button" data-do="steer-held" data-url=(url) { (t("Send now")) }
                     @if text {
-                        button.main type="button" data-do="send-held" data-url=(url) { (t("Send now")) }
                         button type="button" data-do="edit-held" data-url=(url) { (t("Edit")) }
                     }
                     button type="button" data-do="drop-held" data-url=(url) { (t("Delete")) }

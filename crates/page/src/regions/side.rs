@@ -74,11 +74,14 @@ fn proof(sameness: Sameness) -> &'static str {
 /// Up to where the conversation is proven to be the server's.
 fn proven(sameness: Sameness) -> String {
     let Sameness::Proven { upto, more } = sameness else {
-        return t("As of the stream: its server tells no number that proves it.").to_owned();
+        return t("As of the stream: not proven by a number of its server.").to_owned();
     };
     match (upto, more) {
-        (Watermark::Empty, _) => {
+        (Watermark::Empty, false) => {
             t("Proven: its server has written nothing with a number there.").to_owned()
+        }
+        (Watermark::Empty, true) => {
+            t("Proven up to its beginning; what came since is as of the stream.").to_owned()
         }
         (Watermark::At(seq), false) => t!("Proven up to number {seq}.", seq = seq),
         (Watermark::At(seq), true) => t!(

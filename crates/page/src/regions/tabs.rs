@@ -50,7 +50,7 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
         format!("t:{id}"),
         class,
         html! {
-            a href=(words::instance_path(id)) title=(place) data-colour=[row.colour.map(Colour::name)] data-lacks=[lacks(row)] data-product=[lacks(row).and(row.server).map(|server| server.product)] aria-current=[selected.then_some("page")] {
+            a href=(words::instance_path(id)) title=(place) data-colour=[row.colour.map(Colour::name)] data-incapable=[incapable(row)] data-product=[incapable(row).and(row.server).map(|server| server.product)] aria-current=[selected.then_some("page")] {
                 (shape(mark)) span.name { (name) }
                 @if row.needs > 0 { span.count.need { (row.needs) } span.hear { " " (t("waiting for you")) } }
                 @if !live { span.hear { ", " (t(words::link(&row.link.status))) } }
@@ -65,7 +65,7 @@ fn tab(selected: bool, row: &TabRow, name: &str) -> Block {
 }
 
 /// What the menus offer and this server cannot do, by the names of capabilities.
-fn lacks(row: &TabRow) -> Option<String> {
+fn incapable(row: &TabRow) -> Option<String> {
     let server = row.server?;
     let missing = server.can.missing();
     let names: Vec<_> = missing

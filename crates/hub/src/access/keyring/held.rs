@@ -1,10 +1,12 @@
 //! What a keyring holds: credentials with their uses and ends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::time::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::passkeys::Passkey;
 use super::{Admitted, Credential, CredentialKind, Held, Presented, is_page, later, millis};
 use crate::access::caller::{Caller, Powers, Role};
 use crate::access::key::{Digest, hex};
@@ -170,6 +172,7 @@ impl Held {
         };
         self.links.retain(|link| !orphan(&link.parent));
         self.passkeys.retain(|passkey| !orphan(&passkey.parent));
+        self.end_chains();
         let passkeys = &self.passkeys;
         let locked_out = |passkey: &Option<Arc<str>>| {
             let passkey = passkey.as_ref();
@@ -179,6 +182,19 @@ impl Held {
             orphan(&credential.parent) || locked_out(&credential.passkey)
         });
         gone.collect()
+    }
+
+    /// Removes passkeys that were registered by a page of a passkey which is gone, and those after them.
+    fn end_chains(&mut self) {
+        loop {
+            let known: BTreeSet<_> = self.passkeys.iter().map(|one| one.id.clone()).collect();
+            let stays =
+                |passkey: &Passkey| passkey.passkey.as_ref().is_none_or(|id| known.contains(id));
+            self.passkeys.retain(stays);
+            if self.passkeys.len() == known.len() {
+                return;
+            }
+        }
     }
 
     fn names(&self) -> impl Iterator<Item = Arc<str>> {

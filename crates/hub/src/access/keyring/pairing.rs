@@ -56,20 +56,21 @@ impl Keyring {
         held.links.retain(|link| link.expires > now);
         let at = held.links.iter().position(|link| link.digest == digest)?;
         let link = held.links.remove(at);
-        Some(self.let_in(&mut held, browser, link.roles, link.parent))
+        Some(self.let_in(&mut held, browser, link.roles, (link.parent, None)))
     }
 
     /// The secrets of a page of `browser` whose person gave the password. It may do everything.
     pub fn enter_by_password(&self, browser: &str) -> PageLogin {
-        self.let_in(&mut self.held(), browser, vec![Role::Admin], None)
+        self.let_in(&mut self.held(), browser, vec![Role::Admin], (None, None))
     }
 
+    /// Adds a page of these roles. It ends with its parent and with its passkey, if it has them.
     pub(super) fn let_in(
         &self,
         held: &mut Held,
         browser: &str,
         roles: Vec<Role>,
-        parent: Option<Arc<str>>,
+        (parent, passkey): (Option<Arc<str>>, Option<Arc<str>>),
     ) -> PageLogin {
         let now = self.0.clock.now();
         let (cookie, proof) = (Key::random(), Key::random());
@@ -85,6 +86,7 @@ impl Keyring {
         held.credentials.push(Credential {
             proof: Some(proof.digest()),
             parent,
+            passkey,
             ..page
         });
         PageLogin {

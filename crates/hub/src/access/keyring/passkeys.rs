@@ -38,6 +38,10 @@ pub(super) struct Passkey {
     pub(super) parent: Option<Arc<str>>,
     /// Id of the page that registered it.
     pub(super) by: Box<str>,
+    /// As [`Credential::passkey`], of the page that registered it: it ends with the passkey that its page came in by, also after that
+    /// page has logged out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) passkey: Option<Arc<str>>,
     made: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     used: Option<Timestamp>,
@@ -130,10 +134,7 @@ impl Keyring {
         passkey.used = Some(now);
         let (id, name) = (passkey.id.clone(), passkey.name.clone());
         let (roles, parent) = (passkey.roles.clone(), passkey.parent.clone());
-        let entered = self.let_in(&mut held, browser, roles, parent);
-        if let Some(page) = held.credentials.last_mut() {
-            page.passkey = Some(id);
-        }
+        let entered = self.let_in(&mut held, browser, roles, (parent, Some(id)));
         Ok((entered, name))
     }
 
@@ -150,7 +151,7 @@ impl Keyring {
         let known = {
             let held = self.held();
             let page = held.page(by)?;
-            held.has_room()?;
+            held.has_room(page.roles)?;
             let like = |known: &&Passkey| {
                 *known.site == *site.name()
                     && page.roles == &known.roles
@@ -195,8 +196,9 @@ impl Keyring {
         let listed = {
             let mut held = self.held();
             let page = held.page(by)?;
-            held.has_room()?;
+            held.has_room(page.roles)?;
             let (id, roles, parent) = (page.id.into(), page.roles.clone(), page.parent.clone());
+            let with = page.passkey.cloned();
             let same = |known: &Passkey| known.credential == registered.id;
             if held.passkeys.iter().any(same) {
                 return Err(PasskeyError::Known.into());
@@ -213,6 +215,7 @@ impl Keyring {
                 roles,
                 parent,
                 by: id,
+                passkey: with,
                 made: now,
                 used: None,
             };
@@ -334,8 +337,12 @@ impl Held {
         }
     }
 
-    fn has_room(&self) -> Result<(), KeyringError> {
-        match self.passkeys.len() < limits::PASSKEYS {
+    /// Refuses one more passkey of a page with these roles.
+    fn has_room(&self, roles: &[Role]) -> Result<(), KeyringError> {
+        let is_other = |roles: &[Role]| !roles.contains(&Role::Admin);
+        let others = self.passkeys.iter().filter(|one| is_other(&one.roles));
+        let is_full = is_other(roles) && others.count() >= limits::PASSKEYS_OF_OTHERS;
+        match self.passkeys.len() < limits::PASSKEYS && !is_full {
             true => Ok(()),
             false => Err(KeyringError::FullOfPasskeys),
         }

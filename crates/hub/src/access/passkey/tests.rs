@@ -423,6 +423,19 @@ fn a_registration_is_of_the_page_that_began_it_and_as_it_was_asked_for() {
 }
 
 #[test]
+fn pages_of_small_roles_leave_room_for_an_administrators_passkey() {
+    let bench = Bench::new();
+    let (guest, admin) = (bench.page(&[Role::Watch]), bench.page(&[Role::Admin]));
+    for _ in 0..limits::PASSKEYS_OF_OTHERS {
+        bench.register(&guest, &mut soft());
+    }
+    let by = bench.caller(&guest).unwrap();
+    let full = bench.keyring.begin_passkey(&by, &here(), name("x"), None);
+    assert!(matches!(full, Err(KeyringError::FullOfPasskeys)));
+    bench.register(&admin, &mut soft());
+}
+
+#[test]
 // Longer than 70 lines: one story of who may do what, and what ends with what.
 fn a_revoked_passkey_ends_its_pages_and_a_revoked_page_its_passkeys() {
     let bench = Bench::new();
@@ -459,6 +472,11 @@ fn a_revoked_passkey_ends_its_pages_and_a_revoked_page_its_passkeys() {
     // A passkey that a page of a passkey registered ends with both.
     let mut second = Soft::new("localhost", ORIGIN, Signer::p256());
     bench.register(&back, &mut second);
+    // Also where the page that registered it has logged out.
+    let gone = bench.log_in(&mut soft).unwrap();
+    let mut last = self::soft();
+    bench.register(&gone, &mut last);
+    assert!(keyring.log_out(&bench.caller(&gone).unwrap()).unwrap());
     let third = bench.log_in(&mut second).unwrap();
     assert!(
         keyring
@@ -467,7 +485,7 @@ fn a_revoked_passkey_ends_its_pages_and_a_revoked_page_its_passkeys() {
             .is_some()
     );
     assert!(bench.caller(&back).is_none() && bench.caller(&third).is_none());
-    for soft in [&mut soft, &mut second] {
+    for soft in [&mut soft, &mut second, &mut last] {
         assert_eq!(bench.log_in(soft).unwrap_err(), PasskeyError::Unknown);
     }
     assert!(

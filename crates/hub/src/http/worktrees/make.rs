@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{App, Problem, repository};
 use crate::access::{Caller, Power};
+use crate::command::CommandError;
+use crate::command::port::{Capability, Incapable};
 use crate::git::{SETUP, list_of};
 use crate::http::needs::Need;
 use crate::http::prompts::key_of;
@@ -118,6 +120,15 @@ pub(in crate::http) async fn make(
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     if (new.trust || new.allow_setup.is_some()) && !caller.powers.has(Power::Admin) {
         return Err(Problem::too_small(&caller.name, Need::One(Power::Admin)));
+    }
+    let server = app.hub().engine().read(|state| {
+        let instance = state.instances.get(&id);
+        instance.and_then(|instance| instance.server)
+    });
+    let what = Capability::Worktree;
+    if let Some(server) = server.filter(|server| !server.can.has(what)) {
+        let server = server.product;
+        return Err(CommandError::from(Incapable { server, what }).into());
     }
     let key = key_of(&headers)?.map(str::to_owned);
     let (folder, _) = repository(&app, &id, new.session.as_ref()).await?;

@@ -18,6 +18,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 
+use crate::datadir::remove_if_there;
 use crate::datadir::write_private;
 use crate::secret::Secret;
 use crate::workspace::guard::kept::{ENDED, ENDS, HELLO, OUTLIVES, STOP};
@@ -78,7 +79,7 @@ impl Place {
         if let Some(dir) = self.socket.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         }
-        remove(&self.socket)?;
+        remove_if_there(&self.socket)?;
         let listener = UnixListener::bind(&self.socket)?;
         let secret: String = rand::rng()
             .sample_iter(Alphanumeric)
@@ -114,7 +115,7 @@ impl Place {
     /// Removes the files of a server that has ended. What remains is replaced by the next start.
     pub(super) fn clear(&self) {
         for path in [&self.socket, &self.file] {
-            if let Err(error) = remove(path) {
+            if let Err(error) = remove_if_there(path) {
                 tracing::warn!(%error, path = %path.display(), "a file of a server that has ended stays behind");
             }
         }
@@ -161,9 +162,14 @@ pub async fn end_kept(dir: &Path) -> KeptEnd {
 
 /// Stops one server. `None` if its guard has ended already.
 async fn end_one(place: Place) -> Option<bool> {
-    if UnixStream::connect(&place.socket).await.is_err() {
-        place.clear();
-        return None;
+    match UnixStream::connect(&place.socket).await {
+        Ok(_listens) => {}
+        Err(error) if has_ended(&error) => {
+            place.clear();
+            return None;
+        }
+        // The guard may listen: its secret stays, so that the next hub can take the server over.
+        Err(_unclear) => return Some(false),
     }
     let Some(Connection { mut stream, .. }) = place.clone().connect(true).await else {
         // One that ends with its hub takes no other.
@@ -197,7 +203,7 @@ async fn end_one(place: Place) -> Option<bool> {
 /// Waits for the end of a guard that refused us. False if it goes on.
 async fn refuses_until_its_end(place: &Place) -> bool {
     let gone = async {
-        while UnixStream::connect(&place.socket).await.is_ok() {
+        while !has_ended_at(&place.socket).await {
             sleep(limits::KILL_ROUND).await;
         }
     };
@@ -206,6 +212,19 @@ async fn refuses_until_its_end(place: &Place) -> bool {
         place.clear();
     }
     is_over
+}
+
+/// True for the errors of a connection to a guard that has ended.
+fn has_ended(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+    )
+}
+
+async fn has_ended_at(socket: &Path) -> bool {
+    let connected = UnixStream::connect(socket).await;
+    connected.is_err_and(|error| has_ended(&error))
 }
 
 async fn greet(socket: &Path, secret: &str, after: &str) -> io::Result<BufReader<UnixStream>> {
@@ -220,11 +239,4 @@ async fn greet(socket: &Path, secret: &str, after: &str) -> io::Result<BufReader
         return Err(io::Error::other("no guard that this version knows"));
     }
     Ok(stream)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -29,11 +29,10 @@ use crate::workspace::guard::kept;
 use crate::workspace::output::{Lines, Printed, Tail};
 use crate::workspace::{guard, limits};
 
-/// What stops a kept server.
-const STOP_LINE: &[u8] = b"stop\n";
-
-/// What makes it wait for the next hub.
-const STAY_LINE: &[u8] = b"stay\n";
+/// A command to a guard, as a line.
+fn line(command: &str) -> Vec<u8> {
+    format!("{command}\n").into_bytes()
+}
 
 /// The exit of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +89,7 @@ impl Running {
     /// Lets go of the server, which the next hub adopts; it ends if none comes for a minute. False if it has a pipe: it ends then.
     pub async fn stay(mut self) -> bool {
         match &mut self.process.lifeline {
-            Lifeline::Socket { write, .. } => write.write_all(STAY_LINE).await.is_ok(),
+            Lifeline::Socket { write, .. } => write.write_all(&line(kept::STAY)).await.is_ok(),
             Lifeline::Pipe { .. } => false,
         }
     }
@@ -257,7 +256,7 @@ impl Drop for Lifeline {
             ..
         } = self
         {
-            let _gone = write.try_write(STOP_LINE);
+            let _gone = write.try_write(&line(kept::STOP));
         }
     }
 }
@@ -288,7 +287,7 @@ impl Process {
         match &mut self.lifeline {
             Lifeline::Pipe { life, .. } => drop(life.take()),
             Lifeline::Socket { write, .. } => {
-                let _gone = write.write_all(STOP_LINE).await;
+                let _gone = write.write_all(&line(kept::STOP)).await;
             }
         }
         let exit = match timeout(limits::STOP, self.exited()).await {
