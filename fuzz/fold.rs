@@ -244,6 +244,19 @@ impl Script<'_> {
             }),
             multiple: script.flag(),
             custom: script.flag(),
+            optional: script.flag(),
+            when: script.several(|script| AskedWhen {
+                item: script.flag().then_some(0),
+                equal: script.flag(),
+                answers: script.several(|script| script.text().into()),
+            }),
+            takes: script.flag().then(|| Takes::Number {
+                whole: script.flag(),
+                least: script.flag().then(|| script.text().into()),
+                most: None,
+            }),
+            preset: script.flag().then(|| script.text().into()),
+            link: script.flag().then(|| script.text().into()),
         };
         Question {
             id: self.pick(&["q0", "q1"]).into(),

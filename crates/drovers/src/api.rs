@@ -30,7 +30,7 @@ use crate::limits;
 use access::LinkPath;
 pub(crate) use access::{AccessFacts, AccessList, MintedToken, NewPairing, NewToken, Paired};
 pub(crate) use acts::{
-    AskedQuestion, Choices, Fork, OneQuestion, Parallel, ParallelChoice, ParallelRun,
+    AskedQuestion, Choices, Fork, OneCondition, OneQuestion, Parallel, ParallelChoice, ParallelRun,
     ParallelStart, QuestionAnswer, SessionChange, StopOutcomes,
 };
 pub(crate) use folders::{FolderLevel, InstanceChange, ListedFolder};

@@ -1,6 +1,7 @@
 //! Facts that servers report: sessions, messages, parts, requests and links, as values independent of their storage.
 
 mod answered;
+mod asking;
 mod capability;
 mod change;
 mod clash;
@@ -23,15 +24,18 @@ use crate::ids::MessageId;
 use crate::time::Timestamp;
 
 pub use answered::{Answered, AnsweredLately, ExpiredRequest, Outcome, Request};
+pub use asking::{
+    AskedWhen, Permission, PermissionRequest, Question, QuestionItem, QuestionOption, Takes,
+    TextFormat, ToolCall,
+};
 pub use capability::{Capabilities, Capability, Incapable, ServerKind};
 pub use change::{OrderKey, Place, SessionChange};
 pub use clash::{Clash, ClashKind};
 pub use content::{Content, Piece, Unshowable};
 pub use failure::{ErrorKind, Failure};
 pub use info::{
-    AgentInfo, Catalog, Changes, File, MessageInfo, ModelInfo, ModelRef, Part, PartKind,
-    Permission, PermissionRequest, Picture, Question, QuestionItem, QuestionOption, Role,
-    RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState,
+    AgentInfo, Catalog, Changes, File, MessageInfo, ModelInfo, ModelRef, Part, PartKind, Picture,
+    Role, RunStatus, SessionInfo, Todo, TodoState, Todos, Tokens, Tool, ToolEnd, ToolState,
     UNTITLED,
 };
 pub use label::{Colour, Label};

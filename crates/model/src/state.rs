@@ -17,14 +17,14 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use crate::facts::{
-    AgentInfo, Answered, AnsweredLately, Capabilities, Capability, Catalog, Changes, Clash,
-    ClashKind, Colour, Content, ErrorKind, ExpiredRequest, Failure, File, Halt, Incapable, Label,
-    Link, LinkStatus, Measure, MessageInfo, ModelInfo, ModelRef, OrderKey, Origin, Outcome,
+    AgentInfo, Answered, AnsweredLately, AskedWhen, Capabilities, Capability, Catalog, Changes,
+    Clash, ClashKind, Colour, Content, ErrorKind, ExpiredRequest, Failure, File, Halt, Incapable,
+    Label, Link, LinkStatus, Measure, MessageInfo, ModelInfo, ModelRef, OrderKey, Origin, Outcome,
     OverLimit, Parallel, ParallelRun, Part, PartKind, Permission, PermissionRequest, Picture,
     Piece, Place, PromptQueue, Proof, Question, QuestionItem, QuestionOption, QueueHold, Reason,
-    ReasonKind, Request, Role, RunStatus, Sameness, ServerKind, SessionChange, SessionInfo, Todo,
-    TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState, UNTITLED, Unshowable, Usage,
-    WaitingPrompt, Watermark,
+    ReasonKind, Request, Role, RunStatus, Sameness, ServerKind, SessionChange, SessionInfo, Takes,
+    TextFormat, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState, UNTITLED,
+    Unshowable, Usage, WaitingPrompt, Watermark,
 };
 pub use activity::{Activity, Circle, Circles, Phase, RunningTool};
 pub use asked::{DuringRead, EarlyStatus, FoldersAsked};

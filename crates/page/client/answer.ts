@@ -71,18 +71,26 @@ export function answerPermission(form: HTMLFormElement, pressed: string): void {
   answer(form, { reply }, inShort, done, true);
 }
 
+/** Whether a question's conditions on earlier answers hold. */
+export function isAsked({ dataset: { when, on, starts } }: HTMLFieldSetElement): boolean {
+  return when === undefined || (on ?? (starts === undefined ? "no" : "yes")) === "yes";
+}
+
 /** The answers to one thing asked, as they are marked; a sentence if there is none yet. */
-function marks(item: HTMLFieldSetElement): string[] | string {
+export function marks(item: HTMLFieldSetElement): string[] | string {
+  if (!isAsked(item)) return [];
+  const isOptional = item.dataset.optional !== undefined;
   const own = item.querySelector<HTMLInputElement>("input[type=text]");
   const chosen = [...item.querySelectorAll<HTMLInputElement>("input:checked")];
   // Where nothing is on offer, what is written is the answer.
   const ownChosen = own !== null && chosen.some((input) => input.dataset.own !== undefined);
   const written = own?.value.trim() ?? "";
   const isOnly = item.querySelector("input:not([type=text])") === null;
+  if (isOnly && isOptional && written === "") return [];
   if ((ownChosen || isOnly) && written === "") return "Write your own answer, or choose another option.";
   const picked = chosen.flatMap((input) => (input.dataset.label === undefined ? [] : [String(JSON.parse(input.dataset.label))]));
   const all = ownChosen || isOnly ? [...picked, written] : picked;
-  return all.length > 0 ? all : "Choose or write an answer to each question.";
+  return all.length > 0 || isOptional ? all : "Choose or write an answer to each question.";
 }
 
 export function answerQuestion(form: HTMLFormElement, pressed: string): void {

@@ -140,6 +140,8 @@ document.addEventListener("change", (event) => {
 document.addEventListener("input", (event) => {
   if (event.target instanceof HTMLTextAreaElement) saveDraft();
   if (event.target instanceof HTMLInputElement && event.target.name === "own") chooseOwn(event.target);
+  const asks = (event.target as Element).closest<HTMLFormElement>("form[data-do=question]");
+  if (asks?.querySelector("[data-when]")) void later("sort").then((own) => own.showAsked(asks));
 });
 
 /** What the icon counts. */

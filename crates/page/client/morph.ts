@@ -10,7 +10,7 @@ export const sources = new WeakMap<Element, string>();
 export const chosen = new WeakSet<Element>();
 
 /** Attributes that the page itself sets. */
-const ownNames = ["data-open", "data-ready", "data-unread", "data-marked", "data-kept", "data-said", "data-picked", "tabindex", "aria-disabled"];
+const ownNames = ["data-open", "data-ready", "data-unread", "data-marked", "data-kept", "data-said", "data-picked", "data-on", "tabindex", "aria-disabled"];
 
 function owned(name: string, element: Element): boolean {
   return ownNames.includes(name) || (name === "open" && (element.tagName === "DETAILS" || element.tagName === "DIALOG"));

@@ -2,7 +2,7 @@
 // a button asks for it.
 
 import { exchange, inWords, isGood } from "./api";
-import { grantAlways, rejectRequest } from "./answer";
+import { grantAlways, isAsked, marks, rejectRequest } from "./answer";
 import { now } from "./clock";
 import { confirmed, openDialog } from "./dialogs";
 import { byId, focusCard, root } from "./dom";
@@ -164,9 +164,29 @@ const sendAfter = 400;
 /** The option that a digit chose last, and when. */
 let picked: { option: HTMLInputElement; at: number } | null = null;
 
+interface Condition {
+  question: number | null;
+  equal: boolean;
+  answers: string[];
+}
+
+/** Shows the questions whose conditions hold by now. */
+export function showAsked(form: HTMLFormElement): void {
+  if (!form.querySelector("[data-when]")) return;
+  const given: string[] = [];
+  for (const item of form.querySelectorAll("fieldset")) {
+    const { when } = item.dataset;
+    if (when !== undefined) {
+      const holds = ({ question, equal, answers }: Condition) => (given[question ?? -1] === JSON.stringify(answers)) === equal;
+      item.dataset.on = (JSON.parse(when) as Condition[]).every(holds) ? "yes" : "no";
+    }
+    given.push(JSON.stringify(marks(item)));
+  }
+}
+
 /** The question that digits are for: the one that has the focus, else the first without an answer, else the first. */
 function questionOf(form: HTMLFormElement): Element | null {
-  const all = [...form.querySelectorAll("fieldset")];
+  const all = [...form.querySelectorAll("fieldset")].filter(isAsked);
   const focused = all.find((one) => one.contains(document.activeElement));
   return focused ?? all.find((one) => one.querySelector("input:checked") === null) ?? all[0] ?? null;
 }
@@ -183,6 +203,7 @@ export function chooseOption(event: KeyboardEvent): void {
   else if (again) form.requestSubmit(form.querySelector<HTMLElement>("button[type=submit]"));
   else {
     option.checked = option.type === "radio" || !option.checked;
+    showAsked(form);
     option.focus();
     picked = { option, at: event.timeStamp };
     hint(option.type === "radio" ? "Chosen. The same key again sends the answer." : "Press Answer to send what is chosen.");

@@ -123,3 +123,5 @@ pub(crate) const PUSHED_LINES: usize = 5;
 pub(crate) const PUSHED_ROWS: usize = 4;
 /// Characters of such a row. A longer line counts as several rows.
 pub(crate) const PUSHED_COLUMNS: usize = 36;
+/// Characters of an answer that a server takes where none is given; the rest is cut.
+pub(crate) const PRESET_CHARS: usize = 120;

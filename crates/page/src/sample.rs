@@ -356,6 +356,7 @@ impl World<'_> {
                     ],
                     multiple: true,
                     custom: true,
+                    ..QuestionItem::default()
                 }],
                 tool: None,
                 asked: Timestamp(self.at),

@@ -133,6 +133,26 @@ pub(crate) struct OneQuestion {
     /// False if only the options answer it.
     #[serde(default)]
     pub(crate) custom: Option<bool>,
+    /// True if the request can be answered without an answer to this question.
+    #[serde(default)]
+    pub(crate) optional: bool,
+    /// Conditions on earlier questions.
+    #[serde(default)]
+    pub(crate) when: Vec<OneCondition>,
+    /// Address of a page to open: there is nothing to answer.
+    #[serde(default)]
+    pub(crate) link: Option<String>,
+}
+
+/// A condition on the answer to an earlier question.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct OneCondition {
+    /// Place of the earlier question, if it is asked at all.
+    pub(crate) question: Option<usize>,
+    /// True if the answers have to be these, false if they must not be.
+    pub(crate) equal: bool,
+    /// Answers to compare with.
+    pub(crate) answers: Vec<String>,
 }
 
 /// An answer on offer.

@@ -5,7 +5,7 @@ use model::plain;
 
 use super::Setting;
 use super::answer::as_person;
-use crate::api::{Api, AskedQuestion, OneQuestion, QuestionAnswer};
+use crate::api::{Api, AskedQuestion, OneCondition, OneQuestion, QuestionAnswer};
 use crate::fault::Fault;
 use crate::out::{self, Colour};
 use crate::pick::{Candidate, pick_or_only};
@@ -103,14 +103,29 @@ async fn find(api: &Api, meant: Option<&str>) -> Result<Located, Fault> {
 async fn ask(questions: &[OneQuestion]) -> Result<Vec<Vec<String>>, Fault> {
     let mut answers = Vec::new();
     for question in questions {
-        show(question)?;
-        if !yes::can_ask() {
+        if !is_asked(question, &answers) {
+            answers.push(Vec::new());
             continue;
         }
-        out::note(match question.multiple {
-            true => "your answer (numbers with commas, or words):",
-            false => "your answer (a number, or words):",
-        });
+        show(question)?;
+        if question.link.is_some() {
+            answers.push(Vec::new());
+            continue;
+        }
+        if !yes::can_ask() {
+            break;
+        }
+        let options = match (question.multiple, question.options.is_empty()) {
+            (_, true) => "",
+            (true, false) => " (numbers with commas, or words)",
+            (false, false) => " (a number, or words)",
+        };
+        let optional = if question.optional {
+            ", or Enter for none"
+        } else {
+            ""
+        };
+        out::note(&format!("your answer{options}{optional}:"));
         let reply = yes::read_line().await?;
         answers.push(choices(question, reply.trim())?);
     }
@@ -120,6 +135,15 @@ async fn ask(questions: &[OneQuestion]) -> Result<Vec<Vec<String>>, Fault> {
             "there is no terminal to ask at. Give the answer: `drovers answer ANSWER`",
         )),
     }
+}
+
+/// True if the conditions of a question hold for the answers that stand before it.
+fn is_asked(question: &OneQuestion, before: &[Vec<String>]) -> bool {
+    let holds = |when: &OneCondition| {
+        let given = when.question.and_then(|at| before.get(at));
+        (given == Some(&when.answers)) == when.equal
+    };
+    question.when.iter().all(holds)
 }
 
 fn show(question: &OneQuestion) -> Result<(), Fault> {
@@ -136,21 +160,29 @@ fn show(question: &OneQuestion) -> Result<(), Fault> {
         };
         out::line(&format!("  {}  {label}{description}", at + 1))?;
     }
+    if let Some(link) = &question.link {
+        out::line(&format!("  open {}", out::one_line(link)))?;
+    }
     Ok(())
 }
 
 fn read(questions: &[OneQuestion], given: &[String]) -> Result<Vec<Vec<String>>, Fault> {
     if given.len() != questions.len() {
         return Err(Fault::usage(format!(
-            "the request has {} questions, and {} answers were given. Give one for each, in order",
+            "the request has {} questions, and {} answers were given. Give one for each, in order; \"\" answers one that is optional or not asked",
             questions.len(),
             given.len()
         )));
     }
-    let pairs = questions.iter().zip(given);
-    pairs
-        .map(|(question, reply)| choices(question, reply))
-        .collect()
+    let mut answers = Vec::new();
+    for (question, reply) in questions.iter().zip(given) {
+        let answer = match is_asked(question, &answers) && question.link.is_none() {
+            true => choices(question, reply)?,
+            false => Vec::new(),
+        };
+        answers.push(answer);
+    }
+    Ok(answers)
 }
 
 /// The chosen labels of an answer: options by number or label, or free text.
@@ -178,8 +210,11 @@ fn choices(question: &OneQuestion, reply: &str) -> Result<Vec<String>, Fault> {
             return Ok(several);
         }
     }
+    if question.optional && reply.is_empty() {
+        return Ok(Vec::new());
+    }
     let free = question.custom != Some(false) && !reply.is_empty();
-    match free && reply.parse::<usize>().is_err() {
+    match free && (question.options.is_empty() || reply.parse::<usize>().is_err()) {
         true => Ok(vec![reply.to_owned()]),
         false => Err(Fault::usage(format!(
             "`{}` does not answer `{}`. Give the number or the label of an option",
@@ -215,6 +250,29 @@ mod tests {
         let several = question(true, None);
         assert_eq!(choices(&several, "1, 3").unwrap(), ["Red", "Green"]);
         assert_eq!(choices(&several, "Blue, dark").unwrap(), ["Blue, dark"]);
+    }
+
+    #[test]
+    fn a_question_is_asked_if_its_conditions_hold_and_an_optional_one_needs_no_answer() {
+        let json = serde_json::json!([
+            {"question": "Sure?", "options": [{"label": "Yes"}, {"label": "No"}]},
+            {"question": "Why?", "when": [{"question": 0, "equal": true, "answers": ["No"]}]},
+            {"question": "See", "link": "https://example.org"},
+            {"question": "How many?", "optional": true},
+        ]);
+        let questions: Vec<OneQuestion> = serde_json::from_value(json).unwrap();
+        let given = |all: [&str; 4]| read(&questions, &all.map(str::to_owned));
+        let answers = given(["Yes", "not asked", "", "7"]).unwrap();
+        assert_eq!(
+            answers,
+            [vec!["Yes".to_owned()], vec![], vec![], vec!["7".to_owned()]]
+        );
+        assert!(given(["No", "", "", ""]).is_err());
+        let answers = given(["No", "it is late", "", ""]).unwrap();
+        assert_eq!(
+            answers[1..],
+            [vec!["it is late".to_owned()], vec![], vec![]]
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod acts;
 mod folders;
+mod forms;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,14 +1,12 @@
 //! Objects that a server reports: typed where Drovers reads them, verbatim where it passes them on.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::change::Place;
-use super::content::{Content, RequestSource};
 use super::failure::Failure;
-use crate::ids::{MessageId, PartId, PermissionId, QuestionId, SessionId};
+use crate::ids::{MessageId, PartId, SessionId};
 use crate::json::Json;
 use crate::time::Timestamp;
 
@@ -398,123 +396,6 @@ pub enum ToolState {
         /// Message of the error.
         error: Arc<str>,
     },
-}
-
-/// Message and call that a request belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToolCall {
-    /// The message.
-    pub message: MessageId,
-    /// The model's id of the call.
-    pub call: Arc<str>,
-}
-
-/// A permission request as its server tells it: a tool waits for permission.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PermissionRequest {
-    /// Id of the request.
-    pub id: PermissionId,
-    /// The session that runs the tool; perhaps a child.
-    pub session: SessionId,
-    /// Kind of permission (`bash`, `edit`, …).
-    pub permission: Arc<str>,
-    /// For what (commands, paths).
-    pub patterns: Vec<Arc<str>>,
-    /// Patterns that “always” would allow.
-    pub always: Vec<Arc<str>>,
-    /// The call that waits.
-    pub tool: Option<ToolCall>,
-    /// Time at which the hub received it.
-    pub asked: Timestamp,
-    /// The JSON of the server, unchanged.
-    pub raw: Json,
-}
-
-/// A permission request with what it would run. The request cannot be changed, so that its content is always its own.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Permission {
-    request: PermissionRequest,
-    /// Content of the request: built from the request and, once known, from the arguments of its call.
-    pub content: Arc<Content>,
-}
-
-impl Deref for Permission {
-    type Target = PermissionRequest;
-
-    fn deref(&self) -> &PermissionRequest {
-        &self.request
-    }
-}
-
-impl Permission {
-    /// A request whose call's arguments are not known yet.
-    pub fn new(request: PermissionRequest) -> Self {
-        Self {
-            content: Arc::new(content(&request, None)),
-            request,
-        }
-    }
-
-    /// Takes the arguments of its call. True if the content is another one now.
-    pub(crate) fn learn(&mut self, input: &Json) -> bool {
-        let content = content(&self.request, Some(input));
-        let news = *self.content != content;
-        if news {
-            self.content = Arc::new(content);
-        }
-        news
-    }
-}
-
-fn content(request: &PermissionRequest, input: Option<&Json>) -> Content {
-    Content::of(&RequestSource {
-        permission: &request.permission,
-        patterns: &request.patterns,
-        raw: &request.raw,
-        of_call: request.tool.is_some(),
-        input,
-    })
-}
-
-/// A model asks a person.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// Id of the request.
-    pub id: QuestionId,
-    /// The session that asks; perhaps a child.
-    pub session: SessionId,
-    /// Questions of the request, answered together.
-    pub items: Vec<QuestionItem>,
-    /// The call that waits.
-    pub tool: Option<ToolCall>,
-    /// Time at which the hub received it.
-    pub asked: Timestamp,
-    /// The JSON of the server, unchanged.
-    pub raw: Json,
-}
-
-/// One question of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuestionItem {
-    /// Short header of the question.
-    pub header: Arc<str>,
-    /// In full.
-    pub question: Arc<str>,
-    /// Answers on offer.
-    pub options: Vec<QuestionOption>,
-    /// True if several may be chosen.
-    pub multiple: bool,
-    /// True if an answer of one's own is welcome.
-    pub custom: bool,
-}
-
-/// An answer on offer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuestionOption {
-    /// The answer.
-    pub label: Arc<str>,
-    /// Description of the option.
-    pub description: Arc<str>,
 }
 
 /// A session's to-do list.

@@ -577,9 +577,8 @@ async fn a_page_that_asks_is_told_what_to_notify_of_once_and_when_that_is_over()
         items: vec![model::state::QuestionItem {
             header: "H".into(),
             question: "Which one?".into(),
-            options: Vec::new(),
-            multiple: false,
             custom: true,
+            ..model::state::QuestionItem::default()
         }],
         tool: None,
         asked: Timestamp(7),

@@ -1,12 +1,15 @@
 //! What waits for a person in OpenCode 2: requests for permission, and forms as questions.
 
+use std::sync::Arc;
+
 use model::ids::{PermissionId, QuestionId};
 use model::json::Json;
 use model::state as ours;
 use model::time::Timestamp;
 use opencode::Raw;
 use opencode::wire2::{
-    CallRef, FieldKind, FormField, FormInfo, FormOption, FormOwner, FormState, PermissionRequest,
+    AnswerValue, CallRef, FieldKind, FormField, FormInfo, FormNumber, FormOption, FormOwner,
+    FormState, FormWhen, PermissionRequest, TextField,
 };
 use serde_json::Value;
 
@@ -71,13 +74,17 @@ fn described_call(call: Option<&ours::ToolCall>) -> Value {
 }
 
 fn described_item(item: &ours::QuestionItem) -> Value {
+    let when = item.when.iter();
+    let when: Vec<_> = when
+        .map(|one| serde_json::json!({ "question": one.item, "equal": one.equal, "answers": one.answers }))
+        .collect();
     let options = item.options.iter();
     let options: Vec<_> = options
         .map(|one| serde_json::json!({ "label": one.label, "description": one.description }))
         .collect();
     serde_json::json!({
         "header": item.header, "question": item.question, "options": options, "multiple": item.multiple,
-        "custom": item.custom,
+        "custom": item.custom, "optional": item.optional, "when": when, "link": item.link,
     })
 }
 
@@ -86,10 +93,9 @@ pub(super) fn waits(form: &FormInfo) -> bool {
     matches!(form.state, None | Some(FormState::Pending))
 }
 
-/// The fields of a form that its questions ask for, in the order of the questions: those that are shown and that words or a choice can
-/// fill.
+/// The fields of a form that its questions show, in the order of the questions: those that are not hidden and of a known kind.
 pub fn asked_fields(form: &FormInfo) -> impl Iterator<Item = &FormField> {
-    let fits = |kind: &FieldKind| !matches!(kind, FieldKind::External { .. } | FieldKind::Other(_));
+    let fits = |kind: &FieldKind| !matches!(kind, FieldKind::Other(_));
     form.fields
         .iter()
         .filter(move |field| !field.hidden && fits(&field.kind))
@@ -101,14 +107,16 @@ pub(super) fn question(form: &FormInfo, at: Timestamp) -> Option<ours::Question>
     let FormOwner::Session(session) = &form.owner else {
         return None;
     };
-    let mut items: Vec<_> = asked_fields(form).map(|field| item(form, field)).collect();
+    let fields: Vec<_> = asked_fields(form).collect();
+    let items = fields.iter().enumerate();
+    let mut items: Vec<_> = items
+        .map(|(at, field)| item(form, field, &fields[..at]))
+        .collect();
     if items.is_empty() {
         items.push(ours::QuestionItem {
             header: form.title.as_str().into(),
             question: form.title.as_str().into(),
-            options: Vec::new(),
-            multiple: false,
-            custom: false,
+            ..ours::QuestionItem::default()
         });
     }
     let tool = call_of(form);
@@ -135,33 +143,144 @@ fn call_of(form: &FormInfo) -> Option<ours::ToolCall> {
     Some(tool_call(&metadata.tool))
 }
 
-fn item(form: &FormInfo, field: &FormField) -> ours::QuestionItem {
+/// The question of a field, which comes after the fields in `earlier`.
+fn item(form: &FormInfo, field: &FormField, earlier: &[&FormField]) -> ours::QuestionItem {
     let title = field.title.as_deref().filter(|title| !title.is_empty());
     let title = title.unwrap_or(&form.title);
     let text = field.description.as_deref().filter(|text| !text.is_empty());
-    let (options, multiple, custom) = match &field.kind {
-        FieldKind::Text(text) => (
-            options(&text.options),
-            false,
-            text.custom || text.options.is_empty(),
-        ),
-        FieldKind::Several {
-            options: list,
-            custom,
-            ..
-        } => (options(list), true, *custom),
-        FieldKind::Flag { .. } => (vec![choice(YES, ""), choice(NO, "")], false, false),
-        FieldKind::Number { .. } | FieldKind::External { .. } | FieldKind::Other(_) => {
-            (Vec::new(), false, true)
-        }
-    };
-    ours::QuestionItem {
+    let when = field.when.iter();
+    let plain = ours::QuestionItem {
         header: title.into(),
         question: text.unwrap_or(title).into(),
-        options,
-        multiple,
-        custom,
+        optional: !field.required,
+        when: when.filter_map(|when| condition(when, earlier)).collect(),
+        ..ours::QuestionItem::default()
+    };
+    let plain = filled(&field.kind, plain);
+    ours::QuestionItem {
+        optional: plain.optional || plain.link.is_some(),
+        ..plain
     }
+}
+
+/// A question with what its kind of field adds.
+fn filled(kind: &FieldKind, plain: ours::QuestionItem) -> ours::QuestionItem {
+    match kind {
+        FieldKind::Text(text) => {
+            let preset = text.preset.as_deref();
+            ours::QuestionItem {
+                options: options(&text.options),
+                custom: text.custom || text.options.is_empty(),
+                takes: limits_of_text(text),
+                preset: preset.map(|value| label(&text.options, value).into()),
+                ..plain
+            }
+        }
+        FieldKind::Several {
+            options: list,
+            least,
+            most,
+            custom,
+            default,
+        } => {
+            let preset: Vec<_> = default.iter().map(|value| label(list, value)).collect();
+            let (least, most) = (*least, *most);
+            let limited = least.is_some() || most.is_some();
+            ours::QuestionItem {
+                options: options(list),
+                multiple: true,
+                custom: *custom,
+                takes: limited.then_some(ours::Takes::Several { least, most }),
+                preset: (!preset.is_empty()).then(|| preset.join(", ").into()),
+                ..plain
+            }
+        }
+        FieldKind::Flag { default } => ours::QuestionItem {
+            options: vec![choice(YES, ""), choice(NO, "")],
+            preset: default.map(|yes| if yes { YES } else { NO }.into()),
+            ..plain
+        },
+        FieldKind::Number {
+            whole,
+            minimum,
+            maximum,
+            default,
+        } => ours::QuestionItem {
+            custom: true,
+            takes: Some(ours::Takes::Number {
+                whole: *whole,
+                least: digits(*minimum),
+                most: digits(*maximum),
+            }),
+            preset: digits(*default),
+            ..plain
+        },
+        FieldKind::External { url } => ours::QuestionItem {
+            link: Some(url.as_str().into()),
+            ..plain
+        },
+        FieldKind::Other(_) => plain,
+    }
+}
+
+/// A number in decimal digits.
+fn digits(number: Option<FormNumber>) -> Option<Arc<str>> {
+    number.map(|number| number.0.to_string().into())
+}
+
+fn limits_of_text(text: &TextField) -> Option<ours::Takes> {
+    let format = match text.format.as_deref() {
+        Some("email") => Some(ours::TextFormat::Email),
+        Some("uri") => Some(ours::TextFormat::Uri),
+        Some("date") => Some(ours::TextFormat::Date),
+        Some("date-time") => Some(ours::TextFormat::DateTime),
+        _ => None,
+    };
+    let (least, most) = (text.min_length, text.max_length);
+    let limited = format.is_some() || least.is_some() || most.is_some();
+    limited.then_some(ours::Takes::Text {
+        format,
+        least,
+        most,
+    })
+}
+
+/// A condition of a field on one of those before it. A field that nobody is asked for has no answer: what must not be equal to one
+/// holds, and what must be equal names no question.
+fn condition(when: &FormWhen, earlier: &[&FormField]) -> Option<ours::AskedWhen> {
+    let equal = when.op != "neq";
+    let Some(item) = earlier.iter().position(|field| field.key == when.key) else {
+        return equal.then_some(ours::AskedWhen {
+            item: None,
+            equal,
+            answers: Vec::new(),
+        });
+    };
+    let list: &[FormOption] = match &earlier[item].kind {
+        FieldKind::Text(text) => &text.options,
+        FieldKind::Several { options, .. } => options,
+        _ => &[],
+    };
+    let answers = match &when.value {
+        AnswerValue::Flag(yes) => vec![if *yes { YES } else { NO }.into()],
+        AnswerValue::Number(number) => vec![number.to_string().into()],
+        AnswerValue::Text(value) => vec![label(list, value).into()],
+        AnswerValue::Several(values) => values
+            .iter()
+            .map(|value| label(list, value).into())
+            .collect(),
+    };
+    Some(ours::AskedWhen {
+        item: Some(item),
+        equal,
+        answers,
+    })
+}
+
+/// The name of the option with a value, else the value.
+fn label<'a>(options: &'a [FormOption], value: &'a str) -> &'a str {
+    let option = options.iter().find(|option| option.value == value);
+    option.map_or(value, shown)
 }
 
 fn options(list: &[FormOption]) -> Vec<ours::QuestionOption> {

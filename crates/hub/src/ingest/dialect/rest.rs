@@ -329,6 +329,7 @@ fn question_item(info: wire::QuestionInfo) -> ours::QuestionItem {
         multiple: info.multiple,
         // OpenCode accepts free text as an answer unless this is false.
         custom: info.custom.unwrap_or(true),
+        ..ours::QuestionItem::default()
     }
 }
 

@@ -2,12 +2,14 @@
 //! is a choice like any other.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use maud::{Markup, html};
-use model::state::{Question, QuestionItem};
+use model::state::{AskedWhen, Question, QuestionItem, Takes, TextFormat};
 
 use super::{Card, Size};
-use crate::language::t;
+use crate::language::{m, t};
+use crate::limits;
 use crate::words::{encode, session_path};
 
 impl Card<'_> {
@@ -70,12 +72,16 @@ fn content(question: &Question) -> String {
 
 fn fieldset(name: &str, one: &QuestionItem) -> Markup {
     let kind = if one.multiple { "checkbox" } else { "radio" };
+    let when = (!one.when.is_empty()).then(|| conditions(&one.when));
+    let holds = one.when.iter().all(|when| !when.equal);
     html! {
-        fieldset {
+        // A question whose conditions hold before anything is answered starts in sight; the page shows and hides it as answers change.
+        fieldset data-when=[when] data-starts[holds && !one.when.is_empty()] data-optional[one.optional] {
             legend {
                 span.mark.need aria-hidden="true" { "◆" } " " (model::plain::block(&one.question))
-                @if one.multiple { " " span.quiet { (t("Choose any number.")) } }
+                @for hint in hints(one) { " " span.quiet { (hint) } }
             }
+            @if let Some(link) = &one.link { (page_to_open(link)) }
             @for option in &one.options {
                 label.option {
                     // As JSON: markup would not keep every character.
@@ -87,15 +93,102 @@ fn fieldset(name: &str, one: &QuestionItem) -> Markup {
                     }
                 }
             }
-            @if one.custom || one.options.is_empty() {
+            @if one.link.is_none() && (one.custom || one.options.is_empty()) {
                 div.option.own {
                     @if !one.options.is_empty() {
                         input type=(kind) name=(name) autocomplete="off" data-own aria-label=(t("Your own answer"));
                     }
                     input type="text" name="own" dir="auto" autocomplete="off" enterkeyhint="send"
+                        inputmode=[matches!(one.takes, Some(Takes::Number { .. })).then_some("decimal")]
                         aria-label=(t("Your own answer")) placeholder=(t("Your own answer"));
                 }
             }
         }
     }
+}
+
+/// Conditions for the page's script, which knows the answers.
+fn conditions(when: &[AskedWhen]) -> String {
+    let all = when.iter().map(|one| {
+        serde_json::json!({ "question": one.item, "equal": one.equal, "answers": one.answers })
+    });
+    serde_json::Value::from_iter(all).to_string()
+}
+
+/// The page that a person has to open: a link for an address of the web, and a text for any other.
+fn page_to_open(address: &str) -> Markup {
+    let shown = model::plain::block(address);
+    let web = ["https://", "http://"]
+        .iter()
+        .any(|scheme| address.starts_with(scheme));
+    html! {
+        p.option {
+            @if web { a href=(address) target="_blank" rel="noopener noreferrer" { (shown) } }
+            @else { code { (shown) } }
+        }
+    }
+}
+
+/// What an answer has to be, a sentence each.
+fn hints(one: &QuestionItem) -> Vec<Markup> {
+    let mut all = Vec::new();
+    let mut say = |text: &str| all.push(html! { (text) });
+    if one.multiple {
+        say(t("Choose any number."));
+    }
+    if one.optional && one.link.is_none() {
+        say(t("Optional."));
+    }
+    match &one.takes {
+        Some(Takes::Number { whole: true, .. }) => say(t("A whole number.")),
+        Some(Takes::Number { .. }) => say(t("A number.")),
+        Some(Takes::Text {
+            format: Some(format),
+            ..
+        }) => say(match format {
+            TextFormat::Email => t("An e-mail address."),
+            TextFormat::Uri => t("An address, such as https://example.org."),
+            TextFormat::Date => t("A date, such as 2026-11-30."),
+            TextFormat::DateTime => t("A date and time, such as 2026-11-30T08:00:00Z."),
+        }),
+        _ => {}
+    }
+    all.extend(bounds_of(one.takes.as_ref()));
+    if let Some(preset) = &one.preset {
+        let preset = model::plain::line(preset, limits::PRESET_CHARS);
+        all.push(m!(
+            "Without an answer: {preset}.",
+            preset = html! { (preset) }
+        ));
+    }
+    all
+}
+
+/// The smallest and the largest that an answer may be.
+fn bounds_of(takes: Option<&Takes>) -> Vec<Markup> {
+    let number = |number: &u64| number.to_string();
+    let (least, most) = match takes {
+        None => return Vec::new(),
+        Some(Takes::Number { least, most, .. }) => {
+            let digits = |one: &Option<Arc<str>>| one.as_ref().map(|digits| html! { (digits) });
+            let least = digits(least).map(|n| m!("At least {n}.", n = n));
+            let most = digits(most).map(|n| m!("At most {n}.", n = n));
+            return least.into_iter().chain(most).collect();
+        }
+        Some(Takes::Text { least, most, .. }) => (
+            least
+                .as_ref()
+                .map(|n| m!("At least {n} characters.", n = html! { (number(n)) })),
+            most.as_ref()
+                .map(|n| m!("At most {n} characters.", n = html! { (number(n)) })),
+        ),
+        Some(Takes::Several { least, most }) => (
+            least
+                .as_ref()
+                .map(|n| m!("At least {n}.", n = html! { (number(n)) })),
+            most.as_ref()
+                .map(|n| m!("At most {n}.", n = html! { (number(n)) })),
+        ),
+    };
+    least.into_iter().chain(most).collect()
 }

@@ -309,6 +309,7 @@ fn requests_and_forms_are_what_waits() {
         [
             ("Which?", false, true, 1),
             ("B", false, false, 2),
+            ("T", false, false, 0),
             ("T", true, false, 1)
         ]
     );
