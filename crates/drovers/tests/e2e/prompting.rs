@@ -22,7 +22,7 @@ const SUGGESTED: &str = "[...document.querySelectorAll('#completions:not([hidden
 pub(crate) const AT_REST: &str = "!document.querySelector('[data-k=composer][data-running]')";
 
 /// A picture of 2 × 3 pixels.
-const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAIAAAA2iEnWAAAAEElEQVR4nGM4IScHRAwoFABEDQYZFCZhYwAAAABJRU5ErkJggg==";
+pub(crate) const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAIAAAA2iEnWAAAAEElEQVR4nGM4IScHRAwoFABEDQYZFCZhYwAAAABJRU5ErkJggg==";
 
 pub(crate) async fn loaded(page: &Page) -> Result<()> {
     page.wait_for(LOADED, PATIENCE).await
@@ -39,7 +39,7 @@ async fn last_said(server: &RealServer, session: &str) -> Result<Vec<Value>> {
 }
 
 /// Pastes files and a text, as a person does. The browser has no clipboard of its own here.
-async fn paste(page: &Page, file: Option<(&str, &str)>, text: &str) -> Result<()> {
+pub(crate) async fn paste(page: &Page, file: Option<(&str, &str)>, text: &str) -> Result<()> {
     let (name, content) = file.unwrap_or(("", ""));
     let script = format!(
         "(() => {{
@@ -60,7 +60,7 @@ async fn paste(page: &Page, file: Option<(&str, &str)>, text: &str) -> Result<()
     Ok(())
 }
 
-async fn attached(page: &Page, names: &str) -> Result<()> {
+pub(crate) async fn attached(page: &Page, names: &str) -> Result<()> {
     let shown =
         "[...document.querySelectorAll('#attached li .what')].map(one => one.textContent).join()";
     page.wait_for(&format!("{shown} === '{names}'"), PATIENCE)

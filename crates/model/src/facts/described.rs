@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::failure::{ErrorKind, Failure};
 use super::info::{
-    MessageInfo, ModelRef, Part, PartKind, Role, SessionInfo, Tokens, Tool, ToolState,
+    File, MessageInfo, ModelRef, Part, PartKind, Role, SessionInfo, Tokens, Tool, ToolState,
 };
 use crate::json::Json;
 use crate::time::Timestamp;
@@ -63,8 +63,9 @@ pub fn message(info: &MessageInfo) -> Json {
     Json::of(&json.into())
 }
 
-/// A part, with what the server says of its tool.
-pub fn part(part: &Part, metadata: Option<&Json>) -> Json {
+/// A part, with what the server says of its tool, and the addresses of its files in their order; an address may be a `data:` URL with the
+/// content.
+pub fn part(part: &Part, metadata: Option<&Json>, addresses: &[String]) -> Json {
     let mut json = object(json!({
         "id": part.id, "messageID": part.message, "sessionID": part.session,
     }));
@@ -82,11 +83,9 @@ pub fn part(part: &Part, metadata: Option<&Json>) -> Json {
             json!({ "type": "reasoning", "text": text, "time": times(&[("start", *started), ("end", *ended)]) })
         }
         PartKind::Tool(tool) => json!({
-            "type": "tool", "tool": tool.name, "callID": tool.call, "state": state(tool, metadata),
+            "type": "tool", "tool": tool.name, "callID": tool.call, "state": state(tool, metadata, addresses),
         }),
-        PartKind::File(file) => {
-            json!({ "type": "file", "mime": file.mime, "filename": file.name })
-        }
+        PartKind::File(one) => file(one, addresses.first()),
         PartKind::Agent { name } => json!({ "type": "agent", "name": name }),
         PartKind::Compaction { auto } => json!({ "type": "compaction", "auto": auto }),
         PartKind::Other(kind) => json!({ "type": kind }),
@@ -100,7 +99,11 @@ pub fn part(part: &Part, metadata: Option<&Json>) -> Json {
     Json::of(&json.into())
 }
 
-fn state(tool: &Tool, metadata: Option<&Json>) -> Value {
+fn file(file: &File, address: Option<&String>) -> Value {
+    json!({ "type": "file", "mime": file.mime, "filename": file.name, "url": address.map_or("", String::as_str) })
+}
+
+fn state(tool: &Tool, metadata: Option<&Json>, addresses: &[String]) -> Value {
     let (status, field, text) = match &tool.state {
         ToolState::Pending => ("pending", None, None),
         ToolState::Running { .. } => ("running", None, None),
@@ -116,6 +119,11 @@ fn state(tool: &Tool, metadata: Option<&Json>) -> Value {
     }
     put(&mut json, "title", tool.title.as_ref());
     put(&mut json, "metadata", metadata);
+    if !tool.files.is_empty() {
+        let files = tool.files.iter().enumerate();
+        let files = files.map(|(at, one)| file(one, addresses.get(at)));
+        json.insert("attachments".to_owned(), files.collect());
+    }
     json.into()
 }
 

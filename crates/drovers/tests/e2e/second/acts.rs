@@ -9,7 +9,7 @@ use super::{AT_REST, Front};
 use crate::bench::{LAST_TEXT, PATIENCE, listed, prompt, session, until};
 use crate::consent::{A_WHILE, pause, press_card, reject_by_key};
 use crate::menu::{MENU_OPEN, choose};
-use crate::prompting::loaded;
+use crate::prompting::{PNG, attached, loaded, paste};
 
 /// Titles of the rows under each title of a group, as a person reads them.
 const GROUPS: &str = "[...document.querySelectorAll('[data-k=overview-list] > li')]
@@ -331,4 +331,25 @@ async fn a_request_of_a_service_is_allowed_with_a_thumb() -> Result<()> {
     page.wait_for(&format!("{LAST_TEXT} === 'allowed'"), PATIENCE)
         .await?;
     front.page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_a_prompt_is_sent_and_shown_from_the_stream_and_from_the_service() -> Result<()>
+{
+    let mut front = Front::open().await?;
+    let page = &mut front.page;
+    loaded(page).await?;
+    paste(page, Some(("shot.png", PNG)), "").await?;
+    attached(page, "shot.png").await?;
+    prompt(page, "say seen").await?;
+    session(page).await?;
+    answered(page, "seen").await?;
+    let picture = "document.querySelector('.turn.user img')?.naturalWidth === 2";
+    page.wait_for(picture, PATIENCE).await?;
+    front.service.cut_streams();
+    page.eval::<bool>("(document.body.dataset.old = '', location.reload() ?? true)")
+        .await?;
+    let anew = format!("document.body.dataset.old === undefined && {picture}");
+    page.wait_for(&anew, PATIENCE).await?;
+    page.assert_clean().await
 }

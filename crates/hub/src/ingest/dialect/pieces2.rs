@@ -11,12 +11,12 @@ use model::state as ours;
 use model::state::Place;
 use model::time::Timestamp;
 use opencode::json::Raw;
-use opencode::wire::Millis;
+use opencode::wire::{FileInfo, Millis};
 use opencode::wire2::{self, Prompt, ToolContent};
 use serde_json::Value;
 
 use super::bounds;
-use crate::limits;
+use crate::{limits, picture};
 
 pub(super) fn time(millis: Millis) -> Timestamp {
     Timestamp(millis.0)
@@ -61,6 +61,17 @@ impl Home {
         kind: ours::PartKind,
         metadata: Option<&Json>,
     ) -> ours::Part {
+        self.part_with(name, place, kind, (metadata, &[]))
+    }
+
+    /// A part with what its tool says of itself, and the addresses of its files.
+    fn part_with(
+        &self,
+        name: impl Display,
+        place: Place,
+        kind: ours::PartKind,
+        (metadata, addresses): (Option<&Json>, &[String]),
+    ) -> ours::Part {
         let part = ours::Part {
             id: self.part_id(name),
             message: self.message.clone(),
@@ -69,7 +80,7 @@ impl Home {
             kind,
             raw: Json::null(),
         };
-        let raw = described::part(&part, metadata);
+        let raw = described::part(&part, metadata, addresses);
         ours::Part { raw, ..part }
     }
 
@@ -110,7 +121,8 @@ impl Home {
     pub(super) fn tool(&self, called: &Called, place: Place) -> ours::Part {
         let name = format!("call.{}", called.tool.call);
         let kind = ours::PartKind::Tool(called.tool.clone());
-        self.part(name, place, kind, called.metadata.as_ref())
+        let more = (called.metadata.as_ref(), &*called.addresses);
+        self.part_with(name, place, kind, more)
     }
 
     /// A text that nobody typed.
@@ -138,30 +150,43 @@ impl Home {
             ignored: false,
             ended: true,
         };
-        let files = prompt.files.iter().map(|file| {
-            ours::PartKind::File(ours::File {
-                name: bounds::words(file.name.as_deref().unwrap_or_default()),
-                mime: bounds::words(&file.mime),
-                bytes: Some(decoded(&file.data)),
-                picture: None,
-            })
+        let files = prompt.files.iter().map(|one| {
+            let address = match one.data.as_str() {
+                "" => String::new(),
+                data => format!("data:{};base64,{data}", one.mime),
+            };
+            let (file, address) = file(one.name.as_deref(), &one.mime, address);
+            (ours::PartKind::File(file), vec![address])
         });
-        let agents = prompt.agents.iter().map(|agent| ours::PartKind::Agent {
-            name: bounds::words(&agent.name),
+        let agents = prompt.agents.iter().map(|agent| {
+            let name = bounds::words(&agent.name);
+            (ours::PartKind::Agent { name }, Vec::new())
         });
-        let text = (!prompt.text.is_empty()).then_some(text);
+        let text = (!prompt.text.is_empty()).then_some((text, Vec::new()));
         let kinds = text.into_iter().chain(files).chain(agents);
         let parts = kinds.take(limits::PROMPT_PARTS_2).zip(0..);
-        let parts =
-            parts.map(|(kind, at)| self.part(format_args!("part.{at}"), Place::At(at), kind, None));
+        let parts = parts.map(|((kind, addresses), at)| {
+            let name = format_args!("part.{at}");
+            self.part_with(name, Place::At(at), kind, (None, &addresses))
+        });
         parts.collect()
     }
 }
 
-/// Bytes of a text in base64.
-fn decoded(base64: &str) -> u64 {
-    let digits = base64.trim_end_matches('=').len();
-    u64::try_from(digits / 4 * 3 + digits % 4 * 3 / 4).unwrap_or(u64::MAX)
+/// A file, with its type from its first bytes, and its address again.
+fn file(name: Option<&str>, mime: &str, address: String) -> (ours::File, String) {
+    let info = FileInfo {
+        mime: mime.to_owned(),
+        filename: name.map(str::to_owned),
+        url: address,
+    };
+    let file = ours::File {
+        name: bounds::words(info.name()),
+        mime: bounds::words(mime),
+        bytes: info.size(),
+        picture: picture::of(&info).map(|(_, picture)| picture),
+    };
+    (file, info.url)
 }
 
 fn text_name(kind: wire2::TextKind, ordinal: u32) -> String {
@@ -176,6 +201,8 @@ fn text_name(kind: wire2::TextKind, ordinal: u32) -> String {
 pub(super) struct Called {
     pub(super) tool: ours::Tool,
     metadata: Option<Json>,
+    /// Addresses of the files in `tool`.
+    addresses: Vec<String>,
 }
 
 impl Called {
@@ -203,6 +230,7 @@ impl Called {
         Self {
             tool,
             metadata: None,
+            addresses: Vec::new(),
         }
     }
 
@@ -260,7 +288,7 @@ impl Called {
         let reported = reported.unwrap_or_default();
         self.tool.end = reported["exit"].as_i64().map(ours::ToolEnd::Exit);
         self.tool.diff = diff(&reported);
-        self.tool.files = files(content);
+        (self.tool.files, self.addresses) = files(content);
         let output = texts(content).into();
         self.tool.state = ours::ToolState::Completed { output };
     }
@@ -281,7 +309,7 @@ impl Called {
             }
             _ => None,
         };
-        self.tool.files = files(content);
+        (self.tool.files, self.addresses) = files(content);
         let before = texts(content);
         let error = match before.is_empty() {
             true => error.message.clone(),
@@ -350,17 +378,13 @@ fn texts(content: &[ToolContent]) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-fn files(content: &[ToolContent]) -> Vec<ours::File> {
+/// The files of a result, and their addresses.
+fn files(content: &[ToolContent]) -> (Vec<ours::File>, Vec<String>) {
     let files = content.iter().filter_map(|piece| match piece {
-        ToolContent::File { mime, name, .. } => Some(ours::File {
-            name: bounds::words(name.as_deref().unwrap_or_default()),
-            mime: bounds::words(mime),
-            bytes: None,
-            picture: None,
-        }),
+        ToolContent::File { uri, mime, name } => Some(file(name.as_deref(), mime, uri.clone())),
         ToolContent::Text(_) | ToolContent::Other(_) => None,
     });
-    files.take(limits::PROMPT_PARTS_2).collect()
+    files.take(limits::PROMPT_PARTS_2).unzip()
 }
 
 /// The diff of what a call changed, unless it is too long.
