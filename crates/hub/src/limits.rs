@@ -190,6 +190,8 @@ pub const VIEWER_RESTS: Duration = Duration::from_millis(250);
 pub const FIRST_ANSWER: Duration = Duration::from_secs(3);
 /// How long to wait after the first event before reading state: `/global/event` subscribes late.
 pub const SETTLE: Duration = Duration::from_millis(250);
+/// How long until the copy of an earlier version's sessions is read again, while a server makes one.
+pub const COPYING_AGAIN: Duration = Duration::from_secs(2);
 /// How long until agents and models are read again, while a server offers no model.
 pub const CATALOG_AGAIN: Duration = Duration::from_secs(15);
 /// How long reading a server's state may take.

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::facts::{
-    Catalog, Clash, Failure, Halt, Label, LinkStatus, MessageInfo, Origin, Outcome, OverLimit,
-    Parallel, Part, Permission, PromptQueue, Question, RunStatus, ServerKind, SessionChange,
-    SessionInfo, Todos, Usage, Watermark,
+    Catalog, Clash, Copying, Failure, Halt, Label, LinkStatus, MessageInfo, Origin, Outcome,
+    OverLimit, Parallel, Part, Permission, PromptQueue, Question, RunStatus, ServerKind,
+    SessionChange, SessionInfo, Todos, Usage, Watermark,
 };
 use crate::ids::{InstanceId, MessageId, ParallelId, PartId, PermissionId, QuestionId, SessionId};
 use crate::text::{Delta, OpenText};
@@ -239,6 +239,8 @@ pub enum Event {
         /// Number of folders that are read.
         read: usize,
     },
+    /// The server copies sessions of an earlier version into its lists, which no event reports; absent once it does not.
+    Copying(Option<Copying>),
     /// The run status of a session changed.
     Status {
         /// Id of the session.

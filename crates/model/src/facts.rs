@@ -39,7 +39,7 @@ pub use info::{
     UNTITLED,
 };
 pub use label::{Colour, Label};
-pub use link::{Link, LinkStatus, Reason, ReasonKind};
+pub use link::{Copying, Link, LinkStatus, Reason, ReasonKind};
 pub use parallel::{Parallel, ParallelRun};
 pub use prompts::{PromptQueue, QueueHold, WaitingPrompt};
 pub use proof::{Proof, Sameness, Watermark};

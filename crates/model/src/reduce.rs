@@ -254,6 +254,7 @@ impl Fold<'_> {
             Event::SessionDeleted(session) => self.session_deleted(session),
             Event::SessionNotFound(session) => self.session_not_found(session),
             Event::FoldersCut { read } => self.folders_cut(read),
+            Event::Copying(copying) => self.copying(copying),
             Event::Status { session, status } => self.status(&session, status),
             Event::SessionError { session, failure } => {
                 self.session_error(session.as_ref(), failure)

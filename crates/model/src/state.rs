@@ -18,13 +18,13 @@ use serde::Serialize;
 
 pub use crate::facts::{
     AgentInfo, Answered, AnsweredLately, AskedWhen, Capabilities, Capability, Catalog, Changes,
-    Clash, ClashKind, Colour, Content, ErrorKind, ExpiredRequest, Failure, File, Halt, Incapable,
-    Label, Link, LinkStatus, Measure, MessageInfo, ModelInfo, ModelRef, OrderKey, Origin, Outcome,
-    OverLimit, Parallel, ParallelRun, Part, PartKind, Permission, PermissionRequest, Picture,
-    Piece, Place, PromptQueue, Proof, Question, QuestionItem, QuestionOption, QueueHold, Reason,
-    ReasonKind, Request, Role, RunStatus, Sameness, ServerKind, SessionChange, SessionInfo, Takes,
-    TextFormat, Todo, TodoState, Todos, Tokens, Tool, ToolCall, ToolEnd, ToolState, UNTITLED,
-    Unshowable, Usage, WaitingPrompt, Watermark,
+    Clash, ClashKind, Colour, Content, Copying, ErrorKind, ExpiredRequest, Failure, File, Halt,
+    Incapable, Label, Link, LinkStatus, Measure, MessageInfo, ModelInfo, ModelRef, OrderKey,
+    Origin, Outcome, OverLimit, Parallel, ParallelRun, Part, PartKind, Permission,
+    PermissionRequest, Picture, Piece, Place, PromptQueue, Proof, Question, QuestionItem,
+    QuestionOption, QueueHold, Reason, ReasonKind, Request, Role, RunStatus, Sameness, ServerKind,
+    SessionChange, SessionInfo, Takes, TextFormat, Todo, TodoState, Todos, Tokens, Tool, ToolCall,
+    ToolEnd, ToolState, UNTITLED, Unshowable, Usage, WaitingPrompt, Watermark,
 };
 pub use activity::{Activity, Circle, Circles, Phase, RunningTool};
 pub use asked::{DuringRead, EarlyStatus, FoldersAsked};
@@ -118,6 +118,8 @@ pub struct Instance {
     pub older: BTreeMap<Arc<str>, Timestamp>,
     /// Number of folders that are read, once the server works in more: the state of the others is known from events only.
     pub folders_cut: Option<usize>,
+    /// Copy of an earlier version's sessions that its server makes.
+    pub copying: Option<Copying>,
     /// Branches that are checked out in its folders, as far as its server named them; [`limits::BRANCHES`] at most.
     pub branches: BTreeMap<Arc<str>, Arc<str>>,
     /// Sessions that a person put off, and until when; [`limits::SNOOZES`] at most. One that is not known yet was put off while an

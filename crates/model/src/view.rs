@@ -26,7 +26,7 @@ mod tree;
 use std::sync::Arc;
 
 use crate::ids::{InstanceId, MessageId, ParallelId, SessionId};
-use crate::state::{Instance, PromptQueue, Rev, State};
+use crate::state::{Copying, Instance, PromptQueue, Rev, ServerKind, State};
 
 pub use attention::{Attention, AttentionRow, AttentionRows, Urgency, attention};
 pub use clashes::{Clashes, file_clashes};
@@ -91,6 +91,8 @@ pub struct ViewDelta {
     pub listed: bool,
     /// True if the server has older sessions that are not loaded.
     pub older: bool,
+    /// True for a server of version 2 beside one of version 1, whose new sessions it does not have.
+    pub beside_first: bool,
     /// Archived sessions of the instance in front, where its tree is part of this.
     pub archived: usize,
     /// Sessions of the instance in front, as a tree drawn flat.
@@ -178,6 +180,7 @@ pub fn delta_with(state: &State, viewport: &Viewport, since: Rev, common: &Commo
         attention: needs_changed.then(|| common.attention(state, requests_rev)),
         listed: instance.is_some_and(|instance| instance.listed),
         older: instance.is_some_and(Instance::has_older),
+        beside_first: instance.is_some_and(|instance| is_beside_first(state, instance)),
         archived: front_changed(in_tree)
             .map_or(0, |front| tree::archived_count(state, front.instance)),
         tree: front_changed(in_tree).map(|front| common.tree(state, front.instance)),
@@ -200,6 +203,13 @@ pub fn delta_with(state: &State, viewport: &Viewport, since: Rev, common: &Commo
             .filter(|front| session_changed || front.context_changed(since))
             .map(Front::side),
     }
+}
+
+/// True for a server of OpenCode 2 while another instance has one of OpenCode 1. They share a database, but not what version 1 makes after
+/// version 2 has copied its sessions.
+pub fn is_beside_first(state: &State, instance: &Instance) -> bool {
+    let is = |one: &Instance, kind: ServerKind| one.server == Some(kind);
+    is(instance, ServerKind::V2) && state.instances.values().any(|one| is(one, ServerKind::V1))
 }
 
 /// Notices about the hub and about servers whose state is incomplete.
@@ -225,8 +235,31 @@ pub fn notices(state: &State) -> Vec<Arc<str>> {
         )
         .into()
     });
+    let copies = state.instances.values();
+    let copies = copies.filter_map(|one| Some(copies_sessions(&one.name, one.copying.as_ref()?)));
     let notices = state.notices.iter().cloned();
-    notices.chain(unlisted).chain(cut).collect()
+    notices.chain(unlisted).chain(cut).chain(copies).collect()
+}
+
+/// A sentence about sessions that a server has not copied yet.
+fn copies_sessions(name: &str, copying: &Copying) -> Arc<str> {
+    match copying {
+        Copying::Running { done, of } => {
+            let so_far = match (done, of) {
+                (Some(done), Some(of)) => format!(" ({done} of {of} so far)"),
+                _ => String::new(),
+            };
+            format!(
+                "{name} copies the sessions of OpenCode 1 into its own list{so_far}. Those that are not copied yet are missing here. \
+                 Drovers reads the list again at the end of the copy"
+            )
+        }
+        Copying::Failed(reason) => format!(
+            "{name} failed to copy sessions of OpenCode 1 into its own list, so some may be missing here: {reason}. An instance of \
+             OpenCode 1 in their folder still has them"
+        ),
+    }
+    .into()
 }
 
 /// Instance and session in front of a viewer.

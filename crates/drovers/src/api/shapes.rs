@@ -67,6 +67,9 @@ pub(crate) struct KnownInstance {
     /// How many of its server's folders the hub reads, where the server works in more.
     #[serde(default)]
     pub(crate) folders_cut: Option<usize>,
+    /// Copy of OpenCode 1's sessions that the server makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) copying: Option<serde_json::Value>,
     /// Milliseconds by which its server's clock is ahead of the hub's.
     #[serde(default)]
     pub(crate) clock_ahead: i64,

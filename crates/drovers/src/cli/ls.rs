@@ -274,6 +274,15 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
             "  … and sessions of other folders may be missing: its server works in more than the {read} that Drovers reads"
         ));
     }
+    if let Some(copying) = &counted.instance.copying {
+        lines.push(match copying.get("failed").and_then(|why| why.as_str()) {
+            Some(why) => format!(
+                "  … and sessions of OpenCode 1 that were not copied: {}",
+                out::one_line(why)
+            ),
+            None => "  … and sessions of OpenCode 1 that its server still copies".to_owned(),
+        });
+    }
     lines
 }
 

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use model::ids::InstanceId;
-use model::state::{Colour, Instance, LinkStatus, Origin, ReasonKind};
+use model::state::{Colour, Copying, Instance, LinkStatus, Origin, ReasonKind};
 use model::time::Timestamp;
 use model::view::{FolderRow, folders};
 use opencode::Credentials;
@@ -78,6 +78,10 @@ pub(super) struct InstanceJson {
     /// Number of folders of the server whose state the hub reads, if the server works in more folders. Of sessions in the other
     /// folders the hub knows the events since it connected.
     folders_cut: Option<usize>,
+    /// The copy of OpenCode 1's sessions that the server makes: `{"done": 3, "of": 9}` (each may be absent), or `{"failed": "why"}`. Sessions
+    /// that are not copied yet are missing in its lists.
+    #[schema(value_type = Option<Object>)]
+    copying: Option<CopyingJson>,
     /// Milliseconds by which the server's clock is ahead of the hub's (negative if behind). Times in the server's data,
     /// such as `time` of a session, are by the server's clock.
     clock_ahead: i64,
@@ -152,6 +156,33 @@ impl From<LaunchOptions> for LaunchJson {
     }
 }
 
+/// The copy of an earlier version's sessions.
+#[derive(Debug, Default, Serialize)]
+struct CopyingJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<Arc<str>>,
+}
+
+impl From<&Copying> for CopyingJson {
+    fn from(copying: &Copying) -> Self {
+        match copying {
+            Copying::Running { done, of } => Self {
+                done: *done,
+                of: *of,
+                failed: None,
+            },
+            Copying::Failed(reason) => Self {
+                failed: Some(reason.text.clone()),
+                ..Self::default()
+            },
+        }
+    }
+}
+
 /// The status of a link.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -201,6 +232,7 @@ impl InstanceJson {
             left_out: instance.counters.beyond(),
             older_sessions: instance.has_older(),
             folders_cut: instance.folders_cut,
+            copying: instance.copying.as_ref().map(CopyingJson::from),
             clock_ahead: instance.clock_ahead,
             journal: !app.hub().engine().log().is_private(&instance.id),
             capabilities: Servers::server(app.hub(), &instance.id)

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use model::Event;
 use model::event::MessagesRead;
 use model::ids::SessionId;
+use model::state::Copying;
 use model::time::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -22,6 +23,8 @@ pub(super) struct Reads<R> {
     feeder: Feeder,
     turns: Arc<Semaphore>,
     running: JoinSet<()>,
+    /// Notified when the lists that were read are outdated without an event.
+    outdated: Arc<Notify>,
 }
 
 impl<R: Rest> Reads<R> {
@@ -31,6 +34,7 @@ impl<R: Rest> Reads<R> {
             feeder,
             turns: Arc::new(Semaphore::new(limits::READS_AT_ONCE)),
             running: JoinSet::new(),
+            outdated: Arc::new(Notify::new()),
         }
     }
 
@@ -117,6 +121,40 @@ impl<R: Rest> Reads<R> {
                 sleep(limits::CATALOG_AGAIN).await;
             }
         });
+    }
+
+    /// Follows a copy of an earlier version's sessions to its end, if the server makes one. What it copied has no events.
+    pub(super) fn copying(&mut self) {
+        let (rest, feeder) = (self.rest.clone(), self.feeder.clone());
+        let outdated = Arc::clone(&self.outdated);
+        self.running.spawn(async move {
+            let mut before = None;
+            loop {
+                let copying = match rest.copying().await {
+                    Ok(copying) => copying,
+                    // The next connection asks again.
+                    Err(error) => {
+                        return tracing::warn!(%error, "the copy of sessions could not be read");
+                    }
+                };
+                if copying != before || copying.is_none() {
+                    let event = Event::Copying(copying.clone());
+                    feeder.tell(vec![Inbound::ours(event)]).await;
+                }
+                match (&copying, before.is_some()) {
+                    (Some(Copying::Running { .. }), _) => {}
+                    (None, true) => return outdated.notify_one(),
+                    (None | Some(Copying::Failed(_)), _) => return,
+                }
+                before = copying;
+                sleep(limits::COPYING_AGAIN).await;
+            }
+        });
+    }
+
+    /// Notified when the lists that were read are outdated without an event.
+    pub(super) fn outdated(&self) -> Arc<Notify> {
+        Arc::clone(&self.outdated)
     }
 
     /// Removes a read that ended; waits forever when none runs.

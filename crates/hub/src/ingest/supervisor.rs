@@ -12,7 +12,7 @@ use std::time::Duration;
 use model::Event;
 use model::event::Snapshot;
 use model::ids::InstanceId;
-use model::state::{LinkStatus, Reason, ReasonKind};
+use model::state::{Capability, LinkStatus, Reason, ReasonKind};
 use model::time::Timestamp;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
@@ -206,7 +206,7 @@ impl<U: Upstream> Supervisor<U> {
         let reading = read_state(&rest, seen);
         tokio::pin!(reading);
         let mut reads = Reads::new(rest.clone(), self.feeder.clone());
-        let mut clock = ServerClock::default();
+        let (outdated, mut clock) = (reads.outdated(), ServerClock::default());
         let mut silence = Silence::new(self.timeouts, dialect.proof_after(), Instant::now());
         // Every byte postpones the deadline: the timer is reset when it fires too early, not with every byte.
         let alarm = sleep_until(silence.due(false));
@@ -237,11 +237,11 @@ impl<U: Upstream> Supervisor<U> {
                         self.follow_clock(&mut clock, &rest).await;
                         reads.branches(snapshot.asked.clone());
                         live.release(snapshot).await;
-                        if dialect != Dialect::Sketch {
-                            reads.catalog();
-                        }
+                        read_beside(&mut reads, dialect);
                     }
                 },
+                // All of its state is read again.
+                () = outdated.notified() => return ConnectionEnd::Again,
                 () = reads.reap() => self.follow_clock(&mut clock, &rest).await,
                 chunk = live.chunk() => {
                     let taken = match chunk {
@@ -342,6 +342,16 @@ async fn wait_or_probe<U: Upstream>(upstream: Arc<U>, due: Option<Duration>) {
         if upstream.is_healthy().await {
             return;
         }
+    }
+}
+
+/// Begins to read what the state does not depend on.
+fn read_beside<R: Rest>(reads: &mut Reads<R>, dialect: Dialect) {
+    if dialect != Dialect::Sketch {
+        reads.catalog();
+    }
+    if dialect.kind().can.has(Capability::Proof) {
+        reads.copying();
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
-use model::state::{Catalog, Reason, ReasonKind, SessionInfo, Watermark};
+use model::state::{Catalog, Copying, Reason, ReasonKind, SessionInfo, Watermark};
 use model::time::Timestamp;
 
 use super::dialect::Dialect;
@@ -138,6 +138,12 @@ pub trait Rest: Clone + Send + Sync + 'static {
         &self,
         _session: SessionId,
     ) -> impl Future<Output = Result<Option<Watermark>, UpstreamError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// The copy of an earlier version's sessions that the server makes: its lists grow without an event meanwhile. None where there is none, or
+    /// the server does not report one.
+    fn copying(&self) -> impl Future<Output = Result<Option<Copying>, UpstreamError>> + Send {
         std::future::ready(Ok(None))
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::event::{MessagesRead, Snapshot};
 use model::ids::SessionId;
-use model::state::{Catalog, SessionInfo, Watermark};
+use model::state::{Catalog, Copying, SessionInfo, Watermark};
 use model::time::Timestamp;
 use opencode::client::TimedReply;
 
@@ -86,6 +86,10 @@ impl Rest for LinkedRest {
 
     async fn watermark(&self, session: SessionId) -> Result<Option<Watermark>, UpstreamError> {
         either!(self, linked => linked.watermark(session).await)
+    }
+
+    async fn copying(&self) -> Result<Option<Copying>, UpstreamError> {
+        either!(self, linked => linked.copying().await)
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {

@@ -7,9 +7,9 @@ use futures_util::future::{try_join, try_join3};
 use futures_util::{StreamExt, stream};
 use model::event::{MessagesRead, ReadPage, Snapshot};
 use model::ids::SessionId;
-use model::state::{Catalog, ReasonKind, SessionInfo, Watermark};
+use model::state::{Catalog, Copying, Reason, ReasonKind, SessionInfo, Watermark};
 use opencode::client2::{self, ArchivedSessions, Body, Client, Error, SessionFilter, Tag};
-use opencode::wire2;
+use opencode::wire2::{self, Migration};
 
 use crate::clock::Clock;
 use crate::ingest::dialect::{self, Asked, ServiceState};
@@ -52,6 +52,27 @@ fn watermark(sent: client2::Watermark) -> Option<Watermark> {
         client2::Watermark::At(seq) => Some(Watermark::At(seq.0)),
         client2::Watermark::Empty => Some(Watermark::Empty),
         client2::Watermark::Unknown => None,
+    }
+}
+
+/// The copy of version 1's sessions, unless it is done.
+fn copying(migration: Migration) -> Option<Copying> {
+    // Whole numbers that a float holds exactly.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let whole = |number: f64| (number.is_finite() && number >= 0.0).then(|| number.trunc() as u64);
+    match migration {
+        Migration::Required => Some(Copying::Running {
+            done: None,
+            of: None,
+        }),
+        Migration::Running { done, of, .. } => Some(Copying::Running {
+            done: done.and_then(whole),
+            of: of.and_then(whole),
+        }),
+        Migration::Failed { error } => {
+            Some(Copying::Failed(Reason::new(ReasonKind::ServerError, error)))
+        }
+        Migration::Completed | Migration::Other(_) => None,
     }
 }
 
@@ -245,6 +266,14 @@ impl Rest for LinkedService {
     async fn watermark(&self, session: SessionId) -> Result<Option<Watermark>, UpstreamError> {
         let sent = self.client.watermark(&Self::id(&session)?).await?;
         Ok(watermark(sent))
+    }
+
+    async fn copying(&self) -> Result<Option<Copying>, UpstreamError> {
+        match self.client.migration().await {
+            Ok(migration) => Ok(copying(migration)),
+            Err(Error::NoRoute { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn session(&self, session: SessionId) -> Result<SessionInfo, UpstreamError> {

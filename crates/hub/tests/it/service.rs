@@ -1,5 +1,8 @@
 //! A service of OpenCode 2 that is attached: what the hub shows of it is what it says of itself.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use hub::clock::Clock;
 use hub::engine::{HistoryDepth, Watched};
 use hub::ingest::upstream::Rest;
@@ -10,6 +13,7 @@ use model::state::{
     ErrorKind, LinkStatus, MessageStatus, PartKind, ReasonKind, Role, Run, RunStatus, Session,
     ToolEnd, ToolState,
 };
+use model::view;
 use opencode::client2::{Client, NewPrompt, NewSession};
 use opencode::wire2::{
     self, AnswerValue, Decision, Delivery, FormId, FormOwner, InboxId, Location, PermissionId,
@@ -41,10 +45,17 @@ impl Stage {
     }
 
     async fn at_rate(rate: f64) -> Self {
-        let options = Options {
-            password: Some(PASSWORD.to_owned()),
+        Self::of(Options {
             rate,
             ..Options::default()
+        })
+        .await
+    }
+
+    async fn of(options: Options) -> Self {
+        let options = Options {
+            password: Some(PASSWORD.to_owned()),
+            ..options
         };
         let server = Server::start(options).await.unwrap();
         let lab = Lab::new().await;
@@ -498,6 +509,29 @@ async fn a_model_that_refuses_is_asked_again_and_fails_in_the_end() {
             .values()
             .any(|run| *run == RunStatus::Busy)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_a_service_copies_without_events_are_read_at_the_end_of_the_copy() {
+    let legacy = ["first", "second", "third"];
+    let stage = Stage::of(Options {
+        legacy: legacy.map(str::to_owned).to_vec(),
+        migration: Duration::from_millis(1500),
+        ..Options::default()
+    })
+    .await;
+    let copies = |state: &State| {
+        let told = view::notices(state);
+        told.iter().any(|one| one.contains("copies the sessions"))
+    };
+    stage.lab.until("the copy is shown", copies).await;
+    let all = |state: &State| {
+        let instance = &state.instances[&stage.instance];
+        let titles = instance.sessions.values().map(|one| &*one.info.title);
+        let titles: BTreeSet<_> = titles.collect();
+        instance.copying.is_none() && titles == BTreeSet::from(legacy)
+    };
+    stage.lab.until("all that was copied", all).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

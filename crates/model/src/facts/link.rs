@@ -163,3 +163,17 @@ impl ReasonKind {
         Self::HubFailed,
     ];
 }
+
+/// A copy of an earlier version's sessions that a server makes. Its lists grow without an event meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Copying {
+    /// It goes on.
+    Running {
+        /// Number of copied sessions, if the server reports it.
+        done: Option<u64>,
+        /// Number of all sessions, if the server reports it.
+        of: Option<u64>,
+    },
+    /// It failed: sessions that were not copied are missing.
+    Failed(Reason),
+}

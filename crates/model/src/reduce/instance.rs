@@ -7,8 +7,8 @@ use super::Fold;
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{
-    AnsweredLately, Body, Catalog, Counters, FoldersAsked, Instance, Label, Link, LinkStatus,
-    Origin, ReasonKind, Rev, ServerKind, State, Tombstones, Usage,
+    AnsweredLately, Body, Catalog, Copying, Counters, FoldersAsked, Instance, Label, Link,
+    LinkStatus, Origin, ReasonKind, Rev, ServerKind, State, Tombstones, Usage,
 };
 use crate::time::Timestamp;
 
@@ -53,6 +53,7 @@ pub(super) fn add(
         unproven_stops: Default::default(),
         recalled: BTreeMap::new(),
         folders_cut: None,
+        copying: None,
         answered: AnsweredLately::default(),
         queues: BTreeMap::new(),
         parallels: BTreeMap::new(),
@@ -206,6 +207,15 @@ impl Fold<'_> {
 
     pub(super) fn folders_cut(&mut self, read: usize) {
         if self.instance.folders_cut.replace(read) != Some(read) {
+            self.notices = true;
+            self.changed = true;
+            self.instance.rev = self.rev;
+        }
+    }
+
+    pub(super) fn copying(&mut self, copying: Option<Copying>) {
+        if self.instance.copying != copying {
+            self.instance.copying = copying;
             self.notices = true;
             self.changed = true;
             self.instance.rev = self.rev;

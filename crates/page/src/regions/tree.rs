@@ -54,8 +54,12 @@ pub(super) fn tree(seen: &ViewDelta, rows: &[SessionRow]) -> Fragment {
     } else {
         String::new()
     };
+    let other = match seen.beside_first {
+        true => beside_first().into_string(),
+        false => String::new(),
+    };
     let close = format!(
-        "</ul>{older}{}</nav>",
+        "</ul>{older}{other}{}</nav>",
         archive(id, seen.archived).into_string()
     );
     list("tree", open, drawn, &close)
@@ -146,6 +150,15 @@ fn cut(instance: &str) -> Markup {
             p.quiet { (t("Older sessions are not listed.")) }
             button type="button" data-do="post" data-url=(url) { (t("List older sessions")) }
             p.problem role="alert" hidden {}
+        }
+    }
+}
+
+/// Footer of a list that lacks what another version's server has.
+fn beside_first() -> Markup {
+    html! {
+        div.cut {
+            p.quiet { (t("Sessions that OpenCode 1 made after OpenCode 2 copied its own are in the instance of OpenCode 1 alone.")) }
         }
     }
 }
