@@ -5,6 +5,7 @@
 mod access;
 mod acts;
 mod folders;
+mod found;
 mod log;
 mod push;
 mod reports;
@@ -34,6 +35,7 @@ pub(crate) use acts::{
     ParallelStart, QuestionAnswer, SessionChange, StopOutcomes,
 };
 pub(crate) use folders::{FolderLevel, InstanceChange, ListedFolder};
+pub(crate) use found::{Discovered, Found, Terminal};
 pub(crate) use log::{Entry, Follow, Item, LogQuery, NOW};
 pub(crate) use push::{NewTarget, Recipient};
 pub(crate) use reports::{
@@ -42,9 +44,8 @@ pub(crate) use reports::{
 };
 pub(crate) use review::{Query, Review};
 pub(crate) use shapes::{
-    Answer, Asking, Discovered, Found, Health, Instance, JournalHealth, Link, ModelChoice,
-    NewInstance, NewSession, Piece, Prompt, Prompted, Resumed, Session, SessionMessage, Terminal,
-    Waiting,
+    Answer, Asking, Health, Instance, JournalHealth, Link, ModelChoice, NewInstance, NewSession,
+    Piece, Prompt, Prompted, Resumed, Session, SessionMessage, Waiting,
 };
 use shapes::{Problem, ResumeSelection, SessionPath};
 pub(crate) use worktrees::{MakingTree, NewTree, Tree, TreeAct, TreeDone};

@@ -2,6 +2,7 @@
 //!
 //! Connects the layers, and owns everything that outlives a request. Never folds, renders or speaks HTTP.
 
+mod adding;
 mod beside;
 mod commanded;
 mod commanded2;
@@ -32,13 +33,13 @@ use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use adding::{Added, NewInstance};
 pub use linked::LinkedRest;
 pub use making::{MakeError, NewWorktree, Plan};
 pub use memory::MemoryUse;
 pub use opencode_server::{LinkedServer, Server, ServerProcess, ServerSource, WantedRestart};
 pub use opencode2_server::LinkedService;
 pub use restart::ServerRestartError;
-pub use running::{Added, NewInstance};
 
 use crate::clock::Clock;
 use crate::command::Commands;

@@ -51,6 +51,8 @@ async function add(at: Element, body: { url?: string; folder?: string; service?:
   }
   const instance = answered(at, reply);
   if (typeof instance?.id !== "string") return false;
+  // The service of OpenCode 2 works in all folders: this one is offered to the first session.
+  if (typeof instance.serves === "string") localStorage.setItem(`place:${instance.id}`, instance.serves);
   await go(`/i/${encodeURIComponent(instance.id)}`);
   const known = reply.status === 200 ? otherName(instance, body.url) : "";
   if (known !== "") complain(at, known, true);

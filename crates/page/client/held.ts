@@ -45,7 +45,9 @@ function writeDraft(text: string): void {
 export function fillPlace(): void {
   const field = byId<HTMLInputElement>("place");
   if (field?.value !== "") return;
-  field.value = localStorage.getItem(`place:${root.dataset.instance ?? ""}`) ?? field.list?.querySelector("option")?.value ?? "";
+  // A link of the command line names one.
+  const named = new URLSearchParams(location.search).get("folder");
+  field.value = named ?? localStorage.getItem(`place:${root.dataset.instance ?? ""}`) ?? field.list?.querySelector("option")?.value ?? "";
 }
 
 /** One at a time: a second press finds the first still under way. */

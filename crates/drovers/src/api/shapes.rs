@@ -67,6 +67,9 @@ pub(crate) struct KnownInstance {
     /// How many of its server's folders the hub reads, where the server works in more.
     #[serde(default)]
     pub(crate) folders_cut: Option<usize>,
+    /// The folder that was to be added, where the instance is the service of OpenCode 2 that works in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) serves: Option<String>,
     /// Copy of OpenCode 1's sessions that the server makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) copying: Option<serde_json::Value>,
@@ -321,36 +324,6 @@ pub(crate) struct Part {
     pub(crate) text: String,
     #[serde(default)]
     pub(crate) synthetic: bool,
-}
-
-/// OpenCode processes on this machine other than the hub's own servers.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Discovered {
-    #[serde(default)]
-    pub(crate) servers: Vec<Found>,
-    /// OpenCode in terminals: nobody can follow them live.
-    #[serde(default)]
-    pub(crate) terminals: Vec<Terminal>,
-    /// Whether the background service of OpenCode 2 runs and is no instance.
-    #[serde(default)]
-    pub(crate) service: bool,
-}
-
-/// A process or address that may be an OpenCode server.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Found {
-    pub(crate) url: String,
-    #[serde(default)]
-    pub(crate) folder: Option<String>,
-}
-
-/// An OpenCode in a terminal.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-pub(crate) struct Terminal {
-    pub(crate) pid: u32,
-    pub(crate) folder: String,
-    /// Reopens its sessions live.
-    pub(crate) command: String,
 }
 
 /// An instance to be added.

@@ -385,6 +385,7 @@ async fn add(api: &Api, wanted: Vec<NewInstance>) -> Vec<Instance> {
                     false => instance,
                 };
                 print_other_name(address, &instance);
+                print_service(&instance);
                 if let Some(reason) = &instance.reason {
                     out::note(&format!(
                         "{} is not connected: {}",
@@ -428,9 +429,25 @@ fn print_other_name(asked: Option<String>, instance: &Instance) {
     }
 }
 
+/// Says that a folder has no server of its own.
+fn print_service(instance: &Instance) {
+    if let Some(folder) = &instance.serves {
+        out::note(&format!(
+            "the installed OpenCode is version 2: its background service works in {}. New sessions ask for their folder",
+            out::one_line(folder)
+        ));
+    }
+}
+
 /// The page of what was asked for first, else the first page.
 fn page(added: &[Instance]) -> String {
-    match added.first() {
+    let first = added.first();
+    let served = first.and_then(|one| Some((one, one.serves.as_deref()?)));
+    if let Some((instance, folder)) = served {
+        let query: String = url::form_urlencoded::byte_serialize(folder.as_bytes()).collect();
+        return format!("/i/{}?folder={query}", instance.id);
+    }
+    match first {
         Some(instance) => format!("/i/{}", instance.id),
         None => "/".to_owned(),
     }

@@ -224,3 +224,50 @@ async fn the_service_of_the_user_is_found_and_found_again_with_another_port_and_
         .await?;
     page.assert_clean_but(&AWAY).await
 }
+
+/// A folder that is opened where the installed OpenCode is version 2: its service works in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_opened_in_the_service_where_version_2_is_installed() -> Result<()> {
+    let bench = Bench::new().await?;
+    let (state, folder) = (bench.path("state"), bench.path("shop"));
+    fs::create_dir_all(&folder)?;
+    let service = Server::start(options("hush")).await?;
+    register(&state, &service)?;
+    let opencode = bench.path("opencode");
+    fs::write(
+        &opencode,
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo 2.1.2\n",
+    )?;
+    fs::set_permissions(&opencode, Permissions::from_mode(0o755))?;
+    let mut command = bench.drovers();
+    command
+        .arg("--opencode")
+        .arg(&opencode)
+        .args(["--trust", "shop"])
+        .env("XDG_STATE_HOME", &state);
+    let drovers = Drovers::of(command).await?;
+    let instance = drovers
+        .instance(|instance| instance["service"] == true && instance["status"] == "connected")
+        .await?;
+    let (browser, shop) = (Chromium::start().await?, folder.canonicalize()?);
+    let shop = shop.to_str().context("UTF-8")?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}?folder={shop}")).await?;
+    page.wait_for(
+        &format!("document.querySelector('#place')?.value === '{shop}'"),
+        PATIENCE,
+    )
+    .await?;
+    prompt(&page, "say from the shop").await?;
+    page.wait_for(&format!("{LAST_TEXT} === 'from the shop'"), PATIENCE)
+        .await?;
+    let id = session(&page).await?;
+    let path = format!("/api/instances/{instance}/sessions/{id}");
+    let made = drovers.get(&path).await?;
+    assert_eq!(
+        made["info"]["directory"]
+            .as_str()
+            .or(made["directory"].as_str()),
+        Some(shop)
+    );
+    page.assert_clean().await
+}

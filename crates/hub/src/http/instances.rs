@@ -102,6 +102,11 @@ pub(super) struct InstanceJson {
     /// How its server is started; absent where the hub does not start it.
     #[serde(skip_serializing_if = "Option::is_none")]
     launch: Option<LaunchJson>,
+    /// In the answer to a folder that was added: that folder, if the installed OpenCode is version 2. The instance is its background service,
+    /// which works in all folders.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serves: Option<Arc<str>>,
 }
 
 /// A folder in which an instance without one of its own has sessions.
@@ -245,6 +250,7 @@ impl InstanceJson {
             colour: instance.colour,
             order: instance.order,
             launch: None,
+            serves: None,
         }
     }
 }
@@ -360,10 +366,14 @@ pub(super) async fn add(
     let _too_late = tokio::time::timeout(limits::ECHO_WAIT, shown).await;
     let status = match added {
         Added::New(_) => StatusCode::CREATED,
-        Added::Known(_) => StatusCode::OK,
+        Added::Known(_) | Added::Serves { .. } => StatusCode::OK,
     };
     let location = [(LOCATION, format!("/api/instances/{id}"))];
-    Ok((status, location, Json(one(&app, id)?)).into_response())
+    let mut instance = one(&app, id)?;
+    if let Added::Serves { folder, .. } = &added {
+        instance.serves = Some(folder.clone());
+    }
+    Ok((status, location, Json(instance)).into_response())
 }
 
 /// Returns an instance.

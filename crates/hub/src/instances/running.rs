@@ -21,45 +21,9 @@ use crate::ingest::Supervisor;
 use crate::ingest::backoff::Policy;
 use crate::instances::recall::InstanceHistory;
 use crate::limits;
-use crate::registry::{
-    self, AddError, ChangeError, InstanceChange, Login, Origin, RegistryError, Server, ServerUrl,
-};
+use crate::registry::{self, AddError, ChangeError, InstanceChange, Origin, RegistryError};
 use crate::tasks::to_the_end;
-use crate::workspace::{Folder, LaunchOptions, Launcher, ServiceFile, Untrusted, folders};
-
-/// A new instance.
-#[derive(Clone, Debug)]
-pub enum NewInstance {
-    /// A folder in which the hub runs a server.
-    Folder(std::path::PathBuf),
-    /// A server that is already running.
-    Url {
-        /// URL without credentials.
-        url: String,
-        /// The credentials.
-        login: Option<Login>,
-    },
-    /// The background service of OpenCode 2 with this registration; that of this user if absent.
-    Service(Option<ServiceFile>),
-}
-
-/// The result of adding an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Added {
-    /// The instance is new.
-    New(InstanceId),
-    /// The instance existed.
-    Known(InstanceId),
-}
-
-impl Added {
-    /// Id of the instance.
-    pub fn id(&self) -> &InstanceId {
-        match self {
-            Self::New(id) | Self::Known(id) => id,
-        }
-    }
-}
+use crate::workspace::{Folder, LaunchOptions, Launcher, Untrusted, folders};
 
 /// The history, once it is loaded.
 pub(super) type HistoryLoad = watch::Receiver<Option<Arc<InstanceHistory>>>;
@@ -300,7 +264,7 @@ async fn remembered(mut recalled: HistoryLoad, instance: &InstanceId) -> Vec<Inb
     recalled.into_iter().collect()
 }
 
-async fn stop(running: Running) {
+pub(super) async fn stop(running: Running) {
     let _gone = running.asks.send(SupervisorCommand::Stop).await;
     if let Err(error) = running.supervisor.await {
         tracing::error!(%error, "a supervisor ended badly");
@@ -308,67 +272,6 @@ async fn stop(running: Running) {
 }
 
 impl Hub {
-    /// Adds an instance. Idempotent: the same folder or address is the same instance. Completes even if the caller is
-    /// cancelled.
-    ///
-    /// # Errors The folder or address is invalid, the folder is not trusted, or the list cannot be saved.
-    pub async fn add(&self, new: NewInstance, name: Option<&str>) -> Result<Added, AddError> {
-        let (hub, name) = (self.clone(), name.map(str::to_owned));
-        to_the_end(async move { hub.add_whole(new, name.as_deref()).await })
-            .await
-            .unwrap_or(Err(RegistryError::Ended.into()))
-    }
-
-    async fn add_whole(&self, new: NewInstance, name: Option<&str>) -> Result<Added, AddError> {
-        let _turn = self.0.changing.lock().await;
-        let origin = match new {
-            NewInstance::Folder(path) => {
-                let folder = Folder::resolve(&path)?;
-                self.check_trust(&folder)?;
-                Origin::Folder(folder)
-            }
-            NewInstance::Url { url, login } => Origin::Url(Server {
-                url: ServerUrl::parse(&url)?,
-                login,
-            }),
-            NewInstance::Service(file) => {
-                let usual = || file.or_else(ServiceFile::of_this_user);
-                Origin::Service(usual().ok_or(AddError::NoHome)?)
-            }
-        };
-        let added = {
-            let mut registry = self.registry();
-            if let Origin::Folder(folder) = &origin {
-                registry.used(folder)?;
-            }
-            registry.add(origin, name)?
-        };
-        let added = match added {
-            registry::Added::New(instance) => {
-                let id = instance.id.clone();
-                self.0
-                    .instances
-                    .begin(instance, None, BTreeMap::new())
-                    .await;
-                Added::New(id)
-            }
-            registry::Added::Known(instance) => Added::Known(instance.id),
-            registry::Added::NewLogin(instance) => {
-                let id = instance.id.clone();
-                // Its state stays: only the credentials change.
-                if let Some(running) = self.0.instances.take(&id) {
-                    stop(running).await;
-                }
-                self.0
-                    .instances
-                    .begin(instance, None, BTreeMap::new())
-                    .await;
-                Added::Known(id)
-            }
-        };
-        Ok(added)
-    }
-
     /// Checks that a person trusts a folder. Blocks on the disk.
     pub(crate) fn check_trust(&self, folder: &Folder) -> Result<(), AddError> {
         match self.trusted().has(folder) {

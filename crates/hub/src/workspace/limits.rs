@@ -10,6 +10,12 @@ pub(super) const START: Duration = Duration::from_secs(20);
 /// failed.
 pub(super) const SERVICE: Duration = Duration::from_secs(30);
 
+/// Time for a program to print its version, where its package does not name it. After it the program is killed, and taken for version 1.
+pub(super) const VERSION: Duration = Duration::from_secs(3);
+
+/// Folders above a program in which its `package.json` is looked for.
+pub(super) const PACKAGE_FOLDERS: usize = 3;
+
 /// Time between TERM and KILL for a server.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 

@@ -11,6 +11,7 @@ pub mod folders;
 pub mod guard;
 mod launch;
 mod limits;
+mod majors;
 mod output;
 pub mod server;
 pub mod service;

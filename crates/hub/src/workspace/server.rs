@@ -18,6 +18,7 @@ use rand::distr::Alphanumeric;
 use tokio::process::Command;
 use url::Url;
 
+use super::majors::Majors;
 use super::{
     BinaryError, Folder, FolderError, LaunchOptions, ServiceError, binary, guard, limits, service,
 };
@@ -91,6 +92,8 @@ pub struct Launcher {
     kept: Option<PathBuf>,
     /// True if servers outlive the hub.
     keeps: bool,
+    /// Which program is OpenCode 2.
+    majors: Majors,
 }
 
 impl std::fmt::Debug for Launcher {
@@ -129,8 +132,8 @@ pub enum StartError {
     },
     /// The program is OpenCode 2; the server was stopped.
     #[error(
-        "{} is OpenCode 2, and Drovers starts only version 1. A service of version 2 that runs can be attached, by `drovers up --attach` and \
-         its address. {}",
+        "{} is OpenCode 2, whose background service works in all folders: add it by `drovers up --service`, or in *Add an instance*, and remove \
+         this instance. Or let OpenCode 1 work in this folder. {}",
         program.display(),
         binary::INSTALL_V1
     )]
@@ -167,6 +170,7 @@ impl Launcher {
             deadline: limits::START,
             kept: None,
             keeps: false,
+            majors: Majors::default(),
         }
     }
 
@@ -245,6 +249,14 @@ impl Launcher {
     pub async fn start_service(&self) -> Result<(), ServiceError> {
         let program = binary::find(self.opencode.as_deref())?;
         service::start(&program).await
+    }
+
+    /// True if the program is OpenCode 2, whose background service works in all folders.
+    pub async fn is_second(&self) -> bool {
+        match binary::find(self.opencode.as_deref()) {
+            Ok(program) => self.majors.is_second(program).await,
+            Err(_) => false,
+        }
     }
 
     async fn start_kept(&self, folder: &Folder, place: Place) -> Result<Running, StartError> {

@@ -170,18 +170,30 @@ fn is_private(metadata: &Metadata) -> bool {
 /// # Errors
 /// The program is another version, or it reports an error.
 pub(super) async fn start(program: &Path) -> Result<(), ServiceError> {
-    let (_, version) = run(program, &["--version"]).await?;
-    let first = version.lines().next().unwrap_or_default().to_owned();
-    if version_in(&first).is_none_or(|(major, ..)| major < 2) {
+    let (is_second, version) = version(program).await?;
+    if !is_second {
         return Err(ServiceError::OtherVersion {
             path: program.to_owned(),
-            version: first,
+            version,
         });
     }
     match run(program, &["service", "start"]).await? {
         (true, _) => Ok(()),
         (false, printed) => Err(ServiceError::Start(printed)),
     }
+}
+
+/// Whether a program is OpenCode 2, and the first line that it prints about its version.
+///
+/// # Errors
+/// The program cannot be run, or does not end in time.
+pub(super) async fn version(program: &Path) -> Result<(bool, String), ServiceError> {
+    let (_, printed) = run(program, &["--version"]).await?;
+    let first = printed.lines().next().unwrap_or_default().to_owned();
+    Ok((
+        version_in(&first).is_some_and(|(major, ..)| major >= 2),
+        first,
+    ))
 }
 
 /// Runs the program in the home folder. Returns whether it succeeded, and what it printed.

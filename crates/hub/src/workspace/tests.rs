@@ -377,7 +377,7 @@ async fn opencode_2_is_named_and_ended() {
     for said in [
         stage.opencode().to_str().unwrap(),
         "is OpenCode 2",
-        "starts only version 1",
+        "drovers up --service",
         "npm install --prefix ~/.opencode-1 opencode-ai@1",
         "--opencode ~/.opencode-1/node_modules/.bin/opencode",
     ] {
