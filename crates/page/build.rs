@@ -87,10 +87,9 @@ const CHUNKS: &[(&str, &[&str])] = &[
         &[
             "review.ts",
             "away.ts",
-            "wheel.ts",
             "bar.ts",
             "rail.ts",
-            "copying.ts",
+            "wheel.ts",
             "rows.ts",
             "beside.ts",
             "attach.ts",
@@ -113,7 +112,10 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("tree", &["why.ts", "unread.ts", "archive.ts", "tree.ts"]),
     ("bulk", &["bulk.ts"]),
     ("desk", &["panes.ts", "permalink.ts", "turn.ts"]),
-    ("verify", &["verify.ts", "debug.ts", "output.ts"]),
+    (
+        "verify",
+        &["copying.ts", "verify.ts", "debug.ts", "output.ts"],
+    ),
     ("parallel", &["parallel.ts"]),
     ("forms", &["forms.ts"]),
     ("changes", &["changes.ts"]),

@@ -10,7 +10,7 @@ import { t } from "./words";
 export const tooMany = "The queue in this browser is full. Wait until some of it is sent, or discard an entry.";
 
 /** Labels of a reply before and after it is sent. */
-const replies: Record<string, [string, string]> = {
+export const replies: Record<string, [string, string]> = {
   once: ["Allow once", "Allowed once"],
   always: ["Always allow", "Always allowed"],
   reject: ["Reject", "Rejected by you"],
@@ -20,7 +20,7 @@ const replies: Record<string, [string, string]> = {
 /** What an answer is for: a card's form, or a line of a card for equal requests. */
 type Asking = HTMLFormElement | HTMLInputElement;
 
-function isAnswered({ dataset }: Asking): boolean {
+export function isAnswered({ dataset }: Asking): boolean {
   return allKept().some((kept) => kept.url === dataset.url && kept.state === "waiting");
 }
 
@@ -38,7 +38,7 @@ function requestsOf(form: HTMLFormElement): Asking[] {
 }
 
 /** Sends an answer. With `grants` it names the content that was read. */
-function answer(form: HTMLFormElement, body: Record<string, unknown>, inShort: string, done: string, grants = false): void {
+export function answer(form: HTMLFormElement, body: Record<string, unknown>, inShort: string, done: string, grants = false): void {
   let isFull = false;
   for (const one of requestsOf(form)) {
     const { url, fingerprint, title } = one.dataset;
@@ -69,47 +69,6 @@ export function answerPermission(form: HTMLFormElement, pressed: string): void {
   const why = card && fingerprint !== undefined ? whyNotGranted(card) : "This request cannot be allowed from here.";
   if (why !== null) return hint(why);
   answer(form, { reply }, inShort, done, true);
-}
-
-/** Whether a question's conditions on earlier answers hold. */
-export function isAsked({ dataset: { when, on, starts } }: HTMLFieldSetElement): boolean {
-  return when === undefined || (on ?? (starts === undefined ? "no" : "yes")) === "yes";
-}
-
-/** The answers to one thing asked, as they are marked; a sentence if there is none yet. */
-export function marks(item: HTMLFieldSetElement): string[] | string {
-  if (!isAsked(item)) return [];
-  const isOptional = item.dataset.optional !== undefined;
-  const own = item.querySelector<HTMLInputElement>("input[type=text]");
-  const chosen = [...item.querySelectorAll<HTMLInputElement>("input:checked")];
-  // Where nothing is on offer, what is written is the answer.
-  const ownChosen = own !== null && chosen.some((input) => input.dataset.own !== undefined);
-  const written = own?.value.trim() ?? "";
-  const isOnly = item.querySelector("input:not([type=text])") === null;
-  if (isOnly && isOptional && written === "") return [];
-  if ((ownChosen || isOnly) && written === "") return "Write your own answer, or choose another option.";
-  const picked = chosen.flatMap((input) => (input.dataset.label === undefined ? [] : [String(JSON.parse(input.dataset.label))]));
-  const all = ownChosen || isOnly ? [...picked, written] : picked;
-  return all.length > 0 || isOptional ? all : "Choose or write an answer to each question.";
-}
-
-export function answerQuestion(form: HTMLFormElement, pressed: string): void {
-  if (isAnswered(form)) return;
-  const [inShort, done] = replies[pressed === "reject" ? "reject" : "answer"] ?? ["", ""];
-  if (pressed === "reject") return answer(form, { reject: true }, inShort, done);
-  const answers: string[][] = [];
-  for (const item of form.querySelectorAll("fieldset")) {
-    const marked = marks(item);
-    if (typeof marked === "string") return complain(form, marked);
-    answers.push(marked);
-  }
-  answer(form, { answers }, `${t(inShort)} ${answers.flat().join(", ")}`, done);
-}
-
-/** Selects the own answer while its field has text, and deselects it when the field is empty. */
-export function chooseOwn(field: HTMLInputElement): void {
-  const own = field.closest("fieldset")?.querySelector<HTMLInputElement>("input[data-own]");
-  if (own) own.checked = field.value.trim() !== "";
 }
 
 /** Allows what a request was read to be, and what its *Always* covers, after a person confirmed that. */

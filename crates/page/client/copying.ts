@@ -2,12 +2,13 @@
 
 import { say } from "./dom";
 import { hint } from "./hint";
+import { t } from "./words";
 
 export async function copy(button: HTMLElement): Promise<void> {
   const { text } = button.dataset;
   if (text !== undefined) {
     await navigator.clipboard.writeText(text);
-    return hint(`Copied: ${text}`);
+    return hint(t("Copied: {text}", { text }));
   }
   const code = button.closest(".code")?.querySelector("pre")?.textContent ?? "";
   const block = button.closest<HTMLElement>("[data-k]");

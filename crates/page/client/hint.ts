@@ -15,11 +15,12 @@ export function incapacity(instance: string, need: string): string {
   return incapable.split(" ").includes(need) ? t("{product} cannot do this.", { product }) : "";
 }
 
-export function hint(text: string): void {
+/** Shows a hint; without a text it hides the one that is shown. */
+export function hint(text?: string): void {
   const line = byId("hint");
   if (!line) return;
-  line.textContent = t(text);
-  line.hidden = false;
+  line.hidden = text === undefined;
+  if (text !== undefined) line.textContent = t(text);
   clearTimeout(hiding);
   hiding = setTimeout(() => (line.hidden = true), shownHint);
 }

@@ -53,7 +53,9 @@ function allowNow(card: HTMLElement): void {
   card.removeAttribute("data-allowing");
   allowing = undefined;
   const form = card.querySelector<HTMLFormElement>("form[data-url]");
-  if (form) answerPermission(form, "once");
+  if (!form) return;
+  answerPermission(form, "once");
+  hint();
 }
 
 /** Opens the page of a new session. Text typed before the page appears goes into its prompt. */

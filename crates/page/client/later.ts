@@ -13,13 +13,13 @@ interface Chunks {
   frames: typeof import("./frames") & typeof import("./charts");
   travel: typeof import("./detail") & typeof import("./travel");
   staging: typeof import("./staging");
-  verify: typeof import("./verify") & typeof import("./debug") & typeof import("./output");
+  verify: typeof import("./copying") & typeof import("./verify") & typeof import("./debug") & typeof import("./output");
   complete: typeof import("./complete");
   picker: typeof import("./picker");
   queue: typeof import("./queue") & typeof import("./held");
   folders: typeof import("./folders");
   forms: typeof import("./forms");
-  beside: typeof import("./beside") & typeof import("./copying") & typeof import("./compose") & typeof import("./away");
+  beside: typeof import("./beside") & typeof import("./compose") & typeof import("./away");
   notify: typeof import("./notify") & typeof import("./phone") & typeof import("./push");
   parallel: typeof import("./parallel");
   palette: typeof import("./palette") & typeof import("./find");

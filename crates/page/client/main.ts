@@ -1,6 +1,6 @@
 // Begins everything. All controls are named by `data-do` and handled here; nothing is bound to single elements.
 
-import { answerPermission, answerQuestion, chooseOwn } from "./answer";
+import { answerPermission } from "./answer";
 import { send } from "./api";
 import { beginClock } from "./clock";
 import { byComposition, watchComposing } from "./composing";
@@ -49,7 +49,7 @@ function reply(button: HTMLElement): void {
 }
 
 const clicks: Record<string, (control: HTMLElement) => unknown> = {
-  copy: (control) => later("beside").then((own) => own.copy(control)),
+  copy: (control) => later("verify").then((own) => own.copy(control)),
   remove,
   "continue-all": (control) => later("forms").then((own) => own.continueAll(control)),
   folder: (control) => later("forms").then((own) => own.openFolder(control)),
@@ -100,7 +100,7 @@ const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> =
   prompt: sendPrompt,
   "run-parallel": (form) => later("parallel").then((own) => own.startParallel(form)),
   permission: answerPermission,
-  question: answerQuestion,
+  question: (form, pressed) => later("sort").then((own) => own.answerQuestion(form, pressed)),
   reject: (form) => later("sort").then((own) => own.sendReject(form)),
 };
 
@@ -139,9 +139,8 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("input", (event) => {
   if (event.target instanceof HTMLTextAreaElement) saveDraft();
-  if (event.target instanceof HTMLInputElement && event.target.name === "own") chooseOwn(event.target);
   const asks = (event.target as Element).closest<HTMLFormElement>("form[data-do=question]");
-  if (asks?.querySelector("[data-when]")) void later("sort").then((own) => own.showAsked(asks));
+  if (asks) void later("sort").then((own) => own.changeAnswer(asks, event.target));
 });
 
 /** What the icon counts. */

@@ -39,6 +39,8 @@ export interface Kept {
 }
 
 const outboxPrefix = "outbox:";
+/** Prefix for keys of prompts from this tab that start a session: whichever tab sends one, this one goes to its session. */
+const ownPrefix = "own:";
 /** Maximum number of queued entries. At the limit new entries are refused, and the text stays in its field. */
 const mostKept = 100;
 /** Maximum total characters in localStorage. A larger entry with files stays in memory. */
@@ -124,6 +126,7 @@ export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | 
   const fresh: Kept = { ...what, key: crypto.randomUUID(), at: newest, state: "waiting" };
   const taken = writeKept(lives ? { ...fresh, apart: true } : fresh);
   if (!taken) return false;
+  if (fresh.kind === "prompt" && fresh.session === undefined) sessionStorage.setItem(ownPrefix + fresh.key, "");
   sendKept();
   setTimeout(() => onKept(), soonSent + 100);
   return true;
@@ -211,6 +214,14 @@ function settle(kept: Kept, reply: Reply, wasOffline: boolean): boolean {
   return false;
 }
 
+/** Goes on once an entry of this tab started a session. */
+function begun(kept: Kept): void {
+  const own = ownPrefix + kept.key;
+  if (sessionStorage.getItem(own) === null) return;
+  sessionStorage.removeItem(own);
+  onBegun(kept);
+}
+
 async function deliver(kept: Kept): Promise<boolean> {
   const headers = { "idempotency-key": kept.key };
   const offline = root.hasAttribute("data-offline");
@@ -224,7 +235,7 @@ async function deliver(kept: Kept): Promise<boolean> {
   }
   const url = `${sessions}/${encodeURIComponent(mine.session ?? "")}/prompt`;
   const done = settle(mine, await exchange("POST", url, mine.body, headers), offline);
-  if (kept.session === undefined) onBegun(mine);
+  if (kept.session === undefined) begun(mine);
   return done;
 }
 
@@ -299,6 +310,10 @@ export function outbox(changed: () => void, begun: (kept: Kept) => void): void {
       hint("Another tab sent or discarded this. The result appears once this page is connected.");
     }
     onKept();
+    if (event.newValue !== null) {
+      const now = JSON.parse(event.newValue) as Kept;
+      if (now.session !== undefined) begun(now);
+    }
     if (event.oldValue === null) sendKept();
   });
   addEventListener("beforeunload", (event) => {

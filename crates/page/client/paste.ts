@@ -30,16 +30,20 @@ function readMore(): More {
   }
 }
 
-function storeMore(more: More): void {
+/** Stores the pastes and mentions of the draft. False if there is no room: what was stored before stays. */
+function storeMore(more: More): boolean {
   const name = morePrefix + placeHere();
-  localStorage.removeItem(name);
-  if (more.named.length === 0 && Object.keys(more.pastes).length === 0) return;
+  if (more.named.length === 0 && Object.keys(more.pastes).length === 0) {
+    localStorage.removeItem(name);
+    return true;
+  }
   try {
-    const others = Object.keys(localStorage).filter((key) => key.startsWith(morePrefix));
+    const others = Object.keys(localStorage).filter((key) => key.startsWith(morePrefix) && key !== name);
     if (others.length >= mostMore) others.forEach((key) => localStorage.removeItem(key));
     localStorage.setItem(name, JSON.stringify(more));
+    return true;
   } catch {
-    // localStorage is full: the pastes and mentions are lost on a reload.
+    return false;
   }
 }
 
@@ -63,7 +67,7 @@ export function unfolded(text: string): string {
   return Object.entries(readMore().pastes).reduce((whole, [token, pasted]) => whole.replace(token, () => pasted), text);
 }
 
-/** Folds a long paste into a token. True if it did. */
+/** Folds a long paste into a token. False where it is short, or too large to be stored: then the prompt has the text itself. */
 export function foldPaste(text: string): boolean {
   const lines = text.split("\n").length;
   if (text.length <= longPaste && lines <= manyLines) return false;
@@ -71,7 +75,7 @@ export function foldPaste(text: string): boolean {
   let nth = 1;
   const tokenOf = (): string => `[${tn(lines, "Pasted {n} line", "Pasted {n} lines")}${nth > 1 ? ` #${nth}` : ""}]`;
   while (more.pastes[tokenOf()] !== undefined) nth += 1;
-  storeMore({ ...more, pastes: { ...more.pastes, [tokenOf()]: text } });
+  if (!storeMore({ ...more, pastes: { ...more.pastes, [tokenOf()]: text } })) return false;
   insertText(tokenOf());
   drawAttached();
   return true;
@@ -87,26 +91,39 @@ function replaceToken(token: string, by: string): void {
   else insertText(by);
 }
 
-/** Drops the pastes whose token is gone. */
+/** Tokens of the pastes that are shown beside the draft. */
+let shown = "";
+
+const tokensIn = (text: string): string[] => Object.keys(readMore().pastes).filter((token) => text.includes(token));
+
+/** Shows the pastes whose token the text has. One whose token is gone stays stored: an undo brings the token back. */
 export function tidyMore(): void {
-  const text = area()?.value ?? "";
-  const more = readMore();
-  const pastes = Object.fromEntries(Object.entries(more.pastes).filter(([token]) => text.includes(token)));
-  if (Object.keys(pastes).length === Object.keys(more.pastes).length) return;
-  storeMore({ ...more, pastes });
-  drawAttached();
+  if (tokensIn(area()?.value ?? "").join("\n") !== shown) drawAttached();
 }
 
-export const forgetMore = (): void => storeMore({ named: [], pastes: {} });
+/** Drops the pastes whose token is gone: after a reload nothing brings it back. */
+function dropUnused(): void {
+  const more = readMore();
+  const used = tokensIn(area()?.value ?? "");
+  if (used.length < Object.keys(more.pastes).length) storeMore({ ...more, pastes: Object.fromEntries(Object.entries(more.pastes).filter(([token]) => used.includes(token))) });
+}
+
+export function forgetMore(): void {
+  storeMore({ named: [], pastes: {} });
+}
 
 /** Starts: shows pastes beside the attachments. */
 export function watchPastes(): void {
-  showBeside(() =>
-    Object.entries(readMore().pastes).map(([token, text]) =>
+  dropUnused();
+  showBeside(() => {
+    const tokens = tokensIn(area()?.value ?? "");
+    shown = tokens.join("\n");
+    const { pastes } = readMore();
+    return tokens.map((token) => [token, pastes[token] ?? ""] as const).map(([token, text]) =>
       chip(token.slice(1, -1), tn(text.length, "{n} character", "{n} characters"), [
         [t("Open"), t("Open {text} in the prompt", { text: token.slice(1, -1) }), () => replaceToken(token, text)],
         ["×", t("Remove {name}", { name: token.slice(1, -1) }), () => replaceToken(token, "")],
       ]),
-    ),
-  );
+    );
+  });
 }

@@ -122,7 +122,15 @@ async function order(key: string, given: string[], rev: number): Promise<void> {
     if (!child) continue;
     while (at && isPlace(at)) at = at.nextElementSibling;
     if (child === at) at = at.nextElementSibling;
-    else list.insertBefore(child, at);
+    else if (child.contains(document.activeElement)) {
+      // An element that is moved loses the focus: what stands before it moves behind it instead, and finds its place later.
+      while (at && at !== child) {
+        const next: Element | null = at.nextElementSibling;
+        if (!isPlace(at)) list.append(at);
+        at = next;
+      }
+      at = child.nextElementSibling;
+    } else list.insertBefore(child, at);
   }
 }
 

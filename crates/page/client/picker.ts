@@ -159,6 +159,8 @@ function star(line: Line, redraw: () => void): HTMLButtonElement {
     const others = stored(starredKey).filter((id) => id !== line.value);
     put(starredKey, line.starred ? others : [line.value, ...others].slice(0, mostStarred));
     redraw();
+    const label = button.ariaLabel;
+    [...document.querySelectorAll<HTMLElement>("#picker button.icon")].find((one) => one.ariaLabel === label)?.focus();
   });
   return button;
 }

@@ -48,6 +48,14 @@ function editor(text: string): Promise<string | null> {
   dialog.append(form);
   document.body.append(dialog);
   dialog.showModal();
+  // Esc keeps what was written in sight until it is pressed once more.
+  let warned = "";
+  dialog.addEventListener("cancel", (event) => {
+    if (field.value === text || field.value === warned) return;
+    event.preventDefault();
+    warned = field.value;
+    hint("The prompt has changes. Esc once more drops them.");
+  });
   return new Promise((done) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -101,6 +109,11 @@ export async function actOnQueue(control: HTMLElement): Promise<void> {
   if (act === "up" || act === "down") keepFocus(list, id, act);
   if (act === "up" || act === "down") await send(control, "PATCH", url, { order: moved(idsOf(list), id, act === "up" ? -1 : 1) });
   if (act === "remove" && (await send(control, "DELETE", one))) byId("text")?.focus();
-  if (act === "send") await send(control, "POST", `${one}/send`, {});
+  if (act === "send" && control.ariaBusy !== "true") {
+    // The second press of a double click finds it on its way.
+    control.ariaBusy = "true";
+    await send(control, "POST", `${one}/send`, {});
+    control.ariaBusy = null;
+  }
   if (act === "edit") await edit(control, url, id);
 }

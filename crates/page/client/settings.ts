@@ -108,8 +108,8 @@ function bindSettings(dialog: HTMLDialogElement): void {
 /** Fetches and opens the dialog. */
 export async function openSettings(): Promise<void> {
   if (document.querySelector("dialog[open]")) return;
-  const answer = await fetch("/fragment/settings");
-  const dialog = answer.ok ? parse(await answer.text()) : null;
+  const answer = await fetch("/fragment/settings").catch(() => null);
+  const dialog = answer?.ok ? parse(await answer.text()) : null;
   if (!(dialog instanceof HTMLDialogElement)) return say("The settings could not be read. Try again.");
   document.getElementById("settings")?.remove();
   document.body.append(dialog);

@@ -1,12 +1,14 @@
 // Sorting what needs a person: done and its undo, snooze, reject with a reason, always, options of a question. Loaded when a key or
 // a button asks for it.
 
-import { exchange, inWords, isGood } from "./api";
-import { grantAlways, isAsked, marks, rejectRequest } from "./answer";
+import { complain, exchange, inWords, isGood } from "./api";
+import { answer, grantAlways, isAnswered, rejectRequest, replies } from "./answer";
 import { now } from "./clock";
 import { confirmed, openDialog } from "./dialogs";
 import { byId, focusCard, root } from "./dom";
 import { hint } from "./hint";
+import { later } from "./later";
+import { noteAnswer } from "./places";
 import { isTooEarly } from "./presses";
 import { allowable } from "./steady";
 import { t } from "./words";
@@ -15,6 +17,8 @@ import { t } from "./words";
 interface Target {
   url: string;
   title: string;
+  /** Why it cannot be done yet, where its row says so. */
+  why?: string;
   card?: HTMLElement | undefined;
 }
 
@@ -35,7 +39,9 @@ function triaged(control?: HTMLElement): Target | null {
   const session = row ? parts[4] : encodeURIComponent(root.dataset.session ?? "");
   if (!instance || !session) return null;
   const title = row?.querySelector(".name")?.textContent ?? document.querySelector<HTMLElement>("[data-k=head]")?.dataset.title;
-  return { url: `/api/instances/${instance}/sessions/${session}`, title: title ?? t("This session") };
+  const mark = row?.querySelector(".mark")?.classList;
+  const why = mark?.contains("need") ? "This request waits for an answer. s snoozes it." : mark?.contains("work") ? "This session works: there is nothing to review yet." : undefined;
+  return { url: `/api/instances/${instance}/sessions/${session}`, title: title ?? t("This session"), ...(why === undefined ? {} : { why }) };
 }
 
 /** Says why a key found nothing to sort. */
@@ -60,7 +66,7 @@ const markingDone = new Set<string>();
 /** How long after an answer a press still belongs to the one before, in milliseconds. */
 const doubled = 600;
 
-async function ask(method: string, url: string, done: string, body?: unknown): Promise<boolean> {
+async function ask(method: string, url: string, done: string | undefined, body?: unknown): Promise<boolean> {
   const reply = await exchange(method, url, body);
   hint(isGood(reply) ? done : reply.status === 0 ? "Drovers did not answer. Try again." : inWords(reply.json, reply.status));
   return isGood(reply);
@@ -70,9 +76,14 @@ export async function markDone(control?: HTMLElement): Promise<void> {
   const target = triaged(control);
   if (!target) return noTarget();
   if (target.card?.dataset.asks !== undefined) return hint("This request waits for an answer. s snoozes it.");
+  if (target.why !== undefined) return hint(target.why);
   if (markingDone.has(target.url)) return;
   markingDone.add(target.url);
-  const marked = await ask("POST", `${target.url}/reviewed`, t("“{title}” is done. u takes that back.", { title: target.title }), { done: true });
+  const { title } = target;
+  // Without a keyboard a button takes it back.
+  const isTouched = matchMedia("(pointer: coarse)").matches;
+  const marked = await ask("POST", `${target.url}/reviewed`, isTouched ? undefined : t("“{title}” is done. u takes that back.", { title }), { done: true });
+  if (marked && isTouched) void later("session").then((own) => own.note({ text: t("“{title}” is done.", { title }), undo: undoDone }));
   setTimeout(() => markingDone.delete(target.url), doubled);
   if (!marked) return;
   focusNext(target.card);
@@ -84,7 +95,7 @@ export async function undoDone(): Promise<void> {
   const target = doneHere.pop();
   if (!target) return hint("Nothing was marked as done here.");
   markingDone.delete(target.url);
-  if (!(await ask("DELETE", `${target.url}/reviewed`, t("“{title}” is to be reviewed again.", { title: target.title })))) doneHere.push(target);
+  if (!(await ask("DELETE", `${target.url}/reviewed`, t("“{title}” is not done any more.", { title: target.title })))) doneHere.push(target);
 }
 
 let snoozing: Target | null = null;
@@ -112,6 +123,7 @@ export async function snooze(button: HTMLElement): Promise<void> {
   if (!snoozing || dialog?.open === false) return;
   dialog?.close();
   if (minutes !== "0") focusNext(snoozing.card);
+  if (minutes !== "0") snoozing.card?.querySelectorAll<HTMLElement>("form[data-url]").forEach((form) => noteAnswer(form.dataset.url ?? "", "Snoozed"));
   const until = minutes === "tomorrow" ? tomorrow() : now() + Number(minutes) * 60_000;
   if (minutes === "0") await ask("DELETE", `${snoozing.url}/snooze`, t("“{title}” is shown again.", { title: snoozing.title }));
   else await ask("POST", `${snoozing.url}/snooze`, t("“{title}” is snoozed.", { title: snoozing.title }), { until });
@@ -121,6 +133,8 @@ let rejecting: HTMLFormElement | null = null;
 
 /** Opens the dialog that rejects the marked request, else the first one: a rejection needs no reading to the end. */
 export function openReject(): void {
+  const focused = document.activeElement?.closest("li.card");
+  if (focused && !focused.querySelector("form[data-do=permission], form[data-do=question]")) return hint("This card has no request to reject.");
   rejecting =
     document.querySelector<HTMLFormElement>(".card[data-marked] form[data-do=permission]") ??
     document.querySelector<HTMLFormElement>(".asks form[data-do=permission], .needs form[data-do=permission]");
@@ -164,14 +178,61 @@ const sendAfter = 400;
 /** The option that a digit chose last, and when. */
 let picked: { option: HTMLInputElement; at: number } | null = null;
 
+/** Whether a question's conditions on earlier answers hold. */
+function isAsked({ dataset: { when, on, starts } }: HTMLFieldSetElement): boolean {
+  return when === undefined || (on ?? (starts === undefined ? "no" : "yes")) === "yes";
+}
+
+/** The answers to one thing asked, as they are marked; a sentence if there is none yet. */
+function marks(item: HTMLFieldSetElement): string[] | string {
+  if (!isAsked(item)) return [];
+  const isOptional = item.dataset.optional !== undefined;
+  const own = item.querySelector<HTMLInputElement>("input[type=text]");
+  const chosen = [...item.querySelectorAll<HTMLInputElement>("input:checked")];
+  // Where nothing is on offer, what is written is the answer.
+  const ownChosen = own !== null && chosen.some((input) => input.dataset.own !== undefined);
+  const written = own?.value.trim() ?? "";
+  const isOnly = item.querySelector("input:not([type=text])") === null;
+  if (isOnly && isOptional && written === "") return [];
+  if ((ownChosen || isOnly) && written === "") return "Write your own answer, or choose another option.";
+  const picked = chosen.flatMap((input) => (input.dataset.label === undefined ? [] : [String(JSON.parse(input.dataset.label))]));
+  const all = ownChosen || isOnly ? [...picked, written] : picked;
+  return all.length > 0 || isOptional ? all : "Choose or write an answer to each question.";
+}
+
+export function answerQuestion(form: HTMLFormElement, pressed: string): void {
+  if (isAnswered(form)) return;
+  const [inShort, done] = replies[pressed === "reject" ? "reject" : "answer"] ?? ["", ""];
+  if (pressed === "reject") return answer(form, { reject: true }, inShort, done);
+  const answers: string[][] = [];
+  for (const item of form.querySelectorAll("fieldset")) {
+    const marked = marks(item);
+    if (typeof marked === "string") return complain(form, marked);
+    answers.push(marked);
+  }
+  answer(form, { answers }, `${t(inShort)} ${answers.flat().join(", ")}`, done);
+}
+
+/** Selects the own answer while its field has text, and deselects it when the field is empty. */
+function chooseOwn(field: HTMLInputElement): void {
+  const own = field.closest("fieldset")?.querySelector<HTMLInputElement>("input[data-own]");
+  if (own) own.checked = field.value.trim() !== "";
+}
+
 interface Condition {
   question: number | null;
   equal: boolean;
   answers: string[];
 }
 
+/** Follows an answer that is being given. */
+export function changeAnswer(form: HTMLFormElement, field: EventTarget | null): void {
+  if (field instanceof HTMLInputElement && field.name === "own") chooseOwn(field);
+  showAsked(form);
+}
+
 /** Shows the questions whose conditions hold by now. */
-export function showAsked(form: HTMLFormElement): void {
+function showAsked(form: HTMLFormElement): void {
   if (!form.querySelector("[data-when]")) return;
   const given: string[] = [];
   for (const item of form.querySelectorAll("fieldset")) {

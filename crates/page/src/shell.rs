@@ -331,21 +331,18 @@ impl Page<'_> {
 
     fn home(&self) -> Markup {
         let unknown = self.seen.viewport.instance.is_some();
-        let rows = self
-            .seen
-            .overview
-            .as_ref()
-            .is_some_and(|overview| !overview.rows.is_empty());
-        let any = self.seen.tabs.as_ref().is_some_and(|tabs| !tabs.is_empty());
         html! {
             div.home {
                 button.icon.sheet type="button" data-do="sheet" data-sheet="left" aria-label=(t("Requests and sessions")) { "☰" }
-                h1 {
-                    @if unknown { (t("This instance does not exist.")) }
-                    @else if rows { (t("More on this machine")) }
-                    @else if !self.adds { (t("No session yet.")) }
-                    @else if any { (t("No session yet. Choose an instance above, or open a folder.")) }
-                    @else { (t("Open a folder to start.")) }
+                // Drawn once: the style sheet chooses by the rows and tabs that are there now.
+                @if unknown { h1 { (t("This instance does not exist.")) } }
+                @else {
+                    h1.with-rows { (t("More on this machine")) }
+                    @if !self.adds { h1.with-tabs.with-none { (t("No session yet.")) } }
+                    @else {
+                        h1.with-tabs { (t("No session yet. Choose an instance above, or open a folder.")) }
+                        h1.with-none { (t("Open a folder to start.")) }
+                    }
                 }
                 @if self.adds && !self.recent.is_empty() {
                     ul.folders {

@@ -25,8 +25,8 @@ struct Front {
     drovers: Drovers,
     service: Server,
     instance: String,
+    browser: Chromium,
     // Held only to live as long as the rest.
-    _browser: Chromium,
     _bench: Bench,
 }
 
@@ -57,7 +57,7 @@ impl Front {
             drovers,
             service,
             instance,
-            _browser: browser,
+            browser,
             _bench: bench,
         })
     }

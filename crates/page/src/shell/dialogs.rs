@@ -14,7 +14,7 @@ pub(super) fn dialogs(version: &str, adds: bool) -> Markup {
         @if adds { (add()) }
         (palette())
         dialog #help aria-labelledby="help-title" {
-            h2 #help-title { (t("Keys")) }
+            h2 #help-title tabindex="-1" autofocus { (t("Keys")) }
             // The client fills this list from its actions.
             div #keys {}
             p.quiet { "Drovers " (version) }
@@ -23,12 +23,12 @@ pub(super) fn dialogs(version: &str, adds: bool) -> Markup {
         dialog #snooze aria-labelledby="snooze-title" {
             h2 #snooze-title { (t("Snooze")) }
             div.stack {
-                button.main type="button" data-do="snooze" data-minutes="10" { (t("For 10 minutes")) }
+                button.main type="button" data-do="snooze" data-minutes="10" autofocus { (t("For 10 minutes")) }
                 button type="button" data-do="snooze" data-minutes="60" { (t("For 1 hour")) }
                 button type="button" data-do="snooze" data-minutes="tomorrow" { (t("Until tomorrow, 8:00")) }
                 button type="button" data-do="snooze" data-minutes="0" { (t("Show it now")) }
             }
-            form method="dialog" { div.row { button autofocus { (t("Cancel")) } } }
+            form method="dialog" { div.row { button { (t("Cancel")) } } }
         }
         dialog #reject aria-labelledby="reject-title" {
             h2 #reject-title { (t("Reject")) }

@@ -353,3 +353,57 @@ async fn a_picture_of_a_prompt_is_sent_and_shown_from_the_stream_and_from_the_se
     page.wait_for(&anew, PATIENCE).await?;
     page.assert_clean().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_on_the_start_page_is_answered_in_a_window_that_is_low_and_narrow() -> Result<()>
+{
+    let mut front = Front::open().await?;
+    front
+        .begun("Asks", "/w/shop", "permission ;; say allowed")
+        .await?;
+    front.goto("/").await?;
+    let page = &mut front.page;
+    page.viewport(Viewport::PHONE.sized(740, 360)).await?;
+    let reject = "[data-k=needs] button[value=reject]";
+    page.wait_for(&format!("document.querySelector('{reject}')"), PATIENCE)
+        .await?;
+    press_card(page, reject).await?;
+    page.wait_for(
+        "!document.querySelector('[data-k=needs] .card:not(.still)')",
+        PATIENCE,
+    )
+    .await?;
+    front.page.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_that_another_tab_sends_leads_the_tab_it_was_written_in_to_its_session()
+-> Result<()> {
+    let front = Front::open().await?;
+    let url = format!("{}/i/{}", front.drovers.url, front.instance);
+    let here = front.browser.page().await?;
+    here.goto(&url).await?;
+    loaded(&front.page).await?;
+    loaded(&here).await?;
+    // The older tab holds the lock of the outbox, as it does while it sends.
+    front
+        .page
+        .eval::<bool>(
+            "(navigator.locks.request('drovers-outbox', () => new Promise(done => { window.release = done; })), true)",
+        )
+        .await?;
+    prompt(&here, "say from here").await?;
+    front
+        .page
+        .wait_for(
+            "Object.keys(localStorage).some(key => key.startsWith('outbox:'))",
+            PATIENCE,
+        )
+        .await?;
+    front.page.eval::<bool>("(window.release(), true)").await?;
+    here.wait_for(&format!("{LAST_TEXT} === 'from here'"), PATIENCE)
+        .await?;
+    let older: String = front.page.eval("location.pathname").await?;
+    assert_eq!(older, format!("/i/{}", front.instance));
+    Ok(())
+}
