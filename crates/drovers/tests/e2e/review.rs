@@ -29,7 +29,7 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     prompt(
         &page,
-        "bash sed -i 's/a - b/a + b/' sum.rs && echo '<b>two</b>' >> other.txt ;; say changed it",
+        "bash sed -i 's/a - b/a + b/' sum.rs && printf '<b>two</b>\\nthree\\nfour\\n' >> other.txt ;; say changed it",
     )
     .await?;
     page.wait_for(&format!("{LAST_TEXT} === 'changed it'"), PATIENCE)
@@ -46,13 +46,13 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     )
     .await?;
     page.wait_for(
-        "document.querySelectorAll('#review .r.add').length === 2",
+        "document.querySelectorAll('#review .r.add').length === 4",
         PATIENCE,
     )
     .await?;
     let scope = "(document.querySelector('#review [name=scope]').value = 'uncommitted', document.querySelector('#review [name=scope]').dispatchEvent(new Event('change', {bubbles: true})))";
     page.eval::<bool>(scope).await?;
-    page.wait_for("document.querySelector('#review .review').dataset.scope === 'uncommitted' && document.querySelectorAll('#review .r.add').length === 2", PATIENCE).await?;
+    page.wait_for("document.querySelector('#review .review').dataset.scope === 'uncommitted' && document.querySelectorAll('#review .r.add').length === 4", PATIENCE).await?;
     let head: String = page
         .eval("document.querySelector('.review-head').innerText")
         .await?;
@@ -112,7 +112,7 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     );
     page.viewport(Viewport::DESKTOP).await?;
 
-    // One line staged by the keyboard is what git says is staged.
+    // Lines staged by the keyboard, and no others of the hunk, are what git says is staged.
     press(&page, "n", "document.querySelector('#review [data-at]')").await?;
     press(
         &page,
@@ -122,12 +122,24 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     .await?;
     press(
         &page,
+        "J",
+        "document.querySelectorAll('#review .r.add[data-at]').length === 2",
+    )
+    .await?;
+    press(
+        &page,
         "s",
         "document.querySelector('#review .file[data-staged]')",
     )
     .await?;
-    let staged = git(&folder, &["diff", "--cached", "--name-only"])?;
-    assert_eq!(staged, "other.txt\n");
+    assert_eq!(
+        git(&folder, &["diff", "--cached", "--name-only"])?,
+        "other.txt\n"
+    );
+    assert_eq!(
+        git(&folder, &["show", ":other.txt"])?,
+        "one\n<b>two</b>\nthree\n"
+    );
 
     // The comment goes to the agent, as one prompt with file, line and code.
     press(
