@@ -114,8 +114,8 @@ async function discard(): Promise<void> {
   const reply = await git({ do: "discard", ...namesOf(file) });
   if (!isGood(reply)) return complain(file, whyReviewFailed(reply));
   const kept = String(reply.json.kept ?? "");
-  const restore = { do: "restore", path: file.dataset.path, kept };
-  const command = `git restore --source=${kept} -- FILE`;
+  const restore = { do: "restore", ...namesOf(file), kept };
+  const command = String(reply.json.command ?? "");
   point(null);
   await readReview();
   const { note } = await later("session");

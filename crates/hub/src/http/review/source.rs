@@ -125,7 +125,7 @@ pub(super) async fn find(
     let repository = repository(app, id, &folder).await?;
     let listing = repository.changes(&git).await?;
     let base = match &listing.base.tree {
-        Some(tree) if scope == Scope::Branch => {
+        Some(tree) if scope == Scope::Branch && listing.head.commit.is_some() => {
             format!(
                 "{} at {}",
                 listing.base.name,
