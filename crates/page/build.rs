@@ -121,7 +121,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("forms", &["forms.ts"]),
     ("changes", &["changes.ts"]),
     ("staging", &["staging.ts"]),
-    ("remarks", &["remarks.ts"]),
+    ("remarks", &["unsent.ts", "remarks.ts"]),
     ("marks", &["marks.ts"]),
     ("worktrees", &["worktrees.ts"]),
     ("inspect", &["inspect.ts"]),

@@ -303,9 +303,26 @@ async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
         git(&folder, &["log", "-1", "--format=%s"])?.trim(),
         "Add the sum"
     );
+    // Enter in the field of the branch begins it, and commits nothing; a message that waits is there again.
     press(&page, "m", "document.querySelector('#commit').open").await?;
+    page.fill("#commit textarea", "For later").await?;
+    page.press("Escape").await?;
+    page.wait_for("!document.querySelector('#commit').open", PATIENCE)
+        .await?;
+    press(
+        &page,
+        "r",
+        "document.querySelector('#commit textarea')?.value === ''",
+    )
+    .await?;
+    press(
+        &page,
+        "m",
+        "document.querySelector('#commit').open && document.querySelector('#commit textarea').value === 'For later'",
+    )
+    .await?;
     page.fill("#commit input[name=branch]", "topic/sum").await?;
-    commits(&page, "branch").await?;
+    page.press("Enter").await?;
     page.wait_for(
         "document.querySelector('.review-head').innerText.includes('topic/sum')",
         PATIENCE,
@@ -384,7 +401,7 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
     other.wait_for(comment, PATIENCE).await?;
     other
         .wait_for(
-            "document.querySelector('[data-do=review-send]').innerText === 'Send 1 comment'",
+            "document.querySelector('[data-do=review-send]').innerText.startsWith('Send 1 comment to ')",
             PATIENCE,
         )
         .await?;
@@ -412,6 +429,21 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
             )
             .await?
     );
+    // What was written and not saved is there again, after the page was left as well.
+    other.press("Escape").await?;
+    other
+        .wait_for("!document.querySelector('#review form.comment')", PATIENCE)
+        .await?;
+    on_review(&other, &drovers, &instance, &session).await?;
+    other
+        .click("#review .file[data-path='b.txt'] [data-do=comment-file]")
+        .await?;
+    other
+        .wait_for(
+            "document.querySelector('#review form.comment textarea')?.value === 'half a thought'",
+            PATIENCE,
+        )
+        .await?;
     other.click("#review [data-do=comment-cancel]").await?;
     other.wait_for(&format!("!{comment}"), PATIENCE).await?;
     one.assert_clean().await?;

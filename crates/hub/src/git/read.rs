@@ -53,6 +53,8 @@ pub struct Listing {
     pub base: Compared,
     /// The files, by path.
     pub files: Vec<Listed>,
+    /// The files of which something is staged, whatever is listed.
+    pub staged: Vec<FilePath>,
 }
 
 /// Arguments of each comparison.
@@ -92,6 +94,8 @@ impl Repository {
     /// git cannot be run or refuses, or the base does not exist.
     pub async fn changes(&self, scope: &GitScope) -> Result<Listing, GitError> {
         let status = self.status().await?;
+        let staged = status.files.iter().filter(|(_, one)| one.staged);
+        let staged = staged.map(|(path, _)| path.clone()).collect();
         let base = self.compared(scope, &status.head).await?;
         let run = self.diff(scope, &base).args(["--raw", "--numstat", "-z"]);
         let files = list(&run.go().await?).map_err(|_| GitError::Failed {
@@ -128,6 +132,7 @@ impl Repository {
             head: status.head,
             base,
             files,
+            staged,
         })
     }
 
