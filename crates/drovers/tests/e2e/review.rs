@@ -36,6 +36,15 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
         .await?;
     let session: String = page.eval("location.pathname.split('/s/')[1]").await?;
 
+    // What the session changed is what its server recorded of its prompts.
+    let changed = format!("/api/instances/{instance}/review?of=session&session={session}");
+    until("the changes of the session", async || {
+        let changed = drovers.get(&changed).await?;
+        let files = changed["files"].as_array().map_or(0, Vec::len);
+        Ok((files == 2).then_some(()))
+    })
+    .await?;
+
     // `d` opens the review; it names folder, branch and base.
     page.eval::<bool>("(document.activeElement.blur(), true)")
         .await?;
