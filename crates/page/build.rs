@@ -19,8 +19,11 @@ use oxc::transformer::{TransformOptions, Transformer};
 
 #[path = "build/catalog.rs"]
 mod catalog;
+#[path = "build/exports.rs"]
+mod exports;
 
 use catalog::Entry;
+use exports::{exports, imports, missing, taken};
 
 /// Modules in an order in which what one needs at once comes before it.
 const MODULES: &[&str] = &[
@@ -120,7 +123,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("forms", &["forms.ts"]),
     ("changes", &["changes.ts"]),
     ("staging", &["staging.ts"]),
-    ("remarks", &["remarks.ts"]),
+    ("remarks", &["unsent.ts", "remarks.ts"]),
     ("marks", &["marks.ts"]),
     ("worktrees", &["worktrees.ts"]),
     ("inspect", &["inspect.ts"]),
@@ -318,66 +321,25 @@ impl Assets {
     }
 }
 
-/// The statements of a module that import, each on one line.
-fn imports(source: &str) -> Vec<String> {
-    let mut all = Vec::new();
-    let mut open: Option<String> = None;
-    for line in source.lines() {
-        if open.is_none() && line.starts_with("import ") {
-            open = Some(String::new());
-        }
-        let Some(statement) = &mut open else { continue };
-        statement.push_str(line);
-        if line.ends_with(';') {
-            all.extend(open.take());
-        }
-    }
-    all
-}
-
 /// The values that a chunk imports from modules outside of it.
 fn imported(chunk: &[&str]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for import in chunk.iter().flat_map(|name| imports(&read(name))) {
+        let (values, module) = taken(&import).expect("imports name what they take");
         let own = chunk
             .iter()
-            .any(|name| import.contains(&format!("\"./{}\"", name.trim_end_matches(".ts"))));
-        if own || import.starts_with("import type") {
-            continue;
+            .any(|name| name.trim_end_matches(".ts") == module);
+        if !own {
+            names.extend(values.values);
         }
-        let list = import
-            .split_once('{')
-            .and_then(|(_, rest)| rest.split_once('}'));
-        let list = list.expect("imports name what they take").0;
-        let values = list
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
-        names.extend(
-            values
-                .filter(|name| !name.starts_with("type "))
-                .map(str::to_owned),
-        );
     }
     names
 }
 
-/// The functions and constants that the modules of a chunk export.
+/// The values that the modules of a chunk export.
 fn exported(chunk: &[&str]) -> BTreeSet<String> {
-    let kinds = [
-        "export function ",
-        "export async function ",
-        "export const ",
-    ];
-    let source: String = chunk.iter().map(|name| read(name)).collect();
-    let begins = source
-        .lines()
-        .filter_map(|line| kinds.iter().find_map(|kind| line.strip_prefix(kind)));
-    let end = |c: char| !(c.is_alphanumeric() || c == '_');
-    begins
-        .filter_map(|rest| rest.split(end).next())
-        .map(str::to_owned)
-        .collect()
+    let of = |name: &&str| exports(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    chunk.iter().flat_map(|name| of(name).values).collect()
 }
 
 fn bytes(name: &str) -> Vec<u8> {
@@ -434,7 +396,7 @@ fn script(from: &str, modules: &[&str], names: &BTreeSet<String>) -> String {
     code
 }
 
-/// What a module that is not listed declares would be missing in the browser only.
+/// What a module that is not listed declares would be missing in the browser only, as would what it imports and nothing exports.
 fn check_modules() {
     let files = fs::read_dir("client").expect("client can be read");
     for file in files {
@@ -446,6 +408,11 @@ fn check_modules() {
         let listed = modules.any(|name| path.ends_with(name));
         let script = path.extension().is_some_and(|kind| kind == "ts");
         assert!(listed || !script, "{}: not in MODULES", path.display());
+        if script {
+            let source = fs::read_to_string(&path).expect("modules can be read");
+            let found = missing(&source, |module| read(&format!("{module}.ts")));
+            found.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
     }
 }
 

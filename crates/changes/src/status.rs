@@ -56,7 +56,11 @@ pub fn status(printed: &[u8]) -> Status {
                 let _old = fields.next();
             }
             b"u " => conflicted(&mut status, rest),
-            b"? " => status.untracked.push(FilePath::new(rest)),
+            // The name of a repository inside of this one ends in `/`.
+            b"? " => {
+                let path = rest.strip_suffix(b"/").unwrap_or(rest);
+                status.untracked.push(FilePath::new(path));
+            }
             _ => {}
         }
     }
@@ -118,7 +122,7 @@ mod tests {
     fn a_work_tree_is_read() {
         let printed = b"# branch.oid abc\0# branch.head main\0# branch.upstream origin/main\0# branch.ab +2 -1\0\
             1 .M N... 100644 100644 100644 aaa aaa a b\x001 A. N... 000000 100644 100644 000 bbb new\0\
-            2 R. N... 100644 100644 100644 aaa aaa R100 to\0from\0u UU N... 100644 100644 100644 100644 a b c both\0? un\ntracked\0";
+            2 R. N... 100644 100644 100644 aaa aaa R100 to\0from\0u UU N... 100644 100644 100644 100644 a b c both\0? un\ntracked\0? inner/\0";
         let status = status(printed);
         assert_eq!(status.head.branch.as_deref(), Some("main"));
         assert_eq!(status.head.ahead_behind, Some((2, 1)));
@@ -134,7 +138,10 @@ mod tests {
         assert_eq!(of("new"), at(true, false, false));
         assert_eq!(of("to"), at(true, false, false));
         assert_eq!(of("both"), at(false, true, true));
-        assert_eq!(status.untracked, [FilePath::new("un\ntracked")]);
+        assert_eq!(
+            status.untracked,
+            [FilePath::new("un\ntracked"), FilePath::new("inner")]
+        );
         let unborn = super::status(b"# branch.oid (initial)\0# branch.head (detached)\0");
         assert_eq!(unborn, Status::default());
     }

@@ -4,6 +4,7 @@
 //! no locks and run no hooks. Only folders are opened in which an OpenCode server of this user works already: that server has run what
 //! their configuration says.
 
+mod discard;
 mod identity;
 mod include;
 mod merge;

@@ -595,6 +595,9 @@ pub const REVIEW_FILES: usize = 10_000;
 /// Files that a server may report as changed by a session. Further ones are left out.
 pub const SESSION_FILES: usize = 10_000;
 
+/// Prompts whose changes are asked for one by one, where a server records none of the session as a whole: the newest.
+pub const SESSION_PROMPTS: usize = 20;
+
 /// Bytes of a repository's settings and attributes that are read to know whether a comparison still holds. With longer ones each comparison
 /// is made anew.
 pub const GIT_SETTINGS_BYTES: usize = 1 << 20;

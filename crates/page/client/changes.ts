@@ -85,8 +85,8 @@ const nearing = new IntersectionObserver(
     for (const { target, isIntersecting } of seen) {
       if (!isIntersecting || !(target instanceof HTMLElement)) continue;
       nearing.unobserve(target);
-      if (target.matches(".file")) void loadFile(target);
-      else void more(target);
+      if (!target.matches(".file")) void more(target);
+      else if (isOpen(target)) void loadFile(target);
     }
   },
   { rootMargin: "800px 0px" },
@@ -452,7 +452,7 @@ function watchReviewPage(): void {
     if (!form.closest("#review")) return;
     event.preventDefault();
     if (form.dataset.do === "comment") void remark("save", form);
-    if (form.dataset.do === "commit") void later("staging").then((own) => own.commitStaged(form));
+    if (form.dataset.do === "commit") void later("staging").then((own) => own.commitStaged(form, event.submitter));
   });
   // Another device may have marked files or written comments meanwhile, and the agent may have gone on.
   document.addEventListener("visibilitychange", () => !document.hidden && root.dataset.review !== undefined && !isWriting(reviewPlace()) && void readReview());

@@ -1,5 +1,6 @@
 // Frames of the event inspector: what is kept of them, and the rows of those in sight.
 
+import { now } from "./clock";
 import { t } from "./words";
 
 /** A frame of either hop. */
@@ -43,6 +44,9 @@ let keptChars = 0;
 let jsonFrom = 0;
 let droppedLines = 0;
 let framesPaused = false;
+/** When the list was paused, and whether a filter was set since: what it lets through of before is shown. */
+let pausedAt = 0;
+let filteredSince = false;
 let chosenNth = -1;
 
 export interface LineFilter {
@@ -96,7 +100,7 @@ export function addLines(lines: Omit<FrameLine, "nth">[]): void {
   for (const line of lines) {
     const numbered = { ...line, nth: nextNth };
     nextNth += 1;
-    if (framesPaused) waitingLines.push(numbered);
+    if (framesPaused && !(filteredSince && line.at <= pausedAt)) waitingLines.push(numbered);
     else keepLine(numbered);
   }
   const surplus = waitingLines.length - mostLines;
@@ -114,6 +118,7 @@ export const isPaused = (): boolean => framesPaused;
 
 export function pauseFrames(on: boolean): void {
   framesPaused = on;
+  [pausedAt, filteredSince] = [now(), false];
   if (on) return;
   for (const line of waitingLines) keepLine(line);
   waitingLines.length = 0;
@@ -128,6 +133,7 @@ export function filterLines(by: LineFilter, forget: boolean): void {
   for (const list of [frameLines, waitingLines]) list.splice(0, list.length, ...list.filter(stays));
   shownLines = frameLines.filter(passesFilter);
   jsonFrom = 0;
+  filteredSince ||= forget;
   drawSoon();
 }
 

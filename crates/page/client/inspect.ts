@@ -203,7 +203,7 @@ function exportRange(): void {
   if (!first || !last) return hint("No frame of a server is shown.");
   const [epoch, number] = [first.cursor.slice(0, first.cursor.lastIndexOf("-")), Number(first.cursor.slice(first.cursor.lastIndexOf("-") + 1))];
   const query = new URLSearchParams({ after: `${epoch}-${number - 1}`, until: last.cursor });
-  for (const name of ["instance", "session"]) if (fieldOf(name) !== "") query.set(name, fieldOf(name));
+  for (const name of ["instance", "session", "type", "text"]) if (fieldOf(name) !== "") query.set(name, fieldOf(name));
   const link = document.createElement("a");
   link.href = `/api/inspect/export?${query.toString()}`;
   link.download = "drovers-events.ndjson";
@@ -249,8 +249,11 @@ function onInspectorKey(event: KeyboardEvent): void {
   if (event.key === "Escape") {
     event.preventDefault();
     if (writes) inspector()?.querySelector<HTMLElement>(".frames")?.focus();
-    else if (travelPane()?.hidden === false) void closeTravel();
-    else if (detailBox()?.hidden === false) detailBox()?.toggleAttribute("hidden", true);
+    else if (travelPane()?.hidden === false) {
+      void closeTravel();
+      // The slider goes, and further keys are for the list.
+      inspector()?.querySelector<HTMLElement>(".frames")?.focus();
+    } else if (detailBox()?.hidden === false) detailBox()?.toggleAttribute("hidden", true);
     else closeInspector();
     return;
   }

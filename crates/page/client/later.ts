@@ -8,7 +8,7 @@ interface Chunks {
   tree: typeof import("./tree");
   changes: typeof import("./changes");
   marks: typeof import("./marks");
-  remarks: typeof import("./remarks");
+  remarks: typeof import("./remarks") & typeof import("./unsent");
   inspect: typeof import("./inspect");
   frames: typeof import("./frames") & typeof import("./charts");
   travel: typeof import("./detail") & typeof import("./travel");

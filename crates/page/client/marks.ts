@@ -44,7 +44,7 @@ function showComments({ reviewBoard, treeRow }: Review, file: HTMLElement, comme
   if (!board || !send) return;
   board.dataset.drafts = String(waiting);
   send.classList.toggle("main", waiting > 0);
-  send.textContent = waiting > 0 ? tn(waiting, "Send {n} comment", "Send {n} comments") : t("Back to the agent");
+  send.textContent = waiting > 0 ? tn(waiting, "Send {n} comment to {agent}", "Send {n} comments to {agent}", { agent: board.dataset.agentName ?? "" }) : t("Back to the agent");
 }
 
 /** Reads the marks of one file. */

@@ -5,6 +5,7 @@ import { byId, root } from "./dom";
 import { hint } from "./hint";
 import { later } from "./later";
 import { go } from "./navigate";
+import { keepUnsent, unsentText } from "./unsent";
 import { t, tn } from "./words";
 
 type Changes = Awaited<ReturnType<typeof later<"changes">>>;
@@ -19,7 +20,8 @@ function linesOf(rows: HTMLElement[]): { side: string; line: number; last: numbe
   return numbers.length > 0 ? { side: side === "o" ? "old" : "new", line, last } : null;
 }
 
-function openForm(place: (form: HTMLElement) => void, label: string, text = ""): HTMLFormElement | null {
+/** Opens the form, with what was written at this place before and not saved. */
+function openForm(place: (form: HTMLElement) => void, label: string, unsent: string, text = ""): HTMLFormElement | null {
   document.querySelector("#review form.comment")?.remove();
   const form = byId<HTMLTemplateElement>("comment-form")?.content.firstElementChild?.cloneNode(true);
   if (!(form instanceof HTMLFormElement)) return null;
@@ -27,7 +29,9 @@ function openForm(place: (form: HTMLElement) => void, label: string, text = ""):
   const [where, area] = [form.querySelector(".where"), form.querySelector("textarea")];
   if (where) where.textContent = label;
   if (!area) return null;
-  area.value = text;
+  form.dataset.unsent = unsent;
+  area.value = unsentText(unsent) || text;
+  area.addEventListener("input", () => keepUnsent(unsent, area.value === text ? "" : area.value));
   area.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeForm(form);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
@@ -43,6 +47,10 @@ function closeForm(form: Element): void {
   void later("marks").then((own) => own.catchUpMarks());
 }
 
+/** Where what is written about a file is kept. */
+const unsentPlace = ({ reviewBoard }: Changes, file: Element | null, on: string): string =>
+  `${reviewBoard()?.dataset.folder ?? ""} ${file instanceof HTMLElement ? (file.dataset.path ?? "") : ""} ${on}`;
+
 /** The lines that a comment will be on. */
 function placeInWords({ side, line, last }: { side: string; line: number; last: number }): string {
   if (line !== last) {
@@ -52,23 +60,26 @@ function placeInWords({ side, line, last }: { side: string; line: number; last: 
 }
 
 /** Opens the form for a comment on the selected lines, or on the file. */
-function commentKey(onFile: boolean, { fileAtHand, fold, selectedRows }: Changes): void {
+function commentKey(onFile: boolean, own: Changes): void {
+  const { fileAtHand, fold, selectedRows } = own;
   const file = fileAtHand();
   if (!file) return hint(t("There is no file here."));
   const rows = onFile ? [] : selectedRows();
   const lines = linesOf(rows);
   if (!onFile && !lines) return hint(t("Choose a line first: j, or a press on its number. C comments on the file."));
   fold(file, false);
+  const on = JSON.stringify(lines ?? { side: "file" });
   const form = openForm(
     (made) => (rows.at(-1) ? rows.at(-1)?.after(made) : file.querySelector(".body")?.before(made)),
     lines ? placeInWords(lines) : t("Comment on the file"),
+    unsentPlace(own, file, on),
   );
-  if (form) form.dataset.on = JSON.stringify(lines ?? { side: "file" });
+  if (form) form.dataset.on = on;
 }
 
 async function saveComment(form: HTMLFormElement, own: Changes): Promise<void> {
   const { fileQuery, reviewApi, whyReviewFailed } = own;
-  const file = form.closest<HTMLElement>(".file");
+  const file = form.closest<HTMLElement>(".file, .elsewhere");
   const text = form.querySelector("textarea")?.value ?? "";
   if (!file || form.ariaBusy === "true") return;
   form.ariaBusy = "true";
@@ -80,6 +91,7 @@ async function saveComment(form: HTMLFormElement, own: Changes): Promise<void> {
       : await exchange("PUT", `${reviewApi()}/comments/${edits}?${query}`, { text });
   form.ariaBusy = null;
   if (!isGood(reply)) return complain(form, whyReviewFailed(reply));
+  keepUnsent(form.dataset.unsent ?? "", "");
   closeForm(form);
   await anew(file, own);
 }
@@ -94,7 +106,7 @@ async function anew(file: HTMLElement, { loadFile, readReview }: Changes): Promi
 
 async function deleteComment(comment: HTMLElement, own: Changes): Promise<void> {
   const { fileQuery, reviewApi, whyReviewFailed } = own;
-  const file = comment.closest<HTMLElement>(".file");
+  const file = comment.closest<HTMLElement>(".file, .elsewhere");
   const { comment: id = "" } = comment.dataset;
   if (!file) return;
   const url = `${reviewApi()}/comments/${id}?${fileQuery(file)}`;
@@ -105,10 +117,12 @@ async function deleteComment(comment: HTMLElement, own: Changes): Promise<void> 
   note({ text: t("Deleted the comment."), undo: () => exchange("PUT", url, { restore: reply.json }).then(() => anew(file, own)) });
 }
 
-function editComment(comment: HTMLElement): void {
+function editComment(comment: HTMLElement, own: Changes): void {
   const text = comment.querySelector(".text")?.textContent ?? "";
-  const form = openForm((made) => comment.after(made), t("Change the comment"), text);
-  if (form) form.dataset.edits = comment.dataset.comment ?? "";
+  const { comment: id = "" } = comment.dataset;
+  const place = unsentPlace(own, comment.closest(".file, .elsewhere"), id);
+  const form = openForm((made) => comment.after(made), t("Change the comment"), place, text);
+  if (form) form.dataset.edits = id;
 }
 
 /** The key of a send whose outcome is not known yet: sent again under it, nothing is sent twice. */
@@ -185,7 +199,7 @@ export async function remark(what: string, control?: HTMLElement): Promise<unkno
     case "comment-cancel":
       return closeForm(control?.closest("form") as Element);
     case "comment-edit":
-      return comment && editComment(comment);
+      return comment && editComment(comment, own);
     default:
       return comment && deleteComment(comment, own);
   }

@@ -9,6 +9,8 @@ import { t } from "./words";
 
 /** What the page of the review offers; it is there already. */
 const ofChanges = (): ReturnType<typeof later<"changes">> => later("changes");
+/** Where what is written and not used yet is kept. */
+const ofUnsent = (): ReturnType<typeof later<"remarks">> => later("remarks");
 const namesOf = (file: HTMLElement): object => ({ path: file.dataset.path, old: file.dataset.old });
 
 async function git(act: object): Promise<Reply> {
@@ -114,8 +116,8 @@ async function discard(): Promise<void> {
   const reply = await git({ do: "discard", ...namesOf(file) });
   if (!isGood(reply)) return complain(file, whyReviewFailed(reply));
   const kept = String(reply.json.kept ?? "");
-  const restore = { do: "restore", path: file.dataset.path, kept };
-  const command = `git restore --source=${kept} -- FILE`;
+  const restore = { do: "restore", ...namesOf(file), kept };
+  const command = String(reply.json.command ?? "");
   point(null);
   await readReview();
   const { note } = await later("session");
@@ -125,20 +127,37 @@ async function discard(): Promise<void> {
   });
 }
 
-/** A message that was written and not used before the list came anew. */
-let unsentMessage = "";
+/** Where the message is kept that was written and not used yet: with its folder. */
+const messagePlace = (board: HTMLElement | null): string => `${board?.dataset.folder ?? ""} commit`;
 
-function openCommit(): void {
+/** The button that Enter presses in a field: that of the field. The browser would press the first one. */
+function buttonOf(event: KeyboardEvent): string | null {
+  const { key, target } = event;
+  if (key !== "Enter" || event.isComposing || !(target instanceof HTMLElement)) return null;
+  if (target.matches("[name=branch]")) return "branch";
+  return target.matches("textarea") && (event.ctrlKey || event.metaKey) ? "commit" : null;
+}
+
+async function openCommit(): Promise<void> {
+  const [{ reviewBoard }, { keepUnsent, unsentText }] = await Promise.all([ofChanges(), ofUnsent()]);
   const dialog = byId<HTMLDialogElement>("commit");
   if (!dialog) return hint(t("git cannot commit here. Choose “Uncommitted”."));
   const area = dialog.querySelector("textarea");
-  if (area) area.value ||= unsentMessage;
+  if (area) area.value ||= unsentText(messagePlace(reviewBoard()));
+  if (area) area.oninput = () => keepUnsent(messagePlace(reviewBoard()), area.value);
+  dialog.onkeydown = (event) => {
+    const value = buttonOf(event);
+    const button = value === null ? null : dialog.querySelector<HTMLElement>(`button[value=${value}]`);
+    if (!button) return;
+    event.preventDefault();
+    dialog.querySelector("form")?.requestSubmit(button);
+  };
   if (!dialog.open) dialog.showModal();
 }
 
 /** Asks the agent for a commit message, and puts its answer into the form. */
 async function suggestMessage(form: HTMLFormElement): Promise<void> {
-  const { reviewBoard, whyReviewFailed } = await ofChanges();
+  const [{ reviewBoard, whyReviewFailed }, { keepUnsent }] = await Promise.all([ofChanges(), ofUnsent()]);
   const [, , instance = "", , session = ""] = (reviewBoard()?.dataset.agent ?? "").split("/");
   const area = form.querySelector("textarea");
   if (!area || session === "") return complain(form, t("No session of this folder can be asked."));
@@ -153,7 +172,10 @@ async function suggestMessage(form: HTMLFormElement): Promise<void> {
     const answer = await fetch(`${api}/messages?limit=1`).then((found) => found.json() as Promise<Answered[]>, () => []);
     const last = answer.at(-1);
     if (last?.info.role !== "assistant" || last.info.parentID !== asked.json.messageID || !last.info.time.completed) continue;
-    area.value = last.parts.filter((part) => part.type === "text").map((part) => part.text ?? "").join("\n").trim();
+    const suggested = last.parts.filter((part) => part.type === "text").map((part) => part.text ?? "").join("\n").trim();
+    // What a person wrote stays, above it.
+    area.value = [area.value.trim(), suggested].filter((text) => text !== "").join("\n\n");
+    keepUnsent(messagePlace(reviewBoard()), area.value);
     return complain(form, "");
   }
   complain(form, t("The agent did not answer in time. Its session has the answer once it comes."));
@@ -173,14 +195,15 @@ function actOf(name: string, form: FormData): object | null {
 }
 
 /** Commits, pushes, begins a branch or opens a pull request, by the button that was pressed. */
-export async function commitStaged(form: HTMLFormElement): Promise<void> {
-  const pressed = document.activeElement instanceof HTMLButtonElement ? document.activeElement.value : "commit";
+export async function commitStaged(form: HTMLFormElement, submitter: HTMLElement | null): Promise<void> {
+  const pressed = submitter instanceof HTMLButtonElement ? submitter.value : "commit";
   if (pressed === "suggest") return suggestMessage(form);
-  const act = actOf(pressed || "commit", new FormData(form));
+  const act = actOf(pressed, new FormData(form));
   if (!act || form.ariaBusy === "true") return;
   // At once: a double click commits once.
   form.ariaBusy = "true";
-  const { readReview, whyReviewFailed } = await ofChanges();
+  const [{ readReview, reviewBoard, whyReviewFailed }, { keepUnsent }] = await Promise.all([ofChanges(), ofUnsent()]);
+  const place = messagePlace(reviewBoard());
   complain(form, t("git is at work…"), true);
   const printed = form.querySelector<HTMLElement>(".printed");
   const show = (output: string): void => {
@@ -197,9 +220,11 @@ export async function commitStaged(form: HTMLFormElement): Promise<void> {
   if (!isGood(reply)) return complain(form, whyReviewFailed(reply));
   complain(form, "");
   const said = String(reply.json.output ?? "");
-  if (pressed === "commit") form.reset();
+  if (pressed === "commit") {
+    form.reset();
+    keepUnsent(place, "");
+  }
   form.closest("dialog")?.close();
-  unsentMessage = form.isConnected ? (form.querySelector("textarea")?.value ?? "") : "";
   const { note } = await later("session");
   note({ text: said === "" ? t("Done.") : said.slice(-1_000) });
   if (root.dataset.review !== undefined) await readReview();

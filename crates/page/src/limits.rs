@@ -125,3 +125,9 @@ pub(crate) const PUSHED_ROWS: usize = 4;
 pub(crate) const PUSHED_COLUMNS: usize = 36;
 /// Characters of an answer that a server takes where none is given; the rest is cut.
 pub(crate) const PRESET_CHARS: usize = 120;
+/// Changed lines of a file beyond which a review shows it folded, with its size.
+pub(crate) const REVIEW_FOLDED_LINES: u64 = 2000;
+/// Staged files that the dialog of a commit names.
+pub(crate) const REVIEW_STAGED: usize = 20;
+/// Characters of the title of the session that gets the comments of a review, on the button that sends them.
+pub(crate) const REVIEW_AGENT_CHARS: usize = 40;

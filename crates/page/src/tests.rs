@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod drawn;
+#[path = "../build/exports.rs"]
+mod exports;
+mod modules;
 mod offered;
 mod patches;
 mod spoken;

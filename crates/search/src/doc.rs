@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::limits;
-use crate::text::beginning;
+use crate::text::{beginning, without_escapes};
 
 /// What a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -137,9 +137,9 @@ fn of_tool(doc: &mut Doc, tool: &Tool) -> Option<()> {
     let title = tool.title.as_deref().unwrap_or_default();
     let (input, output) = (
         beginning(&input, limits::INPUT_BYTES),
-        beginning(output, limits::OUTPUT_BYTES),
+        without_escapes(beginning(output, limits::OUTPUT_BYTES)),
     );
-    let pieces = [title, input, output].into_iter().map(str::trim);
+    let pieces = [title, input, &output].into_iter().map(str::trim);
     let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
     doc.text = pieces.join("\n");
     Some(())

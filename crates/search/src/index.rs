@@ -21,7 +21,7 @@ use crate::tokens::tokens;
 /// Identifies the file as Drovers' (`PRAGMA application_id`): `DroF` in ASCII.
 const APPLICATION: i64 = 0x4472_6f46;
 /// Version of the tables and of what tokens are (`PRAGMA user_version`). A file of another version is made anew.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// Bits of a document's number that tell documents of one millisecond apart.
 const ORDINAL_BITS: u32 = 20;
 /// The latest time that a number can begin with, in milliseconds since 1970: the year 2109.

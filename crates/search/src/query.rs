@@ -72,8 +72,9 @@ impl Query {
     }
 
     fn take(&mut self, term: Term, zone: &TimeZone) -> Result<(), QueryError> {
-        let (key, value) = match term.text.split_once(':') {
-            Some((key, value)) if !term.quoted && !value.is_empty() => (key, value),
+        let (key, value) = match (&term.key, term.text.split_once(':')) {
+            (Some(key), _) => (&**key, &*term.text),
+            (None, Some((key, value))) if !term.quoted && !value.is_empty() => (key, value),
             _ => ("", ""),
         };
         let lower = || text::folded(value);
@@ -97,18 +98,27 @@ impl Query {
 }
 
 struct Term {
+    /// The name of a filter whose value was in quotes.
+    key: Option<String>,
     text: String,
     quoted: bool,
 }
 
-/// Words between white space. Quotes keep white space; a quote that is not closed ends with the text.
+/// The names of filters.
+const FILTERS: [&str; 7] = ["in", "from", "tool", "file", "model", "after", "before"];
+
+/// Words between white space. Quotes keep white space, those of a filter's value as well; a quote that is not closed ends with the text.
 fn terms(text: &str) -> Vec<Term> {
     let mut terms = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let (quoted, inner) = match rest.strip_prefix('"') {
-            Some(inner) => (true, inner),
-            None => (false, rest),
+        let filter = rest
+            .split_once(":\"")
+            .filter(|(key, _)| FILTERS.contains(key));
+        let (key, quoted, inner) = match (filter, rest.strip_prefix('"')) {
+            (Some((key, inner)), _) => (Some(key.to_owned()), true, inner),
+            (None, Some(inner)) => (None, true, inner),
+            (None, None) => (None, false, rest),
         };
         let end = match quoted {
             true => inner.find('"'),
@@ -118,6 +128,7 @@ fn terms(text: &str) -> Vec<Term> {
         let term = inner[..end].trim();
         if !term.is_empty() {
             terms.push(Term {
+                key,
                 text: term.to_owned(),
                 quoted,
             });
@@ -194,6 +205,14 @@ mod tests {
         assert_eq!(query.model.as_deref(), Some("opus"));
         assert_eq!(query.after, Some(Timestamp(1_793_491_200_000)));
         assert!(parse(" ").unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_value_of_a_filter_may_be_in_quotes() {
+        let query = parse("in:\"My App\" file:\"a b.rs\" word std:\"fmt\" in:\"open").unwrap();
+        assert_eq!(query.places, ["my app", "open"]);
+        assert_eq!(query.file.as_deref(), Some("a b.rs"));
+        assert_eq!(query.words, ["word", "std:\"fmt\""]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Texts without differences of case, and where a word is in one.
 
+use std::borrow::Cow;
+
 use crate::limits;
 
 /// A text in lower case, character by character, so that places in it are places in the text.
@@ -82,6 +84,50 @@ fn position(text: &[char], word: &[char], from: usize) -> Option<usize> {
     found.next().map(|(at, _)| from + at)
 }
 
+/// A text without the escape sequences of terminals, which colour it: their letters are part of no word.
+pub(crate) fn without_escapes(text: &str) -> Cow<'_, str> {
+    if !text.contains('\u{1b}') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, sequence)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        rest = after_escape(sequence);
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// What follows an escape sequence, whose first character was taken.
+fn after_escape(sequence: &str) -> &str {
+    let mut chars = sequence.chars();
+    match chars.next() {
+        // Parameters, then one final character.
+        Some('[') => {
+            let rest = chars.as_str();
+            let is_parameter = |c: char| matches!(c, ' '..='?');
+            let rest = rest.trim_start_matches(is_parameter);
+            rest.strip_prefix(|c: char| matches!(c, '@'..='~'))
+                .unwrap_or(rest)
+        }
+        // A text that ends with a bell or another sequence, at the latest with the line.
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            let rest = chars.as_str();
+            let end = rest.find(['\u{7}', '\u{1b}', '\n']).unwrap_or(rest.len());
+            let (ended, rest) = (&rest[end..], &rest[end..]);
+            let rest = ended.strip_prefix('\u{7}').unwrap_or(rest);
+            rest.strip_prefix("\u{1b}\\").unwrap_or(rest)
+        }
+        Some('(' | ')' | '#' | '%') => {
+            chars.next();
+            chars.as_str()
+        }
+        Some(c) if c.is_ascii_graphic() => chars.as_str(),
+        _ => sequence,
+    }
+}
+
 /// The beginning of a text, of at most so many bytes.
 pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
@@ -111,6 +157,29 @@ mod tests {
         );
         assert_eq!(marked("修复登录页面", &["登录"]), "修复[登录]页面");
         assert_eq!(marked("nothing", &["else"]), "nothing");
+    }
+
+    #[test]
+    fn escape_sequences_are_part_of_no_word() {
+        for (text, plain) in [
+            (
+                "\u{1b}[32mgreen\u{1b}[0m \u{1b}[1;38;5;7mbold",
+                "green bold",
+            ),
+            ("\u{1b}]0;title\u{7}after", "after"),
+            (
+                "\u{1b}]8;;https://a\u{1b}\\link\u{1b}]8;;\u{1b}\\!",
+                "link!",
+            ),
+            ("\u{1b}]open\nnext", "\nnext"),
+            ("\u{1b}(Bset \u{1b}7 saved", "set  saved"),
+            ("ends \u{1b}[3", "ends "),
+            ("ends \u{1b}", "ends "),
+            ("é\u{1b}é", "éé"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(without_escapes(text), plain, "{text:?}");
+        }
     }
 
     #[test]

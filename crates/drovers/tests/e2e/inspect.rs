@@ -143,6 +143,15 @@ async fn frames_of_both_hops_are_followed_filtered_opened_and_exported() -> Resu
             .await?,
         "the live page stays"
     );
+    // Escape on the slider closes it, and what follows is for the list.
+    page.eval::<bool>("(document.querySelector('#inspector [type=range]').focus(), true)")
+        .await?;
+    page.press("Escape").await?;
+    page.wait_for(
+        "document.querySelector('#inspector .travel').hidden && document.activeElement.matches('#inspector .frames')",
+        PATIENCE,
+    )
+    .await?;
     set(&page, "[name=text]", "").await?;
     set(&page, "[name=type]", "session.idle").await?;
     page.wait_for(
@@ -158,6 +167,19 @@ async fn frames_of_both_hops_are_followed_filtered_opened_and_exported() -> Resu
     )
     .await?;
     ensure!(page.eval::<usize>(&format!("{ROWS}.length")).await? == 1);
+    // A filter that is set meanwhile shows what came before the pause, and no more.
+    set(&page, "[name=type]", "part.delta").await?;
+    page.wait_for(
+        &format!("{ROWS}.length > 1 && {ROWS}.every(row => row[3] === 'message.part.delta')"),
+        PATIENCE,
+    )
+    .await?;
+    set(&page, "[name=type]", "session.idle").await?;
+    page.wait_for(
+        &format!("{ROWS}.length === 1 && {ROWS}[0][3] === 'session.idle'"),
+        PATIENCE,
+    )
+    .await?;
     page.click("#inspector [data-act=pause]").await?;
     page.wait_for(&format!("{ROWS}.length === 2"), PATIENCE)
         .await?;

@@ -29,12 +29,21 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
     prompt(
         &page,
-        "bash sed -i 's/a - b/a + b/' sum.rs && echo '<b>two</b>' >> other.txt ;; say changed it",
+        "bash sed -i 's/a - b/a + b/' sum.rs && printf '<b>two</b>\\nthree\\nfour\\n' >> other.txt ;; say changed it",
     )
     .await?;
     page.wait_for(&format!("{LAST_TEXT} === 'changed it'"), PATIENCE)
         .await?;
     let session: String = page.eval("location.pathname.split('/s/')[1]").await?;
+
+    // What the session changed is what its server recorded of its prompts.
+    let changed = format!("/api/instances/{instance}/review?of=session&session={session}");
+    until("the changes of the session", async || {
+        let changed = drovers.get(&changed).await?;
+        let files = changed["files"].as_array().map_or(0, Vec::len);
+        Ok((files == 2).then_some(()))
+    })
+    .await?;
 
     // `d` opens the review; it names folder, branch and base.
     page.eval::<bool>("(document.activeElement.blur(), true)")
@@ -46,13 +55,13 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     )
     .await?;
     page.wait_for(
-        "document.querySelectorAll('#review .r.add').length === 2",
+        "document.querySelectorAll('#review .r.add').length === 4",
         PATIENCE,
     )
     .await?;
     let scope = "(document.querySelector('#review [name=scope]').value = 'uncommitted', document.querySelector('#review [name=scope]').dispatchEvent(new Event('change', {bubbles: true})))";
     page.eval::<bool>(scope).await?;
-    page.wait_for("document.querySelector('#review .review').dataset.scope === 'uncommitted' && document.querySelectorAll('#review .r.add').length === 2", PATIENCE).await?;
+    page.wait_for("document.querySelector('#review .review').dataset.scope === 'uncommitted' && document.querySelectorAll('#review .r.add').length === 4", PATIENCE).await?;
     let head: String = page
         .eval("document.querySelector('.review-head').innerText")
         .await?;
@@ -112,7 +121,7 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     );
     page.viewport(Viewport::DESKTOP).await?;
 
-    // One line staged by the keyboard is what git says is staged.
+    // Lines staged by the keyboard, and no others of the hunk, are what git says is staged.
     press(&page, "n", "document.querySelector('#review [data-at]')").await?;
     press(
         &page,
@@ -122,12 +131,24 @@ async fn changes_are_reviewed_commented_sent_back_and_committed() -> Result<()> 
     .await?;
     press(
         &page,
+        "J",
+        "document.querySelectorAll('#review .r.add[data-at]').length === 2",
+    )
+    .await?;
+    press(
+        &page,
         "s",
         "document.querySelector('#review .file[data-staged]')",
     )
     .await?;
-    let staged = git(&folder, &["diff", "--cached", "--name-only"])?;
-    assert_eq!(staged, "other.txt\n");
+    assert_eq!(
+        git(&folder, &["diff", "--cached", "--name-only"])?,
+        "other.txt\n"
+    );
+    assert_eq!(
+        git(&folder, &["show", ":other.txt"])?,
+        "one\n<b>two</b>\nthree\n"
+    );
 
     // The comment goes to the agent, as one prompt with file, line and code.
     press(
@@ -291,9 +312,26 @@ async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
         git(&folder, &["log", "-1", "--format=%s"])?.trim(),
         "Add the sum"
     );
+    // Enter in the field of the branch begins it, and commits nothing; a message that waits is there again.
     press(&page, "m", "document.querySelector('#commit').open").await?;
+    page.fill("#commit textarea", "For later").await?;
+    page.press("Escape").await?;
+    page.wait_for("!document.querySelector('#commit').open", PATIENCE)
+        .await?;
+    press(
+        &page,
+        "r",
+        "document.querySelector('#commit textarea')?.value === ''",
+    )
+    .await?;
+    press(
+        &page,
+        "m",
+        "document.querySelector('#commit').open && document.querySelector('#commit textarea').value === 'For later'",
+    )
+    .await?;
     page.fill("#commit input[name=branch]", "topic/sum").await?;
-    commits(&page, "branch").await?;
+    page.press("Enter").await?;
     page.wait_for(
         "document.querySelector('.review-head').innerText.includes('topic/sum')",
         PATIENCE,
@@ -372,7 +410,7 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
     other.wait_for(comment, PATIENCE).await?;
     other
         .wait_for(
-            "document.querySelector('[data-do=review-send]').innerText === 'Send 1 comment'",
+            "document.querySelector('[data-do=review-send]').innerText.startsWith('Send 1 comment to ')",
             PATIENCE,
         )
         .await?;
@@ -400,6 +438,21 @@ async fn marks_and_comments_of_another_device_come_by_themselves() -> Result<()>
             )
             .await?
     );
+    // What was written and not saved is there again, after the page was left as well.
+    other.press("Escape").await?;
+    other
+        .wait_for("!document.querySelector('#review form.comment')", PATIENCE)
+        .await?;
+    on_review(&other, &drovers, &instance, &session).await?;
+    other
+        .click("#review .file[data-path='b.txt'] [data-do=comment-file]")
+        .await?;
+    other
+        .wait_for(
+            "document.querySelector('#review form.comment textarea')?.value === 'half a thought'",
+            PATIENCE,
+        )
+        .await?;
     other.click("#review [data-do=comment-cancel]").await?;
     other.wait_for(&format!("!{comment}"), PATIENCE).await?;
     one.assert_clean().await?;

@@ -22,7 +22,7 @@ pub enum GitScope {
     Unstaged,
     /// The last commit with the index.
     Staged,
-    /// Where this branch left another one, with the work tree; by default the repository's main branch.
+    /// Where this branch left another one, with the work tree; by default the one that it began at, else the repository's main branch.
     Branch(Option<String>),
 }
 
@@ -53,6 +53,8 @@ pub struct Listing {
     pub base: Compared,
     /// The files, by path.
     pub files: Vec<Listed>,
+    /// The files of which something is staged, whatever is listed.
+    pub staged: Vec<FilePath>,
 }
 
 /// Arguments of each comparison.
@@ -92,6 +94,8 @@ impl Repository {
     /// git cannot be run or refuses, or the base does not exist.
     pub async fn changes(&self, scope: &GitScope) -> Result<Listing, GitError> {
         let status = self.status().await?;
+        let staged = status.files.iter().filter(|(_, one)| one.staged);
+        let staged = staged.map(|(path, _)| path.clone()).collect();
         let base = self.compared(scope, &status.head).await?;
         let run = self.diff(scope, &base).args(["--raw", "--numstat", "-z"]);
         let files = list(&run.go().await?).map_err(|_| GitError::Failed {
@@ -111,6 +115,12 @@ impl Repository {
         if *scope != GitScope::Staged {
             let known: BTreeSet<FilePath> =
                 files.iter().map(|one| one.change.path.clone()).collect();
+            let same = status.files.into_iter();
+            let same = same.filter(|(path, one)| one.conflicted && !known.contains(path));
+            for (path, staging) in same {
+                let change = self.unmerged(path).await;
+                files.push(Listed { change, staging });
+            }
             let new = status
                 .untracked
                 .into_iter()
@@ -122,6 +132,7 @@ impl Repository {
             head: status.head,
             base,
             files,
+            staged,
         })
     }
 
@@ -147,12 +158,19 @@ impl Repository {
         if let Some(change) = found.find(|one| one.path == *path) {
             return Ok((base, change));
         }
+        if *scope == GitScope::Staged {
+            return Err(GitError::NoSuchFile);
+        }
+        if self.is_unmerged(path).await? {
+            return Ok((base, self.unmerged(path.clone()).await));
+        }
         let run = Run::read(&self.root, "ls-files").args(["--others", "--exclude-standard", "-z"]);
         let printed = run.paths([path]).go().await?;
+        // The name of a repository inside of this one ends in `/`.
         let known = printed
             .split(|byte| *byte == 0)
-            .any(|name| name == path.as_bytes());
-        if !known || *scope == GitScope::Staged {
+            .any(|name| name.strip_suffix(b"/").unwrap_or(name) == path.as_bytes());
+        if !known {
             return Err(GitError::NoSuchFile);
         }
         let mut new = self.untracked(vec![path.clone()]).await;
@@ -197,16 +215,24 @@ impl Repository {
             GitScope::Branch(base) if head.commit.is_some() => {
                 let base = match base {
                     Some(base) => base.clone(),
-                    None => self
-                        .main_branch()
-                        .await?
-                        .unwrap_or_else(|| "HEAD".to_owned()),
+                    None => self.usual_base().await?,
                 };
                 let tree = Some(self.merge_base(&base).await?);
                 Ok(Compared { name: base, tree })
             }
             _ => Ok(last),
         }
+    }
+
+    /// The branch to compare with where none is named: that at which the branch of this work tree began, else the main branch.
+    async fn usual_base(&self) -> Result<String, GitError> {
+        let run = Run::read(&self.root, "symbolic-ref").args(["--quiet", "--short", "HEAD"]);
+        let (on_branch, printed) = run.answer().await?;
+        if on_branch && let Some(base) = self.begun_at(&line(&printed)).await? {
+            return Ok(base);
+        }
+        let main = self.main_branch().await?;
+        Ok(main.unwrap_or_else(|| "HEAD".to_owned()))
     }
 
     async fn empty_tree(&self) -> Result<String, GitError> {
@@ -309,6 +335,9 @@ impl Repository {
             let place = self.place(&file.path).await?;
             let look = move || untracked::look(&place, limits::GIT_FILE_BYTES);
             let found = blocking(look).await?;
+            if found.kind == FileKind::Submodule {
+                return Ok(FileDiff::of_texts(Vec::new(), Vec::new(), options));
+            }
             let content = found.content.ok_or(GitError::TooMuch {
                 command: "git diff".to_owned(),
                 bytes: limits::GIT_FILE_BYTES,
@@ -412,6 +441,26 @@ impl Repository {
                 .collect())
         };
         blocking(name).await.unwrap_or_else(|_| "gone".to_owned())
+    }
+
+    /// A file in conflict whose content is that of the side before: the other branch deleted or moved it, say.
+    async fn unmerged(&self, path: FilePath) -> FileChange {
+        let look = match self.place(&path).await {
+            Ok(place) => blocking(move || untracked::look(&place, 0)).await,
+            Err(error) => Err(error),
+        };
+        let kind = look.map_or(FileKind::None, |found| found.kind);
+        FileChange {
+            path,
+            old_path: None,
+            status: FileStatus::Conflicted,
+            old_kind: kind,
+            new_kind: kind,
+            old_id: "0".repeat(40),
+            new_id: "0".repeat(40),
+            lines: Some((0, 0)),
+            binary: false,
+        }
     }
 
     /// Files that git does not know, with their lines counted as far as the bound reaches.

@@ -272,7 +272,8 @@ impl Run {
             command: self.named(),
             seconds: self.time.as_secs(),
         })??;
-        let words = plain::block(String::from_utf8_lossy(&words).trim_end());
+        let words = String::from_utf8_lossy(&words);
+        let words = plain::block(without_overwritten(&words).trim_end());
         let Some(status) = status else {
             return Err(GitError::TooMuch {
                 command: self.named(),
@@ -422,5 +423,28 @@ impl Drop for Group {
             // It may have ended by itself.
             let _gone = killpg(Pid::from_raw(group), Signal::SIGKILL);
         }
+    }
+}
+
+/// A text as a terminal shows it in the end: of a line that was written over, the last writing.
+fn without_overwritten(text: &str) -> String {
+    let shown = text.split('\n').map(|line| {
+        let line = line.trim_end_matches('\r');
+        line.rsplit('\r').next().unwrap_or(line)
+    });
+    shown.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_that_was_written_over_is_not_shown() {
+        let text = "Counting: 10%\rCounting: 100%\r\nTo origin\r\n * new\n";
+        assert_eq!(
+            without_overwritten(text),
+            "Counting: 100%\nTo origin\n * new\n"
+        );
     }
 }

@@ -234,15 +234,21 @@ impl Repository {
         })
     }
 
+    /// The branch that another one began at, if a work tree was made for it and its base is still there.
+    pub(super) async fn begun_at(&self, branch: &str) -> Result<Option<String>, GitError> {
+        let run = Run::read(&self.root, "config").args(["--get", &base_setting(branch)]);
+        let (known, printed) = run.answer().await?;
+        let base = line(&printed);
+        let is_there = known && base != branch && self.has_branch(&base).await?;
+        Ok(is_there.then_some(base))
+    }
+
     /// The branch that another one began at; else the one of the main work tree, else the usual main branch.
     pub(super) async fn base_of(&self, branch: Option<&str>) -> Result<Option<String>, GitError> {
-        if let Some(branch) = branch {
-            let run = Run::read(&self.root, "config").args(["--get", &base_setting(branch)]);
-            let (known, printed) = run.answer().await?;
-            let base = line(&printed);
-            if known && base != branch && self.has_branch(&base).await? {
-                return Ok(Some(base));
-            }
+        if let Some(branch) = branch
+            && let Some(base) = self.begun_at(branch).await?
+        {
+            return Ok(Some(base));
         }
         let main = self.worktrees().await?.into_iter().find(|one| one.main);
         let main = main.and_then(|main| main.branch);

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use super::read::{GitScope, line};
 use super::run::Run;
 use super::{GitError, Repository};
-use crate::limits;
 
 /// Variables that name Drovers as the author of a commit that no branch has.
 pub(super) const OWN_NAME: [(&str, &str); 4] = [
@@ -19,9 +18,6 @@ pub(super) const OWN_NAME: [(&str, &str); 4] = [
     ("GIT_COMMITTER_NAME", "Drovers"),
     ("GIT_COMMITTER_EMAIL", "drovers@localhost"),
 ];
-
-/// Where discarded states are kept.
-const DISCARDED: &str = "refs/drovers/discarded/";
 
 /// Lines of a file's diff.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -75,6 +71,9 @@ pub enum Act {
     Restore {
         /// The file.
         path: String,
+        /// The path that it had.
+        #[serde(default)]
+        old: Option<String>,
         /// The name under which it is kept.
         kept: String,
     },
@@ -104,6 +103,8 @@ pub struct Done {
     pub output: String,
     /// The name under which a discarded state is kept.
     pub kept: Option<String>,
+    /// What brings it back in a shell, in the top folder.
+    pub command: Option<String>,
 }
 
 /// Identifies what a diff shows: both sides.
@@ -145,10 +146,7 @@ impl Repository {
                 path,
                 old,
                 lines: None,
-            } => {
-                let run = self.write("add").args(["--all"]);
-                output(run.paths(&paths_of(&path, old.as_deref())?)).await
-            }
+            } => self.stage(paths_of(&path, old.as_deref())?).await,
             Act::Unstage {
                 path,
                 old,
@@ -173,7 +171,10 @@ impl Repository {
             Act::Discard { path, old } => {
                 self.discard(&paths_of(&path, old.as_deref())?, now).await
             }
-            Act::Restore { path, kept } => self.restore(&path_of(&path)?, &kept).await,
+            Act::Restore { path, old, kept } => {
+                let paths = paths_of(&path, old.as_deref())?;
+                self.restore(&paths, &kept, now).await
+            }
             Act::Commit { message, amend } => self.commit(message, amend).await,
             Act::Push => self.push().await,
             Act::Branch { name } => {
@@ -186,6 +187,19 @@ impl Repository {
             }
             Act::PullRequest => self.pull_request().await,
         }
+    }
+
+    /// Stages files. The path that one had may be staged as gone already: git then knows nothing of it, and refuses to add it.
+    async fn stage(&self, paths: Vec<FilePath>) -> Result<Done, GitError> {
+        let mut known = Vec::with_capacity(paths.len());
+        for (nth, path) in paths.into_iter().enumerate() {
+            let run = Run::read(&self.root, "ls-files").args(["-z"]);
+            let is_known = nth == 0
+                || self.found(&path).await.is_some()
+                || !run.paths([&path]).go().await?.is_empty();
+            known.extend(is_known.then_some(path));
+        }
+        output(self.write("add").args(["--all"]).paths(&known)).await
     }
 
     async fn unstage(&self, paths: &[FilePath]) -> Result<Done, GitError> {
@@ -303,125 +317,6 @@ impl Repository {
         Ok(line(&run.args([how]).input(content).go().await?))
     }
 
-    /// Keeps what the files have under a name, then gives them the content of the last commit.
-    async fn discard(&self, paths: &[FilePath], now: i64) -> Result<Done, GitError> {
-        let head = self.status().await?.head.commit;
-        let kept = self.keep(paths, head.as_deref(), now).await?;
-        let mut output = String::new();
-        for path in paths {
-            let in_head = match &head {
-                Some(head) => self.is_in(head, path).await?,
-                None => false,
-            };
-            let run = match in_head {
-                true => self
-                    .write("restore")
-                    .args(["--source=HEAD", "--staged", "--worktree"]),
-                false => {
-                    self.write("rm")
-                        .args(["--cached", "--quiet", "--force", "--ignore-unmatch"])
-                }
-            };
-            output += &run.paths([path]).words().await?.1;
-            if !in_head {
-                // It is kept; git does not remove what it does not know.
-                let place = self.place(path).await?;
-                match tokio::fs::remove_file(place).await {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(error.into());
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(Done {
-            output,
-            kept: Some(kept),
-        })
-    }
-
-    async fn is_in(&self, commit: &str, path: &FilePath) -> Result<bool, GitError> {
-        let run = Run::read(&self.root, "ls-tree").args(["-z", "--name-only", commit]);
-        Ok(!run.paths([path]).go().await?.is_empty())
-    }
-
-    /// Makes a commit of the files as they are, under a name of its own, beside the index.
-    async fn keep(
-        &self,
-        paths: &[FilePath],
-        head: Option<&str>,
-        now: i64,
-    ) -> Result<String, GitError> {
-        let index = self.git_dir.join(format!("drovers-index-{now}"));
-        let kept = self.kept_in(paths, head, now, &index).await;
-        // A file that stays behind is of no harm.
-        let _gone = tokio::fs::remove_file(&index).await;
-        let kept = kept?;
-        self.forget_oldest().await;
-        Ok(kept)
-    }
-
-    async fn kept_in(
-        &self,
-        paths: &[FilePath],
-        head: Option<&str>,
-        now: i64,
-        index: &std::path::Path,
-    ) -> Result<String, GitError> {
-        let write = |command| self.write(command).variable("GIT_INDEX_FILE", index);
-        write("read-tree")
-            .args([head.unwrap_or("--empty")])
-            .go()
-            .await?;
-        let mut there = Vec::new();
-        for path in paths {
-            let place = self.place(path).await?;
-            if tokio::fs::symlink_metadata(&place).await.is_ok() {
-                there.push(path);
-            }
-        }
-        if !there.is_empty() {
-            write("add").args(["--force"]).paths(there).go().await?;
-        }
-        let tree = line(&write("write-tree").go().await?);
-        let mut run = write("commit-tree").args([&*tree, "-m", "Discarded in Drovers"]);
-        if let Some(head) = head {
-            run = run.args(["-p", head]);
-        }
-        for (name, value) in OWN_NAME {
-            run = run.variable(name, value);
-        }
-        let commit = line(&run.go().await?);
-        let name = format!("{DISCARDED}{now}");
-        self.write("update-ref").args([&name, &commit]).go().await?;
-        Ok(name)
-    }
-
-    async fn forget_oldest(&self) {
-        let names = Run::read(&self.root, "for-each-ref").args(["--format=%(refname)", DISCARDED]);
-        let Ok(names) = names.go().await else { return };
-        let names = String::from_utf8_lossy(&names).into_owned();
-        let names: Vec<&str> = names.lines().collect();
-        for name in &names[..names.len().saturating_sub(limits::GIT_DISCARDED)] {
-            let forgotten = self.write("update-ref").args(["-d", name]).go().await;
-            if let Err(error) = forgotten {
-                tracing::warn!(%error, "a discarded state is kept beyond the bound");
-            }
-        }
-    }
-
-    async fn restore(&self, path: &FilePath, kept: &str) -> Result<Done, GitError> {
-        let number = kept.strip_prefix(DISCARDED);
-        if !number.is_some_and(|number| {
-            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-        }) {
-            return Err(GitError::Invalid("`kept` is no name of a discarded state"));
-        }
-        let source = format!("--source={kept}");
-        let run = self.write("restore").args([&*source, "--worktree"]);
-        output(run.paths([path])).await
-    }
-
     async fn commit(&self, message: String, amend: bool) -> Result<Done, GitError> {
         let run = self.write("commit");
         let run = match (amend, message.trim().is_empty()) {
@@ -476,6 +371,6 @@ async fn output(run: Run) -> Result<Done, GitError> {
     let parts = [out, output].into_iter().filter(|part| !part.is_empty());
     Ok(Done {
         output: parts.collect::<Vec<_>>().join("\n"),
-        kept: None,
+        ..Done::default()
     })
 }

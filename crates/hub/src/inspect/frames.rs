@@ -1,6 +1,6 @@
 //! A frame as a row: when, how large, of which type and session, and how late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::Event;
@@ -143,6 +143,8 @@ pub struct Describer {
     pub clocks: BTreeMap<InstanceId, i64>,
     /// Entries up to this one are not counted: the reader has counted them before.
     pub counted: Option<Cursor>,
+    /// Instances of which frames came since their last connection.
+    connected: BTreeSet<InstanceId>,
 }
 
 /// What the envelope of a frame says.
@@ -170,11 +172,14 @@ impl Describer {
         let mut rows = Vec::new();
         for entry in entries {
             let row = self.row(entry);
+            let is_gap = self.is_gap(entry, &row);
             let known = |to: &Cursor| to.epoch == entry.epoch && entry.seq <= to.seq;
             if !self.counted.as_ref().is_some_and(known) {
                 let second = entry.at.0.div_euclid(1000);
                 let bin = bins.entry((entry.instance.clone(), second));
-                count(bin.or_insert_with(|| empty(entry, second)), entry, &row);
+                let bin = bin.or_insert_with(|| empty(entry, second));
+                count(bin, entry, &row);
+                bin.gaps += u64::from(is_gap);
             }
             if filter.has(entry, &row) {
                 rows.push(row);
@@ -183,6 +188,18 @@ impl Describer {
         Described {
             rows,
             bins: bins.into_values().collect(),
+        }
+    }
+
+    /// True for an entry at which frames are missing or may be. A first connection loses none.
+    fn is_gap(&mut self, entry: &Entry, row: &FrameRow) -> bool {
+        match &entry.payload {
+            Payload::Upstream(_) | Payload::Names(_) => {
+                self.connected.insert(entry.instance.clone());
+                false
+            }
+            Payload::Hub(_) => row.name == "connecting" && self.connected.remove(&entry.instance),
+            Payload::Redacted => true,
         }
     }
 
@@ -263,8 +280,7 @@ fn count(bin: &mut Bin, entry: &Entry, row: &FrameRow) {
             bin.frames += 1;
             bin.bytes += row.bytes as u64;
         }
-        Payload::Hub(_) => bin.gaps += u64::from(row.name == "connecting"),
-        Payload::Redacted => bin.gaps += 1,
+        Payload::Hub(_) | Payload::Redacted => {}
     }
     bin.lag = bin.lag.max(row.lag);
     bin.unknown += u64::from(row.unknown);
@@ -339,6 +355,21 @@ mod tests {
         );
         let row = Describer::default().row(&event("\"no object\""));
         assert!(row.unknown && row.name.is_empty());
+    }
+
+    #[test]
+    fn a_first_connection_is_no_gap() {
+        let connecting = || {
+            let word = r#"{"type":"connecting","attempt":1}"#;
+            entry(Payload::Hub(word.into()), 1)
+        };
+        let frame = event(r#"{"type":"session.idle","properties":{"sessionID":"ses_1"}}"#);
+        let gaps = |all: &[Arc<Entry>]| {
+            let described = Describer::default().describe(all, &FrameFilter::default());
+            described.bins.iter().map(|bin| bin.gaps).sum::<u64>()
+        };
+        assert_eq!(gaps(&[connecting(), frame.clone()]), 0);
+        assert_eq!(gaps(&[connecting(), frame, connecting()]), 1);
     }
 
     #[test]

@@ -270,6 +270,7 @@ async fn a_folder_without_commits_or_branch_or_git_is_told_apart() {
         .act(
             Act::Restore {
                 path: "b".into(),
+                old: None,
                 kept,
             },
             3,
@@ -523,6 +524,7 @@ async fn what_is_discarded_comes_back_and_hooks_have_their_say() {
         assert!(!names(&repo.changed(GitScope::Uncommitted).await).contains(&name.to_owned()));
         let outside = Act::Restore {
             path: name.into(),
+            old: None,
             kept: "refs/heads/main".into(),
         };
         assert!(matches!(
@@ -533,6 +535,7 @@ async fn what_is_discarded_comes_back_and_hooks_have_their_say() {
             .act(
                 Act::Restore {
                     path: name.into(),
+                    old: None,
                     kept,
                 },
                 1,
@@ -589,6 +592,191 @@ async fn what_is_discarded_comes_back_and_hooks_have_their_say() {
         git(&remote, &["branch", "--list", "--format=%(refname:short)"]).trim(),
         "topic"
     );
+}
+
+/// Runs the commands that a person is shown.
+fn shell(repo: &Repo, commands: &str) {
+    let done = Command::new("sh")
+        .args(["-ec", commands])
+        .current_dir(&repo.root)
+        .status()
+        .unwrap();
+    assert!(done.success(), "{commands}");
+}
+
+#[tokio::test]
+async fn what_is_discarded_comes_back_with_what_was_staged() {
+    let scenes: [(&str, &str, Option<&str>); 6] = [
+        ("echo new > 'n w'; git add .; rm 'n w'", "n w", None),
+        ("mkdir d; echo new > d/n; git add .; rm -r d", "d/n", None),
+        ("echo 2 > a; git add a; echo 3 > a", "a", None),
+        ("rm a", "a", None),
+        ("git rm --quiet a", "a", None),
+        ("git mv a b; echo more >> b", "b", Some("a")),
+    ];
+    for (scene, path, old) in scenes {
+        for by_command in [false, true] {
+            let repo = Repo::with(&[("a", "1\n1\n1\n1\n"), ("other", "1\n")]);
+            shell(&repo, scene);
+            let state = || {
+                let status = repo.git(&["status", "--porcelain"]);
+                let staged = repo.git(&["diff", "--cached"]);
+                (status, staged, repo.git(&["diff"]))
+            };
+            let before = state();
+            let repository = repo.open().await;
+            let id = |path: &str| FilePath::new(path).id();
+            let discard = Act::Discard {
+                path: id(path),
+                old: old.map(id),
+            };
+            let done = repository.act(discard, 10).await.unwrap();
+            assert_eq!(repo.git(&["status", "--porcelain"]), "", "{scene}");
+            if by_command {
+                let command = done.command.unwrap();
+                // A folder that was deleted is not known to git.
+                shell(&repo, &command);
+            } else {
+                let restore = Act::Restore {
+                    path: id(path),
+                    old: old.map(id),
+                    kept: done.kept.unwrap(),
+                };
+                repository.act(restore, 11).await.unwrap();
+            }
+            assert_eq!(state(), before, "{scene}, by its command: {by_command}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_changed_after_a_discard_is_kept_when_it_is_undone() {
+    let repo = Repo::with(&[("a", "1\n")]);
+    repo.write("a", "2\n");
+    let repository = repo.open().await;
+    let discard = Act::Discard {
+        path: "a".into(),
+        old: None,
+    };
+    let kept = repository.act(discard, 10).await.unwrap().kept.unwrap();
+    repo.write("a", "3\n");
+    let restore = Act::Restore {
+        path: "a".into(),
+        old: None,
+        kept,
+    };
+    let meanwhile = repository.act(restore, 11).await.unwrap().kept.unwrap();
+    assert_eq!(repo.read("a"), "2\n");
+    assert_eq!(repo.git(&["show", &format!("{meanwhile}:a")]), "3\n");
+}
+
+#[tokio::test]
+async fn a_renamed_file_that_changed_again_is_staged() {
+    let repo = Repo::with(&[("old name", "1\n1\n1\n1\n")]);
+    repo.git(&["mv", "old name", "new"]);
+    repo.write("new", "1\n1\n1\n1\n2\n");
+    let stage = Act::Stage {
+        path: "new".into(),
+        old: Some(FilePath::new("old name").id()),
+        lines: None,
+    };
+    repo.open().await.act(stage, 1).await.unwrap();
+    assert_eq!(
+        repo.git(&["status", "--porcelain"]).trim(),
+        "R  \"old name\" -> new"
+    );
+    // Not staged yet: the old path goes with it.
+    let repo = Repo::with(&[("old", "1\n")]);
+    fs::rename(repo.root.join("old"), repo.root.join("new")).unwrap();
+    let stage = Act::Stage {
+        path: "new".into(),
+        old: Some("old".into()),
+        lines: None,
+    };
+    repo.open().await.act(stage, 1).await.unwrap();
+    assert_eq!(repo.git(&["status", "--porcelain"]), "R  old -> new\n");
+}
+
+#[tokio::test]
+async fn conflicts_without_lines_and_repositories_inside_are_listed() {
+    let repo = Repo::with(&[("a", "1\n"), ("b", "1\n")]);
+    repo.git(&["checkout", "--quiet", "-b", "topic"]);
+    repo.write("a", "topic\n");
+    repo.git(&["rm", "--quiet", "b"]);
+    repo.commit("topic");
+    repo.git(&["checkout", "--quiet", "main"]);
+    repo.write("a", "main\n");
+    repo.write("b", "main\n");
+    repo.commit("main");
+    let merge = Command::new("git")
+        .args(["merge", "topic"])
+        .current_dir(&repo.root)
+        .output()
+        .unwrap();
+    assert!(!merge.status.success());
+    for scope in [GitScope::Uncommitted, GitScope::Unstaged] {
+        let files = repo.changed(scope.clone()).await;
+        assert_eq!(names(&files), ["a", "b"], "{scope:?}");
+        assert!(
+            files
+                .iter()
+                .all(|one| one.change.status == FileStatus::Conflicted)
+        );
+        let repository = repo.open().await;
+        let (base, change) = repository
+            .one(&scope, &FilePath::new("b"), None)
+            .await
+            .unwrap();
+        assert_eq!(change.status, FileStatus::Conflicted, "{scope:?}");
+        let diff = repository
+            .file(&scope, &base, &change, Options::default())
+            .await
+            .unwrap();
+        assert_eq!(diff.changes().count(), 0, "{scope:?}");
+    }
+
+    let outer = Repo::with(&[("a", "a\n")]);
+    outer.git(&["init", "--quiet", "inner"]);
+    outer.write("inner/x", "x\n");
+    let files = outer.changed(GitScope::Uncommitted).await;
+    assert_eq!(names(&files), ["inner"]);
+    let repository = outer.open().await;
+    let scope = GitScope::Uncommitted;
+    let (base, change) = repository
+        .one(&scope, &FilePath::new("inner"), None)
+        .await
+        .unwrap();
+    assert_eq!(change.new_kind, FileKind::Submodule);
+    let diff = repository
+        .file(&scope, &base, &change, Options::default())
+        .await
+        .unwrap();
+    assert_eq!(diff.changes().count(), 0);
+    let discard = Act::Discard {
+        path: "inner".into(),
+        old: None,
+    };
+    let refused = repository.act(discard, 1).await;
+    assert!(matches!(refused, Err(GitError::Invalid(_))), "{refused:?}");
+    assert_eq!(outer.read("inner/x"), "x\n");
+}
+
+#[tokio::test]
+async fn a_branch_is_compared_with_the_one_that_its_work_tree_began_at() {
+    let repo = Repo::with(&[("a", "1\n")]);
+    repo.git(&["checkout", "--quiet", "-b", "develop"]);
+    repo.write("b", "1\n");
+    repo.commit("on develop");
+    let new = repo
+        .open()
+        .await
+        .plan_worktree("topic", true)
+        .await
+        .unwrap();
+    let tree = repo.open().await.add_worktree(&new).await.unwrap();
+    let listing = tree.changes(&GitScope::Branch(None)).await.unwrap();
+    assert_eq!(listing.base.name, "develop");
+    assert_eq!(listing.files, []);
 }
 
 #[tokio::test]

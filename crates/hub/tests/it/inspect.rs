@@ -176,6 +176,17 @@ async fn a_bundle_has_no_word_of_anyone_and_opens_again() {
     let (lab, session, named) = told().await;
     let bundle = lab.get("/api/inspect/export").await.text;
     assert!(!bundle.contains("three") && bundle.contains("message.part.delta"));
+    // What the filters of a list show is what is exported.
+    let (_, id) = ids(&session);
+    let part = &id.as_str()[..id.as_str().len() - 2];
+    let path = format!("/api/inspect/export?type=PART.delta&session={part}");
+    let some = lab.get(&path).await.text;
+    let some: Vec<&str> = some.lines().skip(1).collect();
+    assert!(
+        !some.is_empty(),
+        "sessions are named by the beginning of their id"
+    );
+    assert!(some.iter().all(|line| line.contains("message.part.delta")));
     let opened = lab
         .request(Method::POST, "/api/inspect/bundles")
         .body(bundle.clone());

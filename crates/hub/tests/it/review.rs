@@ -1,4 +1,5 @@
 //! Reviews over HTTP: the page, marks, comments, and what git does at a person's request.
+//! Longer than 600 lines: one scene, and a test for each of these.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -266,6 +267,64 @@ async fn comments_are_shared_kept_and_sent_as_one_prompt() {
     assert!(
         !shown.contains("Not sent yet") && shown.contains("Call it two."),
         "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn comments_on_files_that_left_the_list_are_shown_with_their_receiver() {
+    let scene = Scene::new().await;
+    scene.repository();
+    let comments = format!("{API}/comments?{QUERY}");
+    let body = json!({"side": "new", "line": 2, "text": "Name it <two>."});
+    let comment = scene.ask(Method::POST, &comments, body).await.good();
+    let list = "/fragment/review/INSTANCE?session=SESSION&of=uncommitted";
+    let listed = scene.get(list).await.text;
+    assert!(!listed.contains("Comments on files that are not listed"));
+    assert!(listed.contains("Send 1 comment to "), "{listed}");
+    assert!(listed.contains("data-do=\"review-accept\""));
+    // The dialog of a commit names the branch and what it takes.
+    git(&scene.folder, &["add", "--all"]);
+    let staged = scene.get(list).await.text;
+    let dialog = &staged[staged.find("id=\"commit\"").unwrap()..];
+    for wanted in ["on branch main", "1 file is staged", "a b.rs"] {
+        assert!(dialog.to_lowercase().contains(wanted), "{wanted}: {dialog}");
+    }
+    scene.commit("second");
+    let listed = scene.get(list).await.text;
+    for wanted in [
+        "Comments on files that are not listed",
+        "Name it &lt;two>.",
+        "fn 2()",
+        "Send 1 comment to ",
+    ] {
+        let found = listed.contains(wanted) || listed.contains(&wanted.replace('>', "&gt;"));
+        assert!(found, "{wanted}: {listed}");
+    }
+    let id = comment["id"].as_str().unwrap();
+    let one = format!("{API}/comments/{id}?{QUERY}");
+    scene.ask(Method::DELETE, &one, json!({})).await.good();
+    let listed = scene.get(list).await.text;
+    assert!(!listed.contains("Comments on files that are not listed"));
+    // Only the review of a session can be accepted.
+    let folder = scene
+        .get("/fragment/review/INSTANCE?of=uncommitted")
+        .await
+        .text;
+    assert!(!folder.contains("review-accept"), "{folder}");
+}
+
+#[tokio::test]
+async fn a_large_file_is_folded_with_its_size() {
+    let scene = Scene::new().await;
+    scene.repository();
+    fs::write(scene.folder.join("big"), "x\n".repeat(20_000)).unwrap();
+    let list = "/fragment/review/INSTANCE?session=SESSION&of=uncommitted";
+    let listed = scene.get(list).await.text;
+    let sections: Vec<&str> = listed.split("<section class=\"file\"").collect();
+    assert!(!sections[1].contains("data-fold"), "{listed}");
+    assert!(
+        sections[2].contains("data-fold") && sections[2].contains("20000 lines"),
+        "{listed}"
     );
 }
 

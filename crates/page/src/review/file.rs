@@ -9,7 +9,7 @@ use maud::{Markup, PreEscaped, html};
 use super::code::{Side, plain_line};
 use super::comments::{CommentSide, ReviewComment, comment};
 use super::in_words;
-use crate::language::t;
+use crate::language::{key, t};
 use crate::limits;
 use crate::markdown::language_of_path;
 use crate::words::bytes;
@@ -44,6 +44,10 @@ pub struct FileView<'a> {
     pub size: Option<u64>,
     /// Why there are no lines, in sentences.
     pub trouble: Vec<String>,
+    /// True if a merge left both sides in it.
+    pub conflicted: bool,
+    /// True if it is a repository of its own.
+    pub repository: bool,
 }
 
 /// Stretches of lines that changed, by side and number.
@@ -101,6 +105,8 @@ pub fn review_lines(path: &str, diff: &FileDiff, split: bool, gap: Gap) -> Strin
         picture: None,
         size: None,
         trouble: Vec::new(),
+        conflicted: false,
+        repository: false,
     };
     let items: Vec<Item<'_>> = match split {
         true => rows
@@ -147,8 +153,19 @@ fn notes(view: &FileView<'_>) -> Markup {
                 None => (t("A binary file. Its content is not shown.")),
             } }
         } @else if view.trouble.is_empty() && view.diff.changes().next().is_none() {
-            p.note { (t("No line changed.")) }
+            p.note { (t(unchanged(view))) }
         }
+    }
+}
+
+/// Why a file is listed of which no line changed.
+fn unchanged(view: &FileView<'_>) -> &'static str {
+    match (view.conflicted, view.repository) {
+        (true, _) => key(
+            "It is in conflict, and no line differs: one side deleted or moved it. Press s to keep it as it is, or delete it.",
+        ),
+        (_, true) => key("A repository of its own. Its files are not listed here."),
+        _ => key("No line changed."),
     }
 }
 

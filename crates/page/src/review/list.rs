@@ -1,11 +1,13 @@
 //! The head of the review, the tree of files, and a section for each of them.
 
-use changes::{FileChange, FileKind, FileStatus, Staging};
+use changes::{FileChange, FileKind, FilePath, FileStatus, Staging};
 use maud::{Markup, PreEscaped, html};
+use model::plain;
 
-use super::comments::form;
+use super::comments::{ReviewComment, comment, form};
 use super::{ReviewAddress, in_words, path_line};
 use crate::language::{key, m, sentence, t};
+use crate::limits;
 use crate::words::visible;
 
 /// Whether a person viewed a file.
@@ -62,6 +64,10 @@ pub struct ReviewList<'a> {
     pub bases: Vec<String>,
     /// The files by path.
     pub files: Vec<ReviewFile>,
+    /// The files of which something is staged.
+    pub staged: Vec<FilePath>,
+    /// Comments that were not sent, on files that are not listed.
+    pub elsewhere: Vec<(FilePath, ReviewComment)>,
     /// Files that are not listed.
     pub left_out: usize,
     /// Why there is no list, and the next step, in sentences.
@@ -89,7 +95,7 @@ pub fn review_list(list: &ReviewList<'_>) -> String {
     let html = html! {
         div.review data-query=(list.address.query()) data-scope=(list.address.scope) data-folder=(list.directory)
             data-marks=(list.marks) data-drafts=(list.drafts)
-            data-agent=[list.agent_path.as_ref()] data-writable[list.writable] {
+            data-agent=[list.agent_path.as_ref()] data-agent-name=[agent_name(list)] data-writable[list.writable] {
             header.review-head {
                 (place(list))
                 div.row.controls-of {
@@ -117,19 +123,55 @@ pub fn review_list(list: &ReviewList<'_>) -> String {
                     }
                 }
             }
+            (elsewhere(list))
             (form())
-            @if list.writable { (commit()) }
+            @if list.writable { (commit(list)) }
         }
     };
     html.into_string()
 }
 
+/// The title of the session that gets the comments, as a name of a button.
+fn agent_name(list: &ReviewList<'_>) -> Option<String> {
+    let title = list.agent.as_ref();
+    title.map(|title| plain::line(title, limits::REVIEW_AGENT_CHARS))
+}
+
+/// Comments that wait to be sent, on files that are not in the list: committed or taken back meanwhile, say.
+fn elsewhere(list: &ReviewList<'_>) -> Markup {
+    html! {
+        @if !list.elsewhere.is_empty() {
+            section.elsewheres {
+                h2 { (t("Comments on files that are not listed")) }
+                @for (path, one) in &list.elsewhere {
+                    div.elsewhere data-path=(path.id()) { p.path { (path_line(path)) } (comment(one, true)) }
+                }
+            }
+        }
+    }
+}
+
+/// What a commit takes: the files, as far as they are named.
+fn staged(list: &ReviewList<'_>) -> Markup {
+    let named = list.staged.iter().take(limits::REVIEW_STAGED);
+    let more = list.staged.len().saturating_sub(limits::REVIEW_STAGED);
+    html! {
+        @if let Some(branch) = list.branch.first() { p.branch { (sentence(branch)) } }
+        @if list.staged.is_empty() { p.quiet { (t(nothing("staged"))) } }
+        @else {
+            p { (t!("{n} file is staged", "{n} files are staged", n = list.staged.len())) }
+            ul.staged { @for path in named { li { (path_line(path)) } } @if more > 0 { li.quiet { "…" } } }
+        }
+    }
+}
+
 /// What git does with what is staged.
-fn commit() -> Markup {
+fn commit(list: &ReviewList<'_>) -> Markup {
     html! {
         dialog #commit aria-labelledby="commit-title" {
             form data-do="commit" {
                 h2 #commit-title { (t("Commit what is staged")) }
+                (staged(list))
                 label { (t("Commit message")) textarea name="message" rows="6" dir="auto" {} }
                 label.check { input type="checkbox" name="amend"; (t("Amend the last commit")) " " span.quiet { (t("An empty message keeps the last one.")) } }
                 div.row {
@@ -184,15 +226,15 @@ fn buttons(list: &ReviewList<'_>) -> Markup {
         @if list.writable {
             button type="button" data-do="review-commit" title=(t("Commit, push, branch")) { (t("Commit…")) }
         }
-        @if list.agent.is_some() {
+        @if let Some(agent) = agent_name(list) {
             @if list.drafts > 0 {
                 button.main type="button" data-do="review-send" title=(t("Send the comments to the agent (R)")) {
-                    (t!("Send {n} comment", "Send {n} comments", n = list.drafts))
+                    (t!("Send {n} comment to {agent}", "Send {n} comments to {agent}", n = list.drafts, agent = agent))
                 }
             } @else {
                 button type="button" data-do="review-send" title=(t("Back to the agent (R)")) { (t("Back to the agent")) }
             }
-            button type="button" data-do="review-accept" title=(t("Accept: the session is done (e)")) { (t("Accept")) }
+            @if list.address.session.is_some() { button type="button" data-do="review-accept" title=(t("Accept: the session is done (e)")) { (t("Accept")) } }
         }
     }
 }
@@ -256,11 +298,12 @@ fn section(nth: usize, file: &ReviewFile) -> Markup {
     html! {
         section.file id={ "file-" (nth) } data-path=(change.path.id()) data-old=[change.old_path.as_ref().map(|old| old.id())]
             data-viewed=(file.viewed.word()) data-staged[file.staging.staged] data-unstaged[file.staging.unstaged]
-            data-size=(size(lines)) data-fold[file.viewed == Viewed::Yes] tabindex="-1" {
+            data-size=(size(lines)) data-fold[file.viewed == Viewed::Yes || lines > limits::REVIEW_FOLDED_LINES] tabindex="-1" {
             header {
                 button.fold type="button" data-do="review-fold" aria-label=(t("Fold")) {}
                 span.path { (name(change)) }
                 @for word in badges(file) { span.badge { (t(word)) } }
+                @if lines > limits::REVIEW_FOLDED_LINES { span.badge { (t!("{n} line", "{n} lines", n = lines)) } }
                 (counts(change))
                 label.check { input type="checkbox" data-do="review-viewed" checked[file.viewed == Viewed::Yes]; (t("Viewed")) }
                 button type="button" data-do="comment-file" title=(t("Comment on the file (C)")) { (t("Comment")) }

@@ -106,10 +106,18 @@ pub(crate) fn list() -> String {
         base: "the last commit".to_owned(),
         bases: vec!["main".to_owned()],
         files,
+        staged: vec![
+            FilePath::new("docs/a very long name of a file that says all that there is to say.md"),
+            FilePath::new("src/width.rs"),
+        ],
+        elsewhere: vec![(
+            FilePath::new("src/gone.rs"),
+            comment("c4", None, "Bring this back.", CommentState::Draft),
+        )],
         left_out: 0,
         trouble: Vec::new(),
         notes: Vec::new(),
-        drafts: 2,
+        drafts: 3,
         agent: Some("Parse tables".to_owned()),
         agent_path: Some("/i/i1/s/ses_parse".to_owned()),
         writable: true,
@@ -184,6 +192,8 @@ pub(crate) fn lines(path: &str, split: bool) -> String {
         picture,
         size: None,
         trouble: Vec::new(),
+        conflicted: false,
+        repository: false,
     })
 }
 

@@ -18,6 +18,7 @@ use super::super::ending::Ending;
 use super::super::problem::Problem;
 use super::super::shield::Revocation;
 use crate::engine::Handle;
+use crate::inspect::{Describer, FrameFilter};
 use crate::limits;
 use crate::record::log::{Cursor, LogRead};
 use crate::replay::bundle::{self, Bundle};
@@ -34,9 +35,14 @@ pub(in crate::http) struct ExportQuery {
     /// Of this instance only.
     #[param(value_type = Option<String>)]
     instance: Option<InstanceId>,
-    /// Of this session only.
+    /// Of sessions whose id begins so only.
     #[param(value_type = Option<String>)]
     session: Option<SessionId>,
+    /// Only types that contain this, in any case.
+    #[serde(rename = "type")]
+    name: Option<String>,
+    /// Only frames whose JSON contains this, in any case of ASCII letters.
+    text: Option<String>,
 }
 
 /// Exports a range of the log without what anyone wrote: one JSON object a line. `drovers replay` and the event inspector
@@ -57,7 +63,14 @@ pub(in crate::http) async fn export(
         cursor: cursor.unwrap_or_else(|| engine.log().begin()),
         end: engine.log().end(),
         until,
-        query,
+        filter: FrameFilter {
+            instance: query.instance,
+            session: None,
+            name: query.name,
+            text: query.text,
+        },
+        session: query.session,
+        describer: Describer::default(),
         engine,
         ending: Ending::of(&app, ended),
         begun: false,
@@ -83,7 +96,9 @@ struct Range {
     /// The end of the log at the beginning of the export, beyond which it does not follow.
     end: Cursor,
     until: Option<Cursor>,
-    query: ExportQuery,
+    filter: FrameFilter,
+    session: Option<SessionId>,
+    describer: Describer,
     ending: Ending,
     begun: bool,
     done: bool,
@@ -126,15 +141,17 @@ impl Range {
         }
     }
 
-    fn has(&self, entry: &crate::record::log::Entry) -> bool {
-        let of_instance = |wanted: &InstanceId| *wanted == entry.instance;
+    fn has(&mut self, entry: &crate::record::log::Entry) -> bool {
         let of_session = |wanted: &SessionId| {
             let session = entry.session.as_deref();
             // Events of the link concern every session.
-            session.is_none_or(|session| session == wanted.as_str())
+            session.is_none_or(|session| session.starts_with(wanted.as_str()))
         };
-        self.query.instance.as_ref().is_none_or(of_instance)
-            && self.query.session.as_ref().is_none_or(of_session)
+        if !self.session.as_ref().is_none_or(of_session) {
+            return false;
+        }
+        let row = self.describer.row(entry);
+        self.filter.has(entry, &row)
     }
 }
 

@@ -31,9 +31,12 @@ const EVENTS: &str = "text/event-stream";
 pub(in crate::http) struct Done {
     /// Output of git and its hooks.
     output: String,
-    /// The name under which a discarded state is kept, and the command that brings it back.
+    /// The name under which a discarded state is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<String>,
+    /// What brings it back in a shell, in the top folder of the repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
 }
 
 impl From<git::Done> for Done {
@@ -41,6 +44,7 @@ impl From<git::Done> for Done {
         Self {
             output: done.output,
             kept: done.kept,
+            command: done.command,
         }
     }
 }

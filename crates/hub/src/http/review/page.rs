@@ -1,10 +1,11 @@
 //! Fragments of the review page: the list, the lines of a file, the lines of a gap.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
-use changes::{FileChange, FileDiff, FilePath, Gap, Text};
+use changes::{FileChange, FileDiff, FileKind, FilePath, FileStatus, Gap, Text};
 use model::ids::{InstanceId, SessionId};
 use model::state::Run;
 use page::{
@@ -49,6 +50,8 @@ pub(in crate::http) async fn files(
         base: String::new(),
         bases: Vec::new(),
         files: Vec::new(),
+        staged: Vec::new(),
+        elsewhere: Vec::new(),
         left_out: 0,
         trouble: Vec::new(),
         notes: Vec::new(),
@@ -63,6 +66,15 @@ pub(in crate::http) async fn files(
         Ok(found) => fill(&app, &mut list, found, &comments).await?,
         Err(problem) => list.trouble = problem.sentences(),
     }
+    let listed: BTreeSet<String> = list.files.iter().map(|one| one.change.path.id()).collect();
+    let apart = comments.iter().filter(|one| one.sent.is_none());
+    let apart = apart.filter(|one| !listed.contains(&one.path));
+    list.elsewhere = apart
+        .map(|one| {
+            let drawn = drawn_comment(&app, &id, one, &FileDiff::default());
+            (FilePath::from_id(&one.path).unwrap_or_default(), drawn)
+        })
+        .collect();
     Ok(Html(speak(language, || page::review_list(&list))))
 }
 
@@ -73,6 +85,7 @@ async fn fill(
     comments: &[Comment],
 ) -> Result<(), Problem> {
     list.base = found.base;
+    list.staged = found.staged;
     if let Some(head) = &found.head {
         let commit = head
             .commit
@@ -208,6 +221,8 @@ pub(in crate::http) async fn file(
             picture,
             size,
             trouble,
+            conflicted: change.status == FileStatus::Conflicted,
+            repository: change.new_kind == FileKind::Submodule,
         })
     });
     drawn

@@ -19,6 +19,8 @@ pub(super) struct Found {
     pub(super) scope: Scope,
     pub(super) folder: String,
     pub(super) files: Vec<Listed>,
+    /// Files of which something is staged.
+    pub(super) staged: Vec<FilePath>,
     /// What is checked out, where git was asked.
     pub(super) head: Option<Head>,
     /// What it is compared with, in words.
@@ -117,6 +119,7 @@ pub(super) async fn find(
             scope,
             folder,
             files: reported.iter().map(listed).collect(),
+            staged: Vec::new(),
             head,
             base: base.to_owned(),
             origin: Origin::Server(reported),
@@ -125,7 +128,7 @@ pub(super) async fn find(
     let repository = repository(app, id, &folder).await?;
     let listing = repository.changes(&git).await?;
     let base = match &listing.base.tree {
-        Some(tree) if scope == Scope::Branch => {
+        Some(tree) if scope == Scope::Branch && listing.head.commit.is_some() => {
             format!(
                 "{} at {}",
                 listing.base.name,
@@ -138,6 +141,7 @@ pub(super) async fn find(
         scope,
         folder,
         files: listing.files,
+        staged: listing.staged,
         head: Some(listing.head),
         base,
         origin: Origin::Git(repository, git, listing.base),
