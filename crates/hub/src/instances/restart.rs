@@ -101,9 +101,9 @@ impl Hub {
 
 /// Number of sessions that run, or that ran when their server was read last and were not read since.
 fn working(instance: &Instance) -> usize {
-    let sessions = instance.sessions.values();
-    let works = |session: &&Box<Session>| {
+    let works = |session: &Session| {
         session.run.is_running() || (session.run == Run::Unknown && session.reported_running)
     };
-    sessions.filter(works).count()
+    let sessions = instance.sessions.values();
+    sessions.filter(|session| works(session)).count()
 }

@@ -209,10 +209,9 @@ fn there(truth: &SessionTruth) -> Vec<Shown> {
                     let kind = piece["type"].as_str().unwrap_or_default();
                     match kind {
                         "tool" => {
-                            let outcome = match piece["state"]["status"].as_str() {
-                                Some(ended @ ("completed" | "error")) => ended,
-                                _ => "open",
-                            };
+                            let status = piece["state"]["status"].as_str();
+                            let ended = status.filter(|one| ["completed", "error"].contains(one));
+                            let outcome = ended.unwrap_or("open");
                             format!("tool {} {outcome}", text(&piece["id"]))
                         }
                         kind => format!("{kind} {}", text(&piece["text"])),
