@@ -2,6 +2,7 @@
 
 import { complain } from "./api";
 import { hint } from "./hint";
+import { later } from "./later";
 import { allKept, keep } from "./outbox";
 import { noteAnswer } from "./places";
 import { stir, whyNotGranted } from "./steady";
@@ -20,7 +21,7 @@ const replies: Record<string, [string, string]> = {
 /** What an answer is for: a card's form, or a line of a card for equal requests. */
 type Asking = HTMLFormElement | HTMLInputElement;
 
-function isAnswered({ dataset }: Asking): boolean {
+export function isAnswered({ dataset }: Asking): boolean {
   return allKept().some((kept) => kept.url === dataset.url && kept.state === "waiting");
 }
 
@@ -38,7 +39,7 @@ function requestsOf(form: HTMLFormElement): Asking[] {
 }
 
 /** Sends an answer. With `grants` it names the content that was read. */
-function answer(form: HTMLFormElement, body: Record<string, unknown>, inShort: string, done: string, grants = false): void {
+export function answer(form: HTMLFormElement, body: Record<string, unknown>, inShort: string, done: string, grants = false): void {
   let isFull = false;
   for (const one of requestsOf(form)) {
     const { url, fingerprint, title } = one.dataset;
@@ -103,21 +104,17 @@ export function answerQuestion(form: HTMLFormElement, pressed: string): void {
     if (typeof marked === "string") return complain(form, marked);
     answers.push(marked);
   }
-  answer(form, { answers }, `${t(inShort)} ${answers.flat().join(", ")}`, done);
+  const give = (): void => answer(form, { answers }, `${t(inShort)} ${answers.flat().join(", ")}`, done);
+  if (!form.querySelector("[data-takes]")) return give();
+  void later("sort").then((own) => {
+    const wrong = own.misfit(form, answers);
+    if (wrong !== "") complain(form, wrong);
+    else if (!isAnswered(form)) give();
+  });
 }
 
 /** Selects the own answer while its field has text, and deselects it when the field is empty. */
 export function chooseOwn(field: HTMLInputElement): void {
   const own = field.closest("fieldset")?.querySelector<HTMLInputElement>("input[data-own]");
   if (own) own.checked = field.value.trim() !== "";
-}
-
-/** Allows what a request was read to be, and what its *Always* covers, after a person confirmed that. */
-export function grantAlways(form: HTMLFormElement, fingerprint: string): void {
-  if (!isAnswered(form)) answer(form, { reply: "always", fingerprint }, "Always allow", "Always allowed");
-}
-
-/** Rejects a request, with a reason if there is one. */
-export function rejectRequest(form: HTMLFormElement, message: string): void {
-  if (!isAnswered(form)) answer(form, message === "" ? { reply: "reject" } : { reply: "reject", message }, "Reject", "Rejected by you");
 }

@@ -124,6 +124,8 @@ export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | 
   const fresh: Kept = { ...what, key: crypto.randomUUID(), at: newest, state: "waiting" };
   const taken = writeKept(lives ? { ...fresh, apart: true } : fresh);
   if (!taken) return false;
+  // Another answer to the same request takes the place of one that was refused.
+  if (what.kind === "answer") all.filter((kept) => kept.url === what.url && kept.state === "refused").forEach(forget);
   sendKept();
   setTimeout(() => onKept(), soonSent + 100);
   return true;
