@@ -90,9 +90,9 @@ const CHUNKS: &[(&str, &[&str])] = &[
         &[
             "review.ts",
             "away.ts",
+            "listed.ts",
             "bar.ts",
             "rail.ts",
-            "wheel.ts",
             "rows.ts",
             "beside.ts",
             "attach.ts",
@@ -106,10 +106,13 @@ const CHUNKS: &[(&str, &[&str])] = &[
         ],
     ),
     ("settings", &["settings.ts", "devices.ts", "launch.ts"]),
-    ("notify", &["base64.ts", "push.ts", "notify.ts", "phone.ts"]),
+    (
+        "notify",
+        &["base64.ts", "push.ts", "notify.ts", "wheel.ts", "phone.ts"],
+    ),
     ("session", &["undo.ts", "session.ts"]),
     ("complete", &["complete.ts"]),
-    ("queue", &["queue.ts", "held.ts"]),
+    ("queue", &["queue.ts", "held.ts", "rewrite.ts"]),
     ("picker", &["picker.ts"]),
     ("sort", &["sort.ts"]),
     ("tree", &["why.ts", "unread.ts", "archive.ts", "tree.ts"]),
@@ -131,6 +134,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("travel", &["detail.ts", "travel.ts"]),
     ("passkeys", &["base64.ts", "passkeys.ts"]),
     ("folders", &["folders.ts", "several.ts"]),
+    ("powers", &["roles.ts"]),
 ];
 
 /// Languages beside English: the name of their catalogue in `words/`, and the number of their plural forms.

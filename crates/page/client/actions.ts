@@ -33,7 +33,9 @@ export interface Action {
   /** True if the key counts only where no other key was pressed just before: it changes something, and a word may begin with it. */
   deliberate?: true;
   /** Effect in the palette, for an action that only a key of its own may trigger. */
-  chosen?: () => unknown;
+  chosen?: (() => unknown) | undefined;
+  /** True if this browser lacks the role for the action: it is not offered. */
+  lacked?: true;
 }
 
 const inConversation = (): boolean => byId("log") !== null;
@@ -50,9 +52,10 @@ function removeFront(): unknown {
   return button && remove(button);
 }
 
-/** Puts the focus on the first card that waits for a person. */
+/** Puts the focus on the first card that waits for a person, on one of the session in front before others. */
 function focusNeeds(): void {
-  const card = document.querySelector<HTMLElement>("[data-k=needs-list] li.card, [data-k=asks-list] li.card");
+  const first = (list: string): HTMLElement | null => document.querySelector<HTMLElement>(`[data-k=${list}-list] li.card`);
+  const card = first("asks") ?? first("needs");
   if (!card) return hint("Nothing needs you.");
   if (card.getClientRects().length === 0) sheet("left");
   focusCard(card);
@@ -102,7 +105,8 @@ function openReview(): unknown {
   const { instance, session, review } = root.dataset;
   const front = instance === undefined ? undefined : `/i/${encodeURIComponent(instance)}${session === undefined ? "" : `/s/${encodeURIComponent(session)}`}`;
   const to = own ?? front;
-  return to === undefined ? hint("No session is selected. Press j to select one.") : go(review === undefined ? `${to}/review` : to);
+  // A server without a folder of its own has no changes of its own either.
+  return to === undefined || (byId("place") && to === location.pathname) ? hint("No session is selected. Press j to select one.") : go(review === undefined ? `${to}/review` : to);
 }
 const comparison = (): HTMLElement | null => document.querySelector<HTMLElement>(".head a[href*='/parallel/']");
 

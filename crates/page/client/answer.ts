@@ -70,13 +70,3 @@ export function answerPermission(form: HTMLFormElement, pressed: string): void {
   if (why !== null) return hint(why);
   answer(form, { reply }, inShort, done, true);
 }
-
-/** Allows what a request was read to be, and what its *Always* covers, after a person confirmed that. */
-export function grantAlways(form: HTMLFormElement, fingerprint: string): void {
-  if (!isAnswered(form)) answer(form, { reply: "always", fingerprint }, "Always allow", "Always allowed");
-}
-
-/** Rejects a request, with a reason if there is one. */
-export function rejectRequest(form: HTMLFormElement, message: string): void {
-  if (!isAnswered(form)) answer(form, message === "" ? { reply: "reject" } : { reply: "reject", message }, "Reject", "Rejected by you");
-}

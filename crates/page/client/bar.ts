@@ -23,7 +23,7 @@ function placeOfFocus(): ActionPlace {
 
 /** Actions with keys of a place, followed by those that work everywhere. */
 function keysAt(place: ActionPlace): Action[] {
-  const keyed = actions.filter((action) => keysOf(action) !== "" && (action.applies?.() ?? true));
+  const keyed = actions.filter((action) => keysOf(action) !== "" && !action.lacked && (action.applies?.() ?? true));
   const own = keyed.filter((action) => action.place === place);
   if (place === "Prompt") return own;
   const allows = keyed.filter((action) => action.place === "Needs you" && document.querySelector("[data-marked]") !== null);

@@ -4,6 +4,7 @@ import { showAway, watchAway } from "./away";
 import { writeBar } from "./bar";
 import { byId, root } from "./dom";
 import { later } from "./later";
+import { watchMenu } from "./listed";
 import { watchMarking } from "./marking";
 import { fitCards, watchPager } from "./pager";
 import { watchRows } from "./rows";
@@ -11,7 +12,6 @@ import { forgetSeen, showRail, watchRail } from "./rail";
 import { review, watchReview } from "./review";
 import { offeredKey, reopenKey } from "./settled";
 import { showVisit, watchVisits } from "./visits";
-import { watchMenu } from "./wheel";
 
 /** Offers notifications once, when a request first waits. */
 function offerNotices(): void {
@@ -55,6 +55,7 @@ let front = "";
 
 /** Starts, and returns the function that updates these parts after a change of the page. */
 export function watchBeside(): () => void {
+  if (root.dataset.lacks) void later("powers").then((own) => own.limitActions());
   watchRail();
   watchReview();
   watchMenu();

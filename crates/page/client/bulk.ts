@@ -1,7 +1,7 @@
 // Marks on several sessions of the tree or the overview, and what is done with all of them at once. Nothing is granted here.
 
 import { exchange, isGood, type Reply } from "./api";
-import { byId, say } from "./dom";
+import { byId, root, say } from "./dom";
 import { hint } from "./hint";
 import { later } from "./later";
 import type { MenuTarget } from "./session";
@@ -133,6 +133,7 @@ function bulkBar(): HTMLElement {
   made.ariaLabel = t("Marked sessions");
   made.append(document.createElement("span"));
   for (const [label, act] of acts) {
+    if (label !== "Export" && root.dataset.lacks?.includes("drive")) continue;
     made.append(press(label, () => {
       const marked = [...marks.values()];
       clearMarks();

@@ -1,6 +1,7 @@
 // Devices that may come in, and the code that lets another one in.
 
 import { complain, exchange, inWords, isGood, type Problem } from "./api";
+import { confirmed } from "./dialogs";
 import { byId, parse, say } from "./dom";
 import { hint } from "./hint";
 import { t } from "./words";
@@ -30,6 +31,8 @@ export async function openFetched(id: string): Promise<HTMLDialogElement | null>
 /** Revokes what a button is beside of. */
 export async function revoke(dialog: HTMLDialogElement, button: HTMLButtonElement): Promise<void> {
   if (button.ariaBusy === "true") return;
+  const ask = t("{what}? What came in by it is out at once, and stays out.", { what: button.ariaLabel ?? t("Revoke") });
+  if (!(await confirmed(ask, "Revoke", "Keep"))) return;
   button.ariaBusy = "true";
   const reply = await exchange("DELETE", button.dataset.url ?? "");
   button.ariaBusy = null;
@@ -37,7 +40,10 @@ export async function revoke(dialog: HTMLDialogElement, button: HTMLButtonElemen
     return complain(dialog, reply.status === 0 ? "Drovers did not answer. Try again." : inWords(reply.json, reply.status));
   }
   button.closest("li")?.remove();
-  dialog.querySelector<HTMLElement>("button")?.focus();
+  // On nothing that the next Enter would press.
+  const heading = dialog.querySelector<HTMLElement>("h2");
+  if (heading) heading.tabIndex = -1;
+  heading?.focus();
   say("Revoked");
 }
 

@@ -16,12 +16,13 @@ interface Chunks {
   verify: typeof import("./copying") & typeof import("./verify") & typeof import("./debug") & typeof import("./output");
   complete: typeof import("./complete");
   picker: typeof import("./picker");
-  queue: typeof import("./queue") & typeof import("./held");
+  queue: typeof import("./queue") & typeof import("./held") & typeof import("./rewrite");
   folders: typeof import("./folders");
   forms: typeof import("./forms");
   beside: typeof import("./beside") & typeof import("./compose") & typeof import("./away");
   notify: typeof import("./notify") & typeof import("./phone") & typeof import("./push");
   parallel: typeof import("./parallel");
+  powers: typeof import("./roles");
   palette: typeof import("./palette") & typeof import("./find");
   session: typeof import("./session") & typeof import("./undo");
   settings: typeof import("./settings") & typeof import("./devices") & typeof import("./launch");

@@ -127,6 +127,8 @@ export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | 
   const taken = writeKept(lives ? { ...fresh, apart: true } : fresh);
   if (!taken) return false;
   if (fresh.kind === "prompt" && fresh.session === undefined) sessionStorage.setItem(ownPrefix + fresh.key, "");
+  // Another answer to the same request takes the place of one that was refused.
+  if (what.kind === "answer") all.filter((kept) => kept.url === what.url && kept.state === "refused").forEach(forget);
   sendKept();
   setTimeout(() => onKept(), soonSent + 100);
   return true;

@@ -43,10 +43,21 @@ export async function openServer(): Promise<void> {
 /** True of an answer that work would end. */
 const endsTurns = ({ json }: Reply): boolean => json.type === "urn:drovers:problem:turns-would-end";
 
+/** True while a restart is asked for: of a double click the second press is no other. */
+let restarting = false;
+/** How long after an answer a press still belongs to the one before, in milliseconds. */
+const restartDoubled = 600;
+
 /** Restarts the server of the instance in front; asks first if turns would be interrupted. */
 export async function restartServer(): Promise<void> {
   const { instance } = root.dataset;
   if (instance === undefined) return hint("Open an instance first.");
+  if (restarting) return;
+  restarting = true;
+  await restartNow(instance).finally(() => setTimeout(() => (restarting = false), restartDoubled));
+}
+
+async function restartNow(instance: string): Promise<void> {
   const url = `/api/instances/${encodeURIComponent(instance)}/restart`;
   let reply = await exchange("POST", url, {});
   if (endsTurns(reply)) {

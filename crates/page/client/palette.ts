@@ -48,7 +48,7 @@ export function fit(query: string, text: string): number {
 function ofAction(action: Action): Offer | null {
   const act = action.chosen ?? action.run;
   // An action with an argument in its key cannot run from here.
-  if (!act || action.keys.length > 2 || (action.applies?.() ?? true) === false) return null;
+  if (!act || action.lacked || action.keys.length > 2 || (action.applies?.() ?? true) === false) return null;
   return { name: action.name, beside: t(action.place), keys: keysOf(action), act: () => act() };
 }
 
@@ -162,7 +162,7 @@ export function listKeys(): void {
   const body = byId("keys");
   body?.replaceChildren(
     ...places.flatMap((place) => {
-      const keyed = actions.filter((action) => action.place === place && keysOf(action) !== "");
+      const keyed = actions.filter((action) => action.place === place && !action.lacked && keysOf(action) !== "");
       if (keyed.length === 0) return [];
       const terms = cell("dl", "", "keys");
       for (const action of keyed) {

@@ -6,6 +6,7 @@ import { byId, root } from "./dom";
 import { taps } from "./live";
 import { land } from "./notify";
 import { renewPush } from "./push";
+import { watchWheel } from "./wheel";
 import { t } from "./words";
 
 /** When the last frame of the hub arrived, by the hub's clock. */
@@ -38,6 +39,7 @@ export function beginPhone(): void {
   new MutationObserver(showAge).observe(root, { attributeFilter: ["data-offline"] });
   showAge();
   followShortcut();
+  watchWheel();
   // Only a page of this machine or with TLS may have a worker.
   if (!("serviceWorker" in navigator)) return;
   navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<{ t: string; path: string; key?: string }>) => {

@@ -2,7 +2,7 @@
 // a button asks for it.
 
 import { complain, exchange, inWords, isGood } from "./api";
-import { answer, grantAlways, isAnswered, rejectRequest, replies } from "./answer";
+import { answer, isAnswered, replies } from "./answer";
 import { now } from "./clock";
 import { confirmed, openDialog } from "./dialogs";
 import { byId, focusCard, root } from "./dom";
@@ -129,6 +129,16 @@ export async function snooze(button: HTMLElement): Promise<void> {
   else await ask("POST", `${snoozing.url}/snooze`, t("“{title}” is snoozed.", { title: snoozing.title }), { until });
 }
 
+/** Allows what a request was read to be, and what its *Always* covers, after a person confirmed that. */
+function grantAlways(form: HTMLFormElement, fingerprint: string): void {
+  if (!isAnswered(form)) answer(form, { reply: "always", fingerprint }, "Always allow", "Always allowed");
+}
+
+/** Rejects a request, with a reason if there is one. */
+function rejectRequest(form: HTMLFormElement, message: string): void {
+  if (!isAnswered(form)) answer(form, message === "" ? { reply: "reject" } : { reply: "reject", message }, "Reject", "Rejected by you");
+}
+
 let rejecting: HTMLFormElement | null = null;
 
 /** Opens the dialog that rejects the marked request, else the first one: a rejection needs no reading to the end. */
@@ -210,6 +220,8 @@ export function answerQuestion(form: HTMLFormElement, pressed: string): void {
     if (typeof marked === "string") return complain(form, marked);
     answers.push(marked);
   }
+  const wrong = misfit(form, answers);
+  if (wrong !== "") return complain(form, wrong);
   answer(form, { answers }, `${t(inShort)} ${answers.flat().join(", ")}`, done);
 }
 
@@ -217,6 +229,43 @@ export function answerQuestion(form: HTMLFormElement, pressed: string): void {
 function chooseOwn(field: HTMLInputElement): void {
   const own = field.closest("fieldset")?.querySelector<HTMLInputElement>("input[data-own]");
   if (own) own.checked = field.value.trim() !== "";
+}
+
+/** What an answer has to be, as the hub's markup says it. Numbers are digits. */
+interface Bounds {
+  kind: "number" | "text" | "several";
+  whole?: boolean;
+  format?: "email" | "uri" | "date" | "date-time" | null;
+  least?: string | null;
+  most?: string | null;
+}
+
+const formats: Record<NonNullable<Bounds["format"]>, (text: string) => boolean> = {
+  email: (text) => /^[^\s@]+@[^\s@]+$/.test(text),
+  uri: (text) => /^[a-z][a-z0-9+.-]*:/i.test(text) && URL.canParse(text),
+  date: (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
+  "date-time": (text) => /^\d{4}-\d\d-\d\dT/i.test(text) && !Number.isNaN(Date.parse(text)),
+};
+
+function fitsBounds({ kind, whole, format, least, most }: Bounds, given: string[]): boolean {
+  const [text = ""] = given;
+  const within = (size: number): boolean => size >= Number(least ?? -Infinity) && size <= Number(most ?? Infinity);
+  if (kind === "several") return within(given.length);
+  if (kind === "text") return within(text.length) && (!format || formats[format](text));
+  return Number.isFinite(Number(text)) && (whole !== true || Number.isInteger(Number(text))) && within(Number(text));
+}
+
+/** A sentence on the first answer that its question does not take; empty if all fit. An optional one may stay empty. */
+function misfit(form: HTMLFormElement, answers: string[][]): string {
+  for (const [at, item] of [...form.querySelectorAll("fieldset")].entries()) {
+    const given = answers[at] ?? [];
+    const { takes, optional } = item.dataset;
+    if (takes === undefined || !isAsked(item) || (given.length === 0 && optional !== undefined)) continue;
+    if (fitsBounds(JSON.parse(takes) as Bounds, given)) continue;
+    const what = [...(item.querySelector("legend")?.childNodes ?? [])].filter((node) => !(node instanceof Element && node.ariaHidden === "true"));
+    return t("This answer does not fit: {what}", { what: what.map((node) => node.textContent).join("").trim() });
+  }
+  return "";
 }
 
 interface Condition {

@@ -5,12 +5,15 @@ import { exchange, isGood } from "./api";
 import { placeHere } from "./attach";
 import { root } from "./dom";
 import { area, draftOf, saveDraft } from "./drafts";
+import { later } from "./later";
 import { unfolded } from "./paste";
 
 /** The last synchronised draft: the hub's time, and the text in this page's field. */
 interface Base {
   at: number;
   text: string;
+  /** The first text since then whose write got no answer: it may have arrived. */
+  tried?: string;
 }
 
 const basePrefix = "base:";
@@ -39,27 +42,45 @@ function storeBase(place: string, base: Base): void {
   }
 }
 
-function draftUrl(): string | null {
-  const { instance, session = "new" } = root.dataset;
-  if (instance === undefined) return null;
-  return `/api/instances/${encodeURIComponent(instance)}/sessions/${encodeURIComponent(session)}/draft`;
+/** The address of the draft of a place; empty if there is none, as on the overview. */
+function draftUrl(place: string): string {
+  const [instance, session] = place.split("/") as [string, string];
+  return instance && `/api/instances/${encodeURIComponent(instance)}/sessions/${encodeURIComponent(session || "new")}/draft`;
 }
 
 /** Drafts with a write in progress. */
 const underWayTo = new Set<string>();
+/** Time until drafts are tried again of which the hub said nothing when they were written, in milliseconds. */
+const rewriteAfter = 2_000;
+
+/** Writes them once the hub is there again, also after a reload. */
+function rewrite(): void {
+  const again = (left: unknown): unknown => left && setTimeout(rewrite, rewriteAfter);
+  void later("queue").then((own) => own.rewriteDrafts(draftUrl, sendDraft)).then(again, again);
+}
 
 /** Writes the draft to the hub, and again if it changed meanwhile, even after the person went to another session. */
 export async function writeDraftNow(): Promise<void> {
   clearTimeout(writing);
   writing = undefined;
-  const [url, place] = [draftUrl(), placeHere()];
-  if (url === null || underWayTo.has(place)) return;
+  await sendDraft(placeHere());
+}
+
+async function sendDraft(place: string): Promise<void> {
+  const url = draftUrl(place);
+  if (!url || underWayTo.has(place)) return;
   underWayTo.add(place);
   for (;;) {
     const text = draftOf(place);
-    if (readBase(place).text === text) break;
+    const base = readBase(place);
+    if (base.text === text && base.tried === undefined) break;
     const whole = placeHere() === place ? unfolded(text) : text;
     const reply = await exchange("PUT", url, { text: whole });
+    if (reply.status === 0 || reply.status >= 500) {
+      storeBase(place, { tried: whole, ...base });
+      localStorage.setItem(`unwritten:${place}`, "");
+      setTimeout(rewrite, rewriteAfter);
+    }
     if (!isGood(reply)) break;
     storeBase(place, { at: Number(reply.json.at), text });
   }
@@ -81,15 +102,16 @@ function isKnown(place: string): boolean {
 
 /** Shows a newer draft of the hub, unless the field was changed here. */
 export async function readDraftNow(): Promise<void> {
-  const [url, place] = [draftUrl(), placeHere()];
+  const place = placeHere();
+  const url = draftUrl(place);
   const known = isKnown(place);
-  if (url === null || document.hidden || known) return;
+  if (!url || document.hidden || known) return;
   const reply = await exchange("GET", url);
   const field = area();
   const { text, at } = reply.json as { text?: string; at?: number };
   if (!isGood(reply) || placeHere() !== place || !field || text === undefined || at === undefined) return;
   const base = readBase(place);
-  if (at <= base.at || writing !== undefined || underWayTo.has(place) || field.value !== base.text) return;
+  if (at <= base.at || writing !== undefined || underWayTo.has(place) || base.tried !== undefined || field.value !== base.text) return;
   storeBase(place, { at, text });
   if (field.value === text) return;
   field.value = text;
@@ -98,6 +120,7 @@ export async function readDraftNow(): Promise<void> {
 
 /** Begins. */
 export function watchRemoteDrafts(): void {
+  rewrite();
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) void readDraftNow();
     else if (writing !== undefined) void writeDraftNow();

@@ -32,7 +32,7 @@ pub(crate) mod asset {
 }
 
 /// Scripts that the page loads when they are needed: names, and places in [`assets`].
-pub(crate) const CHUNKS: [(&str, usize); 25] = [
+pub(crate) const CHUNKS: [(&str, usize); 26] = [
     ("palette", 8),
     ("beside", 9),
     ("settings", 10),
@@ -58,10 +58,14 @@ pub(crate) const CHUNKS: [(&str, usize); 25] = [
     ("travel", 30),
     ("passkeys", 31),
     ("folders", 32),
+    ("powers", 33),
 ];
 
 /// Scripts whose addresses only the panel of the event inspector has: the first paint of a page needs none of them.
 pub(crate) const INSPECTOR_CHUNKS: [&str; 2] = ["frames", "travel"];
+
+/// The script that only browsers load which may not do everything.
+pub(crate) const LIMITED_CHUNK: &str = "powers";
 
 /// The address of a script that the page loads when it is needed; empty if there is none of this name.
 pub(crate) fn chunk_path(name: &str) -> &'static str {
@@ -79,7 +83,7 @@ pub(crate) fn client_words(language: Language) -> Option<usize> {
     }
 }
 
-static ASSETS: [Asset; 39] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: [Asset; 40] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {

@@ -14,7 +14,9 @@ use model::ids::InstanceId;
 use model::time::Timestamp;
 use model::view::{ArchivedRow, Standing, ViewDelta};
 
-use crate::assets::{CHUNKS, INSPECTOR_CHUNKS, asset, asset_path, client_words, named};
+use crate::assets::{
+    CHUNKS, INSPECTOR_CHUNKS, LIMITED_CHUNK, asset, asset_path, client_words, named,
+};
 use crate::language::{current, key, m, sentence, t};
 use crate::limits;
 use crate::regions::{self, parallel};
@@ -173,7 +175,10 @@ fn html_tag(seen: &ViewDelta, context: &Context<'_>) -> Markup {
     }
     .into_string();
     tag.truncate(tag.len() - "></html>".len());
-    let of_document = |(name, _): &(&str, usize)| !INSPECTOR_CHUNKS.contains(name);
+    let limited = !context.lacks.is_empty();
+    let of_document = |(name, _): &(&str, usize)| {
+        !INSPECTOR_CHUNKS.contains(name) && (limited || *name != LIMITED_CHUNK)
+    };
     for (name, at) in CHUNKS.into_iter().filter(of_document) {
         tag.push_str(&format!(" data-chunk-{name}=\"{}\"", asset_path(at)));
     }

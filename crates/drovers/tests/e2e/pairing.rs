@@ -7,6 +7,7 @@ use testkit::chromium::{Chromium, Page, Viewport};
 use tokio::io::AsyncWriteExt;
 
 use crate::bench::{AWAY, Drovers, PATIENCE, until};
+use crate::consent::{press_card, ready};
 use crate::door::{Guarded, LOCKED};
 use crate::legs::ONLINE;
 
@@ -118,13 +119,32 @@ async fn a_phone_goes_on_where_the_desktop_is_and_is_revoked() -> Result<()> {
         rows[1].contains("Watch") && !rows[1].contains("this browser"),
         "{rows:?}"
     );
-    page.click("#devices li:nth-child(2) [data-act=revoke]")
-        .await?;
+    // It is asked for, and Enter keeps.
+    for answer in ["no", "yes"] {
+        page.click("#devices li:nth-child(2) [data-act=revoke]")
+            .await?;
+        page.wait_for("document.querySelector('#confirm').open", PATIENCE)
+            .await?;
+        if answer == "no" {
+            ready(&page, "#confirm button[value=no]").await?;
+            page.press("Enter").await?;
+        } else {
+            press_card(&page, "#confirm button[value=yes]").await?;
+        }
+        page.wait_for("!document.querySelector('#confirm').open", PATIENCE)
+            .await?;
+    }
     page.wait_for(
-        "document.querySelectorAll('#devices li').length === 1",
+        "document.querySelectorAll('#devices li').length === 1 && document.activeElement.id === 'devices-title'",
         PATIENCE,
     )
     .await?;
+    // The next Enter presses nothing.
+    page.press("Enter").await?;
+    assert!(
+        page.eval::<bool>("!document.querySelector('#confirm').open")
+            .await?
+    );
     phone
         .wait_for(
             "document.querySelector('#offline').innerText.includes('lost its access')",

@@ -3,12 +3,13 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testkit::chromium::{Chromium, Page, Viewport};
 use testkit::real::RealServer;
 
 use crate::bench::{
-    Bench, Drovers, Front, LAST_TEXT, PATIENCE, elsewhere, page, prompt, session, until,
+    AWAY, Bench, Drovers, Front, LAST_TEXT, PATIENCE, elsewhere, page, prompt, session, until,
 };
 
 /// What is loaded once the page stands is there.
@@ -372,6 +373,52 @@ async fn a_draft_goes_on_on_another_device_and_is_never_overwritten() -> Result<
     kept("").await?;
     phone.assert_clean().await?;
     desktop.assert_clean().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_was_sent_while_the_hub_was_away_waits_on_no_other_device() -> Result<()> {
+    let bench = Bench::new().await?;
+    let server = bench.server("proj").await?;
+    let mut drovers = Drovers::start(&bench, &[&server]).await?;
+    let instance = drovers.connected(&server).await?;
+    let path = format!("/i/{instance}");
+    let draft = format!("/api/instances/{instance}/sessions/new/draft");
+    let browser = Chromium::start().await?;
+    // Once it stays open, and once it is opened anew before the hub is back.
+    for reloads in [false, true] {
+        let mut phone = page(&browser, &drovers, &path).await?;
+        loaded(&phone).await?;
+        phone.click("#text").await?;
+        phone.write("say sent once").await?;
+        until("the draft", async || {
+            let draft = drovers.get(&draft).await?;
+            Ok((draft["text"] == "say sent once").then_some(()))
+        })
+        .await?;
+        drovers.signal(Signal::SIGKILL)?;
+        drovers.ended().await?;
+        phone.press("Enter").await?;
+        phone
+            .wait_for(
+                "Object.keys(localStorage).some(key => key.startsWith('unwritten:'))",
+                PATIENCE,
+            )
+            .await?;
+        let address = drovers.url.strip_prefix("http://").context("an address")?;
+        let again = Drovers::of(bench.drovers_at(address)).await?;
+        if reloads {
+            phone.goto(&format!("{}/", again.url)).await?;
+        }
+        let cleared = until("the hub's draft to be empty", async || {
+            let draft = again.get(&draft).await?;
+            Ok((draft["text"] == "").then_some(()))
+        });
+        cleared.await?;
+        phone.assert_clean_but(&AWAY).await?;
+        drovers = again;
+        drovers.connected(&server).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

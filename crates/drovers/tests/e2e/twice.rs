@@ -461,3 +461,25 @@ async fn changes_are_staged_committed_accepted_and_merged_once() -> Result<()> {
     }
     page.assert_clean().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_restarts_once() -> Result<()> {
+    let bench = Bench::new().await?;
+    let (drovers, instance) = Drovers::in_folder(&bench).await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    loaded(&page).await?;
+    page.eval::<bool>(NOTE).await?;
+    page.eval::<bool>("(document.activeElement.blur(), true)")
+        .await?;
+    page.press("g").await?;
+    page.press("s").await?;
+    let restart = Control {
+        name: "Restart the server",
+        at: "#process .restarts",
+        makes: ("POST ", "/restart"),
+        shows: "document.querySelector('#hint').innerText.includes('The server restarts')",
+    };
+    once(&page, &restart, Way::Twice).await?;
+    page.assert_clean().await
+}

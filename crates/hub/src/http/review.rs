@@ -135,6 +135,7 @@ pub(super) fn folder(
                     Problem::invalid(
                         "the folder of this server is not known yet. Open a session of it",
                     )
+                    .next("Review the changes of a session")
                 })
         }
     }

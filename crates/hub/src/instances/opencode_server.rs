@@ -164,11 +164,11 @@ impl ServerSource {
             .adopt_or_start(folder, self.instance.as_str())
             .await;
         let server = started.map_err(|error| {
-            let kind = match error {
+            let kind = match &error {
                 StartError::OpenCode2 { .. } => ReasonKind::OpenCode2,
                 _ => ReasonKind::NotStarted,
             };
-            UpstreamError::down(kind, options.hide(&error.to_string()))
+            UpstreamError::down(kind, options.explain(&error))
         })?;
         let address = own(&server);
         self.note_start();

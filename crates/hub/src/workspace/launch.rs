@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::server::OWN;
+use super::server::{OWN, StartError};
 use super::{BinaryError, binary, limits};
 use crate::secret::Secret;
 
@@ -72,6 +72,14 @@ pub enum LaunchError {
         /// The argument.
         arg: String,
     },
+    /// An argument is a flag with its value behind a space, which programs take as one flag of that name.
+    #[error(
+        "the argument {arg} has a space in the name of a flag. Write it and its value on two lines, or with `=` in between"
+    )]
+    Spaced {
+        /// The argument.
+        arg: String,
+    },
     /// An argument is too long, or cannot be one.
     #[error(
         "an argument is empty, longer than {} bytes or has a null byte. Use a shorter text",
@@ -131,6 +139,32 @@ impl LaunchOptions {
         Ok(())
     }
 
+    /// Why a server did not start, without the values of its variables, and with what this folder has of its own.
+    pub fn explain(&self, error: &StartError) -> String {
+        let why = self.hide(&error.to_string());
+        match error {
+            StartError::Exited { .. } | StartError::NeverListened { .. } => self.with_own(why),
+            _ => why,
+        }
+    }
+
+    /// A sentence behind what a folder has of its own, if it has anything.
+    fn with_own(&self, why: String) -> String {
+        let own = [
+            (!self.args.is_empty(), "arguments"),
+            (!self.env.is_empty(), "variables"),
+            (self.opencode.is_some(), "a program"),
+        ];
+        let own: Vec<&str> = own.iter().filter(|one| one.0).map(|one| one.1).collect();
+        match own.as_slice() {
+            [] => why,
+            own => format!(
+                "This folder has {} of its own: see *Name, colour and start*. {why}",
+                own.join(" and ")
+            ),
+        }
+    }
+
     /// Text of a server without the values of its variables. Short values are left: they are in any text.
     pub fn hide(&self, text: &str) -> String {
         let values = self.env.values().map(Secret::reveal);
@@ -164,10 +198,15 @@ fn check_argument(arg: &str) -> Result<(), LaunchError> {
     if arg.is_empty() || arg.len() > limits::ARG_BYTES || arg.contains('\0') {
         return Err(LaunchError::Arg);
     }
-    let flag = arg.split('=').next().unwrap_or_default();
-    match LISTENING.contains(&flag) {
-        true => Err(LaunchError::Listens {
-            arg: flag.to_owned(),
+    let name = arg.split('=').next().unwrap_or_default();
+    let flag = name.split_whitespace().next().unwrap_or_default();
+    if LISTENING.contains(&flag) {
+        let arg = flag.to_owned();
+        return Err(LaunchError::Listens { arg });
+    }
+    match flag.starts_with('-') && name != flag {
+        true => Err(LaunchError::Spaced {
+            arg: arg.chars().take(80).collect(),
         }),
         false => Ok(()),
     }
@@ -211,13 +250,30 @@ mod tests {
                 "{name}: {refused:?}"
             );
         }
-        for arg in ["--port", "--port=1", "--hostname=0.0.0.0", "--mdns", "-h"] {
+        for arg in [
+            "--port",
+            "--port=1",
+            "--port 1",
+            " --port\t1",
+            "--hostname=0.0.0.0",
+            "--mdns",
+            "-h",
+        ] {
             let refused = with_arg(arg).check();
             assert!(
                 matches!(refused, Err(LaunchError::Listens { .. })),
                 "{arg}: {refused:?}"
             );
         }
+        for arg in ["--log-level DEBUG", "-x y=z", " --print-logs"] {
+            let refused = with_arg(arg).check();
+            assert!(
+                matches!(refused, Err(LaunchError::Spaced { .. })),
+                "{arg}: {refused:?}"
+            );
+        }
+        assert_eq!(with_arg("--prompt=two words").check(), Ok(()));
+        assert_eq!(with_arg("two words").check(), Ok(()));
         assert_eq!(with_arg("").check(), Err(LaunchError::Arg));
         let long = "x".repeat(limits::ENV_BYTES + 1);
         assert!(with_env("A", &long).check().is_err() && with_env("A", "a\0").check().is_err());
@@ -241,6 +297,15 @@ mod tests {
     fn values_are_hidden_and_never_printed() {
         let options = with_env("KEY", "open sesame");
         assert_eq!(options.hide("key is open sesame!"), "key is ***!");
+        let error = StartError::NeverListened {
+            deadline: std::time::Duration::from_secs(1),
+            output: "open sesame".to_owned(),
+        };
+        let why = options.explain(&error);
+        let own = "This folder has variables of its own: see *Name, colour and start*. OpenCode";
+        assert!(why.starts_with(own) && why.ends_with("***"), "{why}");
+        let plain = LaunchOptions::default().explain(&error);
+        assert!(plain.starts_with("OpenCode did not"), "{plain}");
         assert_eq!(with_env("DEBUG", "1").hide("1 of 1"), "1 of 1");
         assert!(!format!("{options:?}").contains("sesame"));
     }

@@ -407,3 +407,33 @@ async fn a_prompt_that_another_tab_sends_leads_the_tab_it_was_written_in_to_its_
     assert_eq!(older, format!("/i/{}", front.instance));
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_has_no_changes_of_its_own_and_lists_of_long_titles_fit() -> Result<()> {
+    let mut front = Front::open().await?;
+    loaded(&front.page).await?;
+    front.page.press("Escape").await?;
+    front.page.press("d").await?;
+    front
+        .page
+        .wait_for(
+            "document.querySelector('#hint').innerText.includes('No session is selected')",
+            PATIENCE,
+        )
+        .await?;
+    let at: String = front.page.eval("location.pathname").await?;
+    assert_eq!(at, format!("/i/{}", front.instance));
+    let title = "New session - 2026-11-30T08:00:00.000Z";
+    front
+        .begun(title, "/w/shop", "permission ;; say allowed")
+        .await?;
+    front.goto("/").await?;
+    let page = &mut front.page;
+    page.wait_for("document.querySelector('.needs li.card')", PATIENCE)
+        .await?;
+    let widths: [u32; 2] = page
+        .eval("(list => [list.scrollWidth, list.clientWidth])(document.querySelector('.needs ul'))")
+        .await?;
+    assert!(widths[0] <= widths[1], "{widths:?}");
+    page.assert_clean().await
+}

@@ -90,3 +90,76 @@ async fn a_form_asks_what_its_conditions_allow_and_leaves_out_what_stays_empty()
     assert!(messages.to_string().contains("it is late"), "{messages}");
     Ok(())
 }
+
+/// Fields with bounds, each of which an answer can break.
+fn bounded() -> String {
+    let fields = json!([
+        {"key": "many", "type": "integer", "title": "How many?", "required": true, "minimum": 1, "maximum": 5, "default": 2},
+        {"key": "mail", "type": "string", "title": "Whom to ask?", "required": true, "format": "email"},
+        {"key": "name", "type": "string", "title": "Which name?", "required": true, "minLength": 3},
+        {"key": "size", "type": "multiselect", "title": "Which size?", "required": true, "minItems": 1, "maxItems": 1,
+         "options": [{"value": "s", "label": "Small"}, {"value": "l", "label": "Large"}]},
+    ]);
+    let form = json!({"title": "Release", "fields": fields});
+    format!("tool form {form} ;; say thanks")
+}
+
+const SEND: &str = ".asks form[data-do=question] button[type=submit]";
+
+fn field(nth: u32) -> String {
+    format!(".asks form[data-do=question] fieldset:nth-of-type({nth})")
+}
+
+/// Presses *Answer*, which is refused on the page with the words of a question.
+async fn refused(front: &Front, question: &str) -> Result<()> {
+    press_card(&front.page, SEND).await?;
+    front
+        .page
+        .wait_for(
+            &format!(
+                "[...document.querySelectorAll('.problem')].some(one => one.checkVisibility() && one.innerText.includes('{question}'))"
+            ),
+            PATIENCE,
+        )
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_of_fields_are_checked_on_the_page() -> Result<()> {
+    let front = Front::open().await?;
+    let page = &front.page;
+    loaded(page).await?;
+    prompt(page, &bounded()).await?;
+    session(page).await?;
+    let (many, mail, name, size) = (
+        "How many? A whole number. At least 1. At most 5.",
+        "Whom to ask? An e-mail address.",
+        "Which name? At least 3 characters.",
+        "Which size? Choose 1.",
+    );
+    asks(&front, &[many, mail, name, size]).await?;
+    for (nth, value) in [(1, "9"), (2, "nomail"), (3, "ab")] {
+        page.fill(&format!("{} [name=own]", field(nth)), value)
+            .await?;
+    }
+    for label in 1..=2 {
+        let option = format!("{} label:nth-of-type({label})", field(4));
+        press_card(page, &option).await?;
+    }
+    refused(&front, many).await?;
+    for (nth, value, next) in [
+        (1, "1.5", many),
+        (1, "3", mail),
+        (2, "ann@example.org", name),
+        (3, "abc", size),
+    ] {
+        page.fill(&format!("{} [name=own]", field(nth)), value)
+            .await?;
+        refused(&front, next).await?;
+    }
+    press_card(page, &format!("{} label:nth-of-type(2)", field(4))).await?;
+    press_card(page, SEND).await?;
+    page.wait_for(&format!("{LAST_TEXT} === 'thanks'"), PATIENCE)
+        .await?;
+    Ok(())
+}

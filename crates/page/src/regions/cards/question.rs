@@ -76,7 +76,8 @@ fn fieldset(name: &str, one: &QuestionItem) -> Markup {
     let holds = one.when.iter().all(|when| !when.equal);
     html! {
         // A question whose conditions hold before anything is answered starts in sight; the page shows and hides it as answers change.
-        fieldset data-when=[when] data-starts[holds && !one.when.is_empty()] data-optional[one.optional] {
+        fieldset data-when=[when] data-starts[holds && !one.when.is_empty()] data-optional[one.optional]
+            data-takes=[one.takes.as_ref().map(takes)] {
             legend {
                 span.mark.need aria-hidden="true" { "◆" } " " (model::plain::block(&one.question))
                 @for hint in hints(one) { " " span.quiet { (hint) } }
@@ -129,13 +130,42 @@ fn page_to_open(address: &str) -> Markup {
     }
 }
 
+/// What an answer has to be, for the page's script. Numbers are digits, as JSON's would lose some.
+fn takes(takes: &Takes) -> String {
+    let digits = |number: &Option<u64>| number.map(|number| number.to_string());
+    let all = match takes {
+        Takes::Number { whole, least, most } => serde_json::json!({
+            "kind": "number", "whole": whole, "least": least.as_deref(), "most": most.as_deref(),
+        }),
+        Takes::Text {
+            format,
+            least,
+            most,
+        } => {
+            let format = format.map(|format| match format {
+                TextFormat::Email => "email",
+                TextFormat::Uri => "uri",
+                TextFormat::Date => "date",
+                TextFormat::DateTime => "date-time",
+            });
+            serde_json::json!({
+                "kind": "text", "format": format, "least": digits(least), "most": digits(most),
+            })
+        }
+        Takes::Several { least, most } => serde_json::json!({
+            "kind": "several", "least": digits(least), "most": digits(most),
+        }),
+    };
+    all.to_string()
+}
+
 /// What an answer has to be, a sentence each.
 fn hints(one: &QuestionItem) -> Vec<Markup> {
     let mut all = Vec::new();
-    let mut say = |text: &str| all.push(html! { (text) });
     if one.multiple {
-        say(t("Choose any number."));
+        all.push(how_many(one.takes.as_ref()));
     }
+    let mut say = |text: &str| all.push(html! { (text) });
     if one.optional && one.link.is_none() {
         say(t("Optional."));
     }
@@ -154,7 +184,7 @@ fn hints(one: &QuestionItem) -> Vec<Markup> {
         _ => {}
     }
     all.extend(bounds_of(one.takes.as_ref()));
-    if let Some(preset) = &one.preset {
+    if let Some(preset) = one.preset.as_ref().filter(|_| one.optional) {
         let preset = model::plain::line(preset, limits::PRESET_CHARS);
         all.push(m!(
             "Without an answer: {preset}.",
@@ -164,11 +194,33 @@ fn hints(one: &QuestionItem) -> Vec<Markup> {
     all
 }
 
-/// The smallest and the largest that an answer may be.
+/// How many options may be chosen.
+fn how_many(takes: Option<&Takes>) -> Markup {
+    let (least, most) = match takes {
+        Some(Takes::Several { least, most }) => (*least, *most),
+        _ => (None, None),
+    };
+    let n = |number: u64| html! { (number.to_string()) };
+    match (least.filter(|least| *least > 0), most) {
+        (Some(least), Some(most)) if least == most => m!("Choose {n}.", n = n(least)),
+        (Some(least), Some(most)) => {
+            m!(
+                "Choose {least} to {most}.",
+                least = n(least),
+                most = n(most)
+            )
+        }
+        (Some(least), None) => m!("Choose at least {n}.", n = n(least)),
+        (None, Some(most)) => m!("Choose at most {n}.", n = n(most)),
+        (None, None) => html! { (t("Choose any number.")) },
+    }
+}
+
+/// The smallest and the largest that an answer may be; options are counted by [`how_many`].
 fn bounds_of(takes: Option<&Takes>) -> Vec<Markup> {
     let number = |number: &u64| number.to_string();
     let (least, most) = match takes {
-        None => return Vec::new(),
+        None | Some(Takes::Several { .. }) => return Vec::new(),
         Some(Takes::Number { least, most, .. }) => {
             let digits = |one: &Option<Arc<str>>| one.as_ref().map(|digits| html! { (digits) });
             let least = digits(least).map(|n| m!("At least {n}.", n = n));
@@ -181,13 +233,6 @@ fn bounds_of(takes: Option<&Takes>) -> Vec<Markup> {
                 .map(|n| m!("At least {n} characters.", n = html! { (number(n)) })),
             most.as_ref()
                 .map(|n| m!("At most {n} characters.", n = html! { (number(n)) })),
-        ),
-        Some(Takes::Several { least, most }) => (
-            least
-                .as_ref()
-                .map(|n| m!("At least {n}.", n = html! { (number(n)) })),
-            most.as_ref()
-                .map(|n| m!("At most {n}.", n = html! { (number(n)) })),
         ),
     };
     least.into_iter().chain(most).collect()
