@@ -100,7 +100,11 @@ const forms: Record<string, (form: HTMLFormElement, reply: string) => unknown> =
   prompt: sendPrompt,
   "run-parallel": (form) => later("parallel").then((own) => own.startParallel(form)),
   permission: answerPermission,
-  question: (form, pressed) => later("sort").then((own) => own.answerQuestion(form, pressed)),
+  question: (form, pressed) => {
+    // What is chosen now is the answer, whatever is chosen until the chunk is there.
+    const shown = form.cloneNode(true) as HTMLFormElement;
+    return later("sort").then((own) => own.answerQuestion(form, pressed, shown));
+  },
   reject: (form) => later("sort").then((own) => own.sendReject(form)),
 };
 
@@ -139,8 +143,13 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("input", (event) => {
   if (event.target instanceof HTMLTextAreaElement) saveDraft();
-  const asks = (event.target as Element).closest<HTMLFormElement>("form[data-do=question]");
-  if (asks) void later("sort").then((own) => own.changeAnswer(asks, event.target));
+  const field = event.target as HTMLInputElement;
+  const asks = field.closest<HTMLFormElement>("form[data-do=question]");
+  if (!asks) return;
+  // An own answer is chosen while its field has text.
+  const own = field.name === "own" ? field.closest("fieldset")?.querySelector<HTMLInputElement>("input[data-own]") : null;
+  if (own) own.checked = field.value.trim() !== "";
+  void later("sort").then((late) => late.showAsked(asks));
 });
 
 /** What the icon counts. */

@@ -210,25 +210,20 @@ function marks(item: HTMLFieldSetElement): string[] | string {
   return all.length > 0 || isOptional ? all : "Choose or write an answer to each question.";
 }
 
-export function answerQuestion(form: HTMLFormElement, pressed: string): void {
+/** Answers a question with what its form showed as chosen when it was sent. */
+export function answerQuestion(form: HTMLFormElement, pressed: string, shown: HTMLFormElement): void {
   if (isAnswered(form)) return;
   const [inShort, done] = replies[pressed === "reject" ? "reject" : "answer"] ?? ["", ""];
   if (pressed === "reject") return answer(form, { reject: true }, inShort, done);
   const answers: string[][] = [];
-  for (const item of form.querySelectorAll("fieldset")) {
+  for (const item of shown.querySelectorAll("fieldset")) {
     const marked = marks(item);
     if (typeof marked === "string") return complain(form, marked);
     answers.push(marked);
   }
-  const wrong = misfit(form, answers);
+  const wrong = misfit(shown, answers);
   if (wrong !== "") return complain(form, wrong);
   answer(form, { answers }, `${t(inShort)} ${answers.flat().join(", ")}`, done);
-}
-
-/** Selects the own answer while its field has text, and deselects it when the field is empty. */
-function chooseOwn(field: HTMLInputElement): void {
-  const own = field.closest("fieldset")?.querySelector<HTMLInputElement>("input[data-own]");
-  if (own) own.checked = field.value.trim() !== "";
 }
 
 /** What an answer has to be, as the hub's markup says it. Numbers are digits. */
@@ -274,14 +269,8 @@ interface Condition {
   answers: string[];
 }
 
-/** Follows an answer that is being given. */
-export function changeAnswer(form: HTMLFormElement, field: EventTarget | null): void {
-  if (field instanceof HTMLInputElement && field.name === "own") chooseOwn(field);
-  showAsked(form);
-}
-
 /** Shows the questions whose conditions hold by now. */
-function showAsked(form: HTMLFormElement): void {
+export function showAsked(form: HTMLFormElement): void {
   if (!form.querySelector("[data-when]")) return;
   const given: string[] = [];
   for (const item of form.querySelectorAll("fieldset")) {

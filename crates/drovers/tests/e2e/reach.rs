@@ -133,13 +133,15 @@ const DIALOGS: [(&str, &str, &str); 8] = [
     ("live", "Control+Shift+F", "#search"),
 ];
 
-/// Controls of documents that the hub makes on demand, beside what is walked through here: plain buttons in the tab order.
-const ON_DEMAND: [&str; 6] = [
+/// Controls of documents that the hub makes on demand, and of servers with an inbox, beside what is walked through here: plain buttons in
+/// the tab order.
+const ON_DEMAND: [&str; 7] = [
     "keep",
     "reread",
     "run-parallel",
     "sessions",
     "since-close",
+    "steer-held",
     "unkeep",
 ];
 

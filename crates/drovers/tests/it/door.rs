@@ -173,7 +173,7 @@ const OWN: [&str; 4] = [
 async fn servers_that_it_starts_are_given_no_way_in() {
     let home = Home::new();
     let folder = home.folder("project");
-    let script = "#!/bin/sh\nenv > env.new && mv env.new env\n\
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.18.33 && exit\nenv > env.new && mv env.new env\n\
                   echo 'opencode server listening on http://127.0.0.1:9'\nexec sleep 1000\n";
     let opencode = program(&home.path("opencode"), script);
     let mut command = home.command(&["up", "--no-open", "--listen", "127.0.0.1:0", "--opencode"]);

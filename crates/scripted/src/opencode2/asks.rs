@@ -59,6 +59,7 @@ impl World<'_> {
             "id": id, "sessionID": session, "action": "shell", "resources": [command], "save": [command],
             "source": { "type": "tool", "messageID": message, "id": call },
         });
+        self.boot_of(session);
         self.emit(session, "permission.asked", body.clone());
         self.machine.permissions.push(Permission {
             session: session.to_owned(),
@@ -185,6 +186,7 @@ impl World<'_> {
         if metadata.is_object() {
             body["metadata"] = metadata;
         }
+        self.boot(directory);
         self.emit_in(directory, "form.created", &json!({ "form": body }));
         self.machine.forms.push(Form {
             owner: owner.to_owned(),

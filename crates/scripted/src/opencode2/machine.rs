@@ -219,6 +219,14 @@ impl World<'_> {
         }
     }
 
+    /// Starts the services of a session's folder: a run uses them, and so does what it asks after they were put down.
+    pub(super) fn boot_of(&mut self, session: &str) {
+        let session = self.store.sessions.get(session);
+        if let Some(directory) = session.map(|session| session.directory().to_owned()) {
+            self.boot(&directory);
+        }
+    }
+
     /// Puts the services of a folder down: its requests are void, its runs go on.
     pub(super) fn shut(&mut self, directory: &str) {
         if self.machine.folders.remove(directory) {

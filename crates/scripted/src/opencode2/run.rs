@@ -204,6 +204,7 @@ impl World<'_> {
     }
 
     fn begin(&mut self, id: &str) {
+        self.boot_of(id);
         self.commit(id, "session.execution.started", json!({}));
         self.fail_leftovers(id);
         let session = self.store.sessions.get(id);

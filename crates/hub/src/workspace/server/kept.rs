@@ -180,7 +180,8 @@ async fn end_one(place: Place) -> Option<bool> {
         .await
         .is_err()
     {
-        return Some(false);
+        // It closed the connection: it ends by itself, as after a hub that ended while it started the server.
+        return Some(refuses_until_its_end(&place).await);
     }
     let over = timeout(limits::STOP, async {
         let mut line = Vec::new();
