@@ -55,6 +55,7 @@ const rewriteAfter = 2_000;
 
 /** Writes them once the hub is there again, also after a reload. */
 function rewrite(): void {
+  if (!Object.keys(localStorage).some((key) => key.startsWith("unwritten:"))) return;
   const again = (left: unknown): unknown => left && setTimeout(rewrite, rewriteAfter);
   void later("queue").then((own) => own.rewriteDrafts(draftUrl, sendDraft)).then(again, again);
 }
