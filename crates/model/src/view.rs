@@ -244,6 +244,10 @@ pub fn notices(state: &State) -> Vec<Arc<str>> {
 /// A sentence about sessions that a server has not copied yet.
 fn copies_sessions(name: &str, copying: &Copying) -> Arc<str> {
     match copying {
+        Copying::Due => format!(
+            "{name} has not copied the sessions of OpenCode 1 into its own list yet, so they are missing here. Drovers reads the list again \
+             at the end of the copy"
+        ),
         Copying::Running { done, of } => {
             let so_far = match (done, of) {
                 (Some(done), Some(of)) => format!(" ({done} of {of} so far)"),

@@ -54,8 +54,8 @@ function allowNow(card: HTMLElement): void {
   allowing = undefined;
   const form = card.querySelector<HTMLFormElement>("form[data-url]");
   if (!form) return;
-  answerPermission(form, "once");
   hint();
+  answerPermission(form, "once");
 }
 
 /** Opens the page of a new session. Text typed before the page appears goes into its prompt. */

@@ -12,7 +12,7 @@ function movedInMenu(key: string): boolean {
   return true;
 }
 
-/** Begins. */
+/** Handles keys and clicks while the list is open. */
 export function watchMenu(): void {
   document.addEventListener("keydown", (event) => {
     if (!isMenuOpen()) return;

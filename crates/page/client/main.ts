@@ -149,7 +149,7 @@ document.addEventListener("input", (event) => {
   // An own answer is chosen while its field has text.
   const own = field.name === "own" ? field.closest("fieldset")?.querySelector<HTMLInputElement>("input[data-own]") : null;
   if (own) own.checked = field.value.trim() !== "";
-  void later("sort").then((late) => late.showAsked(asks));
+  acted(later("sort").then((late) => late.showAsked(asks)));
 });
 
 /** What the icon counts. */
@@ -195,6 +195,11 @@ function linksChanged(): boolean {
 
 /** Brings up to date what is beside the conversation. */
 let beside: (() => void) | undefined;
+
+/** Loads what takes an answer to a question once one is in front: the answer is kept also where the hub is away by then. */
+function prepareAnswers(): void {
+  if (document.querySelector("form[data-do=question]")) void later("sort").catch(() => undefined);
+}
 
 /** Starts notifications where they are permitted and on. */
 function watchForNews(): void {
@@ -265,7 +270,12 @@ live({
 });
 whenIdle(() =>
   later("beside").then((own) => {
-    beside = own.watchBeside();
+    const update = own.watchBeside();
+    prepareAnswers();
+    beside = () => {
+      update();
+      prepareAnswers();
+    };
     watchForNews();
     own.beginComposing();
     own.watchErrors();

@@ -108,6 +108,7 @@ function changeKept(kept: Kept, to: Partial<Kept>): Kept {
 }
 
 export function forget(kept: Kept): void {
+  sessionStorage.removeItem(ownPrefix + kept.key);
   apart.delete(nameOfKept(kept));
   localStorage.removeItem(nameOfKept(kept));
   cached = null;
@@ -126,7 +127,7 @@ export function keep(what: Pick<Kept, "kind" | "instance" | "session" | "url" | 
   const fresh: Kept = { ...what, key: crypto.randomUUID(), at: newest, state: "waiting" };
   const taken = writeKept(lives ? { ...fresh, apart: true } : fresh);
   if (!taken) return false;
-  if (fresh.kind === "prompt" && fresh.session === undefined) sessionStorage.setItem(ownPrefix + fresh.key, "");
+  if (fresh.kind === "prompt" && fresh.session === undefined) noteOwn(fresh);
   // Another answer to the same request takes the place of one that was refused.
   if (what.kind === "answer") all.filter((kept) => kept.url === what.url && kept.state === "refused").forEach(forget);
   sendKept();
@@ -214,6 +215,14 @@ function settle(kept: Kept, reply: Reply, wasOffline: boolean): boolean {
     changeKept(kept, { state: "refused", why: refusal(problem, status) });
   }
   return false;
+}
+
+function noteOwn(kept: Kept): void {
+  try {
+    sessionStorage.setItem(ownPrefix + kept.key, "");
+  } catch {
+    // There is no room: this tab stays where it is.
+  }
 }
 
 /** Goes on once an entry of this tab started a session. */
@@ -312,10 +321,8 @@ export function outbox(changed: () => void, begun: (kept: Kept) => void): void {
       hint("Another tab sent or discarded this. The result appears once this page is connected.");
     }
     onKept();
-    if (event.newValue !== null) {
-      const now = JSON.parse(event.newValue) as Kept;
-      if (now.session !== undefined) begun(now);
-    }
+    const now = allKept().find((kept) => nameOfKept(kept) === event.key);
+    if (now?.session !== undefined) begun(now);
     if (event.oldValue === null) sendKept();
   });
   addEventListener("beforeunload", (event) => {

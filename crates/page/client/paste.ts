@@ -104,7 +104,10 @@ export function tidyMore(): void {
 /** Drops the pastes whose token is gone: after a reload nothing brings it back. */
 function dropUnused(): void {
   const more = readMore();
-  const used = tokensIn(area()?.value ?? "");
+  const text = area()?.value ?? "";
+  // The draft may not be there yet.
+  if (text === "") return;
+  const used = tokensIn(text);
   if (used.length < Object.keys(more.pastes).length) storeMore({ ...more, pastes: Object.fromEntries(Object.entries(more.pastes).filter(([token]) => used.includes(token))) });
 }
 

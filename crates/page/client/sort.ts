@@ -83,7 +83,7 @@ export async function markDone(control?: HTMLElement): Promise<void> {
   // Without a keyboard a button takes it back.
   const isTouched = matchMedia("(pointer: coarse)").matches;
   const marked = await ask("POST", `${target.url}/reviewed`, isTouched ? undefined : t("“{title}” is done. u takes that back.", { title }), { done: true });
-  if (marked && isTouched) void later("session").then((own) => own.note({ text: t("“{title}” is done.", { title }), undo: undoDone }));
+  if (marked && isTouched) void later("session").then((own) => own.note({ text: t("“{title}” is done.", { title }), undo: () => undoDone(target) }));
   setTimeout(() => markingDone.delete(target.url), doubled);
   if (!marked) return;
   focusNext(target.card);
@@ -91,9 +91,11 @@ export async function markDone(control?: HTMLElement): Promise<void> {
   if (doneHere.length > mostDone) doneHere.shift();
 }
 
-export async function undoDone(): Promise<void> {
-  const target = doneHere.pop();
+/** Takes back that a session is done: the one that is named, else the last one that was marked here. */
+export async function undoDone(target = doneHere.at(-1)): Promise<void> {
   if (!target) return hint("Nothing was marked as done here.");
+  const at = doneHere.indexOf(target);
+  if (at >= 0) doneHere.splice(at, 1);
   markingDone.delete(target.url);
   if (!(await ask("DELETE", `${target.url}/reviewed`, t("“{title}” is not done any more.", { title: target.title })))) doneHere.push(target);
 }
@@ -141,11 +143,13 @@ function rejectRequest(form: HTMLFormElement, message: string): void {
 
 let rejecting: HTMLFormElement | null = null;
 
-/** Opens the dialog that rejects the marked request, else the first one: a rejection needs no reading to the end. */
+/** Opens the dialog that rejects the request with the focus, else the marked one, else the first: a rejection needs no reading to the end. */
 export function openReject(): void {
   const focused = document.activeElement?.closest("li.card");
-  if (focused && !focused.querySelector("form[data-do=permission], form[data-do=question]")) return hint("This card has no request to reject.");
+  const own = focused?.querySelector<HTMLFormElement>("form[data-do=permission]");
+  if (focused && !own) return hint(focused.querySelector("form[data-do=question]") ? "Press Reject to reject this question." : "This card has no request to reject.");
   rejecting =
+    own ??
     document.querySelector<HTMLFormElement>(".card[data-marked] form[data-do=permission]") ??
     document.querySelector<HTMLFormElement>(".asks form[data-do=permission], .needs form[data-do=permission]");
   if (!rejecting) return hint("No request waits.");

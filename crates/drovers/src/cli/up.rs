@@ -429,7 +429,7 @@ fn print_other_name(asked: Option<String>, instance: &Instance) {
     }
 }
 
-/// Says that a folder has no server of its own.
+/// Prints that the background service of OpenCode 2 works in the folder that was named.
 fn print_service(instance: &Instance) {
     if let Some(folder) = &instance.serves {
         out::note(&format!(

@@ -78,7 +78,7 @@ pub(super) struct InstanceJson {
     /// Number of folders of the server whose state the hub reads, if the server works in more folders. Of sessions in the other
     /// folders the hub knows the events since it connected.
     folders_cut: Option<usize>,
-    /// The copy of OpenCode 1's sessions that the server makes: `{"done": 3, "of": 9}` (each may be absent), or `{"failed": "why"}`. Sessions
+    /// The copy of OpenCode 1's sessions that the server makes: `{"done": 3, "of": 9}` (each may be absent, both before it begins), or `{"failed": "why"}`. Sessions
     /// that are not copied yet are missing in its lists.
     #[schema(value_type = Option<Object>)]
     copying: Option<CopyingJson>,
@@ -175,6 +175,7 @@ struct CopyingJson {
 impl From<&Copying> for CopyingJson {
     fn from(copying: &Copying) -> Self {
         match copying {
+            Copying::Due => Self::default(),
             Copying::Running { done, of } => Self {
                 done: *done,
                 of: *of,

@@ -132,9 +132,10 @@ impl<R: Rest> Reads<R> {
             loop {
                 let copying = match rest.copying().await {
                     Ok(copying) => copying,
-                    // The next connection asks again.
                     Err(error) => {
-                        return tracing::warn!(%error, "the copy of sessions could not be read");
+                        tracing::debug!(%error, "the copy of sessions could not be read");
+                        sleep(limits::COPYING_AGAIN).await;
+                        continue;
                     }
                 };
                 if copying != before || copying.is_none() {
@@ -142,7 +143,7 @@ impl<R: Rest> Reads<R> {
                     feeder.tell(vec![Inbound::ours(event)]).await;
                 }
                 match (&copying, before.is_some()) {
-                    (Some(Copying::Running { .. }), _) => {}
+                    (Some(Copying::Due | Copying::Running { .. }), _) => {}
                     (None, true) => return outdated.notify_one(),
                     (None | Some(Copying::Failed(_)), _) => return,
                 }

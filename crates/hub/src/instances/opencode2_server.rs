@@ -61,10 +61,7 @@ fn copying(migration: Migration) -> Option<Copying> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let whole = |number: f64| (number.is_finite() && number >= 0.0).then(|| number.trunc() as u64);
     match migration {
-        Migration::Required => Some(Copying::Running {
-            done: None,
-            of: None,
-        }),
+        Migration::Required => Some(Copying::Due),
         Migration::Running { done, of, .. } => Some(Copying::Running {
             done: done.and_then(whole),
             of: of.and_then(whole),

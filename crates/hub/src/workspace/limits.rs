@@ -16,6 +16,9 @@ pub(super) const VERSION: Duration = Duration::from_secs(3);
 /// Folders above a program in which its `package.json` is looked for.
 pub(super) const PACKAGE_FOLDERS: usize = 3;
 
+/// Bytes of a `package.json` that are read; a longer one names no version.
+pub(super) const PACKAGE_BYTES: u64 = 64 << 10;
+
 /// Time between TERM and KILL for a server.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 

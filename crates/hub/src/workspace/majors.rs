@@ -1,5 +1,7 @@
 //! Whether an installed program is OpenCode 1 or 2. Its package says so where it came in one; otherwise the program is asked.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -32,24 +34,29 @@ impl Majors {
         }
         let is_second = match packaged(&file.0) {
             Some(major) => major >= 2,
-            None => asked(&file.0).await,
+            None => match asked(&file.0).await {
+                Some(is_second) => is_second,
+                // It may have been slow: the next time it is asked again.
+                None => return false,
+            },
         };
         *known = Some((file, is_second));
         is_second
     }
 }
 
-async fn asked(program: &Path) -> bool {
+/// What a program says of its version. `None` if it does not say it, or not in time.
+async fn asked(program: &Path) -> Option<bool> {
     let version = tokio::time::timeout(limits::VERSION, service::version(program)).await;
     match version {
-        Ok(Ok((is_second, _))) => is_second,
+        Ok(Ok((is_second, _))) => Some(is_second),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the version of OpenCode is unknown");
-            false
+            None
         }
         Err(_) => {
             tracing::warn!(program = %program.display(), "OpenCode did not print its version in time");
-            false
+            None
         }
     }
 }
@@ -64,8 +71,8 @@ fn packaged(program: &Path) -> Option<u64> {
     let program = program.canonicalize().ok()?;
     let folders = program.ancestors().skip(1).take(limits::PACKAGE_FOLDERS);
     let packages = folders.filter_map(|folder| {
-        let text = std::fs::read_to_string(folder.join("package.json")).ok()?;
-        serde_json::from_str::<Package>(&text).ok()
+        let file = File::open(folder.join("package.json")).ok()?;
+        serde_json::from_reader::<_, Package>(file.take(limits::PACKAGE_BYTES)).ok()
     });
     let mut own = packages.filter(|package| package.name.contains("opencode"));
     version_in(&own.next()?.version).map(|(major, ..)| major)

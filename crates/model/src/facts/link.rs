@@ -167,6 +167,8 @@ impl ReasonKind {
 /// A copy of an earlier version's sessions that a server makes. Its lists grow without an event meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Copying {
+    /// It has not begun.
+    Due,
     /// It goes on.
     Running {
         /// Number of copied sessions, if the server reports it.

@@ -231,6 +231,7 @@ impl Fold<'_> {
 
     /// What streams may miss pieces from here on, and reads that were under way will not be answered in order.
     pub(super) fn stream_lost(&mut self) {
+        self.copying(None);
         let rev = self.rev;
         for session in self.instance.sessions.values_mut() {
             match &mut session.body {

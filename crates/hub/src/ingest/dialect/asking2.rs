@@ -223,8 +223,9 @@ fn filled(kind: &FieldKind, plain: ours::QuestionItem) -> ours::QuestionItem {
     }
 }
 
-/// A number in decimal digits.
+/// A number in decimal digits; an infinite one bounds nothing.
 fn digits(number: Option<FormNumber>) -> Option<Arc<str>> {
+    let number = number.filter(|number| number.0.is_finite());
     number.map(|number| number.0.to_string().into())
 }
 
