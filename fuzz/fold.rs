@@ -98,9 +98,10 @@ impl Script<'_> {
     }
 
     fn status(&mut self) -> RunStatus {
-        match self.byte() % 3 {
+        match self.byte() % 4 {
             0 => RunStatus::Idle,
             1 => RunStatus::Busy,
+            2 => RunStatus::Running,
             _ => RunStatus::Retry {
                 attempt: u32::from(self.byte()),
                 message: self.text().into(),

@@ -311,8 +311,12 @@ impl Lab {
 
     /// Waits until the state is so.
     pub(crate) async fn until(&self, what: &str, so: impl Fn(&State) -> bool) {
-        let waited = timeout(SOON, self.hub.engine().until(so)).await;
-        waited.unwrap_or_else(|_| panic!("in time: {what}"));
+        assert!(self.comes_true(so).await, "in time: {what}");
+    }
+
+    /// True once the state is so, false if it does not become so in time.
+    pub(crate) async fn comes_true(&self, so: impl Fn(&State) -> bool) -> bool {
+        timeout(SOON, self.hub.engine().until(so)).await.is_ok()
     }
 
     /// Asks again after every change of the state until there is an answer.

@@ -10,8 +10,8 @@ use hub::instances::LinkedService;
 use model::State;
 use model::ids::{InstanceId, SessionId};
 use model::state::{
-    ErrorKind, LinkStatus, MessageStatus, PartKind, ReasonKind, Role, Run, RunStatus, Session,
-    ToolEnd, ToolState,
+    ErrorKind, LinkStatus, Message, MessageInfo, MessageStatus, Part, PartKind, ReasonKind, Role,
+    Run, RunStatus, Session, ToolEnd, ToolState,
 };
 use model::view;
 use opencode::client2::{Client, NewPrompt, NewSession};
@@ -130,7 +130,14 @@ impl Stage {
     async fn until(&self, session: &Looked, what: &str, so: impl Fn(&Session) -> bool) {
         let at = &session.at;
         let holds = |state: &State| state.session(&at.0, &at.1).is_some_and(&so);
-        self.lab.until(what, holds).await;
+        if !self.lab.comes_true(holds).await {
+            let found = self.see(session, |one| {
+                let read = one.loaded().map(|loaded| loaded.rereading.is_some());
+                let ends = (one.end_unseen, one.reported_running);
+                format!("{} {:?} {read:?} {ends:?}", one.runs, one.run)
+            });
+            panic!("in time: {what}, not {found}");
+        }
     }
 
     /// Waits until so many runs of a session have come to their end.
@@ -143,22 +150,20 @@ impl Stage {
         self.until(session, "the run ends", over).await;
     }
 
-    /// The state of a session is what the service says of it.
+    /// Waits until the state of a session is what the service says of it. A read may be ahead of the stream for a moment.
     async fn same(&self, session: &Looked) {
         let read = self.rest().messages(session.at.1.clone(), None).await;
         let read = read.unwrap().messages;
-        let here: Vec<_> = self.see(session, |session| {
-            let messages = session.loaded().unwrap().in_order();
-            let messages = messages.map(|message| {
-                let parts = message.in_order().cloned().collect::<Vec<_>>();
-                (message.info.clone(), parts)
-            });
-            messages.collect()
-        });
-        all_same(&here, &read);
         let row = self.rest().session(session.at.1.clone()).await.unwrap();
-        let here = self.see(session, |session| session.info.clone());
-        assert_eq!(here, row);
+        let caught_up = |here: &Session| here.info == row && content(here) == read;
+        let at = &session.at;
+        let holds = |state: &State| state.session(&at.0, &at.1).is_some_and(caught_up);
+        if self.lab.comes_true(holds).await {
+            return;
+        }
+        let (here, info) = self.see(session, |session| (content(session), session.info.clone()));
+        all_same(&here, &read);
+        assert_eq!(info, row);
     }
 
     /// Waits for a request for permission of a session.
@@ -180,6 +185,13 @@ impl Stage {
             instance.permissions.len() + instance.questions.len()
         })
     }
+}
+
+/// The cached messages of a session, with their parts.
+fn content(session: &Session) -> Vec<(MessageInfo, Vec<Part>)> {
+    let messages = session.loaded().unwrap().in_order();
+    let whole = |message: &Message| (message.info.clone(), message.in_order().cloned().collect());
+    messages.map(whole).collect()
 }
 
 /// Equal, message by message.
@@ -507,7 +519,7 @@ async fn a_model_that_refuses_is_asked_again_and_fails_in_the_end() {
         !snapshot
             .statuses
             .values()
-            .any(|run| *run == RunStatus::Busy)
+            .any(|run| *run != RunStatus::Idle)
     );
 }
 

@@ -126,8 +126,10 @@ impl SessionInfo {
 pub enum RunStatus {
     /// Nothing.
     Idle,
-    /// Running.
+    /// Running, and not waiting to ask the model again.
     Busy,
+    /// Running; the server does not say whether the session waits to ask the model again.
+    Running,
     /// Waiting to ask the model again.
     Retry {
         /// Number of attempts so far.

@@ -204,27 +204,11 @@ impl Fold<'_> {
             }
             return;
         };
-        let since = match session.run {
-            Run::Busy { since } | Run::Retry { since, .. } => since,
-            _ => at,
-        };
-        let run = match status {
-            RunStatus::Idle => Run::Idle,
-            RunStatus::Busy => Run::Busy { since },
-            RunStatus::Retry {
-                attempt,
-                message,
-                next,
-            } => Run::Retry {
-                since,
-                attempt,
-                message,
-                next,
-            },
-        };
+        let run = run_of(status, &session.run, at);
         let (running, ended) = (
             run.is_running(),
-            session.run.is_running() && !run.is_running(),
+            // The end that a read reported before the stream did is this one.
+            (session.run.is_running() || session.end_unseen) && !run.is_running(),
         );
         let began = running && !session.run.is_running();
         if running {
@@ -532,6 +516,33 @@ impl Fold<'_> {
                 .push(Effect::ReadMessages(self.instance.id.clone(), id.clone()));
             self.touch_row(id);
         }
+    }
+}
+
+/// The run that a reported status means for a session with the run `before`.
+fn run_of(status: RunStatus, before: &Run, at: Timestamp) -> Run {
+    let since = match before {
+        Run::Busy { since } | Run::Retry { since, .. } => *since,
+        _ => at,
+    };
+    match status {
+        RunStatus::Idle => Run::Idle,
+        RunStatus::Busy => Run::Busy { since },
+        // What the stream reported of the wait holds until the time of the next attempt.
+        RunStatus::Running => match before {
+            Run::Retry { next, .. } if *next > at => before.clone(),
+            _ => Run::Busy { since },
+        },
+        RunStatus::Retry {
+            attempt,
+            message,
+            next,
+        } => Run::Retry {
+            since,
+            attempt,
+            message,
+            next,
+        },
     }
 }
 

@@ -140,15 +140,17 @@ impl Found {
 
     /// A run that the server does not name is idle; an interrupted one is idle on its server.
     fn run(&mut self, here: &Run, server: Option<&RunStatus>) {
+        let waits = !matches!(server, Some(RunStatus::Running));
         let here = match here {
             Run::Unknown => return,
             Run::Idle | Run::Interrupted { .. } => "idle",
             Run::Busy { .. } => "running",
-            Run::Retry { .. } => "retrying",
+            Run::Retry { .. } if waits => "retrying",
+            Run::Retry { .. } => "running",
         };
         let server = match server {
             None | Some(RunStatus::Idle) => "idle",
-            Some(RunStatus::Busy) => "running",
+            Some(RunStatus::Busy | RunStatus::Running) => "running",
             Some(RunStatus::Retry { .. }) => "retrying",
         };
         if here != server {

@@ -370,7 +370,7 @@ impl ServiceState {
             questions.extend(forms(&waiting.forms.value, now));
         }
         let statuses = self.active.iter();
-        let statuses = statuses.map(|id| (session_id(id), RunStatus::Busy));
+        let statuses = statuses.map(|id| (session_id(id), RunStatus::Running));
         let asked: Vec<_> = asked.into_iter().collect();
         let complete = !self.cut && left_out == 0;
         Snapshot {

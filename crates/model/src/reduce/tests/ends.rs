@@ -502,3 +502,41 @@ fn a_summary_is_shown_as_far_as_it_is() {
         );
     }
 }
+
+/// A read of the folder is ahead of the stream: the end of the run is in it first.
+#[test]
+fn a_run_whose_end_a_read_reports_before_the_stream_is_to_review() {
+    let mut bench = Bench::new();
+    bench.a([created("s"), busy("s"), snapshot(&["s"])]);
+    assert_eq!(bench.session("s").run, Run::Unknown);
+    bench.a([idle("s")]);
+    let session = bench.session("s");
+    assert_eq!(session.run, Run::Idle);
+    assert!(session.unreviewed.is_some());
+}
+
+/// A server that lists which sessions run, and no more, says nothing of a wait for the model.
+#[test]
+fn a_list_of_what_runs_does_not_end_a_wait_for_the_model() {
+    let runs = |read_at: i64| {
+        let mut bench = Bench::new();
+        let status = RunStatus::Retry {
+            attempt: 1,
+            message: "slow".into(),
+            next: Timestamp(50),
+        };
+        let session = SessionId::from("s");
+        let listed = Event::Snapshot(Snapshot {
+            statuses: [(session.clone(), RunStatus::Running)].into(),
+            sessions: vec![info("s", None)],
+            asked: vec!["/p".into()],
+            ..Snapshot::default()
+        });
+        bench.a([created("s"), Event::Status { session, status }]);
+        bench.now = read_at;
+        bench.a([listed]);
+        bench.session("s").run.clone()
+    };
+    assert!(matches!(runs(40), Run::Retry { attempt: 1, .. }));
+    assert!(matches!(runs(60), Run::Busy { .. }));
+}
