@@ -60,7 +60,7 @@ pub use parallel::{ParallelChoice, ParallelStart};
 pub use port::{Change, ChangeTime, ModelChoice, ModelOffer};
 pub use prompt::{Prompt, Prompted};
 pub use reply::{Answer, PermissionAnswer};
-pub use resume::{CONTINUE, Continued, Interrupted, ResumeWith};
+pub use resume::{CONTINUE, Continued, Interrupted, RETRY, ResumeWith};
 pub use session::Create;
 pub use stop_all::StopOutcome;
 pub use tree_keys::{KeyedTree, TreeClaim, TreeKey, TreeStage};

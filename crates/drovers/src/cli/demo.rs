@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use clap::Args;
 use hub::instances::NewInstance;
-use hub::registry::Login;
+use hub::registry::{InstanceChange, Login};
 use hub::secret::Secret;
 use hub::workspace::binary;
 use hub::{Hub, HubOptions};
 use model::ids::InstanceId;
 use rand::Rng;
 use rand::distr::Alphanumeric;
+use rustix::process::{Pid, Signal, kill_process};
 use scripted::model::{DefaultReply, Model, ModelOptions};
 use scripted::opencode::{FakeOptions, FakeServer};
 use tokio::time::{sleep, timeout};
@@ -133,21 +134,16 @@ impl Play {
         if let Some(_model) = model {
             let ids = self.add_folders().await?;
             match timeout(limits::REAL_OPENCODE, self.begin(&ids)).await {
-                Ok(Ok(())) => return self.go_on().await,
+                Ok(Ok(())) => {
+                    let (shown, ()) = tokio::join!(self.go_on(), self.dies(&ids));
+                    return shown;
+                }
                 Ok(Err(fault)) => out::note(&fault.to_string()),
                 Err(_late) => out::note(
                     "OpenCode was not ready in time; the demo uses the built-in simulation",
                 ),
             }
-            let hub = self.hub.clone();
-            // Its end may take as long as its start.
-            tokio::spawn(async move {
-                for id in ids {
-                    if let Err(error) = hub.remove(&id).await {
-                        tracing::debug!(%error, %id, "an instance of the demo stays");
-                    }
-                }
-            });
+            self.leave(ids).await?;
         }
         let mut fakes = Vec::new();
         let mut ids = Vec::new();
@@ -170,6 +166,37 @@ impl Play {
         };
         let (shown, ()) = tokio::join!(self.go_on(), dies);
         shown
+    }
+
+    /// Removes instances and gives their names free. The end of a server may take as long as its start.
+    async fn leave(&self, ids: Vec<InstanceId>) -> Result<(), Fault> {
+        for id in ids {
+            let change = InstanceChange {
+                name: Some(format!("{id} (OpenCode)")),
+                ..InstanceChange::default()
+            };
+            self.hub.change(&id, change).await.map_err(Fault::failed)?;
+            let hub = self.hub.clone();
+            tokio::spawn(async move {
+                if let Err(error) = hub.remove(&id).await {
+                    tracing::debug!(%error, %id, "an instance of the demo stays");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// The server of one folder is killed before the viewer's eyes. The hub starts it again, and its work can be continued.
+    async fn dies(&self, ids: &[InstanceId]) {
+        sleep(limits::DEMO_DEATH).await;
+        let source = ids.get(1).and_then(|id| self.hub.source(id));
+        let pid = source.and_then(|source| source.pid());
+        let pid = pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        if let Some(pid) = pid
+            && let Err(error) = kill_process(pid, Signal::KILL)
+        {
+            tracing::debug!(%error, "the server of the demo goes on");
+        }
     }
 
     async fn add_folders(&self) -> Result<Vec<InstanceId>, Fault> {

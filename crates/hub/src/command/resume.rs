@@ -19,7 +19,7 @@ pub const CONTINUE: &str = "You were interrupted: the server ended before your t
     was running then may not have finished, so check before you rely on it.";
 
 /// The prompt to an agent whose last turn failed.
-const RETRY: &str = "Your last turn failed before it was done. Go on from where you were. What was running then may not \
+pub const RETRY: &str = "Your last turn failed before it was done. Go on from where you were. What was running then may not \
     have finished, so check before you rely on it.";
 
 /// The model with which a session is resumed.

@@ -165,7 +165,7 @@ fn prose(prompt: &str, voice: DefaultReply) -> Vec<Vec<Statement>> {
                 count: THOUGHT_TOKENS,
                 rate: None,
                 chunk: 1,
-                kind: FillKind::Words,
+                kind: FillKind::Prose(0),
             };
             let plan = Statement::Call(vec![todo(
                 "Read the code, Find the cause, Fix it, Prove it with a test",

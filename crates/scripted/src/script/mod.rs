@@ -5,7 +5,7 @@
 //!
 //! | statement | reply |
 //! |---|---|
-//! | `echo N [rate=R] [chunk=C] [uni] [code] [big=K]` | `N` text tokens, `R` a second, `C` per delta; `uni`: emoji, CJK, combining; `code`: one block of code; `big`: `K` bytes each |
+//! | `echo N [rate=R] [chunk=C] [uni] [code] [prose=P] [big=K]` | `N` text tokens, `R` a second, `C` per delta; `uni`: emoji, CJK, combining; `code`: one block of code; `prose`: sentences, from the paragraph `P` on; `big`: `K` bytes each |
 //! | `reason N …` | the same as reasoning |
 //! | `say TEXT` | the text, word by word |
 //! | `markdown [rate=R]` | a page of markdown: headings, list, table, code, link |
@@ -86,6 +86,8 @@ pub enum FillKind {
     Unicode,
     /// One block of Rust.
     Code,
+    /// Sentences as a person at work thinks them, from the paragraph of this number on.
+    Prose(usize),
     /// Numbered tokens of this many bytes.
     Big(usize),
 }

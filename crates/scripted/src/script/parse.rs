@@ -119,6 +119,8 @@ fn fill(rest: &str) -> Fill {
         FillKind::Unicode
     } else if rest.split(' ').any(|word| word == "code") {
         FillKind::Code
+    } else if let Some(paragraph) = option(rest, "prose") {
+        FillKind::Prose(paragraph.parse().unwrap_or(0))
     } else {
         match option(rest, "big").and_then(|size| size.parse::<usize>().ok()) {
             Some(size) if size > 0 => FillKind::Big(size.min(limits::TOKEN_BYTES)),

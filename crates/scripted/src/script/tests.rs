@@ -93,6 +93,15 @@ fn filler_speaks_in_chunks() {
 }
 
 #[test]
+fn prose_begins_with_a_paragraph_and_goes_on_as_long_as_it_has_to() {
+    assert_eq!(spoken(&only("reason 3 prose=1")), "The numbers do ");
+    assert_eq!(spoken(&only("reason 3 prose=7")), "The numbers do ");
+    let long = spoken(&only("echo 900 prose=0"));
+    assert_eq!(long.split_whitespace().count(), 900);
+    assert!(long.starts_with("Let me look") && !long.contains("   "));
+}
+
+#[test]
 fn say_ends_each_word_with_a_blank() {
     assert_eq!(spoken(&only("say two words")), "two words ");
 }

@@ -112,6 +112,28 @@ const CODE: [&str; 32] = [
     ";\n",
 ];
 
+/// What an agent thinks and reports at its work, in paragraphs.
+const PROSE: [&str; 6] = [
+    "Let me look at what is there before I change anything. The folder is small, and its tests run in a few seconds, so I can check \
+     each step by itself. The last commit touched the same lines, which may be a coincidence. I read the callers first, because a \
+     fix in the wrong layer would only hide the problem.\n\n",
+    "The numbers do not agree with the first guess. If the cause were the network, the time would vary from run to run, and it hardly \
+     does. So it is our own work: something is done twice, or in the wrong order. I measure each part alone and compare it with the \
+     whole, so that nothing is blamed without proof.\n\n",
+    "There are two ways from here. The first is a small change at one place that everyone can review in a minute. The second would be \
+     cleaner and touches nine files. I take the small one now and note the other for later. Nobody asked for a redesign, and the tests \
+     that exist describe the present behaviour.\n\n",
+    "One case is left: the list may be empty, and then the loop below never runs. The old code returned early and logged a warning. I \
+     keep that, since somebody may search for the line. A test for it takes four lines. It fails before the change and passes after \
+     it, which is all that I want from it.\n\n",
+    "Before I go on I run everything once more. The slow tests are the ones that matter here, so I do not skip them. If one of them \
+     fails, I want to see its own message and not a summary. Meanwhile I write down what changed and why, in the order in which a \
+     reviewer will read it.\n\n",
+    "That worked. What remains is to say what I did not do: the old helper is still there, because two other places use it, and its \
+     name is wrong, because it was right once. Both can go in a change of their own. I leave the work tree clean, with one commit for \
+     each step.\n\n",
+];
+
 /// The reply of the verb `markdown`.
 pub(crate) const SAMPLE_MARKDOWN: &str = r#"## Keeping the counter honest
 
@@ -228,6 +250,10 @@ impl Statement {
 
 fn filler(fill: &Fill) -> Box<dyn Iterator<Item = Piece> + Send> {
     let Fill { kind, count, .. } = *fill;
+    let prose = match kind {
+        FillKind::Prose(paragraph) => prose(paragraph),
+        _ => Vec::new(),
+    };
     Box::new((0..count).map(move |index| {
         Piece::Text(match kind {
             FillKind::Words if index % 20 == 19 => format!("[{index}]\n"),
@@ -237,8 +263,18 @@ fn filler(fill: &Fill) -> Box<dyn Iterator<Item = Piece> + Send> {
             FillKind::Code if index + 1 == count => "\n```\n\n".to_owned(),
             FillKind::Code => CODE[(index - 1) % CODE.len()].to_owned(),
             FillKind::Big(size) => format!("{:x<size$}", format!("{index:07} ")),
+            FillKind::Prose(_) => prose[index % prose.len()].to_owned(),
         })
     }))
+}
+
+/// The words of all paragraphs, beginning with one of them.
+fn prose(paragraph: usize) -> Vec<&'static str> {
+    let paragraphs = PROSE.iter().cycle().skip(paragraph % PROSE.len());
+    let paragraphs = paragraphs.take(PROSE.len());
+    paragraphs
+        .flat_map(|text| text.split_inclusive(' '))
+        .collect()
 }
 
 fn say(words: &str) -> Box<dyn Iterator<Item = Piece> + Send> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use hub::command::{CONTINUE, RETRY};
 use tokio::time::sleep;
 
 use crate::api::{Api, NewSession, Prompt};
@@ -33,55 +34,65 @@ const LATIN: &str = "Translate the manual into Latin.";
 const LINKS: &str = "Find links that lead nowhere, and fix them.";
 
 /// What each prompt makes the scripted model do: people read the prompt alone.
-pub(super) const BOOK: [(&str, &str); 11] = [
+pub(super) const BOOK: [(&str, &str); 13] = [
     (
         RACE,
-        "reason 60 ;; say I read the ledger first. ;; todo >Read the ledger, Find the race, Fix it, Prove it ;; read ledger.rs ;; \
-         reason 80 ;; say There it is: two reads before one write. ;; todo +Read the ledger, +Find the race, >Fix it, Prove it ;; \
-         reason 60 ;; bash ./check 4 ;; todo +Read the ledger, +Find the race, +Fix it, >Prove it ;; bash ./check 12 ;; \
+        "reason 60 prose=1 ;; say I read the ledger first. ;; todo >Read the ledger, Find the race, Fix it, Prove it ;; read ledger.rs ;; \
+         reason 80 prose=2 ;; say There it is: two reads before one write. ;; todo +Read the ledger, +Find the race, >Fix it, Prove it ;; \
+         reason 60 prose=3 ;; bash ./check 4 ;; todo +Read the ledger, +Find the race, +Fix it, >Prove it ;; bash ./check 12 ;; \
          todo +Read the ledger, +Find the race, +Fix it, +Prove it ;; markdown",
     ),
     (
         RELEASE,
-        "reason 40 ;; say All checks are green. A helper pushes the tag. ;; task { Check the release notes, then push the tag. } ;; \
+        "reason 40 prose=4 ;; say All checks are green. A helper pushes the tag. ;; task { Check the release notes, then push the tag. } ;; \
          say Release 0.2.0 is out.",
     ),
     (
         PUSH,
-        "reason 60 ;; bash ./check 3 ;; say The notes are complete. ;; \
+        "reason 60 prose=5 ;; bash ./check 3 ;; say The notes are complete. ;; \
          tool bash {\"command\": \"git push origin v0.2.0\", \"description\": \"Publish the tag of the release\"} ;; say The tag is pushed.",
     ),
     (
         CHECKOUT,
-        "reason 90 ;; todo >Measure, Find what is slow, Fix it ;; bash ./check 18 ;; echo 90 ;; \
-         todo +Measure, >Find what is slow, Fix it ;; reason 120 ;; bash ./check 16 ;; echo 120 ;; \
-         todo +Measure, +Find what is slow, >Fix it ;; bash ./check 20 ;; reason 200 ;; markdown",
+        "reason 90 prose=0 ;; todo >Measure, Find what is slow, Fix it ;; bash ./check 18 ;; echo 90 prose=1 ;; \
+         todo +Measure, >Find what is slow, Fix it ;; reason 120 prose=2 ;; bash ./check 16 ;; echo 120 prose=3 ;; \
+         todo +Measure, +Find what is slow, >Fix it ;; bash ./check 20 ;; reason 200 prose=4 ;; markdown",
     ),
     (
         DATABASE,
-        "reason 40 ;; say One thing I cannot know. ;; \
+        "reason 40 prose=5 ;; say One thing I cannot know. ;; \
          tool question {\"questions\": [{\"question\": \"Which database runs in production?\", \"header\": \"Database\", \"options\": \
          [{\"label\": \"PostgreSQL\", \"description\": \"as in the compose file\"}, {\"label\": \"SQLite\", \"description\": \"as in the tests\"}]}]} ;; \
-         reason 60 ;; bash ./check 10 ;; say The tests run against it.",
+         reason 60 prose=0 ;; bash ./check 10 ;; say The tests run against it.",
     ),
     (
         REVIEW,
-        "reason 50 ;; say I hand the attack to a helper. ;; task { Try to break the change to the cart. } ;; \
+        "reason 50 prose=1 ;; say I hand the attack to a helper. ;; task { Try to break the change to the cart. } ;; \
          say The helper found nothing, and neither did I.",
     ),
     (
         BREAK,
-        "reason 120 ;; todo >Read the change, Break it, Report ;; bash ./check 15 ;; todo +Read the change, +Break it, >Report ;; markdown",
+        "reason 120 prose=2 ;; todo >Read the change, Break it, Report ;; bash ./check 15 ;; todo +Read the change, +Break it, >Report ;; markdown",
     ),
     (
         PAGES,
-        "reason 200 ;; echo 400 ;; bash ./check 19 ;; echo 600 ;; bash ./check 32 ;; echo 900 ;; bash ./check 25 ;; say All pages have a summary.",
+        "reason 200 prose=3 ;; echo 400 prose=4 ;; bash ./check 19 ;; echo 600 prose=5 ;; bash ./check 32 ;; echo 900 prose=0 ;; bash ./check 25 ;; say All pages have a summary.",
     ),
-    (TOUR, "reason 40 ;; markdown"),
+    (TOUR, "reason 40 prose=1 ;; markdown"),
     (LATIN, "error 401 msg=The_key_of_this_model_has_expired"),
     (
         LINKS,
-        "reason 60 ;; bash ./check 21 ;; echo 300 ;; bash ./check 35 ;; reason 600 ;; bash ./check 40 ;; say No link leads nowhere any more.",
+        "reason 60 prose=2 ;; bash ./check 21 ;; echo 300 prose=3 ;; bash ./check 35 ;; reason 600 prose=4 ;; bash ./check 40 ;; say No link leads nowhere any more.",
+    ),
+    (
+        CONTINUE,
+        "reason 60 prose=4 ;; say I was interrupted, so I first check what was half done. ;; bash ./check 8 ;; reason 90 prose=2 ;; \
+         bash ./check 14 ;; echo 80 prose=5 ;; say All of it is in place, nothing was done twice, and the tests pass.",
+    ),
+    (
+        RETRY,
+        "reason 60 prose=0 ;; say The key works now. I go on with the translation. ;; bash ./check 6 ;; echo 60 prose=5 ;; \
+         say The manual is translated.",
     ),
 ];
 
