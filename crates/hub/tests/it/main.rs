@@ -3,6 +3,7 @@
 
 mod account;
 mod admission;
+mod alike;
 mod api;
 mod attack;
 mod authenticator;

@@ -67,6 +67,7 @@ pub(super) fn of_tool(tool: &Tool, input: &Value, output: &str, whole: bool) -> 
             }
             None => ended(output, whole, false),
         },
+        "task" => ended(reply(output), whole, false),
         "grep" => ends(output, whole, |text| {
             by_line(
                 text,
@@ -79,6 +80,14 @@ pub(super) fn of_tool(tool: &Tool, input: &Value, output: &str, whole: bool) -> 
         }),
         name => ended(output, whole, is_command(name)),
     }
+}
+
+/// The reply of a subagent, without the tags that version 1 puts around it for the model.
+fn reply(output: &str) -> &str {
+    let inner = output
+        .split_once("<task_result>\n")
+        .and_then(|(_, rest)| rest.rsplit_once("\n</task_result>"));
+    inner.map_or(output, |(reply, _)| reply)
 }
 
 /// The lines of a file that a read gave, without their numbers and what surrounds them; nothing if it is no such output.
@@ -218,6 +227,17 @@ mod tests {
         let text = "é".repeat(limits::OUTPUT_BYTES);
         assert!(ended(&text, false, true).left_out > 0);
         assert!(growing(&text, false, true).left_out > 0);
+    }
+
+    #[test]
+    fn a_task_shows_the_reply_alone() {
+        let output = "<task id=\"ses_1\" state=\"completed\">\n<task_result>\nall\ngood\n</task_result>\n</task>";
+        assert_eq!(reply(output), "all\ngood");
+        assert_eq!(
+            reply("<task_result>\nnot ended"),
+            "<task_result>\nnot ended"
+        );
+        assert_eq!(reply("plain"), "plain");
     }
 
     #[test]
