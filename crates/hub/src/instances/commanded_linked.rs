@@ -3,6 +3,7 @@
 use model::ids::{InstanceId, MessageId, SessionId};
 use model::time::Timestamp;
 
+use super::linked::either;
 use super::{Hub, LinkedRest};
 use crate::command::port::{
     AgentFound, ChangedFile, CommandFound, IdForm, Lookups, MessagePage, NewCommand, NewMessage,
@@ -19,33 +20,17 @@ impl Servers for Hub {
     }
 }
 
-/// Asks whichever of both it is, by a port.
-macro_rules! either {
-    ($linked:expr, $port:ident :: $name:ident ( $($given:expr),* )) => {
-        match $linked {
-            LinkedRest::Server(server) => $port::$name(server $(, $given)*).await,
-            LinkedRest::Service(service) => $port::$name(service $(, $given)*).await,
-        }
-    };
-}
-
 impl Server for LinkedRest {
     fn kind(&self) -> ServerKind {
-        match self {
-            Self::Server(server) => server.kind(),
-            Self::Service(service) => service.kind(),
-        }
+        either!(self, linked => linked.kind())
     }
 
     async fn viewed(&self, session: &SessionId) -> Result<(), ServerError> {
-        either!(self, Server::viewed(session))
+        either!(self, linked => Server::viewed(linked, session).await)
     }
 
     fn ids(&self) -> IdForm {
-        match self {
-            Self::Server(server) => server.ids(),
-            Self::Service(service) => service.ids(),
-        }
+        either!(self, linked => linked.ids())
     }
 
     fn at(&self, directory: &str) -> Self {
@@ -56,23 +41,23 @@ impl Server for LinkedRest {
     }
 
     async fn session(&self, id: &SessionId) -> Result<SessionFound, ServerError> {
-        either!(self, Server::session(id))
+        either!(self, linked => Server::session(linked, id).await)
     }
 
     async fn has_message(&self, session: &SessionId, message: &str) -> Result<bool, ServerError> {
-        either!(self, Server::has_message(session, message))
+        either!(self, linked => Server::has_message(linked, session, message).await)
     }
 
     async fn prompt(&self, session: &SessionId, message: &NewMessage) -> Result<(), ServerError> {
-        either!(self, Server::prompt(session, message))
+        either!(self, linked => Server::prompt(linked, session, message).await)
     }
 
     async fn command(&self, session: &SessionId, command: &NewCommand) -> Result<(), ServerError> {
-        either!(self, Server::command(session, command))
+        either!(self, linked => Server::command(linked, session, command).await)
     }
 
     async fn shell(&self, session: &SessionId, shell: &NewShell) -> Result<(), ServerError> {
-        either!(self, Server::shell(session, shell))
+        either!(self, linked => Server::shell(linked, session, shell).await)
     }
 
     async fn reply_permission(
@@ -82,7 +67,7 @@ impl Server for LinkedRest {
         reply: PermissionReply,
         message: Option<&str>,
     ) -> Result<(), ServerError> {
-        either!(self, Server::reply_permission(session, id, reply, message))
+        either!(self, linked => Server::reply_permission(linked, session, id, reply, message).await)
     }
 
     async fn reply_question(
@@ -91,43 +76,43 @@ impl Server for LinkedRest {
         id: &str,
         answers: &[Vec<String>],
     ) -> Result<(), ServerError> {
-        either!(self, Server::reply_question(session, id, answers))
+        either!(self, linked => Server::reply_question(linked, session, id, answers).await)
     }
 
     async fn reject_question(&self, session: &SessionId, id: &str) -> Result<(), ServerError> {
-        either!(self, Server::reject_question(session, id))
+        either!(self, linked => Server::reject_question(linked, session, id).await)
     }
 
     async fn abort(&self, session: &SessionId) -> Result<(), ServerError> {
-        either!(self, Server::abort(session))
+        either!(self, linked => Server::abort(linked, session).await)
     }
 }
 
 impl Lookups for LinkedRest {
     async fn commands(&self) -> Result<Vec<CommandFound>, ServerError> {
-        either!(self, Lookups::commands())
+        either!(self, linked => Lookups::commands(linked).await)
     }
 
     async fn agents(&self) -> Result<Vec<AgentFound>, ServerError> {
-        either!(self, Lookups::agents())
+        either!(self, linked => Lookups::agents(linked).await)
     }
 
     async fn models(&self) -> Result<Vec<ModelOffer>, ServerError> {
-        either!(self, Lookups::models())
+        either!(self, linked => Lookups::models(linked).await)
     }
 
     async fn find_files(&self, query: &str, most: usize) -> Result<Vec<String>, ServerError> {
-        either!(self, Lookups::find_files(query, most))
+        either!(self, linked => Lookups::find_files(linked, query, most).await)
     }
 }
 
 impl Sessions for LinkedRest {
     async fn newest(&self, most: usize) -> Result<Vec<SessionFound>, ServerError> {
-        either!(self, Sessions::newest(most))
+        either!(self, linked => Sessions::newest(linked, most).await)
     }
 
     async fn older(&self, before: Timestamp) -> Result<Option<OlderPage>, ServerError> {
-        either!(self, Sessions::older(before))
+        either!(self, linked => Sessions::older(linked, before).await)
     }
 
     async fn messages(
@@ -136,11 +121,11 @@ impl Sessions for LinkedRest {
         limit: Option<usize>,
         before: Option<&str>,
     ) -> Result<MessagePage, ServerError> {
-        either!(self, Sessions::messages(session, limit, before))
+        either!(self, linked => Sessions::messages(linked, session, limit, before).await)
     }
 
     async fn create(&self, new: &NewSession) -> Result<SessionFound, ServerError> {
-        either!(self, Sessions::create(new))
+        either!(self, linked => Sessions::create(linked, new).await)
     }
 
     async fn change(
@@ -148,7 +133,7 @@ impl Sessions for LinkedRest {
         session: &SessionId,
         change: &Change,
     ) -> Result<SessionFound, ServerError> {
-        either!(self, Sessions::change(session, change))
+        either!(self, linked => Sessions::change(linked, session, change).await)
     }
 
     async fn changes(
@@ -156,11 +141,11 @@ impl Sessions for LinkedRest {
         session: &SessionId,
         message: Option<&MessageId>,
     ) -> Result<Vec<ChangedFile>, ServerError> {
-        either!(self, Sessions::changes(session, message))
+        either!(self, linked => Sessions::changes(linked, session, message).await)
     }
 
     async fn delete(&self, session: &SessionId) -> Result<(), ServerError> {
-        either!(self, Sessions::delete(session))
+        either!(self, linked => Sessions::delete(linked, session).await)
     }
 
     async fn delete_message(
@@ -168,11 +153,11 @@ impl Sessions for LinkedRest {
         session: &SessionId,
         message: &MessageId,
     ) -> Result<(), ServerError> {
-        either!(self, Sessions::delete_message(session, message))
+        either!(self, linked => Sessions::delete_message(linked, session, message).await)
     }
 
     async fn steer(&self, session: &SessionId, message: &MessageId) -> Result<(), ServerError> {
-        either!(self, Sessions::steer(session, message))
+        either!(self, linked => Sessions::steer(linked, session, message).await)
     }
 
     async fn fork(
@@ -180,7 +165,7 @@ impl Sessions for LinkedRest {
         session: &SessionId,
         before: Option<&MessageId>,
     ) -> Result<SessionFound, ServerError> {
-        either!(self, Sessions::fork(session, before))
+        either!(self, linked => Sessions::fork(linked, session, before).await)
     }
 
     async fn revert(
@@ -188,11 +173,11 @@ impl Sessions for LinkedRest {
         session: &SessionId,
         message: &MessageId,
     ) -> Result<SessionFound, ServerError> {
-        either!(self, Sessions::revert(session, message))
+        either!(self, linked => Sessions::revert(linked, session, message).await)
     }
 
     async fn unrevert(&self, session: &SessionId) -> Result<SessionFound, ServerError> {
-        either!(self, Sessions::unrevert(session))
+        either!(self, linked => Sessions::unrevert(linked, session).await)
     }
 
     async fn compact(
@@ -200,6 +185,6 @@ impl Sessions for LinkedRest {
         session: &SessionId,
         model: Option<&ModelChoice>,
     ) -> Result<(), ServerError> {
-        either!(self, Sessions::compact(session, model))
+        either!(self, linked => Sessions::compact(linked, session, model).await)
     }
 }

@@ -47,6 +47,8 @@ macro_rules! either {
     };
 }
 
+pub(super) use either;
+
 impl Rest for LinkedRest {
     fn dated(&self) -> Option<ClockSample> {
         either!(self, linked => linked.dated())
