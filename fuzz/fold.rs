@@ -134,6 +134,7 @@ impl Script<'_> {
             completed: self.maybe(Self::at),
             failure: self.maybe(Self::failure),
             summary: self.flag(),
+            steers: false,
             ..MessageInfo::bare(id, session, role, self.at())
         }
     }
@@ -285,6 +286,7 @@ impl Script<'_> {
                 .collect(),
             permissions: self.several(Self::permission),
             questions: self.several(Self::question),
+            whole: self.flag(),
             left_out: 0,
         }
     }

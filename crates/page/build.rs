@@ -133,7 +133,7 @@ const CHUNKS: &[(&str, &[&str])] = &[
     ("frames", &["frames.ts", "charts.ts"]),
     ("travel", &["detail.ts", "travel.ts"]),
     ("passkeys", &["base64.ts", "passkeys.ts"]),
-    ("folders", &["folders.ts", "several.ts"]),
+    ("folders", &["folders.ts", "pins.ts", "several.ts"]),
     ("powers", &["roles.ts"]),
 ];
 

@@ -129,6 +129,9 @@ pub enum BackupError {
     /// The file for the backup exists.
     #[error("{0} exists. Choose another name, or remove it first")]
     Exists(PathBuf),
+    /// There is no file to restore.
+    #[error("there is no file {0}. Check its name: `drovers backup` says where it writes one")]
+    NoFile(PathBuf),
     /// The file is no backup.
     #[error("{path} is no backup of Drovers, or is damaged: {reason}. Choose another file")]
     NoBackup {

@@ -861,3 +861,6 @@ pub const LAUNCHES_HIDDEN: usize = 8;
 
 /// The highest place that a person gives an instance among the others. A higher one is refused.
 pub const INSTANCE_ORDER: u32 = 9999;
+
+/// Time over which the events of a server are counted for its rate. Those before it do not count.
+pub const EVENT_RATE: Duration = Duration::from_secs(10);

@@ -336,6 +336,8 @@ pub struct Snapshot {
     pub permissions: Vec<Permission>,
     /// Questions waiting, in the asked directories.
     pub questions: Vec<Question>,
+    /// True if the server has nothing beside what is here: sessions and requests of any other folder are gone.
+    pub whole: bool,
     /// Number of objects in the snapshot that could not be decoded.
     pub left_out: u64,
 }

@@ -2,6 +2,7 @@
 
 import { exchange, inWords, isGood, send } from "./api";
 import { say } from "./dom";
+import { pins, togglePin } from "./pins";
 import { buildSeveral, forgetAdded, isMarked, type Several, toggleMark } from "./several";
 import { t, tn } from "./words";
 
@@ -44,6 +45,8 @@ interface Picker {
   list: HTMLUListElement;
   state: HTMLElement;
   hidden: HTMLInputElement;
+  /** Pins the folder that is listed. */
+  pin: HTMLButtonElement;
   /** What is listed, and the text that it is for. */
   level: FolderLevel | null;
   typed: string;
@@ -66,13 +69,26 @@ function partsOf(typed: string): { path: string; filter: string } | null {
 
 const placeWords: Record<string, string> = { home: "home folder", recent: "recently used", root: "top of the disk" };
 
-function rowsOf({ folder, parent, folders }: FolderLevel): FolderRow[] {
+function rowsOf({ folder, parent, folders }: FolderLevel, filter: string): FolderRow[] {
   const up = { name: "..", detail: parent ?? t("Home and recent folders"), opens: parent === null ? "" : inside(parent) };
   const rows: FolderRow[] = folders.map(({ name, path, git, leads_to: target, place }) => {
     const facts = [place === undefined ? "" : t(placeWords[place] ?? place), git ? t("git repository") : "", target === undefined ? "" : `→ ${target}`];
     return { name: place === undefined ? name : path, detail: facts.filter(Boolean).join(" · "), opens: inside(path), path };
   });
-  return folder === null ? rows : [up, ...rows];
+  return folder === null ? [...(filter === "" ? pinned(folders) : []), ...rows] : [up, ...rows];
+}
+
+/** Rows of pinned folders that are not listed beside them. */
+function pinned(listed: ListedFolder[]): FolderRow[] {
+  const others = pins().filter((path) => !listed.some((one) => one.path === path));
+  return others.map((path) => ({ name: path, detail: t("pinned"), opens: inside(path), path }));
+}
+
+/** Shows whether the listed folder is pinned. */
+function showPin({ pin, level }: Picker): void {
+  const folder = level?.folder ?? null;
+  pin.hidden = folder === null;
+  pin.textContent = t(folder !== null && pins().includes(folder) ? "Unpin this folder" : "Pin this folder");
 }
 
 /** What a person should know of the listed folder before opening it. */
@@ -140,8 +156,9 @@ async function readFolders(picker: Picker): Promise<void> {
   const reply = parts ? await exchange("GET", `/api/folders?${query.toString()}`) : null;
   if (nth !== picker.asked) return;
   const level = reply && isGood(reply) ? (reply.json as unknown as FolderLevel) : null;
-  Object.assign(picker, { level, typed, active: -1, rows: level ? rowsOf(level) : [] });
+  Object.assign(picker, { level, typed, active: -1, rows: level ? rowsOf(level, parts?.filter ?? "") : [] });
   const why = reply && reply.status !== 0 ? inWords(reply.json, reply.status) : "";
+  showPin(picker);
   showState(picker, level ? stateOf(level, parts?.filter ?? "") : why);
   drawFolders(picker);
 }
@@ -266,6 +283,14 @@ function newFolderRow(picker: Picker): { row: HTMLElement; open: () => void } {
   return { row, open };
 }
 
+function pinListed(picker: Picker): void {
+  const folder = picker.level?.folder ?? null;
+  if (folder === null) return;
+  togglePin(folder);
+  showPin(picker);
+  picker.field.focus();
+}
+
 function buildPicker(field: HTMLInputElement): Picker {
   const list = document.createElement("ul");
   list.id = "folders";
@@ -276,14 +301,14 @@ function buildPicker(field: HTMLInputElement): Picker {
   state.role = "status";
   const hidden = document.createElement("input");
   hidden.type = "checkbox";
-  const picker: Picker = { field, list, state, hidden, level: null, typed: "", rows: [], active: -1, asked: 0, several: buildSeveral(() => drawFolders(picker)) };
+  const picker: Picker = { field, list, state, hidden, level: null, typed: "", rows: [], active: -1, asked: 0, several: buildSeveral(() => drawFolders(picker)), pin: button("Pin this folder", () => pinListed(picker)) };
   const fresh = newFolderRow(picker);
   const tools = document.createElement("div");
   tools.className = "folder-tools";
   const check = document.createElement("label");
   check.className = "check";
   check.append(hidden, t("Hidden folders"));
-  tools.append(button("Home and recent folders", () => openRow(picker, "")), button("New folder", fresh.open), check);
+  tools.append(button("Home and recent folders", () => openRow(picker, "")), button("New folder", fresh.open), picker.pin, check);
   const box = document.createElement("div");
   box.className = "folders-box";
   const shown = document.createElement("div");

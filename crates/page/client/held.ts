@@ -68,7 +68,10 @@ export function dropHeld(control: HTMLElement): Promise<void> {
 export function editHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
     const text = await promptText(control.closest("article"));
-    await takeBack(control, text);
+    const done = await takeBack(control, text);
+    const area = byId("text");
+    // What was queued is queued again by Enter.
+    if (done && area && control.dataset.again !== undefined) area.dataset.again = root.dataset.session;
   });
 }
 

@@ -191,12 +191,20 @@ function take(frame: Frame): void {
   }
 }
 
+/** Says that this page may not come in any more. Loading it again shows the ways in. */
+function locked(): void {
+  show(true, "This page lost its access.");
+  const link = document.createElement("a");
+  Object.assign(link, { href: location.pathname + location.search, target: "_self", textContent: t("Log in again") });
+  document.getElementById("offline")?.append(" ", link);
+}
+
 /** Says why a hub that answers takes no link. */
 async function explain(): Promise<void> {
   const answer = await fetch("/api/health", { signal: AbortSignal.timeout(opening) }).catch(() => null);
   if (!answer || !root.hasAttribute("data-offline")) return;
   const refused = answer.status === 401 || answer.status === 403;
-  if (refused) show(true, "This page lost its access. Run `drovers link` and open the address it prints");
+  if (refused) locked();
   else if (answer.ok) show(true, "Drovers is reachable but accepts no live connection. Too many pages may be open. Retrying");
 }
 
@@ -231,7 +239,8 @@ function connect(): void {
   };
   fresh.onclose = (event) => {
     lost(fresh);
-    if (event.code === sentAway) void explain();
+    // Before the page is drawn again: nothing is queued for this one.
+    if (event.code === sentAway) locked();
   };
 }
 

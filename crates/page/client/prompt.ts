@@ -94,7 +94,7 @@ function deliverPrompt(form: HTMLFormElement, pressed: string, { shown, text: pr
   const { instance, session } = root.dataset;
   const empty = prompt.trim() === "" && more.parts === undefined && more.command === undefined;
   if (instance === undefined || empty || controls()?.dataset.blocked !== undefined) return false;
-  const queued = isBusy() && session !== undefined && (more.shell === true || (pressed || enterMeans()) === "later");
+  const queued = isBusy() && session !== undefined && (more.shell === true || (pressed || (text()?.dataset.again === session ? "later" : enterMeans())) === "later");
   const sessions = `/api/instances/${encodeURIComponent(instance)}/sessions`;
   // A server's inbox keeps prompts and commands; shell commands, and what waits for a server without one, wait in the hub.
   const url = queued && (more.shell === true || !hasInbox()) ? `${sessions}/${encodeURIComponent(session)}/queue` : undefined;
@@ -116,6 +116,7 @@ export function sendPrompt(form: HTMLFormElement, pressed = ""): void {
     if (!ready) return complain(form, "Drovers did not answer, so it is not known whether this is a command. Nothing was sent. Try again.");
     if (!deliverPrompt(form, pressed, ready)) return;
     area.value = "";
+    delete area.dataset.again;
     saveDraft();
     composer?.sent();
   };

@@ -20,6 +20,8 @@ pub struct Process<'a> {
     pub memory: Option<u64>,
     /// Milliseconds of its CPU time.
     pub cpu: Option<u64>,
+    /// Events that it sends in a second.
+    pub events: f64,
     /// True if it outlives the hub.
     pub kept: bool,
     /// How often it ended by itself since the hub started.
@@ -112,6 +114,9 @@ fn why(restarted: &Restarted) -> String {
 fn state(process: &Process<'_>) -> String {
     let mut facts = Vec::new();
     facts.extend(process.version.map(|version| format!("OpenCode {version}")));
+    if process.version.is_some_and(words::is_second) {
+        facts.push(t("spoken from its contract (2.1.2)").to_owned());
+    }
     match (process.pid, process.end) {
         (Some(pid), _) => facts.push(t!("process {pid}", pid = pid)),
         (None, Some(end)) => facts.push(t!("OpenCode {exit}", exit = sentence(end))),
@@ -132,6 +137,9 @@ fn state(process: &Process<'_>) -> String {
             .cpu
             .map(|cpu| t!("{time} of CPU", time = words::duration(cpu))),
     );
+    if process.pid.is_some() {
+        facts.push(t!("{n} events per second", n = rate(process.events)));
+    }
     if process.ends > 0 {
         facts.push(t!(
             "ended by itself {n} time",
@@ -143,6 +151,15 @@ fn state(process: &Process<'_>) -> String {
         facts.push(t("goes on when the hub ends").to_owned());
     }
     facts.join(" · ")
+}
+
+/// A number per second: small ones with a digit behind the point.
+fn rate(rate: f64) -> String {
+    match rate {
+        0.0 => "0".to_owned(),
+        rate if rate < 10.0 => format!("{rate:.1}"),
+        rate => format!("{rate:.0}"),
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +175,7 @@ mod tests {
             up: Some(312_000),
             memory: Some(210_000_000),
             cpu: Some(3_200),
+            events: 12.4,
             ends: 2,
             memory_limit: Some(200_000_000),
             restarted: Some(Restarted {
@@ -170,6 +188,21 @@ mod tests {
             ..Process::default()
         };
         insta::assert_snapshot!(process_dialog("i 1", "shop", Some(&process)));
+    }
+
+    #[test]
+    fn what_was_not_seen_on_a_real_server_is_said() {
+        let said = |version| {
+            state(&Process {
+                version: Some(version),
+                pid: Some(4711),
+                events: 0.25,
+                ..Process::default()
+            })
+        };
+        assert!(said("2.1.2").contains("OpenCode 2.1.2 · spoken from its contract (2.1.2)"));
+        assert!(!said("1.18.33").contains("contract"));
+        assert!(said("1.18.33").contains("0.2 events per second"));
     }
 
     #[test]

@@ -481,6 +481,7 @@ fn message(session: &str, id: &str, role: Role, nth: i64) -> MessageInfo {
         failure: None,
         finish: None,
         summary: false,
+        steers: false,
         agent: Some("build".into()),
         model: Some(reference("fake-one")),
         cost: 0.0,

@@ -11,6 +11,12 @@ use model::view::{Mark, Viewport};
 use crate::language::{number, sentence, t};
 use crate::links::{Span, stretches};
 
+/// True for a version of OpenCode 2 or later.
+pub(crate) fn is_second(version: &str) -> bool {
+    let major = version.split('.').next().unwrap_or_default();
+    major.parse::<u64>().is_ok_and(|major| major >= 2)
+}
+
 /// The name of a state's colour.
 pub(crate) fn colour(mark: Mark) -> &'static str {
     match mark {

@@ -19,7 +19,8 @@ use crate::{limits, out, trust};
 
 /// Open a folder or a session in OpenCode's terminal client, live in Drovers too
 ///
-/// Runs `opencode attach` on the server that the hub runs in the folder. What happens there is on the page as well.
+/// Runs `opencode attach` on the server that the hub runs in the folder; with a service of OpenCode 2 `opencode --server`. What happens
+/// there is on the page as well.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  drovers open ~/code/shop\n  drovers open \"Fix the login\"")]
 pub(crate) struct OpenArgs {
@@ -38,7 +39,16 @@ pub(crate) struct OpenArgs {
 pub(crate) struct Client {
     program: PathBuf,
     args: Vec<String>,
-    login: Option<Credentials>,
+    /// Variables for the client alone: other users cannot read them, as they can a command line.
+    login: Vec<(&'static str, String)>,
+}
+
+/// What a client opens on a server.
+#[derive(Debug, Default)]
+struct Opened {
+    /// Its folder, where it is known.
+    folder: Option<String>,
+    session: Option<String>,
 }
 
 /// Finds the server, starting one if the folder has none.
@@ -57,25 +67,69 @@ pub(crate) async fn find(args: OpenArgs, setting: &Setting) -> Result<Client, Fa
             out::one_line(&instance.name), data_dir.display(), api.page(&instance.id, None)
         ))
     })?;
-    let mut client = vec!["attach".to_owned(), url.to_string()];
-    if let Some(folder) = &instance.folder {
-        client.extend(["--dir".to_owned(), folder.clone()]);
-    }
-    if let Some(session) = session {
-        // The program would read a folder that begins with a dash as an option.
-        if session.starts_with('-') {
-            return Err(Fault::failed(format!(
-                "`{}` is not the id of a session that can be opened",
-                out::one_line(&session)
-            )));
-        }
-        client.extend(["--session".to_owned(), session]);
-    }
+    let second = instance.has_many_folders();
+    let opened = opened(&api, &instance, session).await?;
     Ok(Client {
         program,
-        args: client,
-        login,
+        args: match second {
+            true => of_a_service(url.as_str(), opened),
+            false => of_a_server(url.as_str(), opened),
+        },
+        login: login.map_or_else(Vec::new, |login| variables(login, second)),
     })
+}
+
+/// The folder and the session that the client is to open.
+async fn opened(api: &Api, instance: &Instance, session: Option<String>) -> Result<Opened, Fault> {
+    // The program would read a name that begins with a dash as an option.
+    if let Some(session) = session.as_ref().filter(|session| session.starts_with('-')) {
+        return Err(Fault::failed(format!(
+            "`{}` is not the id of a session that can be opened",
+            out::one_line(session)
+        )));
+    }
+    let folder = match &session {
+        Some(session) if instance.has_many_folders() => {
+            Some(api.session(&instance.id, session).await?.directory.clone())
+        }
+        _ => instance.serves.clone().or_else(|| instance.folder.clone()),
+    };
+    let folder = folder.filter(|folder| Path::new(folder).is_absolute());
+    Ok(Opened { folder, session })
+}
+
+/// Arguments of version 1.
+fn of_a_server(url: &str, Opened { folder, session }: Opened) -> Vec<String> {
+    let mut args = vec!["attach".to_owned(), url.to_owned()];
+    args.extend(
+        folder
+            .into_iter()
+            .flat_map(|folder| ["--dir".to_owned(), folder]),
+    );
+    args.extend(
+        session
+            .into_iter()
+            .flat_map(|id| ["--session".to_owned(), id]),
+    );
+    args
+}
+
+/// Arguments of version 2, from its contract.
+fn of_a_service(url: &str, Opened { folder, session }: Opened) -> Vec<String> {
+    let mut args = vec!["--server".to_owned(), url.to_owned()];
+    args.extend(session.into_iter().flat_map(|id| ["-s".to_owned(), id]));
+    args.extend(folder);
+    args
+}
+
+fn variables(login: Credentials, second: bool) -> Vec<(&'static str, String)> {
+    match second {
+        true => vec![("OPENCODE_PASSWORD", login.password)],
+        false => vec![
+            ("OPENCODE_SERVER_USERNAME", login.username),
+            ("OPENCODE_SERVER_PASSWORD", login.password),
+        ],
+    }
 }
 
 impl Client {
@@ -89,11 +143,8 @@ impl Client {
         for name in own_variables() {
             command.env_remove(name);
         }
-        // In the environment, which other users cannot read; a command line they can.
-        if let Some(login) = &self.login {
-            command
-                .env("OPENCODE_SERVER_USERNAME", &login.username)
-                .env("OPENCODE_SERVER_PASSWORD", &login.password);
+        for (name, value) in &self.login {
+            command.env(name, value);
         }
         let error = command.exec();
         Err(Fault::failed(format!(
@@ -152,5 +203,54 @@ pub(super) async fn connected(api: &Api, mut instance: Instance) -> Result<Insta
         }
         sleep(limits::LOOK_AGAIN).await;
         instance = api.instance(&instance.id).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened() -> Opened {
+        Opened {
+            folder: Some("/home/ann/shop".to_owned()),
+            session: Some("ses_1".to_owned()),
+        }
+    }
+
+    #[test]
+    fn each_version_is_run_by_its_own_words() {
+        let url = "http://127.0.0.1:4096/";
+        assert_eq!(
+            of_a_server(url, opened()),
+            [
+                "attach",
+                url,
+                "--dir",
+                "/home/ann/shop",
+                "--session",
+                "ses_1"
+            ]
+        );
+        assert_eq!(
+            of_a_service(url, opened()),
+            ["--server", url, "-s", "ses_1", "/home/ann/shop"]
+        );
+        assert_eq!(of_a_service(url, Opened::default()), ["--server", url]);
+    }
+
+    #[test]
+    fn the_password_is_in_the_variable_of_its_version() {
+        let names = |second| {
+            let variables = variables(Credentials::password("hush"), second);
+            variables
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(true), ["OPENCODE_PASSWORD"]);
+        assert_eq!(
+            names(false),
+            ["OPENCODE_SERVER_USERNAME", "OPENCODE_SERVER_PASSWORD"]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! `drovers remote`: the hub in a private network of Tailscale, with its certificate.
 
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use clap::Args;
@@ -10,6 +11,7 @@ use super::Setting;
 use crate::api::{AccessFacts, Api};
 use crate::fault::Fault;
 use crate::out;
+use crate::serving::command_for;
 
 /// The program of Tailscale.
 const TAILSCALE: &str = "tailscale";
@@ -56,19 +58,20 @@ enum Plan {
 /// Sets Tailscale Serve up, or says what lacks.
 pub(crate) async fn run(args: &RemoteArgs, setting: &Setting) -> Result<(), Fault> {
     let name = machine_name();
-    let api = Api::of(&setting.data_dir()?);
+    let data_dir = setting.data_dir()?;
+    let api = Api::of(&data_dir);
     let facts = match &api {
         Ok(api) => Some(api.access().await?),
         Err(_none_runs) => None,
     };
-    match plan(name.as_deref(), facts.as_ref()) {
+    match plan(name.as_deref(), facts.as_ref(), &data_dir) {
         Plan::Lacks(commands) => {
             if args.json {
                 return out::json(
                     &serde_json::json!({"done": false, "url": null, "commands": commands}),
                 );
             }
-            out::line("Other devices cannot reach the hub yet. Run:")?;
+            out::line(&lacking(facts.as_ref()))?;
             commands
                 .iter()
                 .try_for_each(|command| out::line(&format!("  {command}")))
@@ -88,18 +91,32 @@ pub(crate) async fn run(args: &RemoteArgs, setting: &Setting) -> Result<(), Faul
                 return out::json(&serde_json::json!({"done": true, "url": url, "commands": []}));
             }
             out::line(&format!("your devices reach the hub at {url}"))?;
-            out::note("`drovers pair` prints a code that lets a phone in");
+            let pair = command_for("drovers pair", &data_dir);
+            out::note(&format!("`{pair}` prints a code that lets a phone in"));
             Ok(())
         }
     }
 }
 
-/// What has to be done on a machine of this name in Tailscale, for a hub that is reached so.
-fn plan(name: Option<&str>, facts: Option<&AccessFacts>) -> Plan {
+/// How the hub is reached without Tailscale Serve, above the commands that lack.
+fn lacking(facts: Option<&AccessFacts>) -> String {
+    let urls = facts.map_or(&[][..], |facts| &facts.urls);
+    if urls.is_empty() {
+        return "Other devices cannot reach the hub yet. Run:".to_owned();
+    }
+    let urls = out::one_line(&urls.join(", "));
+    format!("Other devices reach the hub at {urls}, but not by Tailscale Serve. For that run:")
+}
+
+/// What has to be done on a machine of this name in Tailscale, for a hub with this data directory that is reached so.
+fn plan(name: Option<&str>, facts: Option<&AccessFacts>, data_dir: &Path) -> Plan {
     let serve = format!("tailscale serve --bg http://{LISTEN}");
     let Some(name) = name else {
         let install = "curl -fsSL https://tailscale.com/install.sh | sh && sudo tailscale up";
-        return Plan::Lacks(vec![install.to_owned(), "drovers remote".to_owned()]);
+        return Plan::Lacks(vec![
+            install.to_owned(),
+            command_for("drovers remote", data_dir),
+        ]);
     };
     let url = format!("https://{name}");
     let behind =
@@ -117,7 +134,10 @@ fn plan(name: Option<&str>, facts: Option<&AccessFacts>) -> Plan {
             url,
         },
         None => Plan::Lacks(vec![
-            format!("drovers up --listen {LISTEN} --behind-proxy 127.0.0.1 --name {name}"),
+            command_for(
+                &format!("drovers up --listen {LISTEN} --behind-proxy 127.0.0.1 --name {name}"),
+                data_dir,
+            ),
             serve,
         ]),
     }
@@ -162,17 +182,20 @@ mod tests {
     fn what_lacks_is_said_and_what_is_there_is_used() {
         const NAME: &str = "box.tail1234.ts.net";
         const URL: &str = "https://box.tail1234.ts.net";
-        let lacks = |name, facts: Option<&AccessFacts>| match plan(name, facts) {
+        let data_dir = Path::new("/srv/drovers data");
+        let lacks = |name, facts: Option<&AccessFacts>| match plan(name, facts, data_dir) {
             Plan::Lacks(commands) => commands.join("\n"),
             Plan::Serve { .. } => String::new(),
         };
         assert!(lacks(None, None).contains("tailscale up"));
+        assert!(lacks(None, None).contains("drovers remote --data-dir '/srv/drovers data'"));
         let home = facts(None, None, &[]);
         let other = facts(Some("proxy"), Some("127.0.0.1:7879"), &["https://other"]);
         let open = facts(Some("self-made"), Some("0.0.0.0:7878"), &[URL]);
         for facts in [None, Some(&home), Some(&other), Some(&open)] {
             let commands = lacks(Some(NAME), facts);
             assert!(commands.contains("--behind-proxy 127.0.0.1 --name box.tail1234.ts.net"));
+            assert!(commands.contains("--data-dir '/srv/drovers data'"));
             assert!(commands.contains("tailscale serve --bg http://127.0.0.1:7879"));
         }
         let ready = facts(Some("proxy"), Some("127.0.0.1:9999"), &[URL]);
@@ -180,6 +203,9 @@ mod tests {
             port: 9999,
             url: URL.to_owned(),
         };
-        assert_eq!(plan(Some(NAME), Some(&ready)), wanted);
+        assert!(lacking(None).contains("cannot reach"));
+        assert!(lacking(Some(&home)).contains("cannot reach"));
+        assert!(lacking(Some(&open)).contains(&format!("reach the hub at {URL}")));
+        assert_eq!(plan(Some(NAME), Some(&ready), data_dir), wanted);
     }
 }

@@ -93,8 +93,12 @@ struct Plan {
     /// What ends a service that runs, where `install` cannot replace it.
     replace: Vec<Vec<String>>,
     remove: Vec<Vec<String>>,
+    /// Links that begin the service at a login.
+    links: Vec<PathBuf>,
     /// Ends with code 0 if the service runs.
     status: Vec<String>,
+    /// True if that prints no error where the service does not run: one says that the manager does not answer.
+    says_no_quietly: bool,
     /// Advice that follows an installation.
     advice: &'static str,
 }
@@ -171,7 +175,7 @@ fn install(plan: &Plan, how: &How, force: bool, data_dir: &Path) -> Result<(), F
             plan.file.display()
         )));
     }
-    let runs = found.is_some() && succeeds(&plan.status);
+    let runs = found.is_some() && asked(&plan.status) == Asked::Yes;
     if runs && found.as_ref() == Some(&plan.content) {
         return match how.json {
             true => report(plan, true),
@@ -195,8 +199,14 @@ fn install(plan: &Plan, how: &How, force: bool, data_dir: &Path) -> Result<(), F
     }
     write_private(&plan.file, plan.content.as_bytes()).map_err(failed)?;
     let replace = plan.replace.iter().filter(|_| runs);
-    for command in replace.chain(&plan.install) {
-        execute(command)?;
+    let commands: Vec<_> = replace.chain(&plan.install).collect();
+    if let Some((first, others)) = commands.split_first() {
+        // What the service manager was never asked for is as it was.
+        execute(first).inspect_err(|_| put_back(&plan.file, found.as_deref()))?;
+        others
+            .iter()
+            .try_for_each(|command| execute(command))
+            .map_err(|fault| half(plan, &fault))?;
     }
     if how.json {
         return report(plan, true);
@@ -206,6 +216,25 @@ fn install(plan: &Plan, how: &How, force: bool, data_dir: &Path) -> Result<(), F
         plan.file.display()
     ))?;
     out::line(plan.advice)
+}
+
+/// Puts back what was at a path before, or nothing.
+fn put_back(file: &Path, before: Option<&str>) {
+    let done = match before {
+        Some(before) => write_private(file, before.as_bytes()),
+        None => std::fs::remove_file(file),
+    };
+    if let Err(error) = done {
+        out::note(&format!("{} stays as it is: {error}", file.display()));
+    }
+}
+
+/// The service is known to its manager, and something went wrong after that.
+fn half(plan: &Plan, fault: &Fault) -> Fault {
+    Fault::failed(format!(
+        "{fault}. {} is written: `drovers service install` tries again, `drovers service remove` removes it",
+        plan.file.display()
+    ))
 }
 
 fn remove(plan: &Plan, how: &How, data_dir: &Path) -> Result<(), Fault> {
@@ -229,16 +258,25 @@ fn remove(plan: &Plan, how: &How, data_dir: &Path) -> Result<(), Fault> {
         Err(error) => return Err(Fault::failed(error)),
     }
     let (stop, after) = plan.remove.split_first().unzip();
-    if let Some(stop) = stop {
-        execute(stop)?;
-    }
+    let stopped = stop.map_or(Ok(()), |stop| execute(stop));
+    let unasked = match stopped {
+        Err(fault) if asked(&plan.status) != Asked::NoAnswer => return Err(fault),
+        stopped => stopped.err(),
+    };
     std::fs::remove_file(&plan.file).map_err(Fault::failed)?;
-    for command in after.into_iter().flatten() {
+    // Without its manager, what would begin it at a login is removed here.
+    for link in plan.links.iter().filter(|_| unasked.is_some()) {
+        let _absent = std::fs::remove_file(link);
+    }
+    for command in after.into_iter().flatten().filter(|_| unasked.is_none()) {
         execute(command)?;
     }
-    let printed = match how.json {
-        true => report(plan, false),
-        false => out::line("the service is removed; the data directory stays"),
+    let printed = match (how.json, &unasked) {
+        (true, _) => report(plan, false),
+        (false, None) => out::line("the service is removed; the data directory stays"),
+        (false, Some(fault)) => out::line(&format!(
+            "the file of the service is removed; the data directory stays. Its manager does not answer: {fault}"
+        )),
     };
     printed?;
     if kept_servers(&data_dir.join(KEPT)) > 0 {
@@ -255,21 +293,31 @@ fn status(plan: &Plan, how: &How) -> Result<(), Fault> {
         return show(plan, std::slice::from_ref(&plan.status), how.json, false);
     }
     let installed = plan.file.exists();
-    let runs = installed && succeeds(&plan.status);
+    let state = match installed {
+        true => match asked(&plan.status) {
+            Asked::NoAnswer if !plan.says_no_quietly => Asked::No,
+            state => state,
+        },
+        false => Asked::No,
+    };
     if how.json {
-        report(plan, runs)?;
+        report(plan, state == Asked::Yes)?;
     }
     let file = plan.file.display();
-    match (installed, runs) {
-        (true, true) if how.json => Ok(()),
-        (true, true) => out::line(&format!("the service runs ({file})")),
-        (true, false) => Err(Fault::failed(format!(
-            "the service is installed ({file}) and does not run. `{}` shows why",
-            plan.status.join(" ").replace("is-active --quiet", "status")
-        ))),
-        (false, _) => Err(Fault::failed(
+    let shown = plan.status.join(" ").replace("is-active --quiet", "status");
+    match state {
+        _ if !installed => Err(Fault::failed(
             "no service is installed. Install it with `drovers service install`",
         )),
+        Asked::Yes if how.json => Ok(()),
+        Asked::Yes => out::line(&format!("the service runs ({file})")),
+        Asked::No => Err(Fault::failed(format!(
+            "the service is installed ({file}) and does not run. `{shown}` shows why"
+        ))),
+        Asked::NoAnswer => Err(Fault::failed(format!(
+            "{file} is written, and whether the service runs is not known: its manager does not answer. `{shown}` shows why, \
+             `drovers service remove` removes the file"
+        ))),
     }
 }
 
@@ -319,9 +367,21 @@ fn execute(command: &[String]) -> Result<(), Fault> {
     )))
 }
 
-fn succeeds(command: &[String]) -> bool {
-    let done = prepared(command).stderr(Stdio::null()).status();
-    done.is_ok_and(|status| status.success())
+/// What a service manager says to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Yes,
+    No,
+    /// It cannot be run, or complains: it does not run itself.
+    NoAnswer,
+}
+
+fn asked(command: &[String]) -> Asked {
+    match prepared(command).stderr(Stdio::piped()).output() {
+        Ok(done) if done.status.success() => Asked::Yes,
+        Ok(done) if done.stderr.trim_ascii().is_empty() => Asked::No,
+        Ok(_) | Err(_) => Asked::NoAnswer,
+    }
 }
 
 fn prepared(command: &[String]) -> Command {

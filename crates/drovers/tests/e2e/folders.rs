@@ -77,6 +77,10 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_is_found_and_opened_by_keys_alone() -> Result<()> {
     let mut scene = Scene::begin().await?;
+    std::fs::write(
+        scene.bench.path("code/shop/opencode.json"),
+        r#"{"formatter": {"own": {"command": ["./tidy-up", "$FILE"], "extensions": [".never"]}}}"#,
+    )?;
     let page = &scene.page;
     page.eval::<bool>("(document.activeElement.blur(), true)")
         .await?;
@@ -102,8 +106,22 @@ async fn a_folder_is_found_and_opened_by_keys_alone() -> Result<()> {
     page.press("Enter").await?;
     scene.at("/shop/").await?;
     scene.says("is a git repository").await?;
+    // A pinned folder is at the beginning from then on.
+    let page = &scene.page;
+    page.click(".folder-tools button:nth-of-type(3)").await?;
+    page.click(".folder-tools button:nth-of-type(1)").await?;
+    let pinned = format!("{ROWS}[0] === {:?}", format!("{}/shop", scene.code));
+    page.wait_for(&pinned, PATIENCE).await?;
+    page.click("#folders li:first-child").await?;
+    scene.at("/shop/").await?;
+    scene.says("is a git repository").await?;
+    let page = &scene.page;
+    page.click("#add [name=place]").await?;
     // With nothing chosen in the list, Enter opens the folder of the field.
     page.press("Enter").await?;
+    let starts =
+        "document.querySelector('#confirm-text').innerText.includes('formatter own: ./tidy-up')";
+    page.wait_for(starts, PATIENCE).await?;
     scene.trusted("shop").await?;
     scene.page.assert_clean_but(&["status of 409"]).await
 }

@@ -137,6 +137,11 @@ async fn a_passkey_logs_a_browser_in_until_it_is_revoked() -> Result<()> {
     thief.wait_for(&refused, PATIENCE).await?;
     assert!(refusals(&guarded).await?[0].contains("there may be a copy"));
 
+    page.eval::<bool>(
+        "(window.lines = [], new MutationObserver(() => lines.push(document.querySelector('#offline').innerText))
+            .observe(document.querySelector('#offline'), { childList: true, attributes: true }), true)",
+    )
+    .await?;
     let known: Value = serde_json::from_str(&guarded.run(&["token", "ls", "--json"]).await?)?;
     let id = known["passkeys"][0]["id"].as_str().context("a passkey")?;
     guarded.run(&["token", "revoke", "--passkey", id]).await?;
@@ -145,7 +150,12 @@ async fn a_passkey_logs_a_browser_in_until_it_is_revoked() -> Result<()> {
         PATIENCE,
     )
     .await?;
-    page.goto(&named).await?;
+    let lines: Vec<String> = page.eval("lines").await?;
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| !line.contains("queued")),
+        "{lines:?}"
+    );
+    page.click("#offline a").await?;
     page.wait_for(LOCKED, PATIENCE).await?;
     let offered: bool = page
         .eval("document.querySelector('#passkey') !== null")

@@ -81,6 +81,9 @@ async fn a_backup_of_a_running_hub_comes_back_after_its_end() {
         .await
         .ok();
     assert!(!said.contains("passwords"), "{said}");
+    home.run(&["restore", "nonexist"])
+        .await
+        .refused(1, &["there is no file nonexist"]);
     fs::write(home.path("bad"), "x").unwrap();
     let bad = home.path("bad");
     home.run(&["restore", bad.to_str().unwrap()])

@@ -13,7 +13,7 @@ fn systemctl(home: &Home) -> PathBuf {
     let folder = home.folder("fake bin");
     let script = format!(
         "#!/bin/sh\necho \"$*\" >> '{calls}'\nif [ -e '{fails}' ] && case \"$*\" in *\"$(cat '{fails}')\"*) true;; *) false;; esac; then\n  \
-         echo 'Failed to do it.' >&2; exit 1\nfi\n",
+         case \"$(cat '{fails}')\" in is-active) exit 3;; esac; echo 'Failed to do it.' >&2; exit 1\nfi\n",
         calls = home.path("calls").display(),
         fails = home.path("fails").display()
     );
@@ -123,6 +123,7 @@ async fn what_others_wrote_and_what_fails_is_named() {
             "systemctl --user enable",
             "Failed to do it",
             "Run it yourself",
+            "drovers.service is written",
         ],
     );
     fs::remove_file(home.path("fails")).unwrap();
@@ -132,6 +133,46 @@ async fn what_others_wrote_and_what_fails_is_named() {
         .await
         .refused(1, &["running already", "End it first"]);
     drop(hub);
+}
+
+/// Without a service manager of the user nothing is left behind, and what another start left can be removed.
+#[tokio::test]
+async fn a_manager_that_does_not_answer_leaves_no_file_and_keeps_none() {
+    let home = Home::new();
+    systemctl(&home);
+    fs::write(home.path("fails"), "--user").unwrap();
+    run(&home, &["install"])
+        .await
+        .refused(1, &["daemon-reload", "Failed to do it"]);
+    assert!(!unit(&home).exists(), "nothing is left behind");
+    run(&home, &["status"])
+        .await
+        .refused(1, &["no service is installed"]);
+    fs::remove_file(home.path("fails")).unwrap();
+    run(&home, &["install"]).await.ok();
+    let before = fs::read_to_string(unit(&home)).unwrap();
+    let wants = home.path(".config/systemd/user/default.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    let link = wants.join("drovers.service");
+    std::os::unix::fs::symlink(unit(&home), &link).unwrap();
+
+    fs::write(home.path("fails"), "--user").unwrap();
+    let other = format!("{before}# older\n");
+    fs::write(unit(&home), &other).unwrap();
+    run(&home, &["install"])
+        .await
+        .refused(1, &["daemon-reload"]);
+    assert_eq!(fs::read_to_string(unit(&home)).unwrap(), other);
+    run(&home, &["status"]).await.refused(
+        1,
+        &["is written", "does not answer", "systemctl --user status"],
+    );
+    let said = run(&home, &["remove"]).await.ok();
+    assert!(said.contains("does not answer"), "{said}");
+    assert!(!unit(&home).exists() && link.symlink_metadata().is_err());
+    run(&home, &["status"])
+        .await
+        .refused(1, &["no service is installed"]);
 }
 
 #[tokio::test]

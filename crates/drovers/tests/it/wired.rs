@@ -81,7 +81,7 @@ async fn what_is_no_such_service_is_a_failure() {
     let done = Done::of(command.output()).await;
     assert_eq!(done.code, Some(1), "{}", done.out);
     assert!(
-        done.err.contains("password") && !done.err.contains("wrong"),
+        done.err.contains("Set OPENCODE_PASSWORD") && !done.err.contains("wrong"),
         "{}",
         done.err
     );

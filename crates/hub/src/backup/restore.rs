@@ -45,6 +45,9 @@ pub struct Restored {
 /// # Errors
 /// A hub uses the directory; the file is no backup, damaged, or of a newer version; the disk refuses.
 pub fn restore(archive: &Path, data_dir: &Path) -> Result<Restored, BackupError> {
+    if !archive.exists() {
+        return Err(BackupError::NoFile(archive.to_owned()));
+    }
     let dir = DataDir::open_for_restore(data_dir)?;
     let unpacked = dir.file(UNPACKED);
     remove(&unpacked)?;

@@ -15,7 +15,7 @@ use page::{Language, sentence, speak};
 use serde::Serialize;
 
 use super::needs::Need;
-use crate::access::{KeyringError, Refusal};
+use crate::access::{Caller, KeyringError, Refusal};
 use crate::command::find::SearchError;
 use crate::command::port::ServerError;
 use crate::command::{Answerer, CommandError, FirstAnswer, GrantError};
@@ -164,7 +164,9 @@ impl Problem {
         .next("Run `drovers link` and open the link that it prints")
     }
 
-    pub(super) fn too_small(caller: &str, need: Need) -> Self {
+    pub(super) fn too_small(caller: &Caller, need: Need) -> Self {
+        let caller = &caller.name;
+        let is_token = caller.starts_with("token ");
         let (lacks, role) = match need {
             Need::One(power) => {
                 let role = power.role();
@@ -178,9 +180,14 @@ impl Problem {
             "Not allowed",
             format!("The {caller} lacks {lacks}"),
         )
-        .next(format!(
-            "Use the page, or a token made by `drovers token add NAME --role {role}`"
-        ))
+        .next(match is_token {
+            true => {
+                format!("Use the page, or a token made by `drovers token add NAME --role {role}`")
+            }
+            false => format!(
+                "Use a browser that may do this, or let this one in again with the role `{role}`"
+            ),
+        })
     }
 
     /// Too many invalid keys were presented recently, so this one is rejected without a delay.
@@ -920,5 +927,29 @@ fn refused(status: StatusCode, asked: &str, reason: &str, headers: &HeaderMap) -
             Problem::new(status, "refused", title, because(title))
                 .next("See GET /api/openapi.json for the expected request")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{Power, Powers};
+
+    #[test]
+    fn a_browser_that_lacks_a_role_is_not_sent_to_tokens() {
+        let next = |name: &str| {
+            let caller = Caller {
+                name: name.into(),
+                powers: Powers::NONE,
+            };
+            let problem = Problem::too_small(&caller, Need::One(Power::Admin));
+            problem.next.unwrap_or_default()
+        };
+        assert!(next("token ci").contains("drovers token add"));
+        let page = next("page 3f2a (Firefox)");
+        assert!(
+            page.contains("`admin`") && !page.contains("token"),
+            "{page}"
+        );
     }
 }

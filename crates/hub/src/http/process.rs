@@ -33,6 +33,8 @@ pub(super) struct ProcessJson {
     memory: Option<u64>,
     /// Milliseconds of CPU time of the process.
     cpu: Option<u64>,
+    /// Events of the server in a second, over the last ten; also of a server that runs elsewhere.
+    events: f64,
     /// How often it ended by itself since the hub started.
     ends: u64,
     /// How it ended; absent while it runs.
@@ -124,6 +126,7 @@ struct Seen {
     used: Option<ProcessUsage>,
     name: String,
     version: Option<String>,
+    events: f64,
 }
 
 async fn look(app: &App, id: &InstanceId, from: &From) -> Result<Seen, Problem> {
@@ -144,11 +147,14 @@ async fn look(app: &App, id: &InstanceId, from: &From) -> Result<Seen, Problem> 
             .flatten(),
         None => None,
     };
+    let engine = app.hub().engine();
+    let events = engine.log().rate(id, engine.now());
     Ok(Seen {
         process,
         used,
         name,
         version,
+        events,
     })
 }
 
@@ -166,6 +172,7 @@ pub(super) async fn read(
         process,
         used,
         version,
+        events,
         ..
     } = look(&app, &id, &from).await?;
     let own = process.is_some();
@@ -178,6 +185,7 @@ pub(super) async fn read(
         started: used.map(|used| used.started),
         memory: used.map(|used| used.memory),
         cpu: used.map(|used| used.cpu),
+        events,
         ends: process.ends,
         end: process.end,
         paused: process.paused,
@@ -201,6 +209,7 @@ pub(super) async fn dialog(
         used,
         name,
         version,
+        events,
     } = look(&app, &id, &from).await?;
     let now = app.hub().engine().now();
     let seconds = now.0 / 1000;
@@ -210,6 +219,7 @@ pub(super) async fn dialog(
         up: used.map(|used| (seconds.unsigned_abs().saturating_sub(used.started)) * 1000),
         memory: used.map(|used| used.memory),
         cpu: used.map(|used| used.cpu),
+        events,
         kept: process.kept,
         ends: process.ends,
         end: process.end.as_deref(),

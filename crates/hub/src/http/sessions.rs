@@ -53,7 +53,7 @@ pub(super) async fn create(
     let Json(new) = new.unwrap_or_default();
     if new.trust && !caller.powers.has(Power::Admin) {
         let need = Need::One(Power::Admin);
-        return Err(Problem::too_small(&caller.name, need));
+        return Err(Problem::too_small(&caller, need));
     }
     if new.trust && new.directory.is_none() {
         return Err(Problem::invalid("`trust` needs a `directory`"));

@@ -128,7 +128,7 @@ impl Guard {
             if admitted.unproven {
                 return Err(refused(Problem::unproven()));
             }
-            return Err(refused(Problem::too_small(&admitted.caller.name, need)));
+            return Err(refused(Problem::too_small(&admitted.caller, need)));
         }
         let cookie = admitted
             .renewed

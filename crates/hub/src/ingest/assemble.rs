@@ -70,6 +70,7 @@ impl FolderAnswers {
             statuses: dialect::statuses(self.statuses),
             permissions,
             questions,
+            whole: false,
             left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
         }
     }

@@ -106,6 +106,11 @@ impl Log {
         self.tail().read(after, most)
     }
 
+    /// How many events of an instance arrived in a second, over the last [`limits::EVENT_RATE`] before `now`.
+    pub fn rate(&self, instance: &InstanceId, now: Timestamp) -> f64 {
+        self.tail().rate(instance, now)
+    }
+
     /// The entries in memory, oldest first.
     pub(crate) fn recent(&self) -> Vec<Arc<Entry>> {
         self.tail().recent()

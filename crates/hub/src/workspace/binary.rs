@@ -9,8 +9,18 @@ use std::path::{Path, PathBuf};
 /// The program's name.
 const NAME: &str = "opencode";
 
-/// Where OpenCode's own install script puts it, relative to the home folder.
-const INSTALLED: &str = ".opencode/bin/opencode";
+/// Folders below the home folder where OpenCode's own install script and package managers put it, and that are not always in `PATH`.
+const USUAL: [&str; 6] = [
+    ".opencode/bin",
+    ".opencode-1/node_modules/.bin",
+    ".local/bin",
+    ".npm-global/bin",
+    ".bun/bin",
+    ".local/share/pnpm",
+];
+
+/// The same for all users.
+const SHARED: [&str; 3] = ["/usr/local/bin", "/opt/homebrew/bin", "/snap/bin"];
 
 /// The next step where the installed OpenCode is version 2: installs version 1 beside it, and runs Drovers with that.
 pub const INSTALL_V1: &str = "`npm install --prefix ~/.opencode-1 opencode-ai@1` puts version 1 beside it. Then start Drovers \
@@ -25,7 +35,7 @@ pub const SERVE_V1: &str = "`npx -y opencode-ai@1 serve --port 4097`, run in you
 pub enum BinaryError {
     /// Not found in any of the usual places.
     #[error(
-        "OpenCode is not installed: there is no `opencode` in PATH or ~/.opencode/bin. \
+        "OpenCode is not installed: there is no `opencode` in PATH or the usual folders. \
          Install it with `npm install -g opencode-ai@1`, or name it with `--opencode PATH`"
     )]
     NotInstalled,
@@ -37,7 +47,7 @@ pub enum BinaryError {
     NotThere(PathBuf),
 }
 
-/// Finds the program: the named one, else `opencode` in PATH, else where its install script puts it.
+/// Finds the program: the named one, else `opencode` in PATH, else in the usual places.
 ///
 /// A name without a slash is looked up in PATH as well. The returned path is absolute and symbolic links are kept
 /// (version managers choose by the link's name what to run).
@@ -48,6 +58,7 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, BinaryError> {
         named,
         std::env::var_os("PATH").as_deref(),
         etcetera::home_dir().ok().as_deref(),
+        &SHARED,
     )
 }
 
@@ -55,6 +66,7 @@ fn find_in(
     named: Option<&Path>,
     path: Option<&OsStr>,
     home: Option<&Path>,
+    shared: &[&str],
 ) -> Result<PathBuf, BinaryError> {
     let in_path = |name: &Path| {
         let folders = path.into_iter().flat_map(std::env::split_paths);
@@ -64,9 +76,14 @@ fn find_in(
             .find(|file| executable(file))
     };
     let Some(named) = named else {
+        let own = home.into_iter();
+        let own = own.flat_map(|home| USUAL.iter().map(|folder| home.join(folder)));
+        let mut usual = own.chain(shared.iter().map(PathBuf::from));
         let installed = || {
-            home.map(|home| home.join(INSTALLED))
-                .filter(|file| executable(file))
+            usual
+                .by_ref()
+                .map(|folder| folder.join(NAME))
+                .find(|file| executable(file))
         };
         return in_path(Path::new(NAME))
             .or_else(installed)
@@ -109,11 +126,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("home");
         let path = std::env::join_paths([dir.path().join("none"), dir.path().join("bin")]).unwrap();
-        let find = |named: Option<&Path>| find_in(named, Some(&path), Some(&home));
+        let shared = dir.path().join("shared");
+        let shared = shared.to_str().unwrap();
+        let find = |named: Option<&Path>| find_in(named, Some(&path), Some(&home), &[shared]);
 
         assert_eq!(find(None), Err(BinaryError::NotInstalled));
-        let installed = program(&home.join(INSTALLED));
-        assert_eq!(find(None), Ok(installed));
+        let for_all = program(&Path::new(shared).join("opencode"));
+        assert_eq!(find(None), Ok(for_all));
+        for folder in USUAL.iter().rev() {
+            let installed = program(&home.join(folder).join("opencode"));
+            assert_eq!(find(None), Ok(installed), "{folder}");
+        }
         let in_path = program(&dir.path().join("bin/opencode"));
         assert_eq!(find(None), Ok(in_path));
         let named = program(&dir.path().join("mine"));
@@ -128,7 +151,7 @@ mod tests {
         let text = dir.path().join("opencode");
         fs::write(&text, "").unwrap();
         for named in [text.as_path(), dir.path(), Path::new("no-such-opencode")] {
-            let error = find_in(Some(named), Some(dir.path().as_os_str()), None).unwrap_err();
+            let error = find_in(Some(named), Some(dir.path().as_os_str()), None, &[]).unwrap_err();
             assert_eq!(error, BinaryError::NotThere(named.to_owned()));
             assert!(error.to_string().contains("--opencode"));
         }

@@ -62,6 +62,15 @@ pub(super) const LINE_BYTES: usize = 2 * 1024;
 /// Trusted folders. Beyond it the one trusted first needs confirmation again.
 pub(super) const TRUSTED: usize = 4096;
 
+/// Programs of a folder's configuration that the question of trust names. Of more it says how many there are.
+pub(super) const STARTS: usize = 24;
+
+/// Characters of the line of such a program. The end of a longer one is left out.
+pub(super) const START_CHARS: usize = 200;
+
+/// Bytes of a configuration file that is read for that question. Of a longer one it says that it was not read.
+pub(super) const CONFIGURATION_BYTES: u64 = 256 << 10;
+
 /// Parent folders that are searched for configuration. Beyond it the configuration is not listed, and the first folder that
 /// was left out is named.
 pub(super) const ABOVE: usize = 64;

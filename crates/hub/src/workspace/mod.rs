@@ -30,5 +30,5 @@ pub use server::{
     kept_servers, own_variables,
 };
 pub use service::{ServiceError, ServiceFile};
-pub use trust::{Trust, Untrusted};
+pub use trust::{Starts, Trust, Untrusted};
 pub use usage::{ProcessUsage, usage};

@@ -3,12 +3,16 @@
 //! An OpenCode server runs the configuration of its folder: plugins, tools, commands, MCP servers. So none is started
 //! in a folder before a person has confirmed that the folder is trusted.
 
+mod starts;
+
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+pub use starts::Starts;
 
 use super::{Folder, limits};
 use crate::datadir::{DataDir, write_private};
@@ -55,7 +59,7 @@ struct Stored {
 #[error(
     "a server that is started in {folder} runs what that folder's configuration tells it to, and nobody has confirmed yet that it \
      is trusted. {}",
-    UntrustedConfig(loads, unseen.as_deref())
+    UntrustedConfig(loads, unseen.as_deref(), starts)
 )]
 pub struct Untrusted {
     /// The folder.
@@ -65,14 +69,16 @@ pub struct Untrusted {
     pub loads: Vec<PathBuf>,
     /// The first of those folders that was not checked.
     pub unseen: Option<PathBuf>,
+    /// The programs that it would start.
+    pub starts: Starts,
 }
 
-/// The configuration that was found, and the first folder that was not checked.
-struct UntrustedConfig<'a>(&'a [PathBuf], Option<&'a Path>);
+/// The configuration that was found, the first folder that was not checked, and what would be started.
+struct UntrustedConfig<'a>(&'a [PathBuf], Option<&'a Path>, &'a Starts);
 
 impl fmt::Display for UntrustedConfig<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(loads, unseen) = self;
+        let Self(loads, unseen, starts) = self;
         match (loads.is_empty(), unseen) {
             (true, None) => f.write_str("The folder has no configuration now")?,
             (true, Some(_)) => f.write_str("No configuration was found")?,
@@ -82,14 +88,11 @@ impl fmt::Display for UntrustedConfig<'_> {
             let comma = if at == 0 { "" } else { ", " };
             write!(f, "{comma}{}", path.display())?;
         }
-        match unseen {
-            Some(path) => write!(
-                f,
-                ", but {} and the folders above it were not checked",
-                path.display()
-            ),
-            None => Ok(()),
+        if let Some(path) = unseen {
+            let path = path.display();
+            write!(f, ", but {path} and the folders above it were not checked")?;
         }
+        fmt::Display::fmt(starts, f)
     }
 }
 
@@ -191,13 +194,14 @@ impl Untrusted {
     }
 
     fn among(folder: &Folder, places: Vec<&Path>, unseen: Option<&Path>) -> Self {
-        let loads = places
+        let loads: Vec<_> = places
             .into_iter()
             .flat_map(|place| CONFIGURATION.map(|name| place.join(name)))
             .filter(|path| path.exists())
             .collect();
         Self {
             folder: folder.clone(),
+            starts: Starts::of(&loads),
             loads,
             unseen: unseen.map(Path::to_owned),
         }

@@ -573,3 +573,25 @@ impl Stage {
         assert_eq!(here, there);
     }
 }
+
+/// What waited in a service waits no longer in another one with an empty store.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_waits_of_a_service_that_was_replaced() {
+    let stage = Stage::new().await;
+    let session = stage.session_in(Some("/scripted/elsewhere")).await;
+    stage.prompt(&session, "msg_1", "permission").await;
+    stage.permission(&session).await;
+    stage.server.kill().await;
+    let fresh = Options {
+        password: Some(PASSWORD.to_owned()),
+        port: stage.server.port(),
+        seed: 1,
+        ..Options::default()
+    };
+    let _fresh = Server::start(fresh).await.unwrap();
+    let gone = |state: &State| {
+        let instance = &state.instances[&stage.instance];
+        instance.permissions.is_empty() && instance.sessions.is_empty()
+    };
+    stage.lab.until("nothing of it is left", gone).await;
+}

@@ -176,6 +176,8 @@ pub struct MessageInfo {
     pub finish: Option<Arc<str>>,
     /// True for the summary that a compaction wrote.
     pub summary: bool,
+    /// True for a prompt that waits to be taken into the run that is under way, not for its end.
+    pub steers: bool,
     /// The agent.
     pub agent: Option<Arc<str>>,
     /// The model.
@@ -203,6 +205,7 @@ impl MessageInfo {
             failure: None,
             finish: None,
             summary: false,
+            steers: false,
             agent: None,
             model: None,
             cost: 0.0,

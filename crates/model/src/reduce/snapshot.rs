@@ -36,7 +36,27 @@ impl Scope {
 impl Fold<'_> {
     pub(super) fn snapshot(&mut self, snapshot: Snapshot) {
         self.doubt_stops();
+        let snapshot = self.everywhere(snapshot);
         self.take_snapshot(snapshot, &Scope::Server);
+    }
+
+    /// A snapshot that is whole is one of every folder that is known, whether it names it or not.
+    fn everywhere(&self, mut snapshot: Snapshot) -> Snapshot {
+        if !snapshot.whole {
+            return snapshot;
+        }
+        let sessions = self.instance.sessions.values();
+        let known: BTreeSet<_> = sessions.map(|known| known.info.directory.clone()).collect();
+        for directory in known {
+            // Of a session whose folder is not known, no folder can be read again before it is gone.
+            if !directory.is_empty() && !snapshot.listed.contains(&directory) {
+                snapshot.listed.push(directory.clone());
+            }
+            if !snapshot.asked.contains(&directory) {
+                snapshot.asked.push(directory);
+            }
+        }
+        snapshot
     }
 
     pub(super) fn take_snapshot(&mut self, snapshot: Snapshot, scope: &Scope) {
@@ -49,6 +69,7 @@ impl Fold<'_> {
             statuses,
             permissions,
             questions,
+            whole: _,
             left_out,
         } = snapshot;
         self.instance.counters.left_out(left_out);

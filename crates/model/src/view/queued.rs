@@ -12,8 +12,10 @@ pub enum Queued {
         /// True if the prompt is plain text, which can be edited.
         text: bool,
     },
-    /// The server keeps it until the end of the run. Until then it can be taken back.
+    /// The server keeps it until the end of the run, or until its next step. Until then it can be taken back.
     Inbox {
+        /// True if the run that is under way takes it up.
+        steers: bool,
         /// True if the prompt is plain text, which can be edited.
         text: bool,
     },
@@ -67,7 +69,10 @@ pub(super) fn queued(
             let last = last?;
             let busy = last.completed.is_none() || last.finish.as_deref() == Some("tool-calls");
             let waits = match inbox {
-                true => Queued::Inbox { text: is_text() },
+                true => Queued::Inbox {
+                    steers: info.steers,
+                    text: is_text(),
+                },
                 false => Queued::Waits,
             };
             busy.then_some(waits)

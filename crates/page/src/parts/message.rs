@@ -136,12 +136,13 @@ fn waits(look: &Viewport, row: &MessageRow, queued: Queued) -> Markup {
     );
     html! {
         @match queued {
-            Queued::Inbox { text } => {
-                p.quiet { span aria-hidden="true" { "○ " } (t("Queued: its server has not delivered it yet.")) }
+            Queued::Inbox { steers, text } => {
+                p.quiet { span aria-hidden="true" { "○ " }
+                    @if steers { (t("Sent: the run takes it up at its next step.")) } @else { (t("Queued: its server has not delivered it yet.")) } }
                 div.row.if-live {
-                    button.main type="button" data-do="steer-held" data-url=(url) { (t("Send now")) }
+                    @if !steers { button.main type="button" data-do="steer-held" data-url=(url) { (t("Send now")) } }
                     @if text {
-                        button type="button" data-do="edit-held" data-url=(url) { (t("Edit")) }
+                        button type="button" data-do="edit-held" data-url=(url) data-again[!steers] { (t("Edit")) }
                     }
                     button type="button" data-do="drop-held" data-url=(url) { (t("Delete")) }
                 }

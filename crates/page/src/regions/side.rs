@@ -6,7 +6,7 @@ use model::view::SideRow;
 
 use crate::fragment::Fragment;
 use crate::language::{m, t};
-use crate::words::{count, money};
+use crate::words::{count, is_second, money};
 
 pub(super) fn side(row: &SideRow) -> Fragment {
     let html = html! {
@@ -35,7 +35,9 @@ pub(super) fn side(row: &SideRow) -> Fragment {
                     @if let Some(heard) = row.link.last_event_at {
                         dt { (t("Last event")) } dd { time data-at=(heard.0) data-form="clock" {} }
                     }
-                    @if let Some(version) = &row.version { dt { "OpenCode" } dd { (version) } }
+                    @if let Some(version) = &row.version { dt { "OpenCode" }
+                        dd { (version) @if is_second(version) { p.quiet { (t("spoken from its contract (2.1.2)")) } } }
+                    }
                     @if let Some(off) = clock_off(row.clock_ahead) { dt { (t("Clock")) } dd { (off) } }
                     (counted(&row.counters))
                 }

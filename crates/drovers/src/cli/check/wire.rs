@@ -10,7 +10,7 @@ use std::time::Duration;
 use etcetera::BaseStrategy;
 use opencode::client2::{ArchivedSessions, Client, Error, Page, SessionFilter, Watermark};
 use opencode::wire2::{self, MessageKind, Registration, Seq, SessionInfo};
-use opencode::{Credentials, Http, Url};
+use opencode::{ClientError, Credentials, Http, Url};
 use tokio::time::{Instant, timeout};
 
 use crate::fault::Fault;
@@ -79,7 +79,7 @@ impl Checked {
 /// Goes through the list. With a text it prompts a session of its own.
 pub(super) async fn run(address: &Url, text: Option<&str>) -> Result<(), Fault> {
     let client = client(address)?;
-    let info = client.info().await.map_err(failed)?;
+    let info = client.info().await.map_err(|error| unanswered(&error))?;
     let version = out::one_line(&info.version);
     out::line(&format!("OpenCode {version}, process {}", info.pid))?;
     not_here(
@@ -173,6 +173,22 @@ fn client(address: &Url) -> Result<Client, Fault> {
     let http = Http::new().map_err(failed)?;
     let credentials = password.map(Credentials::password);
     Client::new(http, address.clone(), credentials).map_err(failed)
+}
+
+/// The first question was not answered. A service that asks for a password gets it from the environment.
+fn unanswered(error: &Error) -> Fault {
+    let refused = match error {
+        Error::Client(error) => matches!(error, ClientError::Unauthorized { .. }),
+        Error::Refused(refusal) => refusal.status == 401,
+        Error::NoRoute { .. } => false,
+    };
+    match refused {
+        true => Fault::failed(format!(
+            "the service asks for another password than it was given. Set {} to that of its `service.json`, then try again",
+            PASSWORDS[0]
+        )),
+        false => failed(error),
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> Fault {

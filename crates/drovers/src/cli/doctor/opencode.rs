@@ -1,6 +1,6 @@
 //! The OpenCode program: where it is, and whether its version is supported.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hub::workspace::binary;
 
@@ -9,18 +9,6 @@ use super::Finding;
 
 const CHECK: &str = "opencode";
 
-/// Folders below the home folder where package managers put programs, and that are not always in `PATH`.
-const USUAL: [&str; 5] = [
-    ".opencode-1/node_modules/.bin",
-    ".local/bin",
-    ".npm-global/bin",
-    ".bun/bin",
-    ".local/share/pnpm",
-];
-
-/// The same for all users.
-const SHARED: [&str; 3] = ["/usr/local/bin", "/opt/homebrew/bin", "/snap/bin"];
-
 /// The oldest version of OpenCode 1 that is supported.
 const OLDEST: (u64, u64) = (1, 18);
 
@@ -28,31 +16,10 @@ const OLDEST: (u64, u64) = (1, 18);
 pub(super) async fn check(named: Option<&Path>) -> Finding {
     let program = match binary::find(named) {
         Ok(program) => program,
-        Err(error) => {
-            let finding = Finding::of_message(CHECK, &error.to_string());
-            let other = elsewhere().into_iter().next();
-            return match other {
-                Some(path) => finding.with_next(format!(
-                    "there is one at {}: name it with `--opencode`, or `opencode` in the configuration",
-                    path.display()
-                )),
-                None => finding,
-            };
-        }
+        Err(error) => return Finding::of_message(CHECK, &error.to_string()),
     };
     let printed = output(&program, &["--version"]).await;
     judge(&program, printed.as_deref())
-}
-
-/// Programs in usual places outside of `PATH`.
-fn elsewhere() -> Vec<PathBuf> {
-    let home = std::env::home_dir().unwrap_or_default();
-    let own = USUAL.iter().map(|folder| home.join(folder));
-    let folders = own.chain(SHARED.iter().map(PathBuf::from));
-    let programs = folders.map(|folder| folder.join("opencode"));
-    programs
-        .filter(|path| binary::find(Some(path)).is_ok())
-        .collect()
 }
 
 fn judge(program: &Path, printed: Result<&str, &String>) -> Finding {

@@ -21,6 +21,8 @@ pub(super) fn plan(program: &Program) -> Result<Plan, Fault> {
         replace: vec![words(&["launchctl", "bootout", &service])],
         remove: vec![words(&["launchctl", "bootout", &service])],
         status: words(&["launchctl", "print", &service]),
+        links: Vec::new(),
+        says_no_quietly: false,
         advice: "`drovers link` prints a link for your browser",
         file,
     })

@@ -12,8 +12,10 @@ pub(in crate::cli) const UNIT: &str = "drovers.service";
 pub(super) fn plan(program: &Program) -> Result<Plan, Fault> {
     let dirs = etcetera::choose_base_strategy()
         .map_err(|_| Fault::failed("there is no home folder. Set HOME"))?;
+    let folder = dirs.config_dir().join("systemd/user");
     Ok(Plan {
-        file: dirs.config_dir().join("systemd/user").join(UNIT),
+        file: folder.join(UNIT),
+        links: vec![folder.join("default.target.wants").join(UNIT)],
         content: unit(program),
         install: vec![
             words(&["systemctl", "--user", "daemon-reload"]),
@@ -26,6 +28,7 @@ pub(super) fn plan(program: &Program) -> Result<Plan, Fault> {
             words(&["systemctl", "--user", "daemon-reload"]),
         ],
         status: words(&["systemctl", "--user", "is-active", "--quiet", UNIT]),
+        says_no_quietly: true,
         advice: "`loginctl enable-linger` keeps it running while you are logged out; `journalctl --user -u drovers` shows its log; \
                  `drovers link` prints a link for your browser",
     })

@@ -178,6 +178,18 @@ async fn a_prompt_waits_in_the_inbox_or_steers_the_run() -> Result<()> {
         Ok(delivery(&front).await?.is_empty().then_some(()))
     })
     .await?;
+    // It was queued, so Enter queues it again.
+    let page = &front.page;
+    page.press("Enter").await?;
+    page.wait_for(waits, PATIENCE).await?;
+    ensure!(delivery(&front).await? == ["queue say later"]);
+    let page = &front.page;
+    page.click("article.user:last-of-type [data-do=edit-held]")
+        .await?;
+    until("an empty inbox again", async || {
+        Ok(delivery(&front).await?.is_empty().then_some(()))
+    })
+    .await?;
     // At once: it goes into the run that is under way.
     let page = &front.page;
     page.click("#prompt .send").await?;
@@ -186,6 +198,9 @@ async fn a_prompt_waits_in_the_inbox_or_steers_the_run() -> Result<()> {
         Ok((waiting == ["steer say later"]).then_some(()))
     })
     .await?;
+    let steers = "(last => last.innerText.includes('takes it up at its next step') && !last.querySelector('[data-do=steer-held]'))
+        ([...document.querySelectorAll('.turn.user')].at(-1))";
+    front.page.wait_for(steers, PATIENCE).await?;
     let page = &front.page;
     press_card(page, "[data-k=asks] .card button.main").await?;
     answered(page, "later").await?;

@@ -119,7 +119,7 @@ pub(in crate::http) async fn make(
     Json(new): Json<NewWorktree>,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     if (new.trust || new.allow_setup.is_some()) && !caller.powers.has(Power::Admin) {
-        return Err(Problem::too_small(&caller.name, Need::One(Power::Admin)));
+        return Err(Problem::too_small(&caller, Need::One(Power::Admin)));
     }
     let server = app.hub().engine().read(|state| {
         let instance = state.instances.get(&id);

@@ -93,6 +93,7 @@ pub(super) fn message(info: wire::MessageInfo, at: Timestamp) -> ours::MessageIn
         failure: info.error.map(failure),
         finish: text(info.finish),
         summary: info.summary,
+        steers: false,
         agent: text(info.agent),
         model: info.model.map(model_ref),
         cost: info.cost,

@@ -202,7 +202,15 @@ pub(super) fn note(home: &Home, created: Timestamp) -> MessageInfo {
     )
 }
 
-/// A prompt, which may wait still.
+/// A prompt that waits in the inbox.
+pub(super) fn waiting(home: &Home, created: Timestamp, delivery: &wire2::Delivery) -> MessageInfo {
+    MessageInfo {
+        steers: *delivery == wire2::Delivery::Steer,
+        ..prompt(home, created)
+    }
+}
+
+/// A prompt of a person.
 pub(super) fn prompt(home: &Home, created: Timestamp) -> MessageInfo {
     MessageInfo::bare(
         home.message.clone(),
@@ -296,7 +304,7 @@ pub fn service_messages(
         let home = Home::new(session, entry.id.as_str());
         match &entry.item.kind {
             InboxKind::User(sent) if !delivered.contains(&home.message) => Some((
-                with_json(prompt(&home, time(entry.created))),
+                with_json(waiting(&home, time(entry.created), &entry.item.delivery)),
                 home.prompt(sent),
             )),
             _ => None,
@@ -359,6 +367,7 @@ impl ServiceState {
             None => rows.collect(),
         };
         let (mut permissions, mut questions, mut unlisted) = (Vec::new(), Vec::new(), Vec::new());
+        let all = only.is_none() && self.folders.len() < limits::SERVICE_FOLDERS;
         for (directory, waiting) in self.folders {
             asked.insert(directory.clone());
             let Some(waiting) = waiting else {
@@ -382,6 +391,7 @@ impl ServiceState {
             statuses: statuses.collect(),
             permissions,
             questions,
+            whole: all && complete,
             left_out: u64::try_from(left_out).unwrap_or(u64::MAX),
         }
     }

@@ -186,6 +186,23 @@ impl Tail {
         self.evict();
     }
 
+    /// Events of an instance in a second. Where older entries of that time are in memory no more, over the rest of it.
+    pub(super) fn rate(&self, instance: &InstanceId, now: Timestamp) -> f64 {
+        let window = u64::try_from(limits::EVENT_RATE.as_millis()).unwrap_or(u64::MAX);
+        let recent = self.ring.iter().rev();
+        let recent = recent.take_while(|entry| now.since(entry.at) <= window);
+        let is_event = |entry: &&Arc<Entry>| {
+            entry.instance == *instance && !matches!(entry.payload, Payload::Hub(_))
+        };
+        let count = recent.filter(is_event).count();
+        let oldest = self.ring.front().map(|entry| now.since(entry.at));
+        let over = oldest.unwrap_or(window).clamp(1000, window);
+        // A count in memory is far below what a float holds exactly.
+        #[allow(clippy::cast_precision_loss)]
+        let rate = count as f64 * 1000.0 / over as f64;
+        rate
+    }
+
     fn is_private(
         &self,
         instance: &InstanceId,

@@ -56,6 +56,29 @@ fn a_reader_gets_what_is_after_its_cursor() {
 }
 
 #[test]
+fn the_rate_is_that_of_the_last_seconds_of_one_server() {
+    let log = Log::new("e".into(), 1 << 20);
+    let event = |text: &str| (None, Payload::Upstream(text.into()));
+    log.append(&"i".into(), [event("old")], Timestamp(1_000));
+    for second in 20..30 {
+        let at = Timestamp(second * 1000);
+        log.append(&"i".into(), [event("a"), event("b")], at);
+        log.append(&"other".into(), [event("c")], at);
+        log.append(&"i".into(), [(None, Payload::Hub("{}".into()))], at);
+    }
+    let rate = |now: i64| log.rate(&"i".into(), Timestamp(now));
+    assert!((rate(30_000) - 2.0).abs() < 0.01, "{}", rate(30_000));
+    assert!(rate(60_000) == 0.0);
+    // Of a flood that does not fit, what is in memory counts for the time that it covers.
+    let small = log_of(&[], 4);
+    for at in 0..100 {
+        small.append(&"i".into(), [event("x")], Timestamp(100_000 + at * 500));
+    }
+    let rate = small.rate(&"i".into(), Timestamp(149_500));
+    assert!((1.0..=3.0).contains(&rate), "{rate}");
+}
+
+#[test]
 fn what_is_lost_is_said() {
     let log = log_of(&["aaaa", "bbbb", "cccc"], 2);
     for lost in ["e-0", "other-3", "e-99"] {

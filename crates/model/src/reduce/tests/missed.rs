@@ -528,3 +528,51 @@ fn of_a_session_that_the_list_of_its_folder_lacked_it_is_asked_what_it_does() {
     bench.a([Event::Session(super::info("late", None))]);
     assert_eq!(bench.effects, []);
 }
+
+/// Another server with an empty store is at the address.
+#[test]
+fn what_a_server_that_lists_everything_does_not_list_waits_no_longer() {
+    let mut bench = Bench::new();
+    bench.a([
+        snapshot(&["s"]),
+        started(),
+        read_folder(folder("o")),
+        busy("o"),
+        permission("per", "o"),
+        Event::StreamLost,
+    ]);
+    let empty = || {
+        Event::Snapshot(Snapshot {
+            whole: true,
+            ..Snapshot::default()
+        })
+    };
+    let waiting = |bench: &Bench| {
+        bench.state.instances[&InstanceId::from("a")]
+            .permissions
+            .len()
+    };
+    let known = |bench: &Bench, id: &str| bench.state.session(&"a".into(), &id.into()).is_some();
+    // A list that may have been cut says nothing of other folders.
+    bench.a([snapshot(&["s"])]);
+    assert_eq!(waiting(&bench), 1);
+    bench.a([empty()]);
+    assert_eq!(waiting(&bench), 0, "nothing waits there");
+    assert!(!bench.session("o").run.is_running());
+    let again = Effect::ReadDirectory("a".into(), "/other".into());
+    assert!(bench.effects.contains(&again), "{:?}", bench.effects);
+    assert!(
+        !bench.effects.contains(&forget("o")),
+        "one list is not proof"
+    );
+    let none = Snapshot {
+        sessions: Vec::new(),
+        ..folder("o")
+    };
+    bench.a([started(), read_folder(none)]);
+    assert!(!known(&bench, "o"));
+    // A later list names it: what is said in it is kept again.
+    bench.a([started(), read_folder(folder("o"))]);
+    let back = Effect::Unforget("a".into(), "o".into());
+    assert!(known(&bench, "o") && bench.effects.contains(&back));
+}

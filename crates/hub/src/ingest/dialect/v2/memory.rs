@@ -47,8 +47,8 @@ pub(super) struct Step {
 /// An item of the inbox.
 #[derive(Clone, Debug)]
 pub(super) enum Waiting {
-    /// It becomes a message of a person.
-    Prompt,
+    /// It becomes a message of a person, who wrote it then.
+    Prompt(Timestamp),
     /// It becomes a note of this text.
     Note(Arc<str>),
     /// It becomes no message.

@@ -77,9 +77,10 @@ impl V2 {
                 let home = Home::new(session, id.as_str());
                 let waiting = match &item.kind {
                     InboxKind::User(sent) => {
-                        events.push(Event::Message(with_json(rest2::prompt(&home, head.at))));
+                        let info = rest2::waiting(&home, head.at, &item.delivery);
+                        events.push(Event::Message(with_json(info)));
                         events.extend(home.prompt(sent).into_iter().map(Event::Part));
-                        Waiting::Prompt
+                        Waiting::Prompt(head.at)
                     }
                     InboxKind::Synthetic { text, .. } => Waiting::Note(text.as_str().into()),
                     InboxKind::Compaction | InboxKind::Move { .. } | InboxKind::Other(_) => {
@@ -97,7 +98,17 @@ impl V2 {
                     message: MessageId::new(item.as_str()),
                 });
             }
-            InboxChange::Delivery { .. } => {}
+            InboxChange::Delivery { id: item, delivery } => {
+                let known = self.memory.of(session.as_str());
+                let home = Home::new(session, item.as_str());
+                events.push(match known.inbox.get(item.as_str()) {
+                    Some(Waiting::Prompt(since)) => {
+                        let info = rest2::waiting(&home, *since, &delivery);
+                        Event::Message(with_json(info))
+                    }
+                    _ => doubted(session),
+                });
+            }
         }
         events.push(touched(&id, head));
         events
@@ -113,7 +124,7 @@ impl V2 {
         let known = self.memory.of(session.as_str());
         let home = Home::new(session, id.as_str());
         match known.inbox.remove(id.as_str()) {
-            Some(Waiting::Prompt) => {
+            Some(Waiting::Prompt(_)) => {
                 let tie = known.tie(head.at);
                 known.prompt = Some(home.message.clone());
                 let info = MessageInfo {

@@ -78,7 +78,11 @@ fn a_step_and_its_pieces_are_whole_objects() {
         json!({"inboxID": "msg_1", "item": item}),
     );
     assert_eq!(message_of(&sent[0]).created, Timestamp(AT));
+    assert!(!message_of(&sent[0]).steers);
     assert_eq!(part_of(&sent[1]).kind.text(), Some("go"));
+    let sooner = json!({"inboxID": "msg_1", "delivery": "steer"});
+    let sooner = message_of(&bench.frame(2, "session.inbox.delivery.changed", sooner)[0]);
+    assert!(sooner.steers && sooner.created == Timestamp(AT));
     let delivered = bench.frame(5, "session.inbox.delivered", json!({"inboxID": "msg_1"}));
     assert_eq!(message_of(&delivered[0]).created, Timestamp(AT + 5));
     // In the same millisecond the order is that of the stream, whatever the ids are.
