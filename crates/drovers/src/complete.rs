@@ -28,7 +28,7 @@ pub(crate) fn set_data_dir(path: PathBuf) {
     let _set = DATA_DIR.set(path);
 }
 
-/// Completes a session: by its title where a shell takes that as one plain word, else by its id with the title beside.
+/// Completes a session: by its title where a shell takes that as one word, in the form that it takes, else by its id with the title beside.
 pub(crate) fn sessions() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let names = asked(async |api| {
@@ -37,7 +37,7 @@ pub(crate) fn sessions() -> ArgValueCompleter {
             let names = shown.map(|place| (place.session.id.clone(), place.session.title.clone()));
             Some(names.collect())
         });
-        candidates(&names, current)
+        candidates(&names, current, escapes())
     })
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn instances() -> ArgValueCompleter {
             let names = instances.map(|instance| (instance.id.clone(), instance.name.clone()));
             Some(names.collect())
         });
-        candidates(&names, current)
+        candidates(&names, current, escapes())
     })
 }
 
@@ -73,10 +73,21 @@ fn asked(ask: impl AsyncFnOnce(Api) -> Option<Vec<(String, String)>>) -> Vec<(St
     names.unwrap_or_default()
 }
 
-/// The candidates whose id or name begins with the typed text.
-fn candidates(names: &[(String, String)], current: &OsStr) -> Vec<CompletionCandidate> {
+/// True for a shell that inserts what it is given as it is. The others quote it themselves.
+fn escapes() -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|shell| shell == "bash")
+}
+
+/// The candidates whose id or name begins with the typed text, which may be quoted or escaped as far as it is typed.
+fn candidates(
+    names: &[(String, String)],
+    current: &OsStr,
+    escapes: bool,
+) -> Vec<CompletionCandidate> {
     let typed = current.to_string_lossy();
-    let typed = typed.trim_matches(['"', '\'']);
+    let quoted = typed.starts_with(['"', '\'']);
+    let typed = typed.trim_matches(['"', '\'']).replace('\\', "");
+    let typed = typed.as_str();
     let lower = typed.to_lowercase();
     let unique = |name: &str| names.iter().filter(|(_, other)| other == name).count() == 1;
     let candidate = |(id, name): &(String, String)| {
@@ -87,15 +98,20 @@ fn candidates(names: &[(String, String)], current: &OsStr) -> Vec<CompletionCand
             false => id.as_str(),
         };
         let offered = (by_id || by_name) && is_plain(value);
+        let value = match escapes && !quoted {
+            true => value.replace(' ', "\\ "),
+            false => value.to_owned(),
+        };
         offered.then(|| CompletionCandidate::new(value).help(Some(out::one_line(name).into())))
     };
     names.iter().filter_map(candidate).collect()
 }
 
-/// True for a word that means itself in every shell, and moves no cursor.
+/// True for words that mean themselves in every shell once their spaces are quoted, and move no cursor.
 fn is_plain(word: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    !word.is_empty() && !word.starts_with('-') && word.chars().all(plain)
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ',' | ' ');
+    let ends = word.starts_with(['-', ' ']) || word.ends_with(' ') || word.contains("  ");
+    !word.is_empty() && !ends && word.chars().all(plain)
 }
 
 #[cfg(test)]
@@ -103,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_offered_where_it_is_one_plain_word_and_an_id_otherwise() {
+    fn a_name_is_offered_where_a_shell_takes_it_and_an_id_otherwise() {
         let names = [
             ("ses_1", "Paint"),
             ("ses_2", "Paint the roof"),
@@ -113,17 +129,23 @@ mod tests {
             ("ses 6;reboot", "x y"),
         ];
         let names = names.map(|(id, name)| (id.to_owned(), name.to_owned()));
-        let offered = |typed: &str| -> Vec<String> {
-            let offered = candidates(&names, OsStr::new(typed)).into_iter();
+        let offered_to = |typed: &str, escapes: bool| -> Vec<String> {
+            let offered = candidates(&names, OsStr::new(typed), escapes).into_iter();
             offered
                 .map(|one| one.get_value().to_string_lossy().into_owned())
                 .collect()
         };
-        assert_eq!(offered("pai"), ["Paint", "ses_2"]);
+        let offered = |typed: &str| offered_to(typed, false);
+        assert_eq!(offered("pai"), ["Paint", "Paint the roof"]);
+        // As bash wants it, also where a person typed on, or began with a quote.
+        assert_eq!(offered_to("pai", true), ["Paint", "Paint\\ the\\ roof"]);
+        assert_eq!(offered_to("Paint\\ t", true), ["Paint\\ the\\ roof"]);
+        assert_eq!(offered_to("\"Paint t", true), ["Paint the roof"]);
         assert_eq!(offered("twi"), ["ses_4", "ses_5"]);
         assert_eq!(offered("$("), ["ses_3"]);
         assert_eq!(offered("ses_1"), ["ses_1"]);
-        assert_eq!(offered("x"), [""; 0]);
-        assert_eq!(offered("").len(), 5);
+        assert_eq!(offered("x"), ["x y"]);
+        assert_eq!(offered("ses 6"), [""; 0]);
+        assert_eq!(offered("").len(), 6);
     }
 }

@@ -189,7 +189,7 @@ pub(crate) fn cut(line: &str, columns: usize) -> String {
 }
 
 /// Columns that a line takes, its colours aside.
-fn width(line: &str) -> usize {
+pub(crate) fn width(line: &str) -> usize {
     let (mut used, mut rest) = (0, line);
     while let Some(c) = rest.chars().next() {
         let colour = colour_len(rest);

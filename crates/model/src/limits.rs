@@ -109,7 +109,7 @@ pub const SILENT_MS: i64 = 90_000;
 pub const LINK_TRIES: u32 = 3;
 /// Files named of a run that is compared with others. Further ones are not named.
 pub const PARALLEL_FILES: usize = 50;
-/// Files known that a session's run changed. Beyond it the one that was changed longest ago is forgotten.
+/// Files known that a session changed. Beyond it the one that was changed longest ago is forgotten.
 pub const EDITS: usize = 64;
 /// Bytes of the path of such a file. One with a longer path is not known.
 pub const EDIT_BYTES: usize = 4096;

@@ -212,10 +212,17 @@ impl Mark {
         Some(format!("{} ({age})", reason.trim_end_matches('.')))
     }
 
-    /// Reason of the state, and the next step.
+    /// Reason of the state, and the next step: the command, where the page has a button.
     pub(crate) fn sentence(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or(&self.word);
-        match &self.next {
+        let command = match &*self.name {
+            "interrupted" => Some("Resume it with `drovers continue`."),
+            "needs_you" => Some("Answer it with `drovers allow`, `reject` or `answer`."),
+            "to_review" => Some("`drovers show` and `drovers diff` show its work."),
+            _ => None,
+        };
+        let next = self.next.as_deref();
+        match next.map(|next| command.unwrap_or(next)) {
             Some(next) => format!("{reason} {next}"),
             None => reason.to_owned(),
         }

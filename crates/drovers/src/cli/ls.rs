@@ -1,5 +1,7 @@
 //! `drovers ls`: instances, their sessions as a tree, and what waits for a person.
 
+mod across;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -79,7 +81,7 @@ pub(crate) async fn run(args: &LsArgs, setting: &Setting) -> Result<(), Fault> {
         return json(&counted, &terminals);
     }
     let columns = out::size().map(|(columns, _)| columns);
-    for line in listing(counted, args) {
+    for line in listing(counted, args, columns) {
         match columns {
             Some(columns) => out::line(&out::cut(&line, columns))?,
             None => out::line(&line)?,
@@ -105,7 +107,9 @@ async fn watch(api: &Api, args: &LsArgs) -> Result<(), Fault> {
         if args.json {
             json(&counted, &[])?;
         } else {
-            let lines = fitted(listing(counted, args), out::size());
+            let size = out::size();
+            let columns = size.map(|(columns, _)| columns);
+            let lines = fitted(listing(counted, args, columns), size);
             // Without a terminal only a changed list is printed.
             if out::is_terminal() || lines != shown {
                 out::screen(&lines)?;
@@ -154,8 +158,8 @@ fn within(mut counted: Vec<Counted>, args: &LsArgs) -> Vec<Counted> {
     counted
 }
 
-/// Every instance with its sessions, the one with the most urgent session first.
-fn listing(mut counted: Vec<Counted>, args: &LsArgs) -> Vec<String> {
+/// Sessions that need a person, of all instances, the most urgent first; then every instance with its others.
+fn listing(mut counted: Vec<Counted>, args: &LsArgs, columns: Option<usize>) -> Vec<String> {
     if counted.is_empty() {
         let hint = "no instances yet. Add one with `drovers FOLDER` or `drovers --attach URL`";
         return vec![hint.to_owned()];
@@ -167,10 +171,13 @@ fn listing(mut counted: Vec<Counted>, args: &LsArgs) -> Vec<String> {
     counted.sort_by_key(|counted| std::cmp::Reverse(counted.sessions.iter().map(urgency).max()));
     let now = now();
     let all = args.all || args.older || args.archived;
-    counted
-        .iter()
-        .flat_map(|counted| lines(counted, all, now))
-        .collect()
+    let mut lines = across::urgent(&mut counted, now, columns);
+    lines.extend(
+        counted
+            .iter()
+            .flat_map(|counted| lines_of(counted, all, now, columns)),
+    );
+    lines
 }
 
 /// The time of day in Unix milliseconds.
@@ -225,7 +232,7 @@ fn json(counted: &[Counted], terminals: &[Terminal]) -> Result<(), Fault> {
     })
 }
 
-fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
+fn lines_of(counted: &Counted, all: bool, now: f64, columns: Option<usize>) -> Vec<String> {
     let mut lines = vec![head(&counted.instance)];
     // Times of a server are by its own clock.
     let theirs = now + counted.instance.clock_ahead as f64;
@@ -246,8 +253,8 @@ fn lines(counted: &Counted, all: bool, now: f64) -> Vec<String> {
                 session,
                 waits.map_or(&[][..], Vec::as_slice),
                 *depth,
-                now,
-                theirs,
+                (now, theirs),
+                columns,
             )
         })
         .collect();
@@ -384,9 +391,31 @@ fn head(instance: &Instance) -> String {
     )
 }
 
+/// Columns that stand before a title: the indent, the mark and the age.
+const BEFORE_TITLE: usize = 24;
+/// Columns that a title has at least, however much is said behind it.
+const LEAST_TITLE: usize = 16;
+
+/// A title that leaves room for what is said behind it: that a session waits is what a list is read for.
+fn beside(title: &str, said: &str, columns: Option<usize>) -> String {
+    let Some(columns) = columns else {
+        return format!("{title}{said}");
+    };
+    let room = columns.saturating_sub(BEFORE_TITLE);
+    let left = room.saturating_sub(out::width(said));
+    format!("{}{said}", out::cut(title, left.max(LEAST_TITLE)))
+}
+
 /// `now` is by our clock, `theirs` by the server's.
-fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64, theirs: f64) -> Vec<String> {
-    let mut title = format!("{}{}", "  ".repeat(depth), title(session));
+fn row(
+    session: &Session,
+    waits: &[&Waiting],
+    depth: usize,
+    (now, theirs): (f64, f64),
+    columns: Option<usize>,
+) -> Vec<String> {
+    let name = format!("{}{}", "  ".repeat(depth), title(session));
+    let mut said = String::new();
     // The current step, or the reason why the session is idle. Pending requests are listed by themselves.
     let says = match &*session.mark.name {
         "failed" | "interrupted" | "stale" => Some(session.mark.sentence()),
@@ -394,7 +423,7 @@ fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64, theirs: f6
         _ => None,
     };
     if let Some(says) = says.filter(|_| waits.is_empty()) {
-        title.push_str(&format!("  ({})", out::one_line(&says)));
+        said.push_str(&format!("  ({})", out::one_line(&says)));
     }
     if !waits.is_empty() {
         let requests = waits.iter().take(limits::WAITING);
@@ -402,11 +431,11 @@ fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64, theirs: f6
         if waits.len() > limits::WAITING {
             requests.push(format!("… and {} more", waits.len() - limits::WAITING));
         }
-        title.push_str(&format!("  ← {}", requests.join("; ")));
+        said.push_str(&format!("  ← {}", requests.join("; ")));
     }
     for clash in &session.clashes {
         let words = out::one_line(clash.words.trim_end_matches('.'));
-        title.push_str(&format!(
+        said.push_str(&format!(
             "  {}",
             out::paint(Colour::Yellow, &format!("! {words}"))
         ));
@@ -416,7 +445,7 @@ fn row(session: &Session, waits: &[&Waiting], depth: usize, now: f64, theirs: f6
     vec![
         out::one_line(&session.mark.word),
         age(theirs - session.time.updated),
-        format!("{title}  {id}"),
+        format!("{}  {id}", beside(&name, &said, columns)),
     ]
 }
 

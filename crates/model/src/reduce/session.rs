@@ -581,7 +581,9 @@ impl Session {
         let status_changes = mem::discriminant(&self.run) != mem::discriminant(&run);
         if run.is_running() && !self.run.is_running() {
             self.runs += 1;
-            self.edits.clear();
+            if let Some(done) = self.dismissed {
+                self.edits.settle(done);
+            }
         }
         self.run = run;
         if status_changes {

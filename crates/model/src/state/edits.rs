@@ -1,9 +1,9 @@
-//! The files that the calls of a session's current or last run changed, as far as their arguments say.
+//! The files that the calls of a session changed and that nobody committed or took as done since, as far as arguments say.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Part, PartKind, Tool, ToolState};
+use super::{Part, PartKind, Tool, ToolEnd, ToolState};
 use crate::event::Event;
 use crate::limits;
 use crate::time::Timestamp;
@@ -34,9 +34,9 @@ impl Edits {
         }
     }
 
-    /// The next run begins.
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+    /// Forgets what was changed up to `done`, when a person said that the session is done.
+    pub(crate) fn settle(&mut self, done: Timestamp) {
+        self.0.retain(|_, at| *at > done);
     }
 
     fn tool(&mut self, at: Timestamp, tool: &Tool) -> bool {
@@ -45,6 +45,10 @@ impl Edits {
             ToolState::Running { .. } | ToolState::Completed { .. }
         );
         if !may_change {
+            return false;
+        }
+        if commits(tool) {
+            self.0.clear();
             return false;
         }
         let mut came = false;
@@ -60,6 +64,14 @@ impl Edits {
         }
         came
     }
+}
+
+/// True for a command that committed: what was changed before it is in the history, and in nobody's way as a loose change.
+fn commits(tool: &Tool) -> bool {
+    let well = matches!(tool.state, ToolState::Completed { .. })
+        && matches!(tool.end, None | Some(ToolEnd::Exit(0)));
+    let names = matches!(&*tool.name, "bash" | "shell");
+    well && names && tool.input.get().contains("git commit")
 }
 
 /// The paths that a call changes, by its arguments.

@@ -56,7 +56,7 @@ fn sessions_of_a_service_stand_below_the_names_of_their_folders() {
             of("three", "/w/shop", 7),
         ])
     };
-    let drawn = lines(&all(), true, 0.0);
+    let drawn = lines_of(&all(), true, 0.0, None);
     let titles: Vec<_> = drawn.iter().map(|line| line.trim_end()).collect();
     assert_eq!(titles[1], "  shop  main");
     assert!(titles[2].starts_with("    Working") && titles[2].contains("one"));
@@ -149,4 +149,58 @@ fn what_matters_is_shown_with_all_above_it_and_no_root_is_cut_for_a_child() {
 fn ages_are_short() {
     let ages = [-5.0, 59_999.0, 60_000.0, 3_600_000.0, 200_000_000.0].map(age);
     assert_eq!(ages, ["0s", "59s", "1m", "1h", "2d"]);
+}
+
+#[test]
+fn what_needs_a_person_stands_first_over_all_instances_and_says_why_in_80_columns() {
+    let long = "A title that takes a whole line of a terminal by itself, and then goes on";
+    let of = |id: &str, title: &str, state: &str, updated: u32| -> Session {
+        let json = serde_json::json!({"id": id, "title": title, "time": {"updated": updated},
+            "mark": {"state": state, "word": state}});
+        serde_json::from_str(&json.to_string()).unwrap()
+    };
+    let counted = |name: &str, sessions, permissions: serde_json::Value| Counted {
+        instance: serde_json::from_str(
+            &serde_json::json!({"id": name, "name": name, "status": "connected"}).to_string(),
+        )
+        .unwrap(),
+        sessions,
+        permissions: serde_json::from_str(&permissions.to_string()).unwrap(),
+        questions: Vec::new(),
+    };
+    let asks = serde_json::json!([{"id": "per_1", "sessionID": "asks", "permission": "bash",
+        "patterns": ["git push"]}]);
+    let none = serde_json::json!([]);
+    let all = vec![
+        counted(
+            "shop",
+            vec![
+                of("fails", "Mend", "failed", 1),
+                of("works", "Paint", "working", 9),
+            ],
+            none,
+        ),
+        counted("blog", vec![of("asks", long, "needs_you", 1)], asks),
+    ];
+    let args = LsArgs {
+        all: false,
+        older: false,
+        archived: false,
+        folder: None,
+        watch: false,
+        json: false,
+    };
+    let drawn = listing(all, &args, Some(80));
+    let cut: Vec<String> = drawn.iter().map(|line| out::cut(line, 80)).collect();
+    assert!(cut[0].contains("in all instances"), "{cut:?}");
+    assert!(
+        cut[1].contains("blog") && cut[1].contains("A title") && cut[1].contains("← permission"),
+        "{cut:?}"
+    );
+    assert!(
+        cut[2].contains("shop") && cut[2].contains("Mend"),
+        "{cut:?}"
+    );
+    let rest = cut[3..].join("\n");
+    assert!(rest.contains("Paint") && !rest.contains("Mend"), "{rest}");
 }

@@ -49,18 +49,47 @@ fn live_sessions_that_changed_one_file_clash_until_one_is_looked_at() {
         "a/two: Changes a.rs as well as “one”.",
     ];
     assert_eq!(found(&bench, &[]), both);
-    // What ended is still in the way, until a person has looked at it, or the next run begins.
+    // What ended is still in the way, until a person has looked at it.
     bench.a([idle("one")]);
     assert_eq!(found(&bench, &[]), both);
     bench.a([Event::Reviewed {
         session: "one".into(),
     }]);
     assert!(found(&bench, &[]).is_empty());
+    // Its changes are still there when it goes on.
     bench.a([busy("one")]);
-    assert!(
-        found(&bench, &[]).is_empty(),
-        "the next run has changed nothing"
-    );
+    assert_eq!(found(&bench, &[]), both);
+}
+
+#[test]
+fn what_a_session_changed_counts_over_its_runs_until_it_is_done_or_commits() {
+    let mut bench = Bench::new();
+    bench.a([titled("one", None), titled("two", None)]);
+    bench.a([busy("one"), busy("two"), edit("one", "1", "a.rs")]);
+    bench.a([edit("two", "2", "a.rs"), idle("one"), busy("one")]);
+    assert_eq!(found(&bench, &[]).len(), 2, "a prompt settles nothing");
+    bench.a([
+        idle("one"),
+        Event::Dismissed {
+            session: "one".into(),
+        },
+        busy("one"),
+    ]);
+    assert!(found(&bench, &[]).is_empty(), "it was done");
+    bench.a([edit("one", "3", "a.rs")]);
+    assert_eq!(found(&bench, &[]).len(), 2);
+    let input = serde_json::json!({ "command": "git add a.rs && git commit -m a" });
+    let commit = |state| {
+        Event::Part(Part {
+            session: "two".into(),
+            kind: call_of("bash", "4", state, &input),
+            ..text("4", "", false)
+        })
+    };
+    bench.a([commit(ToolState::Running { output: "".into() })]);
+    assert_eq!(found(&bench, &[]).len(), 2, "nothing is committed yet");
+    bench.a([commit(ToolState::Completed { output: "".into() })]);
+    assert!(found(&bench, &[]).is_empty());
 }
 
 #[test]
