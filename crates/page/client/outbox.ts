@@ -211,6 +211,10 @@ function settle(kept: Kept, reply: Reply, wasOffline: boolean): boolean {
     changeKept(kept, { why, unclear: kept.unclear || !certain });
   } else if (status === 409 && problem.type === "urn:drovers:problem:running") {
     changeKept(kept, { why: "Waiting until the session is idle" });
+  } else if (kept.kind === "answer" && allKept().some((other) => other.url === kept.url && other.key !== kept.key)) {
+    // Another answer to the same request was given meanwhile.
+    forget(kept);
+    return true;
   } else {
     changeKept(kept, { state: "refused", why: refusal(problem, status) });
   }

@@ -9,6 +9,9 @@ const cardLists = "[data-k=asks-list], [data-k=needs-list]";
 /** Time for which a list stays in use after a touch ends, in milliseconds: another touch may follow. */
 const fingerStays = 1_500;
 
+/** Height of the place of a card with none beside it, in pixels. */
+const aloneHeight = 64;
+
 let pointerKind = "";
 /** What the finger was in, by name: a card that goes takes the element that was touched with it. */
 let fingerIn: string | null = null;
@@ -70,7 +73,10 @@ export function drop(node: ChildNode): void {
   place.dataset.place = "";
   place.tabIndex = -1;
   place.textContent = wordsFor(node);
-  place.style.height = `${node.getBoundingClientRect().height}px`;
+  const { height } = node.getBoundingClientRect();
+  // Below the only card of a conversation nothing slides: the hole of a long form is closed but for a line.
+  const alone = list.matches("[data-k=asks-list]") && list.querySelectorAll(":scope > li").length === 1;
+  place.style.height = `${alone ? Math.min(height, aloneHeight) : height}px`;
   const focused = node.matches(":is(:focus-visible, :has(:focus-visible))");
   node.replaceWith(place);
   if (focused) place.focus({ preventScroll: true });

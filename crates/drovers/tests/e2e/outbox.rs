@@ -183,6 +183,18 @@ async fn a_session_that_was_begun_while_its_server_was_down_is_one() -> Result<(
     prompt(&page, "say begun").await?;
     page.wait_for(&format!("{KEPT} === 'say begun'"), PATIENCE)
         .await?;
+    // It stands below the reason, and another one is dropped there.
+    prompt(&page, "say dropped").await?;
+    let second = "#outbox li:nth-child(2)";
+    page.wait_for(
+        &format!("document.querySelector('.trouble').checkVisibility() && document.querySelector('{second}')?.checkVisibility()"),
+        PATIENCE,
+    )
+    .await?;
+    page.click(&format!("{second} .row button:last-child"))
+        .await?;
+    page.wait_for(&format!("{KEPT} === 'say begun'"), PATIENCE)
+        .await?;
     reload(&page).await?;
     server.restart().await?;
     reconnect(&drovers, &instance).await?;

@@ -124,6 +124,14 @@ async fn refused(front: &Front, question: &str) -> Result<()> {
         .await
 }
 
+/// The next command of the page is refused.
+const REFUSES_ONCE: &str = "(window.once = fetch, window.fetch = (url, how) => {
+    if (how?.method !== 'POST') return once(url, how);
+    window.fetch = once;
+    const refused = { status: 422, headers: { 'content-type': 'application/problem+json' } };
+    return Promise.resolve(new Response(JSON.stringify({ detail: 'not so' }), refused));
+}, true)";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bounds_of_fields_are_checked_on_the_page() -> Result<()> {
     let front = Front::open().await?;
@@ -158,6 +166,14 @@ async fn bounds_of_fields_are_checked_on_the_page() -> Result<()> {
         refused(&front, next).await?;
     }
     press_card(page, &format!("{} label:nth-of-type(2)", field(4))).await?;
+    // An answer that is refused makes room for the next one.
+    page.eval::<bool>(REFUSES_ONCE).await?;
+    press_card(page, SEND).await?;
+    page.wait_for(
+        "document.querySelector('#notes').innerText.includes('not so')",
+        PATIENCE,
+    )
+    .await?;
     press_card(page, SEND).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'thanks'"), PATIENCE)
         .await?;
