@@ -88,7 +88,8 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
     if changed {
         state.rev = rev;
     }
-    own(state, rev, id, owners);
+    let mut effects = effects;
+    effects.extend(own(state, rev, id, owners));
     if moved {
         instance::touch_trees(state, rev);
     }
@@ -104,8 +105,8 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
     effects
 }
 
-/// Assigns sessions to the instances that show them.
-fn own(state: &mut State, rev: Rev, id: &InstanceId, changes: OwnerChanges) {
+/// Assigns sessions to the instances that show them. Gives what the other servers of the same database should be asked.
+fn own(state: &mut State, rev: Rev, id: &InstanceId, changes: OwnerChanges) -> Vec<Effect> {
     for session in changes.listed {
         if has_room(state, &session) {
             state.owners.entry(session).or_insert_with(|| id.clone());
@@ -125,9 +126,12 @@ fn own(state: &mut State, rev: Rev, id: &InstanceId, changes: OwnerChanges) {
             instance::touch_trees(state, rev);
         }
     }
+    let mut effects = Vec::new();
     for session in changes.gone {
         instance::disown(state, &session);
+        effects.extend(instance::others_with(state, id, &session));
     }
+    effects
 }
 
 fn has_room(state: &State, session: &SessionId) -> bool {

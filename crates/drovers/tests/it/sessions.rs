@@ -295,7 +295,7 @@ async fn ls_watches() {
 
 #[tokio::test]
 async fn shells_complete_the_names_of_sessions() {
-    let (scene, ids) = scene(&["Mend the roof", "Paint"]).await;
+    let (scene, _) = scene(&["Mend the roof", "Paint"]).await;
     for (shell, word) in [
         ("bash", "complete "),
         ("zsh", "compdef"),

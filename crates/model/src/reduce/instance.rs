@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Fold;
+use super::{Effect, Fold};
 use crate::ids::{InstanceId, SessionId};
 use crate::limits;
 use crate::state::{
@@ -115,6 +115,21 @@ pub(super) fn disown(state: &mut State, session: &SessionId) {
     if !state.instances.values().any(has) {
         state.owners.remove(session);
     }
+}
+
+/// Reads for the servers that still list a session that is gone from another one: of a database that they share, only the one that
+/// deletes a session says so.
+pub(super) fn others_with<'a>(
+    state: &'a State,
+    from: &'a InstanceId,
+    session: &'a SessionId,
+) -> impl Iterator<Item = Effect> + 'a {
+    let others = state.instances.values();
+    let others = others.filter(move |other| other.id != *from && other.is_live());
+    others.filter_map(move |other| {
+        let directory = other.sessions.get(session)?.info.directory.clone();
+        (!directory.is_empty()).then(|| Effect::ReadDirectory(other.id.clone(), directory))
+    })
 }
 
 fn touch_set(state: &mut State, rev: Rev) {
