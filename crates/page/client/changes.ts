@@ -167,7 +167,9 @@ export async function readReview(): Promise<void> {
   showModes();
   tick();
   place.scrollTop = same ? top : 0;
-  if (same) point(at.isConnected ? at : null);
+  // The cursor on a file stays on it, although the file is drawn anew.
+  const path = at instanceof HTMLElement ? at.dataset.path : undefined;
+  if (same) point(at.isConnected ? at : (files().find((file) => file.dataset.path === path) ?? null));
   void later("marks").then((own) => own.catchUpMarks());
 }
 
