@@ -42,9 +42,9 @@ const inConversation = (): boolean => byId("log") !== null;
 const inInstance = (): boolean => root.dataset.instance !== undefined;
 
 /** Action that clicks a button of the page, available while the button is there. */
-function presses(name: string, button: string): Row {
+function presses(name: string, button: string, key = ""): Row {
   const found = (): HTMLElement | null => document.querySelector<HTMLElement>(`:is(main, #left) ${button}:enabled`);
-  return [name, "", () => found()?.click(), { applies: () => found() !== null }];
+  return [name, key, () => found()?.click(), { deliberate: true, applies: () => found() !== null }];
 }
 
 function removeFront(): unknown {
@@ -66,11 +66,13 @@ type Row = [name: string, keys: string, run?: Action["run"], rest?: Partial<Acti
 
 const mayBeHeld = { held: true } as const;
 const deliberate = { deliberate: true } as const;
+/** True while a card has the focus: then keys that are printed on it are its own. */
+const onCard = (): boolean => document.activeElement?.closest("li.card") != null;
 const onOverview = { applies: () => root.dataset.overview !== undefined };
 const inLog = { applies: inConversation };
 const isComparing = (): boolean => root.dataset.parallel !== undefined;
 const comparing = { applies: isComparing };
-const reviewed = { applies: () => root.dataset.review !== undefined };
+const reviewed = { applies: () => root.dataset.review !== undefined && !onCard() };
 /** Keys of the review page, with what each does. Those in capitals or that change something are deliberate where a word may begin with them. */
 const ofReview = (
   [
@@ -96,6 +98,7 @@ const ofReview = (
   ["|", "Side by side"],
   ["w", "White space"],
   ["r", "Read again"],
+  ["Escape", "Back"],
 ] as const).map(([key, name]): Row => [name, key, () => later("changes").then((own) => own.reviewKey(key)), { ...("npNPjkJK".includes(key) ? mayBeHeld : {}), ...("suXeR".includes(key) ? deliberate : {}), ...reviewed }]);
 
 /** Opens the review of the session with the focus, else of the one in front; from a review, goes back. */
@@ -153,7 +156,7 @@ const listed: [ActionPlace, Row[]][] = [
     ["Look at it beside the list", "", undefined, { written: "Space", ...onOverview }],
     ["Filter", "", undefined, { written: "/", ...onOverview }],
     ["Unfold, fold subagents", "", undefined, { written: "→, ←", ...onOverview }],
-    ["Retry, continue the session", "r", () => resumeCursor(), { ...deliberate, ...onOverview }],
+    ["Retry, continue the session", "r", () => resumeCursor(), { ...deliberate, applies: () => onOverview.applies() && !onCard() }],
   ]],
   ["Sessions", [
     ["Next session", "j", () => stepSession(1), mayBeHeld],
@@ -178,6 +181,7 @@ const listed: [ActionPlace, Row[]][] = [
     ["Mark the card or session as done", "e", () => later("sort").then((own) => own.markDone())],
     ["Undo done", "u", () => later("sort").then((own) => own.undoDone())],
     ["Snooze the card or session", "s", () => later("sort").then((own) => own.openSnooze())],
+    ["Retry, continue, restart or answer the card", "r", () => later("sort").then((own) => own.resumeFocused()), { ...deliberate, applies: onCard }],
   ]],
   ["Conversation", [
     ["Write a prompt", "/", () => byId("text")?.focus(), inLog],
@@ -190,7 +194,7 @@ const listed: [ActionPlace, Row[]][] = [
     ["Scroll", "", undefined, { written: "PageUp PageDown Home End" }],
     ["Verify now: compare with the server", "", () => later("verify").then((own) => own.verify()), { applies: () => root.dataset.session !== undefined }],
     presses("Stop this session", ".stop"),
-    presses("Continue this session", ".after [data-url$='/continue']"),
+    presses("Continue this session", ".after [data-url$='/continue']", "r"),
     ["Details", "", () => sheet("right"), { applies: () => inConversation() && isSheet("right") }],
   ]],
   ["Prompt", [["Send", "", undefined, { written: "Enter" }], ["New line", "", undefined, { written: "Shift+Enter" }], ["Leave the prompt", "", undefined, { written: "Escape" }]]],

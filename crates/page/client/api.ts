@@ -40,8 +40,9 @@ export function complain(at: Element, said: string, calm = false): void {
   problem.classList.toggle("quiet", calm);
 }
 
+/** A problem as sentences. What only who writes requests can follow is no next step on the page. */
 export function inWords(problem: Problem, status: number): string {
-  const said = [problem.title, problem.detail, problem.next].filter(Boolean).join(". ").replaceAll("..", ".");
+  const said = [problem.title, problem.detail, problem.next].filter((one) => one && !one.includes("openapi.json")).join(". ").replaceAll("..", ".");
   return said === "" ? t("The request failed ({status}).", { status }) : said;
 }
 

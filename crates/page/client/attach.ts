@@ -1,7 +1,8 @@
-// Attachments: pasted, dropped, chosen, or taken by a camera. They last as long as the page.
+// Attachments: pasted, dropped, chosen, or taken by a camera. They last as long as the draft.
 
 import { complain } from "./api";
 import { byId, root, say } from "./dom";
+import { later } from "./later";
 import { t, tn } from "./words";
 
 export interface Attached {
@@ -33,8 +34,31 @@ export const attachedHere = (): Attached[] => attached.get(placeHere()) ?? [];
 export const promptForm = (): HTMLFormElement | null => byId<HTMLFormElement>("prompt");
 
 function setAttached(files: Attached[]): void {
-  if (files.length === 0) attached.delete(placeHere());
-  else attached.set(placeHere(), files);
+  const place = placeHere();
+  basketsSeen.add(place);
+  if (files.length === 0) attached.delete(place);
+  else attached.set(place, files);
+  const name = storedPrefix + place;
+  if (files.length === 0 && localStorage.getItem(name) === null) return;
+  void later("basket").then((own) => own.keepBasket(place, files, name));
+}
+
+/** Prefix of the storage keys that say of which draft attachments are stored, with their names. */
+const storedPrefix = "attached:";
+/** Drafts whose attachments of an earlier page were looked for, or that were changed here. */
+const basketsSeen = new Set<string>();
+
+/** Shows what was attached to the draft in front before the page was loaded, or says what has to be attached again. */
+async function attachStored(): Promise<void> {
+  const [place, form] = [placeHere(), promptForm()];
+  const names = localStorage.getItem(storedPrefix + place);
+  if (names === null || basketsSeen.has(place)) return;
+  basketsSeen.add(place);
+  const files = await later("basket").then((own) => own.basketOf(place), () => []);
+  if (attached.has(place) || placeHere() !== place) return;
+  if (files.length === 0 && form) return complain(form, t("Attach {names} again: this browser did not keep it.", { names }));
+  attached.set(place, files);
+  drawAttached();
 }
 
 export const forgetAttached = (): void => setAttached([]);
@@ -189,6 +213,7 @@ export function showBeside(chips: () => HTMLLIElement[]): void {
 export function drawAttached(): void {
   const list = byId("attached");
   if (!list) return;
+  void attachStored();
   list.replaceChildren(...attachedHere().map(fileChip), ...moreChips());
   list.hidden = !list.hasChildNodes();
 }

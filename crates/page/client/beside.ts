@@ -6,7 +6,6 @@ import { byId, root } from "./dom";
 import { later } from "./later";
 import { watchMenu } from "./listed";
 import { watchMarking } from "./marking";
-import { fitCards, watchPager } from "./pager";
 import { watchRows } from "./rows";
 import { forgetSeen, showRail, watchRail } from "./rail";
 import { review, watchReview } from "./review";
@@ -62,7 +61,6 @@ export function watchBeside(): () => void {
   watchVisits();
   watchMarking();
   watchRows();
-  watchPager();
   for (const kind of ["pointerover", "focusin"]) {
     document.addEventListener(kind, ({ target }) => target instanceof Element && target.closest(".split, #left, #right") && loadDesk(), { passive: true });
   }
@@ -80,7 +78,6 @@ export function watchBeside(): () => void {
     showAway();
     review();
     showVisit();
-    fitCards();
     loadTree();
     if (location.hash !== "" || root.dataset.fold !== "") loadDesk();
     for (const act of others) act();

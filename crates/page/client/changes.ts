@@ -5,7 +5,6 @@ import { tick } from "./clock";
 import { byId, root } from "./dom";
 import { hint } from "./hint";
 import { later } from "./later";
-import { go } from "./navigate";
 import { t } from "./words";
 
 export const reviewPlace = (): HTMLElement | null => byId("review");
@@ -168,7 +167,9 @@ export async function readReview(): Promise<void> {
   showModes();
   tick();
   place.scrollTop = same ? top : 0;
-  if (same) point(at.isConnected ? at : null);
+  // The cursor on a file stays on it, although the file is drawn anew.
+  const path = at instanceof HTMLElement ? at.dataset.path : undefined;
+  if (same) point(at.isConnected ? at : (files().find((file) => file.dataset.path === path) ?? null));
   void later("marks").then((own) => own.catchUpMarks());
 }
 
@@ -359,7 +360,12 @@ function chooseScope(name: string, value: string): void {
   void readReview();
 }
 
-const staging = (key: string): unknown => later("staging").then((own) => own.stagingKey(key));
+/** What the keys for git are for is what the cursor is on when they are pressed, not when git's part of the page is here. */
+function staging(key: string): unknown {
+  const at = cursor;
+  return later("staging").then((own) => own.stagingKey(key, () => cursor === at));
+}
+
 const remark = (what: string, control?: HTMLElement): unknown => later("remarks").then((own) => own.remark(what, control));
 
 const reviewKeys: Record<string, () => unknown> = {
@@ -402,7 +408,16 @@ const clicksHere: Record<string, (control: HTMLElement, file: HTMLElement | null
   "review-accept": () => remark("e"),
   "review-send": () => remark("R"),
   "review-commit": () => staging("m"),
+  "review-comment": () => remark("c"),
+  "review-stage": () => staging("s"),
+  "review-unstage": () => staging("u"),
+  "review-discard": () => staging("X"),
+  "review-next": () => remark("]"),
 };
+
+/** A tap of a finger on a line means its number, which is small; one that selects text does not. */
+const isTap = (target: Element): boolean =>
+  matchMedia("(pointer: coarse)").matches && target.closest(".r code") !== null && getSelection()?.isCollapsed !== false;
 
 /** A press on the number of a line selects that line; with Shift all lines up to it. */
 function onNumber(target: Element, extend: boolean): void {
@@ -440,7 +455,9 @@ function watchReviewPage(): void {
       event.preventDefault();
       return void act(control, control.closest<HTMLElement>(".file"));
     }
-    if (target.matches(".r > i")) onNumber(target, event.shiftKey);
+    if (target.matches(".r > i") || isTap(target)) return onNumber(target, event.shiftKey);
+    // A press on the head of a file chooses the file.
+    if (target.closest(".file > header") && !target.closest("label, button")) point(target.closest(".file"));
   });
   document.addEventListener("change", ({ target }) => {
     if (!(target instanceof HTMLElement) || !target.closest("#review")) return;
@@ -457,6 +474,3 @@ function watchReviewPage(): void {
   // Another device may have marked files or written comments meanwhile, and the agent may have gone on.
   document.addEventListener("visibilitychange", () => !document.hidden && root.dataset.review !== undefined && !isWriting(reviewPlace()) && void readReview());
 }
-
-/** Goes from a review to its session, or to its instance. */
-export const leaveReview = (): Promise<void> => go(location.pathname.replace(/\/review$/, ""));

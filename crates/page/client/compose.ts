@@ -65,6 +65,8 @@ function stopAtSecond(event: KeyboardEvent): void {
   const { menu, sheet } = document.body.dataset;
   // Beside the overview, Escape closes the session.
   if (root.dataset.overview !== undefined && event.target !== area()) return;
+  // In a review it leads back.
+  if (root.dataset.review !== undefined) return;
   // Escape closes what is open, and stops nothing.
   const elsewhere = document.querySelector("dialog[open], :popover-open") !== null || menu !== undefined || sheet !== undefined;
   if (!stop || event.repeat || elsewhere || ofComposition(event)) return;

@@ -3,6 +3,7 @@
 import { root } from "./dom";
 
 interface Chunks {
+  basket: typeof import("./basket");
   bulk: typeof import("./bulk");
   desk: typeof import("./panes") & typeof import("./permalink") & typeof import("./turn");
   tree: typeof import("./tree");
@@ -20,7 +21,7 @@ interface Chunks {
   folders: typeof import("./folders");
   forms: typeof import("./forms");
   beside: typeof import("./beside") & typeof import("./compose") & typeof import("./away");
-  notify: typeof import("./notify") & typeof import("./phone") & typeof import("./push");
+  notify: typeof import("./notify") & typeof import("./pager") & typeof import("./phone") & typeof import("./push");
   parallel: typeof import("./parallel");
   powers: typeof import("./roles");
   palette: typeof import("./palette") & typeof import("./find");

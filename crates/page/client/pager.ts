@@ -1,6 +1,8 @@
 // Cards on a narrow screen, of which one is in sight at a time: their list is as high as that one, so that a low card leaves the
 // overview above it in sight.
 
+import { t, tn } from "./words";
+
 const narrow = matchMedia("(max-width: 820px)");
 /** How long the list stands still before its height follows, in milliseconds. */
 const swipeRest = 120;
@@ -24,6 +26,20 @@ export function fitCards(): void {
   const height = narrow.matches ? (cardInSight(list)?.offsetHeight ?? 0) : 0;
   const wanted = height === 0 ? "" : `${height}px`;
   if (list.style.height !== wanted) list.style.height = wanted;
+  showPosition(list);
+}
+
+/** Says which of the cards is in sight, and how many more urgent ones are before it: what comes in there moves nothing. */
+function showPosition(list: HTMLElement): void {
+  const button = document.querySelector<HTMLElement>(".needs [data-do=first-need]");
+  const cards = [...list.querySelectorAll(":scope > li.card")];
+  const at = cards.indexOf(cardInSight(list) ?? list);
+  if (!button) return;
+  const hidden = !narrow.matches || cards.length < 2 || at < 0;
+  const where = t("{at} of {all}", { at: at + 1, all: cards.length });
+  const words = at > 0 ? `← ${tn(at, "{n} more urgent", "{n} more urgent")} · ${where}` : where;
+  if (button.hidden !== hidden) button.hidden = hidden;
+  if (!hidden && button.textContent !== words) button.textContent = words;
 }
 
 /** Begins. */
@@ -36,4 +52,8 @@ export function watchPager(): void {
     resting = setTimeout(fitCards, swipeRest);
   }, options);
   addEventListener("resize", fitCards, options);
+  document.addEventListener("click", ({ target }) => {
+    if (!(target instanceof Element) || !target.closest("[data-do=first-need]")) return;
+    cardList()?.querySelector(":scope > li.card")?.scrollIntoView({ block: "nearest", inline: "center" });
+  });
 }

@@ -4,7 +4,9 @@
 import { clock, now } from "./clock";
 import { byId, root } from "./dom";
 import { taps } from "./live";
+import { later } from "./later";
 import { land } from "./notify";
+import { fitCards, watchPager } from "./pager";
 import { renewPush } from "./push";
 import { watchWheel } from "./wheel";
 import { t } from "./words";
@@ -40,6 +42,8 @@ export function beginPhone(): void {
   showAge();
   followShortcut();
   watchWheel();
+  watchPager();
+  void later("beside").then((own) => own.alongside(fitCards));
   // Only a page of this machine or with TLS may have a worker.
   if (!("serviceWorker" in navigator)) return;
   navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<{ t: string; path: string; key?: string }>) => {

@@ -2,7 +2,7 @@
 
 import { complain, exchange, inWords, isGood } from "./api";
 import { openDevices } from "./devices";
-import { parse, say } from "./dom";
+import { parse, root, say } from "./dom";
 import { later } from "./later";
 import { applySettings, reopenKey, type Settings } from "./settled";
 import { t } from "./words";
@@ -52,7 +52,18 @@ function chosenSettings(form: Form): Omit<Settings, "revision"> {
   };
 }
 
+/** Why a limit cannot be as it is written; empty if it can. */
+function whyNoLimit(form: Form): string {
+  const field = [...form.querySelectorAll<HTMLInputElement>("input[type=number]")].find((one) => one.validity.rangeOverflow || one.validity.badInput);
+  if (!field) return "";
+  const most = Number(field.max);
+  const money = new Intl.NumberFormat(root.lang, { style: "currency", currency: "USD", maximumFractionDigits: 0 }).format(most);
+  return field.name.endsWith("_cost") ? t("A limit of cost is at most {most}. Nothing was changed.", { most: money }) : t("A limit of time is at most {most} minutes, a year. Nothing was changed.", { most });
+}
+
 async function store(form: Form): Promise<void> {
+  const why = whyNoLimit(form);
+  if (why !== "") return complain(form, why);
   const reply = await exchange("PUT", "/api/settings", chosenSettings(form));
   if (!isGood(reply)) {
     const silent = "Drovers did not answer, so nothing was changed. Try again.";

@@ -100,6 +100,13 @@ export async function undoDone(target = doneHere.at(-1)): Promise<void> {
   if (!(await ask("DELETE", `${target.url}/reviewed`, t("“{title}” is not done any more.", { title: target.title })))) doneHere.push(target);
 }
 
+/** Presses what the card with the focus is resumed by: its *Retry*, *Continue*, *Restart* or *Answer*. */
+export function resumeFocused(): void {
+  const button = document.activeElement?.closest("li.card")?.querySelector<HTMLElement>("[data-resume]");
+  if (button && !button.matches(":disabled")) return button.click();
+  hint(button ? "The server is unreachable." : "This card has nothing to retry or continue.");
+}
+
 let snoozing: Target | null = null;
 
 export function openSnooze(control?: HTMLElement): void {

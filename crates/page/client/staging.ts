@@ -1,10 +1,11 @@
-// Staging, discarding and committing from the review page, all through git itself.
+// Staging, discarding and committing from the review page, all through git itself; and the way out of it.
 
 import { complain, exchange, isGood, type Reply } from "./api";
-import { confirmed } from "./dialogs";
+import { confirmed, sheet } from "./dialogs";
 import { byId, root } from "./dom";
 import { hint } from "./hint";
 import { later } from "./later";
+import { go } from "./navigate";
 import { t } from "./words";
 
 /** What the page of the review offers; it is there already. */
@@ -74,12 +75,15 @@ function stagedInWords(staged: boolean, what: "file" | "lines" | "hunk"): string
 }
 
 /** Stages or unstages: the selected lines, else the hunk at the cursor, else the file. */
-async function stage(kind: "stage" | "unstage"): Promise<void> {
+async function stage(kind: "stage" | "unstage", stays: () => boolean): Promise<void> {
   const own = await ofChanges();
   const { loadFile, point, readReview, whyReviewFailed } = own;
   const file = own.fileAtHand();
   const board = own.reviewBoard();
   if (!file || !board) return hint(t("There is no file here."));
+  // Nothing is staged that nobody pointed at, and not what the cursor was on when it has moved on.
+  if (!own.isAtHand(file)) return hint(t("Choose a file or a hunk first: n, N, or a press on it."));
+  if (!stays()) return hint(t("The cursor moved. Nothing was done."));
   if (board.dataset.writable === undefined) return hint(t("git cannot stage here. Choose “Uncommitted” or “Not staged”."));
   const rows = own.selectedRows();
   const picked = own.linesChosen;
@@ -230,12 +234,37 @@ export async function commitStaged(form: HTMLFormElement, submitter: HTMLElement
   if (root.dataset.review !== undefined) await readReview();
 }
 
-const keysHere: Record<string, () => unknown> = {
-  s: () => stage("stage"),
-  u: () => stage("unstage"),
+/** Goes from a review to its session, or to its instance. */
+const leaveReview = (): Promise<void> => go(location.pathname.replace(/\/review$/, ""));
+
+interface Step {
+  index: number;
+  url: string | null;
+}
+
+/** Goes back to where the review was opened; to its session where that is not known, or was a review as well. */
+function closeReview(): unknown {
+  const { navigation } = globalThis as { navigation?: { currentEntry: Step | null; entries: () => Step[] } };
+  const before = navigation?.entries()[(navigation.currentEntry?.index ?? 0) - 1]?.url;
+  const path = before == null ? "/review" : new URL(before).pathname;
+  return path.endsWith("/review") ? leaveReview() : history.back();
+}
+
+/** Closes what is open over the review, or the review. */
+function onEscape(): unknown {
+  const since = document.querySelector<HTMLElement>("#since button");
+  // The list of instances closes itself.
+  if (document.body.dataset.menu !== undefined) return undefined;
+  return document.body.dataset.sheet === undefined && !since ? closeReview() : [sheet(), since?.click()];
+}
+
+const keysHere: Record<string, (stays: () => boolean) => unknown> = {
+  s: (stays) => stage("stage", stays),
+  u: (stays) => stage("unstage", stays),
   X: discard,
   m: openCommit,
+  Escape: onEscape,
 };
 
-/** Does what a key means for git. */
-export const stagingKey = (key: string): unknown => keysHere[key]?.();
+/** Does what a key means for git, unless what it is for does not stay. */
+export const stagingKey = (key: string, stays: () => boolean): unknown => keysHere[key]?.(stays);

@@ -72,6 +72,13 @@ export async function openNewTree(): Promise<void> {
   if (!dialog || !form || !area) return;
   area.value = byId<HTMLTextAreaElement>("text")?.value ?? "";
   area.focus();
+  form.addEventListener("keydown", (event) => {
+    const { key, target } = event;
+    const begins = target === area ? event.ctrlKey || event.metaKey : target instanceof HTMLInputElement && target.type === "text";
+    if (key !== "Enter" || event.isComposing || !begins) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void makeTree(dialog, form);

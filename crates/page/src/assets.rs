@@ -32,7 +32,7 @@ pub(crate) mod asset {
 }
 
 /// Scripts that the page loads when they are needed: names, and places in [`assets`].
-pub(crate) const CHUNKS: [(&str, usize); 26] = [
+pub(crate) const CHUNKS: [(&str, usize); 27] = [
     ("palette", 8),
     ("beside", 9),
     ("settings", 10),
@@ -52,13 +52,14 @@ pub(crate) const CHUNKS: [(&str, usize); 26] = [
     ("staging", 24),
     ("remarks", 25),
     ("marks", 26),
-    ("worktrees", 27),
-    ("inspect", 28),
-    ("frames", 29),
-    ("travel", 30),
-    ("passkeys", 31),
-    ("folders", 32),
-    ("powers", 33),
+    ("basket", 27),
+    ("worktrees", 28),
+    ("inspect", 29),
+    ("frames", 30),
+    ("travel", 31),
+    ("passkeys", 32),
+    ("folders", 33),
+    ("powers", 34),
 ];
 
 /// Scripts whose addresses only the panel of the event inspector has: the first paint of a page needs none of them.
@@ -83,7 +84,7 @@ pub(crate) fn client_words(language: Language) -> Option<usize> {
     }
 }
 
-static ASSETS: [Asset; 40] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+static ASSETS: [Asset; 41] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// Every file of the page.
 pub fn assets() -> &'static [Asset] {

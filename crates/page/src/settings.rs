@@ -230,7 +230,7 @@ impl SettingsError {
             Self::Muted => "`muted` names too many instances, or one with too long a name",
             Self::Minute => "`quiet` has a minute that is not in a day: use 0 to 1439",
             Self::Budget => {
-                "`budget` has a limit that is too large: use at most 100000000 cents and 525600 minutes"
+                "`budget` has a limit that is too large: use at most 100000000 cents, which are $1,000,000, and 525600 minutes"
             }
         }
     }

@@ -393,17 +393,17 @@ fn head(instance: &Instance) -> String {
 
 /// Columns that stand before a title: the indent, the mark and the age.
 const BEFORE_TITLE: usize = 24;
-/// Columns that a title has at least, however much is said behind it.
+/// Columns that a title has at least, however long the reason behind it is.
 const LEAST_TITLE: usize = 16;
 
-/// A title that leaves room for what is said behind it: that a session waits is what a list is read for.
-fn beside(title: &str, said: &str, columns: Option<usize>) -> String {
+/// A title that leaves room for the reason behind it: that a session waits is what a list is read for.
+fn beside(title: &str, reason: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns else {
-        return format!("{title}{said}");
+        return format!("{title}{reason}");
     };
     let room = columns.saturating_sub(BEFORE_TITLE);
-    let left = room.saturating_sub(out::width(said));
-    format!("{}{said}", out::cut(title, left.max(LEAST_TITLE)))
+    let left = room.saturating_sub(out::width(reason));
+    format!("{}{reason}", out::cut(title, left.max(LEAST_TITLE)))
 }
 
 /// `now` is by our clock, `theirs` by the server's.
@@ -415,7 +415,7 @@ fn row(
     columns: Option<usize>,
 ) -> Vec<String> {
     let name = format!("{}{}", "  ".repeat(depth), title(session));
-    let mut said = String::new();
+    let mut reason = String::new();
     // The current step, or the reason why the session is idle. Pending requests are listed by themselves.
     let says = match &*session.mark.name {
         "failed" | "interrupted" | "stale" => Some(session.mark.sentence()),
@@ -423,7 +423,7 @@ fn row(
         _ => None,
     };
     if let Some(says) = says.filter(|_| waits.is_empty()) {
-        said.push_str(&format!("  ({})", out::one_line(&says)));
+        reason.push_str(&format!("  ({})", out::one_line(&says)));
     }
     if !waits.is_empty() {
         let requests = waits.iter().take(limits::WAITING);
@@ -431,11 +431,11 @@ fn row(
         if waits.len() > limits::WAITING {
             requests.push(format!("… and {} more", waits.len() - limits::WAITING));
         }
-        said.push_str(&format!("  ← {}", requests.join("; ")));
+        reason.push_str(&format!("  ← {}", requests.join("; ")));
     }
     for clash in &session.clashes {
         let words = out::one_line(clash.words.trim_end_matches('.'));
-        said.push_str(&format!(
+        reason.push_str(&format!(
             "  {}",
             out::paint(Colour::Yellow, &format!("! {words}"))
         ));
@@ -445,7 +445,7 @@ fn row(
     vec![
         out::one_line(&session.mark.word),
         age(theirs - session.time.updated),
-        format!("{}  {id}", beside(&name, &said, columns)),
+        format!("{}  {id}", beside(&name, &reason, columns)),
     ]
 }
 

@@ -243,6 +243,18 @@ async fn settings_hold_for_every_page_at_once_and_at_the_first_paint() -> Result
         PATIENCE,
     )
     .await?;
+    // A limit that is too large is refused with what it can be, and stores nothing.
+    one.eval::<bool>("(document.activeElement.blur(), true)")
+        .await?;
+    one.press(",").await?;
+    one.wait_for("document.querySelector('#settings')?.open", PATIENCE)
+        .await?;
+    one.fill("#settings [name=day_cost]", "100000000").await?;
+    one.press("Tab").await?;
+    let problem = "document.querySelector('#settings .problem:not([hidden])')?.innerText";
+    one.wait_for(&format!("{problem}?.includes('$1,000,000')"), PATIENCE)
+        .await?;
+    one.press("Escape").await?;
     // What the hub sends has it, before any script runs.
     let html = reqwest::get(&drovers.url).await?.text().await?;
     assert!(html.contains("data-theme=\"dark\"") && html.contains("data-size=\"largest\""));

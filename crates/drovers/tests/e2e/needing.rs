@@ -192,7 +192,14 @@ async fn a_server_that_ends_has_a_card_and_what_it_interrupted_as_well() -> Resu
     page.wait_for(&format!("!document.querySelector(\"{now}\")"), PATIENCE)
         .await?;
     let go_on = format!("{} [data-url$='/continue']", card("Works"));
-    press_card(&page, &go_on).await?;
+    ready(&page, &go_on).await?;
+    // The key that is printed on the button of the card with the focus.
+    page.eval::<bool>(&format!(
+        "(document.querySelector(\"{}\").querySelector('a').focus(), true)",
+        card("Works")
+    ))
+    .await?;
+    page.press("r").await?;
     page.wait_for(&format!("!document.querySelector(\"{go_on}\")"), PATIENCE)
         .await?;
     let asked = messages(&server, &session).await?;
@@ -361,6 +368,17 @@ async fn on_a_phone_one_card_is_whole_with_its_buttons_under_the_thumb() -> Resu
         .await?;
         page.wait_for(&fits(title), PATIENCE).await?;
     }
+    // Which card it is, and the way to a more urgent one, are said above them.
+    let first = ".needs [data-do=first-need]:not([hidden])";
+    let says = format!("document.querySelector('{first}')?.innerText");
+    page.wait_for(&format!("{says} === '1 of 2'"), PATIENCE)
+        .await?;
+    page.eval::<bool>("(document.querySelector('[data-k=needs-list]').scrollTo(10000, 0), true)")
+        .await?;
+    page.wait_for(&format!("{says} === '← 1 more urgent · 2 of 2'"), PATIENCE)
+        .await?;
+    page.tap(page.spot(first).await?).await?;
+    page.wait_for(&fits("Asks"), PATIENCE).await?;
     ready(&page, &allow).await?;
     page.tap(page.spot(&allow).await?).await?;
     page.wait_for(&format!("!document.querySelector(\"{allow}\")"), PATIENCE)

@@ -98,6 +98,11 @@ async fn files_are_attached_seen_removed_and_sent() -> Result<()> {
     attached(page, "shot.png,notes.txt").await?;
     page.click("#attached li:nth-child(2) button").await?;
     attached(page, "shot.png").await?;
+    // They outlast the page, as the text of a draft does.
+    let url: String = page.eval("location.href").await?;
+    page.goto(&url).await?;
+    loaded(page).await?;
+    attached(page, "shot.png").await?;
     prompt(page, "say seen").await?;
     let id = session(page).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'seen'"), PATIENCE)

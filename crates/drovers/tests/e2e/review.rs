@@ -251,6 +251,19 @@ async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
     on_review(&page, &drovers, &instance, &session).await?;
     page.eval::<bool>("(document.querySelector('#review').focus(), true)")
         .await?;
+    // Nothing is staged that nobody chose, nor in passing.
+    let hint = "document.querySelector('#hint:not([hidden])')?.innerText";
+    press(&page, "s", &format!("{hint}?.includes('Choose a file')")).await?;
+    press(
+        &page,
+        "N",
+        "document.querySelector('#review .file[data-at]')",
+    )
+    .await?;
+    page.press("s").await?;
+    page.wait_for(&format!("{hint}?.includes('just before')"), PATIENCE)
+        .await?;
+    assert_eq!(git(&folder, &["diff", "--cached", "--name-only"])?, "");
     press(
         &page,
         "s",
@@ -357,6 +370,89 @@ async fn a_commit_goes_through_its_hooks_to_a_pull_request() -> Result<()> {
     .await?;
     let called = fs::read_to_string(folder.join("gh-was-called"))?;
     assert_eq!(called.trim(), "pr create --fill");
+    page.assert_clean().await
+}
+
+/// Taps on what is there and has the size of a finger, unless it is a line.
+async fn tap(page: &Page, selector: &str) -> Result<()> {
+    page.wait_for(&format!("document.querySelector(\"{selector}\")"), PATIENCE)
+        .await?;
+    let place = format!("document.querySelector(\"{selector}\").getBoundingClientRect()");
+    let fits = format!(
+        "{place}.top >= 0 && {place}.bottom <= innerHeight && ({place}.height >= 44 || {place}.width > 200)"
+    );
+    page.wait_for(&fits, PATIENCE).await?;
+    page.tap(page.spot(selector).await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_lines_are_chosen_staged_and_commented_by_taps() -> Result<()> {
+    let bench = Bench::new().await?;
+    let folder = bench.path("proj");
+    repository(&folder, &[("sum.rs", "a - b\n")])?;
+    fs::write(folder.join("sum.rs"), "a + b\n")?;
+    let (drovers, instance) = Drovers::in_folder(&bench).await?;
+    let browser = Chromium::start().await?;
+    let mut page = page(&browser, &drovers, &format!("/i/{instance}")).await?;
+    prompt(&page, "say hello").await?;
+    page.wait_for(&format!("{LAST_TEXT} === 'hello'"), PATIENCE)
+        .await?;
+    let session: String = page.eval("location.pathname.split('/s/')[1]").await?;
+    page.viewport(Viewport::PHONE).await?;
+    on_review(&page, &drovers, &instance, &session).await?;
+    let hint = "document.querySelector('#hint:not([hidden])')?.innerText";
+    tap(&page, "#review [data-do=review-stage]").await?;
+    page.wait_for(&format!("{hint}?.includes('Choose a file')"), PATIENCE)
+        .await?;
+    tap(&page, "#review .r.add code").await?;
+    page.wait_for(
+        "document.querySelector('#review .r.add[data-at]')",
+        PATIENCE,
+    )
+    .await?;
+    tap(&page, "#review [data-do=review-comment]").await?;
+    page.wait_for(
+        "document.activeElement?.matches('#review form.comment textarea')",
+        PATIENCE,
+    )
+    .await?;
+    page.write("why?").await?;
+    tap(&page, "#review form.comment button.main").await?;
+    page.wait_for(
+        "document.querySelector('#review aside.comment')?.innerText.includes('why?')",
+        PATIENCE,
+    )
+    .await?;
+    tap(&page, "#review .file > header .path").await?;
+    page.wait_for("document.querySelector('#review .file[data-at]')", PATIENCE)
+        .await?;
+    tap(&page, "#review [data-do=review-stage]").await?;
+    page.wait_for(
+        "document.querySelector('#review .file[data-staged]')",
+        PATIENCE,
+    )
+    .await?;
+    tap(&page, "#review [data-do=review-unstage]").await?;
+    page.wait_for(
+        "!document.querySelector('#review .file[data-staged]')",
+        PATIENCE,
+    )
+    .await?;
+    tap(&page, "#review [data-do=review-discard]").await?;
+    // A press that comes before anybody can have read the question is none.
+    page.wait_for("document.querySelector('#confirm').open", PATIENCE)
+        .await?;
+    pause(&page, A_WHILE).await?;
+    tap(&page, "#confirm button[value=yes]").await?;
+    page.wait_for("document.querySelector('#review .empty')", PATIENCE)
+        .await?;
+    assert_eq!(fs::read_to_string(folder.join("sum.rs"))?, "a - b\n");
+    tap(&page, "#review [data-do=review-next]").await?;
+    page.wait_for(&format!("{hint}?.includes('No other session')"), PATIENCE)
+        .await?;
+    // Esc leads back to the session: nothing else is open.
+    let to = format!("location.pathname === '/i/{instance}/s/{session}'");
+    press(&page, "Escape", &to).await?;
     page.assert_clean().await
 }
 

@@ -121,10 +121,11 @@ async fn a_session_gets_a_work_tree_of_its_own_and_its_branch_comes_back() -> Re
     ensure!(page.eval::<bool>("document.querySelector('#worktree form:invalid') !== null && document.querySelector('#worktree .making').hidden").await?);
     page.fill("#worktree [name=name]", "fix the login").await?;
     page.click("#worktree [value=run]").await?;
-    page.click("#worktree button.main").await?;
+    page.click("#worktree textarea").await?;
+    page.press("Control+Enter").await?;
     page.wait_for("document.querySelector('#worktree .problem:not([hidden])')?.innerText.includes('cannot be the name of a branch')", PATIENCE).await?;
     page.fill("#worktree [name=name]", "fix-login").await?;
-    page.click("#worktree button.main").await?;
+    page.press("Enter").await?;
     page.wait_for("document.querySelector('#worktree [data-output]:not([hidden])')?.innerText.includes(\"installing <b>\")", PATIENCE).await?;
     page.wait_for(
         &format!("location.pathname.includes('/s/') && {LAST_TEXT} === 'made it'"),

@@ -581,9 +581,7 @@ impl Session {
         let status_changes = mem::discriminant(&self.run) != mem::discriminant(&run);
         if run.is_running() && !self.run.is_running() {
             self.runs += 1;
-            if let Some(done) = self.dismissed {
-                self.edits.settle(done);
-            }
+            self.edits.settle(self.dismissed);
         }
         self.run = run;
         if status_changes {

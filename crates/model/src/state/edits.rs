@@ -1,4 +1,4 @@
-//! The files that the calls of a session changed and that nobody committed or took as done since, as far as arguments say.
+//! The files that the calls of a session changed and that nobody committed or marked as done since, as far as arguments say.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,9 +34,9 @@ impl Edits {
         }
     }
 
-    /// Forgets what was changed up to `done`, when a person said that the session is done.
-    pub(crate) fn settle(&mut self, done: Timestamp) {
-        self.0.retain(|_, at| *at > done);
+    /// Forgets what was changed up to `done`, if a person marked the session as done.
+    pub(crate) fn settle(&mut self, done: Option<Timestamp>) {
+        self.0.retain(|_, at| done.is_none_or(|done| *at > done));
     }
 
     fn tool(&mut self, at: Timestamp, tool: &Tool) -> bool {

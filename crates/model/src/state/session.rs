@@ -79,7 +79,7 @@ pub struct Session {
     pub unreviewed: Option<Timestamp>,
     /// When its last run ended, whether or not a person has looked at it since; absent if no hub saw an end.
     pub ended_at: Option<Timestamp>,
-    /// Files that its calls changed, until they are committed, or it runs again after a person said that it is done.
+    /// Files that its calls changed, until they are committed, or it runs again after a person marked it as done.
     pub edits: Edits,
     /// Other sessions that change the same, as the hub last found.
     pub clashes: Vec<Clash>,

@@ -82,12 +82,15 @@ fn shown(
     let size = file.bytes.map(bytes);
     let Some((picture, url)) = file.picture.zip(url(place, row, nth)) else {
         let mime = plain::line(&file.mime, limits::TITLE_CHARS);
-        // Of a PDF whose content is in the message itself the hub has the file, which a browser stores.
+        // Of a PDF whose content is in the message itself the hub has the file, which a browser stores: none is shown in the page.
         let is_here = &*file.mime == "application/pdf" && file.bytes.is_some();
         let stored = url(place, row, nth).filter(|_| is_here);
-        let shown = html! { @match &stored { Some(url) => a href=(url) download=(name) { code { (name) } }, None => code { (name) } } };
+        let shown = html! { code { (name) } };
         return html! {
-            p.line { @if attached { (m!("Attached {name}", name = shown)) } @else { (shown) } @if !mime.is_empty() && mime != name { ", " (mime) } @if let Some(size) = size { ", " (size) } }
+            p.line {
+                @if attached { (m!("Attached {name}", name = shown)) } @else { (shown) } @if !mime.is_empty() && mime != name { ", " (mime) } @if let Some(size) = size { ", " (size) }
+                @if let Some(url) = &stored { " · " a href=(url) download=(name) aria-label=(t!("Download {name}", name = name)) { (t("Download")) } }
+            }
         };
     };
     html! {

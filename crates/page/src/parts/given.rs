@@ -8,7 +8,6 @@ use super::tool::{field, short};
 use super::{diff, output};
 use crate::language::t;
 use crate::limits;
-use crate::links::{Span, stretches};
 use crate::markdown::{highlight, language_of_path};
 use crate::words::{escape, marks};
 
@@ -30,7 +29,11 @@ pub(super) fn given(tool: &Tool, input: &Value) -> Option<Markup> {
         "task" => task(input),
         "todowrite" => todos(input),
         "question" => questions(input),
-        "webfetch" => field(input, "url").map(|url| html! { p.path { (linked(url)) } }),
+        "webfetch" => {
+            field(input, "url").map(|url| html! { p.path { (output::linked(&short(url))) } })
+        }
+        "websearch" => searched(input),
+        "list" => listed(input),
         _ => None,
     };
     drawn
@@ -59,8 +62,32 @@ fn command(input: &Value) -> Option<Markup> {
     let command = bounded(field(input, "command")?, |text| highlight("bash", text));
     let place = field(input, "workdir");
     Some(html! {
+        @if let Some(about) = field(input, "description") { p.line { (short(about)) } }
         @if let Some(place) = place { p.path { (t!("In {folder}", folder = short(place))) } }
         (code(&format!("<b>$ </b>{command}")))
+    })
+}
+
+/// What was searched for on the web. What it is limited to is told as with any other tool.
+fn searched(input: &Value) -> Option<Markup> {
+    let query = field(input, "query")?;
+    let mut limits = input.clone();
+    limits.as_object_mut()?.remove("query");
+    let limits =
+        arguments(&limits).filter(|_| limits.as_object().is_some_and(|all| !all.is_empty()));
+    Some(html! { p.asked { (short(query)) } @if let Some(limits) = limits { (limits) } })
+}
+
+/// The folder that was listed, and what was left out of it.
+fn listed(input: &Value) -> Option<Markup> {
+    let path = field(input, "path")?;
+    let ignored = input
+        .get("ignore")
+        .and_then(plain)
+        .filter(|all| !all.is_empty());
+    Some(html! {
+        p.path { (short(path)) }
+        @if let Some(ignored) = ignored { p.line { (t!("Without {patterns}", patterns = short(&ignored))) } }
     })
 }
 
@@ -152,19 +179,6 @@ fn questions(input: &Value) -> Option<Markup> {
             }
         }
     })
-}
-
-/// A text whose addresses can be followed.
-fn linked(text: &str) -> Markup {
-    let text = short(text);
-    html! {
-        @for span in stretches(&text) {
-            @match span {
-                Span::Text(text) => (text),
-                Span::Link(address) => a href=(address) target="_blank" rel="noopener noreferrer" { (address) },
-            }
-        }
-    }
 }
 
 /// Arguments by name, of a tool that is not known here; nothing if there are many or one is long.
@@ -329,9 +343,12 @@ mod tests {
 
     #[test]
     fn each_tool_shows_what_a_person_asks_of_it() {
-        let bash = drawn("bash", &json!({"command": "ls", "workdir": "/x"}));
+        let bash = json!({"command": "ls", "workdir": "/x", "description": "Look <here>"});
+        let bash = drawn("bash", &bash);
         assert!(
-            bash.contains("In /x") && bash.contains("<b>$ </b>"),
+            bash.contains("In /x")
+                && bash.contains("<b>$ </b>")
+                && bash.contains("Look &lt;here&gt;"),
             "{bash}"
         );
         let edits = json!({"filePath": "a.rs", "edits": [{"oldString": "a", "newString": "b"}, {"oldString": "c", "newString": "d"}]});
@@ -351,6 +368,17 @@ mod tests {
         let asked = json!({"questions": [{"question": "Which?", "options": [{"label": "Red", "description": "warm"}]}]});
         let asked = drawn("question", &asked);
         assert!(asked.contains("Which?") && asked.contains("Red"), "{asked}");
+        let search = drawn("websearch", &json!({"query": "<b> rust", "numResults": 8}));
+        assert!(
+            search.contains("<p class=\"asked\">&lt;b&gt; rust</p>")
+                && search.contains("<dt>numResults</dt><dd>8</dd>"),
+            "{search}"
+        );
+        let list = drawn("list", &json!({"path": "/x", "ignore": ["a/", "b"]}));
+        assert!(
+            list.contains("<p class=\"path\">/x</p>") && list.contains("Without a/, b"),
+            "{list}"
+        );
         let page = drawn("webfetch", &json!({"url": "javascript:alert(1)"}));
         assert!(!page.contains("href"), "{page}");
         let other = drawn(

@@ -1,11 +1,13 @@
 //! Long texts of tools, cut to what is worth showing at once.
 
+use maud::{Markup, PreEscaped, html};
 use model::state::{Tool, ToolState};
 use serde_json::Value;
 
 use super::tool::field;
 use crate::language::t;
 use crate::limits;
+use crate::links::{Span, stretches};
 use crate::markdown::{highlight, language_of_path};
 use crate::terminal;
 use crate::words::{marks, visible};
@@ -14,6 +16,10 @@ use crate::words::{marks, visible};
 const COMMANDS: [&str; 2] = ["bash", "shell"];
 /// Tools that change files: their output may end with what a language server reports.
 const CHANGES: [&str; 5] = ["edit", "multiedit", "write", "apply_patch", "patch"];
+/// Begins the line of a title in what a search of the web found.
+const TITLE: &str = "Title: ";
+/// Begins the line of an address there.
+const ADDRESS: &str = "URL: ";
 
 /// A text to show, and whether anything of it is left out.
 pub(super) struct CutText {
@@ -75,6 +81,10 @@ pub(super) fn of_tool(tool: &Tool, input: &Value, output: &str, whole: bool) -> 
                 "file",
             )
         }),
+        "websearch" => ends(output, whole, results),
+        "list" => ends(output, whole, |text| {
+            by_line(text, |line| line.ends_with('/'), "file")
+        }),
         name if CHANGES.contains(&name) || name.starts_with("lsp") => ends(output, whole, |text| {
             by_line(text, |line| line.trim_start().starts_with("ERROR ["), "bad")
         }),
@@ -125,6 +135,34 @@ fn by_line(text: &str, marked: impl Fn(&str) -> bool, class: &str) -> String {
     lines.collect()
 }
 
+/// What a search of the web found: titles stand out, and addresses can be followed.
+fn results(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if let Some(address) = line.strip_prefix(ADDRESS) {
+            html.push_str(ADDRESS);
+            html.push_str(&linked(address).into_string());
+        } else if line.starts_with(TITLE) {
+            html.push_str(&by_line(line, |_| true, "file"));
+        } else {
+            html.push_str(&visible(line));
+        }
+    }
+    html
+}
+
+/// A text whose addresses can be followed.
+pub(super) fn linked(text: &str) -> Markup {
+    html! {
+        @for span in stretches(text) {
+            @match span {
+                Span::Text(text) => (PreEscaped(visible(text))),
+                Span::Link(address) => a href=(address) target="_blank" rel="noopener noreferrer" { (address) },
+            }
+        }
+    }
+}
+
 /// How much a search found.
 pub(super) fn hits(tool: &Tool) -> Option<String> {
     let ToolState::Completed { output } = &tool.state else {
@@ -148,6 +186,23 @@ pub(super) fn hits(tool: &Tool) -> Option<String> {
                 .filter(|line| !line.is_empty() && !line.starts_with('('));
             let many = paths.count();
             Some(t!("{n} file", "{n} files", n = many))
+        }
+        "websearch" => {
+            let found = output.lines().filter(|line| line.starts_with(ADDRESS));
+            Some(match found.count() {
+                0 if output.starts_with("No search results") => t("nothing found").to_owned(),
+                0 => return None,
+                many => t!("{n} result", "{n} results", n = many),
+            })
+        }
+        // The first line is the folder itself, and lines that end so are folders in it.
+        "list" => {
+            let entries = output.lines().skip(1);
+            let files = entries.filter(|line| !line.is_empty() && !line.ends_with('/'));
+            Some(match files.count() {
+                0 => t("nothing found").to_owned(),
+                many => t!("{n} file", "{n} files", n = many),
+            })
         }
         _ => None,
     }
@@ -254,6 +309,40 @@ mod tests {
         assert_eq!(
             marked,
             "<span class=\"file\">/x/a.rs:\n</span>  Line 3: &lt;b&gt;:\n"
+        );
+    }
+
+    fn of(name: &str, output: &str) -> (String, Option<String>) {
+        let state = ToolState::Completed {
+            output: output.into(),
+        };
+        let model::state::PartKind::Tool(tool) = crate::sample::tool(name, "{}", state, None)
+        else {
+            unreachable!()
+        };
+        let html = of_tool(&tool, &Value::Null, output, false).html;
+        (html, hits(&tool))
+    }
+
+    #[test]
+    fn a_web_search_shows_titles_and_links_and_a_list_its_entries() {
+        let found = "Title: <One>\nURL: https://one.example/a?b=1&c\nText: see https://x.y\n\nTitle: Two\nURL: javascript:alert(1)\n";
+        let (html, hits) = of("websearch", found);
+        assert_eq!(hits.as_deref(), Some("2 results"));
+        assert!(
+            html.contains("<span class=\"file\">Title: &lt;One&gt;")
+                && html.contains("<a href=\"https://one.example/a?b=1&amp;c\" target=\"_blank\" rel=\"noopener noreferrer\">")
+                && html.contains("URL: javascript:alert(1)")
+                && html.matches("<a ").count() == 1,
+            "{html}"
+        );
+        let none = "No search results found. Please try a different query.";
+        assert_eq!(of("websearch", none).1.as_deref(), Some("nothing found"));
+        let (html, hits) = of("list", "/x/\n  src/\n    a.rs\n    b.rs\n  c\n");
+        assert_eq!(hits.as_deref(), Some("3 files"));
+        assert!(
+            html.contains("<span class=\"file\">  src/\n</span>    a.rs"),
+            "{html}"
         );
     }
 }

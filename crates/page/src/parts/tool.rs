@@ -12,7 +12,8 @@ use super::{PartContext, StartTag, assemble, block, files, given, output, summar
 use crate::fragment::{Block, Fragment, fragment_url};
 use crate::language::t;
 use crate::limits;
-use crate::words::{duration, session_path};
+use crate::markdown::highlight;
+use crate::words::{duration, marks, session_path};
 
 /// Milliseconds from which on it is told how long a call took: less is no time to a person.
 const SHOWN_FROM: u64 = 100;
@@ -125,6 +126,7 @@ fn head(place: &PartContext<'_>, row: &PartRow, tool: &Tool, input: &Value) -> M
         ToolState::Error { .. } => ("✕", t("Failed").into(), "bad"),
     };
     let well = shape == "✓" || shape == "○";
+    let running = tool.started.filter(|_| shape == "◐");
     let took = tool
         .started
         .zip(tool.ended)
@@ -133,16 +135,30 @@ fn head(place: &PartContext<'_>, row: &PartRow, tool: &Tool, input: &Value) -> M
     html! {
         span.mark.(colour) aria-hidden="true" { (shape) }
         span.name { (short(called(tool, input))) }
-        span.what { (title(tool, input)) }
+        (subject(tool, input))
         @if let Some((added, removed)) = given::counts(tool) {
             span.took { span.hear { (t("changed lines:")) " " } span.plus { "+" (added) } " " span.minus { "−" (removed) } }
         }
         @if let Some(hits) = output::hits(tool) { span.took { (hits) } }
         @if !tool.files.is_empty() { span.took { (files::in_short(&tool.files)) } }
-        @match took {
-            Some(took) if well => { span.took { (duration(took)) } span.hear { (word) } },
-            None if well && shape == "✓" => { span.hear { (word) } },
-            _ => span.word.(colour) { (word) },
+        @match (took, running) {
+            (Some(took), _) => span.took { (duration(took)) },
+            (None, Some(since)) => span.took { time data-at=(since.0) data-form="seconds" {} },
+            (None, None) => {},
+        }
+        @if shape == "✓" || (well && took.is_some()) { span.hear { (word) } } @else { span.word.(colour) { (word) } }
+    }
+}
+
+/// What a call is about, on its closed line: of a command itself, and of other tools what their server or the model says. What the
+/// model says about a command is the title of the line.
+fn subject(tool: &Tool, input: &Value) -> Markup {
+    let command = output::is_command(&tool.name).then(|| field(input, "command"));
+    match command.flatten().map(short).filter(|line| !line.is_empty()) {
+        None => html! { span.what { (title(tool, input)) } },
+        Some(line) => {
+            let about = field(input, "description").map(short);
+            html! { span.what title=[about] { (PreEscaped(marks(&highlight("bash", &line)))) } }
         }
     }
 }

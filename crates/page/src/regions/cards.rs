@@ -84,6 +84,8 @@ fn head(needs: usize, attention: &AttentionRows) -> Markup {
                     @if reviews > 0 { span { (t!("{n} to review", "{n} to review", n = reviews)) } }
                 } @else { (t("To review")) " " span.count { (reviews) } }
             }
+            // On a phone, which shows one card at a time: which one it is, and the way to the more urgent ones.
+            button type="button" data-do="first-need" hidden {}
             @if cut.len() > 1 {
                 button type="button" data-do="continue-all" data-ask=(ask_all(&cut)) { (t!("Continue all ({many})", many = cut.len())) }
             }

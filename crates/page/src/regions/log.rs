@@ -58,7 +58,7 @@ fn run(look: &Viewport, run: &Run) -> Markup {
             Run::Interrupted { .. } => {
                 @if let (Some(instance), Some(session)) = (&look.instance, &look.session) {
                     div.row.if-live {
-                        button.main type="button" data-do="post" data-url=(continue_url(instance, session)) { (t("Continue")) }
+                        button.main type="button" data-do="post" data-url=(continue_url(instance, session)) { (t("Continue")) kbd.key aria-hidden="true" { "r" } }
                         span.quiet { (t("continues from where it stopped.")) }
                     }
                     p.quiet.if-not { (t("You can continue once the server is back.")) }

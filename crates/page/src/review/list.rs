@@ -124,6 +124,7 @@ pub fn review_list(list: &ReviewList<'_>) -> String {
                 }
             }
             (elsewhere(list))
+            (bar(list))
             (form())
             @if list.writable { (commit(list)) }
         }
@@ -235,6 +236,24 @@ fn buttons(list: &ReviewList<'_>) -> Markup {
                 button type="button" data-do="review-send" title=(t("Back to the agent (R)")) { (t("Back to the agent")) }
             }
             @if list.address.session.is_some() { button type="button" data-do="review-accept" title=(t("Accept: the session is done (e)")) { (t("Accept")) } }
+        }
+    }
+}
+
+/// What a finger has in place of keys: for the lines, hunk or file that was tapped.
+fn bar(list: &ReviewList<'_>) -> Markup {
+    let git = [
+        ("review-stage", key("Stage")),
+        ("review-unstage", key("Unstage")),
+        ("review-discard", key("Discard")),
+    ];
+    html! {
+        div.review-bar role="toolbar" aria-label=(t("Review")) {
+            @if !list.files.is_empty() {
+                button type="button" data-do="review-comment" { (t("Comment")) }
+                @for (act, label) in git.iter().filter(|_| list.writable) { button type="button" data-do=(act) { (t(label)) } }
+            }
+            button type="button" data-do="review-next" { (t("Next review")) }
         }
     }
 }

@@ -123,13 +123,13 @@ fn buttons(row: &AttentionRow) -> Markup {
                 Attention::Failed { failure, resumable } => {
                     (copy(failure.login))
                     @if *resumable {
-                        (post(t("Retry"), &resume, row.live))
+                        (again(t("Retry"), &resume, row.live))
                         button type="button" data-do="retry-model" data-url=(resume) data-instance=(row.instance) disabled[!row.live] {
                             (t("Retry with another model"))
                         }
                     }
                 },
-                Attention::Interrupted => (post(t("Continue"), &resume, row.live)),
+                Attention::Interrupted => (again(t("Continue"), &resume, row.live)),
                 Attention::Retrying { login, .. } => { (copy(*login)) (post(t("Stop"), &stop, row.live)) },
                 Attention::Silent | Attention::Circling(_) => (post(t("Stop"), &stop, row.live)),
                 Attention::OverLimit(over) if !over.stopped => (post(t("Stop"), &stop, row.live)),
@@ -150,6 +150,11 @@ fn post(label: &str, url: &str, live: bool) -> Markup {
     html! { button type="button" data-do="post" data-url=(url) disabled[!live] { (label) } }
 }
 
+/// The button by which what stands still goes on, with its key.
+fn again(label: &str, url: &str, live: bool) -> Markup {
+    html! { button type="button" data-do="post" data-url=(url) data-resume disabled[!live] { (label) kbd.key aria-hidden="true" { "r" } } }
+}
+
 fn link_buttons(row: &AttentionRow) -> Markup {
     let Attention::Link { origin, link } = &row.kind else {
         return html! {};
@@ -162,7 +167,7 @@ fn link_buttons(row: &AttentionRow) -> Markup {
     html! {
         @match origin {
             Origin::Url(server) if link.refused => (login(server, &format!("login:{}", row.instance))),
-            _ => div.row { (post(label, &url, true)) },
+            _ => div.row { (again(label, &url, true)) },
         }
     }
 }

@@ -24,7 +24,7 @@ impl Card<'_> {
                     }
                     (self.from())
                     div.row {
-                        a.button href=(session_path(row.instance.as_str(), row.session.as_str())) { (t("Answer")) }
+                        a.button href=(session_path(row.instance.as_str(), row.session.as_str())) data-resume { (t("Answer")) kbd.key aria-hidden="true" { "r" } }
                     }
                 }
             };
