@@ -22,7 +22,7 @@ import { isTooEarly, watchPresses } from "./presses";
 import { saveDraft, showDraft, watchDrafts } from "./drafts";
 import { composerShown, followBegun, sendPrompt, syncPrompt, useExample } from "./prompt";
 import { beginReading, toEnd } from "./reading";
-import { applySettings, notifies, settings } from "./settled";
+import { notifies, settings } from "./settled";
 import { watchCards } from "./steady";
 import { watchTriage } from "./triage";
 import { showKept } from "./waiting";
@@ -262,10 +262,7 @@ live({
   },
   reset: again,
   back: sendKept,
-  settings: (now) => {
-    applySettings(now);
-    watchForNews();
-  },
+  settings: (now) => void later("settings").then((own) => own.applySettings(now)).then(watchForNews),
   news: (items) => void later("notify").then((own) => own.tellNews(items)),
 });
 whenIdle(() =>

@@ -4,7 +4,7 @@ import { complain, exchange, inWords, isGood } from "./api";
 import { openDevices } from "./devices";
 import { parse, root, say } from "./dom";
 import { later } from "./later";
-import { applySettings, reopenKey, type Settings } from "./settled";
+import { adoptSettings, reopenKey, settings, type Settings } from "./settled";
 import { t } from "./words";
 
 type Form = HTMLFormElement;
@@ -15,6 +15,21 @@ function control(form: Form, name: string): HTMLInputElement | HTMLSelectElement
 
 const checked = (form: Form, name: string): boolean => (control(form, name) as HTMLInputElement | null)?.checked === true;
 const valueOf = (form: Form, name: string): string => control(form, name)?.value ?? "";
+
+/** Applies new settings to the page. */
+export function applySettings(fresh: Settings): void {
+  // The hub draws the document anew in another language. The draft is stored as it is written; open settings are opened again.
+  if (fresh.language !== settings().language) {
+    if (document.querySelector("#settings[open]")) sessionStorage.setItem(reopenKey, "");
+    location.reload();
+  }
+  adoptSettings(fresh);
+  const { revision, theme, density, size, busy_enter, key_bar } = fresh;
+  Object.assign(root.dataset, { settings: String(revision), theme, density, size, enter: busy_enter });
+  root.toggleAttribute("data-bar", key_bar);
+  const scheme = document.querySelector<HTMLMetaElement>("meta[name=color-scheme]");
+  if (scheme) scheme.content = theme === "auto" ? "dark light" : theme;
+}
 
 /** Minute of the day of a time field. */
 function minutes(time: string): number {

@@ -33,19 +33,9 @@ export function settings(): Settings {
   return known;
 }
 
-/** Applies new settings to the page. */
-export function applySettings(fresh: Settings): void {
-  // The hub draws the document anew in another language. The draft is stored as it is written; open settings are opened again.
-  if (fresh.language !== settings().language) {
-    if (document.querySelector("#settings[open]")) sessionStorage.setItem(reopenKey, "");
-    location.reload();
-  }
+/** Stores the settings that hold from now on. */
+export function adoptSettings(fresh: Settings): void {
   known = fresh;
-  const { revision, theme, density, size, busy_enter, key_bar } = fresh;
-  Object.assign(root.dataset, { settings: String(revision), theme, density, size, enter: busy_enter });
-  root.toggleAttribute("data-bar", key_bar);
-  const scheme = document.querySelector<HTMLMetaElement>("meta[name=color-scheme]");
-  if (scheme) scheme.content = theme === "auto" ? "dark light" : theme;
 }
 
 /** True if notifications are permitted and at least one kind is on. */
