@@ -87,7 +87,8 @@ function pinned(listed: ListedFolder[]): FolderRow[] {
 /** Shows whether the listed folder is pinned. */
 function showPin({ pin, level }: Picker): void {
   const folder = level?.folder ?? null;
-  pin.hidden = folder === null;
+  // It keeps its place: nothing below may move under a pointer while a folder is read.
+  pin.disabled = folder === null;
   pin.textContent = t(folder !== null && pins().includes(folder) ? "Unpin this folder" : "Pin this folder");
 }
 

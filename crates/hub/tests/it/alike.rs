@@ -1,11 +1,11 @@
 //! One conversation on a server of version 1 and on a service of version 2: the page shows the same, but for differences that are named.
 //!
 //! The snapshot names them. All are of what a server says: texts that the two imitations give as results of tools, the
-//! description of a command, the diff that version 1 adds to an edit, and the list of tasks, which version 2 does not have.
+//! diff that version 1 adds to an edit, and the list of tasks, which version 2 does not have.
 
 use hub::engine::HistoryDepth;
 use model::State;
-use model::state::Run;
+use model::state::{Role, Run};
 use scripted::opencode2::{Options, Server};
 use similar::{ChangeTag, TextDiff};
 
@@ -59,8 +59,12 @@ async fn drawn(lab: &Lab, instance: &str, prompts: &[&str]) -> Vec<String> {
         let session = state.session(&at.0, &at.1).unwrap();
         let loaded = session.loaded();
         let done = loaded.is_some_and(|loaded| {
-            let last = loaded.last_assistant();
-            loaded.rereading.is_none() && last.is_some_and(|last| last.info.completed.is_some())
+            let messages: Vec<_> = loaded.in_order().collect();
+            let theirs = messages.iter().filter(|one| one.info.role == Role::User);
+            let last = messages.last().map(|last| &last.info);
+            let ended =
+                last.is_some_and(|last| last.role == Role::Assistant && last.completed.is_some());
+            loaded.rereading.is_none() && theirs.count() == prompts.len() && ended
         });
         session.run == Run::Idle && done
     };

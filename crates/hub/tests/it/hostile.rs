@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use crate::lab::{Lab, PASSWORD};
+use crate::lab::{Lab, PASSWORD, SOON};
 
 /// What a build without optimisations on a busy machine may take; the goal is 20 ms.
 const QUICK: Duration = Duration::from_secs(1);
@@ -245,7 +245,9 @@ async fn an_honest_server_is_right_and_its_hub_quick_beside_hostile_ones() {
     }
     let (mut slowest, began) = (Duration::ZERO, Instant::now());
     let mut looks = 0;
-    while began.elapsed() < Duration::from_secs(8) {
+    // Until the deep ones are told as well, which takes as long as the machine takes.
+    while began.elapsed() < Duration::from_secs(8) || deepest(&lab) < 7000 {
+        assert!(began.elapsed() < SOON * 3, "the deep ones were not told");
         let asked = Instant::now();
         lab.get("/api/health").await.good();
         slowest = slowest.max(asked.elapsed());
@@ -275,12 +277,16 @@ async fn an_honest_server_is_right_and_its_hub_quick_beside_hostile_ones() {
         }
         let names = KINDS.map(|kind| kind.name);
         assert_eq!(state.instances.len(), names.len() + 1);
-        let nested = state
-            .instances
-            .values()
-            .map(|instance| instance.sessions.len());
-        assert!(nested.max() >= Some(7000), "the deep ones were not told");
     });
+}
+
+/// Sessions of the instance that has the most.
+fn deepest(lab: &Lab) -> usize {
+    lab.hub.engine().read(|state| {
+        let instances = state.instances.values();
+        let sessions = instances.map(|instance| instance.sessions.len());
+        sessions.max().unwrap_or_default()
+    })
 }
 
 /// Repeats the credentials that it is sent, wherever a server has a word.

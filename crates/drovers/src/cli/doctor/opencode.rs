@@ -33,10 +33,9 @@ fn judge(program: &Path, printed: Result<&str, &String>) -> Finding {
         }
     };
     match version(printed) {
-        Some((2.., _, version)) => Finding::problem(
+        Some((2.., _, version)) => Finding::ok(
             CHECK,
-            format!("{at} is OpenCode {version}, and Drovers starts only version 1"),
-            binary::INSTALL_V1,
+            format!("version {version}, {at}: folders open in its background service"),
         ),
         Some((major, minor, version)) if (major, minor) < OLDEST => Finding::warning(
             CHECK,
@@ -77,7 +76,7 @@ mod tests {
         assert_eq!(level("1.18.33\n"), Level::Ok);
         assert_eq!(level("opencode v1.20.0"), Level::Ok);
         assert_eq!(level("1.2.3"), Level::Warning);
-        assert_eq!(level("2.1.2"), Level::Problem);
+        assert_eq!(level("2.1.2"), Level::Ok);
         assert_eq!(level("hello"), Level::Warning);
         let broken = judge(Path::new("/x/opencode"), Err(&"it crashed".to_owned()));
         assert_eq!(broken.level, Level::Problem);
