@@ -40,7 +40,14 @@ function setAttached(files: Attached[]): void {
   else attached.set(place, files);
   const name = storedPrefix + place;
   if (files.length === 0 && localStorage.getItem(name) === null) return;
-  void later("basket").then((own) => own.keepBasket(place, files, name));
+  // At once: a reload that overtakes the database brings back nothing that was removed.
+  try {
+    if (files.length === 0) localStorage.removeItem(name);
+    else localStorage.setItem(name, files.map((file) => file.name).join("\n"));
+  } catch {
+    // localStorage is full: the attachments last as long as the page.
+  }
+  void later("basket").then((own) => own.keepBasket(place, files));
 }
 
 /** Prefix of the storage keys that say of which draft attachments are stored, with their names. */
@@ -54,9 +61,10 @@ async function attachStored(): Promise<void> {
   const names = localStorage.getItem(storedPrefix + place);
   if (names === null || basketsSeen.has(place)) return;
   basketsSeen.add(place);
-  const files = await later("basket").then((own) => own.basketOf(place), () => []);
+  const { files, missing } = await later("basket").then((own) => own.basketOf(place, names.split("\n")));
   if (attached.has(place) || placeHere() !== place) return;
-  if (files.length === 0 && form) return complain(form, t("Attach {names} again: this browser did not keep it.", { names }));
+  if (missing && form) complain(form, t("Attach {names} again: this browser did not keep it.", { names: missing }));
+  if (files.length === 0) return;
   attached.set(place, files);
   drawAttached();
 }

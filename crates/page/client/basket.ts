@@ -47,10 +47,8 @@ function makeRoomIn(store: IDBObjectStore): void {
   };
 }
 
-/** Stores the attachments of a draft, and their names under a name; without any nothing is stored of it. */
-export async function keepBasket(place: string, files: Attached[], name: string): Promise<void> {
-  if (files.length === 0) localStorage.removeItem(name);
-  else localStorage.setItem(name, files.map((file) => file.name).join(", "));
+/** Stores the attachments of a draft; without any nothing is stored of it. */
+export async function keepBasket(place: string, files: Attached[]): Promise<void> {
   await inBaskets("readwrite", (store): undefined => {
     if (files.length === 0) return void store.delete(place);
     store.put({ at: Date.now(), files } satisfies Basket, place);
@@ -58,8 +56,10 @@ export async function keepBasket(place: string, files: Attached[], name: string)
   });
 }
 
-/** The stored attachments of a draft. */
-export async function basketOf(place: string): Promise<Attached[]> {
+/** The stored attachments of a draft with these names, and the names of those that are not stored. */
+export async function basketOf(place: string, names: string[]): Promise<{ files: Attached[]; missing: string }> {
   const found = await inBaskets<Basket | undefined>("readonly", (store) => store.get(place) as IDBRequest<Basket | undefined>);
-  return found?.files ?? [];
+  const files = found?.files.filter((file) => names.includes(file.name)) ?? [];
+  const missing = names.filter((name) => !files.some((file) => file.name === name));
+  return { files, missing: missing.join(", ") };
 }

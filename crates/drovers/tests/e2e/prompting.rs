@@ -103,6 +103,20 @@ async fn files_are_attached_seen_removed_and_sent() -> Result<()> {
     page.goto(&url).await?;
     loaded(page).await?;
     attached(page, "shot.png").await?;
+    // What the browser has lost is named.
+    page.eval::<bool>(
+        "new Promise(done => { const act = indexedDB.deleteDatabase('drovers-attachments'); act.onsuccess = act.onerror = () => done(true); })",
+    )
+    .await?;
+    page.goto(&url).await?;
+    loaded(page).await?;
+    page.wait_for(
+        "document.querySelector('#prompt > .problem').textContent.includes('Attach shot.png again')",
+        PATIENCE,
+    )
+    .await?;
+    paste(page, Some(("shot.png", PNG)), "").await?;
+    attached(page, "shot.png").await?;
     prompt(page, "say seen").await?;
     let id = session(page).await?;
     page.wait_for(&format!("{LAST_TEXT} === 'seen'"), PATIENCE)
