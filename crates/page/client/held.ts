@@ -68,10 +68,11 @@ export function dropHeld(control: HTMLElement): Promise<void> {
 export function editHeld(control: HTMLElement): Promise<void> {
   return oneAtATime(control, async () => {
     const text = await promptText(control.closest("article"));
-    const done = await takeBack(control, text);
     const area = byId("text");
-    // What was queued is queued again by Enter.
-    if (done && area && control.dataset.again !== undefined) area.dataset.again = root.dataset.session;
+    const again = control.dataset.again !== undefined;
+    // What was queued is queued again by Enter, from the moment at which it is in the draft.
+    if (area && again) area.dataset.again = root.dataset.session;
+    if (!(await takeBack(control, text)) && again) delete area?.dataset.again;
   });
 }
 
