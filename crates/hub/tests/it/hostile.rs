@@ -46,6 +46,9 @@ struct Hostile {
     says: fn() -> Box<dyn Iterator<Item = String> + Send>,
 }
 
+/// From here on ids of sessions are of one server alone; the others share theirs.
+const OWN: usize = 10_000_000;
+
 fn json_list(items: impl Iterator<Item = String> + Send + 'static) -> Body {
     let head = stream::once(async { Bytes::from_static(b"[{}") });
     let items = items.map(|item| Bytes::from(format!(",{item}")));
@@ -84,10 +87,12 @@ const KINDS: [Hostile; 8] = [
         name: "sessions nested 7000 deep",
         reply: |_| None,
         says: || {
-            Box::new((0..7000).map(|n| {
+            // Of a session that another server lost, this one would be asked, and its list is empty.
+            Box::new((0..7000).map(|n: usize| {
+                let parent = n.checked_sub(1).map(|parent| OWN + parent);
                 event(
                     "session.created",
-                    &format!("{{\"info\":{}}}", session(n, n.checked_sub(1))),
+                    &format!("{{\"info\":{}}}", session(OWN + n, parent)),
                 )
             }))
         },

@@ -160,8 +160,11 @@ async fn a_prompt_waits_in_the_inbox_or_steers_the_run() -> Result<()> {
     page.write("say later").await?;
     page.press("Alt+Enter").await?;
     let waits = "[...document.querySelectorAll('.turn.user')].at(-1).innerText.includes('has not delivered it yet')";
-    page.wait_for(waits, PATIENCE).await?;
-    ensure!(delivery(&front).await? == ["queue say later"]);
+    until("a prompt that is queued", async || {
+        Ok((delivery(&front).await? == ["queue say later"]).then_some(()))
+    })
+    .await?;
+    front.page.wait_for(waits, PATIENCE).await?;
     let page = &front.page;
     ensure!(
         page.eval::<bool>("document.querySelectorAll('[data-k=queue] li').length === 0")
@@ -181,8 +184,11 @@ async fn a_prompt_waits_in_the_inbox_or_steers_the_run() -> Result<()> {
     // It was queued, so Enter queues it again.
     let page = &front.page;
     page.press("Enter").await?;
-    page.wait_for(waits, PATIENCE).await?;
-    ensure!(delivery(&front).await? == ["queue say later"]);
+    until("a prompt that is queued", async || {
+        Ok((delivery(&front).await? == ["queue say later"]).then_some(()))
+    })
+    .await?;
+    front.page.wait_for(waits, PATIENCE).await?;
     let page = &front.page;
     page.click("article.user:last-of-type [data-do=edit-held]")
         .await?;
