@@ -100,10 +100,6 @@ async fn each_problem_has_a_next_step() {
         ),
         ("clock", &["behind", "timedatectl"]),
         ("port", &["is taken by another program", "--listen"]),
-        (
-            "opencode",
-            &["is OpenCode 2.1.2", "npm install --prefix ~/.opencode-1"],
-        ),
     ] {
         let (level, text) = found(&report, check);
         assert_eq!(level, "problem", "{text}");
@@ -111,6 +107,13 @@ async fn each_problem_has_a_next_step() {
             assert!(text.contains(word), "{word}: {text}");
         }
     }
+    // Version 2 is none: it starts no server for a folder, and has a service for all of them.
+    let (level, text) = found(&report, "opencode");
+    assert_eq!(level, "ok", "{text}");
+    assert!(
+        text.contains("folders open in its background service"),
+        "{text}"
+    );
     let mut command = home.command(&["doctor"]);
     let done = Done::of(command.env("DROVERS_LISTEN", &listen).output()).await;
     assert!(done.out.contains("→ run `chmod 700"), "{}", done.out);

@@ -136,6 +136,7 @@ async fn the_overview_is_moved_through_and_requests_are_answered_by_keys() -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+// Longer than 70 lines: one prompt, queued, taken back, queued again, and sent into the run.
 async fn a_prompt_waits_in_the_inbox_or_steers_the_run() -> Result<()> {
     let mut front = Front::open().await?;
     let page = &front.page;
