@@ -105,7 +105,7 @@ fn fold(state: &mut State, rev: Rev, id: &InstanceId, at: Timestamp, event: Even
     effects
 }
 
-/// Assigns sessions to the instances that show them. Gives what the other servers of the same database should be asked.
+/// Assigns sessions to the instances that show them. Returns the reads that other servers of the same database need.
 fn own(state: &mut State, rev: Rev, id: &InstanceId, changes: OwnerChanges) -> Vec<Effect> {
     for session in changes.listed {
         if has_room(state, &session) {

@@ -135,7 +135,7 @@ impl Play {
             let ids = self.add_folders().await?;
             match timeout(limits::REAL_OPENCODE, self.begin(&ids)).await {
                 Ok(Ok(())) => {
-                    let (shown, ()) = tokio::join!(self.go_on(), self.dies(&ids));
+                    let (shown, ()) = tokio::join!(self.go_on(), self.kill_a_server(&ids));
                     return shown;
                 }
                 Ok(Err(fault)) => out::note(&fault.to_string()),
@@ -143,7 +143,7 @@ impl Play {
                     "OpenCode was not ready in time; the demo uses the built-in simulation",
                 ),
             }
-            self.leave(ids).await?;
+            self.remove_all(ids).await?;
         }
         let mut fakes = Vec::new();
         let mut ids = Vec::new();
@@ -168,8 +168,8 @@ impl Play {
         shown
     }
 
-    /// Removes instances and gives their names free. The end of a server may take as long as its start.
-    async fn leave(&self, ids: Vec<InstanceId>) -> Result<(), Fault> {
+    /// Removes instances without waiting for the end of their servers, which may take as long as a start. Their names are free at once.
+    async fn remove_all(&self, ids: Vec<InstanceId>) -> Result<(), Fault> {
         for id in ids {
             let change = InstanceChange {
                 name: Some(format!("{id} (OpenCode)")),
@@ -186,8 +186,8 @@ impl Play {
         Ok(())
     }
 
-    /// The server of one folder is killed before the viewer's eyes. The hub starts it again, and its work can be continued.
-    async fn dies(&self, ids: &[InstanceId]) {
+    /// Kills the server of one folder after a while. The hub starts it again, and its work can be continued.
+    async fn kill_a_server(&self, ids: &[InstanceId]) {
         sleep(limits::DEMO_DEATH).await;
         let source = ids.get(1).and_then(|id| self.hub.source(id));
         let pid = source.and_then(|source| source.pid());

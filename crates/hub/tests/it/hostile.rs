@@ -87,7 +87,7 @@ const KINDS: [Hostile; 8] = [
         name: "sessions nested 7000 deep",
         reply: |_| None,
         says: || {
-            // Of a session that another server lost, this one would be asked, and its list is empty.
+            // Servers that share the id of a lost session are read again, and the list of this one is empty.
             Box::new((0..7000).map(|n: usize| {
                 let parent = n.checked_sub(1).map(|parent| OWN + parent);
                 event(

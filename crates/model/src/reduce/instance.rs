@@ -117,8 +117,8 @@ pub(super) fn disown(state: &mut State, session: &SessionId) {
     }
 }
 
-/// Reads for the servers that still list a session that is gone from another one: of a database that they share, only the one that
-/// deletes a session says so.
+/// Reads of the folders in which other servers still list a session that is gone from one server. Servers can share a database, and
+/// only the one that deletes a session reports it.
 pub(super) fn others_with<'a>(
     state: &'a State,
     from: &'a InstanceId,

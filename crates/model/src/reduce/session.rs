@@ -207,7 +207,7 @@ impl Fold<'_> {
         let run = run_of(status, &session.run, at);
         let (running, ended) = (
             run.is_running(),
-            // The end that a read reported before the stream did is this one.
+            // A read may have reported this end before the stream did.
             (session.run.is_running() || session.end_unseen) && !run.is_running(),
         );
         let began = running && !session.run.is_running();
@@ -528,7 +528,7 @@ fn run_of(status: RunStatus, before: &Run, at: Timestamp) -> Run {
     match status {
         RunStatus::Idle => Run::Idle,
         RunStatus::Busy => Run::Busy { since },
-        // What the stream reported of the wait holds until the time of the next attempt.
+        // A wait that the stream reported holds until the time of its next attempt.
         RunStatus::Running => match before {
             Run::Retry { next, .. } if *next > at => before.clone(),
             _ => Run::Busy { since },

@@ -119,11 +119,8 @@ impl fmt::Display for Starts {
             write!(f, "\n• and {} more", self.more)?;
         }
         for path in &self.unread {
-            write!(
-                f,
-                "\n• what {} starts is not known: look at it",
-                path.display()
-            )?;
+            let path = plain::line(&path.display().to_string(), limits::START_CHARS);
+            write!(f, "\n• what {path} starts is not known: look at it")?;
         }
         Ok(())
     }
